@@ -1,0 +1,220 @@
+"""The world that the simulator serves: plain objects in memory, keyed as GitHub keys them.
+
+Everything that GitHub would send is derived from these objects; nothing else holds state about
+accounts, repositories and pull requests. Instants are aware datetimes; where git keeps an offset
+(commit dates) the offset is kept.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+AccountType = Literal["User", "Bot", "Mannequin", "Organization"]
+ReviewState = Literal["APPROVED", "CHANGES_REQUESTED", "COMMENTED", "DISMISSED", "PENDING"]
+PullRequestState = Literal["OPEN", "CLOSED", "MERGED"]
+
+
+@dataclass(eq=False)
+class Account:
+    """A user, bot, mannequin or organisation. `login` is as GraphQL gives it (no `[bot]`)."""
+
+    id: int
+    node_id: str
+    login: str
+    type: AccountType = "User"
+    name: str | None = None
+    email: str | None = None
+
+
+@dataclass(eq=False)
+class Organization:
+    """An organisation: its account, who is in it (login's account and role), its teams."""
+
+    account: Account
+    members: dict[int, Literal["admin", "member"]] = field(default_factory=dict)  # account id
+    concealed: set[int] = field(default_factory=set)
+    teams: list[Team] = field(default_factory=list)
+    restricts_oauth_apps: bool = False
+    saml_url: str | None = None
+
+
+@dataclass(eq=False)
+class Team:
+    id: int
+    node_id: str
+    slug: str
+    name: str
+    members: list[int] = field(default_factory=list)
+
+
+@dataclass(eq=False)
+class Label:
+    id: int
+    node_id: str
+    name: str
+    color: str = "ededed"
+
+
+@dataclass(eq=False)
+class Commit:
+    oid: str
+    authored_at: datetime
+    committed_at: datetime
+    message: str
+    additions: int = 0
+    deletions: int = 0
+    changed_files: int = 0
+    author_name: str | None = None
+    author_email: str | None = None
+    author: Account | None = None
+    committer: Account | None = None
+
+
+@dataclass(eq=False)
+class Review:
+    id: int
+    node_id: str
+    author: Account | None
+    state: ReviewState
+    submitted_at: datetime | None
+    updated_at: datetime
+    body: str = ""
+    comments: int = 0
+    commit_oid: str | None = None
+
+
+@dataclass(eq=False)
+class TimelineEvent:
+    """`type` is GraphQL's type name, such as `ReadyForReviewEvent`."""
+
+    node_id: str
+    type: str
+    actor: Account | None
+    created_at: datetime
+    requested_reviewer: Account | Team | None = None
+    review: Review | None = None
+    previous_review_state: ReviewState | None = None
+
+
+@dataclass(eq=False)
+class PullRequest:
+    id: int
+    node_id: str
+    number: int
+    title: str
+    body: str
+    author: Account | None
+    created_at: datetime
+    updated_at: datetime
+    base_ref: str
+    head_ref: str
+    head_oid: str
+    base_oid: str
+    head_repository: str | None  # full name; None once the fork was deleted
+    head_repository_owner: Account | None = None
+    state: PullRequestState = "OPEN"
+    is_draft: bool = False
+    closed_at: datetime | None = None
+    merged_at: datetime | None = None
+    merged_by: Account | None = None
+    merge_commit_oid: str | None = None
+    additions: int = 0
+    deletions: int = 0
+    changed_files: int = 0
+    comments: int = 0  # conversation and review comments together, GraphQL's totalCommentsCount
+    labels: list[Label] = field(default_factory=list)
+    commits: list[Commit] = field(default_factory=list)
+    reviews: list[Review] = field(default_factory=list)
+    timeline: list[TimelineEvent] = field(default_factory=list)
+
+
+@dataclass(eq=False)
+class Hook:
+    id: int
+    url: str
+    secret: str
+    events: list[str]
+    active: bool = True
+    content_type: str = "json"
+    insecure_ssl: str = "0"
+    creator: int | None = None  # account id
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+
+
+@dataclass(eq=False)
+class Repository:
+    id: int
+    node_id: str
+    owner: Account
+    name: str
+    default_branch: str = "main"
+    private: bool = False
+    archived: bool = False
+    fork: bool = False
+    description: str | None = None
+    created_at: datetime | None = None
+    pushed_at: datetime | None = None
+    updated_at: datetime | None = None
+    former_names: list[str] = field(default_factory=list)  # full names that redirect here
+    permissions: dict[int, str] = field(default_factory=dict)  # account id: pull, push or admin
+    pull_requests: dict[int, PullRequest] = field(default_factory=dict)  # by number
+    hooks: dict[int, Hook] = field(default_factory=dict)
+
+    @property
+    def full_name(self) -> str:
+        return f"{self.owner.login}/{self.name}"
+
+
+@dataclass(eq=False)
+class OAuthApp:
+    """`callback_urls` must match exactly, as GitHub has it for apps made since August 2026."""
+
+    client_id: str
+    client_secret: str
+    name: str
+    callback_urls: list[str]
+    expiring_tokens: bool = False
+
+
+@dataclass(eq=False)
+class Token:
+    """An access token: whose, with which scopes, made by which app (None: personal)."""
+
+    value: str
+    account: Account
+    scopes: list[str]
+    client_id: str | None = None
+    organizations: set[int] | None = None  # a fine-grained token sees these accounts only
+    expires_at: datetime | None = None
+    refresh_token: str | None = None
+    revoked: bool = False
+
+
+@dataclass
+class World:
+    """All that there is. Lookups that need speed are kept here and nowhere else."""
+
+    accounts: dict[int, Account] = field(default_factory=dict)
+    organizations: dict[int, Organization] = field(default_factory=dict)  # by account id
+    repositories: dict[int, Repository] = field(default_factory=dict)
+    oauth_apps: dict[str, OAuthApp] = field(default_factory=dict)
+    tokens: dict[str, Token] = field(default_factory=dict)
+
+    def account(self, login: str) -> Account | None:
+        """The account of this login, in any case; None where there is none."""
+        wanted = login.casefold()
+        return next((a for a in self.accounts.values() if a.login.casefold() == wanted), None)
+
+    def repository(self, full_name: str) -> Repository | None:
+        """The repository of this name, or the one that had it before a rename."""
+        wanted = full_name.casefold()
+        for repository in self.repositories.values():
+            if repository.full_name.casefold() == wanted:
+                return repository
+        for repository in self.repositories.values():
+            if wanted in (name.casefold() for name in repository.former_names):
+                return repository
+        return None
