@@ -1,0 +1,50 @@
+"""Who is asking: tokens by header, OAuth apps by Basic authentication."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from datetime import datetime
+
+from .world import OAuthApp, Token, World
+
+
+class BadCredentialsError(Exception):
+    """The header names a token or an app that does not exist, ran out or was revoked."""
+
+
+def authenticate(
+    world: World, authorization: str | None, now: datetime
+) -> tuple[Token | None, OAuthApp | None]:
+    """The token or the app that an Authorization header stands for; neither without one."""
+    scheme, _, value = (authorization or "").strip().partition(" ")
+    match scheme.lower():
+        case "":
+            return None, None
+        case "bearer" | "token":
+            return living_token(world, value.strip(), now), None
+        case "basic":
+            return _basic(world, value, now)
+        case _:
+            raise BadCredentialsError
+
+
+def living_token(world: World, value: str, now: datetime) -> Token:
+    """The token of this value. Raises BadCredentialsError where it is unknown or dead."""
+    token = world.tokens.get(value)
+    if token is None or token.revoked or (token.expires_at and token.expires_at <= now):
+        raise BadCredentialsError
+    return token
+
+
+def _basic(world: World, value: str, now: datetime) -> tuple[Token | None, OAuthApp | None]:
+    try:
+        name, _, password = base64.b64decode(value, validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError) as error:
+        raise BadCredentialsError from error
+    app = world.oauth_apps.get(name)
+    if app is None:
+        return living_token(world, password or name, now), None
+    if app.client_secret != password:
+        raise BadCredentialsError
+    return None, app

@@ -1,0 +1,91 @@
+"""GitHub's rate limits, counted per account and not per token.
+
+https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api
+https://docs.github.com/graphql/overview/rate-limits-and-node-limits-for-the-graphql-api
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+Resource = Literal["core", "graphql"]
+
+WINDOW = 3600
+ANONYMOUS = 0  # the account id under which requests without a token are counted
+ANONYMOUS_LIMIT = 60
+
+
+class Timestamps(Protocol):
+    def timestamp(self) -> float: ...
+
+
+@dataclass
+class Window:
+    """One account's use of one resource in the current hour; `reset` in epoch seconds."""
+
+    limit: int
+    reset: int
+    used: int = 0
+
+    @property
+    def remaining(self) -> int:
+        return max(0, self.limit - self.used)
+
+
+@dataclass
+class Limits:
+    """Counters of every account. The maxima may be changed while the simulator runs."""
+
+    clock: Timestamps
+    maximum: dict[Resource, int] = field(default_factory=lambda: {"core": 5000, "graphql": 5000})
+    per_minute: dict[Resource, int] = field(default_factory=lambda: {"core": 900, "graphql": 2000})
+    content_per_minute: int = 80
+    content_per_hour: int = 500
+    concurrency: int = 100
+    in_progress: dict[int, int] = field(default_factory=dict)
+    _windows: dict[tuple[int, Resource], Window] = field(default_factory=dict)
+    _recent: dict[tuple[int, str], deque[tuple[float, int]]] = field(default_factory=dict)
+
+    def window(self, account: int, resource: Resource) -> Window:
+        """The account's current hour; a new one begins with the first use after the last."""
+        now = self.clock.timestamp()
+        window = self._windows.get((account, resource))
+        if window is None or window.reset <= now:
+            window = Window(self._limit(account, resource), int(now) + WINDOW)
+            self._windows[account, resource] = window
+        return window
+
+    def charge(self, account: int, resource: Resource, points: int) -> None:
+        self.window(account, resource).used += points
+
+    def exhaust(self, account: int, resource: Resource) -> None:
+        """Use up what is left of this hour."""
+        window = self.window(account, resource)
+        window.used = window.limit
+
+    def too_fast(self, account: int, resource: Resource, points: int) -> bool:
+        """Count the points against the last minute; true where that breaks a secondary limit."""
+        return self._exceeds(account, resource, points, self.per_minute[resource], 60)
+
+    def too_much_content(self, account: int) -> bool:
+        """Count one content-creating request; true where that breaks a secondary limit."""
+        minute = self._exceeds(account, "content/minute", 1, self.content_per_minute, 60)
+        hour = self._exceeds(account, "content/hour", 1, self.content_per_hour, WINDOW)
+        return minute or hour
+
+    def reset(self) -> None:
+        self._windows.clear()
+        self._recent.clear()
+
+    def _limit(self, account: int, resource: Resource) -> int:
+        return ANONYMOUS_LIMIT if account == ANONYMOUS else self.maximum[resource]
+
+    def _exceeds(self, account: int, name: str, points: int, maximum: int, seconds: int) -> bool:
+        now = self.clock.timestamp()
+        recent = self._recent.setdefault((account, name), deque())
+        while recent and recent[0][0] <= now - seconds:
+            recent.popleft()
+        recent.append((now, points))
+        return sum(each for _, each in recent) > maximum

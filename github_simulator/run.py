@@ -1,0 +1,55 @@
+"""Starting the simulator: `tformance simulator`, or `python -m github_simulator`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+
+from .generator import generate
+from .recording import load
+from .server import application
+from .state import Options, Simulator
+from .tokens import default_app, personal_token
+from .world import Account, Token, World
+
+SCOPES = ["repo", "read:org", "read:user"]
+
+
+def run(data: Path | None, port: int, host: str = "127.0.0.1", **options: Any) -> None:
+    """Serve until interrupted, after one line with the address, a token and an OAuth app.
+
+    `options` are the fields of `state.Options`.
+    """
+    simulator = prepare(data, **options)
+    simulator.url = f"http://{host}:{port}"
+    app = next(iter(simulator.world.oauth_apps.values()))
+    sys.stdout.write(
+        f"GitHub simulator at {simulator.url}, token {simulator.token}, "
+        f"OAuth app {app.client_id} with secret {app.client_secret}\n"
+    )
+    sys.stdout.flush()
+    uvicorn.run(application(simulator), host=host, port=port, log_level="warning")
+
+
+def prepare(data: Path | None, world: World | None = None, **options: Any) -> Simulator:
+    """A simulator of a given world, of a recording or of the made world, ready to be served."""
+    chosen = Options(**options)
+    world = world or (load(data) if data else generate(chosen.seed))
+    value = chosen.personal_token or personal_token(chosen.seed)
+    world.tokens.setdefault(value, Token(value, administrator(world), list(SCOPES)))
+    if not world.oauth_apps:
+        app = default_app(chosen.callback_urls)
+        world.oauth_apps[app.client_id] = app
+    return Simulator(world, chosen, value)
+
+
+def administrator(world: World) -> Account:
+    """An account that may do everything: an organisation's first admin, else the first user."""
+    for organization in world.organizations.values():
+        for member, role in organization.members.items():
+            if role == "admin":
+                return world.accounts[member]
+    return next(account for account in world.accounts.values() if account.type == "User")

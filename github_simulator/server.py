@@ -1,0 +1,40 @@
+"""The simulator as a web application, laid out as GitHub Enterprise Server."""
+
+from __future__ import annotations
+
+import importlib
+from importlib.util import find_spec
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+from starlette.types import ASGIApp
+
+from .gateway import Gateway
+from .replies import not_found
+from .state import Simulator
+
+ROOMS = ("graphql", "rest", "oauth", "control")
+
+
+def routes() -> list[BaseRoute]:
+    """The routes of every room."""
+    found: list[BaseRoute] = []
+    for room in ROOMS:
+        name = f"{__package__}.{room}"
+        if find_spec(name):
+            found.extend(importlib.import_module(name).routes)
+    return found
+
+
+async def nothing_here(request: Request, error: Exception) -> Response:
+    return not_found()
+
+
+def application(simulator: Simulator) -> ASGIApp:
+    """The whole of a simulated GitHub: its rooms behind its gateway."""
+    app = Starlette(routes=routes(), exception_handlers={404: nothing_here, 405: nothing_here})
+    app.router.redirect_slashes = False  # GitHub answers 404 to a trailing slash
+    app.state.simulator = simulator
+    return Gateway(app, simulator)
