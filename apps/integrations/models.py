@@ -1,0 +1,235 @@
+"""Where the data comes from: credentials, organisations, tracked repositories, runs and budgets."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.db import models
+
+from apps.integrations.encryption import EncryptedTextField
+from apps.metrics.models import Repository
+from apps.teams.models import BaseTeamModel
+
+
+class SyncStatus(models.TextChoices):
+    """Where a sync stands, for a repository, an organisation or a run."""
+
+    PENDING = "pending"
+    SYNCING = "syncing"
+    WAITING = "waiting"
+    COMPLETE = "complete"
+    ERROR = "error"
+
+
+class IntegrationCredential(BaseTeamModel):
+    """A key to somebody else's system, encrypted at rest."""
+
+    class Kind(models.TextChoices):
+        OAUTH = "oauth", "OAuth"
+        TOKEN = "token", "Personal access token"
+        APP = "app", "GitHub App"
+        ENVIRONMENT = "environment", "GITHUB_TOKEN of the command line"
+
+    provider = models.CharField(max_length=50, default="github")
+    kind = models.CharField(max_length=20, choices=Kind.choices)
+    access_token = EncryptedTextField(blank=True)
+    refresh_token = EncryptedTextField(blank=True)
+    token_expires_at = models.DateTimeField(null=True, blank=True)
+    scopes = models.JSONField(default=list)
+    account_id = models.BigIntegerField(null=True, help_text="GitHub's id of whose token it is.")
+    account_login = models.CharField(max_length=100, blank=True)
+    connected_at = models.DateTimeField(auto_now_add=True)
+    connected_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    rejected_at = models.DateTimeField(
+        null=True, blank=True, help_text="When GitHub refused it; nothing is asked with it since."
+    )
+
+    def __str__(self) -> str:
+        return f"{self.provider} {self.kind} of {self.account_login or 'unknown'}"
+
+
+class GitHubIntegration(BaseTeamModel):
+    """An organisation or account on GitHub that the team connected."""
+
+    credential = models.ForeignKey(
+        IntegrationCredential, models.CASCADE, related_name="integrations"
+    )
+    organization_slug = models.CharField(max_length=100)
+    organization_id = models.BigIntegerField()
+    account_type = models.CharField(max_length=20, default="Organization")
+    avatar_url = models.URLField(max_length=500, blank=True)
+    track_new = models.BooleanField(default=False)
+    track_patterns = models.JSONField(default=list)
+    last_sync_at = models.DateTimeField(null=True, blank=True)
+    sync_status = models.CharField(
+        max_length=20, choices=SyncStatus.choices, default=SyncStatus.PENDING
+    )
+    members_synced_at = models.DateTimeField(null=True, blank=True)
+    members_due_at = models.DateTimeField(null=True, blank=True)
+    repositories_synced_at = models.DateTimeField(null=True, blank=True)
+    discovery_error = models.TextField(blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["team", "organization_id"], name="organization_once_a_team"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.organization_slug
+
+
+class AvailableRepository(BaseTeamModel):
+    """A repository that the team's token can see, as last listed; what can be chosen from."""
+
+    integration = models.ForeignKey(
+        GitHubIntegration, models.CASCADE, related_name="available_repositories"
+    )
+    github_repo_id = models.BigIntegerField()
+    node_id = models.CharField(max_length=100)
+    full_name = models.CharField(max_length=255)
+    is_private = models.BooleanField(default=False)
+    is_archived = models.BooleanField(default=False)
+    is_fork = models.BooleanField(default=False)
+    default_branch = models.CharField(max_length=255, blank=True)
+    pushed_at = models.DateTimeField(null=True)
+    pull_request_count = models.PositiveIntegerField(null=True)
+    listed_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["integration", "github_repo_id"], name="listed_once_an_organization"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.full_name
+
+
+class SyncRun(BaseTeamModel):
+    """Why and when something was synced, what it took, and how it ended."""
+
+    class Reason(models.TextChoices):
+        FIRST = "first", "Repositories were chosen"
+        MANUAL = "manual", "Somebody asked"
+        SCHEDULE = "schedule", "The schedule"
+        TERMINAL = "terminal", "The command line"
+
+    reason = models.CharField(max_length=20, choices=Reason.choices)
+    status = models.CharField(max_length=20, choices=SyncStatus.choices, default=SyncStatus.PENDING)
+    started_at = models.DateTimeField(auto_now_add=True)
+    finished_at = models.DateTimeField(null=True)
+    pages = models.PositiveIntegerField(default=0)
+    pull_requests = models.PositiveIntegerField(default=0)
+    points = models.PositiveIntegerField(default=0)
+    requests = models.PositiveIntegerField(default=0)
+    waits = models.PositiveIntegerField(default=0)
+    error = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"{self.reason} {self.status}"
+
+
+class TrackedRepository(BaseTeamModel):
+    """A repository selected for tracking, and how far its sync has come.
+
+    What has an `updatedAt` above `watermark` is left to the next walk from the top; what lies
+    between it and `reached_at` is stored; below that, `history_cursor` goes on.
+    """
+
+    integration = models.ForeignKey(
+        GitHubIntegration, models.CASCADE, related_name="tracked_repositories"
+    )
+    repository = models.OneToOneField(Repository, models.CASCADE, related_name="tracking")
+    github_repo_id = models.BigIntegerField()
+    full_name = models.CharField(max_length=255)
+    is_active = models.BooleanField(default=True)
+
+    run = models.ForeignKey(
+        SyncRun, models.SET_NULL, null=True, blank=True, related_name="repositories"
+    )
+    status = models.CharField(max_length=20, choices=SyncStatus.choices, default=SyncStatus.PENDING)
+    error = models.TextField(blank=True)
+    is_permanent_error = models.BooleanField(default=False)
+    failures = models.PositiveIntegerField(default=0, help_text="In a row.")
+    due_at = models.DateTimeField(null=True, blank=True, help_text="Null: nothing to do.")
+    lease_until = models.DateTimeField(null=True, blank=True)
+    lease_owner = models.CharField(max_length=40, blank=True)
+    last_sync_at = models.DateTimeField(null=True, blank=True)
+    served_at = models.DateTimeField(null=True, blank=True)
+
+    watermark = models.DateTimeField(null=True, blank=True)
+    head_cursor = models.CharField(max_length=500, blank=True)
+    head_newest = models.DateTimeField(null=True, blank=True)
+    history_cursor = models.CharField(max_length=500, blank=True)
+    reached_at = models.DateTimeField(null=True, blank=True)
+    history_complete = models.BooleanField(default=False)
+    page_size = models.PositiveSmallIntegerField(default=25)
+
+    pull_requests_total = models.PositiveIntegerField(null=True)
+    points = models.PositiveIntegerField(default=0)
+    requests = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        verbose_name_plural = "tracked repositories"
+        constraints = [
+            models.UniqueConstraint(fields=["team", "github_repo_id"], name="tracked_once_a_team")
+        ]
+        indexes: ClassVar[list[models.Index]] = [models.Index(fields=["is_active", "due_at"])]
+
+    def __str__(self) -> str:
+        return self.full_name
+
+
+class StalePullRequest(BaseTeamModel):
+    """A pull request that must be fetched anew, by its node id."""
+
+    tracked = models.ForeignKey(TrackedRepository, models.CASCADE, related_name="stale")
+    number = models.PositiveIntegerField()
+    node_id = models.CharField(max_length=100)
+    marked_at = models.DateTimeField(auto_now_add=True)
+    due_at = models.DateTimeField()
+    attempts = models.PositiveIntegerField(default=0)
+    error = models.TextField(blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tracked", "number"], name="stale_once")]
+
+    def __str__(self) -> str:
+        return f"{self.tracked} #{self.number}"
+
+
+class RateBudget(models.Model):
+    """What GitHub still grants an account, shared by all workers."""
+
+    host = models.CharField(max_length=255)
+    account = models.CharField(max_length=64, help_text="user:ID or installation:ID")
+    resource = models.CharField(max_length=20, default="graphql")
+    limit = models.PositiveIntegerField(null=True)
+    remaining = models.IntegerField(null=True)
+    reset_at = models.DateTimeField(null=True)
+    blocked_until = models.DateTimeField(null=True)
+    blocks = models.PositiveIntegerField(default=0, help_text="Secondary limits in a row.")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["host", "account", "resource"], name="one_budget")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.host} {self.account} {self.resource}"
+
+
+def secret_fields(model: type[models.Model]) -> list[str]:
+    """Names of a model's encrypted fields."""
+    fields: list[Any] = list(model._meta.get_fields())
+    return [field.name for field in fields if isinstance(field, EncryptedTextField)]

@@ -1,0 +1,306 @@
+"""What was delivered: people, repositories, pull requests, reviews, commits.
+
+Rows are written by `integrations.ingest` alone. Identity as GitHub has it (id, login, type) stays
+on each row, beside the link to a `TeamMember`, which may come later.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+
+from apps.teams.models import BaseTeamModel
+
+
+class TeamMember(BaseTeamModel):
+    """A person or bot of the team's organisations, matched by GitHub's numeric id alone."""
+
+    github_id = models.BigIntegerField()
+    github_username = models.CharField(max_length=100)
+    name = models.CharField(max_length=255, blank=True)
+    email = models.EmailField(blank=True)
+    avatar_url = models.URLField(max_length=500, blank=True)
+    role = models.CharField(max_length=20, blank=True, help_text="In the organisation on GitHub.")
+    is_bot = models.BooleanField(default=False)
+    is_active = models.BooleanField(default=True)
+    is_hidden = models.BooleanField(
+        default=False, help_text="Switched off by an admin: left out of the figures on people."
+    )
+    left_at = models.DateTimeField(null=True, blank=True)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["team", "github_id"], name="member_once_a_team")
+        ]
+
+    def __str__(self) -> str:
+        return self.name or self.github_username
+
+
+class Group(BaseTeamModel):
+    """A team within an organisation on GitHub, to group and filter by."""
+
+    github_id = models.BigIntegerField()
+    organization_id = models.BigIntegerField()
+    slug = models.CharField(max_length=255)
+    name = models.CharField(max_length=255)
+    members = models.ManyToManyField(TeamMember, related_name="groups")
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            models.UniqueConstraint(fields=["team", "github_id"], name="group_once_a_team")
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Repository(BaseTeamModel):
+    """A repository whose pull requests the team keeps, whether it is still tracked or not."""
+
+    github_repo_id = models.BigIntegerField()
+    node_id = models.CharField(max_length=100, blank=True)
+    full_name = models.CharField(max_length=255)
+    default_branch = models.CharField(max_length=255, blank=True)
+    is_private = models.BooleanField(default=False)
+    is_archived = models.BooleanField(default=False)
+    url = models.URLField(max_length=500, blank=True)
+
+    class Meta:
+        verbose_name_plural = "repositories"
+        ordering = ["full_name"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["team", "github_repo_id"], name="repository_once_a_team"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.full_name
+
+
+class PullRequest(BaseTeamModel):
+    """A pull request, its instants as GitHub has them and its durations as METRICS defines them."""
+
+    class State(models.TextChoices):
+        OPEN = "open"
+        CLOSED = "closed"
+        MERGED = "merged"
+
+    class Size(models.TextChoices):
+        XS = "XS"
+        S = "S"
+        M = "M"
+        L = "L"
+        XL = "XL"
+
+    repository = models.ForeignKey(Repository, models.CASCADE, related_name="pull_requests")
+    number = models.PositiveIntegerField()
+    github_id = models.BigIntegerField()
+    node_id = models.CharField(max_length=100)
+    url = models.URLField(max_length=500)
+    title = models.TextField()
+    state = models.CharField(max_length=10, choices=State.choices)
+    is_draft = models.BooleanField(default=False)
+    base_branch = models.CharField(max_length=255)
+    head_branch = models.CharField(max_length=255)
+    labels = models.JSONField(default=list)
+
+    author = models.ForeignKey(TeamMember, models.SET_NULL, null=True, related_name="pull_requests")
+    author_github_id = models.BigIntegerField(null=True)
+    author_login = models.CharField(max_length=100, null=True)  # noqa: DJ001 null: deleted
+    author_type = models.CharField(max_length=30, null=True)  # noqa: DJ001
+    merged_by_github_id = models.BigIntegerField(null=True)
+    merged_by_login = models.CharField(max_length=100, null=True)  # noqa: DJ001
+    merge_commit_sha = models.CharField(max_length=64, blank=True)
+
+    additions = models.PositiveIntegerField(default=0)
+    deletions = models.PositiveIntegerField(default=0)
+    changed_files = models.PositiveIntegerField(default=0)
+    commit_count = models.PositiveIntegerField(default=0)
+    comment_count = models.PositiveIntegerField(default=0)
+
+    opened_at = models.DateTimeField()
+    updated_at = models.DateTimeField(help_text="GitHub's updatedAt")
+    closed_at = models.DateTimeField(null=True)
+    merged_at = models.DateTimeField(null=True)
+    first_commit_at = models.DateTimeField()
+    last_commit_at = models.DateTimeField(null=True)
+    ready_at = models.DateTimeField(null=True)
+    first_review_at = models.DateTimeField(null=True)
+    approved_at = models.DateTimeField(null=True)
+
+    # Seconds; null where the stage did not happen or the pull request is not merged.
+    cycle_time = models.BigIntegerField(null=True)
+    coding_time = models.BigIntegerField(null=True)
+    pickup_time = models.BigIntegerField(null=True)
+    review_time = models.BigIntegerField(null=True)
+    merge_time = models.BigIntegerField(null=True)
+    time_to_merge = models.BigIntegerField(null=True)
+
+    review_rounds = models.PositiveIntegerField(default=0)
+    commits_after_first_review = models.PositiveIntegerField(default=0)
+    reviewer_count = models.PositiveIntegerField(default=0)
+    size = models.CharField(max_length=2, choices=Size.choices)
+
+    is_bot = models.BooleanField(default=False)
+    is_external = models.BooleanField(default=False)
+    is_revert = models.BooleanField(default=False)
+    is_hotfix = models.BooleanField(default=False)
+    has_old_commit = models.BooleanField(default=False)
+    waiting_for = models.CharField(
+        max_length=10,
+        blank=True,
+        choices=[
+            ("draft", "draft"),
+            ("review", "review"),
+            ("author", "author"),
+            ("merge", "merge"),
+        ],
+        help_text="What an open pull request waits for.",
+    )
+    # Kept from the body, which is not stored: what it says that it reverts.
+    reverts_repository = models.CharField(max_length=255, blank=True)
+    reverts_number = models.PositiveIntegerField(null=True)
+    reverts = models.ForeignKey("self", models.SET_NULL, null=True, related_name="reverted_by")
+    fetched_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["repository", "number"], name="number_once_a_repository"
+            )
+        ]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["team", "state", "merged_at"]),
+            models.Index(fields=["team", "state", "opened_at"]),
+            models.Index(fields=["team", "author_github_id"]),
+            models.Index(fields=["team", "github_id"]),
+            models.Index(fields=["team", "merge_commit_sha"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"#{self.number} {self.title}"
+
+
+class PRReview(BaseTeamModel):
+    """A submitted review, by anyone."""
+
+    class State(models.TextChoices):
+        APPROVED = "approved"
+        CHANGES_REQUESTED = "changes_requested"
+        COMMENTED = "commented"
+        DISMISSED = "dismissed"
+
+    pull_request = models.ForeignKey(PullRequest, models.CASCADE, related_name="reviews")
+    github_id = models.BigIntegerField()
+    node_id = models.CharField(max_length=100)
+    reviewer = models.ForeignKey(TeamMember, models.SET_NULL, null=True, related_name="reviews")
+    reviewer_github_id = models.BigIntegerField(null=True)
+    reviewer_login = models.CharField(max_length=100, null=True)  # noqa: DJ001
+    reviewer_type = models.CharField(max_length=30, null=True)  # noqa: DJ001
+    state = models.CharField(max_length=20, choices=State.choices)
+    submitted_at = models.DateTimeField()
+    is_qualifying = models.BooleanField(
+        default=False, help_text="By a person other than the author, in time: METRICS counts it."
+    )
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["pull_request", "github_id"], name="review_once_a_pull_request"
+            )
+        ]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["team", "submitted_at"]),
+            models.Index(fields=["team", "reviewer_github_id"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.state} by {self.reviewer_login}"
+
+
+class Commit(BaseTeamModel):
+    """A commit; the same one can belong to several pull requests."""
+
+    repository = models.ForeignKey(Repository, models.CASCADE, related_name="commits")
+    sha = models.CharField(max_length=64)
+    author = models.ForeignKey(TeamMember, models.SET_NULL, null=True, related_name="commits")
+    author_github_id = models.BigIntegerField(null=True)
+    author_login = models.CharField(max_length=100, null=True)  # noqa: DJ001
+    authored_at = models.DateTimeField()
+    committed_at = models.DateTimeField()
+    additions = models.PositiveIntegerField(default=0)
+    deletions = models.PositiveIntegerField(default=0)
+    message_headline = models.TextField(blank=True)
+    reverts_sha = models.CharField(max_length=64, blank=True)
+    pull_requests = models.ManyToManyField(
+        PullRequest, through="PullRequestCommit", related_name="commits"
+    )
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["repository", "sha"], name="commit_once_a_repository")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.sha[:7]} {self.message_headline}"
+
+
+class PullRequestCommit(models.Model):
+    """Which commits a pull request has, in GitHub's order."""
+
+    pull_request = models.ForeignKey(PullRequest, models.CASCADE, related_name="commit_links")
+    commit = models.ForeignKey(Commit, models.CASCADE, related_name="pull_request_links")
+    position = models.PositiveIntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["pull_request", "commit"], name="commit_once_a_pull_request"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.pull_request_id}: {self.commit_id}"
+
+
+class TimelineEvent(BaseTeamModel):
+    """An event between opening and merge that a figure depends on, or that a timeline shows."""
+
+    class Kind(models.TextChoices):
+        READY_FOR_REVIEW = "ready_for_review"
+        CONVERT_TO_DRAFT = "convert_to_draft"
+        REVIEW_REQUESTED = "review_requested"
+        REVIEW_REQUEST_REMOVED = "review_request_removed"
+        REVIEW_DISMISSED = "review_dismissed"
+        HEAD_REF_FORCE_PUSHED = "head_ref_force_pushed"
+        CLOSED = "closed"
+        REOPENED = "reopened"
+        MERGED = "merged"
+
+    pull_request = models.ForeignKey(PullRequest, models.CASCADE, related_name="timeline")
+    node_id = models.CharField(max_length=255)
+    kind = models.CharField(max_length=30, choices=Kind.choices)
+    at = models.DateTimeField()
+    actor_login = models.CharField(max_length=100, null=True)  # noqa: DJ001
+    actor_github_id = models.BigIntegerField(null=True)
+    reviewer_login = models.CharField(max_length=100, null=True)  # noqa: DJ001
+    reviewer_github_id = models.BigIntegerField(null=True)
+
+    class Meta:
+        ordering = ["at", "id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["pull_request", "node_id"], name="event_once_a_pull_request"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.at:%Y-%m-%d %H:%M}"

@@ -1,0 +1,120 @@
+"""Tenancy: every row of the other apps belongs to a team."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any, ClassVar, Self
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+
+def _default_hotfix_labels() -> list[str]:
+    return ["hotfix"]
+
+
+def _default_hotfix_branches() -> list[str]:
+    return ["hotfix/*"]
+
+
+def _default_hotfix_titles() -> list[str]:
+    return ["hotfix:*", "hotfix(*"]
+
+
+class Team(models.Model):
+    """A group of people who look at the same figures, and how they want them counted."""
+
+    name = models.CharField(max_length=100)
+    slug = models.SlugField(max_length=80, unique=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    members = models.ManyToManyField(
+        settings.AUTH_USER_MODEL, through="Membership", related_name="teams"
+    )
+
+    timezone = models.CharField(max_length=64, default="UTC")
+    history_days = models.PositiveIntegerField(
+        null=True, blank=True, help_text="How far back pull requests are fetched; empty: all."
+    )
+    hotfix_labels = models.JSONField(default=_default_hotfix_labels)
+    hotfix_branches = models.JSONField(default=_default_hotfix_branches)
+    hotfix_titles = models.JSONField(default=_default_hotfix_titles)
+    bot_logins = models.JSONField(default=list)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Membership(models.Model):
+    """A user's role in a team."""
+
+    class Role(models.TextChoices):
+        ADMIN = "admin", "Admin"
+        MEMBER = "member", "Member"
+
+    team = models.ForeignKey(Team, models.CASCADE, related_name="memberships")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=10, choices=Role.choices, default=Role.MEMBER)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["team", "user"], name="one_role_a_team")]
+
+    def __str__(self) -> str:
+        return f"{self.user} in {self.team}: {self.role}"
+
+    @property
+    def is_admin(self) -> bool:
+        """Whether this person may configure the team."""
+        return self.role == self.Role.ADMIN
+
+
+class TeamQuerySet(models.QuerySet[Any]):
+    """Rows that belong to a team."""
+
+    def for_team(self, team: Team) -> Self:
+        """Only this team's."""
+        return self.filter(team=team)
+
+
+class BaseTeamModel(models.Model):
+    """What every row of a team has."""
+
+    team = models.ForeignKey(Team, models.CASCADE, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    modified_at = models.DateTimeField(auto_now=True)
+
+    objects: ClassVar[models.Manager[Any]] = TeamQuerySet.as_manager()
+
+    class Meta:
+        abstract = True
+
+
+def _invitation_key() -> str:
+    return secrets.token_urlsafe(32)
+
+
+class Invitation(BaseTeamModel):
+    """Lets whoever holds its link join the team, once, until it expires."""
+
+    key = models.CharField(max_length=64, unique=True, default=_invitation_key)
+    email = models.EmailField(blank=True)
+    role = models.CharField(
+        max_length=10, choices=Membership.Role.choices, default=Membership.Role.MEMBER
+    )
+    invited_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+"
+    )
+    expires_at = models.DateTimeField()
+    accepted_at = models.DateTimeField(null=True, blank=True)
+    accepted_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+
+    def __str__(self) -> str:
+        return f"{self.email or 'Link'} to {self.team}"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it can still be accepted."""
+        return self.accepted_at is None and self.expires_at > timezone.now()

@@ -1,0 +1,43 @@
+"""Celery's settings: Redis where there is one, else a folder of messages on this machine."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.conf import settings
+
+_folder = settings.DATA_DIR / "broker"
+
+if settings.REDIS_URL:
+    broker_url = settings.REDIS_URL
+    broker_transport_options: dict[str, object] = {"visibility_timeout": 600}
+else:
+    for _name in ("messages", "processed", "control"):
+        (_folder / _name).mkdir(parents=True, exist_ok=True)
+    broker_url = "filesystem://"
+    broker_transport_options = {
+        "data_folder_in": str(_folder / "messages"),
+        "data_folder_out": str(_folder / "messages"),
+        "processed_folder": str(_folder / "processed"),
+        "control_folder": str(_folder / "control"),
+        "store_processed": False,
+    }
+
+task_ignore_result = True
+task_acks_late = True
+task_reject_on_worker_lost = True
+worker_prefetch_multiplier = 1
+worker_hijack_root_logger = False
+broker_connection_retry_on_startup = True
+task_time_limit = 300
+timezone = "UTC"
+
+beat_schedule_filename = str(settings.DATA_DIR / "beat-schedule")
+beat_schedule = {
+    "look-for-due-work": {
+        "task": "apps.integrations.tasks.look_for_due_work",
+        "schedule": timedelta(seconds=10),
+        # A message that nobody took in time is superseded by the next one.
+        "options": {"expires": 10},
+    },
+}

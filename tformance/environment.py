@@ -1,0 +1,109 @@
+"""Reads the settings of docs/settings.md from the environment, and refuses bad ones in one line."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+from pathlib import Path
+from typing import NoReturn
+from urllib.parse import urlsplit
+
+from cryptography.fernet import Fernet
+from platformdirs import user_data_path
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+
+
+def refuse(name: str, reason: str) -> NoReturn:
+    """Ends the program with exit code 2 and one line that names the setting."""
+    sys.stderr.write(f"tformance: {name}: {reason}\n")
+    raise SystemExit(2)
+
+
+def text(name: str, default: str = "") -> str:
+    """The setting, or the content of the file that `<name>_FILE` names."""
+    path = os.environ.get(f"{name}_FILE")
+    if not path:
+        return os.environ.get(name, default).strip()
+    try:
+        return Path(path).read_text().strip()
+    except OSError as error:
+        refuse(f"{name}_FILE", f"cannot read {path}: {error.strerror}.")
+
+
+def flag(name: str, default: bool = False) -> bool:
+    """A yes or no."""
+    value = text(name).lower()
+    if value in ("", "1", "true", "yes", "on", "0", "false", "no", "off"):
+        return value in ("1", "true", "yes", "on") if value else default
+    refuse(name, f"“{value}” is neither yes nor no; use 1 or 0.")
+
+
+def url(name: str, default: str) -> str:
+    """An http or https address without a path, a query or a trailing slash."""
+    value = text(name, default) or default
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
+        refuse(name, f"“{value}” is no address; write it like {default}.")
+    if parts.path.strip("/") or parts.query or parts.fragment:
+        refuse(name, f"“{value}” has a path; write only scheme, host and port, like {default}.")
+    return f"{parts.scheme}://{parts.netloc}".lower()
+
+
+def service_url(name: str, schemes: tuple[str, ...], example: str) -> str:
+    """The address of a database or broker, in one of `schemes`; empty when not set."""
+    value = text(name)
+    if value and value.split("://", 1)[0] not in schemes:
+        refuse(name, f"must begin with {schemes[0]}://, as in {example}.")
+    return value
+
+
+def data_dir() -> Path:
+    """Where the program keeps what it writes: `var/` in a checkout, else the user's data folder."""
+    in_checkout = (CHECKOUT / "pyproject.toml").exists()
+    default = CHECKOUT / "var" if in_checkout else user_data_path("tformance")
+    path = Path(text("DATA_DIR") or default).expanduser().resolve()
+    try:
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        refuse("DATA_DIR", f"cannot make {path}: {error.strerror}.")
+    if not os.access(path, os.W_OK):
+        refuse("DATA_DIR", f"{path} cannot be written to.")
+    return path
+
+
+def secret_key(folder: Path) -> str:
+    """The setting `SECRET_KEY`, or one made once and kept in `folder` with mode 600."""
+    return text("SECRET_KEY") or _kept(folder / "secret-key", secrets.token_urlsafe(50))
+
+
+def encryption_keys(folder: Path) -> list[str]:
+    """`TOKEN_ENCRYPTION_KEYS`, newest first; without it, one is made and kept in `folder`."""
+    value = text("TOKEN_ENCRYPTION_KEYS")
+    value = value or _kept(folder / "token-encryption-keys", Fernet.generate_key().decode())
+    keys = [key.strip() for key in value.split(",") if key.strip()]
+    for key in keys:
+        try:
+            Fernet(key)
+        except ValueError:
+            refuse(
+                "TOKEN_ENCRYPTION_KEYS",
+                "each key must be 32 bytes in URL-safe base64; make one with "
+                '`python -c "from cryptography.fernet import Fernet; '
+                'print(Fernet.generate_key().decode())"`.',
+            )
+    return keys
+
+
+def _kept(path: Path, fresh: str) -> str:
+    # O_EXCL: of two processes that start together one writes, the other reads what was written.
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text().strip()
+    except OSError as error:
+        refuse("DATA_DIR", f"cannot write {path}: {error.strerror}.")
+    with os.fdopen(descriptor, "w") as file:
+        file.write(fresh)
+    return fresh

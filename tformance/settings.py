@@ -1,0 +1,191 @@
+"""Django's settings, all from the environment: docs/settings.md tells what each means."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import environ
+
+from tformance import environment
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+DATA_DIR = environment.data_dir()
+
+SECRET_KEY = environment.secret_key(DATA_DIR)
+TOKEN_ENCRYPTION_KEYS = environment.encryption_keys(DATA_DIR)
+DEBUG = environment.flag("DEBUG")
+
+PUBLIC_URL = environment.url("PUBLIC_URL", "http://localhost:8000")
+GITHUB_URL = environment.url("GITHUB_URL", "https://github.com")
+GITHUB_CLIENT_ID = environment.text("GITHUB_CLIENT_ID")
+GITHUB_CLIENT_SECRET = environment.text("GITHUB_CLIENT_SECRET")
+GITHUB_APP_ID = environment.text("GITHUB_APP_ID")
+GITHUB_APP_PRIVATE_KEY = environment.text("GITHUB_APP_PRIVATE_KEY")
+GITHUB_APP_WEBHOOK_SECRET = environment.text("GITHUB_APP_WEBHOOK_SECRET")
+
+_public = urlsplit(PUBLIC_URL)
+_https = _public.scheme == "https"
+_local = _public.hostname in ("localhost", "127.0.0.1", "::1")
+ALLOWED_HOSTS = [_public.hostname or "localhost"] + (
+    ["localhost", "127.0.0.1", "[::1]"] if _local else []
+)
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _https else None
+SECURE_SSL_REDIRECT = _https
+SECURE_HSTS_SECONDS = 31_536_000 if _https else 0
+SECURE_REDIRECT_EXEMPT = [r"^health/", r"^metrics$"]
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _https
+# Cookies are shared by all ports of a host: a name of our own keeps other local programs out.
+SESSION_COOKIE_NAME = "tformance_session"
+CSRF_COOKIE_NAME = "tformance_csrf"
+SESSION_COOKIE_HTTPONLY = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 2**20
+
+INSTALLED_APPS = [
+    "apps.users",
+    "apps.audit",
+    "apps.teams",
+    "apps.metrics",
+    "apps.integrations",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.humanize",
+    "django.contrib.messages",
+    "django.contrib.sessions",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "allauth",
+    "allauth.account",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.github",
+    "django_filters",
+    "django_htmx",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+]
+
+ROOT_URLCONF = "tformance.urls"
+WSGI_APPLICATION = "tformance.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "tformance" / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+_database_url = environment.service_url(
+    "DATABASE_URL", ("postgres", "postgresql", "sqlite"), "postgres://user@host/name"
+)
+
+
+def _database() -> dict[str, Any]:
+    if _database_url and not _database_url.startswith("sqlite"):
+        return {
+            **environ.Env.db_url_config(_database_url),
+            "CONN_MAX_AGE": 60,
+            "CONN_HEALTH_CHECKS": True,
+        }
+    path = _database_url.removeprefix("sqlite://").removeprefix("/")
+    return {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": path or str(DATA_DIR / "tformance.sqlite3"),
+        "OPTIONS": {
+            # A deferred transaction that becomes a writer fails at once where another one writes;
+            # an immediate one waits for its turn.
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 30,
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+        },
+    }
+
+
+DATABASES = {"default": _database()}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+REDIS_URL = environment.service_url("REDIS_URL", ("redis", "rediss"), "redis://localhost:6379/0")
+CACHES: dict[str, dict[str, Any]] = {
+    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
+    if REDIS_URL
+    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+}
+
+AUTH_USER_MODEL = "users.User"
+AUTHENTICATION_BACKENDS = [
+    "django.contrib.auth.backends.ModelBackend",
+    "allauth.account.auth_backends.AuthenticationBackend",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+    )
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "/"
+ACCOUNT_LOGOUT_REDIRECT_URL = "/"
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_EMAIL_VERIFICATION = "optional"
+ACCOUNT_DEFAULT_HTTP_PROTOCOL = _public.scheme
+
+EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+if _email_url := environment.text("EMAIL_URL"):
+    globals().update(environ.Env.email_url_config(_email_url))
+else:
+    EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+DEFAULT_FROM_EMAIL = environment.text("EMAIL_FROM", f"tformance@{_public.hostname}")
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+STATIC_URL = "static/"
+STATIC_ROOT = DATA_DIR / "static"
+STATICFILES_DIRS = [
+    BASE_DIR / "tformance" / "static",
+    ("echarts", BASE_DIR / "node_modules" / "echarts" / "dist"),
+]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+WHITENOISE_USE_FINDERS = True
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": "WARNING"},
+    "loggers": {
+        "apps": {"level": environment.text("LOG_LEVEL", "INFO").upper()},
+        "httpx": {"level": "WARNING"},
+    },
+}
