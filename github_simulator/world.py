@@ -202,6 +202,7 @@ class World:
     repositories: dict[int, Repository] = field(default_factory=dict)
     oauth_apps: dict[str, OAuthApp] = field(default_factory=dict)
     tokens: dict[str, Token] = field(default_factory=dict)
+    used_ids: set[int] = field(default_factory=set)  # by whatever was made since the start
 
     def account(self, login: str) -> Account | None:
         """The account of this login, in any case; None where there is none."""

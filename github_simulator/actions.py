@@ -1,0 +1,365 @@
+"""What people do to pull requests: each changes the world and says which hook events follow.
+
+The generator, the live world and the control address all act through here, so that `updated_at`,
+the timeline and the counts never contradict each other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from github_simulator.node_ids import node_id
+from github_simulator.world import (
+    Account,
+    Commit,
+    Label,
+    Organization,
+    PullRequest,
+    Repository,
+    Review,
+    ReviewState,
+    Team,
+    TimelineEvent,
+    World,
+)
+
+# Ids grow with time as GitHub's do; pull requests passed 2^31 in the simulator's 2025.
+_EPOCH = 1_600_000_000
+_PER_SECOND = {"PR": 13, "PRR": 19, "LA": 41}
+
+
+@dataclass(frozen=True)
+class HookEvent:
+    """Something that hooks are told. `details` holds what only this event carries."""
+
+    event: str
+    action: str
+    sender: Account | None
+    repository: Repository | None = None
+    pull_request: PullRequest | None = None
+    organization: Organization | None = None
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Deed:
+    """Who does something, where and when."""
+
+    world: World
+    repository: Repository
+    actor: Account | None
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What a pull request is opened with."""
+
+    title: str
+    head_ref: str
+    commits: list[Commit]
+    body: str = ""
+    base_ref: str | None = None
+    is_draft: bool = False
+    head_repository: str | None = None
+    head_repository_owner: Account | None = None
+    number: int | None = None
+    labels: tuple[Label, ...] = ()
+
+
+def new_id(world: World, kind: str, at: datetime) -> int:
+    """An id that nothing else of the world has, in the order of time."""
+    number = int((at.timestamp() - _EPOCH) * _PER_SECOND[kind])
+    while number in world.used_ids:
+        number += 1
+    world.used_ids.add(number)
+    return number
+
+
+def new_oid(*parts: object) -> str:
+    """A commit's name, made from what it is about."""
+    return hashlib.sha1(repr(parts).encode(), usedforsecurity=False).hexdigest()
+
+
+def requested_reviewers(pull_request: PullRequest) -> list[Account | Team]:
+    """Who is asked for a review and has not answered: their review ends the request."""
+    waiting: dict[str, Account | Team] = {}
+    reviewed = [(r.submitted_at, r.author) for r in pull_request.reviews if r.submitted_at]
+    for event in pull_request.timeline:
+        who = event.requested_reviewer
+        if who is None:
+            continue
+        if event.type == "ReviewRequestedEvent":
+            if not any(_answers(who, by) and at >= event.created_at for at, by in reviewed):
+                waiting[who.node_id] = who
+        elif event.type == "ReviewRequestRemovedEvent":
+            waiting.pop(who.node_id, None)
+    return list(waiting.values())
+
+
+def _answers(asked: Account | Team, reviewer: Account | None) -> bool:
+    if isinstance(asked, Team):
+        return reviewer is not None and reviewer.id in asked.members
+    return asked is reviewer
+
+
+def next_number(repository: Repository) -> int:
+    """The number of the repository's next pull request."""
+    return max(repository.pull_requests, default=0) + 1
+
+
+def open_pull_request(deed: Deed, draft: Draft) -> tuple[PullRequest, list[HookEvent]]:
+    """Open a pull request; hooks hear `opened`."""
+    repository = deed.repository
+    number = draft.number or next_number(repository)
+    identity = new_id(deed.world, "PR", deed.at)
+    pull_request = PullRequest(
+        id=identity,
+        node_id=node_id("PR", repository.id, identity),
+        number=number,
+        title=draft.title,
+        body=draft.body,
+        author=deed.actor,
+        created_at=deed.at,
+        updated_at=deed.at,
+        base_ref=draft.base_ref or repository.default_branch,
+        head_ref=draft.head_ref,
+        head_oid=draft.commits[-1].oid if draft.commits else new_oid(identity),
+        base_oid=new_oid(repository.id, number, "base"),
+        head_repository=draft.head_repository or repository.full_name,
+        head_repository_owner=draft.head_repository_owner or repository.owner,
+        is_draft=draft.is_draft,
+        labels=list(draft.labels),
+        commits=list(draft.commits),
+    )
+    _count(pull_request)
+    repository.pull_requests[number] = pull_request
+    _pushed(deed)
+    return pull_request, [_told(deed, pull_request, "opened")]
+
+
+def push(deed: Deed, pull_request: PullRequest, commits: list[Commit]) -> list[HookEvent]:
+    """Add commits; hooks hear `synchronize`."""
+    before = pull_request.head_oid
+    pull_request.commits.extend(commits)
+    return _synchronized(deed, pull_request, before)
+
+
+def force_push(deed: Deed, pull_request: PullRequest, commits: list[Commit]) -> list[HookEvent]:
+    """Replace all commits, as after a rebase; hooks hear `synchronize`."""
+    before = pull_request.head_oid
+    pull_request.commits = list(commits)
+    _happened(deed, pull_request, "HeadRefForcePushedEvent")
+    return _synchronized(deed, pull_request, before)
+
+
+def mark_ready(deed: Deed, pull_request: PullRequest) -> list[HookEvent]:
+    """End the draft; hooks hear `ready_for_review`."""
+    pull_request.is_draft = False
+    _happened(deed, pull_request, "ReadyForReviewEvent")
+    return [_told(deed, pull_request, "ready_for_review")]
+
+
+def convert_to_draft(deed: Deed, pull_request: PullRequest) -> list[HookEvent]:
+    """Make it a draft again; hooks hear `converted_to_draft`."""
+    pull_request.is_draft = True
+    _happened(deed, pull_request, "ConvertToDraftEvent")
+    return [_told(deed, pull_request, "converted_to_draft")]
+
+
+def request_review(
+    deed: Deed, pull_request: PullRequest, reviewer: Account | Team
+) -> list[HookEvent]:
+    """Ask a person or a team for a review."""
+    _happened(deed, pull_request, "ReviewRequestedEvent", requested_reviewer=reviewer)
+    return [_told(deed, pull_request, "review_requested", reviewer=reviewer)]
+
+
+def remove_review_request(
+    deed: Deed, pull_request: PullRequest, reviewer: Account | Team
+) -> list[HookEvent]:
+    """Take a review request back."""
+    _happened(deed, pull_request, "ReviewRequestRemovedEvent", requested_reviewer=reviewer)
+    return [_told(deed, pull_request, "review_request_removed", reviewer=reviewer)]
+
+
+def submit_review(
+    deed: Deed, pull_request: PullRequest, state: ReviewState, body: str = "", comments: int = 0
+) -> list[HookEvent]:
+    """Review as the actor, with so many comments on lines."""
+    identity = new_id(deed.world, "PRR", deed.at)
+    review = Review(
+        id=identity,
+        node_id=node_id("PRR", deed.repository.id, identity),
+        author=deed.actor,
+        state=state,
+        submitted_at=None if state == "PENDING" else deed.at,
+        updated_at=deed.at,
+        body=body,
+        comments=comments,
+        commit_oid=pull_request.head_oid,
+    )
+    pull_request.reviews.append(review)
+    if state == "PENDING":  # nobody but its author sees a pending review
+        return []
+    pull_request.comments += comments
+    _touch(deed, pull_request)
+    return [
+        HookEvent(
+            "pull_request_review",
+            "submitted",
+            deed.actor,
+            deed.repository,
+            pull_request,
+            details={"review": review},
+        ),
+        *_line_comments(deed, pull_request, review),
+    ]
+
+
+def _line_comments(deed: Deed, pull_request: PullRequest, review: Review) -> list[HookEvent]:
+    details = {"review": review}
+    return [
+        HookEvent(
+            "pull_request_review_comment",
+            "created",
+            deed.actor,
+            deed.repository,
+            pull_request,
+            details={**details, "position": position},
+        )
+        for position in range(review.comments)
+    ]
+
+
+def edit_review(
+    deed: Deed, pull_request: PullRequest, review: Review, body: str
+) -> list[HookEvent]:
+    """Change a review's text."""
+    before, review.body, review.updated_at = review.body, body, deed.at
+    _touch(deed, pull_request)
+    details = {"review": review, "changes": {"body": {"from": before}}}
+    told = HookEvent("pull_request_review", "edited", deed.actor, deed.repository, pull_request)
+    told.details.update(details)
+    return [told]
+
+
+def dismiss_review(deed: Deed, pull_request: PullRequest, review: Review) -> list[HookEvent]:
+    """Dismiss a review: its state is rewritten, the timeline keeps the former one."""
+    before, review.state, review.updated_at = review.state, "DISMISSED", deed.at
+    _happened(
+        deed, pull_request, "ReviewDismissedEvent", review=review, previous_review_state=before
+    )
+    told = HookEvent("pull_request_review", "dismissed", deed.actor, deed.repository, pull_request)
+    told.details["review"] = review
+    return [told]
+
+
+def comment(deed: Deed, pull_request: PullRequest) -> list[HookEvent]:
+    """Say something in the conversation; our hooks do not hear of it."""
+    pull_request.comments += 1
+    _touch(deed, pull_request)
+    return []
+
+
+def add_label(deed: Deed, pull_request: PullRequest, label: Label) -> list[HookEvent]:
+    """Put a label on."""
+    if label not in pull_request.labels:
+        pull_request.labels.append(label)
+    _touch(deed, pull_request)
+    return [_told(deed, pull_request, "labeled", label=label)]
+
+
+def remove_label(deed: Deed, pull_request: PullRequest, label: Label) -> list[HookEvent]:
+    """Take a label off."""
+    pull_request.labels = [kept for kept in pull_request.labels if kept is not label]
+    _touch(deed, pull_request)
+    return [_told(deed, pull_request, "unlabeled", label=label)]
+
+
+def edit(
+    deed: Deed, pull_request: PullRequest, field_name: Literal["title", "body"], text: str
+) -> list[HookEvent]:
+    """Change the title or the body."""
+    before = getattr(pull_request, field_name)
+    setattr(pull_request, field_name, text)
+    _touch(deed, pull_request)
+    return [_told(deed, pull_request, "edited", changes={field_name: {"from": before}})]
+
+
+def close(deed: Deed, pull_request: PullRequest) -> list[HookEvent]:
+    """Close without merging."""
+    pull_request.state, pull_request.closed_at = "CLOSED", deed.at
+    _happened(deed, pull_request, "ClosedEvent")
+    return [_told(deed, pull_request, "closed")]
+
+
+def reopen(deed: Deed, pull_request: PullRequest) -> list[HookEvent]:
+    """Open a closed pull request again."""
+    pull_request.state, pull_request.closed_at = "OPEN", None
+    _happened(deed, pull_request, "ReopenedEvent")
+    return [_told(deed, pull_request, "reopened")]
+
+
+def merge(deed: Deed, pull_request: PullRequest) -> list[HookEvent]:
+    """Merge: hooks hear `closed`, with `merged` true."""
+    pull_request.state, pull_request.is_draft = "MERGED", False
+    pull_request.merged_at = pull_request.closed_at = deed.at
+    pull_request.merged_by = deed.actor
+    pull_request.merge_commit_oid = new_oid(pull_request.id, "merge")
+    _happened(deed, pull_request, "MergedEvent")
+    _happened(deed, pull_request, "ClosedEvent")
+    _pushed(deed)
+    return [_told(deed, pull_request, "closed")]
+
+
+def _told(deed: Deed, pull_request: PullRequest, action: str, **details: Any) -> HookEvent:
+    return HookEvent(
+        "pull_request", action, deed.actor, deed.repository, pull_request, details=details
+    )
+
+
+def _touch(deed: Deed, pull_request: PullRequest) -> None:
+    pull_request.updated_at = max(pull_request.updated_at, deed.at)
+
+
+def _happened(deed: Deed, pull_request: PullRequest, kind: str, **details: Any) -> None:
+    number = new_id(deed.world, "LA", deed.at)
+    pull_request.timeline.append(
+        TimelineEvent(
+            node_id=node_id(_initials(kind), deed.repository.id, number),
+            type=kind,
+            actor=deed.actor,
+            created_at=deed.at,
+            **details,
+        )
+    )
+    _touch(deed, pull_request)
+
+
+def _initials(kind: str) -> str:
+    return "".join(letter for letter in kind if letter.isupper())
+
+
+def _count(pull_request: PullRequest) -> None:
+    pull_request.additions = sum(commit.additions for commit in pull_request.commits)
+    pull_request.deletions = sum(commit.deletions for commit in pull_request.commits)
+    pull_request.changed_files = max((c.changed_files for c in pull_request.commits), default=0)
+
+
+def _pushed(deed: Deed) -> None:
+    repository = deed.repository
+    known = repository.pushed_at
+    repository.pushed_at = repository.updated_at = max(known, deed.at) if known else deed.at
+
+
+def _synchronized(deed: Deed, pull_request: PullRequest, before: str) -> list[HookEvent]:
+    if pull_request.commits:
+        pull_request.head_oid = pull_request.commits[-1].oid
+    _count(pull_request)
+    _touch(deed, pull_request)
+    _pushed(deed)
+    return [_told(deed, pull_request, "synchronize", before=before, after=pull_request.head_oid)]

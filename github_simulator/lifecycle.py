@@ -1,0 +1,379 @@
+"""How one invented pull request fares, from its first commit to its merge, or to the present."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from math import log
+from random import Random
+
+from github_simulator import actions, prose
+from github_simulator.actions import Deed, Draft
+from github_simulator.world import Account, Commit, Label, PullRequest, Repository, Team, World
+
+_MORNING, _EVENING = 8, 19
+
+
+class TheFutureError(Exception):
+    """The story goes on later than the present: the pull request stays as it is."""
+
+
+@dataclass
+class Habits:
+    """How a repository works: `pace` above 1 is slow, `trend` is how much slower it was before."""
+
+    authors: list[Account]
+    reviewers: list[Account]
+    teams: list[Team]
+    labels: dict[str, Label]
+    pace: float = 1.0
+    trend: float = 1.8
+    merger: Account | None = None  # a merge queue's bot
+    rebases: float = 0.15
+    drafts: float = 0.22
+    unreviewed: float = 0.07
+
+
+@dataclass
+class Setting:
+    """What all stories of a world share."""
+
+    world: World
+    rng: Random
+    start: datetime
+    now: datetime
+    zones: dict[int, int]
+
+
+def at_work(rng: Random, instant: datetime, hours_from_utc: int) -> datetime:
+    """The instant, or the next working hour of someone in that zone; some work at odd hours."""
+    if rng.random() < 0.05:
+        return instant
+    local = instant + timedelta(hours=hours_from_utc)
+    if local.weekday() < 5 and _MORNING <= local.hour < _EVENING:
+        return instant
+    if local.hour >= _EVENING or local.weekday() >= 5:
+        local += timedelta(days=1)
+    while local.weekday() >= 5:
+        local += timedelta(days=1)
+    morning = local.replace(hour=_MORNING, minute=0, second=0)
+    return morning + timedelta(minutes=rng.expovariate(1 / 70)) - timedelta(hours=hours_from_utc)
+
+
+class Story:
+    """One pull request being lived; its clock only moves forward."""
+
+    def __init__(
+        self,
+        setting: Setting,
+        habits: Habits,
+        repository: Repository,
+        opened_at: datetime,
+        number: int,
+    ) -> None:
+        self.setting, self.habits, self.repository = setting, habits, repository
+        self.rng, self.clock, self.number = setting.rng, opened_at, number
+        share = (setting.now - opened_at) / (setting.now - setting.start)
+        self.pace = habits.pace * (0.75 + (habits.trend - 0.75) * min(1.0, share))
+        self.author: Account | None = self.rng.choice(habits.authors)
+        self.pull_request: PullRequest
+
+    def live(self) -> PullRequest:
+        """Open the pull request and let it go on until it ends or the present comes."""
+        self.open()
+        steps = [self.become_ready, self.be_reviewed, self.end]
+        try:
+            for step in steps[: self.reach()]:
+                step()
+        except TheFutureError:
+            pass
+        return self.pull_request
+
+    def reach(self) -> int:
+        """How many of the steps are gone: some work is left lying, and most of it tidied later."""
+        recent = self.setting.now - self.clock < timedelta(days=75)
+        left_lying = self.rng.random() < (0.11 if recent else 0.004)
+        return self.rng.randint(0, 2) if left_lying else 3
+
+    # Time
+
+    def later(self, who: Account | None, median_hours: float, spread: float = 1.0) -> Deed:
+        """Somebody acts after a while, in their working hours."""
+        hours = min(self.rng.lognormvariate(log(median_hours * self.pace), spread), 24 * 50)
+        instant = self.clock + timedelta(seconds=max(20, round(hours * 3600)))
+        if who is not None and who.type != "Bot":
+            instant = at_work(self.rng, instant, self.setting.zones.get(who.id, 0))
+        instant = instant.replace(microsecond=0)
+        if instant > self.setting.now:
+            raise TheFutureError
+        self.clock = instant
+        return self.deed(who)
+
+    def soon(self, who: Account | None) -> Deed:
+        """Somebody acts within minutes."""
+        self.clock += timedelta(seconds=self.rng.randint(5, 400))
+        if self.clock > self.setting.now:
+            raise TheFutureError
+        return self.deed(who)
+
+    def deed(self, who: Account | None) -> Deed:
+        return Deed(self.setting.world, self.repository, who, self.clock)
+
+    # Opening
+
+    def open(self) -> None:
+        title, branch, body, labels = self.subject()
+        draft = Draft(
+            title=title,
+            head_ref=branch,
+            body=body,
+            commits=self.first_commits(),
+            is_draft=self.rng.random() < self.habits.drafts,
+            number=self.number,
+            labels=labels,
+        )
+        self.pull_request, _ = actions.open_pull_request(self.deed(self.author), draft)
+
+    def subject(self) -> tuple[str, str, str, tuple[Label, ...]]:
+        login = self.author.login if self.author else "ghost"
+        title, rng, labels = prose.title(self.rng), self.rng, self.habits.labels
+        branch, body = prose.branch(rng, login, title), prose.body(rng)
+        chance = rng.random()
+        if chance < 0.02:
+            return f"hotfix: {title}", branch, body, ()
+        if chance < 0.035:
+            return title, f"hotfix/{branch.rpartition('/')[2]}", body, (labels["hotfix"],)
+        some = rng.choice(("bug", "enhancement", "documentation", "performance"))
+        return title, branch, body, (labels[some],) if chance < 0.4 else ()
+
+    def first_commits(self) -> list[Commit]:
+        rng = self.rng
+        count = min(1 + int(rng.expovariate(0.55)), 25)
+        old = 24 * 55 if rng.random() < 0.015 else 0  # a branch that lay around
+        hours = min(rng.lognormvariate(log(5 * self.pace), 1.2), 24 * 25) + old
+        if hours < 2 and count > 1:
+            hours *= 2
+        begun = self.clock - timedelta(seconds=round(hours * 3600))
+        span = (self.clock - begun).total_seconds()
+        moments = sorted([0.0, *(rng.uniform(0, span) for _ in range(count - 1))])
+        return [self.commit(begun + timedelta(seconds=int(moment))) for moment in moments]
+
+    def commit(self, instant: datetime, size: float = 30) -> Commit:
+        rng, author = self.rng, self.author
+        zone = timezone(timedelta(hours=self.setting.zones.get(author.id, 0) if author else 0))
+        authored = instant.replace(microsecond=0).astimezone(zone)
+        additions = int(rng.lognormvariate(log(size), 1.25))
+        known = rng.random() > 0.04  # else the address belongs to no account
+        login = author.login if author else "ghost"
+        return Commit(
+            oid=actions.new_oid(self.repository.id, self.number, instant, rng.random()),
+            authored_at=authored,
+            committed_at=authored,
+            message=prose.commit_message(rng),
+            additions=additions,
+            deletions=int(additions * rng.uniform(0, 0.9)),
+            changed_files=1 + int(rng.expovariate(0.35)),
+            author_name=(author.name if author else None) or login,
+            author_email=f"{login}@mail.example" if known else f"{login}@laptop.localdomain",
+            author=author if known else None,
+            committer=author if known else None,
+        )
+
+    # Review
+
+    def become_ready(self) -> None:
+        pull_request = self.pull_request
+        if pull_request.is_draft:
+            actions.mark_ready(self.later(self.author, 9, 1.2), pull_request)
+        elif self.rng.random() < 0.03:
+            actions.convert_to_draft(self.later(self.author, 1), pull_request)
+            actions.mark_ready(self.later(self.author, 8), pull_request)
+
+    def be_reviewed(self) -> None:
+        self.reviewers = self.choose_reviewers()
+        if self.rng.random() < self.habits.unreviewed or not self.reviewers:
+            return
+        self.ask()
+        rounds = self.rng.choices((0, 1, 2, 3), (62, 27, 9, 2))[0]
+        for number in range(rounds):
+            self.changes_requested(first=number == 0)
+        self.approve(first=rounds == 0)
+
+    def choose_reviewers(self) -> list[Account]:
+        others = [account for account in self.habits.reviewers if account is not self.author]
+        if not others:
+            return []
+        weights = [1 / (rank + 1.5) for rank in range(len(others))]  # some review more than others
+        first = self.rng.choices(others, weights)[0]
+        second = self.rng.choice(others)
+        return [first] if second is first or self.rng.random() < 0.5 else [first, second]
+
+    def ask(self) -> None:
+        if self.rng.random() < 0.12 and self.habits.teams:
+            team = self.rng.choice(self.habits.teams)
+            actions.request_review(self.soon(self.author), self.pull_request, team)
+        for reviewer in self.reviewers if self.rng.random() < 0.88 else ():
+            actions.request_review(self.soon(self.author), self.pull_request, reviewer)
+        if len(self.reviewers) > 1 and self.rng.random() < 0.08:
+            dropped = self.reviewers.pop()
+            actions.remove_review_request(self.soon(self.author), self.pull_request, dropped)
+
+    def reviewing(self, who: Account, *, first: bool) -> Deed:
+        return self.later(who, 3.2 if first else 1.8, 1.15 if first else 0.9)
+
+    def changes_requested(self, *, first: bool) -> None:
+        reviewer, rng = self.reviewers[0], self.rng
+        actions.submit_review(
+            self.reviewing(reviewer, first=first),
+            self.pull_request,
+            "CHANGES_REQUESTED" if rng.random() < 0.8 else "COMMENTED",
+            prose.review_text(rng),
+            rng.randint(1, 6),
+        )
+        if rng.random() < 0.4:  # an answer in a thread is an empty review of its own
+            actions.submit_review(self.soon(self.author), self.pull_request, "COMMENTED", "", 1)
+        self.amend()
+        actions.request_review(self.soon(self.author), self.pull_request, reviewer)
+
+    def amend(self) -> None:
+        deed = self.later(self.author, 2.5, 1.1)
+        if self.rng.random() < self.habits.rebases:
+            actions.force_push(deed, self.pull_request, self.rebased())
+        news = [self.commit(deed.at - timedelta(minutes=n * 9), 12) for n in range(2)]
+        actions.push(deed, self.pull_request, news[: self.rng.randint(1, 2)][::-1])
+
+    def rebased(self) -> list[Commit]:
+        return [rewritten(commit, self.clock) for commit in self.pull_request.commits]
+
+    def approve(self, *, first: bool) -> None:
+        rng, pull_request = self.rng, self.pull_request
+        if len(self.reviewers) > 1 and rng.random() < 0.5:
+            deed = self.reviewing(self.reviewers[1], first=first)
+            actions.submit_review(deed, pull_request, "COMMENTED", "", rng.randint(1, 3))
+        deed = self.reviewing(self.reviewers[0], first=first)
+        actions.submit_review(deed, pull_request, "APPROVED", prose.review_text(rng))
+        if rng.random() < 0.03:  # pushed after the approval, which a rule then dismisses
+            approval = pull_request.reviews[-1]
+            self.amend()
+            actions.dismiss_review(self.soon(self.author), pull_request, approval)
+            deed = self.reviewing(self.reviewers[0], first=False)
+            actions.submit_review(deed, pull_request, "APPROVED", "")
+
+    # The end
+
+    def end(self) -> None:
+        chance = self.rng.random()
+        if chance < 0.06:
+            actions.close(self.later(self.author, 60, 1.2), self.pull_request)
+            return
+        if chance < 0.08:
+            actions.close(self.later(self.author, 10), self.pull_request)
+            actions.reopen(self.later(self.author, 20), self.pull_request)
+        for _ in range(int(self.rng.expovariate(0.8))):
+            actions.comment(self.soon(self.author), self.pull_request)
+        self.merge()
+
+    def merge(self) -> None:
+        queue = self.habits.merger
+        who = self.author if self.rng.random() < 0.85 or not self.reviewers else self.reviewers[0]
+        actions.merge(self.later(queue or who, 0.5 if queue else 1.4, 1.2), self.pull_request)
+
+
+def rewritten(commit: Commit, instant: datetime) -> Commit:
+    """The commit after a rebase: new name and commit date, the author date stays."""
+    return Commit(
+        **{
+            **vars(commit),
+            "oid": actions.new_oid(commit.oid, instant),
+            "committed_at": instant.astimezone(commit.authored_at.tzinfo),
+        }
+    )
+
+
+class BotStory(Story):
+    """A dependency bot's pull request: merged soon, or closed when the next version comes."""
+
+    def __init__(self, *args: object, bot: Account) -> None:
+        super().__init__(*args)  # type: ignore[arg-type]
+        self.author = bot
+
+    def subject(self) -> tuple[str, str, str, tuple[Label, ...]]:
+        title, branch, body = prose.bump(self.rng)
+        if self.author and self.author.login != "dependabot":
+            branch = f"renovate/{branch.rpartition('/')[2]}"
+        return title, branch, body, (self.habits.labels["dependencies"],)
+
+    def first_commits(self) -> list[Commit]:
+        return [self.commit(self.clock - timedelta(seconds=40), 4)]
+
+    def become_ready(self) -> None:
+        if self.pull_request.is_draft:
+            actions.mark_ready(self.soon(self.author), self.pull_request)
+
+    def be_reviewed(self) -> None:
+        self.reviewers = self.choose_reviewers()
+        if self.reviewers and self.rng.random() < 0.55:
+            deed = self.reviewing(self.reviewers[0], first=True)
+            actions.submit_review(deed, self.pull_request, "APPROVED", "")
+
+    def end(self) -> None:
+        if self.rng.random() < 0.3 or not self.reviewers:
+            actions.close(self.later(self.author, 24 * 6, 0.5), self.pull_request)
+        else:
+            actions.merge(self.later(self.reviewers[0], 12), self.pull_request)
+
+
+class RevertStory(Story):
+    """Takes a merge back, in a hurry."""
+
+    def __init__(self, *args: object, reverted: PullRequest) -> None:
+        super().__init__(*args)  # type: ignore[arg-type]
+        self.reverted = reverted
+        self.pace = 0.2
+
+    def subject(self) -> tuple[str, str, str, tuple[Label, ...]]:
+        former, name = self.reverted, self.repository.full_name
+        title = f'Revert "{former.title}"'
+        return (
+            title,
+            f"revert-{former.number}-{former.head_ref}",
+            f"Reverts {name}#{former.number}",
+            (),
+        )
+
+    def first_commits(self) -> list[Commit]:
+        commit = self.commit(self.clock - timedelta(seconds=30))
+        commit.message = (
+            f'Revert "{self.reverted.title}"\n\nThis reverts commit '
+            f"{self.reverted.merge_commit_oid}."
+        )
+        commit.additions, commit.deletions = self.reverted.deletions, self.reverted.additions
+        return [commit]
+
+    def become_ready(self) -> None:
+        if self.pull_request.is_draft:
+            actions.mark_ready(self.soon(self.author), self.pull_request)
+
+
+class ForkStory(Story):
+    """Somebody from outside contributes from a fork; some delete it afterwards."""
+
+    def __init__(self, *args: object, outsider: Account, fork: str) -> None:
+        super().__init__(*args)  # type: ignore[arg-type]
+        self.author, self.fork = outsider, fork
+
+    def open(self) -> None:
+        super().open()
+        self.pull_request.head_repository = self.fork
+        self.pull_request.head_repository_owner = self.author
+        if self.rng.random() < 0.3:
+            self.pull_request.head_repository = None
+            self.pull_request.head_repository_owner = None
+
+    def merge(self) -> None:
+        who = self.reviewers[0] if self.reviewers else self.habits.reviewers[0]
+        actions.merge(self.later(who, 3), self.pull_request)
+
+
+StoryMaker = Callable[[Setting, Habits, Repository, datetime, int], Story]
