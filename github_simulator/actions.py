@@ -7,16 +7,16 @@ the timeline and the counts never contradict each other.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from github_simulator.node_ids import node_id
-from github_simulator.world import (
+from .node_ids import node_id
+from .state import Happening
+from .world import (
     Account,
     Commit,
     Label,
-    Organization,
     PullRequest,
     Repository,
     Review,
@@ -29,19 +29,6 @@ from github_simulator.world import (
 # Ids grow with time as GitHub's do; pull requests passed 2^31 in the simulator's 2025.
 _EPOCH = 1_600_000_000
 _PER_SECOND = {"PR": 13, "PRR": 19, "LA": 41}
-
-
-@dataclass(frozen=True)
-class HookEvent:
-    """Something that hooks are told. `details` holds what only this event carries."""
-
-    event: str
-    action: str
-    sender: Account | None
-    repository: Repository | None = None
-    pull_request: PullRequest | None = None
-    organization: Organization | None = None
-    details: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -111,7 +98,7 @@ def next_number(repository: Repository) -> int:
     return max(repository.pull_requests, default=0) + 1
 
 
-def open_pull_request(deed: Deed, draft: Draft) -> tuple[PullRequest, list[HookEvent]]:
+def open_pull_request(deed: Deed, draft: Draft) -> tuple[PullRequest, list[Happening]]:
     """Open a pull request; hooks hear `opened`."""
     repository = deed.repository
     number = draft.number or next_number(repository)
@@ -141,14 +128,14 @@ def open_pull_request(deed: Deed, draft: Draft) -> tuple[PullRequest, list[HookE
     return pull_request, [_told(deed, pull_request, "opened")]
 
 
-def push(deed: Deed, pull_request: PullRequest, commits: list[Commit]) -> list[HookEvent]:
+def push(deed: Deed, pull_request: PullRequest, commits: list[Commit]) -> list[Happening]:
     """Add commits; hooks hear `synchronize`."""
     before = pull_request.head_oid
     pull_request.commits.extend(commits)
     return _synchronized(deed, pull_request, before)
 
 
-def force_push(deed: Deed, pull_request: PullRequest, commits: list[Commit]) -> list[HookEvent]:
+def force_push(deed: Deed, pull_request: PullRequest, commits: list[Commit]) -> list[Happening]:
     """Replace all commits, as after a rebase; hooks hear `synchronize`."""
     before = pull_request.head_oid
     pull_request.commits = list(commits)
@@ -156,14 +143,14 @@ def force_push(deed: Deed, pull_request: PullRequest, commits: list[Commit]) -> 
     return _synchronized(deed, pull_request, before)
 
 
-def mark_ready(deed: Deed, pull_request: PullRequest) -> list[HookEvent]:
+def mark_ready(deed: Deed, pull_request: PullRequest) -> list[Happening]:
     """End the draft; hooks hear `ready_for_review`."""
     pull_request.is_draft = False
     _happened(deed, pull_request, "ReadyForReviewEvent")
     return [_told(deed, pull_request, "ready_for_review")]
 
 
-def convert_to_draft(deed: Deed, pull_request: PullRequest) -> list[HookEvent]:
+def convert_to_draft(deed: Deed, pull_request: PullRequest) -> list[Happening]:
     """Make it a draft again; hooks hear `converted_to_draft`."""
     pull_request.is_draft = True
     _happened(deed, pull_request, "ConvertToDraftEvent")
@@ -172,7 +159,7 @@ def convert_to_draft(deed: Deed, pull_request: PullRequest) -> list[HookEvent]:
 
 def request_review(
     deed: Deed, pull_request: PullRequest, reviewer: Account | Team
-) -> list[HookEvent]:
+) -> list[Happening]:
     """Ask a person or a team for a review."""
     _happened(deed, pull_request, "ReviewRequestedEvent", requested_reviewer=reviewer)
     return [_told(deed, pull_request, "review_requested", reviewer=reviewer)]
@@ -180,7 +167,7 @@ def request_review(
 
 def remove_review_request(
     deed: Deed, pull_request: PullRequest, reviewer: Account | Team
-) -> list[HookEvent]:
+) -> list[Happening]:
     """Take a review request back."""
     _happened(deed, pull_request, "ReviewRequestRemovedEvent", requested_reviewer=reviewer)
     return [_told(deed, pull_request, "review_request_removed", reviewer=reviewer)]
@@ -188,7 +175,7 @@ def remove_review_request(
 
 def submit_review(
     deed: Deed, pull_request: PullRequest, state: ReviewState, body: str = "", comments: int = 0
-) -> list[HookEvent]:
+) -> list[Happening]:
     """Review as the actor, with so many comments on lines."""
     identity = new_id(deed.world, "PRR", deed.at)
     review = Review(
@@ -208,28 +195,29 @@ def submit_review(
     pull_request.comments += comments
     _touch(deed, pull_request)
     return [
-        HookEvent(
-            "pull_request_review",
-            "submitted",
-            deed.actor,
-            deed.repository,
-            pull_request,
-            details={"review": review},
-        ),
+        _review_told(deed, pull_request, review, "submitted"),
         *_line_comments(deed, pull_request, review),
     ]
 
 
-def _line_comments(deed: Deed, pull_request: PullRequest, review: Review) -> list[HookEvent]:
-    details = {"review": review}
+def _review_told(
+    deed: Deed, pull_request: PullRequest, review: Review, action: str, **extra: Any
+) -> Happening:
+    return Happening(
+        "pull_request_review", action, deed.repository, pull_request, review, deed.actor, extra
+    )
+
+
+def _line_comments(deed: Deed, pull_request: PullRequest, review: Review) -> list[Happening]:
     return [
-        HookEvent(
+        Happening(
             "pull_request_review_comment",
             "created",
-            deed.actor,
             deed.repository,
             pull_request,
-            details={**details, "position": position},
+            review,
+            deed.actor,
+            {"position": position},
         )
         for position in range(review.comments)
     ]
@@ -237,35 +225,31 @@ def _line_comments(deed: Deed, pull_request: PullRequest, review: Review) -> lis
 
 def edit_review(
     deed: Deed, pull_request: PullRequest, review: Review, body: str
-) -> list[HookEvent]:
+) -> list[Happening]:
     """Change a review's text."""
     before, review.body, review.updated_at = review.body, body, deed.at
     _touch(deed, pull_request)
-    details = {"review": review, "changes": {"body": {"from": before}}}
-    told = HookEvent("pull_request_review", "edited", deed.actor, deed.repository, pull_request)
-    told.details.update(details)
-    return [told]
+    changes = {"body": {"from": before}}
+    return [_review_told(deed, pull_request, review, "edited", changes=changes)]
 
 
-def dismiss_review(deed: Deed, pull_request: PullRequest, review: Review) -> list[HookEvent]:
+def dismiss_review(deed: Deed, pull_request: PullRequest, review: Review) -> list[Happening]:
     """Dismiss a review: its state is rewritten, the timeline keeps the former one."""
     before, review.state, review.updated_at = review.state, "DISMISSED", deed.at
     _happened(
         deed, pull_request, "ReviewDismissedEvent", review=review, previous_review_state=before
     )
-    told = HookEvent("pull_request_review", "dismissed", deed.actor, deed.repository, pull_request)
-    told.details["review"] = review
-    return [told]
+    return [_review_told(deed, pull_request, review, "dismissed")]
 
 
-def comment(deed: Deed, pull_request: PullRequest) -> list[HookEvent]:
+def comment(deed: Deed, pull_request: PullRequest) -> list[Happening]:
     """Say something in the conversation; our hooks do not hear of it."""
     pull_request.comments += 1
     _touch(deed, pull_request)
     return []
 
 
-def add_label(deed: Deed, pull_request: PullRequest, label: Label) -> list[HookEvent]:
+def add_label(deed: Deed, pull_request: PullRequest, label: Label) -> list[Happening]:
     """Put a label on."""
     if label not in pull_request.labels:
         pull_request.labels.append(label)
@@ -273,7 +257,7 @@ def add_label(deed: Deed, pull_request: PullRequest, label: Label) -> list[HookE
     return [_told(deed, pull_request, "labeled", label=label)]
 
 
-def remove_label(deed: Deed, pull_request: PullRequest, label: Label) -> list[HookEvent]:
+def remove_label(deed: Deed, pull_request: PullRequest, label: Label) -> list[Happening]:
     """Take a label off."""
     pull_request.labels = [kept for kept in pull_request.labels if kept is not label]
     _touch(deed, pull_request)
@@ -282,7 +266,7 @@ def remove_label(deed: Deed, pull_request: PullRequest, label: Label) -> list[Ho
 
 def edit(
     deed: Deed, pull_request: PullRequest, field_name: Literal["title", "body"], text: str
-) -> list[HookEvent]:
+) -> list[Happening]:
     """Change the title or the body."""
     before = getattr(pull_request, field_name)
     setattr(pull_request, field_name, text)
@@ -290,21 +274,21 @@ def edit(
     return [_told(deed, pull_request, "edited", changes={field_name: {"from": before}})]
 
 
-def close(deed: Deed, pull_request: PullRequest) -> list[HookEvent]:
+def close(deed: Deed, pull_request: PullRequest) -> list[Happening]:
     """Close without merging."""
     pull_request.state, pull_request.closed_at = "CLOSED", deed.at
     _happened(deed, pull_request, "ClosedEvent")
     return [_told(deed, pull_request, "closed")]
 
 
-def reopen(deed: Deed, pull_request: PullRequest) -> list[HookEvent]:
+def reopen(deed: Deed, pull_request: PullRequest) -> list[Happening]:
     """Open a closed pull request again."""
     pull_request.state, pull_request.closed_at = "OPEN", None
     _happened(deed, pull_request, "ReopenedEvent")
     return [_told(deed, pull_request, "reopened")]
 
 
-def merge(deed: Deed, pull_request: PullRequest) -> list[HookEvent]:
+def merge(deed: Deed, pull_request: PullRequest) -> list[Happening]:
     """Merge: hooks hear `closed`, with `merged` true."""
     pull_request.state, pull_request.is_draft = "MERGED", False
     pull_request.merged_at = pull_request.closed_at = deed.at
@@ -316,10 +300,8 @@ def merge(deed: Deed, pull_request: PullRequest) -> list[HookEvent]:
     return [_told(deed, pull_request, "closed")]
 
 
-def _told(deed: Deed, pull_request: PullRequest, action: str, **details: Any) -> HookEvent:
-    return HookEvent(
-        "pull_request", action, deed.actor, deed.repository, pull_request, details=details
-    )
+def _told(deed: Deed, pull_request: PullRequest, action: str, **extra: Any) -> Happening:
+    return Happening("pull_request", action, deed.repository, pull_request, None, deed.actor, extra)
 
 
 def _touch(deed: Deed, pull_request: PullRequest) -> None:
@@ -356,7 +338,7 @@ def _pushed(deed: Deed) -> None:
     repository.pushed_at = repository.updated_at = max(known, deed.at) if known else deed.at
 
 
-def _synchronized(deed: Deed, pull_request: PullRequest, before: str) -> list[HookEvent]:
+def _synchronized(deed: Deed, pull_request: PullRequest, before: str) -> list[Happening]:
     if pull_request.commits:
         pull_request.head_oid = pull_request.commits[-1].oid
     _count(pull_request)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from random import Random
 
-from github_simulator.node_ids import node_id
-from github_simulator.world import Account, AccountType, Organization, Team, World
+from .node_ids import node_id
+from .world import Account, AccountType, Organization, Team, World
 
 # login, name, hours from UTC. The first is the owner who signs in by default.
 PEOPLE: tuple[tuple[str, str, int], ...] = (

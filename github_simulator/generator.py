@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from functools import partial
 from random import Random
 
-from github_simulator import oddities
-from github_simulator.cast import Cast, assemble
-from github_simulator.lifecycle import (
+from . import oddities
+from .cast import Cast, assemble
+from .lifecycle import (
     BotStory,
     ForkStory,
     Habits,
@@ -18,8 +18,8 @@ from github_simulator.lifecycle import (
     Story,
     StoryMaker,
 )
-from github_simulator.node_ids import node_id
-from github_simulator.world import Account, Label, Organization, PullRequest, Repository, World
+from .node_ids import node_id
+from .world import Account, Label, Organization, PullRequest, Repository, World
 
 
 @dataclass(frozen=True)

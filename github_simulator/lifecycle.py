@@ -8,9 +8,9 @@ from datetime import datetime, timedelta, timezone
 from math import log
 from random import Random
 
-from github_simulator import actions, prose
-from github_simulator.actions import Deed, Draft
-from github_simulator.world import Account, Commit, Label, PullRequest, Repository, Team, World
+from . import actions, prose
+from .actions import Deed, Draft
+from .world import Account, Commit, Label, PullRequest, Repository, Team, World
 
 _MORNING, _EVENING = 8, 19
 

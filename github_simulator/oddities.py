@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from github_simulator import actions
-from github_simulator.actions import Deed, Draft
-from github_simulator.cast import Cast
-from github_simulator.lifecycle import Setting, rewritten
-from github_simulator.world import Account, Commit, PullRequest, Repository
+from . import actions
+from .actions import Deed, Draft
+from .cast import Cast
+from .lifecycle import Setting, rewritten
+from .world import Account, Commit, PullRequest, Repository
 
 MANY_REVIEWS = 124
 MANY_COMMITS = 300

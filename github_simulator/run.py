@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ def run(data: Path | None, port: int, host: str = "127.0.0.1", **options: Any) -
 def prepare(data: Path | None, world: World | None = None, **options: Any) -> Simulator:
     """A simulator of a given world, of a recording or of the made world, ready to be served."""
     chosen = Options(**options)
-    world = world or (load(data) if data else generate(chosen.seed))
+    world = world or (load(data) if data else generate(chosen.seed, datetime.now(UTC)))
     value = chosen.personal_token or personal_token(chosen.seed)
     world.tokens.setdefault(value, Token(value, administrator(world), list(SCOPES)))
     if not world.oauth_apps:

@@ -11,7 +11,7 @@ from typing import Any
 
 from .faults import Faults
 from .limits import Limits
-from .world import Account, PullRequest, Repository, Review, World
+from .world import Account, Organization, PullRequest, Repository, Review, World
 
 LOG_LENGTH = 10_000
 
@@ -85,6 +85,7 @@ class Happening:
     review: Review | None = None
     sender: Account | None = None
     extra: dict[str, Any] = field(default_factory=dict)
+    organization: Organization | None = None
 
 
 Listener = Callable[[Happening], None]
