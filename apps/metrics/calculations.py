@@ -1,0 +1,333 @@
+"""Instants in, figures out: METRICS as pure functions, without a database or a clock.
+
+Instants are aware datetimes. Durations are whole seconds: instants are cut to the second before
+they are subtracted, so that the stages add up to the cycle time exactly.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+OLD_COMMIT = timedelta(days=30)
+
+_SIZES = ((10, "XS"), (50, "S"), (200, "M"), (500, "L"))
+_REVERTS = re.compile(r"\bReverts (?:([\w.-]+/[\w.-]+))?#(\d{1,9})(?!\d)")
+_REVERTED_SHA = re.compile(r"\bThis reverts commit ([0-9a-fA-F]{7,64})(?![0-9a-zA-Z])")
+
+
+@dataclass(frozen=True)
+class Person:
+    """Whoever acted; neither id nor login where the account was deleted."""
+
+    id: int | None
+    login: str | None
+    is_bot: bool = False
+
+    @property
+    def key(self) -> int | str | None:
+        """What tells people apart: all deleted accounts are one."""
+        return self.id if self.id is not None else self.login and self.login.lower()
+
+    def is_same(self, other: Person) -> bool:
+        """Whether both are one account, as far as can be told."""
+        if self.id is not None and other.id is not None:
+            return self.id == other.id
+        return (self.login or "").lower() == (other.login or "").lower()
+
+
+@dataclass(frozen=True)
+class ReviewFact:
+    """A submitted review; state in lower case, as it is now."""
+
+    author: Person
+    state: str
+    submitted_at: datetime
+
+
+@dataclass(frozen=True)
+class CommitFact:
+    """A commit of the pull request."""
+
+    authored_at: datetime
+    committed_at: datetime
+
+
+@dataclass(frozen=True)
+class EventFact:
+    """A timeline event, its kind as in `TimelineEvent.Kind`."""
+
+    kind: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class PullRequestFacts:
+    """What GitHub tells about a pull request, as far as a figure depends on it."""
+
+    state: str
+    is_draft: bool
+    author: Person
+    opened_at: datetime
+    closed_at: datetime | None
+    merged_at: datetime | None
+    additions: int = 0
+    deletions: int = 0
+    commits: Sequence[CommitFact] = ()
+    reviews: Sequence[ReviewFact] = ()
+    events: Sequence[EventFact] = ()
+
+    @property
+    def ended_at(self) -> datetime | None:
+        """When it was merged, else closed."""
+        return self.merged_at or self.closed_at
+
+
+@dataclass(frozen=True)
+class Durations:
+    """Whole seconds; none where the stage did not happen or the pull request is not merged."""
+
+    cycle_time: int | None = None
+    coding_time: int | None = None
+    pickup_time: int | None = None
+    review_time: int | None = None
+    merge_time: int | None = None
+    time_to_merge: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figures(Durations):
+    """What a pull request's row says of it; `qualifying` is parallel to the reviews given."""
+
+    first_commit_at: datetime
+    last_commit_at: datetime | None
+    ready_at: datetime | None
+    first_review_at: datetime | None
+    approved_at: datetime | None
+    review_rounds: int
+    commits_after_first_review: int
+    reviewer_count: int
+    size: str
+    has_old_commit: bool
+    waiting_for: str
+    qualifying: tuple[bool, ...]
+
+
+def calculate(facts: PullRequestFacts) -> Figures:
+    """Every figure of a pull request."""
+    qualifying = tuple(_qualifies(review, facts) for review in facts.reviews)
+    reviews = sorted(
+        (review for review, counts in zip(facts.reviews, qualifying, strict=True) if counts),
+        key=lambda review: review.submitted_at,
+    )
+    first_commit_at = min((c.authored_at for c in facts.commits), default=facts.opened_at)
+    first_commit_at = min(first_commit_at, facts.opened_at)
+    first_review_at = reviews[0].submitted_at if reviews else None
+    approvals = [review.submitted_at for review in reviews if review.state == "approved"]
+    approved_at = max(approvals, default=None)
+    ready_at = _ready_at(facts)
+    durations = _durations(facts, first_commit_at, ready_at, first_review_at, approved_at)
+    return Figures(
+        **vars(durations),
+        first_commit_at=first_commit_at,
+        last_commit_at=max((c.committed_at for c in facts.commits), default=None),
+        ready_at=ready_at,
+        first_review_at=first_review_at,
+        approved_at=approved_at,
+        review_rounds=_review_rounds(facts, reviews),
+        commits_after_first_review=_commits_after(facts.commits, first_review_at),
+        reviewer_count=len({review.author.key for review in reviews}),
+        size=size(facts.additions + facts.deletions),
+        has_old_commit=facts.opened_at - first_commit_at > OLD_COMMIT,
+        waiting_for=_waiting_for(facts, reviews),
+        qualifying=qualifying,
+    )
+
+
+def size(lines: int) -> str:
+    """XS to XL, for the number of lines added and deleted."""
+    return next((name for limit, name in _SIZES if lines <= limit), "XL")
+
+
+def _qualifies(review: ReviewFact, facts: PullRequestFacts) -> bool:
+    ended_at = facts.ended_at
+    return (
+        review.state != "pending"
+        and not review.author.is_bot
+        and not review.author.is_same(facts.author)
+        and review.submitted_at >= facts.opened_at
+        and (ended_at is None or review.submitted_at <= ended_at)
+    )
+
+
+def _ready_at(facts: PullRequestFacts) -> datetime | None:
+    kinds = ("ready_for_review", "convert_to_draft")
+    events = sorted((e for e in facts.events if e.kind in kinds), key=lambda event: event.at)
+    opened_as_draft = events[0].kind == "ready_for_review" if events else facts.is_draft
+    if not opened_as_draft:
+        return facts.opened_at
+    return events[0].at if events else None
+
+
+def _durations(
+    facts: PullRequestFacts,
+    first_commit_at: datetime,
+    ready_at: datetime | None,
+    first_review_at: datetime | None,
+    approved_at: datetime | None,
+) -> Durations:
+    if facts.merged_at is None:
+        return Durations()
+    end = _second(facts.merged_at)
+    begin = min(_second(first_commit_at), end)
+    ready = _between(begin, ready_at or facts.opened_at, end)
+    return Durations(
+        cycle_time=end - begin,
+        coding_time=ready - begin,
+        time_to_merge=max(0, end - _second(facts.opened_at)),
+        **_review_stages(ready, first_review_at, approved_at, end),
+    )
+
+
+def _review_stages(
+    ready: int, first_review_at: datetime | None, approved_at: datetime | None, end: int
+) -> dict[str, int | None]:
+    if first_review_at is None:
+        return {"pickup_time": None, "review_time": None, "merge_time": end - ready}
+    reviewed = _between(ready, first_review_at, end)
+    if approved_at is None:
+        return {
+            "pickup_time": reviewed - ready,
+            "review_time": end - reviewed,
+            "merge_time": None,
+        }
+    approved = _between(reviewed, approved_at, end)
+    return {
+        "pickup_time": reviewed - ready,
+        "review_time": approved - reviewed,
+        "merge_time": end - approved,
+    }
+
+
+def _second(instant: datetime) -> int:
+    return int(instant.replace(microsecond=0).timestamp())
+
+
+def _between(earliest: int, instant: datetime, latest: int) -> int:
+    return min(max(earliest, _second(instant)), latest)
+
+
+def _review_rounds(facts: PullRequestFacts, reviews: Sequence[ReviewFact]) -> int:
+    requests = [r.submitted_at for r in reviews if r.state == "changes_requested"]
+    commits = [commit.committed_at for commit in facts.commits]
+    ends = [*requests, facts.ended_at]
+    return sum(
+        any(begin < at and (end is None or at < end) for at in commits)
+        for begin, end in pairwise(ends)
+        if begin is not None
+    )
+
+
+def _commits_after(commits: Sequence[CommitFact], first_review_at: datetime | None) -> int:
+    if first_review_at is None:
+        return 0
+    return sum(commit.committed_at > first_review_at for commit in commits)
+
+
+def _waiting_for(facts: PullRequestFacts, reviews: Sequence[ReviewFact]) -> str:
+    if facts.state != "open":
+        return ""
+    if facts.is_draft:
+        return "draft"
+    if not reviews:
+        return "review"
+    if _asked_for_changes(facts, reviews):
+        return "author"
+    return "merge" if any(review.state == "approved" for review in reviews) else ""
+
+
+def _asked_for_changes(facts: PullRequestFacts, reviews: Sequence[ReviewFact]) -> bool:
+    # A request stands until the same person approves, as on GitHub.
+    standing: dict[int | str | None, ReviewFact] = {}
+    for review in reviews:
+        if review.state in ("approved", "changes_requested"):
+            standing[review.author.key] = review
+    return any(
+        review.state == "changes_requested"
+        and all(review.submitted_at > commit.committed_at for commit in facts.commits)
+        for review in standing.values()
+    )
+
+
+@dataclass(frozen=True)
+class HotfixPatterns:
+    """A team's own patterns, compared in any case.
+
+    Labels are whole; branches and titles may use `*` and `?`. A title pattern without them is a
+    prefix that ends where a word ends.
+    """
+
+    labels: Sequence[str] = ("hotfix",)
+    branches: Sequence[str] = ("hotfix/*",)
+    titles: Sequence[str] = ("hotfix:*", "hotfix(*")
+
+
+def is_hotfix(
+    labels: Sequence[str], head_branch: str, title: str, patterns: HotfixPatterns
+) -> bool:
+    """Whether a label, the head branch or the title matches the team's patterns."""
+    wanted = {label.casefold() for label in patterns.labels}
+    return (
+        any(label.casefold() in wanted for label in labels)
+        or any(_matches(pattern, head_branch) for pattern in patterns.branches)
+        or any(_title_matches(pattern, title) for pattern in patterns.titles)
+    )
+
+
+def _matches(pattern: str, text: str, tail: str = r"\Z") -> bool:
+    # Not fnmatch: there "[hotfix]" is a class of letters, and people write it as a title's tag.
+    parts = (".*" if c == "*" else "." if c == "?" else re.escape(c) for c in pattern)
+    return re.match("".join(parts) + tail, text, re.IGNORECASE | re.DOTALL) is not None
+
+
+def _title_matches(pattern: str, title: str) -> bool:
+    if not pattern or "*" in pattern or "?" in pattern:
+        return bool(pattern) and _matches(pattern, title)
+    return _matches(pattern, title, r"(?!\w)" if pattern[-1].isalnum() else "")
+
+
+@dataclass(frozen=True)
+class RevertReference:
+    """What a pull request says that it reverts; no repository means its own."""
+
+    repository: str = ""
+    number: int | None = None
+
+
+def reverts(title: str, body: str) -> RevertReference | None:
+    """What is reverted, by the title or the body; none where it is no revert."""
+    if match := _REVERTS.search(body):
+        return RevertReference(match[1] or "", int(match[2]))
+    return RevertReference() if title.startswith('Revert "') else None
+
+
+def reverted_sha(message: str) -> str | None:
+    """The commit that a commit's message says it reverts; seven hex digits or more."""
+    match = _REVERTED_SHA.search(message)
+    return match[1].lower() if match else None
+
+
+def is_bot(account_type: str | None, login: str | None, team_bots: Sequence[str] = ()) -> bool:
+    """Whether an account is a bot, by its type, its login's `[bot]` or the team's own list."""
+    if account_type == "Bot":
+        return True
+    if login is None:
+        return False
+    return login.lower().endswith("[bot]") or _bot_name(login) in map(_bot_name, team_bots)
+
+
+def _bot_name(login: str) -> str:
+    return login.strip().lower().removesuffix("[bot]")
