@@ -1,0 +1,236 @@
+"""One conversation with GitHub: addresses, headers, errors to types, pages.
+
+It never sleeps and never retries: who waits, and for how long, is decided where the work is queued.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+import httpx
+import msgspec
+
+from apps.integrations.github import limits, replies, scopes
+from apps.integrations.github.documents import document
+from apps.integrations.github.errors import RefusedError, UnavailableError
+from apps.integrations.github.limits import Limit
+from apps.integrations.github.records import RateLimit
+from apps.integrations.github.tokens import TokenSource
+
+API_VERSION = "2022-11-28"
+TIMEOUT = httpx.Timeout(30.0, connect=10.0)
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """Where a GitHub's pages and interfaces are; none ends with a slash."""
+
+    web: str
+    rest: str
+    graphql: str
+
+    @classmethod
+    def of(cls, github_url: str) -> Addresses:
+        """github.com's own layout, or that of a GitHub Enterprise Server."""
+        web = github_url.rstrip("/")
+        if urlsplit(web).hostname == "github.com":
+            return cls(web, "https://api.github.com", "https://api.github.com/graphql")
+        return cls(web, f"{web}/api/v3", f"{web}/api/graphql")
+
+
+@dataclass
+class Usage:
+    """What a conversation has cost so far: GraphQL points and requests of both kinds."""
+
+    points: int = 0
+    requests: int = 0
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A good REST reply; `data` is its JSON, None where it has no body (204, 304)."""
+
+    status: int
+    headers: Mapping[str, str]
+    data: Any
+
+    @property
+    def scopes(self) -> list[str] | None:
+        """What the token may do; None for tokens that have no scopes (fine-grained, Apps)."""
+        granted = self.headers.get("x-oauth-scopes")
+        return None if granted is None else scopes.parse(granted)
+
+
+@dataclass(frozen=True)
+class GraphQLReply:
+    """A GraphQL reply that has data, and the problems that spoil parts of it."""
+
+    data: msgspec.Raw
+    problems: list[replies.Problem]
+
+
+class _RateLimitOnly(msgspec.Struct, rename="camel"):
+    rate_limit: RateLimit | None = None
+
+
+@dataclass
+class GitHub:
+    """A conversation on behalf of one token; use it in a `with` block."""
+
+    url: str
+    tokens: TokenSource
+    on_limit: Callable[[Limit], None] | None = None
+    usage: Usage = field(default_factory=Usage)
+
+    def __post_init__(self) -> None:
+        self.addresses = Addresses.of(self.url)
+        self._http = httpx.Client(
+            timeout=TIMEOUT,
+            follow_redirects=True,
+            headers={
+                "User-Agent": "tformance",
+                "X-GitHub-Api-Version": API_VERSION,
+                "X-Github-Next-Global-ID": "1",
+            },
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends the conversation."""
+        self._http.close()
+
+    def get(self, path: str, *, etag: str = "", **params: Any) -> Reply:
+        """GET `path` below the REST address; a `GitHubError` for anything but success or 304."""
+        return self.rest(
+            "GET", path, params=params, headers={"If-None-Match": etag} if etag else {}
+        )
+
+    def rest(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        json: Any = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Reply:
+        """A REST request; `path` begins with a slash, or is an address that GitHub gave."""
+        url = path if path.startswith("http") else self.addresses.rest + path
+        self._refuse_strangers(url)
+        response = self._send(
+            method,
+            url,
+            params=params or None,
+            json=json,
+            headers={"Accept": "application/vnd.github+json", **(headers or {})},
+        )
+        if limit := limits.from_headers(response.headers):
+            self._tell(limit)
+        return Reply(response.status_code, response.headers, _json(response))
+
+    def pages(self, path: str, **params: Any) -> Iterator[list[Any]]:
+        """Each page of a REST list, following `Link` to its end."""
+        url, query = path, {"per_page": 100, **params}
+        while url:
+            response = self.rest("GET", url, params=query)
+            yield response.data
+            url, query = _next_link(response.headers), {}
+
+    def graphql(self, name: str, variables: Mapping[str, Any]) -> GraphQLReply:
+        """Runs the document `queries/<name>.graphql`."""
+        return self.graphql_text(document(name), variables)
+
+    def graphql_text(self, text: str, variables: Mapping[str, Any]) -> GraphQLReply:
+        """Runs a query; a `GitHubError` where nothing of the reply can be used."""
+        response = self._send(
+            "POST", self.addresses.graphql, json={"query": text, "variables": dict(variables)}
+        )
+        try:
+            envelope = msgspec.json.decode(response.content, type=replies.Envelope)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            raise UnavailableError("GitHub's reply was cut off.") from None
+        self._account(envelope, response.headers)
+        if error := replies.error_from_problems(envelope, response.headers, _now()):
+            raise error
+        return GraphQLReply(envelope.data, envelope.errors)
+
+    def _send(self, method: str, url: str, **options: Any) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {self.tokens.token()}", **options.pop("headers", {})}
+        self.usage.requests += 1
+        try:
+            response = self._http.request(method, url, headers=headers, **options)
+        except httpx.TimeoutException:
+            raise UnavailableError("GitHub did not answer in time.") from None
+        except httpx.HTTPError as error:
+            raise UnavailableError(f"GitHub cannot be reached ({_reason(error)}).") from None
+        refusal = replies.error_from_status(
+            response.status_code, response.headers, response.content, _now()
+        )
+        if refusal:
+            raise refusal
+        return response
+
+    def _refuse_strangers(self, url: str) -> None:
+        # A token must not follow a link to another host.
+        if urlsplit(url)[:2] != urlsplit(self.addresses.rest)[:2]:
+            raise RefusedError("GitHub's reply points to another host.")
+
+    def _account(self, envelope: replies.Envelope, headers: Mapping[str, str]) -> None:
+        limit = limits.from_headers(headers)
+        asked = _rate_limit(envelope)
+        if asked:
+            self.usage.points += asked.cost
+            limit = Limit("graphql", asked.limit, asked.remaining, asked.reset_at)
+        if limit:
+            self._tell(limit)
+
+    def _tell(self, limit: Limit) -> None:
+        if self.on_limit:
+            self.on_limit(limit)
+
+
+def _rate_limit(envelope: replies.Envelope) -> RateLimit | None:
+    try:
+        return msgspec.json.decode(envelope.data, type=_RateLimitOnly | None).rate_limit
+    except (msgspec.DecodeError, AttributeError):
+        return None
+
+
+def _json(response: httpx.Response) -> Any:
+    if not response.content:
+        return None
+    try:
+        return msgspec.json.decode(response.content)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise UnavailableError("GitHub's reply was cut off.") from None
+
+
+def _next_link(headers: Mapping[str, str]) -> str:
+    for link in headers.get("link", "").split(","):
+        address, _, relation = link.partition(";")
+        if 'rel="next"' in relation:
+            return address.strip().strip("<>")
+    return ""
+
+
+def _reason(error: httpx.HTTPError) -> str:
+    return str(error) or type(error).__name__
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,88 @@
+"""What can go wrong with GitHub, told apart in one place.
+
+Each error is *retryable* (wait, then ask again) or *permanent* (only a person can help), says what
+happened in `message` and what to do in `advice`.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+
+class GitHubError(Exception):
+    """GitHub did not do what was asked."""
+
+    retryable = False
+    advice = ""
+
+    def __init__(self, message: str, *, advice: str = "", url: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.advice = advice or self.advice
+        self.url = url
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.advice}".strip()
+
+
+class CredentialsRejectedError(GitHubError):
+    """401: the token was revoked, has expired, or never was one."""
+
+    advice = "Connect GitHub again, or give another token."
+
+
+class ScopeMissingError(GitHubError):
+    """The token may not do this."""
+
+    advice = "Connect GitHub again and grant all that is asked for."
+
+
+class OrganizationRestrictedError(GitHubError):
+    """The organisation has not approved the OAuth app."""
+
+    advice = "An owner of the organisation must approve tformance on GitHub first."
+
+
+class SingleSignOnError(GitHubError):
+    """The organisation wants a SAML session for this token; `url` is where it is begun."""
+
+    advice = "Open the organisation's single sign-on page, authorise the token, then try again."
+
+
+class NotFoundError(GitHubError):
+    """404, 410 or NOT_FOUND: it is gone, or the token may not see it."""
+
+    advice = "Check the name, and that the token may see it."
+
+
+class BlockedError(GitHubError):
+    """451: GitHub withholds it for legal reasons."""
+
+
+class RefusedError(GitHubError):
+    """Any other refusal that asking again does not change."""
+
+
+class WaitError(GitHubError):
+    """A rate limit: nothing may be asked before `until`."""
+
+    retryable = True
+
+    def __init__(self, message: str, until: datetime, *, secondary: bool) -> None:
+        super().__init__(message, advice="The work goes on by itself then.")
+        self.until = until
+        self.secondary = secondary
+
+
+class TooHeavyError(GitHubError):
+    """GitHub gave up on a query; ask for less."""
+
+    retryable = True
+    advice = "It is asked again for less at once."
+
+
+class UnavailableError(GitHubError):
+    """5xx, a cut connection, a time-out, or half a reply."""
+
+    retryable = True
+    advice = "It is tried again by itself."

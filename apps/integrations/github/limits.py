@@ -1,0 +1,71 @@
+"""PURE: budgets, waits and page sizes.
+
+https://docs.github.com/en/graphql/overview/rate-limits-and-query-limits-for-the-graphql-api
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+PAGE_SIZE = 25
+LARGEST_PAGE = 37  # round((1 + 37 · 4) / 100) is still one point; 38 would be two.
+SMALLEST_PAGE = 1
+
+
+@dataclass(frozen=True)
+class Limit:
+    """What a reply says of an account's budget; `remaining` in points (GraphQL) or requests."""
+
+    resource: str
+    limit: int
+    remaining: int
+    reset_at: datetime
+
+
+def from_headers(headers: Mapping[str, str]) -> Limit | None:
+    """The budget that a reply's `x-ratelimit-*` headers tell; None where they are missing."""
+    try:
+        return Limit(
+            resource=headers.get("x-ratelimit-resource", "core"),
+            limit=int(headers["x-ratelimit-limit"]),
+            remaining=int(headers["x-ratelimit-remaining"]),
+            reset_at=datetime.fromtimestamp(int(headers["x-ratelimit-reset"]), UTC),
+        )
+    except (KeyError, ValueError, OverflowError):
+        return None
+
+
+def wait_until(headers: Mapping[str, str], now: datetime, *, secondary: bool) -> datetime:
+    """When to ask again after a rate limit: `retry-after`, else the reset, else a minute."""
+    seconds = headers.get("retry-after", "")
+    if seconds.isdigit():
+        return now + timedelta(seconds=max(1, int(seconds)))
+    known = from_headers(headers)
+    if known and (known.remaining == 0 or not secondary):
+        # A second more: GitHub's clock is not ours.
+        return max(known.reset_at, now) + timedelta(seconds=1)
+    return now + timedelta(minutes=1)
+
+
+def backoff(failures: int, chance: random.Random | None = None) -> timedelta:
+    """How long to wait after so many failures in a row: 1 s, 2 s, 4 s … at most 15 min, ± half."""
+    seconds = min(900.0, 2.0 ** min(max(failures, 1) - 1, 20))
+    return timedelta(seconds=seconds * (chance or random).uniform(0.5, 1.5))
+
+
+def smaller(page_size: int) -> int:
+    """The page to ask for after GitHub found one too heavy."""
+    return max(SMALLEST_PAGE, page_size // 2)
+
+
+def larger(page_size: int) -> int:
+    """The page to ask for after one went well: it grows back slowly."""
+    return min(LARGEST_PAGE, page_size + max(1, page_size // 4))
+
+
+def points(requests: int) -> int:
+    """A query's cost by GitHub's formula, `requests` being one for each parent of a connection."""
+    return max(1, int(requests / 100 + 0.5))

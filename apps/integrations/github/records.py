@@ -1,0 +1,196 @@
+"""Typed records, decoded from GitHub's replies; names are GitHub's, in Python's spelling."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Generic, Literal, TypeVar
+
+import msgspec
+from msgspec import Raw, Struct
+
+Item = TypeVar("Item")
+
+
+class Record(Struct, rename="camel", frozen=True):
+    """A part of a GraphQL reply."""
+
+
+class PageInfo(Record, frozen=True):
+    """Where a page ends."""
+
+    has_next_page: bool
+    end_cursor: str | None = None
+
+
+class Page(Record, Generic[Item], frozen=True):
+    """A page of a connection; GitHub puts null in place of a node that it may not show."""
+
+    nodes: list[Item | None] | None = None
+    page_info: PageInfo = PageInfo(False)
+    total_count: int = 0
+
+    @property
+    def items(self) -> list[Item]:
+        """The nodes that are there."""
+        return [node for node in self.nodes or () if node is not None]
+
+
+class Actor(Record, frozen=True):
+    """Who acted. A team asked for a review has no login here."""
+
+    typename: str = msgspec.field(name="__typename")
+    login: str | None = None
+    database_id: int | None = None
+
+
+class Label(Record, frozen=True):
+    """A label."""
+
+    name: str
+
+
+class GitActor(Record, frozen=True):
+    """Who a commit names; `user` is null where GitHub knows no account for the address."""
+
+    user: Actor | None = None
+
+
+class Commit(Record, frozen=True):
+    """A commit; its dates are what its author's and committer's clocks said."""
+
+    oid: str
+    authored_date: datetime
+    committed_date: datetime
+    message_headline: str
+    message_body: str = ""
+    additions: int = 0
+    deletions: int = 0
+    author: GitActor | None = None
+
+
+class CommitNode(Record, frozen=True):
+    """A commit's place in a pull request."""
+
+    commit: Commit
+
+
+class CommitId(Record, frozen=True):
+    """A commit, by its id alone."""
+
+    oid: str
+
+
+class Review(Record, frozen=True):
+    """A review; PENDING ones have no `submitted_at`."""
+
+    id: str
+    state: Literal["APPROVED", "CHANGES_REQUESTED", "COMMENTED", "DISMISSED", "PENDING"]
+    full_database_id: int | None = None
+    submitted_at: datetime | None = None
+    author: Actor | None = None
+
+
+class TimelineItem(Record, frozen=True):
+    """An event; types that were not asked for have only their name."""
+
+    typename: str = msgspec.field(name="__typename")
+    id: str | None = None
+    created_at: datetime | None = None
+    actor: Actor | None = None
+    requested_reviewer: Actor | None = None
+
+
+class PullRequest(Record, frozen=True):
+    """A pull request with its lists, each complete once `fetch` has returned it."""
+
+    id: str
+    full_database_id: int | None
+    number: int
+    url: str
+    title: str
+    state: Literal["OPEN", "CLOSED", "MERGED"]
+    is_draft: bool
+    created_at: datetime
+    updated_at: datetime
+    base_ref_name: str
+    head_ref_name: str
+    additions: int
+    deletions: int
+    changed_files: int
+    commits: Page[CommitNode]
+    timeline_items: Page[TimelineItem]
+    body: str = ""
+    closed_at: datetime | None = None
+    merged_at: datetime | None = None
+    author: Actor | None = None
+    merged_by: Actor | None = None
+    merge_commit: CommitId | None = None
+    total_comments_count: int | None = None
+    labels: Page[Label] | None = None
+    reviews: Page[Review] | None = None
+
+
+class BranchName(Record, frozen=True):
+    """A branch."""
+
+    name: str
+
+
+class Repository(Record, frozen=True):
+    """A repository, without its pull requests."""
+
+    id: str
+    database_id: int
+    name_with_owner: str
+    url: str = ""
+    is_private: bool = False
+    is_archived: bool = False
+    is_fork: bool = False
+    pushed_at: datetime | None = None
+    default_branch_ref: BranchName | None = None
+    owner: Actor | None = None
+
+
+class RateLimit(Record, frozen=True):
+    """What a query cost, in points, and what is left; null on servers without limits."""
+
+    cost: int
+    remaining: int
+    limit: int
+    reset_at: datetime
+
+
+class Change(Record, frozen=True):
+    """When a pull request changed."""
+
+    updated_at: datetime
+
+
+class RepositoryWithPullRequests(Repository, frozen=True, kw_only=True):
+    """A page of a repository's walk; each pull request is decoded on its own."""
+
+    pull_requests: Page[Raw]
+
+
+class RepositoryWithNewest(Repository, frozen=True, kw_only=True):
+    """A repository and when its newest change was."""
+
+    pull_requests: Page[Change]
+
+
+class PullRequestsReply(Record, frozen=True):
+    """The reply to `pull_requests.graphql`."""
+
+    repository: RepositoryWithPullRequests | None = None
+
+
+class RepositoryReply(Record, frozen=True):
+    """The reply to `repository.graphql`."""
+
+    repository: RepositoryWithPullRequests | None = None
+
+
+class NodesReply(Record, Generic[Item], frozen=True):
+    """A reply to a query for nodes; null in place of each that is gone."""
+
+    nodes: list[Item | None]

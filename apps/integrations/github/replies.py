@@ -1,0 +1,168 @@
+"""PURE: tells from a reply's status, headers and body what went wrong, as one of `errors`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+import msgspec
+from msgspec import Raw, Struct
+
+from apps.integrations.github import limits
+from apps.integrations.github.errors import (
+    BlockedError,
+    CredentialsRejectedError,
+    GitHubError,
+    NotFoundError,
+    OrganizationRestrictedError,
+    RefusedError,
+    ScopeMissingError,
+    SingleSignOnError,
+    TooHeavyError,
+    UnavailableError,
+    WaitError,
+)
+
+_RATE_LIMIT = {"RATE_LIMITED", "RATE_LIMIT", "graphql_rate_limit"}
+_TOO_HEAVY = {"RESOURCE_LIMITS_EXCEEDED", "MAX_NODE_LIMIT_EXCEEDED"}
+_GAVE_UP = ("something went wrong while executing your query", "timeout", "timed out")
+
+
+class Problem(Struct, frozen=True):
+    """An entry of a GraphQL reply's `errors`."""
+
+    message: str = ""
+    type: str | None = None
+    code: str | None = None
+    path: list[str | int] | None = None
+
+    @property
+    def kind(self) -> str:
+        """GitHub's name for it, empty where it has none."""
+        return self.type or self.code or ""
+
+
+class Envelope(Struct, frozen=True):
+    """A GraphQL reply's body, or REST's where GitHub refused before GraphQL saw it."""
+
+    data: Raw = Raw(b"null")
+    errors: list[Problem] = []
+    message: str = ""
+
+    @property
+    def has_data(self) -> bool:
+        """Whether there is any."""
+        return bytes(self.data) != b"null"
+
+
+def message_of(body: bytes) -> str:
+    """A refusal's `message`, empty where the body has none."""
+    try:
+        return msgspec.json.decode(body, type=Envelope).message
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return ""
+
+
+def error_from_status(
+    status: int, headers: Mapping[str, str], body: bytes, now: datetime
+) -> GitHubError | None:
+    """The error of a reply by its status and body; None for a good one."""
+    if status < 400:
+        return None
+    message = message_of(body)
+    if status == 401:
+        return CredentialsRejectedError("GitHub does not accept the token.")
+    if status in (403, 429):
+        return _refusal(headers, message, now)
+    if status in (404, 410):
+        return NotFoundError("GitHub does not find it, or the token may not see it.")
+    if status == 451:
+        return BlockedError("GitHub withholds it for legal reasons.")
+    if status >= 500 or status == 408:
+        return UnavailableError(f"GitHub answered {status}.")
+    return RefusedError(f"GitHub refused the request ({status}): {message or 'no reason given'}.")
+
+
+def _refusal(headers: Mapping[str, str], message: str, now: datetime) -> GitHubError:
+    text = message.lower()
+    if "secondary rate limit" in text or "abuse detection" in text:
+        return _wait(headers, now, secondary=True)
+    if headers.get("x-ratelimit-remaining") == "0" or "rate limit exceeded" in text:
+        return _wait(headers, now, secondary=False)
+    if "retry-after" in headers:
+        return _wait(headers, now, secondary=True)
+    if sign_on := re.search(r"url=(\S+)", headers.get("x-github-sso", "")):
+        return SingleSignOnError("The organisation asks for single sign-on.", url=sign_on[1])
+    if "oauth app access restrictions" in text:
+        return OrganizationRestrictedError("The organisation restricts OAuth apps.")
+    if "bad credentials" in text or "maximum number of login attempts" in text:
+        return CredentialsRejectedError("GitHub does not accept the token.")
+    return ScopeMissingError(f"GitHub does not allow it: {message or 'no reason given'}.")
+
+
+def _wait(headers: Mapping[str, str], now: datetime, *, secondary: bool) -> WaitError:
+    until = limits.wait_until(headers, now, secondary=secondary)
+    name = "secondary rate limit" if secondary else "rate limit"
+    return WaitError(f"GitHub's {name} is reached.", until, secondary=secondary)
+
+
+def error_from_problems(
+    envelope: Envelope, headers: Mapping[str, str], now: datetime
+) -> GitHubError | None:
+    """The error that a GraphQL reply as a whole stands for; None where parts of it are good.
+
+    Problems below a list's item are the caller's to judge: see `problems_by_item`.
+    """
+    for problem in envelope.errors:
+        if error := _whole_error(problem, headers, now):
+            return error
+    if envelope.has_data:
+        return None
+    if "secondary rate limit" in envelope.message.lower():
+        return _wait(headers, now, secondary=True)
+    if envelope.errors:
+        return error_from_problem(envelope.errors[0])
+    return TooHeavyError("GitHub answered without data.")
+
+
+def _whole_error(problem: Problem, headers: Mapping[str, str], now: datetime) -> GitHubError | None:
+    text = problem.message.lower()
+    if {problem.type, problem.code} & _RATE_LIMIT or "rate limit exceeded" in text:
+        return _wait(headers, now, secondary=False)
+    if "secondary rate limit" in text:
+        return _wait(headers, now, secondary=True)
+    if problem.kind in _TOO_HEAVY or text.startswith(_GAVE_UP):
+        return TooHeavyError("GitHub found the query too heavy.")
+    if problem.kind == "INSUFFICIENT_SCOPES":
+        return ScopeMissingError("The token lacks a scope that GitHub asks for.")
+    return None
+
+
+def error_from_problem(problem: Problem) -> GitHubError:
+    """The error of one GraphQL problem."""
+    text = problem.message
+    if problem.kind == "NOT_FOUND":
+        return NotFoundError("GitHub does not find it, or the token may not see it.")
+    if problem.kind == "FORBIDDEN" and "oauth app access restrictions" in text.lower():
+        return OrganizationRestrictedError("The organisation restricts OAuth apps.")
+    if problem.kind == "FORBIDDEN" and "saml" in text.lower():
+        return SingleSignOnError("The organisation asks for single sign-on.")
+    if problem.kind == "FORBIDDEN":
+        return ScopeMissingError(f"GitHub does not allow it: {text}")
+    return RefusedError(f"GitHub refused the query: {text or problem.kind or 'no reason given'}")
+
+
+def problems_by_item(problems: Sequence[Problem], *prefix: str) -> dict[int, list[Problem]]:
+    """Problems by the index of the item that they spoil, in the list that lies at `prefix`.
+
+    Raises the error of a problem that lies elsewhere, since it spoils the whole reply.
+    """
+    spoilt: dict[int, list[Problem]] = {}
+    for problem in problems:
+        path = problem.path or []
+        index = path[len(prefix)] if len(path) > len(prefix) else None
+        if tuple(path[: len(prefix)]) != prefix or not isinstance(index, int):
+            raise error_from_problem(problem)
+        spoilt.setdefault(index, []).append(problem)
+    return spoilt
