@@ -1,0 +1,203 @@
+"""Rows that leave the program: the terminal's exports, the explorer's downloads and the API alike.
+
+Instants are ISO 8601 in UTC (`Z`), durations whole seconds, lists arrays in JSON and joined by `;`
+in CSV.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from django.db.models import QuerySet
+
+from apps.metrics.models import PRReview, PullRequest, PullRequestCommit, TeamMember
+from apps.teams.models import Team
+
+Row = dict[str, Any]
+
+PULL_REQUEST_FIELDS: Mapping[str, str] = {
+    "repository": "repository__full_name",
+    "number": "number",
+    "github_id": "github_id",
+    "node_id": "node_id",
+    "title": "title",
+    "state": "state",
+    "is_draft": "is_draft",
+    "author_login": "author_login",
+    "author_github_id": "author_github_id",
+    "author_type": "author_type",
+    "is_bot": "is_bot",
+    "base_branch": "base_branch",
+    "head_branch": "head_branch",
+    "labels": "labels",
+    "additions": "additions",
+    "deletions": "deletions",
+    "changed_files": "changed_files",
+    "commits": "commit_count",
+    "comments": "comment_count",
+    "opened_at": "opened_at",
+    "updated_at": "updated_at",
+    "closed_at": "closed_at",
+    "merged_at": "merged_at",
+    "merged_by_login": "merged_by_login",
+    "first_commit_at": "first_commit_at",
+    "ready_at": "ready_at",
+    "first_review_at": "first_review_at",
+    "approved_at": "approved_at",
+    "cycle_time": "cycle_time",
+    "coding_time": "coding_time",
+    "pickup_time": "pickup_time",
+    "review_time": "review_time",
+    "merge_time": "merge_time",
+    "time_to_merge": "time_to_merge",
+    "review_rounds": "review_rounds",
+    "commits_after_first_review": "commits_after_first_review",
+    "reviewers": "reviewer_count",
+    "size": "size",
+    "is_revert": "is_revert",
+    "is_hotfix": "is_hotfix",
+    "is_external": "is_external",
+    "has_old_commit": "has_old_commit",
+    "url": "url",
+}
+REVIEW_FIELDS: Mapping[str, str] = {
+    "repository": "pull_request__repository__full_name",
+    "number": "pull_request__number",
+    "github_id": "github_id",
+    "reviewer_login": "reviewer_login",
+    "reviewer_github_id": "reviewer_github_id",
+    "state": "state",
+    "submitted_at": "submitted_at",
+}
+COMMIT_FIELDS: Mapping[str, str] = {
+    "repository": "pull_request__repository__full_name",
+    "number": "pull_request__number",
+    "sha": "commit__sha",
+    "author_login": "commit__author_login",
+    "authored_at": "commit__authored_at",
+    "committed_at": "commit__committed_at",
+    "additions": "commit__additions",
+    "deletions": "commit__deletions",
+    "message_headline": "commit__message_headline",
+}
+MEMBER_FIELDS: Mapping[str, str] = {
+    "github_id": "github_id",
+    "login": "github_username",
+    "name": "name",
+    "email": "email",
+    "role": "role",
+    "is_active": "is_active",
+    "is_bot": "is_bot",
+}
+
+
+def pull_requests(team: Team, repository: str | None = None) -> Iterator[Row]:
+    """The team's pull requests, by repository and number."""
+    found = PullRequest.objects.for_team(team).order_by("repository__full_name", "number")
+    if repository:
+        found = found.filter(repository__full_name__iexact=repository)
+    return pull_request_rows(found)
+
+
+def pull_request_rows(found: QuerySet[PullRequest]) -> Iterator[Row]:
+    """The rows of any choice of pull requests, in its order."""
+    return _rows(found, PULL_REQUEST_FIELDS)
+
+
+def reviews(team: Team, repository: str | None = None) -> Iterator[Row]:
+    """Every submitted review, by anyone."""
+    found = PRReview.objects.for_team(team).order_by(
+        "pull_request__repository__full_name", "pull_request__number", "submitted_at", "github_id"
+    )
+    if repository:
+        found = found.filter(pull_request__repository__full_name__iexact=repository)
+    return _rows(found, REVIEW_FIELDS)
+
+
+def commits(team: Team, repository: str | None = None) -> Iterator[Row]:
+    """The commits of each pull request, in GitHub's order."""
+    found = PullRequestCommit.objects.filter(pull_request__team=team).order_by(
+        "pull_request__repository__full_name", "pull_request__number", "position"
+    )
+    if repository:
+        found = found.filter(pull_request__repository__full_name__iexact=repository)
+    return _rows(found, COMMIT_FIELDS)
+
+
+def members(team: Team, repository: str | None = None) -> Iterator[Row]:
+    """The people and bots of the team's organisations, whatever the repository."""
+    return _rows(TeamMember.objects.for_team(team).order_by("github_id"), MEMBER_FIELDS)
+
+
+EXPORTS: Mapping[str, tuple[Callable[[Team, str | None], Iterator[Row]], Mapping[str, str]]] = {
+    "pull-requests": (pull_requests, PULL_REQUEST_FIELDS),
+    "reviews": (reviews, REVIEW_FIELDS),
+    "commits": (commits, COMMIT_FIELDS),
+    "members": (members, MEMBER_FIELDS),
+}
+
+
+def export(
+    kind: str, team: Team, repository: str | None = None, file_format: str = "jsonl"
+) -> Iterator[str]:
+    """Lines, ends included, of one of `EXPORTS` as `jsonl` or `csv`."""
+    make_rows, fields = EXPORTS[kind]
+    rows = make_rows(team, repository)
+    return csv_lines(fields, rows) if file_format == "csv" else json_lines(rows)
+
+
+def json_lines(rows: Iterable[Row]) -> Iterator[str]:
+    """A JSON object a line."""
+    for row in rows:
+        yield json.dumps(row, ensure_ascii=False) + "\n"
+
+
+def csv_lines(fields: Iterable[str], rows: Iterable[Row]) -> Iterator[str]:
+    """CSV with a header, whose cells no spreadsheet takes for formulas."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\r\n")
+    names = list(fields)
+    writer.writerow(names)
+    for row in rows:
+        writer.writerow([_cell(row[name]) for name in names])
+        yield _taken(buffer)
+    yield _taken(buffer)
+
+
+def _taken(buffer: io.StringIO) -> str:
+    text = buffer.getvalue()
+    buffer.seek(0)
+    buffer.truncate()
+    return text
+
+
+def _rows(found: QuerySet[Any], fields: Mapping[str, str]) -> Iterator[Row]:
+    names = list(fields)
+    for values in found.values_list(*fields.values()).iterator(chunk_size=2000):
+        yield dict(zip(names, map(_plain, values), strict=True))
+
+
+def _plain(value: Any) -> Any:
+    return instant(value) if isinstance(value, datetime) else value
+
+
+def instant(value: datetime) -> str:
+    """An instant as ISO 8601 in UTC, with `Z`."""
+    return value.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
+
+
+def _cell(value: Any) -> Any:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list):
+        value = ";".join(map(str, value))
+    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r", "\n")):
+        return "'" + value
+    return value

@@ -1,0 +1,197 @@
+"""Stores pull requests for tests as a sync would: instants given, figures calculated."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import Any
+
+from apps.metrics import calculations
+from apps.metrics.models import (
+    Commit,
+    PRReview,
+    PullRequest,
+    PullRequestCommit,
+    Repository,
+    TeamMember,
+    TimelineEvent,
+)
+from apps.teams.models import Team
+
+_ids = count(1)
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+
+
+def make_team(name: str = "Acme", **fields: Any) -> Team:
+    return Team.objects.create(name=name, slug=f"{name.lower()}-{next(_ids)}", **fields)
+
+
+def make_repository(team: Team, full_name: str = "acme/shop") -> Repository:
+    number = next(_ids)
+    repository: Repository = Repository.objects.create(
+        team=team,
+        github_repo_id=number,
+        full_name=full_name,
+        default_branch="main",
+        url=f"https://github.com/{full_name}",
+    )
+    return repository
+
+
+def make_member(team: Team, login: str, **fields: Any) -> TeamMember:
+    member: TeamMember = TeamMember.objects.create(
+        team=team, github_id=next(_ids), github_username=login, **fields
+    )
+    return member
+
+
+@dataclass
+class Review:
+    """A review so many hours after the pull request was opened."""
+
+    reviewer: TeamMember | None
+    hours: float
+    state: str = "approved"
+
+
+@dataclass
+class Given:
+    """A pull request; hours count from its opening."""
+
+    author: TeamMember | None = None
+    opened_at: datetime = NOON
+    state: str = "merged"
+    ended: float = 10
+    is_draft: bool = False
+    commits: Sequence[float] = ()
+    reviews: Sequence[Review] = ()
+    events: Sequence[tuple[str, float]] = ()
+    additions: int = 10
+    deletions: int = 0
+    title: str = "Add a thing"
+    fields: dict[str, Any] = field(default_factory=dict)
+
+    def at(self, hours: float) -> datetime:
+        return self.opened_at + timedelta(hours=hours)
+
+    @property
+    def ended_at(self) -> datetime | None:
+        return None if self.state == "open" else self.at(self.ended)
+
+
+def _person(member: TeamMember | None) -> calculations.Person:
+    if member is None:
+        return calculations.Person(None, None)
+    return calculations.Person(member.github_id, member.github_username, member.is_bot)
+
+
+def facts_of(given: Given) -> calculations.PullRequestFacts:
+    return calculations.PullRequestFacts(
+        state=given.state,
+        is_draft=given.is_draft,
+        author=_person(given.author),
+        opened_at=given.opened_at,
+        closed_at=given.ended_at,
+        merged_at=given.ended_at if given.state == "merged" else None,
+        additions=given.additions,
+        deletions=given.deletions,
+        commits=[calculations.CommitFact(given.at(h), given.at(h)) for h in given.commits],
+        reviews=[
+            calculations.ReviewFact(_person(r.reviewer), r.state, given.at(r.hours))
+            for r in given.reviews
+        ],
+        events=[calculations.EventFact(kind, given.at(hours)) for kind, hours in given.events],
+    )
+
+
+def make_pull_request(repository: Repository, **given: Any) -> PullRequest:
+    """Store one, its reviews, commits and events; `fields` overrides columns."""
+    told = Given(**given)
+    pull_request = PullRequest(repository=repository, **_columns(repository, told))
+    pull_request.save()
+    _store_children(pull_request, told)
+    return pull_request
+
+
+def _columns(repository: Repository, given: Given) -> dict[str, Any]:
+    facts = facts_of(given)
+    figures = dict(vars(calculations.calculate(facts)))
+    del figures["qualifying"]
+    number = next(_ids)
+    author = given.author
+    return {
+        "team": repository.team,
+        "number": number,
+        "github_id": 2**31 + number,
+        "node_id": f"PR_{number}",
+        "url": f"{repository.url}/pull/{number}",
+        "title": given.title,
+        "state": given.state,
+        "is_draft": given.is_draft,
+        "base_branch": "main",
+        "head_branch": f"topic-{number}",
+        "author": author,
+        "author_github_id": author and author.github_id,
+        "author_login": author and author.github_username,
+        "author_type": author and ("Bot" if author.is_bot else "User"),
+        "is_bot": bool(author and author.is_bot),
+        "opened_at": given.opened_at,
+        "updated_at": given.ended_at or given.opened_at,
+        "closed_at": facts.closed_at,
+        "merged_at": facts.merged_at,
+        "fetched_at": given.opened_at,
+        "additions": given.additions,
+        "deletions": given.deletions,
+        "commit_count": len(given.commits),
+        **figures,
+        **given.fields,
+    }
+
+
+def _store_children(pull_request: PullRequest, given: Given) -> None:
+    qualifying = calculations.calculate(facts_of(given)).qualifying
+    for review, counts in zip(given.reviews, qualifying, strict=True):
+        _store_review(pull_request, review, given.at(review.hours), counts)
+    for position, hours in enumerate(given.commits):
+        commit = Commit.objects.create(
+            team=pull_request.team,
+            repository=pull_request.repository,
+            sha=f"{next(_ids):040x}",
+            author=given.author,
+            authored_at=given.at(hours),
+            committed_at=given.at(hours),
+            message_headline="A step",
+        )
+        PullRequestCommit.objects.create(
+            pull_request=pull_request, commit=commit, position=position
+        )
+    for kind, hours in given.events:
+        TimelineEvent.objects.create(
+            team=pull_request.team,
+            pull_request=pull_request,
+            node_id=f"E_{next(_ids)}",
+            kind=kind,
+            at=given.at(hours),
+        )
+
+
+def _store_review(
+    pull_request: PullRequest, review: Review, submitted_at: datetime, counts: bool
+) -> None:
+    number = next(_ids)
+    reviewer = review.reviewer
+    PRReview.objects.create(
+        team=pull_request.team,
+        pull_request=pull_request,
+        github_id=number,
+        node_id=f"R_{number}",
+        reviewer=reviewer,
+        reviewer_github_id=reviewer.github_id if reviewer else None,
+        reviewer_login=reviewer.github_username if reviewer else None,
+        reviewer_type=("Bot" if reviewer.is_bot else "User") if reviewer else None,
+        state=review.state,
+        submitted_at=submitted_at,
+        is_qualifying=counts,
+    )
