@@ -37,7 +37,9 @@ class Organization:
     concealed: set[int] = field(default_factory=set)
     teams: list[Team] = field(default_factory=list)
     restricts_oauth_apps: bool = False
+    approved_apps: set[str] = field(default_factory=set)  # client ids
     saml_url: str | None = None
+    sso_tokens: set[str] = field(default_factory=set)  # tokens authorised by single sign-on
 
 
 @dataclass(eq=False)

@@ -1,0 +1,164 @@
+"""POST /api/graphql: parsed, validated, priced and executed as GitHub does it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from functools import lru_cache
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from graphql import (
+    DocumentNode,
+    ExecutionResult,
+    GraphQLError,
+    GraphQLSyntaxError,
+    OperationDefinitionNode,
+    execute,
+    parse,
+    validate,
+)
+from graphql.execution.values import get_variable_values
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from .cost import NODE_LIMIT, Cost, cost
+from .graphql_schema import resolve_type, schema
+from .nodes import NodeIndex
+from .refusals import error, from_execution, from_validation, locations
+from .replies import refusal
+from .resolvers import Context
+from .scopes import missing
+from .state import Simulator
+from .world import Token
+
+DOCS = "https://docs.github.com/graphql"
+Reply = dict[str, Any]
+
+_indexes: WeakKeyDictionary[Simulator, NodeIndex] = WeakKeyDictionary()
+
+
+class Refused(Exception):  # noqa: N818  (it is no fault of ours)
+    """The query is not executed; `errors` say why."""
+
+    def __init__(self, errors: list[Reply]) -> None:
+        super().__init__(errors)
+        self.errors = errors
+
+
+async def endpoint(request: Request) -> Response:
+    simulator: Simulator = request.app.state.simulator
+    if request.state.token is None:
+        return refusal(401, "This endpoint requires you to be authenticated.", DOCS)
+    try:
+        body = json.loads(await request.body())
+    except ValueError:
+        return refusal(400, "Problems parsing JSON", DOCS)
+    if not isinstance(body, dict) or not isinstance(body.get("query"), str):
+        message = "A query attribute must be specified and must be a string."
+        return JSONResponse({"errors": [{"message": message}]})
+    try:
+        return await _answer(simulator, request, body)
+    except Refused as refused:
+        return JSONResponse({"errors": refused.errors})
+
+
+async def _answer(simulator: Simulator, request: Request, body: Reply) -> Response:
+    token: Token = request.state.token
+    document = _document(body["query"])
+    operation = _operation(document, body.get("operationName"))
+    variables = _variables(operation, body.get("variables") or {})
+    price = cost(schema(), document, operation, variables)
+    request.state.operation = operation.name.value if operation.name else None
+    _check(simulator, document, token, price)
+    simulator.limits.charge(token.account.id, "graphql", price.points)
+    request.state.points = price.points
+    context = Context(simulator, token, _index(simulator), price)
+    result = _execute(document, context, body)
+    await asyncio.sleep(context.nodes * simulator.options.node_latency)
+    return JSONResponse(_reply(result))
+
+
+@lru_cache(maxsize=256)
+def _parsed(query: str) -> tuple[DocumentNode, tuple[GraphQLError, ...]]:
+    document = parse(query)
+    return document, tuple(validate(schema(), document))
+
+
+def _document(query: str) -> DocumentNode:
+    try:
+        document, errors = _parsed(query)
+    except GraphQLSyntaxError as raised:
+        message = f"Parse error: {raised.description}"
+        raise Refused([{"message": message, "locations": locations(raised)}]) from raised
+    if errors:
+        raise Refused([from_validation(each, None) for each in errors])
+    return document
+
+
+def _operation(document: DocumentNode, name: str | None) -> OperationDefinitionNode:
+    operations = [
+        definition
+        for definition in document.definitions
+        if isinstance(definition, OperationDefinitionNode)
+        and (not name or (definition.name and definition.name.value == name))
+    ]
+    if name and not operations:
+        raise Refused([{"message": f'No operation named "{name}"'}])
+    if len(operations) != 1:
+        raise Refused([{"message": "An operation name is required"}])
+    return operations[0]
+
+
+def _variables(operation: OperationDefinitionNode, given: Reply) -> Reply:
+    values = get_variable_values(schema(), operation.variable_definitions, given)
+    if isinstance(values, list):
+        raise Refused([from_validation(each, None) for each in values])
+    return values
+
+
+def _check(simulator: Simulator, document: DocumentNode, token: Token, price: Cost) -> None:
+    if errors := missing(schema(), document, token):
+        raise Refused(errors)
+    if price.nodes > NODE_LIMIT:
+        raise Refused([error("MAX_NODE_LIMIT_EXCEEDED", _too_many(price))])
+    if simulator.limits.window(token.account.id, "graphql").remaining <= 0:
+        message = f"API rate limit already exceeded for user ID {token.account.id}."
+        raise Refused([error("RATE_LIMITED", message)])
+
+
+def _too_many(price: Cost) -> str:
+    return (
+        f"This query requests up to {price.nodes:,} possible nodes which exceeds "
+        f"the maximum limit of {NODE_LIMIT:,}."
+    )
+
+
+def _index(simulator: Simulator) -> NodeIndex:
+    if simulator not in _indexes:
+        _indexes[simulator] = NodeIndex(simulator.world)
+    return _indexes[simulator]
+
+
+def _execute(document: DocumentNode, context: Context, body: Reply) -> ExecutionResult:
+    result = execute(
+        schema(),
+        document,
+        context_value=context,
+        variable_values=body.get("variables") or {},
+        operation_name=body.get("operationName") or None,
+        type_resolver=resolve_type,
+    )
+    assert isinstance(result, ExecutionResult)  # noqa: S101
+    return result
+
+
+def _reply(result: ExecutionResult) -> Reply:
+    reply: Reply = {"data": result.data}
+    if result.errors:
+        reply["errors"] = [from_execution(each) for each in result.errors]
+    return reply
+
+
+routes = [Route("/api/graphql", endpoint, methods=["POST"])]

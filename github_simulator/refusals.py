@@ -1,0 +1,115 @@
+"""How GitHub's GraphQL says no: HTTP 200 and `errors`, each with a `type` and often a `path`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from graphql import GraphQLError
+
+
+class GitHubError(Exception):
+    """Raised by a resolver; `type` is GitHub's name of the error."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.extensions = {"type": kind}
+
+
+def error(kind: str, message: str, **more: Any) -> dict[str, Any]:
+    return {"type": kind, **more, "message": message}
+
+
+def from_execution(raised: GraphQLError) -> dict[str, Any]:
+    """An error of one field, as GitHub puts it beside the data that it could give."""
+    formatted: dict[str, Any] = {}
+    if kind := (raised.extensions or {}).get("type"):
+        formatted["type"] = kind
+    if raised.path:
+        formatted["path"] = raised.path
+    formatted["locations"] = locations(raised)
+    formatted["message"] = raised.message
+    return formatted
+
+
+def locations(raised: GraphQLError) -> list[dict[str, int]]:
+    return [{"line": each.line, "column": each.column} for each in raised.locations or ()]
+
+
+# graphql-core's words, and GitHub's code and words for the same mistake.
+TRANSLATIONS: Sequence[tuple[str, str, str, tuple[str, ...]]] = (
+    (
+        r"Cannot query field '(?P<fieldName>\w+)' on type '(?P<typeName>\w+)'",
+        "undefinedField",
+        "Field '{fieldName}' doesn't exist on type '{typeName}'",
+        ("typeName", "fieldName"),
+    ),
+    (
+        r"Unknown argument '(?P<argumentName>\w+)' on field '\w+\.(?P<name>\w+)'",
+        "argumentNotAccepted",
+        "Field '{name}' doesn't accept argument '{argumentName}'",
+        ("name", "argumentName"),
+    ),
+    (
+        r"Field '(?P<name>\w+)' argument '(?P<arguments>\w+)' of type .* is required",
+        "missingRequiredArguments",
+        "Field '{name}' is missing required arguments: {arguments}",
+        ("name", "arguments"),
+    ),
+    (
+        r"Field '(?P<nodeName>\w+)' of type '(?P<type>\S+)' must have a selection",
+        "selectionMismatch",
+        (
+            "Field must have selections (field '{nodeName}' returns {type} but has no selections. "
+            "Did you mean '{nodeName} {{ ... }}'?)"
+        ),
+        ("nodeName",),
+    ),
+    (
+        r"Field '(?P<nodeName>\w+)' must not have a selection since type '(?P<type>\S+)'",
+        "selectionMismatch",
+        (
+            "Selections can't be made on scalars (field '{nodeName}' returns {type} "
+            "but has selections)"
+        ),
+        ("nodeName",),
+    ),
+    (
+        r"Unknown type '(?P<typeName>\w+)'",
+        "undefinedType",
+        "No such type {typeName}, so it can't be a fragment condition",
+        ("typeName",),
+    ),
+    (
+        r"Variable '\$(?P<variableName>\w+)' is never used",
+        "variableNotUsed",
+        "Variable ${variableName} is declared by the operation but not used",
+        ("variableName",),
+    ),
+    (
+        r"Variable '\$(?P<variableName>\w+)' is not defined",
+        "variableNotDefined",
+        "Variable ${variableName} is used by the operation but not declared",
+        ("variableName",),
+    ),
+)
+
+
+def from_validation(raised: GraphQLError, path: Sequence[str] | None) -> dict[str, Any]:
+    """An error of the document itself; such a query has no data at all."""
+    message, extensions = _translate(raised.message)
+    return {
+        **({"path": list(path)} if path else {}),
+        **({"extensions": extensions} if extensions else {}),
+        "locations": locations(raised),
+        "message": message,
+    }
+
+
+def _translate(message: str) -> tuple[str, Mapping[str, str]]:
+    for pattern, code, words, kept in TRANSLATIONS:
+        if found := re.match(pattern, message):
+            named = found.groupdict()
+            return words.format(**named), {"code": code, **{name: named[name] for name in kept}}
+    return message, {}

@@ -1,0 +1,17 @@
+"""What each field of the schema answers, by type and field name."""
+
+from __future__ import annotations
+
+from . import accounts, events, lists, pull_requests, repositories, roots
+from .context import Context, Resolvers
+
+__all__ = ["ALL", "Context", "Resolvers"]
+
+ALL: Resolvers = {
+    **roots.RESOLVERS,
+    **accounts.RESOLVERS,
+    **repositories.RESOLVERS,
+    **pull_requests.RESOLVERS,
+    **events.RESOLVERS,
+    **lists.RESOLVERS,
+}

@@ -1,0 +1,74 @@
+"""What every resolver can reach."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from graphql import GraphQLResolveInfo
+
+from .. import access
+from ..cost import Cost
+from ..nodes import NodeIndex
+from ..refusals import GitHubError
+from ..state import Simulator
+from ..world import Account, Repository, Token, World
+
+Resolver = Callable[..., Any]
+Resolvers = Mapping[str, Mapping[str, Resolver]]
+Info = GraphQLResolveInfo
+
+RESTRICTIONS = {
+    "oauth": (
+        "Although you appear to have the correct authorization credentials, the `{}` organization "
+        "has enabled OAuth App access restrictions, meaning that data access to third-parties is "
+        "limited. For more information on these restrictions, including how to enable this app, "
+        "visit https://docs.github.com/articles/restricting-access-to-your-organization-s-data/"
+    ),
+    "saml": (
+        "Resource protected by organization SAML enforcement. You must grant your OAuth token "
+        "access to this organization."
+    ),
+}
+
+
+@dataclass
+class Context:
+    """One query: who asks, what it costs, and how many nodes it has been given."""
+
+    simulator: Simulator
+    token: Token
+    index: NodeIndex
+    cost: Cost
+    nodes: int = 0
+
+    @property
+    def world(self) -> World:
+        return self.simulator.world
+
+    @property
+    def viewer(self) -> Account:
+        return self.token.account
+
+    def address(self, path: str) -> str:
+        return f"{self.simulator.url}{path}"
+
+    def can_see(self, repository: Repository) -> bool:
+        return access.can_see(self.world, repository, self.token)
+
+    def admit(self, owner: Account) -> None:
+        """Raise GitHubError where this organisation turns the token away."""
+        if reason := access.restriction(self.world, owner, self.token):
+            raise GitHubError("FORBIDDEN", RESTRICTIONS[reason].format(owner.login))
+
+    def is_open(self, owner: Account) -> bool:
+        return access.restriction(self.world, owner, self.token) is None
+
+
+def constant(value: Any) -> Resolver:
+    return lambda source, info, **arguments: value
+
+
+def attribute(name: str) -> Resolver:
+    return lambda source, info: getattr(source, name)

@@ -1,0 +1,360 @@
+"""Pull requests, their labels, commits and reviews."""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any
+
+from ..connections import Connection, paginate
+from ..instants import with_offset
+from ..nodes import Placed, ReviewComment, ReviewRequest
+from ..world import Account, Commit, Label, PullRequest, Repository, Review, Team, TimelineEvent
+from .context import Info, Resolvers, constant
+
+
+def _of(name: str) -> Any:
+    """The attribute of the pull request, commit, review or event itself."""
+    return lambda placed, info: getattr(placed.thing, name)
+
+
+def _association(placed: Placed, info: Info) -> str:
+    author, world = getattr(placed.thing, "author", None), info.context.world
+    if author is None:
+        return "NONE"
+    if author is placed.repository.owner:
+        return "OWNER"
+    organization = world.organizations.get(placed.repository.owner.id)
+    if organization and author.id in organization.members:
+        return "MEMBER"
+    return "COLLABORATOR" if author.id in placed.repository.permissions else "NONE"
+
+
+def path(placed: Placed, info: Info) -> str:
+    return f"/{placed.repository.full_name}/pull/{placed.pull_request.number}"
+
+
+def address(placed: Placed, info: Info) -> str:
+    url: str = info.context.address(path(placed, info))
+    return url
+
+
+def _labels(placed: Placed, info: Info, **arguments: Any) -> Connection:
+    order = arguments.get("orderBy") or {"field": "CREATED_AT", "direction": "ASC"}
+    by_name = order["field"] == "NAME"
+
+    def key(label: Label) -> list[Any]:
+        return [label.name if by_name else label.id]
+
+    return paginate(
+        info,
+        placed.pull_request.labels,
+        key,
+        arguments,
+        descending=order["direction"] == "DESC",
+    )
+
+
+def _commits(placed: Placed, info: Info, **arguments: Any) -> Connection:
+    commits = enumerate(placed.pull_request.commits)
+    page = paginate(info, commits, lambda pair: [pair[0]], arguments)
+    page.items = [
+        Placed(placed.repository, placed.pull_request, commit) for _, commit in page.items
+    ]
+    return page
+
+
+def _reviews(placed: Placed, info: Info, **arguments: Any) -> Connection:
+    states, login = arguments.get("states"), arguments.get("author")
+    wanted = [
+        review
+        for review in _visible_reviews(placed, info)
+        if (not states or review.state in states)
+        and (not login or (review.author is not None and review.author.login == login))
+    ]
+    return _page_of_reviews(placed, info, wanted, arguments)
+
+
+def _visible_reviews(placed: Placed, info: Info) -> list[Review]:
+    """A pending review is shown to nobody but its author."""
+    viewer = info.context.viewer
+    return [
+        review
+        for review in placed.pull_request.reviews
+        if review.state != "PENDING" or review.author is viewer
+    ]
+
+
+def _latest_reviews(placed: Placed, info: Info, **arguments: Any) -> Connection:
+    latest = {_author_id(review): review for review in _visible_reviews(placed, info)}
+    return _page_of_reviews(placed, info, list(latest.values()), arguments)
+
+
+def _author_id(review: Review) -> int | None:
+    return review.author.id if review.author else None
+
+
+def _page_of_reviews(
+    placed: Placed, info: Info, reviews: list[Review], arguments: dict[str, Any]
+) -> Connection:
+    page = paginate(info, reviews, _review_key, arguments)
+    page.items = [Placed(placed.repository, placed.pull_request, review) for review in page.items]
+    return page
+
+
+def _review_key(review: Review) -> list[Any]:
+    return [(review.submitted_at or review.updated_at).timestamp(), review.id]
+
+
+def _review_comments(placed: Placed, info: Info, **arguments: Any) -> Connection:
+    review = placed.thing
+    count = review.comments if isinstance(review, Review) else 0
+    comments = [ReviewComment(placed, index) for index in range(count)]
+    return paginate(info, comments, lambda comment: [comment.index], arguments)
+
+
+def _review_commit(placed: Placed, info: Info) -> Placed | None:
+    oid = getattr(placed.thing, "commit_oid", None)
+    commits = placed.pull_request.commits
+    found = next((commit for commit in commits if commit.oid == oid), None)
+    return Placed(placed.repository, placed.pull_request, found) if found else None
+
+
+def _decision(placed: Placed, info: Info) -> str | None:
+    latest = {
+        _author_id(review): review.state
+        for review in placed.pull_request.reviews
+        if review.state in ("APPROVED", "CHANGES_REQUESTED", "DISMISSED")
+    }
+    found = [state for state in ("CHANGES_REQUESTED", "APPROVED") if state in latest.values()]
+    return found[0] if found else None
+
+
+def requests(pull_request: PullRequest) -> dict[str, Account | Team]:
+    """Who is still asked for a review, by node id, from the timeline and the reviews."""
+    asked: dict[str, TimelineEvent] = {}
+    for event in pull_request.timeline:
+        if event.requested_reviewer is None:
+            continue
+        if event.type == "ReviewRequestedEvent":
+            asked[event.requested_reviewer.node_id] = event
+        elif event.type == "ReviewRequestRemovedEvent":
+            asked.pop(event.requested_reviewer.node_id, None)
+    for review in pull_request.reviews:
+        answered = asked.get(review.author.node_id) if review.author else None
+        if review.author and answered and _is_after(review, answered):
+            del asked[review.author.node_id]
+    return {
+        node_id: event.requested_reviewer
+        for node_id, event in asked.items()
+        if event.requested_reviewer
+    }
+
+
+def _is_after(review: Review, event: TimelineEvent) -> bool:
+    return review.submitted_at is not None and review.submitted_at >= event.created_at
+
+
+def _review_requests(placed: Placed, info: Info, **arguments: Any) -> Connection:
+    asked = requests(placed.pull_request).values()
+    found = [ReviewRequest(placed, reviewer) for reviewer in asked]
+    return paginate(info, found, lambda request: [request.reviewer.node_id], arguments)
+
+
+def merge_commit(placed: Placed, info: Info) -> Placed | None:
+    pull_request = placed.pull_request
+    if pull_request.merge_commit_oid is None:
+        return None
+    when = pull_request.merged_at or pull_request.updated_at
+    commit = Commit(
+        pull_request.merge_commit_oid,
+        when,
+        when,
+        f"Merge pull request #{pull_request.number}\n\n{pull_request.title}",
+        author=pull_request.merged_by,
+        author_name=pull_request.merged_by.login if pull_request.merged_by else None,
+    )
+    return Placed(placed.repository, pull_request, commit)
+
+
+def _head_repository(placed: Placed, info: Info) -> Repository | None:
+    """The fork that the branch is in. The world knows no more of a fork than its name."""
+    full_name = placed.pull_request.head_repository
+    if full_name is None or full_name == placed.repository.full_name:
+        return placed.repository if full_name else None
+    login, _, name = full_name.partition("/")
+    number = zlib.crc32(full_name.encode()) >> 1
+    owner = placed.pull_request.head_repository_owner or Account(number, f"U_{number}", login)
+    return Repository(number, f"R_fork_{number}", owner, name, fork=True)
+
+
+def _head_owner(placed: Placed, info: Info) -> Account | None:
+    repository = _head_repository(placed, info)
+    return repository.owner if repository else None
+
+
+def _message(placed: Placed, part: int) -> str:
+    """The headline (0) or the body (2) of a commit's message."""
+    return str(getattr(placed.thing, "message", "")).partition("\n")[part].strip("\n")
+
+
+def _commit_path(placed: Placed, info: Info) -> str:
+    return f"/{placed.repository.full_name}/commit/{getattr(placed.thing, 'oid', '')}"
+
+
+def _git_actor(name: str) -> Any:
+    return lambda placed, info: (name, placed.thing)
+
+
+def _git_date(actor: tuple[str, Commit], info: Info) -> str:
+    role, commit = actor
+    return with_offset(commit.authored_at if role == "author" else commit.committed_at)
+
+
+def _git_user(actor: tuple[str, Commit], info: Info) -> Account | None:
+    account = actor[1].author if actor[0] == "author" else actor[1].committer
+    return account if account and account.type == "User" else None
+
+
+def _git_avatar(actor: tuple[str, Commit], info: Info, size: int | None = None) -> str:
+    user = _git_user(actor, info)
+    url: str = info.context.address(f"/avatars/u/{user.id if user else 0}?v=4")
+    return url
+
+
+COMMENT = {
+    "author": _of("author"),
+    "authorAssociation": _association,
+    "body": _of("body"),
+    "bodyText": _of("body"),
+    "fullDatabaseId": _of("id"),
+    "databaseId": _of("id"),
+    "id": _of("node_id"),
+    "includesCreatedEdit": constant(False),
+    "lastEditedAt": constant(None),
+    "updatedAt": _of("updated_at"),
+    "repository": lambda placed, info: placed.repository,
+}
+
+RESOLVERS: Resolvers = {
+    "PullRequest": {
+        **COMMENT,
+        "additions": _of("additions"),
+        "baseRefName": _of("base_ref"),
+        "baseRefOid": _of("base_oid"),
+        "baseRepository": lambda placed, info: placed.repository,
+        "changedFiles": _of("changed_files"),
+        "closed": lambda placed, info: placed.pull_request.state != "OPEN",
+        "closedAt": _of("closed_at"),
+        "commits": _commits,
+        "createdAt": _of("created_at"),
+        "deletions": _of("deletions"),
+        "editor": constant(None),
+        "headRefName": _of("head_ref"),
+        "headRefOid": _of("head_oid"),
+        "headRepository": _head_repository,
+        "headRepositoryOwner": _head_owner,
+        "isCrossRepository": lambda placed, info: (
+            placed.pull_request.head_repository != placed.repository.full_name
+        ),
+        "isDraft": _of("is_draft"),
+        "labels": _labels,
+        "latestReviews": _latest_reviews,
+        "locked": constant(False),
+        "maintainerCanModify": constant(False),
+        "mergeCommit": merge_commit,
+        "mergeable": lambda placed, info: (
+            "MERGEABLE" if placed.pull_request.state == "OPEN" else "UNKNOWN"
+        ),
+        "merged": lambda placed, info: placed.pull_request.merged_at is not None,
+        "mergedAt": _of("merged_at"),
+        "mergedBy": _of("merged_by"),
+        "number": _of("number"),
+        "permalink": address,
+        "publishedAt": _of("created_at"),
+        "resourcePath": path,
+        "reviewDecision": _decision,
+        "reviewRequests": _review_requests,
+        "reviews": _reviews,
+        "state": _of("state"),
+        "title": _of("title"),
+        "totalCommentsCount": _of("comments"),
+        "url": address,
+    },
+    "Label": {
+        "color": lambda label, info: label.color,
+        "createdAt": constant(None),
+        "description": constant(None),
+        "id": lambda label, info: label.node_id,
+        "isDefault": constant(False),
+        "name": lambda label, info: label.name,
+        "resourcePath": lambda label, info: f"/labels/{label.name}",
+        "updatedAt": constant(None),
+        "url": lambda label, info: info.context.address(f"/labels/{label.name}"),
+    },
+    "PullRequestCommit": {
+        "commit": lambda placed, info: placed,
+        "id": lambda placed, info: f"PURC_{placed.pull_request.node_id}_{placed.thing.oid}",
+        "pullRequest": lambda placed, info: Placed(
+            placed.repository, placed.pull_request, placed.pull_request
+        ),
+        "resourcePath": _commit_path,
+        "url": lambda placed, info: info.context.address(_commit_path(placed, info)),
+    },
+    "Commit": {
+        "abbreviatedOid": lambda placed, info: placed.thing.oid[:7],
+        "additions": _of("additions"),
+        "author": _git_actor("author"),
+        "authoredByCommitter": lambda placed, info: (
+            placed.thing.committer is None or placed.thing.committer is placed.thing.author
+        ),
+        "authoredDate": _of("authored_at"),
+        "changedFiles": _of("changed_files"),
+        "changedFilesIfAvailable": _of("changed_files"),
+        "committedDate": _of("committed_at"),
+        "committer": _git_actor("committer"),
+        "deletions": _of("deletions"),
+        "id": lambda placed, info: f"C_{placed.repository.node_id}_{placed.thing.oid}",
+        "message": _of("message"),
+        "messageBody": lambda placed, info: _message(placed, 2),
+        "messageHeadline": lambda placed, info: _message(placed, 0),
+        "oid": _of("oid"),
+        "repository": lambda placed, info: placed.repository,
+        "resourcePath": _commit_path,
+        "url": lambda placed, info: info.context.address(_commit_path(placed, info)),
+    },
+    "GitActor": {
+        "avatarUrl": _git_avatar,
+        "date": _git_date,
+        "email": lambda actor, info: actor[1].author_email,
+        "name": lambda actor, info: actor[1].author_name,
+        "user": _git_user,
+    },
+    "PullRequestReview": {
+        **COMMENT,
+        "comments": _review_comments,
+        "commit": _review_commit,
+        "createdAt": lambda placed, info: placed.thing.submitted_at or placed.thing.updated_at,
+        "publishedAt": _of("submitted_at"),
+        "pullRequest": lambda placed, info: Placed(
+            placed.repository, placed.pull_request, placed.pull_request
+        ),
+        "resourcePath": path,
+        "state": _of("state"),
+        "submittedAt": _of("submitted_at"),
+        "url": lambda placed, info: f"{address(placed, info)}#pullrequestreview-{placed.thing.id}",
+    },
+    "PullRequestReviewComment": {
+        "author": lambda comment, info: comment.placed.thing.author,
+        "body": constant(""),
+        "createdAt": lambda comment, info: comment.placed.thing.updated_at,
+        "id": lambda comment, info: f"PRRC_{comment.placed.thing.node_id}_{comment.index}",
+        "updatedAt": lambda comment, info: comment.placed.thing.updated_at,
+    },
+    "ReviewRequest": {
+        "asCodeOwner": constant(False),
+        "databaseId": constant(None),
+        "id": lambda request, info: f"RR_{request.reviewer.node_id}",
+        "pullRequest": lambda request, info: request.placed,
+        "requestedReviewer": lambda request, info: request.reviewer,
+    },
+}
