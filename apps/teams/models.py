@@ -56,6 +56,9 @@ class Membership(models.Model):
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="memberships")
     role = models.CharField(max_length=10, choices=Role.choices, default=Role.MEMBER)
     created_at = models.DateTimeField(auto_now_add=True)
+    last_opened_at = models.DateTimeField(
+        null=True, blank=True, help_text="When this person last switched to the team."
+    )
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["team", "user"], name="one_role_a_team")]
@@ -95,7 +98,7 @@ def _invitation_key() -> str:
 
 
 class Invitation(BaseTeamModel):
-    """Lets whoever holds its link join the team, once, until it expires."""
+    """Lets whoever holds its link join the team until it expires; one sent by e-mail, once."""
 
     key = models.CharField(max_length=64, unique=True, default=_invitation_key)
     email = models.EmailField(blank=True)
@@ -110,6 +113,10 @@ class Invitation(BaseTeamModel):
     accepted_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
     )
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
 
     def __str__(self) -> str:
         return f"{self.email or 'Link'} to {self.team}"
@@ -117,4 +124,13 @@ class Invitation(BaseTeamModel):
     @property
     def is_open(self) -> bool:
         """Whether it can still be accepted."""
-        return self.accepted_at is None and self.expires_at > timezone.now()
+        return not self.closed_reason
+
+    @property
+    def closed_reason(self) -> str:
+        """Why it can no longer be accepted: used, revoked or expired; empty while it can."""
+        if self.revoked_at:
+            return "revoked"
+        if self.email and self.accepted_at:
+            return "used"
+        return "expired" if self.expires_at <= timezone.now() else ""

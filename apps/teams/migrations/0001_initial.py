@@ -23,9 +23,10 @@ class Migration(migrations.Migration):
                 ('role', models.CharField(choices=[('admin', 'Admin'), ('member', 'Member')], default='member', max_length=10)),
                 ('expires_at', models.DateTimeField()),
                 ('accepted_at', models.DateTimeField(blank=True, null=True)),
+                ('revoked_at', models.DateTimeField(blank=True, null=True)),
             ],
             options={
-                'abstract': False,
+                'ordering': ['-created_at', '-id'],
             },
         ),
         migrations.CreateModel(
@@ -34,6 +35,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('role', models.CharField(choices=[('admin', 'Admin'), ('member', 'Member')], default='member', max_length=10)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('last_opened_at', models.DateTimeField(blank=True, help_text='When this person last switched to the team.', null=True)),
             ],
         ),
         migrations.CreateModel(

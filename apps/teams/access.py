@@ -1,0 +1,97 @@
+"""Who may open a team's pages: members; some only admins; outsiders learn nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Literal
+
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django_htmx.http import HttpResponseClientRefresh
+from django_htmx.middleware import HtmxDetails
+
+from apps.teams.models import Membership, Team
+from apps.users.models import User
+
+RoleName = Literal["member", "admin"]
+View = Callable[..., HttpResponseBase]
+
+
+class TeamRequest(HttpRequest):
+    """A request by a member, for their team's page."""
+
+    user: User
+    team: Team
+    membership: Membership
+    htmx: HtmxDetails
+
+
+def wants_json(request: HttpRequest) -> bool:
+    """Whether the client prefers JSON to a page."""
+    return request.get_preferred_type(["text/html", "application/json"]) == "application/json"
+
+
+def team_view(role: RoleName = "member") -> Callable[[View], View]:
+    """Guards a view under `/a/<slug:team>/…`, which gets a `TeamRequest` and no `team` argument.
+
+    Signed out: sign-in (401 for JSON); an outsider: 404; a member without the right: 403.
+    """
+
+    def decorate(view: View) -> View:
+        @never_cache
+        @wraps(view)
+        def guarded(request: HttpRequest, team: str, **arguments: Any) -> HttpResponseBase:
+            try:
+                refusal = _admit(request, team, role)
+            except (Http404, PermissionDenied) as error:
+                if not wants_json(request):
+                    raise
+                return _json_refusal(error)
+            return refusal or view(request, **arguments)
+
+        return guarded
+
+    return decorate
+
+
+def _admit(request: HttpRequest, slug: str, role: RoleName) -> HttpResponse | None:
+    """Sets `request.team` and `request.membership`; answers those who are signed out."""
+    user = request.user
+    if not user.is_authenticated:
+        return _ask_to_sign_in(request)
+    membership = (
+        Membership.objects.select_related("team").filter(team__slug=slug, user=user).first()
+    )
+    if membership is None:
+        raise Http404("There is no such page, or you are not in its team.")
+    if role == "admin" and not membership.is_admin:
+        raise PermissionDenied("Only an admin of the team may do this.")
+    request.team, request.membership = membership.team, membership  # type: ignore[attr-defined]
+    _remember(request, membership)
+    return None
+
+
+def _ask_to_sign_in(request: HttpRequest) -> HttpResponse:
+    if wants_json(request):
+        return JsonResponse({"error": "Sign in first."}, status=401)
+    if getattr(request, "htmx", None):
+        # A redirect would put the sign-in page into a part of the page.
+        return HttpResponseClientRefresh()
+    return redirect_to_login(request.get_full_path())
+
+
+def _json_refusal(error: Http404 | PermissionDenied) -> JsonResponse:
+    status = 404 if isinstance(error, Http404) else 403
+    return JsonResponse({"error": str(error)}, status=status)
+
+
+def _remember(request: HttpRequest, membership: Membership) -> None:
+    # Once per switch: reading pages must not write to the database.
+    if request.session.get("team") != membership.team_id:
+        request.session["team"] = membership.team_id
+        Membership.objects.filter(pk=membership.pk).update(last_opened_at=timezone.now())
