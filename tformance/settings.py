@@ -92,7 +92,9 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "apps.teams.context.navigation",
             ],
+            "builtins": ["apps.teams.templatetags.display"],
         },
     },
 ]

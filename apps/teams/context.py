@@ -1,0 +1,70 @@
+"""What the frame around every page needs: the team, the user's teams, where one is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+
+from apps.teams.models import Membership, Team
+
+# Label, name of the address, and what its address begins with below the team's.
+SECTIONS = (
+    ("Overview", "overview", ""),
+    ("Pull requests", "pull_requests", "pull-requests/"),
+    ("People", "people", "people/"),
+    ("Repositories", "repositories", "integrations/github/repos/"),
+    ("GitHub", "integrations", "integrations/"),
+    ("Settings", "team_settings", "settings/"),
+)
+THEMES = ("light", "dark")
+
+
+@dataclass(frozen=True)
+class Section:
+    """A place in the team's navigation."""
+
+    label: str
+    url: str
+    is_current: bool
+
+
+def navigation(request: HttpRequest) -> dict[str, Any]:
+    """Adds `team`, `membership`, `my_teams`, `sections`, `theme` and `github_sign_in`."""
+    theme = request.COOKIES.get("tformance_theme", "")
+    team: Team | None = getattr(request, "team", None)
+    return {
+        "team": team,
+        "membership": getattr(request, "membership", None),
+        "my_teams": lambda: _teams_of(request),
+        "sections": _sections(team, request.path) if team else [],
+        "theme": theme if theme in THEMES else "",
+        "github_sign_in": bool(settings.GITHUB_CLIENT_ID),
+    }
+
+
+def _teams_of(request: HttpRequest) -> list[Team]:
+    user = getattr(request, "user", None)
+    if user is None or not user.is_authenticated:
+        return []
+    memberships = Membership.objects.filter(user=user).select_related("team")
+    return [membership.team for membership in memberships.order_by("team__name")]
+
+
+def _sections(team: Team, path: str) -> list[Section]:
+    home = f"/a/{team.slug}/"
+    below = path.removeprefix(home)
+    matching = [start for *_, start in SECTIONS if start and below.startswith(start)]
+    current = max(matching, key=len, default="" if not below else None)
+    found = [(label, _address(name, team.slug), start) for label, name, start in SECTIONS]
+    return [Section(label, url, start == current) for label, url, start in found if url]
+
+
+def _address(name: str, slug: str) -> str:
+    try:
+        return reverse(name, kwargs={"team": slug})
+    except NoReverseMatch:
+        return ""

@@ -1,0 +1,89 @@
+"""Filters that every template has without `{% load %}`: how durations and instants read."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from django import template
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+register = template.Library()
+
+MINUTE, HOUR, DAY = 60, 3600, 86400
+NOTHING = format_html('<span class="nothing" title="No data">–</span>')
+
+
+def duration_text(seconds: float) -> str:
+    """Seconds as people say them, in at most two units: `2 d 4 h`, `35 min`, `40 s`."""
+    whole = round(abs(seconds))
+    if whole < MINUTE:
+        return f"{whole} s"
+    if whole < HOUR:
+        return f"{whole // MINUTE} min"
+    if whole < DAY:
+        return _two_units(whole, HOUR, "h", MINUTE, "min")
+    if whole < 14 * DAY:
+        return _two_units(whole, DAY, "d", HOUR, "h")
+    return f"{whole // DAY} d"
+
+
+def duration_exact(seconds: float) -> str:
+    """Seconds in all their units: `2 d 4 h 13 min 5 s`."""
+    rest, words = round(abs(seconds)), []
+    for size, unit in ((DAY, "d"), (HOUR, "h"), (MINUTE, "min"), (1, "s")):
+        count, rest = divmod(rest, size)
+        if count:
+            words.append(f"{count} {unit}")
+    return " ".join(words) or "0 s"
+
+
+def instant_text(instant: datetime, now: datetime) -> str:
+    """`3 h ago`, `in 5 min`, or a date where that is more than 30 days away."""
+    seconds = (now - instant).total_seconds()
+    if abs(seconds) > 30 * DAY:
+        return f"{instant:%-d %b %Y}"
+    if abs(seconds) < 10:
+        return "just now"
+    size = next((unit for unit in (DAY, HOUR, MINUTE) if abs(seconds) >= unit), 1)
+    text = duration_text(abs(seconds) // size * size)
+    return f"{text} ago" if seconds > 0 else f"in {text}"
+
+
+@register.filter
+def duration(seconds: float | str | None) -> SafeString:
+    """Seconds as people say them, exact on hover; a dash for no data."""
+    if seconds is None or isinstance(seconds, str):
+        return NOTHING
+    exact, text = duration_exact(seconds), duration_text(seconds)
+    return format_html('<span class="duration" title="{}">{}</span>', exact, text)
+
+
+@register.filter
+def instant(value: datetime | None) -> SafeString:
+    """How long ago, exact in UTC on hover; a dash for none."""
+    if not value:
+        return NOTHING
+    return _time(value, instant_text(value, timezone.now()))
+
+
+@register.filter
+def day(value: datetime | None) -> SafeString:
+    """The date, exact in UTC on hover; a dash for none."""
+    return _time(value, f"{timezone.localtime(value):%-d %b %Y}") if value else NOTHING
+
+
+def _two_units(whole: int, large: int, unit: str, small: int, part: str) -> str:
+    count, rest = divmod(whole, large)
+    return f"{count} {unit} {rest // small} {part}" if rest // small else f"{count} {unit}"
+
+
+def _time(value: datetime, text: str) -> SafeString:
+    utc = value.astimezone(UTC)
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>',
+        f"{utc:%Y-%m-%dT%H:%M:%SZ}",
+        f"{utc:%Y-%m-%d %H:%M:%S} UTC",
+        text,
+    )

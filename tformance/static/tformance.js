@@ -1,0 +1,62 @@
+// What the pages cannot do alone: the colour scheme, menus that close, copying a link.
+"use strict";
+
+document.documentElement.classList.add("has-script");
+
+function chooseTheme(theme) {
+  const root = document.documentElement;
+  const age = theme ? 31536000 : 0;
+  const secure = location.protocol === "https:" ? "; Secure" : "";
+  document.cookie = `tformance_theme=${theme}; Path=/; Max-Age=${age}; SameSite=Lax${secure}`;
+  if (theme) root.dataset.theme = theme;
+  else delete root.dataset.theme;
+  showTheme();
+  document.dispatchEvent(new CustomEvent("tformance:theme"));
+}
+
+function showTheme() {
+  const theme = document.documentElement.dataset.theme || "";
+  for (const button of document.querySelectorAll("[data-choose-theme]")) {
+    button.setAttribute("aria-pressed", String(button.dataset.chooseTheme === theme));
+  }
+}
+
+function closeMenus(except) {
+  for (const menu of document.querySelectorAll("details.menu[open]")) {
+    if (!except || !menu.contains(except)) menu.open = false;
+  }
+}
+
+async function copy(button) {
+  const field = document.getElementById(button.dataset.copy);
+  field.select();
+  try {
+    await navigator.clipboard.writeText(field.value);
+  } catch {
+    return; // Without https there is no clipboard: the text stays selected.
+  }
+  const label = button.textContent;
+  button.textContent = "Copied";
+  setTimeout(() => { button.textContent = label; }, 2000);
+}
+
+document.addEventListener("click", (event) => {
+  closeMenus(event.target);
+  const theme = event.target.closest("[data-choose-theme]");
+  if (theme) chooseTheme(theme.dataset.chooseTheme);
+  const copied = event.target.closest("[data-copy]");
+  if (copied) copy(copied);
+});
+
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  const open = document.querySelector("details.menu[open]");
+  closeMenus();
+  if (open) open.querySelector("summary").focus();
+});
+
+document.addEventListener("change", (event) => {
+  if (event.target.matches("[data-submit-on-change]")) event.target.form.requestSubmit();
+});
+
+showTheme();
