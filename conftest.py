@@ -1,0 +1,63 @@
+"""The people of the tests: Alice (admin), Bob (member) and Charlie, who is in no team."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.auth.hashers import PBKDF2PasswordHasher
+from django.test import Client
+
+from apps.teams.models import Membership, Team
+from apps.users.models import User
+
+PASSWORD = "correct horse battery"
+
+
+def _person(name: str) -> User:
+    # Hashing is slow on purpose; the tests make many people.
+    quick = PBKDF2PasswordHasher().encode(PASSWORD, "salt", iterations=1)
+    return User.objects.create(email=f"{name.lower()}@example.com", first_name=name, password=quick)
+
+
+def _signed_in(user: User) -> Client:
+    client = Client()
+    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    return client
+
+
+@pytest.fixture
+def alice(db: None) -> User:
+    return _person("Alice")
+
+
+@pytest.fixture
+def bob(db: None) -> User:
+    return _person("Bob")
+
+
+@pytest.fixture
+def charlie(db: None) -> User:
+    return _person("Charlie")
+
+
+@pytest.fixture
+def team(alice: User, bob: User) -> Team:
+    """Acme, with Alice as admin and Bob as member."""
+    team = Team.objects.create(name="Acme", slug="acme")
+    Membership.objects.create(team=team, user=alice, role=Membership.Role.ADMIN)
+    Membership.objects.create(team=team, user=bob, role=Membership.Role.MEMBER)
+    return team
+
+
+@pytest.fixture
+def alice_client(alice: User) -> Client:
+    return _signed_in(alice)
+
+
+@pytest.fixture
+def bob_client(bob: User) -> Client:
+    return _signed_in(bob)
+
+
+@pytest.fixture
+def charlie_client(charlie: User) -> Client:
+    return _signed_in(charlie)
