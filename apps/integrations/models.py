@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import models
 
 from apps.integrations.encryption import EncryptedTextField
-from apps.metrics.models import Repository
+from apps.metrics.models import Repository, TeamMember
 from apps.teams.models import BaseTeamModel
 
 
@@ -72,6 +72,7 @@ class GitHubIntegration(BaseTeamModel):
     repositories_synced_at = models.DateTimeField(null=True, blank=True)
     discovery_error = models.TextField(blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
+    members = models.ManyToManyField(TeamMember, related_name="integrations", blank=True)
 
     class Meta:
         constraints = [
