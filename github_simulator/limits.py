@@ -44,6 +44,7 @@ class Limits:
     content_per_minute: int = 80
     content_per_hour: int = 500
     concurrency: int = 100
+    enabled: bool = True  # an Enterprise Server may have them off: then /rate_limit is 404
     in_progress: dict[int, int] = field(default_factory=dict)
     _windows: dict[tuple[int, Resource], Window] = field(default_factory=dict)
     _recent: dict[tuple[int, str], deque[tuple[float, int]]] = field(default_factory=dict)

@@ -40,6 +40,7 @@ class Organization:
     approved_apps: set[str] = field(default_factory=set)  # client ids
     saml_url: str | None = None
     sso_tokens: set[str] = field(default_factory=set)  # tokens authorised by single sign-on
+    hooks: dict[int, Hook] = field(default_factory=dict)
 
 
 @dataclass(eq=False)
@@ -164,6 +165,7 @@ class Repository:
     permissions: dict[int, str] = field(default_factory=dict)  # account id: pull, push or admin
     pull_requests: dict[int, PullRequest] = field(default_factory=dict)  # by number
     hooks: dict[int, Hook] = field(default_factory=dict)
+    unavailable: int | None = None  # the status that stands in its place: 403, 410 or 451
 
     @property
     def full_name(self) -> str:

@@ -1,0 +1,15 @@
+"""GitHub's REST interface, as far as tformance uses it, below `/api/v3`."""
+
+from __future__ import annotations
+
+from . import avatars, hooks, meta, organizations, pulls, repositories, users
+
+routes = [
+    *users.routes,
+    *organizations.routes,
+    *repositories.routes,
+    *pulls.routes,
+    *hooks.routes,
+    *meta.routes,
+    *avatars.routes,
+]

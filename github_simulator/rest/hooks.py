@@ -1,0 +1,5 @@
+"""/repos/…/hooks."""
+
+from starlette.routing import BaseRoute
+
+routes: list[BaseRoute] = []
