@@ -67,6 +67,7 @@ class GitHubIntegration(BaseTeamModel):
     sync_status = models.CharField(
         max_length=20, choices=SyncStatus.choices, default=SyncStatus.PENDING
     )
+    disconnected_at = models.DateTimeField(null=True, blank=True)
     members_synced_at = models.DateTimeField(null=True, blank=True)
     members_due_at = models.DateTimeField(null=True, blank=True)
     repositories_synced_at = models.DateTimeField(null=True, blank=True)
