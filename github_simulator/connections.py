@@ -56,6 +56,7 @@ def paginate(
     else:
         start = end = 0  # only counted
     page = keyed[start:end]
+    page = _spoiled(info, page, keyed[:start], arguments)
     info.context.nodes += len(page)
     return Connection(
         [item for _, item in page],
@@ -65,6 +66,21 @@ def paginate(
         start > 0,
         owner,
     )
+
+
+def _spoiled(
+    info: GraphQLResolveInfo,
+    page: list[tuple[Key, Any]],
+    before: list[tuple[Key, Any]],
+    arguments: dict[str, Any],
+) -> list[tuple[Key, Any]]:
+    """The page as a fault leaves it. Only the pull requests' own list is spoiled."""
+    kind = info.context.fault.kind if info.context.fault else None
+    if info.field_name != "pullRequests" or not page:
+        return page
+    if kind == "shifted_page" and arguments.get("after"):
+        return before[-1:] + page[:-1]
+    return [pair for pair in page for _ in range(2)] if kind == "duplicated_page" else page
 
 
 def encode(key: Key) -> str:

@@ -4,51 +4,85 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+Kind = Literal[
+    "server_error",  # `status`, 502 unless said otherwise
+    "slow",  # answers after `seconds`
+    "timeout",  # never answers
+    "cut",  # closes the connection without a word
+    "half_body",  # closes the connection in the middle of the reply
+    "unauthorized",  # 401, as if the token had died
+    "primary_limit",  # as if the hour's budget were used up; `status` 403 or 429 for REST
+    "secondary_limit",  # with `retry-after` where `seconds` are given; `status` 403, 429 or 200
+    "null_data",  # GraphQL: 200, no data, "Something went wrong"
+    "resource_limits",  # GraphQL: 200, half the data and RESOURCE_LIMITS_EXCEEDED
+    "shifted_page",  # GraphQL: a page begins with the last item of the page before
+    "duplicated_page",  # GraphQL: a page holds every item twice
+]
+KINDS: tuple[str, ...] = get_args(Kind)
 
 
 @dataclass
 class Fault:
-    """One way to fail. It strikes requests whose path begins with `path`.
+    """One way to fail. It meets requests whose path begins with `path` and body has `contains`.
 
-    `nth` strikes the n-th matching request only (counted from 1, from when the fault was set),
-    `rate` strikes that share of them, `times` ends the fault after so many strikes.
+    `nth` strikes only the n-th such request from now (the first is 1), `rate` a share of them;
+    `times` ends the fault after so many strikes. `newer` asks for the error shape of 2026.
     """
 
-    kind: str
-    path: str = ""
+    kind: Kind
+    path: str = "/api/"
+    contains: str = ""
     nth: int | None = None
     rate: float = 1.0
     times: int | None = None
-    seconds: float | None = None  # a wait, or a retry-after
+    seconds: float | None = None
     status: int | None = None
+    newer: bool = False
     seen: int = 0
     struck: int = 0
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ValueError(f"There is no fault {self.kind!r}; known: {', '.join(KINDS)}.")
+
+    def concerns(self, path: str, body: bytes) -> bool:
+        return path.startswith(self.path) and self.contains.encode() in body
+
+    def strikes(self, source: random.Random) -> bool:
+        """Count a request that the fault concerns, and tell whether it is hit."""
+        self.seen += 1
+        if self.times is not None and self.struck >= self.times:
+            return False
+        hit = self.seen == self.nth if self.nth else source.random() < self.rate
+        self.struck += hit
+        return hit
 
 
 @dataclass
 class Faults:
-    random: random.Random
+    """The faults that are switched on. The same seed and requests meet the same fate."""
+
+    seed: int
     active: list[Fault] = field(default_factory=list)
 
-    def add(self, fault: Fault) -> None:
+    def __post_init__(self) -> None:
+        self.random = random.Random(self.seed)
+
+    def add(self, fault: Fault) -> Fault:
         self.active.append(fault)
+        return fault
 
     def clear(self) -> None:
         self.active.clear()
+        self.random = random.Random(self.seed)
 
-    def strike(self, path: str) -> Fault | None:
-        """The fault that this request meets, if any. Counts the request."""
-        return next((fault for fault in self.active if self._strikes(fault, path)), None)
-
-    def _strikes(self, fault: Fault, path: str) -> bool:
-        if not path.startswith(fault.path):
-            return False
-        fault.seen += 1
-        if fault.times is not None and fault.struck >= fault.times:
-            return False
-        if fault.nth is not None:
-            hit = fault.seen == fault.nth
-        else:
-            hit = fault.rate >= 1 or self.random.random() < fault.rate
-        fault.struck += hit
-        return hit
+    def strike(self, path: str, body: bytes) -> Fault | None:
+        """The fault that this request meets, if any."""
+        hits = [
+            fault
+            for fault in self.active
+            if fault.concerns(path, body) and fault.strikes(self.random)
+        ]
+        return hits[0] if hits else None

@@ -14,13 +14,17 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .authentication import BadCredentialsError, authenticate
+from .failures import fail, primary_limit, secondary_limit
 from .limits import ANONYMOUS, Resource
 from .replies import bad_credentials, refusal
 from .state import Request, Simulator
 
 API = "/api/"
 GRAPHQL = "/api/graphql"
+RATE_LIMIT = "/api/v3/rate_limit"
 VERSIONS = ("2022-11-28", "2026-03-10")
+WRITES = ("POST", "PUT", "PATCH", "DELETE")
+RETRY_AFTER = 60
 
 
 class Gateway:
@@ -34,12 +38,42 @@ class Gateway:
         if scope["type"] != "http" or scope["path"].startswith("/_control"):
             await self.app(scope, receive, send)
             return
-        scope.setdefault("state", {}).update(token=None, oauth_app=None, points=0, operation=None)
+        state = scope.setdefault("state", {})
+        state.update(token=None, oauth_app=None, points=0, operation=None, fault=None, status=0)
+        try:
+            await self._handle(scope, receive, send)
+        finally:
+            self._write_down(scope)
+
+    async def _handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         await asyncio.sleep(self.simulator.options.latency)
-        api = scope["path"].startswith(API)
-        refused = self._refusal(scope) if api else None
-        outward = self._outward(scope, send, api=api)
-        await (refused or self.app)(scope, receive, outward)
+        if scope["path"].startswith(API):
+            await self._api(scope, receive, self._with_headers(scope, send))
+        else:
+            await self._struck_or(self.app, scope, receive, self._noting_status(scope, send))
+
+    async def _api(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if refused := self._refusal(scope):
+            await refused(scope, receive, send)
+            return
+        account = caller(scope)
+        with self.simulator.limits.one_more(account) as too_many:
+            if too_many or self._is_too_fast(scope, account):
+                reply = secondary_limit(None, RETRY_AFTER, graphql=scope["path"] == GRAPHQL)
+                await reply(scope, receive, send)
+            else:
+                await self._struck_or(self.app, scope, receive, send)
+
+    async def _struck_or(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+        if not self.simulator.faults.active:
+            await app(scope, receive, send)
+            return
+        body = await _read(receive)
+        again = _replay(body, receive)
+        if fault := self.simulator.faults.strike(scope["path"], body):
+            await fail(fault, app, scope, again, send)
+        else:
+            await app(scope, again, send)
 
     def _refusal(self, scope: Scope) -> Response | None:
         headers = Headers(scope=scope)
@@ -56,53 +90,101 @@ class Gateway:
 
     def _identify(self, scope: Scope, headers: Headers) -> Response | None:
         world, now = self.simulator.world, self.simulator.clock.now()
+        authorization = headers.get("authorization")
+        if self.simulator.limits.is_locked_out(authorization):
+            return refusal(
+                403, "Maximum number of login attempts exceeded. Please try again later."
+            )
         try:
-            token, app = authenticate(world, headers.get("authorization"), now)
+            token, app = authenticate(world, authorization, now)
         except BadCredentialsError:
+            self.simulator.limits.failed_to_sign_in(authorization)
             return bad_credentials()
         scope["state"].update(token=token, oauth_app=app)
         return None
 
     def _limited(self, scope: Scope) -> Response | None:
-        if scope["path"] in (GRAPHQL, "/api/v3/rate_limit"):
-            return None  # GraphQL answers in its own shape; asking for the limits is free
-        account, resource = caller(scope), resource_of(scope)
-        if self.simulator.limits.window(account, resource).remaining > 0:
+        if scope["path"] in (GRAPHQL, RATE_LIMIT):
+            return None  # GraphQL knows its price later; asking for the limits is free
+        limits, account = self.simulator.limits, caller(scope)
+        if limits.window(account, "core").remaining > 0:
             return None
-        return refusal(403, f"API rate limit exceeded for user ID {account}.")
+        return primary_limit(limits.rest_status, graphql=False, account=account)
 
-    def _outward(self, scope: Scope, send: Send, *, api: bool) -> Send:
-        async def outward(message: Message) -> None:
+    def _is_too_fast(self, scope: Scope, account: int) -> bool:
+        limits, writes = self.simulator.limits, scope["method"] in WRITES
+        if scope["path"] == GRAPHQL:
+            return limits.too_fast(account, "graphql", 1)
+        too_fast = limits.too_fast(account, "core", 5 if writes else 1)
+        return too_fast or (writes and limits.too_much_content(account))
+
+    def _noting_status(self, scope: Scope, send: Send) -> Send:
+        async def noting(message: Message) -> None:
             if message["type"] == "http.response.start":
-                self._settle(scope, message["status"])
-                if api:
-                    self._head(scope, MutableHeaders(scope=message))
+                scope["state"]["status"] = message["status"]
             await send(message)
 
-        return outward
+        return noting
 
-    def _settle(self, scope: Scope, status: int) -> None:
-        """Charge the request and write it down. GraphQL charges for itself."""
-        state, path = scope["state"], scope["path"]
-        if path.startswith("/api/v3/") and path != "/api/v3/rate_limit" and status != 304:
+    def _with_headers(self, scope: Scope, send: Send) -> Send:
+        async def outward(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                self._charge(scope, message["status"])
+                self._head(scope, MutableHeaders(scope=message))
+            await send(message)
+
+        return self._noting_status(scope, outward)
+
+    def _charge(self, scope: Scope, status: int) -> None:
+        """A conditional request answered 304 is free; GraphQL charges for itself."""
+        if resource_of(scope) == "core" and scope["path"] != RATE_LIMIT and status != 304:
             self.simulator.limits.charge(caller(scope), "core", 1)
-        login = state["token"].account.login if state["token"] else None
-        self.simulator.log.add(
-            Request(scope["method"], path, status, login, state["points"], state["operation"])
-        )
 
     def _head(self, scope: Scope, headers: MutableHeaders) -> None:
         window = self.simulator.limits.window(caller(scope), resource_of(scope))
         headers["x-ratelimit-limit"] = str(window.limit)
-        headers["x-ratelimit-remaining"] = str(window.remaining)
+        headers.setdefault("x-ratelimit-remaining", str(window.remaining))
         headers["x-ratelimit-used"] = str(window.used)
         headers["x-ratelimit-reset"] = str(window.reset)
         headers["x-ratelimit-resource"] = resource_of(scope)
         headers["x-github-request-id"] = uuid.uuid4().hex.upper()
         headers["x-github-media-type"] = "github.v3; format=json"
-        if token := scope["state"]["token"]:
+        token = scope["state"]["token"]
+        if token and token.organizations is None:  # fine-grained tokens have no scopes
             headers["x-oauth-scopes"] = ", ".join(token.scopes)
             headers.setdefault("x-accepted-oauth-scopes", "")
+
+    def _write_down(self, scope: Scope) -> None:
+        state = scope["state"]
+        self.simulator.log.add(
+            Request(
+                scope["method"],
+                scope["path"],
+                state["status"],
+                state["token"].account.login if state["token"] else None,
+                state["points"],
+                state["operation"],
+                state["fault"].kind if state["fault"] else None,
+            )
+        )
+
+
+async def _read(receive: Receive) -> bytes:
+    body, more = b"", True
+    while more:
+        message = await receive()
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+    return body
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    waiting: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def again() -> Message:
+        return waiting.pop() if waiting else await receive()
+
+    return again
 
 
 def caller(scope: Scope) -> int:

@@ -24,6 +24,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from .cost import NODE_LIMIT, Cost, cost
+from .failures import primary_limit, reply_of
+from .faults import Fault
 from .graphql_schema import resolve_type, schema
 from .nodes import NodeIndex
 from .refusals import error, from_execution, from_validation, locations
@@ -34,6 +36,7 @@ from .state import Simulator
 from .world import Token
 
 DOCS = "https://docs.github.com/graphql"
+TOO_HEAVY = "This query exceeds the resource limits. Ask for fewer nodes or fields."
 Reply = dict[str, Any]
 
 _indexes: WeakKeyDictionary[Simulator, NodeIndex] = WeakKeyDictionary()
@@ -45,6 +48,10 @@ class Refused(Exception):  # noqa: N818  (it is no fault of ours)
     def __init__(self, errors: list[Reply]) -> None:
         super().__init__(errors)
         self.errors = errors
+
+
+class BudgetSpentError(Exception):
+    """The account has no points left this hour."""
 
 
 async def endpoint(request: Request) -> Response:
@@ -62,6 +69,9 @@ async def endpoint(request: Request) -> Response:
         return await _answer(simulator, request, body)
     except Refused as refused:
         return JSONResponse({"errors": refused.errors})
+    except BudgetSpentError:
+        limits, account = simulator.limits, request.state.token.account.id
+        return primary_limit(200, graphql=True, newer=limits.newer_errors, account=account)
 
 
 async def _answer(simulator: Simulator, request: Request, body: Reply) -> Response:
@@ -74,10 +84,11 @@ async def _answer(simulator: Simulator, request: Request, body: Reply) -> Respon
     _check(simulator, document, token, price)
     simulator.limits.charge(token.account.id, "graphql", price.points)
     request.state.points = price.points
-    context = Context(simulator, token, _index(simulator), price)
+    context = Context(simulator, token, _index(simulator), price, request.state.fault)
     result = _execute(document, context, body)
-    await asyncio.sleep(context.nodes * simulator.options.node_latency)
-    return JSONResponse(_reply(result))
+    if late := await _take_time(context):
+        return late
+    return JSONResponse(_reply(result, context.fault), headers=_headers(context))
 
 
 @lru_cache(maxsize=256)
@@ -124,8 +135,7 @@ def _check(simulator: Simulator, document: DocumentNode, token: Token, price: Co
     if price.nodes > NODE_LIMIT:
         raise Refused([error("MAX_NODE_LIMIT_EXCEEDED", _too_many(price))])
     if simulator.limits.window(token.account.id, "graphql").remaining <= 0:
-        message = f"API rate limit already exceeded for user ID {token.account.id}."
-        raise Refused([error("RATE_LIMITED", message)])
+        raise BudgetSpentError
 
 
 def _too_many(price: Cost) -> str:
@@ -154,11 +164,30 @@ def _execute(document: DocumentNode, context: Context, body: Reply) -> Execution
     return result
 
 
-def _reply(result: ExecutionResult) -> Reply:
+async def _take_time(context: Context) -> Response | None:
+    """As long as the nodes take; past GitHub's patience the work is given up, and still paid."""
+    options = context.simulator.options
+    needed = context.nodes * options.node_latency
+    await asyncio.sleep(min(needed, options.patience))
+    if needed <= options.patience:
+        return None
+    context.simulator.limits.charge(context.viewer.id, "graphql", context.cost.points)
+    return reply_of(Fault("server_error"), graphql=True)
+
+
+def _reply(result: ExecutionResult, fault: Fault | None) -> Reply:
     reply: Reply = {"data": result.data}
     if result.errors:
         reply["errors"] = [from_execution(each) for each in result.errors]
+    if fault and fault.kind == "resource_limits":
+        reply = {"data": None, "errors": [error("RESOURCE_LIMITS_EXCEEDED", TOO_HEAVY)]}
     return reply
+
+
+def _headers(context: Context) -> dict[str, str]:
+    if context.sso_url is None:
+        return {}
+    return {"X-GitHub-SSO": f"required; url={context.sso_url}"}
 
 
 routes = [Route("/api/graphql", endpoint, methods=["POST"])]

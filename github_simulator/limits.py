@@ -6,7 +6,9 @@ https://docs.github.com/graphql/overview/rate-limits-and-node-limits-for-the-gra
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -15,6 +17,7 @@ Resource = Literal["core", "graphql"]
 WINDOW = 3600
 ANONYMOUS = 0  # the account id under which requests without a token are counted
 ANONYMOUS_LIMIT = 60
+MOST_FAILURES = 10
 
 
 class Timestamps(Protocol):
@@ -45,7 +48,10 @@ class Limits:
     content_per_hour: int = 500
     concurrency: int = 100
     enabled: bool = True  # an Enterprise Server may have them off: then /rate_limit is 404
-    in_progress: dict[int, int] = field(default_factory=dict)
+    rest_status: int = 403  # or 429, where the hour's budget is used up
+    newer_errors: bool = False  # GraphQL's error shape of 2026
+    _in_progress: Counter[int] = field(default_factory=Counter)
+    _failures: Counter[str] = field(default_factory=Counter)
     _windows: dict[tuple[int, Resource], Window] = field(default_factory=dict)
     _recent: dict[tuple[int, str], deque[tuple[float, int]]] = field(default_factory=dict)
 
@@ -76,7 +82,25 @@ class Limits:
         hour = self._exceeds(account, "content/hour", 1, self.content_per_hour, WINDOW)
         return minute or hour
 
+    @contextmanager
+    def one_more(self, account: int) -> Iterator[bool]:
+        """Count a request while it is handled; true where there are too many at once."""
+        self._in_progress[account] += 1
+        try:
+            yield self._in_progress[account] > self.concurrency
+        finally:
+            self._in_progress[account] -= 1
+
+    def failed_to_sign_in(self, authorization: str | None) -> None:
+        self._failures[authorization or ""] += 1
+
+    def is_locked_out(self, authorization: str | None) -> bool:
+        """Whoever keeps sending the same dead token is turned away without a look."""
+        return self._failures[authorization or ""] >= MOST_FAILURES
+
     def reset(self) -> None:
+        """Everyone begins anew; the maxima stay as they are."""
+        self._failures.clear()
         self._windows.clear()
         self._recent.clear()
 

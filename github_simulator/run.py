@@ -11,7 +11,7 @@ import uvicorn
 
 from .generator import generate
 from .recording import load
-from .server import application
+from .server import configuration
 from .state import Options, Simulator
 from .tokens import default_app, personal_token
 from .world import Account, Token, World
@@ -32,7 +32,7 @@ def run(data: Path | None, port: int, host: str = "127.0.0.1", **options: Any) -
         f"OAuth app {app.client_id} with secret {app.client_secret}\n"
     )
     sys.stdout.flush()
-    uvicorn.run(application(simulator), host=host, port=port, log_level="warning")
+    uvicorn.Server(configuration(simulator, host=host, port=port)).run()
 
 
 def prepare(data: Path | None, world: World | None = None, **options: Any) -> Simulator:

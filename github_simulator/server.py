@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib
 from importlib.util import find_spec
+from typing import Any
 
+import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -13,6 +15,7 @@ from starlette.types import ASGIApp
 
 from .gateway import Gateway
 from .replies import not_found
+from .sockets import SeverableProtocol
 from .state import Simulator
 
 ROOMS = ("graphql", "rest", "oauth", "control")
@@ -38,3 +41,14 @@ def application(simulator: Simulator) -> ASGIApp:
     app.router.redirect_slashes = False  # GitHub answers 404 to a trailing slash
     app.state.simulator = simulator
     return Gateway(app, simulator)
+
+
+def configuration(simulator: Simulator, **more: Any) -> uvicorn.Config:
+    """How uvicorn serves a simulator."""
+    return uvicorn.Config(
+        application(simulator),
+        http=SeverableProtocol,
+        log_level="warning",
+        timeout_graceful_shutdown=1,
+        **more,
+    )

@@ -22,6 +22,7 @@ class Options:
 
     latency: float = 0.0
     node_latency: float = 0.0
+    patience: float = 10.0  # a query that takes longer is given up
     live: bool = False
     live_interval: float = 3.0
     seed: int = 1
@@ -55,6 +56,7 @@ class Request:
     account: str | None
     points: int = 0
     operation: str | None = None
+    fault: str | None = None
 
 
 @dataclass
@@ -101,7 +103,7 @@ class Simulator:
         self.clock = Clock()
         self.limits = Limits(self.clock)
         self.random = random.Random(self.options.seed)
-        self.faults = Faults(random.Random(self.options.seed))
+        self.faults = Faults(self.options.seed)
         self.log = RequestLog()
         self.listeners: list[Listener] = []
         self.url = ""  # web address, such as http://127.0.0.1:9100; set when the port is known

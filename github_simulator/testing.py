@@ -14,7 +14,7 @@ from typing import Any
 import uvicorn
 
 from .run import prepare
-from .server import application
+from .server import configuration
 from .state import Simulator
 from .world import World
 
@@ -36,7 +36,7 @@ def running(
     simulator = prepare(data, world, **options)
     with _listening(port) as listening:
         simulator.url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        server = _server(simulator)
+        server = uvicorn.Server(configuration(simulator))
         thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
         thread.start()
         try:
@@ -57,10 +57,7 @@ def _listening(port: int) -> socket.socket:
 
 
 def _server(simulator: Simulator) -> uvicorn.Server:
-    config = uvicorn.Config(
-        application(simulator), log_level="warning", lifespan="on", timeout_graceful_shutdown=1
-    )
-    return uvicorn.Server(config)
+    return uvicorn.Server(configuration(simulator))
 
 
 def _wait(server: uvicorn.Server, thread: threading.Thread) -> None:

@@ -10,6 +10,7 @@ from graphql import GraphQLResolveInfo
 
 from .. import access
 from ..cost import Cost
+from ..faults import Fault
 from ..nodes import NodeIndex
 from ..refusals import GitHubError
 from ..state import Simulator
@@ -41,7 +42,9 @@ class Context:
     token: Token
     index: NodeIndex
     cost: Cost
+    fault: Fault | None = None
     nodes: int = 0
+    sso_url: str | None = None  # where a single sign-on is asked for
 
     @property
     def world(self) -> World:
@@ -60,6 +63,8 @@ class Context:
     def admit(self, owner: Account) -> None:
         """Raise GitHubError where this organisation turns the token away."""
         if reason := access.restriction(self.world, owner, self.token):
+            if reason == "saml":
+                self.sso_url = self.world.organizations[owner.id].saml_url
             raise GitHubError("FORBIDDEN", RESTRICTIONS[reason].format(owner.login))
 
     def is_open(self, owner: Account) -> bool:

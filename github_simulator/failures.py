@@ -1,0 +1,135 @@
+"""How a struck request fails on the wire."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from . import sockets
+from .faults import Fault
+from .refusals import error
+from .replies import bad_credentials, refusal
+
+SECONDARY = (
+    "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."
+)
+SECONDARY_DOCS = (
+    "https://docs.github.com/graphql/using-the-rest-api/"
+    "rate-limits-for-the-rest-api#about-secondary-rate-limits"
+)
+SOMETHING_WENT_WRONG = (
+    "Something went wrong while executing your query. This may be the result of a timeout, "
+    "or it could be a GitHub bug. Please include `0000:0000:000000` when reporting this issue."
+)
+FOREVER = 24 * 3600.0
+
+
+class CutError(Exception):
+    """The reply goes no further."""
+
+
+async def fail(fault: Fault, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    """Let the request fail; faults that only spoil GraphQL's data leave that to its endpoint."""
+    scope["state"]["fault"] = fault
+    if reply := reply_of(fault, graphql=scope["path"] == "/api/graphql"):
+        await reply(scope, receive, send)
+        return
+    await WIRE.get(fault.kind, _pass)(fault, app, scope, receive, send)
+
+
+def reply_of(fault: Fault, *, graphql: bool) -> Response | None:
+    """The reply of a fault that does not even look at the request."""
+    match fault.kind:
+        case "server_error":
+            return _server_error(fault.status or 502, graphql=graphql)
+        case "unauthorized":
+            return bad_credentials()
+        case "primary_limit":
+            return primary_limit(fault.status or 403, graphql=graphql, newer=fault.newer)
+        case "secondary_limit":
+            return secondary_limit(fault.status, fault.seconds, graphql=graphql)
+        case "null_data":
+            return JSONResponse({"data": None, "errors": [{"message": SOMETHING_WENT_WRONG}]})
+    return None
+
+
+def primary_limit(status: int, *, graphql: bool, newer: bool = False, account: int = 0) -> Response:
+    """The hour's budget is used up; GraphQL says so with 200, in one of two shapes."""
+    message = f"API rate limit exceeded for user ID {account}."
+    if not graphql:
+        return refusal(status, message, headers={"x-ratelimit-remaining": "0"})
+    shape: dict[str, Any] = error("RATE_LIMITED", message)
+    if newer:
+        shape = error("RATE_LIMIT", message, code="graphql_rate_limit")
+    return JSONResponse({"errors": [shape]}, headers={"x-ratelimit-remaining": "0"})
+
+
+def secondary_limit(status: int | None, seconds: float | None, *, graphql: bool) -> Response:
+    """Asked too fast; `retry-after` only where it is given."""
+    headers = {} if seconds is None else {"retry-after": str(int(seconds))}
+    if graphql and status in (None, 200):
+        return JSONResponse({"errors": [{"message": SECONDARY}]}, headers=headers)
+    return refusal(status or 403, SECONDARY, SECONDARY_DOCS, headers)
+
+
+def _server_error(status: int, *, graphql: bool) -> Response:
+    if graphql:
+        body = {"data": None, "errors": [{"message": SOMETHING_WENT_WRONG}]}
+        return JSONResponse(body, status)
+    page = "<html><head><title>Unicorn!</title></head><body>This page is taking too long.</body>"
+    return Response(page, status, media_type="text/html")
+
+
+async def _slow(fault: Fault, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    await asyncio.sleep(fault.seconds or 1.0)
+    await app(scope, receive, send)
+
+
+async def _timeout(fault: Fault, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    async def hung_up() -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+    try:
+        await asyncio.wait_for(hung_up(), fault.seconds or FOREVER)
+    except TimeoutError:
+        sockets.cut(scope)
+
+
+async def _cut(fault: Fault, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    sockets.cut(scope)
+
+
+async def _half_body(
+    fault: Fault, app: ASGIApp, scope: Scope, receive: Receive, send: Send
+) -> None:
+    async def half(message: Message) -> None:
+        if message["type"] != "http.response.body":
+            await send(message)
+            return
+        body = message.get("body", b"")
+        await send({**message, "body": body[: len(body) // 2], "more_body": True})
+        sockets.close(scope)
+        raise CutError
+
+    try:
+        await app(scope, receive, half)
+    except CutError:
+        return
+
+
+async def _pass(fault: Fault, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    await app(scope, receive, send)
+
+
+Wire = Callable[[Fault, ASGIApp, Scope, Receive, Send], Awaitable[None]]
+WIRE: dict[str, Wire] = {
+    "slow": _slow,
+    "timeout": _timeout,
+    "cut": _cut,
+    "half_body": _half_body,
+}
