@@ -55,8 +55,11 @@ def paginate(
         start = max(start, end - last)
     else:
         start = end = 0  # only counted
+    if _spoiled(info) == "shifted_page" and start > 0:
+        start, end = start - 1, end - 1
     page = keyed[start:end]
-    page = _spoiled(info, page, keyed[:start], arguments)
+    if _spoiled(info) == "duplicated_page":
+        page = [pair for pair in page for _ in range(2)]
     info.context.nodes += len(page)
     return Connection(
         [item for _, item in page],
@@ -68,19 +71,10 @@ def paginate(
     )
 
 
-def _spoiled(
-    info: GraphQLResolveInfo,
-    page: list[tuple[Key, Any]],
-    before: list[tuple[Key, Any]],
-    arguments: dict[str, Any],
-) -> list[tuple[Key, Any]]:
-    """The page as a fault leaves it. Only the pull requests' own list is spoiled."""
-    kind = info.context.fault.kind if info.context.fault else None
-    if info.field_name != "pullRequests" or not page:
-        return page
-    if kind == "shifted_page" and arguments.get("after"):
-        return before[-1:] + page[:-1]
-    return [pair for pair in page for _ in range(2)] if kind == "duplicated_page" else page
+def _spoiled(info: GraphQLResolveInfo) -> str | None:
+    """The fault that this list suffers, if any. Only the pull requests' own list is spoiled."""
+    fault = info.context.fault
+    return fault.kind if fault and info.field_name == "pullRequests" else None
 
 
 def encode(key: Key) -> str:

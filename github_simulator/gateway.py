@@ -25,6 +25,7 @@ RATE_LIMIT = "/api/v3/rate_limit"
 VERSIONS = ("2022-11-28", "2026-03-10")
 WRITES = ("POST", "PUT", "PATCH", "DELETE")
 RETRY_AFTER = 60
+LOCKED_OUT = "Maximum number of login attempts exceeded. Please try again later."
 
 
 class Gateway:
@@ -57,8 +58,9 @@ class Gateway:
             await refused(scope, receive, send)
             return
         account = caller(scope)
-        with self.simulator.limits.one_more(account) as too_many:
-            if too_many or self._is_too_fast(scope, account):
+        limits = self.simulator.limits
+        with limits.one_more(account) as too_many:
+            if limits.enabled and (too_many or self._is_too_fast(scope, account)):
                 reply = secondary_limit(None, RETRY_AFTER, graphql=scope["path"] == GRAPHQL)
                 await reply(scope, receive, send)
             else:
@@ -92,9 +94,7 @@ class Gateway:
         world, now = self.simulator.world, self.simulator.clock.now()
         authorization = headers.get("authorization")
         if self.simulator.limits.is_locked_out(authorization):
-            return refusal(
-                403, "Maximum number of login attempts exceeded. Please try again later."
-            )
+            return refusal(403, LOCKED_OUT)
         try:
             token, app = authenticate(world, authorization, now)
         except BadCredentialsError:
@@ -104,7 +104,7 @@ class Gateway:
         return None
 
     def _limited(self, scope: Scope) -> Response | None:
-        if scope["path"] in (GRAPHQL, RATE_LIMIT):
+        if scope["path"] in (GRAPHQL, RATE_LIMIT) or not self.simulator.limits.enabled:
             return None  # GraphQL knows its price later; asking for the limits is free
         limits, account = self.simulator.limits, caller(scope)
         if limits.window(account, "core").remaining > 0:
@@ -141,18 +141,22 @@ class Gateway:
             self.simulator.limits.charge(caller(scope), "core", 1)
 
     def _head(self, scope: Scope, headers: MutableHeaders) -> None:
-        window = self.simulator.limits.window(caller(scope), resource_of(scope))
-        headers["x-ratelimit-limit"] = str(window.limit)
-        headers.setdefault("x-ratelimit-remaining", str(window.remaining))
-        headers["x-ratelimit-used"] = str(window.used)
-        headers["x-ratelimit-reset"] = str(window.reset)
-        headers["x-ratelimit-resource"] = resource_of(scope)
+        if self.simulator.limits.enabled:
+            self._tell_limits(scope, headers)
         headers["x-github-request-id"] = uuid.uuid4().hex.upper()
         headers["x-github-media-type"] = "github.v3; format=json"
         token = scope["state"]["token"]
         if token and token.organizations is None:  # fine-grained tokens have no scopes
             headers["x-oauth-scopes"] = ", ".join(token.scopes)
             headers.setdefault("x-accepted-oauth-scopes", "")
+
+    def _tell_limits(self, scope: Scope, headers: MutableHeaders) -> None:
+        window = self.simulator.limits.window(caller(scope), resource_of(scope))
+        headers["x-ratelimit-limit"] = str(window.limit)
+        headers.setdefault("x-ratelimit-remaining", str(window.remaining))
+        headers["x-ratelimit-used"] = str(window.used)
+        headers["x-ratelimit-reset"] = str(window.reset)
+        headers["x-ratelimit-resource"] = resource_of(scope)
 
     def _write_down(self, scope: Scope) -> None:
         state = scope["state"]

@@ -56,10 +56,6 @@ def _listening(port: int) -> socket.socket:
     return listening
 
 
-def _server(simulator: Simulator) -> uvicorn.Server:
-    return uvicorn.Server(configuration(simulator))
-
-
 def _wait(server: uvicorn.Server, thread: threading.Thread) -> None:
     while not server.started:
         if not thread.is_alive():

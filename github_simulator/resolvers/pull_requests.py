@@ -5,10 +5,11 @@ from __future__ import annotations
 import zlib
 from typing import Any
 
+from ..actions import requested_reviewers
 from ..connections import Connection, paginate
 from ..instants import with_offset
 from ..nodes import Placed, ReviewComment, ReviewRequest
-from ..world import Account, Commit, Label, PullRequest, Repository, Review, Team, TimelineEvent
+from ..world import Account, Commit, Label, Repository, Review
 from .context import Info, Resolvers, constant
 
 
@@ -129,33 +130,8 @@ def _decision(placed: Placed, info: Info) -> str | None:
     return found[0] if found else None
 
 
-def requests(pull_request: PullRequest) -> dict[str, Account | Team]:
-    """Who is still asked for a review, by node id, from the timeline and the reviews."""
-    asked: dict[str, TimelineEvent] = {}
-    for event in pull_request.timeline:
-        if event.requested_reviewer is None:
-            continue
-        if event.type == "ReviewRequestedEvent":
-            asked[event.requested_reviewer.node_id] = event
-        elif event.type == "ReviewRequestRemovedEvent":
-            asked.pop(event.requested_reviewer.node_id, None)
-    for review in pull_request.reviews:
-        answered = asked.get(review.author.node_id) if review.author else None
-        if review.author and answered and _is_after(review, answered):
-            del asked[review.author.node_id]
-    return {
-        node_id: event.requested_reviewer
-        for node_id, event in asked.items()
-        if event.requested_reviewer
-    }
-
-
-def _is_after(review: Review, event: TimelineEvent) -> bool:
-    return review.submitted_at is not None and review.submitted_at >= event.created_at
-
-
 def _review_requests(placed: Placed, info: Info, **arguments: Any) -> Connection:
-    asked = requests(placed.pull_request).values()
+    asked = requested_reviewers(placed.pull_request)
     found = [ReviewRequest(placed, reviewer) for reviewer in asked]
     return paginate(info, found, lambda request: [request.reviewer.node_id], arguments)
 

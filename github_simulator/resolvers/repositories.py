@@ -81,15 +81,17 @@ def _pull_requests(repository: Repository, info: Info, **arguments: Any) -> Conn
     order = arguments.get("orderBy") or {"field": "CREATED_AT", "direction": "ASC"}
     field = PULL_REQUEST_ORDERS[order["field"]]
     wanted = [
-        Placed(repository, pull_request, pull_request)
+        pull_request
         for pull_request in repository.pull_requests.values()
         if _is_asked_for(pull_request, arguments)
     ]
 
-    def key(placed: Placed) -> Key:
-        return [field(placed.pull_request), placed.pull_request.id]
+    def key(pull_request: PullRequest) -> Key:
+        return [field(pull_request), pull_request.id]
 
-    return paginate(info, wanted, key, arguments, descending=order["direction"] == "DESC")
+    page = paginate(info, wanted, key, arguments, descending=order["direction"] == "DESC")
+    page.items = [Placed(repository, each, each) for each in page.items]
+    return page
 
 
 def _is_asked_for(pull_request: PullRequest, arguments: dict[str, Any]) -> bool:

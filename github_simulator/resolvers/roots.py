@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from ..limits import Window
+from ..limits import Limits, Window
 from ..nodes import Placed, Served
 from ..refusals import GitHubError
 from ..world import Account, Repository, Team
@@ -94,10 +94,9 @@ def _node_or_error(info: Info, node_id: str) -> Served | GitHubError:
         return error
 
 
-def _rate_limit(source: object, info: Info, **arguments: Any) -> Window:
-    limits = info.context.simulator.limits
-    window: Window = limits.window(info.context.viewer.id, "graphql")
-    return window
+def _rate_limit(source: object, info: Info, **arguments: Any) -> Window | None:
+    limits: Limits = info.context.simulator.limits
+    return limits.window(info.context.viewer.id, "graphql") if limits.enabled else None
 
 
 RESOLVERS: Resolvers = {
