@@ -14,6 +14,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=9100)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--token", help="a personal token that shall exist")
+    parser.add_argument("--keep", type=Path, help="where the world is kept between two runs")
     parser.add_argument("--live", action="store_true", help="let time go on")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--latency", type=float, default=0, help="milliseconds a request")
@@ -24,6 +25,7 @@ def main() -> None:
         chosen.data,
         chosen.port,
         chosen.host,
+        kept=chosen.keep,
         personal_token=chosen.token,
         live=chosen.live,
         seed=chosen.seed,

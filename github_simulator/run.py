@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import uvicorn
 
+from . import keeping
 from .generator import generate
 from .recording import load
 from .server import configuration
@@ -19,12 +23,23 @@ from .world import Account, Token, World
 SCOPES = ["repo", "read:org", "read:user"]
 
 
-def run(data: Path | None, port: int, host: str = "127.0.0.1", **options: Any) -> None:
+def run(
+    data: Path | None,
+    port: int,
+    host: str = "127.0.0.1",
+    *,
+    kept: Path | None = None,
+    **options: Any,
+) -> None:
     """Serve until interrupted, after one line with the address, a token and an OAuth app.
 
-    `options` are the fields of `state.Options`.
+    `kept` is where the world is kept between two runs; `options` are the fields of
+    `state.Options`.
     """
-    simulator = prepare(data, **options)
+    before = keeping.load(kept) if kept else None
+    simulator = prepare(data, before.world if before else None, **options)
+    if before:
+        keeping.restore(simulator, before)
     simulator.url = f"http://{host}:{port}"
     app = next(iter(simulator.world.oauth_apps.values()))
     sys.stdout.write(
@@ -32,7 +47,20 @@ def run(data: Path | None, port: int, host: str = "127.0.0.1", **options: Any) -
         f"OAuth app {app.client_id} with secret {app.client_secret}\n"
     )
     sys.stdout.flush()
-    uvicorn.Server(configuration(simulator, host=host, port=port)).run()
+    config = configuration(simulator, host=host, port=port)
+    # uvicorn raises the signal that ended it once more: then as an exception, so that all is kept.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with suppress(KeyboardInterrupt):
+        asyncio.run(_serve(uvicorn.Server(config), simulator, kept))
+
+
+async def _serve(server: uvicorn.Server, simulator: Simulator, kept: Path | None) -> None:
+    saving = asyncio.create_task(keeping.keep(simulator, kept)) if kept else None
+    try:
+        await server.serve()
+    finally:
+        if saving:
+            saving.cancel()
 
 
 def prepare(data: Path | None, world: World | None = None, **options: Any) -> Simulator:
@@ -41,8 +69,8 @@ def prepare(data: Path | None, world: World | None = None, **options: Any) -> Si
     world = world or (load(data) if data else generate(chosen.seed, datetime.now(UTC)))
     value = chosen.personal_token or personal_token(chosen.seed)
     world.tokens.setdefault(value, Token(value, administrator(world), list(SCOPES)))
-    if not world.oauth_apps:
-        app = default_app(chosen.callback_urls)
+    app = default_app(chosen.callback_urls)
+    if not world.oauth_apps or app.client_id in world.oauth_apps:
         world.oauth_apps[app.client_id] = app
     return Simulator(world, chosen, value)
 

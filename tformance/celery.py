@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from celery import Celery
+from celery.signals import task_prerun
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tformance.settings")
 
 app = Celery("tformance")
 app.config_from_object("tformance.celery_settings")
 app.autodiscover_tasks(["apps.integrations"])
+
+
+@task_prerun.connect
+def leave_sign_of_life(**_: Any) -> None:
+    """Tell `tformance doctor` that the worker lives."""
+    from tformance import heartbeat
+
+    heartbeat.beat()

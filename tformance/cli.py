@@ -16,6 +16,31 @@ def main() -> None:
 
 
 @main.command()
+@click.option("--bind", metavar="HOST:PORT", help="Where to listen.  [default: PUBLIC_URL's port]")
+def up(bind: str | None) -> None:
+    """Run web, worker and schedule, for one machine."""
+    from tformance.up import up
+
+    up(bind)
+
+
+@main.command()
+def demo() -> None:
+    """Try the whole program against a made-up GitHub on this machine."""
+    from tformance.demo import demo
+
+    demo()
+
+
+@main.command()
+def doctor() -> None:
+    """Check settings, database, broker and GitHub, and say what to do."""
+    from tformance.doctor import doctor
+
+    raise SystemExit(0 if doctor() else 1)
+
+
+@main.command()
 @click.option("--data", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--port", type=int, default=9000, show_default=True)
 @click.option("--live", is_flag=True, help="Let time go on: people open, review and merge.")

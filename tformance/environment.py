@@ -75,13 +75,13 @@ def data_dir() -> Path:
 
 def secret_key(folder: Path) -> str:
     """The setting `SECRET_KEY`, or one made once and kept in `folder` with mode 600."""
-    return text("SECRET_KEY") or _kept(folder / "secret-key", secrets.token_urlsafe(50))
+    return text("SECRET_KEY") or kept(folder / "secret-key", secrets.token_urlsafe(50))
 
 
 def encryption_keys(folder: Path) -> list[str]:
     """`TOKEN_ENCRYPTION_KEYS`, newest first; without it, one is made and kept in `folder`."""
     value = text("TOKEN_ENCRYPTION_KEYS")
-    value = value or _kept(folder / "token-encryption-keys", Fernet.generate_key().decode())
+    value = value or kept(folder / "token-encryption-keys", Fernet.generate_key().decode())
     keys = [key.strip() for key in value.split(",") if key.strip()]
     for key in keys:
         try:
@@ -96,7 +96,8 @@ def encryption_keys(folder: Path) -> list[str]:
     return keys
 
 
-def _kept(path: Path, fresh: str) -> str:
+def kept(path: Path, fresh: str) -> str:
+    """What the file holds; `fresh` where there is none yet, which then is kept with mode 600."""
     # O_EXCL: of two processes that start together one writes, the other reads what was written.
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -3,9 +3,13 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from tformance import health
+
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("accounts/", include("allauth.urls")),
+    path("health/live", health.live),
+    path("health/ready", health.ready),
     path("", include("apps.integrations.urls")),
     path("", include("apps.metrics.urls")),
     path("", include("apps.teams.urls")),

@@ -1,0 +1,98 @@
+"""`tformance demo`: the whole program beside a made-up GitHub, on this machine alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import sys
+from pathlib import Path
+
+import click
+import django
+
+from tformance import environment, ports
+from tformance.processes import Part, processes
+
+EMAIL = "alice@example.com"
+WEB_PORT, GITHUB_PORT = 8000, 9100  # unless they are taken
+START = 60.0  # seconds that the made-up GitHub has to start
+CALLBACKS = ("/accounts/github/login/callback/", "/integrations/github/callback/")
+NOT_FOR_US = ("DATABASE_URL", "EMAIL_", "GITHUB_", "REDIS_URL", "SECRET_KEY", "TOKEN_ENCRYPTION_")
+
+
+def demo() -> None:
+    """Run until interrupted. All that it keeps is in its folder; without it, it begins anew."""
+    folder = _folder()
+    web, github = _chosen_ports(folder)
+    _configure(folder, web, github)
+    django.setup()
+    from tformance import up
+
+    with up.alone(), processes(folder / "log") as group, up.explained(group):
+        up.say("Starting a made-up GitHub …")
+        group.start(_simulator(folder, web, github))
+        up.prepare()
+        password = _sign_in(folder)
+        up.serve(group, "127.0.0.1", web)
+        group.wait_until(lambda: not ports.is_free(github), START)
+        click.echo(
+            f"Open http://localhost:{web} and sign in as {EMAIL} with the password {password} "
+            "(Ctrl-C ends it)"
+        )
+        group.watch()
+
+
+def _folder() -> Path:
+    folder = environment.data_dir() / "demo"
+    folder.mkdir(exist_ok=True, mode=0o700)
+    return folder
+
+
+def _chosen_ports(folder: Path) -> tuple[int, int]:
+    """The ports of the last time where they are free: tokens and hooks know them."""
+    file = folder / "ports.json"
+    web, github = json.loads(file.read_text()) if file.exists() else (WEB_PORT, GITHUB_PORT)
+    chosen = ports.free_port(web), ports.free_port(github)
+    file.write_text(json.dumps(chosen))
+    return chosen
+
+
+def _configure(folder: Path, web: int, github: int) -> None:
+    from github_simulator.tokens import default_app
+
+    for name in list(os.environ):
+        if name.startswith(NOT_FOR_US):
+            del os.environ[name]
+    app = default_app(())
+    os.environ.update(
+        DATA_DIR=str(folder),
+        DEBUG="0",
+        PUBLIC_URL=f"http://localhost:{web}",
+        GITHUB_URL=f"http://127.0.0.1:{github}",
+        GITHUB_CLIENT_ID=app.client_id,
+        GITHUB_CLIENT_SECRET=app.client_secret,
+    )
+
+
+def _simulator(folder: Path, web: int, github: int) -> Part:
+    callbacks = [f"--callback-url=http://localhost:{web}{path}" for path in CALLBACKS]
+    kept = f"--keep={folder / 'github.world'}"
+    command = (sys.executable, "-m", "github_simulator", "--live", f"--port={github}", kept)
+    return Part("github", (*command, *callbacks))
+
+
+def _sign_in(folder: Path) -> str:
+    """Alice's password; makes her and her team where they are missing."""
+    from apps.teams.models import Membership, Team
+    from apps.users.models import User
+
+    password = environment.kept(folder / "password", secrets.token_urlsafe(9))
+    alice, _ = User.objects.get_or_create(email=EMAIL, defaults={"first_name": "Alice"})
+    if not alice.check_password(password):
+        alice.set_password(password)
+        alice.save()
+    if not alice.memberships.exists():
+        team = Team.objects.create(name="Acme", slug="acme")
+        Membership.objects.create(team=team, user=alice, role=Membership.Role.ADMIN)
+    return password

@@ -1,0 +1,190 @@
+"""`tformance doctor`: looks at everything that the program stands on and says what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+import click
+import django
+import httpx
+from django.conf import settings
+
+from tformance import environment
+
+OK, NOTE, PROBLEM = "ok", "note", "problem"
+SILENCE = 60.0  # seconds without a sign of life that are still well
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the report; `todo` says what to do about it."""
+
+    state: str
+    subject: str
+    text: str
+    todo: str = ""
+
+
+def doctor() -> bool:
+    """Print a line for each check; whether there is no problem."""
+    django.setup()
+    well = True
+    for check in (_settings, _database, _broker, _worker, _public_url, _github, _tokens):
+        for finding in check():
+            well = well and finding.state != PROBLEM
+            _print(finding)
+    click.echo("All is well." if well else "Something needs your attention.")
+    return well
+
+
+def _print(finding: Finding) -> None:
+    colour = {OK: "green", NOTE: "yellow", PROBLEM: "red"}[finding.state]
+    click.echo(f"{click.style(f'{finding.state:8}', colour)}{finding.subject}: {finding.text}")
+    if finding.todo:
+        click.echo(f"{'':8}{finding.todo}")
+
+
+def _settings() -> Iterator[Finding]:
+    # A bad value has ended the program before it came here.
+    yield Finding(OK, "settings", f"can all be read; data is kept in {settings.DATA_DIR}")
+    for name in ("SECRET_KEY", "TOKEN_ENCRYPTION_KEYS"):
+        if not environment.text(name) and settings.PUBLIC_URL.startswith("https"):
+            yield Finding(
+                NOTE,
+                name,
+                f"is not set; the one in {settings.DATA_DIR} is used",
+                "Keep a copy of it with your backups, or set it on every machine.",
+            )
+    if settings.DEBUG:
+        yield Finding(NOTE, "DEBUG", "is on", "Turn it off where others can reach the program.")
+
+
+def _database() -> Iterator[Finding]:
+    from django.db import connection
+
+    from tformance import health
+
+    kind = connection.vendor
+    state = health.database()
+    if state == "unreachable":
+        yield Finding(PROBLEM, "database", f"{kind} cannot be reached", "Check DATABASE_URL.")
+        return
+    if state == "migrations missing":
+        todo = "Run `python manage.py migrate`, or start with `tformance up`."
+        yield Finding(PROBLEM, "database", "its tables are not up to date", todo)
+    else:
+        yield Finding(OK, "database", f"{kind}, tables up to date")
+    if kind == "sqlite" and _journal_mode() != "wal":
+        todo = "Put DATA_DIR on a local disk; network folders do not work."
+        yield Finding(PROBLEM, "database", "SQLite cannot use its write-ahead log here", todo)
+
+
+def _journal_mode() -> str:
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA journal_mode")
+        return str(cursor.fetchone()[0])
+
+
+def _broker() -> Iterator[Finding]:
+    from tformance import health
+
+    name = "Redis" if settings.REDIS_URL else f"a folder in {settings.DATA_DIR}"
+    if health.broker() == "ok":
+        yield Finding(OK, "broker", name)
+    else:
+        yield Finding(PROBLEM, "broker", f"{name} cannot be reached", "Check REDIS_URL.")
+
+
+def _worker() -> Iterator[Finding]:
+    from tformance import heartbeat
+
+    try:
+        age = heartbeat.age()
+    except OSError:
+        age = None
+    todo = "Start `tformance up`, or a worker and a schedule as docs/deploy.md shows."
+    if age is None:
+        yield Finding(PROBLEM, "worker", "has never given a sign of life", todo)
+    elif age > SILENCE:
+        yield Finding(PROBLEM, "worker", f"gave its last sign of life {age / 60:.0f} min ago", todo)
+    else:
+        yield Finding(OK, "worker", f"gave a sign of life {age:.0f} s ago")
+
+
+def _public_url() -> Iterator[Finding]:
+    address = f"{settings.PUBLIC_URL}/health/ready"
+    try:
+        reply = httpx.get(address, timeout=5, follow_redirects=False)
+    except httpx.HTTPError as error:
+        todo = "Start `tformance up`, or check PUBLIC_URL and the proxy before it."
+        yield Finding(PROBLEM, "web", f"{settings.PUBLIC_URL} does not answer ({error})", todo)
+        return
+    if reply.status_code == httpx.codes.OK:
+        yield Finding(OK, "web", f"{settings.PUBLIC_URL} answers")
+    else:
+        todo = "Check that PUBLIC_URL leads to tformance and that the lines above are well."
+        yield Finding(PROBLEM, "web", f"{address} answers {reply.status_code}", todo)
+
+
+def _github() -> Iterator[Finding]:
+    app = bool(settings.GITHUB_CLIENT_ID and settings.GITHUB_CLIENT_SECRET)
+    if app:
+        yield Finding(OK, "GitHub sign-in", f"by the OAuth app {settings.GITHUB_CLIENT_ID}")
+    else:
+        todo = "docs/github.md says how to register an OAuth app; a token works without one."
+        yield Finding(NOTE, "GitHub sign-in", "no OAuth app is set", todo)
+    try:
+        httpx.get(settings.GITHUB_URL, timeout=10)
+    except httpx.HTTPError as error:
+        todo = "Check GITHUB_URL and whether this machine may reach it."
+        yield Finding(PROBLEM, "GitHub", f"{settings.GITHUB_URL} cannot be reached ({error})", todo)
+    else:
+        yield Finding(OK, "GitHub", f"{settings.GITHUB_URL} answers")
+
+
+def _tokens() -> Iterator[Finding]:
+    if value := environment.text("GITHUB_TOKEN"):
+        yield _token("GITHUB_TOKEN", lambda: value)
+    yield from _stored_tokens()
+
+
+def _stored_tokens() -> Iterator[Finding]:
+    from django.db import DatabaseError
+
+    from apps.integrations.models import IntegrationCredential
+
+    kinds = IntegrationCredential.Kind
+    rows = IntegrationCredential.objects.filter(kind__in=[kinds.OAUTH, kinds.TOKEN])
+    try:
+        found = list(rows.defer("access_token", "refresh_token").select_related("team"))
+    except DatabaseError:
+        return
+    for row in found:
+        yield _token(f"token of {row.account_login} in team {row.team}", partial(getattr, row, "access_token"))
+
+
+def _token(subject: str, read: Callable[[], str]) -> Finding:
+    from apps.integrations.encryption import EncryptionKeyError
+    from apps.integrations.github import scopes
+    from apps.integrations.github.client import GitHub
+    from apps.integrations.github.errors import GitHubError
+    from apps.integrations.github.tokens import FixedToken
+
+    try:
+        with GitHub(settings.GITHUB_URL, FixedToken(read())) as github:
+            granted = github.get("/rate_limit").scopes
+    except EncryptionKeyError as error:
+        return Finding(PROBLEM, subject, str(error))
+    except GitHubError as error:
+        return Finding(PROBLEM, subject, error.message, error.advice)
+    if granted is None:
+        return Finding(OK, subject, "GitHub accepts it")
+    missing = scopes.missing(granted)
+    if missing:
+        todo = "Connect GitHub again and grant all that is asked for."
+        return Finding(NOTE, subject, f"lacks the scopes {', '.join(missing)}", todo)
+    return Finding(OK, subject, f"GitHub accepts it; scopes {', '.join(granted)}")

@@ -1,0 +1,50 @@
+"""Health addresses for whoever restarts and balances: no session, no secret, no cache."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+from django.conf import settings
+from django.core.cache import cache
+from django.db import DatabaseError, connection
+from django.db.migrations.executor import MigrationExecutor
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.cache import never_cache
+from redis.exceptions import RedisError
+
+
+@never_cache
+def live(request: HttpRequest) -> HttpResponse:
+    """200 while this process answers at all."""
+    return HttpResponse("ok\n", content_type="text/plain")
+
+
+@never_cache
+def ready(request: HttpRequest) -> JsonResponse:
+    """200 when requests can be served, else 503; the answer names what is missing."""
+    checks: dict[str, Callable[[], str]] = {"database": database, "broker": broker}
+    found = {name: check() for name, check in checks.items()}
+    well = all(state == "ok" for state in found.values())
+    return JsonResponse(found, status=200 if well else 503)
+
+
+def database() -> str:
+    """`ok`, `unreachable`, or `migrations missing`."""
+    try:
+        executor = MigrationExecutor(connection)
+        targets = executor.loader.graph.leaf_nodes()
+        return "migrations missing" if executor.migration_plan(targets) else "ok"
+    except DatabaseError:
+        return "unreachable"
+
+
+def broker() -> str:
+    """`ok` or `unreachable`; without Redis the broker is a folder beside the database."""
+    if not settings.REDIS_URL:
+        return "ok" if os.access(settings.DATA_DIR, os.W_OK) else "unreachable"
+    try:
+        cache.get("health")
+    except RedisError:
+        return "unreachable"
+    return "ok"

@@ -1,0 +1,33 @@
+"""The worker's sign of life: each task that it takes leaves an instant where `doctor` looks.
+
+The schedule sends a message every ten seconds, so that a fresh instant proves schedule, broker
+and worker in one.
+"""
+
+from __future__ import annotations
+
+import time
+
+from django.conf import settings
+from django.core.cache import cache
+
+_KEY = "worker-heartbeat"
+
+
+def beat() -> None:
+    """Leave a sign of life now."""
+    if settings.REDIS_URL:
+        cache.set(_KEY, time.time(), timeout=None)
+    else:
+        (settings.DATA_DIR / "heartbeat").touch()
+
+
+def age() -> float | None:
+    """Seconds since the last sign of life; None where there never was one."""
+    if settings.REDIS_URL:
+        last = cache.get(_KEY)
+        return None if last is None else time.time() - float(last)
+    try:
+        return time.time() - float((settings.DATA_DIR / "heartbeat").stat().st_mtime)
+    except FileNotFoundError:
+        return None

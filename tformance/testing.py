@@ -1,0 +1,27 @@
+"""A pytest plugin: the tests keep their hands off the developer's data and settings.
+
+It must be loaded before Django's settings are, hence by `-p` and not from a conftest.py.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import tempfile
+
+OWN = ("EMAIL_", "GITHUB_", "SECRET_KEY", "TOKEN_ENCRYPTION_KEYS", "PUBLIC_URL", "REDIS_URL")
+
+
+def start_clean() -> None:
+    """An empty data folder, and no setting but DATABASE_URL from outside."""
+    for name in list(os.environ):
+        if name.startswith(OWN):
+            del os.environ[name]
+    folder = tempfile.mkdtemp(prefix="tformance-tests-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    os.environ["DATA_DIR"] = folder
+    os.environ["DEBUG"] = "1"  # pytest-django turns it off again; static files need no collecting
+
+
+start_clean()

@@ -1,0 +1,130 @@
+"""`tformance up`: web, worker and schedule in one command, for one machine."""
+
+from __future__ import annotations
+
+import fcntl
+import http.client
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+import click
+import django
+from django.conf import settings
+
+from tformance import ports
+from tformance.processes import Part, PartError, Processes, processes
+
+WEB_START = 60.0  # seconds
+
+
+def up(bind: str | None) -> None:
+    """Run until interrupted; exit 1 when a part ends by itself, 2 when the port is taken."""
+    django.setup()
+    host, port = address(bind)
+    refuse_taken(host, port)
+    with alone(), processes(settings.DATA_DIR / "log") as group, explained(group):
+        prepare()
+        serve(group, host, port)
+        click.echo(f"tformance is at {settings.PUBLIC_URL} (Ctrl-C ends it)")
+        group.watch()
+
+
+@contextmanager
+def explained(group: Processes) -> Iterator[None]:
+    """Turn what ends a run into its exit code and one line."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        say("Stopping …")
+    except PartError as error:
+        raise click.ClickException(f"{error} Everything else was stopped.") from None
+    except TimeoutError:
+        raise click.ClickException(f"It did not start in time; see {group.log_folder}.") from None
+
+
+def serve(group: Processes, host: str, port: int) -> None:
+    """Start web, worker and schedule, and wait until pages are served."""
+    for part in parts(host, port):
+        group.start(part)
+    say("Waiting for the web server …")
+    group.wait_until(lambda: answers(host, port), WEB_START)
+
+
+def prepare() -> None:
+    """Bring the database and the static files up to date."""
+    from django.core.management import call_command
+
+    from tformance import static_files
+
+    say("Bringing the database up to date …")
+    call_command("migrate", interactive=False, verbosity=0)
+    if static_files.collect():
+        say("Collected the static files.")
+
+
+def parts(host: str, port: int) -> list[Part]:
+    """Web, worker and schedule."""
+    python = (sys.executable, "-m")
+    bind = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    celery = (*python, "celery", "--app", "tformance", "--quiet")
+    lonely = ("--without-gossip", "--without-mingle", "--without-heartbeat")
+    worker = ("worker", "--concurrency", "2", "--loglevel", "INFO", *lonely)
+    return [
+        Part("web", (*python, "gunicorn", "--config", "python:tformance.gunicorn", "--bind", bind)),
+        Part("worker", (*celery, *worker)),
+        Part("schedule", (*celery, "beat", "--pidfile", "", "--loglevel", "WARNING")),
+    ]
+
+
+def address(bind: str | None) -> tuple[str, int]:
+    """Host and port to listen on: as asked, else those of a local PUBLIC_URL, else port 8000."""
+    if bind:
+        host, _, port = bind.rpartition(":")
+        if not port.isdigit():
+            raise click.UsageError(f"--bind {bind}: write it like 127.0.0.1:8000.")
+        return host.strip("[]") or "127.0.0.1", int(port)
+    public = urlsplit(settings.PUBLIC_URL)
+    local = public.scheme == "http" and public.port
+    return "127.0.0.1", (public.port if local and public.port else 8000)
+
+
+def refuse_taken(host: str, port: int) -> None:
+    """Exit 2 with one line where another program listens."""
+    if not ports.is_free(port, host):
+        raise click.UsageError(
+            f"Port {port} on {host} is taken by another program. End that one, "
+            "or choose another port with PUBLIC_URL or --bind."
+        )
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Refuse to run twice on one data folder: two schedules would do everything twice."""
+    with (settings.DATA_DIR / "up.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise click.ClickException(
+                f"tformance runs already on {settings.DATA_DIR}. End that one first."
+            ) from None
+        yield
+
+
+def answers(host: str, port: int) -> bool:
+    """Whether the web server answers its health address."""
+    connection = http.client.HTTPConnection(host, port, timeout=2)
+    try:
+        name = urlsplit(settings.PUBLIC_URL).netloc
+        connection.request("GET", "/health/live", headers={"Host": name})
+        return connection.getresponse().status == http.client.OK
+    except OSError:
+        return False
+    finally:
+        connection.close()
+
+
+def say(line: str) -> None:
+    """Tell the progress on stderr; stdout is for the address alone."""
+    click.echo(line, err=True)
