@@ -164,7 +164,10 @@ def _stored_tokens() -> Iterator[Finding]:
     except DatabaseError:
         return
     for row in found:
-        yield _token(f"token of {row.account_login} in team {row.team}", partial(getattr, row, "access_token"))
+        yield _token(
+            f"token of {row.account_login} in team {row.team}",
+            partial(getattr, row, "access_token"),
+        )
 
 
 def _token(subject: str, read: Callable[[], str]) -> Finding:
