@@ -1,18 +1,57 @@
-"""The `tformance` command."""
+"""The `tformance` command. Each command's work is in a module of its own."""
 
 from __future__ import annotations
 
 import os
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 
 import click
 
 
-@click.group()
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="tformance")
 def main() -> None:
     """How an engineering team's pull requests flow, from what GitHub knows."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tformance.settings")
+
+
+def _midnight(_: click.Context, __: click.Parameter, value: str | None) -> datetime | None:
+    try:
+        return datetime.combine(date.fromisoformat(value), time(), UTC) if value else None
+    except ValueError:
+        raise click.BadParameter(f"“{value}” is no date; write it like 2026-01-31.") from None
+
+
+@main.command()
+@click.argument("repositories", metavar="OWNER/REPO…", nargs=-1, required=True)
+@click.option("--team", default="personal", show_default=True, help="Made when it is missing.")
+@click.option("--since", metavar="DATE", callback=_midnight, help="Only what was updated since.")
+def sync(repositories: tuple[str, ...], team: str, since: datetime | None) -> None:
+    """Sync repositories with GITHUB_TOKEN and print their figures."""
+    from tformance import terminal
+
+    raise SystemExit(terminal.sync(repositories, team, since))
+
+
+@main.command()
+@click.argument("what", type=click.Choice(["pull-requests", "reviews", "commits", "members"]))
+@click.option("--team", default="personal", show_default=True)
+@click.option("--repo", metavar="OWNER/REPO", help="Only this repository.")
+@click.option("--format", "form", type=click.Choice(["jsonl", "csv"]), default="jsonl")
+def export(what: str, team: str, repo: str | None, form: str) -> None:
+    """Write rows to stdout, as JSON Lines or CSV."""
+    from tformance import terminal
+
+    raise SystemExit(terminal.export(what, team, repo, form))
+
+
+@main.command("rotate-keys")
+def rotate_keys() -> None:
+    """Encrypt every stored secret anew with the first of TOKEN_ENCRYPTION_KEYS."""
+    from tformance import terminal
+
+    raise SystemExit(terminal.rotate_keys())
 
 
 @main.command()

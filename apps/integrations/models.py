@@ -68,6 +68,7 @@ class GitHubIntegration(BaseTeamModel):
         max_length=20, choices=SyncStatus.choices, default=SyncStatus.PENDING
     )
     disconnected_at = models.DateTimeField(null=True, blank=True)
+    poll_due_at = models.DateTimeField(null=True, blank=True)
     members_synced_at = models.DateTimeField(null=True, blank=True)
     members_due_at = models.DateTimeField(null=True, blank=True)
     repositories_synced_at = models.DateTimeField(null=True, blank=True)
@@ -144,8 +145,9 @@ class SyncRun(BaseTeamModel):
 class TrackedRepository(BaseTeamModel):
     """A repository selected for tracking, and how far its sync has come.
 
-    What has an `updatedAt` above `watermark` is left to the next walk from the top; what lies
-    between it and `reached_at` is stored; below that, `history_cursor` goes on.
+    What has an `updatedAt` above `watermark` is left to the next walk from the top (`head_…`); what
+    lies between it and `reached_at` is stored; below that, `history_cursor` goes on, down to the
+    team's history window (then `history_floor`) or to the end (then `history_complete`).
     """
 
     integration = models.ForeignKey(
@@ -170,10 +172,14 @@ class TrackedRepository(BaseTeamModel):
     served_at = models.DateTimeField(null=True, blank=True)
 
     watermark = models.DateTimeField(null=True, blank=True)
+    wants_head = models.BooleanField(default=False, help_text="To be walked from the top.")
     head_cursor = models.CharField(max_length=500, blank=True)
     head_newest = models.DateTimeField(null=True, blank=True)
     history_cursor = models.CharField(max_length=500, blank=True)
     reached_at = models.DateTimeField(null=True, blank=True)
+    history_floor = models.DateTimeField(
+        null=True, blank=True, help_text="All that was updated since then is stored."
+    )
     history_complete = models.BooleanField(default=False)
     page_size = models.PositiveSmallIntegerField(default=25)
 

@@ -102,7 +102,7 @@ class PullRequest(BaseTeamModel):
 
     repository = models.ForeignKey(Repository, models.CASCADE, related_name="pull_requests")
     number = models.PositiveIntegerField()
-    github_id = models.BigIntegerField()
+    github_id = models.BigIntegerField(null=True)
     node_id = models.CharField(max_length=100)
     url = models.URLField(max_length=500)
     title = models.TextField()
@@ -199,7 +199,7 @@ class PRReview(BaseTeamModel):
         DISMISSED = "dismissed"
 
     pull_request = models.ForeignKey(PullRequest, models.CASCADE, related_name="reviews")
-    github_id = models.BigIntegerField()
+    github_id = models.BigIntegerField(null=True)
     node_id = models.CharField(max_length=100)
     reviewer = models.ForeignKey(TeamMember, models.SET_NULL, null=True, related_name="reviews")
     reviewer_github_id = models.BigIntegerField(null=True)
@@ -214,7 +214,7 @@ class PRReview(BaseTeamModel):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["pull_request", "github_id"], name="review_once_a_pull_request"
+                fields=["pull_request", "node_id"], name="review_once_a_pull_request"
             )
         ]
         indexes: ClassVar[list[models.Index]] = [
@@ -247,6 +247,13 @@ class Commit(BaseTeamModel):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["repository", "sha"], name="commit_once_a_repository")
+        ]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(
+                fields=["repository", "reverts_sha"],
+                name="commit_reverting",
+                condition=models.Q(reverts_sha__gt=""),
+            )
         ]
 
     def __str__(self) -> str:

@@ -1,0 +1,124 @@
+"""Repositories that are synced from the command line, with GITHUB_TOKEN and without an account."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+
+from apps.integrations import ingest
+from apps.integrations.conversation import with_github
+from apps.integrations.github import limits, pull_requests, records
+from apps.integrations.github.errors import GitHubError, NotFoundError, UnavailableError
+from apps.integrations.models import (
+    GitHubIntegration,
+    IntegrationCredential,
+    StalePullRequest,
+    SyncRun,
+    SyncStatus,
+    TrackedRepository,
+)
+from apps.teams.models import Team
+
+ATTEMPTS = 4
+
+
+def team(slug: str) -> Team:
+    """The team of this slug, made when it is missing."""
+    return Team.objects.get_or_create(slug=slug, defaults={"name": slug.replace("-", " ").title()})[
+        0
+    ]
+
+
+def track(team: Team, full_name: str, note: Callable[[str], None]) -> TrackedRepository:
+    """Looks a repository up and tracks it; `note` is told what the token does not allow."""
+    credential = _credential(team)
+    found = _look_up(credential, full_name)
+    integration = _integration(team, credential, found)
+    _find_people(integration, note)
+    repository = ingest.repository(team, found)
+    tracked, _ = TrackedRepository.objects.update_or_create(
+        team=team,
+        github_repo_id=found.database_id,
+        defaults={
+            "integration": integration,
+            "repository": repository,
+            "full_name": found.name_with_owner,
+            "is_active": True,
+        },
+    )
+    return tracked
+
+
+def next_due(run: SyncRun) -> TrackedRepository | None:
+    """The repository of a run that is next due; None when the run has ended."""
+    run.refresh_from_db()
+    if run.finished_at:
+        return None
+    rows = TrackedRepository.objects.filter(run=run, is_active=True, due_at__isnull=False)
+    return rows.order_by("due_at").first()
+
+
+def problems(tracked: TrackedRepository) -> Iterator[str]:
+    """Why a repository's data is not complete, a sentence each."""
+    if tracked.status != SyncStatus.COMPLETE:
+        yield f"{tracked.full_name} is incomplete. {tracked.error}"
+    for row in StalePullRequest.objects.filter(tracked=tracked).exclude(error=""):
+        yield f"{tracked.full_name} #{row.number} was set aside: {row.error}"
+
+
+def _credential(team: Team) -> IntegrationCredential:
+    return IntegrationCredential.objects.update_or_create(
+        team=team,
+        kind=IntegrationCredential.Kind.ENVIRONMENT,
+        defaults={"provider": "github", "rejected_at": None},
+    )[0]
+
+
+def _look_up(credential: IntegrationCredential, full_name: str) -> records.Repository:
+    owner, _, name = full_name.partition("/")
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            with with_github(credential) as github:
+                reply = github.graphql("repository", {"owner": owner, "name": name})
+        except UnavailableError:
+            if attempt == ATTEMPTS:
+                raise
+            time.sleep(limits.backoff(attempt).total_seconds())
+        except NotFoundError:
+            break
+        else:
+            found = pull_requests.decode(reply.data, records.RepositoryReply).repository
+            if found:
+                return found  # type: ignore[no-any-return]
+            break
+    raise NotFoundError(f"GitHub does not find {full_name}, or GITHUB_TOKEN may not see it.")
+
+
+def _integration(
+    team: Team, credential: IntegrationCredential, found: records.Repository
+) -> GitHubIntegration:
+    """The account that owns the repository; one that the team has connected stays as it is."""
+    owner = found.owner
+    login = (owner and owner.login) or found.name_with_owner.partition("/")[0]
+    return GitHubIntegration.objects.get_or_create(
+        team=team,
+        organization_id=(owner and owner.database_id) or 0,
+        defaults={
+            "credential": credential,
+            "organization_slug": login,
+            "account_type": owner.typename if owner else "User",
+        },
+    )[0]
+
+
+def _find_people(integration: GitHubIntegration, note: Callable[[str], None]) -> None:
+    from apps.integrations import discovery
+
+    try:
+        with with_github(integration.credential) as github:
+            discovery.read_members(github, integration)
+    except GitHubError as error:
+        note(
+            f"The members of {integration.organization_slug} cannot be read, so everyone counts as "
+            f"external. {error.message}"
+        )

@@ -1,0 +1,75 @@
+"""What GitHub still grants each account, shared by all workers through the database."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db.models import F
+
+from apps.integrations.github.errors import WaitError
+from apps.integrations.github.limits import Limit
+from apps.integrations.models import IntegrationCredential, RateBudget
+
+# Kept for live updates, so that a backfill never starves them.
+RESERVE = 0.1
+LONGEST_BLOCK = timedelta(hours=1)
+
+
+def account_of(credential: IntegrationCredential) -> str:
+    """Whose budget a credential draws on: GitHub counts per user, not per token."""
+    if credential.account_id:
+        return f"user:{credential.account_id}"
+    return f"credential:{credential.pk}"
+
+
+def note(credential: IntegrationCredential, limit: Limit) -> None:
+    """Remembers what a reply said is left; a good reply also ends a series of secondary limits."""
+    RateBudget.objects.update_or_create(
+        **_key(credential, limit.resource),
+        defaults={
+            "limit": limit.limit,
+            "remaining": limit.remaining,
+            "reset_at": limit.reset_at,
+        },
+    )
+
+
+def block(credential: IntegrationCredential, wait: WaitError, now: datetime) -> datetime:
+    """Stops all work of the account until the wait is over; longer each time in a row."""
+    budget, _ = RateBudget.objects.get_or_create(**_key(credential))
+    until = wait.until
+    if wait.secondary:
+        until = now + min(LONGEST_BLOCK, (until - now) * 2.0 ** min(budget.blocks, 6))
+    RateBudget.objects.filter(pk=budget.pk).update(blocked_until=until, blocks=F("blocks") + 1)
+    return until
+
+
+def unblock(credential: IntegrationCredential) -> None:
+    """After a good reply: the next secondary limit begins with the shortest wait again."""
+    RateBudget.objects.filter(**_key(credential), blocks__gt=0).update(blocks=0)
+
+
+def wait_for(
+    credential: IntegrationCredential, now: datetime, *, live: bool = False
+) -> datetime | None:
+    """Until when this account's work must wait; None where it may go on now."""
+    budget = RateBudget.objects.filter(**_key(credential)).first()
+    if budget is None:
+        return None
+    if budget.blocked_until and budget.blocked_until > now:
+        return budget.blocked_until
+    reserve = 0 if live else int((budget.limit or 0) * RESERVE)
+    known = budget.remaining is not None and budget.reset_at and budget.reset_at > now
+    if known and (budget.remaining or 0) <= reserve:
+        return budget.reset_at
+    return None
+
+
+def _key(credential: IntegrationCredential, resource: str = "graphql") -> dict[str, Any]:
+    return {
+        "host": settings.GITHUB_URL,
+        "account": account_of(credential),
+        "resource": resource,
+    }

@@ -1,0 +1,234 @@
+"""PURE but for the models' column names: GitHub's records as the rows that `ingest` stores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from apps.integrations.github import records
+from apps.metrics import calculations
+from apps.metrics.calculations import CommitFact, EventFact, Person, PullRequestFacts, ReviewFact
+from apps.metrics.models import TimelineEvent
+from apps.teams.models import Team
+
+_EVENTS = {
+    "ReadyForReviewEvent": TimelineEvent.Kind.READY_FOR_REVIEW,
+    "ConvertToDraftEvent": TimelineEvent.Kind.CONVERT_TO_DRAFT,
+    "ReviewRequestedEvent": TimelineEvent.Kind.REVIEW_REQUESTED,
+    "ReviewRequestRemovedEvent": TimelineEvent.Kind.REVIEW_REQUEST_REMOVED,
+    "ReviewDismissedEvent": TimelineEvent.Kind.REVIEW_DISMISSED,
+    "HeadRefForcePushedEvent": TimelineEvent.Kind.HEAD_REF_FORCE_PUSHED,
+    "ClosedEvent": TimelineEvent.Kind.CLOSED,
+    "ReopenedEvent": TimelineEvent.Kind.REOPENED,
+    "MergedEvent": TimelineEvent.Kind.MERGED,
+}
+
+
+def tidy(text: str) -> str:
+    """Text without NUL, which PostgreSQL refuses."""
+    return text.replace("\x00", "")
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who acted, as GitHub has it; all None where the account was deleted."""
+
+    github_id: int | None = None
+    login: str | None = None
+    type: str | None = None
+
+    @classmethod
+    def of(cls, actor: records.Actor | None) -> Identity:
+        """The identity of an actor."""
+        if actor is None:
+            return cls()
+        return cls(actor.database_id, actor.login, actor.typename)
+
+    def person(self, team: Team) -> Person:
+        """Who this is to the figures; the team's own list of bots included."""
+        is_bot = calculations.is_bot(self.type, self.login, team.bot_logins)
+        return Person(self.github_id, self.login, is_bot)
+
+
+@dataclass(frozen=True)
+class OwnedRow:
+    """Columns of a review or commit, and whose it is."""
+
+    author: Identity
+    columns: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class PullRequestRow:
+    """All rows that a pull request becomes, without keys to other rows."""
+
+    author: Identity
+    is_bot: bool
+    columns: dict[str, Any]
+    reviews: list[OwnedRow]
+    commits: list[OwnedRow]
+    timeline: list[dict[str, Any]]
+
+    @property
+    def shas(self) -> list[str]:
+        """Its commits, in GitHub's order."""
+        return [commit.columns["sha"] for commit in self.commits]
+
+    def people(self) -> Iterator[Identity]:
+        """Everyone who may be a member of the team."""
+        yield self.author
+        for owned in (*self.reviews, *self.commits):
+            yield owned.author
+
+
+def read(team: Team, record: records.PullRequest) -> PullRequestRow:
+    """A record as rows, with every figure of METRICS calculated by the team's definitions."""
+    author = Identity.of(record.author)
+    reviews = _submitted(record)
+    commits = _distinct_commits(record)
+    timeline = _timeline(record)
+    facts = PullRequestFacts(
+        state=record.state.lower(),
+        is_draft=record.is_draft,
+        author=author.person(team),
+        opened_at=record.created_at,
+        closed_at=record.closed_at,
+        merged_at=record.merged_at,
+        additions=record.additions,
+        deletions=record.deletions,
+        commits=[CommitFact(c.authored_date, c.committed_date) for c in commits],
+        reviews=[
+            ReviewFact(Identity.of(r.author).person(team), r.state.lower(), at) for r, at in reviews
+        ],
+        events=[EventFact(event["kind"], event["at"]) for event in timeline],
+    )
+    figures = dict(vars(calculations.calculate(facts)))
+    qualifying = figures.pop("qualifying")
+    return PullRequestRow(
+        author=author,
+        is_bot=facts.author.is_bot,
+        columns={**_as_github_has_it(record), **_flags(team, record), **figures},
+        reviews=[
+            _review(review, at, counts)
+            for (review, at), counts in zip(reviews, qualifying, strict=True)
+        ],
+        commits=[_commit(commit) for commit in commits],
+        timeline=timeline,
+    )
+
+
+def _as_github_has_it(record: records.PullRequest) -> dict[str, Any]:
+    author, merged_by = Identity.of(record.author), Identity.of(record.merged_by)
+    return {
+        "number": record.number,
+        "github_id": record.full_database_id,
+        "node_id": record.id,
+        "url": record.url,
+        "title": tidy(record.title),
+        "state": record.state.lower(),
+        "is_draft": record.is_draft,
+        "base_branch": tidy(record.base_ref_name),
+        "head_branch": tidy(record.head_ref_name),
+        "labels": _labels(record),
+        "author_github_id": author.github_id,
+        "author_login": author.login,
+        "author_type": author.type,
+        "merged_by_github_id": merged_by.github_id,
+        "merged_by_login": merged_by.login,
+        "merge_commit_sha": record.merge_commit.oid if record.merge_commit else "",
+        "additions": record.additions,
+        "deletions": record.deletions,
+        "changed_files": record.changed_files,
+        "commit_count": record.commits.total_count,
+        "comment_count": record.total_comments_count or 0,
+        "opened_at": record.created_at,
+        "updated_at": record.updated_at,
+        "closed_at": record.closed_at,
+        "merged_at": record.merged_at,
+    }
+
+
+def _labels(record: records.PullRequest) -> list[str]:
+    return [tidy(label.name) for label in record.labels.items] if record.labels else []
+
+
+def _flags(team: Team, record: records.PullRequest) -> dict[str, Any]:
+    reference = calculations.reverts(record.title, record.body)
+    patterns = calculations.HotfixPatterns(
+        labels=team.hotfix_labels, branches=team.hotfix_branches, titles=team.hotfix_titles
+    )
+    return {
+        "is_revert": reference is not None,
+        "reverts_repository": (reference and reference.repository) or "",
+        "reverts_number": reference.number if reference else None,
+        "is_hotfix": calculations.is_hotfix(
+            _labels(record), record.head_ref_name, record.title, patterns
+        ),
+    }
+
+
+def _submitted(record: records.PullRequest) -> list[tuple[records.Review, datetime]]:
+    """Reviews that were submitted, each once though pages may have shifted."""
+    reviews = {review.id: review for review in record.reviews.items} if record.reviews else {}
+    return [
+        (review, review.submitted_at)
+        for review in reviews.values()
+        if review.submitted_at and review.state != "PENDING"
+    ]
+
+
+def _distinct_commits(record: records.PullRequest) -> list[records.Commit]:
+    return list({node.commit.oid: node.commit for node in record.commits.items}.values())
+
+
+def _review(review: records.Review, submitted_at: datetime, qualifies: bool) -> OwnedRow:
+    return OwnedRow(
+        Identity.of(review.author),
+        {
+            "github_id": review.full_database_id,
+            "node_id": review.id,
+            "state": review.state.lower(),
+            "submitted_at": submitted_at,
+            "is_qualifying": qualifies,
+        },
+    )
+
+
+def _commit(commit: records.Commit) -> OwnedRow:
+    message = f"{commit.message_headline}\n\n{commit.message_body}"
+    return OwnedRow(
+        Identity.of(commit.author.user if commit.author else None),
+        {
+            "sha": commit.oid,
+            "authored_at": commit.authored_date.astimezone(UTC),
+            "committed_at": commit.committed_date.astimezone(UTC),
+            "additions": commit.additions,
+            "deletions": commit.deletions,
+            "message_headline": tidy(commit.message_headline),
+            "reverts_sha": calculations.reverted_sha(message) or "",
+        },
+    )
+
+
+def _timeline(record: records.PullRequest) -> list[dict[str, Any]]:
+    events = {
+        item.id: _event(item, item.created_at)
+        for item in record.timeline_items.items
+        if item.typename in _EVENTS and item.id and item.created_at
+    }
+    return list(events.values())
+
+
+def _event(item: records.TimelineItem, at: datetime) -> dict[str, Any]:
+    actor, reviewer = Identity.of(item.actor), Identity.of(item.requested_reviewer)
+    return {
+        "node_id": item.id,
+        "kind": _EVENTS[item.typename],
+        "at": at,
+        "actor_login": actor.login,
+        "actor_github_id": actor.github_id,
+        "reviewer_login": reviewer.login,
+        "reviewer_github_id": reviewer.github_id,
+    }

@@ -1,0 +1,169 @@
+"""Fetches pull requests complete: by page from the top of a repository, or by their ids."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+from msgspec import Raw, Struct
+
+from apps.integrations.github import records
+from apps.integrations.github.client import GitHub
+from apps.integrations.github.documents import LISTS, rest_of_lists
+from apps.integrations.github.errors import NotFoundError, UnavailableError
+from apps.integrations.github.replies import Problem, problems_by_item
+
+# Below twenty lists of a hundred a query stays far from GitHub's ten seconds.
+LISTS_AT_ONCE = 20
+_PAGES: dict[str, type] = {
+    "commits": records.Page[records.CommitNode],
+    "reviews": records.Page[records.Review],
+    "timeline_items": records.Page[records.TimelineItem],
+}
+
+
+class Identified(Struct, rename="camel", frozen=True):
+    """As much of a pull request as is needed to ask for it again."""
+
+    id: str
+    number: int
+
+
+@dataclass(frozen=True)
+class Spoilt:
+    """A pull request that GitHub could not tell in full, or that cannot be read."""
+
+    id: str
+    number: int
+    reason: str
+
+
+@dataclass
+class Batch:
+    """Pull requests of one query, complete, and those to be set aside."""
+
+    pull_requests: list[records.PullRequest] = field(default_factory=list)
+    spoilt: list[Spoilt] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class WalkPage:
+    """A page of a repository's walk, newest change first."""
+
+    repository: records.Repository
+    batch: Batch
+    total: int
+    end_cursor: str | None
+    has_next: bool
+
+
+def walk(github: GitHub, full_name: str, first: int, after: str) -> WalkPage:
+    """The `first` pull requests behind the cursor `after` (empty: from the top), newest first."""
+    owner, _, name = full_name.partition("/")
+    reply = github.graphql(
+        "pull_requests", {"owner": owner, "name": name, "first": first, "after": after or None}
+    )
+    repository = decode(reply.data, records.PullRequestsReply).repository
+    if repository is None:
+        raise NotFoundError(f"GitHub does not find {full_name}, or the token may not see it.")
+    page = repository.pull_requests
+    problems = problems_by_item(reply.problems, "repository", "pullRequests", "nodes")
+    batch = _batch(page.nodes or (), problems)
+    complete(github, batch)
+    info = page.page_info
+    return WalkPage(repository, batch, page.total_count, info.end_cursor, info.has_next_page)
+
+
+def by_ids(github: GitHub, ids: Sequence[str]) -> Batch:
+    """Up to 100 pull requests by node id; those that are gone are left out."""
+    reply = github.graphql("pull_requests_by_id", {"ids": list(ids)})
+    nodes = decode(reply.data, records.NodesReply[Raw]).nodes
+    gone = [p for p in reply.problems if p.kind != "NOT_FOUND"]
+    batch = _batch(nodes, problems_by_item(gone, "nodes"))
+    complete(github, batch)
+    return batch
+
+
+def complete(github: GitHub, batch: Batch) -> None:
+    """Fetches the lists that are longer than a page to their ends, many in one query."""
+    while wanted := list(_unfinished(batch.pull_requests)):
+        grown: dict[str, dict[str, Any]] = {}
+        for some in in_parts(wanted, LISTS_AT_ONCE):
+            for (record, name), page in zip(some, _rest(github, some), strict=True):
+                # Before the next of its lists: a record may have several unfinished ones.
+                grown.setdefault(record.id, {})[name] = _joined(getattr(record, name), page)
+        batch.pull_requests = [
+            msgspec.structs.replace(record, **grown.get(record.id, {}))
+            for record in batch.pull_requests
+        ]
+
+
+def decode(data: Raw | bytes, kind: type[Any]) -> Any:
+    """Data as `kind`; BigInt comes as a string and becomes a number."""
+    try:
+        return msgspec.json.decode(data, type=kind, strict=False)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise UnavailableError(f"GitHub's reply cannot be read ({error}).") from None
+
+
+def in_parts(items: Sequence[Any], size: int) -> Iterable[Sequence[Any]]:
+    """`items` in parts of `size`, the last maybe shorter."""
+    return (items[start : start + size] for start in range(0, len(items), size))
+
+
+def _batch(nodes: Iterable[Raw | None], problems: dict[int, list[Problem]]) -> Batch:
+    batch = Batch()
+    for index, node in enumerate(nodes):
+        if node is None or bytes(node) in (b"null", b"{}"):
+            continue
+        reasons = [p.message for p in problems.get(index, ()) if not _is_bearable(p)]
+        try:
+            record = msgspec.json.decode(node, type=records.PullRequest, strict=False)
+        except msgspec.DecodeError as error:
+            reasons.append(str(error))
+        if reasons:
+            known = decode(node, Identified)
+            batch.spoilt.append(Spoilt(known.id, known.number, "; ".join(reasons)))
+        else:
+            batch.pull_requests.append(record)
+    return batch
+
+
+def _is_bearable(problem: Problem) -> bool:
+    """A team that was asked for a review may be hidden from the token; the event still counts."""
+    return bool(problem.path) and problem.path[-1] == "requestedReviewer"  # type: ignore[index]
+
+
+def _unfinished(
+    pull_requests: Iterable[records.PullRequest],
+) -> Iterable[tuple[records.PullRequest, str]]:
+    for record in pull_requests:
+        for name in LISTS:
+            page = getattr(record, name)
+            if page and page.page_info.has_next_page:
+                yield record, name
+
+
+def _rest(
+    github: GitHub, wanted: Sequence[tuple[records.PullRequest, str]]
+) -> list[records.Page[Any]]:
+    variables: dict[str, Any] = {}
+    for n, (record, name) in enumerate(wanted):
+        variables[f"id{n}"] = record.id
+        variables[f"after{n}"] = getattr(record, name).page_info.end_cursor
+    reply = github.graphql_text(rest_of_lists(name for _, name in wanted), variables)
+    if any(not _is_bearable(problem) for problem in reply.problems):
+        raise UnavailableError(f"GitHub left out a part: {reply.problems[0].message}")
+    found = decode(reply.data, dict[str, Raw])
+    return [
+        decode(decode(found[f"rest{n}"], dict[str, Raw])["rest"], _PAGES[name])
+        for n, (_, name) in enumerate(wanted)
+    ]
+
+
+def _joined(page: records.Page[Any], more: records.Page[Any]) -> records.Page[Any]:
+    if more.page_info.has_next_page and more.page_info.end_cursor == page.page_info.end_cursor:
+        raise UnavailableError("GitHub sent the same page twice.")
+    return msgspec.structs.replace(page, nodes=[*page.items, *more.items], page_info=more.page_info)

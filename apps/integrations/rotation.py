@@ -1,0 +1,27 @@
+"""Encrypts stored secrets anew, so that an old key can be taken out of TOKEN_ENCRYPTION_KEYS."""
+
+from __future__ import annotations
+
+from django.apps import apps
+from django.db import transaction
+
+from apps.integrations.models import secret_fields
+
+
+def rotate() -> int:
+    """Re-encrypts every secret of every row with the first key; how many rows there were.
+
+    Each row is locked while it is read and written, so that a token that is replaced meanwhile
+    stays the newer one.
+    """
+    count = 0
+    for model in apps.get_app_config("integrations").get_models():
+        names = secret_fields(model)
+        if names:
+            for pk in model._default_manager.order_by("pk").values_list("pk", flat=True):
+                with transaction.atomic():
+                    row = model._default_manager.select_for_update().filter(pk=pk).first()
+                    if row is not None:
+                        row.save(update_fields=names)
+                        count += 1
+    return count

@@ -1,0 +1,185 @@
+"""What the `tformance` command does without a web page: sync, export, rotate keys.
+
+Progress and errors go to stderr, figures and rows to stdout. Each function returns the exit code:
+0 complete, 1 incomplete, 2 wrong use or setting.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import django
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from tformance import environment
+
+if TYPE_CHECKING:
+    from apps.integrations.models import SyncRun, TrackedRepository
+    from apps.teams.models import Team
+
+COMPLETE, INCOMPLETE, WRONG_USE = 0, 1, 2
+
+_NAME = re.compile(r"[A-Za-z0-9-]+/[A-Za-z0-9._-]+")
+_stderr = Console(stderr=True, highlight=False)
+
+
+def sync(names: Sequence[str], team_slug: str, since: datetime | None) -> int:
+    """Syncs repositories with GITHUB_TOKEN and prints their figures."""
+    if wrong := next((name for name in names if not _NAME.fullmatch(name)), None):
+        return _say(f"“{wrong}” is no repository; write it as OWNER/REPO.", WRONG_USE)
+    if not environment.text("GITHUB_TOKEN"):
+        return _say(
+            "GITHUB_TOKEN is not set. Make a token on GitHub (Settings, Developer settings) that "
+            "may read the repository, and set GITHUB_TOKEN to it.",
+            WRONG_USE,
+        )
+    _prepare()
+    from django.db import DatabaseError
+
+    from apps.integrations.github.errors import GitHubError
+
+    try:
+        return _sync(list(dict.fromkeys(names)), team_slug, since)
+    except GitHubError as error:
+        return _say(str(error), INCOMPLETE)
+    except (DatabaseError, OSError) as error:
+        return _say(f"The data cannot be stored: {error}. Nothing stored is lost.", INCOMPLETE)
+    except KeyboardInterrupt:
+        return _say("Stopped. Run the same command again to go on from here.", INCOMPLETE)
+
+
+def export(what: str, team_slug: str, repository: str | None, form: str) -> int:
+    """Writes rows to stdout."""
+    _prepare()
+    from apps.metrics import export as exports
+    from apps.metrics.models import Repository
+    from apps.teams.models import Team
+
+    team = Team.objects.filter(slug=team_slug).first()
+    if team is None:
+        return _say(_no_team(team_slug), WRONG_USE)
+    rows = Repository.objects.for_team(team)
+    if repository and not rows.filter(full_name__iexact=repository).exists():
+        return _say(f"The team {team_slug} holds no repository {repository}.", WRONG_USE)
+    try:
+        sys.stdout.writelines(exports.export(what, team, repository, form))
+        sys.stdout.flush()
+    except BrokenPipeError:  # `| head` has seen enough
+        sys.stderr.close()
+    return COMPLETE
+
+
+def rotate_keys() -> int:
+    """Encrypts every stored secret anew; safe while everything runs."""
+    _prepare()
+    from apps.integrations import rotation
+    from apps.integrations.encryption import EncryptionKeyError
+
+    try:
+        count = rotation.rotate()
+    except EncryptionKeyError as error:
+        return _say(str(error), INCOMPLETE)
+    sys.stdout.write(f"{count} secrets are encrypted with the first key now.\n")
+    return COMPLETE
+
+
+def _prepare() -> None:
+    django.setup()
+    from django.core.management import call_command
+    from django.db import DatabaseError
+
+    try:
+        call_command("migrate", verbosity=0, interactive=False)
+    except (DatabaseError, OSError) as error:
+        raise SystemExit(
+            _say(f"The database cannot be used: {error}".strip(), INCOMPLETE)
+        ) from None
+
+
+def _say(message: str, code: int) -> int:
+    sys.stderr.write(f"tformance: {message}\n")
+    return code
+
+
+def _no_team(slug: str) -> str:
+    from apps.teams.models import Team
+
+    known = ", ".join(Team.objects.order_by("slug").values_list("slug", flat=True)[:20])
+    return f"There is no team {slug}. " + (f"Known: {known}." if known else "Sync something first.")
+
+
+def _sync(names: list[str], team_slug: str, since: datetime | None) -> int:
+    from apps.integrations import adhoc
+    from apps.integrations import sync as schedule
+    from apps.integrations.models import SyncRun
+
+    team = adhoc.team(team_slug)
+    tracked = [adhoc.track(team, name, _note) for name in names]
+    run = schedule.begin(team, tracked, SyncRun.Reason.TERMINAL)
+    with _progress() as progress:
+        _work(run, since, progress)
+    rows = [type(row).objects.get(pk=row.pk) for row in tracked]
+    problems = [line for row in rows for line in adhoc.problems(row)]
+    for line in problems:
+        _say(line, INCOMPLETE)
+    _print_figures(team, rows)
+    return INCOMPLETE if problems else COMPLETE
+
+
+def _note(message: str) -> None:
+    _say(message, COMPLETE)
+
+
+def _progress() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[note]}"),
+        TimeElapsedColumn(),
+        console=_stderr,
+    )
+
+
+def _work(run: SyncRun, since: datetime | None, progress: Progress) -> None:
+    from apps.integrations import adhoc
+    from apps.integrations import sync as schedule
+
+    tasks = {}
+
+    def show(row: TrackedRepository, note: str = "") -> None:
+        if row.pk not in tasks:
+            tasks[row.pk] = progress.add_task(row.full_name, note="", total=None)
+        done = row.repository.pull_requests.count()
+        progress.update(
+            tasks[row.pk], completed=done, total=row.pull_requests_total, note=note, refresh=True
+        )
+
+    while True:
+        now = datetime.now(UTC)
+        claimed = schedule.claim(now, run)
+        if claimed:
+            schedule.serve(claimed, since=since, on_step=show)
+            show(claimed)
+            continue
+        waiting = adhoc.next_due(run)
+        if waiting is None:
+            return
+        if waiting.due_at and waiting.due_at > now:
+            show(waiting, f"waiting until {waiting.due_at.astimezone():%H:%M:%S}: {waiting.error}")
+        time.sleep(0.2)
+
+
+def _print_figures(team: Team, rows: Sequence[TrackedRepository]) -> None:
+    from apps.metrics.terminal_table import table
+
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=160)
+    console.print(table(team, [row.repository for row in rows]))
