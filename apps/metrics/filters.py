@@ -1,0 +1,258 @@
+"""The one filter bar: what an address says is turned into conditions on pull requests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+from django import forms
+from django.db.models import Min, Q
+from django.http import QueryDict
+from django.utils import timezone
+
+from apps.metrics.expressions import HasLabel
+from apps.metrics.models import Group, PullRequest, Repository, TeamMember
+from apps.metrics.periods import PRESETS, Period, zone_of
+from apps.teams.models import Team
+
+RANGES = (
+    ("4w", "4 weeks"),
+    ("3m", "3 months"),
+    ("12m", "12 months"),
+    ("all", "All time"),
+    ("dates", "Dates"),
+)
+DEFAULT_RANGE = "3m"
+EARLIEST, LATEST = date(1990, 1, 1), date(2199, 12, 31)
+SIZES = tuple(PullRequest.Size.values)
+
+
+class Texts(forms.Field):
+    """Any number of texts: repeated in the address, or joined by commas where none has one."""
+
+    def __init__(self, what: str, *, split: bool = True) -> None:
+        super().__init__(required=False, widget=forms.SelectMultiple)
+        self.what = what
+        self.split = split
+        self.allowed: Mapping[str, str] | None = None
+
+    def clean(self, value: Sequence[str] | None) -> list[str]:
+        parts = [text.split(",") if self.split else [text] for text in value or ()]
+        found = [text.strip() for part in parts for text in part]
+        return [self._known(text) for text in dict.fromkeys(found) if text]
+
+    def _known(self, text: str) -> str:
+        if "\x00" in text:
+            raise forms.ValidationError(f"That is not the name of a {self.what}.")
+        if self.allowed is None:
+            return text
+        if text.casefold() not in self.allowed:
+            raise forms.ValidationError(f"There is no {self.what} “{text[:100]}” here.")
+        return self.allowed[text.casefold()]
+
+
+def _day(label: str) -> forms.DateField:
+    return forms.DateField(
+        label=label,
+        required=False,
+        error_messages={"invalid": "Write dates as 2026-01-31."},
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+    )
+
+
+class FilterForm(forms.Form):
+    """Checks what an address says, in words for people."""
+
+    range = forms.ChoiceField(
+        choices=RANGES,
+        required=False,
+        error_messages={"invalid_choice": "Choose 4w, 3m, 12m, all or dates as the range."},
+    )
+    since = _day("From")
+    until = _day("To")
+    repo = Texts("repository")
+    person = Texts("person")
+    group = Texts("GitHub team")
+    base = Texts("branch", split=False)
+    label = Texts("label", split=False)
+    size = Texts("size")
+    bots = forms.BooleanField(required=False)
+    outsiders = forms.ChoiceField(
+        choices=[("1", "in"), ("0", "out")],
+        required=False,
+        error_messages={"invalid_choice": "Outsiders are 1 (in) or 0 (out)."},
+    )
+
+    def __init__(self, data: QueryDict, choices: Choices) -> None:
+        super().__init__(data)
+        allowed = {
+            "repo": [repository.full_name for repository in choices.repositories],
+            "person": choices.logins,
+            "group": [group.slug for group in choices.groups],
+            "size": SIZES,
+        }
+        for name, values in allowed.items():
+            field: Any = self.fields[name]
+            field.allowed = {value.casefold(): value for value in values}
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        first, last = cleaned.get("since"), cleaned.get("until")
+        if any(day and not EARLIEST <= day <= LATEST for day in (first, last)):
+            raise forms.ValidationError("Choose dates between 1990 and 2199.")
+        if first and last and first > last:
+            raise forms.ValidationError("The range ends before it begins. Swap its dates.")
+        return cleaned
+
+    @property
+    def sentences(self) -> list[str]:
+        """What is wrong with the address."""
+        return [str(message) for messages in self.errors.values() for message in messages]
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What a team's filter bar offers."""
+
+    repositories: Sequence[Repository]
+    people: Sequence[TeamMember]
+    groups: Sequence[Group]
+
+    @property
+    def logins(self) -> list[str]:
+        """Every login that can be asked for."""
+        return [person.github_username for person in self.people]
+
+    @classmethod
+    def of(cls, team: Team) -> Choices:
+        """Those of a team, in three queries."""
+        people = TeamMember.objects.for_team(team).only("github_id", "github_username", "name")
+        return cls(
+            list(Repository.objects.for_team(team).only("github_repo_id", "full_name")),
+            list(people.order_by("github_username")),
+            list(Group.objects.for_team(team).only("slug", "name")),
+        )
+
+
+@dataclass(frozen=True)
+class Filters:
+    """A choice of pull requests and a period; `params` is how an address says it."""
+
+    period: Period
+    range: str = DEFAULT_RANGE
+    repositories: Sequence[str] = ()
+    people: Sequence[str] = ()
+    groups: Sequence[str] = ()
+    bases: Sequence[str] = ()
+    labels: Sequence[str] = ()
+    sizes: Sequence[str] = ()
+    bots: bool = False
+    outsiders: bool = True
+    params: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    def condition(self, prefix: str = "") -> Q:
+        """All but the period, for pull requests or, with a prefix, for what belongs to them."""
+        found = Q()
+        for name, values in (
+            ("repository__full_name__in", self.repositories),
+            ("base_branch__in", self.bases),
+            ("size__in", self.sizes),
+        ):
+            if values:
+                found &= Q(**{prefix + name: values})
+        for label in self.labels:
+            found &= Q(HasLabel(f"{prefix}labels", label))
+        if not self.bots:
+            found &= Q(**{f"{prefix}is_bot": False})
+        if not self.outsiders:
+            found &= Q(**{f"{prefix}is_external": False})
+        return found & self._people(prefix)
+
+    def _people(self, prefix: str) -> Q:
+        found = Q()
+        if self.people:
+            found &= Q(**{f"{prefix}author__github_username__in": self.people})
+        if self.groups:
+            # A subquery, since a join would count those twice who are in two of the groups.
+            members = TeamMember.objects.filter(groups__slug__in=self.groups).values("pk")
+            found &= Q(**{f"{prefix}author__in": members})
+        return found
+
+    def address(self, path: str, **changes: object) -> str:
+        """The path with these filters, some of them changed; None takes one away."""
+        params: dict[str, Any] = {**self.params, **changes}
+        text = urlencode({k: v for k, v in params.items() if v not in (None, "", [])}, doseq=True)
+        return f"{path}?{text}" if text else path
+
+    @property
+    def hides(self) -> str:
+        """What is left out, as a sentence."""
+        shown = {"bots": self.bots, "outsiders": self.outsiders}
+        hidden = [name for name, is_shown in shown.items() if not is_shown]
+        return f"Without {' and '.join(hidden)}." if hidden else ""
+
+
+def parse(form: FilterForm, team: Team) -> Filters:
+    """The filters of a valid form."""
+    cleaned = form.cleaned_data
+    return Filters(
+        period=_period(cleaned, team),
+        range=_range_name(cleaned),
+        repositories=cleaned["repo"],
+        people=cleaned["person"],
+        groups=cleaned["group"],
+        bases=cleaned["base"],
+        labels=cleaned["label"],
+        sizes=cleaned["size"],
+        bots=cleaned["bots"],
+        outsiders=cleaned["outsiders"] != "0",
+        params=_params(cleaned),
+    )
+
+
+def _range_name(cleaned: Mapping[str, Any]) -> str:
+    if cleaned["range"] not in ("", "dates"):
+        return str(cleaned["range"])
+    return "dates" if cleaned["since"] or cleaned["until"] else DEFAULT_RANGE
+
+
+def _period(cleaned: Mapping[str, Any], team: Team) -> Period:
+    zone = zone_of(team.timezone)
+    today = timezone.now().astimezone(zone).date()
+    name = _range_name(cleaned)
+    if name in PRESETS:
+        return Period(today - timedelta(days=PRESETS[name] - 1), today, zone)
+    if name == "all":
+        return Period(_first_day(team, zone, today), today, zone)
+    last = cleaned["until"] or max(today, cleaned["since"])
+    return Period(cleaned["since"] or _first_day(team, zone, last), last, zone)
+
+
+def _first_day(team: Team, zone: Any, latest: date) -> date:
+    first = PullRequest.objects.for_team(team).aggregate(first=Min("opened_at"))["first"]
+    return min(first.astimezone(zone).date(), latest) if first else latest
+
+
+def _params(cleaned: Mapping[str, Any]) -> dict[str, Sequence[str]]:
+    found: dict[str, Sequence[str]] = {}
+    name = _range_name(cleaned)
+    if name == "dates":
+        days = {key: cleaned[key] for key in ("since", "until")}
+        found |= {key: [day.isoformat()] for key, day in days.items() if day}
+    elif name != DEFAULT_RANGE:
+        found["range"] = [name]
+    for key in ("repo", "person", "group", "base", "label", "size"):
+        if cleaned[key]:
+            found[key] = cleaned[key]
+    return found | _flags(cleaned)
+
+
+def _flags(cleaned: Mapping[str, Any]) -> dict[str, Sequence[str]]:
+    flags: Iterable[tuple[str, bool, str]] = (
+        ("bots", cleaned["bots"], "1"),
+        ("outsiders", cleaned["outsiders"] == "0", "0"),
+    )
+    return {key: [text] for key, is_set, text in flags if is_set}

@@ -1,0 +1,282 @@
+"""Every aggregate over merged and open pull requests that a page, an export or the API shows."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Avg, Count, F, Max, Q, QuerySet, Window
+from django.db.models.functions import RowNumber
+
+from apps.metrics.expressions import Bucket, Percentiles
+from apps.metrics.filters import SIZES, Filters
+from apps.metrics.models import PullRequest
+from apps.metrics.periods import Period, Span
+from apps.teams.models import Team
+
+SMALLEST_BASE = 5
+STAGES = ("coding_time", "pickup_time", "review_time", "merge_time")
+DURATIONS = ("cycle_time", *STAGES, "time_to_merge")
+# Their statistics leave out pull requests with an old commit.
+FROM_FIRST_COMMIT = ("cycle_time", "coding_time")
+
+
+@dataclass(frozen=True)
+class Spread:
+    """How values are spread; no percentiles where there are none. Durations in seconds."""
+
+    count: int = 0
+    median: float | None = None
+    p75: float | None = None
+    p90: float | None = None
+    left_out: int = 0
+
+    @classmethod
+    def of(cls, count: int, percentiles: Sequence[float] | None, left_out: int = 0) -> Spread:
+        """From what `Percentiles` gives."""
+        if not percentiles:
+            return cls(count, left_out=left_out)
+        median, p75, p90 = percentiles
+        return cls(count, median, p75, p90, left_out)
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What METRICS says about a number of merged pull requests; shares are between 0 and 1."""
+
+    merged: int
+    weeks: float
+    authors: int
+    old: int
+    spreads: Mapping[str, Spread]
+    lines: Spread
+    sizes: Mapping[str, int]
+    reviewed: int
+    reverts: int
+    hotfixes: int
+    mean_rounds: float | None
+
+    @property
+    def per_week(self) -> float:
+        """Throughput: merged pull requests a week."""
+        return self.merged / self.weeks
+
+    @property
+    def per_author(self) -> float | None:
+        """Merged pull requests a week and active author."""
+        return self.per_week / self.authors if self.authors else None
+
+    @property
+    def coverage(self) -> float | None:
+        """The share that was reviewed."""
+        return self.reviewed / self.merged if self.merged else None
+
+    @property
+    def revert_rate(self) -> float | None:
+        """The share that reverts something."""
+        return self.reverts / self.merged if self.merged else None
+
+    @property
+    def unreviewed(self) -> int:
+        """How many nobody reviewed."""
+        return self.merged - self.reviewed
+
+    @property
+    def stages(self) -> dict[str, Spread]:
+        """The four stages, in order."""
+        return {name: self.spreads[name] for name in STAGES}
+
+
+@dataclass(frozen=True)
+class Change:
+    """A figure beside that of the period before; no percentage against a small base."""
+
+    now: float | None
+    before: float | None
+    percent: float | None
+
+    @classmethod
+    def of(cls, now: float | None, before: float | None, base: int) -> Change:
+        """`base` is how many pull requests the earlier figure is from."""
+        if now is None or not before or base < SMALLEST_BASE:
+            return cls(now, before, None)
+        return cls(now, before, (now - before) / before * 100)
+
+
+@dataclass(frozen=True)
+class Point:
+    """The figures of a week or month; none where nothing was merged."""
+
+    span: Span
+    figures: Figures | None
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Open pull requests that wait for the same thing: how many, and the oldest."""
+
+    waiting_for: str
+    count: int
+    oldest: Sequence[PullRequest]
+
+
+def pull_requests(team: Team, filters: Filters) -> QuerySet[PullRequest]:
+    """All of a team that the filters let through, whenever they were."""
+    found: QuerySet[PullRequest] = PullRequest.objects.for_team(team)
+    return found.filter(filters.condition())
+
+
+def merged(team: Team, filters: Filters, period: Period) -> QuerySet[PullRequest]:
+    """Those merged in the period."""
+    return pull_requests(team, filters).filter(
+        state=PullRequest.State.MERGED, merged_at__gte=period.start, merged_at__lt=period.end
+    )
+
+
+def figures(team: Team, filters: Filters) -> Figures:
+    """Of the filters' period."""
+    period = filters.period
+    row = merged(team, filters, period).aggregate(**_aggregates())
+    return _figures(row, period.weeks)
+
+
+def figures_and_before(team: Team, filters: Filters) -> tuple[Figures, Figures]:
+    """Of the filters' period and of the one before it, in one query."""
+    now, before = filters.period, filters.period.previous
+    both = Period(before.first, now.last, now.zone)
+    group = Bucket(F("merged_at"), [before.start, now.start])
+    rows = dict(_grouped(merged(team, filters, both), group))
+    empty = dict.fromkeys(_aggregates())
+    return (
+        _figures(rows.get(2, empty), now.weeks),
+        _figures(rows.get(1, empty), before.weeks),
+    )
+
+
+def series(team: Team, filters: Filters) -> list[Point]:
+    """Week by week, or month by month where the period is long."""
+    period = filters.period
+    group = Bucket(F("merged_at"), period.boundaries())
+    rows = dict(_grouped(merged(team, filters, period), group))
+    return [
+        Point(span, _figures(rows[place], _weeks(span)) if place in rows else None)
+        for place, span in enumerate(period.spans(), start=1)
+    ]
+
+
+def by_repository(team: Team, filters: Filters) -> dict[str, Figures]:
+    """Side by side, by name."""
+    found = merged(team, filters, filters.period)
+    rows = _grouped(found, F("repository__full_name"))
+    return {name: _figures(row, filters.period.weeks) for name, row in sorted(rows)}
+
+
+def by_author(team: Team, filters: Filters) -> dict[int | None, Figures]:
+    """Side by side, by GitHub's id; None for deleted accounts."""
+    found = merged(team, filters, filters.period).exclude(author__is_hidden=True)
+    rows = _grouped(found, F("author_github_id"))
+    return {account: _figures(row, filters.period.weeks) for account, row in rows}
+
+
+def by_size(team: Team, filters: Filters) -> dict[str, Figures]:
+    """From XS to XL."""
+    rows = dict(_grouped(merged(team, filters, filters.period), F("size")))
+    return {size: _figures(rows[size], filters.period.weeks) for size in SIZES if size in rows}
+
+
+def waiting(team: Team, filters: Filters, oldest: int = 5) -> list[Waiting]:
+    """Open pull requests now by what they wait for, each with its oldest first."""
+    group = [F("waiting_for")]
+    found = (
+        pull_requests(team, filters)
+        .filter(state=PullRequest.State.OPEN)
+        .select_related("repository", "author")
+        .annotate(
+            place=Window(RowNumber(), group, [F("opened_at"), F("pk")]),
+            group_size=Window(Count("pk"), group),
+        )
+        .filter(place__lte=oldest)
+        .order_by("opened_at", "pk")
+    )
+    groups: dict[str, list[Any]] = {}
+    for pull_request in found:
+        groups.setdefault(pull_request.waiting_for, []).append(pull_request)
+    return [
+        Waiting(name, groups[name][0].group_size, groups[name])
+        for name in ("review", "author", "merge", "", "draft")
+        if name in groups
+    ]
+
+
+@dataclass(frozen=True)
+class DataVersion:
+    """What a team's pull requests are like: changes whenever one of them does."""
+
+    count: int
+    fetched_at: datetime | None
+    etag: str
+
+
+def data_version(team: Team) -> DataVersion:
+    """For caches, and for pages that follow new data."""
+    row = PullRequest.objects.for_team(team).aggregate(
+        count=Count("pk"), fetched=Max("fetched_at"), modified=Max("modified_at")
+    )
+    text = f"{team.pk} {team.timezone} {row['count']} {row['fetched']} {row['modified']}"
+    digest = hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
+    return DataVersion(row["count"], row["fetched"], digest)
+
+
+def _aggregates() -> dict[str, Any]:
+    young, reviewed = Q(has_old_commit=False), Q(reviewer_count__gt=0)
+    found: dict[str, Any] = {
+        "merged": Count("pk"),
+        "authors": Count("author_github_id", distinct=True),
+        "old": Count("pk", filter=Q(has_old_commit=True)),
+        "lines": Percentiles(F("additions") + F("deletions")),
+        "reviewed": Count("pk", filter=reviewed),
+        "reverts": Count("pk", filter=Q(is_revert=True)),
+        "hotfixes": Count("pk", filter=Q(is_hotfix=True)),
+        "mean_rounds": Avg("review_rounds", filter=reviewed),
+    }
+    for name in DURATIONS:
+        condition = young if name in FROM_FIRST_COMMIT else None
+        found[f"{name}_spread"] = Percentiles(name, filter=condition)
+        found[f"{name}_count"] = Count(name, filter=condition)
+    return found | {f"size_{size}": Count("pk", filter=Q(size=size)) for size in SIZES}
+
+
+def _grouped(found: QuerySet[PullRequest], group: Any) -> Iterator[tuple[Any, dict[str, Any]]]:
+    rows: Any = found.order_by().annotate(group=group).values("group").annotate(**_aggregates())
+    return ((row["group"], row) for row in rows)
+
+
+def _figures(row: Mapping[str, Any], weeks: float) -> Figures:
+    old = row["old"] or 0
+    return Figures(
+        merged=row["merged"] or 0,
+        weeks=weeks,
+        authors=row["authors"] or 0,
+        old=old,
+        spreads={
+            name: Spread.of(
+                row[f"{name}_count"] or 0,
+                row[f"{name}_spread"],
+                old if name in FROM_FIRST_COMMIT else 0,
+            )
+            for name in DURATIONS
+        },
+        lines=Spread.of(row["merged"] or 0, row["lines"]),
+        sizes={size: row[f"size_{size}"] or 0 for size in SIZES},
+        reviewed=row["reviewed"] or 0,
+        reverts=row["reverts"] or 0,
+        hotfixes=row["hotfixes"] or 0,
+        mean_rounds=row["mean_rounds"],
+    )
+
+
+def _weeks(span: Span) -> float:
+    return ((span.last - span.first).days + 1) / 7
