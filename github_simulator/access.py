@@ -80,7 +80,8 @@ def restriction(
         return None
     if _is_restricted(organization, token):
         return "oauth"
-    if organization.saml_url and token.value not in organization.sso_tokens:
+    member = token.account.id in organization.members
+    if member and organization.saml_url and token.value not in organization.sso_tokens:
         return "saml"
     return None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 from starlette.responses import JSONResponse, Response
@@ -32,24 +33,28 @@ class CutError(Exception):
     """The reply goes no further."""
 
 
-async def fail(fault: Fault, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+async def fail(
+    fault: Fault, now: float, app: ASGIApp, scope: Scope, receive: Receive, send: Send
+) -> None:
     """Let the request fail; faults that only spoil GraphQL's data leave that to its endpoint."""
     scope["state"]["fault"] = fault
-    if reply := reply_of(fault, graphql=scope["path"] == "/api/graphql"):
+    if reply := reply_of(fault, now, graphql=scope["path"] == "/api/graphql"):
         await reply(scope, receive, send)
         return
     await WIRE.get(fault.kind, _pass)(fault, app, scope, receive, send)
 
 
-def reply_of(fault: Fault, *, graphql: bool) -> Response | None:
-    """The reply of a fault that does not even look at the request."""
+def reply_of(fault: Fault, now: float, *, graphql: bool) -> Response | None:
+    """The reply of a fault that does not even look at the request; `now` in epoch seconds."""
     match fault.kind:
         case "server_error":
             return _server_error(fault.status or 502, graphql=graphql)
         case "unauthorized":
             return bad_credentials()
         case "primary_limit":
-            return primary_limit(fault.status or 403, graphql=graphql, newer=fault.newer)
+            reset = None if fault.seconds is None else int(now + fault.seconds)
+            status = fault.status or 403
+            return primary_limit(status, graphql=graphql, newer=fault.newer, reset=reset)
         case "secondary_limit":
             return secondary_limit(fault.status, fault.seconds, graphql=graphql)
         case "null_data":
@@ -57,15 +62,20 @@ def reply_of(fault: Fault, *, graphql: bool) -> Response | None:
     return None
 
 
-def primary_limit(status: int, *, graphql: bool, newer: bool = False, account: int = 0) -> Response:
+def primary_limit(
+    status: int, *, graphql: bool, newer: bool = False, reset: int | None = None
+) -> Response:
     """The hour's budget is used up; GraphQL says so with 200, in one of two shapes."""
-    message = f"API rate limit exceeded for user ID {account}."
+    message = "API rate limit exceeded for this user ID."
+    headers = {"x-ratelimit-remaining": "0"}
+    if reset is not None:
+        headers["x-ratelimit-reset"] = str(reset)
     if not graphql:
-        return refusal(status, message, headers={"x-ratelimit-remaining": "0"})
+        return refusal(status, message, headers=headers)
     shape: dict[str, Any] = error("RATE_LIMITED", message)
     if newer:
         shape = error("RATE_LIMIT", message, code="graphql_rate_limit")
-    return JSONResponse({"errors": [shape]}, headers={"x-ratelimit-remaining": "0"})
+    return JSONResponse({"errors": [shape]}, headers=headers)
 
 
 def secondary_limit(status: int | None, seconds: float | None, *, graphql: bool) -> Response:
@@ -90,18 +100,15 @@ async def _slow(fault: Fault, app: ASGIApp, scope: Scope, receive: Receive, send
 
 
 async def _timeout(fault: Fault, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
-    async def hung_up() -> None:
-        while (await receive())["type"] != "http.disconnect":
-            pass
-
     try:
-        await asyncio.wait_for(hung_up(), fault.seconds or FOREVER)
+        await asyncio.wait_for(_hung_up(receive), fault.seconds or FOREVER)
     except TimeoutError:
-        sockets.cut(scope)
+        await _cut(fault, app, scope, receive, send)
 
 
 async def _cut(fault: Fault, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
     sockets.cut(scope)
+    await _hung_up(receive)
 
 
 async def _half_body(
@@ -113,13 +120,17 @@ async def _half_body(
             return
         body = message.get("body", b"")
         await send({**message, "body": body[: len(body) // 2], "more_body": True})
-        sockets.close(scope)
         raise CutError
 
-    try:
+    with suppress(CutError):
         await app(scope, receive, half)
-    except CutError:
-        return
+    sockets.close(scope)
+    await _hung_up(receive)
+
+
+async def _hung_up(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 async def _pass(fault: Fault, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:

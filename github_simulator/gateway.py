@@ -73,7 +73,7 @@ class Gateway:
         body = await _read(receive)
         again = _replay(body, receive)
         if fault := self.simulator.faults.strike(scope["path"], body):
-            await fail(fault, app, scope, again, send)
+            await fail(fault, self.simulator.clock.timestamp(), app, scope, again, send)
         else:
             await app(scope, again, send)
 
@@ -109,7 +109,7 @@ class Gateway:
         limits, account = self.simulator.limits, caller(scope)
         if limits.window(account, "core").remaining > 0:
             return None
-        return primary_limit(limits.rest_status, graphql=False, account=account)
+        return primary_limit(limits.rest_status, graphql=False)
 
     def _is_too_fast(self, scope: Scope, account: int) -> bool:
         limits, writes = self.simulator.limits, scope["method"] in WRITES
@@ -155,7 +155,7 @@ class Gateway:
         headers["x-ratelimit-limit"] = str(window.limit)
         headers.setdefault("x-ratelimit-remaining", str(window.remaining))
         headers["x-ratelimit-used"] = str(window.used)
-        headers["x-ratelimit-reset"] = str(window.reset)
+        headers.setdefault("x-ratelimit-reset", str(window.reset))
         headers["x-ratelimit-resource"] = resource_of(scope)
 
     def _write_down(self, scope: Scope) -> None:

@@ -70,8 +70,7 @@ async def endpoint(request: Request) -> Response:
     except Refused as refused:
         return JSONResponse({"errors": refused.errors})
     except BudgetSpentError:
-        limits, account = simulator.limits, request.state.token.account.id
-        return primary_limit(200, graphql=True, newer=limits.newer_errors, account=account)
+        return primary_limit(200, graphql=True, newer=simulator.limits.newer_errors)
 
 
 async def _answer(simulator: Simulator, request: Request, body: Reply) -> Response:
@@ -173,7 +172,7 @@ async def _take_time(context: Context) -> Response | None:
     if needed <= options.patience:
         return None
     context.simulator.limits.charge(context.viewer.id, "graphql", context.cost.points)
-    return reply_of(Fault("server_error"), graphql=True)
+    return reply_of(Fault("server_error"), 0, graphql=True)
 
 
 def _reply(result: ExecutionResult, fault: Fault | None) -> Reply:

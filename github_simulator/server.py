@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
+from . import control
 from .gateway import Gateway
 from .replies import not_found
 from .sockets import SeverableProtocol
@@ -37,7 +38,8 @@ async def nothing_here(request: Request, error: Exception) -> Response:
 
 def application(simulator: Simulator) -> ASGIApp:
     """The whole of a simulated GitHub: its rooms behind its gateway."""
-    app = Starlette(routes=routes(), exception_handlers={404: nothing_here, 405: nothing_here})
+    handlers: dict[Any, Any] = {404: nothing_here, 405: nothing_here, **control.exceptions}
+    app = Starlette(routes=routes(), exception_handlers=handlers)
     app.router.redirect_slashes = False  # GitHub answers 404 to a trailing slash
     app.state.simulator = simulator
     return Gateway(app, simulator)

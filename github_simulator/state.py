@@ -65,6 +65,11 @@ class RequestLog:
     counts: Counter[str] = field(default_factory=Counter)
     points: int = 0
 
+    def clear(self) -> None:
+        self.requests.clear()
+        self.counts.clear()
+        self.points = 0
+
     def add(self, request: Request) -> None:
         self.counts[f"{request.method} {request.path}"] += 1
         self.points += request.points

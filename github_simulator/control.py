@@ -1,0 +1,162 @@
+"""The simulator's own address, `/_control/`: no part of GitHub, and open to whoever reaches it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections import Counter
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from .acts import ImpossibleError, act
+from .faults import Fault
+from .instants import zulu
+from .limits import Resource
+from .state import Simulator
+from .truth import truth
+
+Json = dict[str, Any]
+
+SETTABLE = ("content_per_minute", "content_per_hour", "concurrency", "enabled")
+SHAPES = ("rest_status", "newer_errors")
+
+
+def _simulator(request: Request) -> Simulator:
+    simulator: Simulator = request.app.state.simulator
+    return simulator
+
+
+async def _given(request: Request) -> Json:
+    """The JSON of the request. Raises ImpossibleError where it is no object."""
+    try:
+        given = json.loads(await request.body() or b"{}")
+    except ValueError as error:
+        raise ImpossibleError(f"The body is no JSON: {error}") from error
+    if not isinstance(given, dict):
+        raise ImpossibleError("The body must be a JSON object.")
+    return given
+
+
+async def state(request: Request) -> Response:
+    simulator = _simulator(request)
+    world = simulator.world
+    return JSONResponse(
+        {
+            "url": simulator.url,
+            "now": zulu(simulator.clock.now()),
+            "token": simulator.token,
+            "oauth_apps": [dataclasses.asdict(app) for app in world.oauth_apps.values()],
+            "organizations": [each.account.login for each in world.organizations.values()],
+            "accounts": len(world.accounts),
+            "repositories": {
+                each.full_name: len(each.pull_requests) for each in world.repositories.values()
+            },
+            "faults": [dataclasses.asdict(fault) for fault in simulator.faults.active],
+        }
+    )
+
+
+async def faults(request: Request) -> Response:
+    simulator = _simulator(request)
+    if request.method == "DELETE":
+        simulator.faults.clear()
+        return Response(status_code=204)
+    if request.method == "POST":
+        try:
+            fault = simulator.faults.add(Fault(**await _given(request)))
+        except (TypeError, ValueError) as error:
+            raise ImpossibleError(str(error)) from error
+        return JSONResponse(dataclasses.asdict(fault), 201)
+    return JSONResponse([dataclasses.asdict(fault) for fault in simulator.faults.active])
+
+
+async def acts(request: Request) -> Response:
+    given = await _given(request)
+    if "act" not in given:
+        raise ImpossibleError('Say which act, as in {"act": "merge", …}.')
+    return JSONResponse(act(_simulator(request), given.pop("act"), given))
+
+
+async def stats(request: Request) -> Response:
+    log = _simulator(request).log
+    statuses = Counter(str(each.status) for each in log.requests)
+    return JSONResponse(
+        {
+            "requests": sum(log.counts.values()),
+            "points": log.points,
+            "endpoints": dict(log.counts),
+            "statuses": dict(statuses),
+            "struck": dict(Counter(each.fault for each in log.requests if each.fault)),
+        }
+    )
+
+
+async def requests(request: Request) -> Response:
+    wanted = int(request.query_params.get("last", "100"))
+    log = _simulator(request).log.requests
+    return JSONResponse([dataclasses.asdict(each) for each in log[-wanted:]])
+
+
+async def the_truth(request: Request) -> Response:
+    full_name = f"{request.path_params['owner']}/{request.path_params['name']}"
+    repository = _simulator(request).world.repository(full_name)
+    if repository is None:
+        return JSONResponse({"error": f"There is no repository {full_name}."}, 404)
+    return JSONResponse(truth(repository))
+
+
+async def clock(request: Request) -> Response:
+    simulator = _simulator(request)
+    simulator.clock.advance(float((await _given(request)).get("advance", 0)))
+    return JSONResponse({"now": zulu(simulator.clock.now())})
+
+
+async def limits(request: Request) -> Response:
+    simulator, given = _simulator(request), await _given(request)
+    resources: tuple[Resource, Resource] = ("core", "graphql")
+    for resource in resources:
+        if resource in given:
+            simulator.limits.maximum[resource] = given[resource]
+        if f"{resource}_per_minute" in given:
+            simulator.limits.per_minute[resource] = given[f"{resource}_per_minute"]
+    for name in (*SETTABLE, *SHAPES):
+        if name in given:
+            setattr(simulator.limits, name, given[name])
+    simulator.limits.reset()
+    for login, resource in given.get("exhaust", {}).items():
+        account = simulator.world.account(login)
+        if account is None:
+            raise ImpossibleError(f"There is no account {login}.")
+        simulator.limits.exhaust(account.id, resource)
+    return Response(status_code=204)
+
+
+async def reset(request: Request) -> Response:
+    """Faults, limits and log; the world stays as it is."""
+    simulator = _simulator(request)
+    simulator.faults.clear()
+    simulator.limits.reset()
+    simulator.log.clear()
+    return Response(status_code=204)
+
+
+async def impossible(request: Request, error: Exception) -> Response:
+    return JSONResponse({"error": str(error)}, 400)
+
+
+exceptions = {ImpossibleError: impossible}
+
+routes = [
+    Route("/_control/state", state),
+    Route("/_control/faults", faults, methods=["GET", "POST", "DELETE"]),
+    Route("/_control/acts", acts, methods=["POST"]),
+    Route("/_control/stats", stats),
+    Route("/_control/requests", requests),
+    Route("/_control/truth/{owner}/{name}", the_truth),
+    Route("/_control/clock", clock, methods=["POST"]),
+    Route("/_control/limits", limits, methods=["POST"]),
+    Route("/_control/reset", reset, methods=["POST"]),
+]
