@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from .faults import Faults
+from .grants import Authorizations
 from .limits import Limits
 from .world import Account, Organization, PullRequest, Repository, Review, World
 
@@ -110,6 +111,7 @@ class Simulator:
         self.random = random.Random(self.options.seed)
         self.faults = Faults(self.options.seed)
         self.log = RequestLog()
+        self.authorizations = Authorizations(world, self.random)
         self.listeners: list[Listener] = []
         self.url = ""  # web address, such as http://127.0.0.1:9100; set when the port is known
 

@@ -17,6 +17,14 @@ Prefix = Literal["ghp", "gho", "ghu", "ghr", "ghs"]
 ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
 
 
+# Of tformance where it runs on this machine, at any port.
+CALLBACKS = tuple(
+    f"{home}{path}"
+    for path in ("/integrations/github/callback/", "/accounts/github/login/callback/")
+    for home in ("http://127.0.0.1", "http://localhost")
+)
+
+
 def new_token(prefix: Prefix, source: random.Random) -> str:
     """A token of this kind, the same from an equal source."""
     body = "".join(source.choices(ALPHABET, k=30))
@@ -35,7 +43,7 @@ def default_app(callback_urls: tuple[str, ...]) -> OAuthApp:
         client_id="Iv1." + "".join(source.choices("0123456789abcdef", k=16)),
         client_secret="".join(source.choices("0123456789abcdef", k=40)),
         name="tformance",
-        callback_urls=list(callback_urls),
+        callback_urls=list(callback_urls or CALLBACKS),
     )
 
 

@@ -181,6 +181,7 @@ class OAuthApp:
     name: str
     callback_urls: list[str]
     expiring_tokens: bool = False
+    suspended: bool = False
 
 
 @dataclass(eq=False)
@@ -194,6 +195,7 @@ class Token:
     organizations: set[int] | None = None  # a fine-grained token sees these accounts only
     expires_at: datetime | None = None
     refresh_token: str | None = None
+    refresh_expires_at: datetime | None = None
     revoked: bool = False
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import avatars, hooks, meta, organizations, pulls, repositories, users
+from . import applications, avatars, hooks, meta, organizations, pulls, repositories, users
 
 routes = [
     *users.routes,
@@ -11,5 +11,6 @@ routes = [
     *pulls.routes,
     *hooks.routes,
     *meta.routes,
+    *applications.routes,
     *avatars.routes,
 ]
