@@ -7,6 +7,7 @@ from tformance import health
 
 urlpatterns = [
     path("admin/", admin.site.urls),
+    path("", include("apps.users.urls")),
     path("accounts/", include("allauth.urls")),
     path("health/live", health.live),
     path("health/ready", health.ready),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.http import HttpRequest
 
 from apps.audit.models import AuditEvent
@@ -14,15 +15,16 @@ def record(
     *,
     team_id: int | None = None,
     request: HttpRequest | None = None,
+    actor: AbstractBaseUser | None = None,
     object_name: str = "",
     **details: Any,
 ) -> None:
-    """Notes `action` (such as `github.connect.completed`), by the request's user if it has one.
+    """Notes `action` (such as `github.connect.completed`), by `actor` or the request's user.
 
     `details` must be JSON and free of secrets: say which kind of token, never the token.
     """
-    user = getattr(request, "user", None)
-    known = user if user is not None and user.is_authenticated else None
+    user = actor or getattr(request, "user", None)
+    known: Any = user if user is not None and user.is_authenticated else None
     AuditEvent.objects.create(
         action=action,
         team_id=team_id,

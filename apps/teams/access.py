@@ -63,7 +63,7 @@ def _admit(request: HttpRequest, slug: str, role: RoleName) -> HttpResponse | No
     """Sets `request.team` and `request.membership`; answers those who are signed out."""
     user = request.user
     if not user.is_authenticated:
-        return _ask_to_sign_in(request)
+        return _ask_to_sign_in(request, slug)
     membership = (
         Membership.objects.select_related("team").filter(team__slug=slug, user=user).first()
     )
@@ -76,13 +76,15 @@ def _admit(request: HttpRequest, slug: str, role: RoleName) -> HttpResponse | No
     return None
 
 
-def _ask_to_sign_in(request: HttpRequest) -> HttpResponse:
+def _ask_to_sign_in(request: HttpRequest, slug: str) -> HttpResponse:
     if wants_json(request):
         return JsonResponse({"error": "Sign in first."}, status=401)
     if getattr(request, "htmx", None):
         # A redirect would put the sign-in page into a part of the page.
         return HttpResponseClientRefresh()
-    return redirect_to_login(request.get_full_path())
+    # Signing in leads on with GET, which an address that only takes POST would refuse.
+    reading = request.method in ("GET", "HEAD")
+    return redirect_to_login(request.get_full_path() if reading else f"/a/{slug}/")
 
 
 def _json_refusal(error: Http404 | PermissionDenied) -> JsonResponse:

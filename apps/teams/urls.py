@@ -1,3 +1,28 @@
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from apps.teams import member_views, views
+
+urlpatterns: list[URLPattern] = [
+    path("", views.home, name="home"),
+    path("teams/new/", views.new_team, name="team_new"),
+    path("invitations/<str:key>/", member_views.invitation, name="invitation"),
+    path("a/<slug:team>/settings/", views.team_settings, name="team_settings"),
+    path("a/<slug:team>/settings/leave/", member_views.leave, name="team_leave"),
+    path("a/<slug:team>/settings/members/", member_views.members, name="team_members"),
+    path(
+        "a/<slug:team>/settings/members/<int:member>/role/",
+        member_views.set_role,
+        name="member_role",
+    ),
+    path(
+        "a/<slug:team>/settings/members/<int:member>/remove/",
+        member_views.remove_member,
+        name="member_remove",
+    ),
+    path("a/<slug:team>/settings/invitations/", member_views.invite, name="team_invite"),
+    path(
+        "a/<slug:team>/settings/invitations/<int:invitation>/revoke/",
+        member_views.revoke,
+        name="invitation_revoke",
+    ),
+]

@@ -1,0 +1,176 @@
+"""The forms of teams: names, how the team counts, roles and invitations."""
+
+from __future__ import annotations
+
+import re
+import zoneinfo
+from typing import Any, ClassVar
+
+from django import forms
+from django.core.exceptions import ValidationError
+
+from apps.teams.models import Membership, Team
+
+GITHUB_LOGIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,98}(\[bot\])?")
+HISTORY = ((30, "30 days"), (90, "90 days"), (365, "One year"), (730, "Two years"))
+
+
+def _zones() -> list[tuple[str, str]]:
+    # The names of old and of abbreviated zones would double the list.
+    names = sorted(zone for zone in zoneinfo.available_timezones() if _is_place(zone))
+    return [("UTC", "UTC"), *((name, name.replace("_", " ")) for name in names)]
+
+
+def _is_place(zone: str) -> bool:
+    return "/" in zone and not zone.startswith(("Etc/", "SystemV/", "US/", "posix/", "right/"))
+
+
+class LinesField(forms.Field):
+    """A list of short texts, one on a line; empty lines and repetitions are dropped."""
+
+    widget = forms.Textarea(attrs={"rows": 3, "spellcheck": "false", "autocapitalize": "off"})
+
+    def prepare_value(self, value: Any) -> Any:
+        return "\n".join(value) if isinstance(value, list) else value
+
+    def to_python(self, value: Any) -> list[str]:
+        lines = [line.strip() for line in str(value or "").replace("\0", "").splitlines()]
+        return list(dict.fromkeys(line for line in lines if line))
+
+    def validate(self, value: Any) -> None:
+        super().validate(value)
+        if len(value) > 50:
+            raise ValidationError("That is more than 50 lines. Keep the list shorter.")
+        for line in value:
+            if len(line) > 200:
+                raise ValidationError(f"“{line[:20]}…” is longer than 200 characters.")
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return self.to_python(self.prepare_value(initial)) != self.to_python(data)
+
+
+class PatternsField(LinesField):
+    """Patterns in which * stands for anything."""
+
+    def validate(self, value: Any) -> None:
+        super().validate(value)
+        for pattern in value:
+            if not pattern.strip("*?"):
+                raise ValidationError(f"“{pattern}” would match everything. Add some text to it.")
+
+
+class LoginsField(LinesField):
+    """Accounts on GitHub."""
+
+    def to_python(self, value: Any) -> list[str]:
+        lines = (line.removeprefix("@") for line in super().to_python(value))
+        return list({login.lower(): login for login in lines if login}.values())
+
+    def validate(self, value: Any) -> None:
+        super().validate(value)
+        for login in value:
+            if not GITHUB_LOGIN.fullmatch(login):
+                raise ValidationError(f"“{login}” cannot be the login of an account on GitHub.")
+
+
+class NameField(forms.CharField):
+    """A team's name: something that can be seen."""
+
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__(max_length=100, **arguments)
+
+    def clean(self, value: Any) -> Any:
+        return " ".join(str(super().clean(value)).split())
+
+
+class NewTeamForm(forms.Form):
+    """Makes a team."""
+
+    name = NameField(label="Name of the team", help_text="You can change it later.")
+
+
+class TeamForm(forms.ModelForm[Team]):
+    """How a team is called and how it counts."""
+
+    name = NameField(label="Name")
+    timezone = forms.ChoiceField(
+        label="Time zone", choices=_zones, help_text="Days and weeks begin at midnight there."
+    )
+    history_days = forms.TypedChoiceField(
+        label="History",
+        coerce=int,
+        empty_value=None,
+        required=False,
+        help_text="How far back pull requests are fetched from GitHub.",
+    )
+    hotfix_labels = PatternsField(
+        label="Labels", required=False, help_text="One on a line; * stands for anything."
+    )
+    hotfix_branches = PatternsField(
+        label="Branches", required=False, help_text="Patterns of the branch’s whole name."
+    )
+    hotfix_titles = PatternsField(
+        label="Titles", required=False, help_text="Patterns of the whole title, in any case."
+    )
+    bot_logins = LoginsField(
+        label="More bots",
+        required=False,
+        help_text="Logins on GitHub, one on a line. Accounts that GitHub marks as bots are known.",
+    )
+
+    class Meta:
+        model = Team
+        fields: ClassVar[list[str]] = [
+            "name",
+            "timezone",
+            "history_days",
+            "hotfix_labels",
+            "hotfix_branches",
+            "hotfix_titles",
+            "bot_logins",
+        ]
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        history: Any = self.fields["history_days"]
+        history.choices = _history_choices(self.instance.history_days)
+        zone: Any = self.fields["timezone"]
+        if (current := self.instance.timezone) not in dict(_zones()):
+            zone.choices = [(current, current), *_zones()]
+
+
+def _history_choices(current: int | None) -> list[tuple[int | str, str]]:
+    days = dict(HISTORY)
+    if current and current not in days:
+        days[current] = f"{current} days"
+    return [("", "Everything"), *sorted(days.items())]
+
+
+class InvitationForm(forms.Form):
+    """Invites somebody: by e-mail where there is an address, else by a link."""
+
+    email = forms.EmailField(
+        label="E-mail address",
+        required=False,
+        help_text="Leave it empty for a link that you pass on yourself.",
+        widget=forms.EmailInput(attrs={"autocomplete": "off"}),
+    )
+    role = forms.ChoiceField(
+        label="Role", choices=Membership.Role.choices, initial=Membership.Role.MEMBER
+    )
+
+    def __init__(self, team: Team, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.team = team
+
+    def clean_email(self) -> str:
+        email = str(self.cleaned_data["email"])
+        if email and self.team.memberships.filter(user__email__iexact=email).exists():
+            raise ValidationError(f"{email} is in the team already.")
+        return email
+
+
+class RoleForm(forms.Form):
+    """Gives a member another role."""
+
+    role = forms.ChoiceField(choices=Membership.Role.choices)

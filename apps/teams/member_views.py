@@ -1,0 +1,179 @@
+"""Who is in the team: roles, leaving, invitations."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from apps.audit.record import record
+from apps.teams import invitations
+from apps.teams.access import TeamRequest, team_view
+from apps.teams.forms import InvitationForm, RoleForm
+from apps.teams.membership import LastAdminError, change_role, remove
+from apps.teams.models import Invitation, Membership
+from apps.users.models import User
+
+
+@team_view()
+@require_safe
+def members(request: TeamRequest) -> HttpResponse:
+    """Everyone in the team; admins also see and make invitations."""
+    return _members_page(request, InvitationForm(request.team))
+
+
+@team_view("admin")
+@require_POST
+def set_role(request: TeamRequest, member: int) -> HttpResponse:
+    """Gives a member another role."""
+    membership = _member(request, member)
+    form = RoleForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, "There is no such role.")
+        return _back(request)
+    role = form.cleaned_data["role"]
+    try:
+        with transaction.atomic():
+            if change_role(membership, role):
+                _note(request, "member.role_changed", membership.user, role=role)
+    except LastAdminError as error:
+        messages.error(request, str(error))
+    else:
+        role_name = Membership.Role(role).label.lower()
+        messages.success(request, f"{membership.user} now has the role {role_name}.")
+    return _back(request)
+
+
+@team_view("admin")
+@require_POST
+def remove_member(request: TeamRequest, member: int) -> HttpResponse:
+    """Takes somebody out of the team."""
+    membership = _member(request, member)
+    try:
+        with transaction.atomic():
+            remove(membership)
+            _note(request, "member.removed", membership.user)
+    except LastAdminError as error:
+        messages.error(request, str(error))
+    else:
+        messages.success(request, f"{membership.user} is no longer in the team.")
+    return _back(request)
+
+
+@team_view()
+@require_POST
+def leave(request: TeamRequest) -> HttpResponse:
+    """Lets the user out of the team."""
+    try:
+        with transaction.atomic():
+            remove(request.membership)
+            _note(request, "member.left", request.user)
+    except LastAdminError as error:
+        messages.error(request, str(error))
+        return _back(request)
+    messages.success(request, f"You have left {request.team.name}.")
+    return redirect("home")
+
+
+@team_view("admin")
+@require_POST
+def invite(request: TeamRequest) -> HttpResponse:
+    """Makes an invitation: a link, or one sent by e-mail."""
+    form = InvitationForm(request.team, request.POST)
+    if not form.is_valid():
+        return _members_page(request, form, status=422)
+    email, role = form.cleaned_data["email"], form.cleaned_data["role"]
+    with transaction.atomic():
+        invitation = invitations.invite(request.team, request.user, role, email)
+        _note(request, "invitation.made", invitation, role=role)
+    sent = f"An invitation was sent to {email}." if email else "The link is ready to pass on."
+    messages.success(request, sent)
+    return _back(request)
+
+
+@team_view("admin")
+@require_POST
+def revoke(request: TeamRequest, invitation: int) -> HttpResponse:
+    """Closes an invitation."""
+    found = get_object_or_404(Invitation.objects.for_team(request.team), pk=invitation)
+    with transaction.atomic():
+        invitations.revoke(found)
+        _note(request, "invitation.revoked", found)
+    messages.success(request, "The invitation is revoked; its link no longer works.")
+    return _back(request)
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def invitation(request: HttpRequest, key: str) -> HttpResponse:
+    """What an invitation's link opens; POST accepts it."""
+    found = Invitation.objects.select_related("team", "invited_by").filter(key=key).first()
+    reason = found.closed_reason if found else "unknown"
+    user = request.user if request.user.is_authenticated else None
+    if found and user and found.team.memberships.filter(user=user).exists():
+        return redirect(f"/a/{found.team.slug}/")
+    if reason or found is None:
+        return _closed(request, reason)
+    if request.method == "POST":
+        return _accept(request, found)
+    return render(request, "teams/invitation.html", {"invitation": found})
+
+
+@login_required
+def _accept(request: HttpRequest, found: Invitation) -> HttpResponse:
+    user = cast(User, request.user)
+    try:
+        with transaction.atomic():
+            membership = invitations.accept(found, user)
+            record(
+                "invitation.accepted",
+                team_id=found.team_id,
+                request=request,
+                object_name=user.email,
+                role=membership.role,
+                invitation=found.pk,
+            )
+    except invitations.ClosedInvitationError as error:
+        return _closed(request, str(error))
+    messages.success(request, f"You are now in {found.team.name}.")
+    return redirect(f"/a/{found.team.slug}/")
+
+
+def _closed(request: HttpRequest, reason: str) -> HttpResponse:
+    status = 404 if reason == "unknown" else 410
+    return render(request, "teams/invitation_closed.html", {"reason": reason}, status=status)
+
+
+def _members_page(request: TeamRequest, form: InvitationForm, status: int = 200) -> HttpResponse:
+    people = request.team.memberships.select_related("user").order_by("role", "user__email")
+    made = Invitation.objects.for_team(request.team).select_related("invited_by")
+    context = {
+        "people": people,
+        "invitations": [
+            {"row": each, "url": "" if each.email else invitations.address(each)}
+            for each in (made if request.membership.is_admin else [])
+            if each.is_open
+        ],
+        "form": form,
+        "roles": Membership.Role.choices,
+    }
+    return render(request, "teams/members.html", context, status=status)
+
+
+def _member(request: TeamRequest, member: int) -> Membership:
+    return get_object_or_404(request.team.memberships.select_related("user"), pk=member)
+
+
+def _back(request: TeamRequest) -> HttpResponse:
+    return redirect("team_members", team=request.team.slug)
+
+
+def _note(request: TeamRequest, action: str, about: User | Invitation, **details: Any) -> None:
+    name = about.email or "link"
+    record(action, team_id=request.team.pk, request=request, object_name=name, **details)

@@ -1,0 +1,69 @@
+"""Making teams, and who is in them: a team never loses its last admin."""
+
+from __future__ import annotations
+
+import secrets
+
+from django.db import IntegrityError, transaction
+from django.utils.text import slugify
+
+from apps.teams.models import Membership, Team
+from apps.users.models import User
+
+Role = Membership.Role
+
+
+class LastAdminError(Exception):
+    """The team would be left without an admin."""
+
+    def __init__(self) -> None:
+        super().__init__("A team needs an admin. Make somebody else an admin first.")
+
+
+def create_team(name: str, admin: User) -> Team:
+    """A new team with `admin` as its admin, under an address that no other team has."""
+    slug = slugify(name)[:60].strip("-")
+    while True:
+        try:
+            # Whether a slug is free is the unique index's to say: asking first would be a race.
+            with transaction.atomic():
+                team = Team.objects.create(name=name, slug=slug or _random_slug("team"))
+                Membership.objects.create(team=team, user=admin, role=Role.ADMIN)
+                return team
+        except IntegrityError:
+            slug = _random_slug(slugify(name)[:60].strip("-") or "team")
+
+
+def change_role(membership: Membership, role: str) -> bool:
+    """Gives a member another role; false if it is theirs already. Raises LastAdminError."""
+    with transaction.atomic():
+        current = _locked(membership)
+        if current is None or current.role == role:
+            return False
+        _keep_an_admin(current)
+        Membership.objects.filter(pk=current.pk).update(role=role)
+        return True
+
+
+def remove(membership: Membership) -> None:
+    """Takes a member out of the team. Raises LastAdminError."""
+    with transaction.atomic():
+        if current := _locked(membership):
+            _keep_an_admin(current)
+            current.delete()
+
+
+def _locked(membership: Membership) -> Membership | None:
+    # The team's row is the lock: two admins who demote each other go one after the other.
+    Team.objects.select_for_update().get(pk=membership.team_id)
+    return Membership.objects.filter(pk=membership.pk).first()
+
+
+def _keep_an_admin(leaving: Membership) -> None:
+    others = Membership.objects.filter(team_id=leaving.team_id, role=Role.ADMIN)
+    if leaving.is_admin and not others.exclude(pk=leaving.pk).exists():
+        raise LastAdminError
+
+
+def _random_slug(start: str) -> str:
+    return f"{start}-{secrets.token_hex(4)}"

@@ -1,0 +1,97 @@
+"""Where people arrive, make a team, and set it up."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.db import transaction
+from django.db.models import F
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_safe
+
+from apps.audit.record import record
+from apps.teams.access import TeamRequest, team_view
+from apps.teams.changes import team_settings_changed
+from apps.teams.forms import NewTeamForm, TeamForm
+from apps.teams.membership import create_team
+from apps.teams.models import Membership, Team
+from apps.users.models import User
+
+
+@require_safe
+@never_cache
+def home(request: HttpRequest) -> HttpResponse:
+    """The user's last team, the making of one, or what this is to whoever is signed out."""
+    if not request.user.is_authenticated:
+        return render(request, "teams/welcome.html")
+    newest_first = F("last_opened_at").desc(nulls_last=True), "-created_at"
+    mine = Membership.objects.filter(user=request.user).select_related("team")
+    membership = mine.order_by(*newest_first).first()
+    return redirect(f"/a/{membership.team.slug}/" if membership else "team_new")
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def new_team(request: HttpRequest) -> HttpResponse:
+    """Makes a team, with the user as its admin."""
+    form = NewTeamForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        user = cast(User, request.user)
+        with transaction.atomic():
+            team = create_team(form.cleaned_data["name"], user)
+            record("team.created", team_id=team.pk, request=request, object_name=team.name)
+        return redirect(f"/a/{team.slug}/")
+    return render(request, "teams/new.html", {"form": form}, status=_status(form))
+
+
+@team_view()
+@require_http_methods(["GET", "HEAD", "POST"])
+def team_settings(request: TeamRequest) -> HttpResponse:
+    """How the team is called and counts; members read, admins change."""
+    if not request.membership.is_admin:
+        return team_settings_shown(request)
+    form = TeamForm(request.POST or None, instance=Team.objects.get(pk=request.team.pk))
+    if request.method == "POST" and form.is_valid():
+        _save(request, form)
+        messages.success(request, "The settings are saved.")
+        return redirect("team_settings", team=request.team.slug)
+    return render(request, "teams/settings.html", {"form": form}, status=_status(form))
+
+
+def team_settings_shown(request: TeamRequest) -> HttpResponse:
+    """The settings as a member sees them."""
+    if request.method == "POST":
+        return refuse(request)
+    return render(request, "teams/settings_shown.html")
+
+
+def refuse(request: TeamRequest) -> HttpResponse:
+    """What a member is told who may not do this."""
+    return render(request, "403.html", status=403)
+
+
+def _save(request: TeamRequest, form: TeamForm) -> None:
+    changed = set(form.changed_data)
+    details: dict[str, Any] = {field: form.cleaned_data[field] for field in sorted(changed)}
+    with transaction.atomic():
+        team = form.save()
+        if not changed:
+            return
+        record(
+            "team.settings_changed",
+            team_id=team.pk,
+            request=request,
+            object_name=team.name,
+            changed=details,
+        )
+        transaction.on_commit(
+            lambda: team_settings_changed.send(Team, team=team, changed=changed), robust=True
+        )
+
+
+def _status(form: Any) -> int:
+    return 422 if form.is_bound and form.errors else 200

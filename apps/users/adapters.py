@@ -1,0 +1,29 @@
+"""How allauth signs people in here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from allauth.account.adapter import DefaultAccountAdapter
+from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
+from django.http import HttpRequest
+
+
+class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
+    """Passwords and e-mail addresses."""
+
+    error_messages = {
+        **DefaultAccountAdapter.error_messages,
+        "email_password_mismatch": "The e-mail address or the password is wrong.",
+        "email_taken": "There is an account with this e-mail address already. Sign in instead.",
+        "too_many_login_attempts": "Too many attempts. Wait a few minutes, then try again.",
+        "rate_limited": "Too many attempts. Wait a few minutes, then try again.",
+    }
+
+
+class GitHubSignInAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
+    """Signing in with GitHub, which is apart from connecting an organisation."""
+
+    def pre_social_login(self, request: HttpRequest, sociallogin: Any) -> None:
+        """Forgets the token: who needs to fill in a form first would carry it in the session."""
+        sociallogin.token = None

@@ -1,0 +1,59 @@
+"""Notes in the audit log who signed up, in and out, and who changed a password."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from allauth.account.signals import (
+    email_added,
+    email_changed,
+    email_removed,
+    password_changed,
+    password_reset,
+    password_set,
+    user_signed_up,
+)
+from allauth.socialaccount.signals import social_account_added, social_account_removed
+from django.contrib.auth.signals import user_logged_in, user_logged_out
+from django.dispatch import Signal
+from django.http import HttpRequest
+
+from apps.audit.record import record
+from apps.users.models import User
+
+ACTIONS: dict[str, Signal] = {
+    "account.signed_up": user_signed_up,
+    "account.signed_in": user_logged_in,
+    "account.signed_out": user_logged_out,
+    "account.password_changed": password_changed,
+    "account.password_set": password_set,
+    "account.password_reset": password_reset,
+    "account.email_added": email_added,
+    "account.email_changed": email_changed,
+    "account.email_removed": email_removed,
+}
+
+
+def connect() -> None:
+    """Listens to all of them."""
+    for action, signal in ACTIONS.items():
+        signal.connect(_note(action), dispatch_uid=action, weak=False)
+    social_account_added.connect(_github_added, dispatch_uid="github_added")
+    social_account_removed.connect(_github_removed, dispatch_uid="github_removed")
+
+
+def _note(action: str) -> Any:
+    def receiver(*, user: User | None, request: HttpRequest | None = None, **_: Any) -> None:
+        if user is not None:
+            record(action, request=request, actor=user, object_name=user.email)
+
+    return receiver
+
+
+def _github_added(*, request: HttpRequest, sociallogin: Any, **_: Any) -> None:
+    account = sociallogin.account
+    record("account.github_added", request=request, actor=sociallogin.user, github_id=account.uid)
+
+
+def _github_removed(*, request: HttpRequest, socialaccount: Any, **_: Any) -> None:
+    record("account.github_removed", request=request, github_id=socialaccount.uid)

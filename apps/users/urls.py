@@ -1,0 +1,7 @@
+from django.urls import URLPattern, path
+
+from apps.users import views
+
+urlpatterns: list[URLPattern] = [
+    path("accounts/profile/", views.profile, name="account_profile"),
+]

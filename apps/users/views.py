@@ -1,0 +1,43 @@
+"""The user's own page."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, cast
+
+from django import forms
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods
+
+from apps.users.models import User
+
+
+class ProfileForm(forms.ModelForm[User]):
+    """How the user is called."""
+
+    first_name = forms.CharField(
+        label="Name",
+        max_length=150,
+        required=False,
+        help_text="How others in your teams see you; without it, they see your e-mail address.",
+        widget=forms.TextInput(attrs={"autocomplete": "name"}),
+    )
+
+    class Meta:
+        model = User
+        fields: ClassVar[list[str]] = ["first_name"]
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def profile(request: HttpRequest) -> HttpResponse:
+    """Shows and changes the user's name."""
+    user = cast(User, request.user)
+    form: Any = ProfileForm(request.POST or None, instance=User.objects.get(pk=user.pk))
+    if request.method == "POST" and form.is_valid():
+        form.save()
+        messages.success(request, "Your name is saved.")
+        return redirect("account_profile")
+    return render(request, "account/profile.html", {"form": form})
