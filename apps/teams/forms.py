@@ -89,7 +89,7 @@ class NewTeamForm(forms.Form):
     name = NameField(label="Name of the team", help_text="You can change it later.")
 
 
-class TeamForm(forms.ModelForm[Team]):
+class TeamForm(forms.ModelForm):  # type: ignore[type-arg]
     """How a team is called and how it counts."""
 
     name = NameField(label="Name")

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods
 from apps.users.models import User
 
 
-class ProfileForm(forms.ModelForm[User]):
+class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]
     """How the user is called."""
 
     first_name = forms.CharField(
