@@ -6,6 +6,7 @@ Progress and errors go to stderr, figures and rows to stdout. Each function retu
 
 from __future__ import annotations
 
+import logging
 import re
 import sys
 import time
@@ -91,6 +92,7 @@ def rotate_keys() -> int:
 
 def _prepare() -> None:
     django.setup()
+    logging.getLogger("apps").setLevel(logging.ERROR)  # the progress bar tells
     from django.core.management import call_command
     from django.db import DatabaseError
 

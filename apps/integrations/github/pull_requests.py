@@ -79,7 +79,7 @@ def walk(github: GitHub, full_name: str, first: int, after: str) -> WalkPage:
 def by_ids(github: GitHub, ids: Sequence[str]) -> Batch:
     """Up to 100 pull requests by node id; those that are gone are left out."""
     reply = github.graphql("pull_requests_by_id", {"ids": list(ids)})
-    nodes = decode(reply.data, records.NodesReply[Raw]).nodes
+    nodes = decode(reply.data, records.RawNodesReply).nodes
     gone = [p for p in reply.problems if p.kind != "NOT_FOUND"]
     batch = _batch(nodes, problems_by_item(gone, "nodes"))
     complete(github, batch)
@@ -113,10 +113,10 @@ def in_parts(items: Sequence[Any], size: int) -> Iterable[Sequence[Any]]:
     return (items[start : start + size] for start in range(0, len(items), size))
 
 
-def _batch(nodes: Iterable[Raw | None], problems: dict[int, list[Problem]]) -> Batch:
+def _batch(nodes: Iterable[Raw], problems: dict[int, list[Problem]]) -> Batch:
     batch = Batch()
     for index, node in enumerate(nodes):
-        if node is None or bytes(node) in (b"null", b"{}"):
+        if bytes(node) in (b"null", b"{}"):
             continue
         reasons = [p.message for p in problems.get(index, ()) if not _is_bearable(p)]
         try:

@@ -35,6 +35,14 @@ class Page(Record, Generic[Item], frozen=True):
         return [node for node in self.nodes or () if node is not None]
 
 
+class RawPage(Record, frozen=True):
+    """A page whose nodes are decoded one by one, so that a bad one spoils no other."""
+
+    nodes: list[Raw] | None = None
+    page_info: PageInfo = PageInfo(False)
+    total_count: int = 0
+
+
 class Actor(Record, frozen=True):
     """Who acted. A team asked for a review has no login here."""
 
@@ -169,7 +177,7 @@ class Change(Record, frozen=True):
 class RepositoryWithPullRequests(Repository, frozen=True, kw_only=True):
     """A page of a repository's walk; each pull request is decoded on its own."""
 
-    pull_requests: Page[Raw]
+    pull_requests: RawPage
 
 
 class RepositoryWithNewest(Repository, frozen=True, kw_only=True):
@@ -190,7 +198,13 @@ class RepositoryReply(Record, frozen=True):
     repository: RepositoryWithPullRequests | None = None
 
 
+class RawNodesReply(Record, frozen=True):
+    """A reply to a query for nodes; `null` in place of each that is gone."""
+
+    nodes: list[Raw]
+
+
 class NodesReply(Record, Generic[Item], frozen=True):
-    """A reply to a query for nodes; null in place of each that is gone."""
+    """A reply to a query for nodes; None in place of each that is gone."""
 
     nodes: list[Item | None]
