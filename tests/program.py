@@ -1,0 +1,164 @@
+"""The real program in processes of its own, on one machine's means or on a company's."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+import redis
+from psycopg import sql
+
+from tests.absence import absent
+from tformance.ports import free_port
+
+ROOT = Path(__file__).resolve().parent.parent
+COMMAND = str(Path(sys.executable).parent / "tformance")
+POSTGRES = os.environ.get("TEST_POSTGRES_URL", "postgresql://postgres@127.0.0.1:5432/postgres")
+REDIS = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379")
+START = 90  # seconds
+
+
+@dataclass(frozen=True)
+class Program:
+    """A running program: its address, its folder, and what its processes print."""
+
+    url: str
+    folder: Path
+    environment: Mapping[str, str]
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a `tformance` command on the same settings."""
+        return tformance(*arguments, **self.environment)
+
+
+def clean_environment(**settings: str) -> dict[str, str]:
+    """This process's environment with only these settings of the program."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    return {**kept, **settings}
+
+
+def tformance(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    """Run the command as a user does."""
+    return subprocess.run(
+        [COMMAND, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        cwd=ROOT,
+        env=clean_environment(**settings),
+    )
+
+
+@contextmanager
+def on_one_machine(folder: Path, **settings: str) -> Iterator[Program]:
+    """`tformance up`: SQLite, a folder as broker."""
+    program = _program(folder, settings)
+    with _process(folder, program.environment, COMMAND, "up"):
+        _wait(program)
+        yield program
+
+
+@contextmanager
+def on_services(folder: Path, **settings: str) -> Iterator[Program]:
+    """PostgreSQL, Redis, and web, worker and schedule apart, as docs/deploy.md has them."""
+    with ExitStack() as stack:
+        database = stack.enter_context(postgres_database())
+        broker = stack.enter_context(redis_database())
+        program = _program(folder, {**settings, "DATABASE_URL": database, "REDIS_URL": broker})
+        for command in ("migrate", "collectstatic"):
+            manage = [sys.executable, "manage.py", command, "--noinput", "-v0"]
+            subprocess.run(manage, check=True, cwd=ROOT, env=program.environment, timeout=120)
+        bind = program.url.removeprefix("http://")
+        python = (sys.executable, "-m")
+        celery = (*python, "celery", "--app", "tformance")
+        web = ("gunicorn", "--config", "python:tformance.gunicorn", "--bind", bind)
+        for parts in (
+            (*python, *web),
+            (*celery, "worker", "--concurrency", "2", "--loglevel", "INFO"),
+            (*celery, "beat", "--pidfile", ""),
+        ):
+            stack.enter_context(_process(folder, program.environment, *parts))
+        _wait(program)
+        yield program
+
+
+@contextmanager
+def postgres_database() -> Iterator[str]:
+    """A new database's address; it is dropped afterwards."""
+    name = f"tformance_test_{secrets.token_hex(4)}"
+    try:
+        server = psycopg.connect(POSTGRES, autocommit=True, connect_timeout=5)
+    except psycopg.OperationalError:
+        absent("no PostgreSQL at 127.0.0.1:5432; TEST_POSTGRES_URL can name another")
+    with server:
+        server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    try:
+        yield f"{POSTGRES.rpartition('/')[0]}/{name}"
+    finally:
+        with psycopg.connect(POSTGRES, autocommit=True) as server:
+            server.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@contextmanager
+def redis_database() -> Iterator[str]:
+    """The address of an empty Redis database that nobody else uses; it is emptied afterwards."""
+    for number in range(1, 16):
+        client = redis.Redis.from_url(f"{REDIS}/{number}", socket_connect_timeout=5)
+        try:
+            taken = client.dbsize() or not client.set("taken-by-test", 1, nx=True, ex=3600)
+        except redis.exceptions.ConnectionError:
+            absent("no Redis at 127.0.0.1:6379; TEST_REDIS_URL can name another")
+        if not taken:
+            try:
+                yield f"{REDIS}/{number}"
+            finally:
+                client.flushdb()
+            return
+    absent("every database of the Redis at 127.0.0.1:6379 is in use")
+
+
+def _program(folder: Path, settings: Mapping[str, str]) -> Program:
+    url = f"http://127.0.0.1:{free_port()}"
+    given = {"DATA_DIR": str(folder), "PUBLIC_URL": url, **settings}
+    return Program(url, folder, clean_environment(**given))
+
+
+@contextmanager
+def _process(folder: Path, environment: Mapping[str, str], *command: str) -> Iterator[None]:
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "test.log").open("ab") as log:
+        process = subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdout=log, stderr=log, start_new_session=True
+        )
+        try:
+            yield
+        finally:
+            process.terminate()
+            try:
+                process.wait(15)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+
+
+def _wait(program: Program) -> None:
+    deadline = time.monotonic() + START
+    while time.monotonic() < deadline:
+        try:
+            urllib.request.urlopen(f"{program.url}/health/ready", timeout=2).close()
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.1)
+        else:
+            return
+    raise TimeoutError(f"It did not start:\n{(program.folder / 'test.log').read_text()[-3000:]}")
