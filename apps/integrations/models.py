@@ -69,6 +69,7 @@ class GitHubIntegration(BaseTeamModel):
     )
     disconnected_at = models.DateTimeField(null=True, blank=True)
     poll_due_at = models.DateTimeField(null=True, blank=True)
+    sweep_due_at = models.DateTimeField(null=True, blank=True)
     members_synced_at = models.DateTimeField(null=True, blank=True)
     members_due_at = models.DateTimeField(null=True, blank=True)
     repositories_synced_at = models.DateTimeField(null=True, blank=True)

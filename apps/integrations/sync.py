@@ -34,6 +34,7 @@ from apps.integrations.models import (
     SyncStatus,
     TrackedRepository,
 )
+from apps.integrations.nudge import nudge
 from apps.integrations.walk import LeaseLostError, Work, step
 from apps.teams.models import Team
 
@@ -67,6 +68,8 @@ def begin(team: Team, repositories: Iterable[TrackedRepository], reason: str) ->
             due_at=_now(),
         )
         _conclude(run.pk)
+        if reason != SyncRun.Reason.TERMINAL:
+            transaction.on_commit(nudge)
     run.refresh_from_db()
     return run
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from celery import shared_task
 
-from apps.integrations import sync
+from apps.integrations import poll, sync
 
 LOOK_FOR = timedelta(seconds=50)
 
@@ -14,7 +14,10 @@ LOOK_FOR = timedelta(seconds=50)
 @shared_task
 def look_for_due_work() -> None:
     """Serves repositories until nothing is due, for less than a minute."""
-    ends = datetime.now(UTC) + LOOK_FOR
+    now = datetime.now(UTC)
+    poll.poll_due(now)
+    poll.sweep_due(now)
+    ends = now + LOOK_FOR
     while datetime.now(UTC) < ends:
         tracked = sync.claim(datetime.now(UTC))
         if tracked is None:

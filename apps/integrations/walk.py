@@ -68,7 +68,8 @@ def step(github: GitHub, work: Work, now: datetime) -> bool:
 
 def _stale(tracked: TrackedRepository, now: datetime) -> list[StalePullRequest]:
     due = StalePullRequest.objects.filter(tracked=tracked, due_at__lte=now).order_by("marked_at")
-    return list(due[:REFRESH_AT_ONCE])
+    # Where the server found pages too heavy, asking for many at once would fail as well.
+    return list(due[: min(REFRESH_AT_ONCE, 2 * tracked.page_size)])
 
 
 def _refresh(github: GitHub, work: Work, stale: Sequence[StalePullRequest], now: datetime) -> None:
