@@ -147,7 +147,7 @@ def _github() -> Iterator[Finding]:
 
 
 def _tokens() -> Iterator[Finding]:
-    if value := environment.text("GITHUB_TOKEN"):
+    if value := settings.GITHUB_TOKEN:
         yield _token("GITHUB_TOKEN", lambda: value)
     yield from _stored_tokens()
 

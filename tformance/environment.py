@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import secrets
 import sys
+from contextlib import suppress
 from pathlib import Path
-from typing import NoReturn
-from urllib.parse import urlsplit
+from typing import Any, NoReturn
+from urllib.parse import SplitResult, urlsplit
 
+import environ
 from cryptography.fernet import Fernet
 from platformdirs import user_data_path
 
@@ -30,6 +32,8 @@ def text(name: str, default: str = "") -> str:
         return Path(path).read_text().strip()
     except OSError as error:
         refuse(f"{name}_FILE", f"cannot read {path}: {error.strerror}.")
+    except UnicodeDecodeError:
+        refuse(f"{name}_FILE", f"{path} is not text.")
 
 
 def flag(name: str, default: bool = False) -> bool:
@@ -40,11 +44,47 @@ def flag(name: str, default: bool = False) -> bool:
     refuse(name, f"“{value}” is neither yes nor no; use 1 or 0.")
 
 
+def choice(name: str, default: str, *others: str) -> str:
+    """One of several words, in upper case."""
+    value = (text(name) or default).upper()
+    if value not in (default, *others):
+        refuse(name, f"“{value}” is none of {', '.join(sorted((default, *others)))}.")
+    return value
+
+
+def number(name: str) -> str:
+    """A positive whole number, as text; empty when not set."""
+    value = text(name)
+    if value and not (value.isascii() and value.isdigit()):
+        refuse(name, f"“{value}” is no number.")
+    return value
+
+
+def together(*names: str) -> None:
+    """Settings that mean something only together."""
+    given = [name for name in names if text(name)]
+    for name in names:
+        if given and name not in given:
+            refuse(name, f"is missing; it belongs to {given[0]}.")
+
+
+def private_key(name: str) -> str:
+    """A private key in PEM, where line ends may be written as \\n; empty when not set."""
+    value = text(name).replace("\\n", "\n")
+    if value and not (value.startswith("-----BEGIN ") and "PRIVATE KEY-----" in value):
+        refuse(name, "is no private key; give the content of the .pem file that GitHub made.")
+    return value
+
+
 def url(name: str, default: str) -> str:
     """An http or https address without a path, a query or a trailing slash."""
     value = text(name, default) or default
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
+    parts = _split(name, value, default)
+    if "@" in value:
+        refuse(
+            name, f"holds a user or a password; write only scheme, host and port, like {default}."
+        )
+    if parts.scheme not in ("http", "https") or not parts.hostname:
         refuse(name, f"“{value}” is no address; write it like {default}.")
     if parts.path.strip("/") or parts.query or parts.fragment:
         refuse(name, f"“{value}” has a path; write only scheme, host and port, like {default}.")
@@ -54,9 +94,36 @@ def url(name: str, default: str) -> str:
 def service_url(name: str, schemes: tuple[str, ...], example: str) -> str:
     """The address of a database or broker, in one of `schemes`; empty when not set."""
     value = text(name)
+    # The value may hold a password, so that it is never shown.
     if value and value.split("://", 1)[0] not in schemes:
         refuse(name, f"must begin with {schemes[0]}://, as in {example}.")
+    if value:
+        _split(name, value, example)
     return value
+
+
+def email_url(name: str) -> dict[str, Any]:
+    """Django's settings of an e-mail server; nothing when not set."""
+    value = text(name)
+    example = "smtp+tls://user:password@host:587"
+    if not value:
+        return {}
+    if value.split("://", 1)[0] not in environ.Env.EMAIL_SCHEMES:
+        refuse(name, f"must begin with smtp://, smtp+tls:// or smtp+ssl://, as in {example}.")
+    _split(name, value, example)
+    return dict(environ.Env.email_url_config(value))
+
+
+def _split(name: str, value: str, example: str) -> SplitResult:
+    shown = "the value" if "@" in value else f"“{value}”"
+    try:
+        parts = urlsplit(value)
+        port = parts.port
+    except ValueError:
+        refuse(name, f"{shown} is no address; write it like {example}.")
+    if port == 0 or any(character.isspace() for character in value):
+        refuse(name, f"{shown} is no address; write it like {example}.")
+    return parts
 
 
 def data_dir() -> Path:
@@ -98,13 +165,26 @@ def encryption_keys(folder: Path) -> list[str]:
 
 def kept(path: Path, fresh: str) -> str:
     """What the file holds; `fresh` where there is none yet, which then is kept with mode 600."""
-    # O_EXCL: of two processes that start together one writes, the other reads what was written.
+    if not path.exists():
+        _write_once(path, fresh)
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_text().strip()
+        value = path.read_text().strip()
+    except OSError as error:
+        refuse("DATA_DIR", f"cannot read {path}: {error.strerror}.")
+    if not value:
+        refuse("DATA_DIR", f"{path} is empty; restore it from a backup, or delete it.")
+    return value
+
+
+def _write_once(path: Path, fresh: str) -> None:
+    # Of two processes that start together one file wins, and it appears with its content.
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    try:
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(fresh)
+        with suppress(FileExistsError):
+            os.link(draft, path)
+        draft.unlink()
     except OSError as error:
         refuse("DATA_DIR", f"cannot write {path}: {error.strerror}.")
-    with os.fdopen(descriptor, "w") as file:
-        file.write(fresh)
-    return fresh

@@ -21,9 +21,11 @@ PUBLIC_URL = environment.url("PUBLIC_URL", "http://localhost:8000")
 GITHUB_URL = environment.url("GITHUB_URL", "https://github.com")
 GITHUB_CLIENT_ID = environment.text("GITHUB_CLIENT_ID")
 GITHUB_CLIENT_SECRET = environment.text("GITHUB_CLIENT_SECRET")
-GITHUB_APP_ID = environment.text("GITHUB_APP_ID")
-GITHUB_APP_PRIVATE_KEY = environment.text("GITHUB_APP_PRIVATE_KEY")
+environment.together("GITHUB_CLIENT_ID", "GITHUB_CLIENT_SECRET")
+GITHUB_APP_ID = environment.number("GITHUB_APP_ID")
+GITHUB_APP_PRIVATE_KEY = environment.private_key("GITHUB_APP_PRIVATE_KEY")
 GITHUB_APP_WEBHOOK_SECRET = environment.text("GITHUB_APP_WEBHOOK_SECRET")
+GITHUB_TOKEN = environment.text("GITHUB_TOKEN")
 
 _public = urlsplit(PUBLIC_URL)
 _https = _public.scheme == "https"
@@ -36,6 +38,8 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _https else Non
 SECURE_SSL_REDIRECT = _https
 SECURE_HSTS_SECONDS = 31_536_000 if _https else 0
 SECURE_REDIRECT_EXEMPT = [r"^health/", r"^metrics$"]
+# Subdomains and preloading bind a whole domain: that is for its owner to promise.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _https
 # Cookies are shared by all ports of a host: a name of our own keeps other local programs out.
 SESSION_COOKIE_NAME = "tformance_session"
@@ -106,12 +110,18 @@ _database_url = environment.service_url(
 
 def _database() -> dict[str, Any]:
     if _database_url and not _database_url.startswith("sqlite"):
+        if not urlsplit(_database_url).path.strip("/"):
+            environment.refuse(
+                "DATABASE_URL", "names no database; write postgres://user@host/name."
+            )
         return {
             **environ.Env.db_url_config(_database_url),
             "CONN_MAX_AGE": 60,
             "CONN_HEALTH_CHECKS": True,
         }
     path = _database_url.removeprefix("sqlite://").removeprefix("/")
+    if not Path(path).parent.is_dir():
+        environment.refuse("DATABASE_URL", f"there is no folder {Path(path).parent}.")
     return {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": path or str(DATA_DIR / "tformance.sqlite3"),
@@ -175,8 +185,8 @@ SOCIALACCOUNT_PROVIDERS: dict[str, dict[str, Any]] = {
 }
 
 EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-if _email_url := environment.text("EMAIL_URL"):
-    globals().update(environ.Env.email_url_config(_email_url))
+if _email := environment.email_url("EMAIL_URL"):
+    globals().update(_email)
 else:
     EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
 DEFAULT_FROM_EMAIL = environment.text("EMAIL_FROM", f"tformance@{_public.hostname}")
@@ -209,7 +219,7 @@ LOGGING = {
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": "WARNING"},
     "loggers": {
-        "apps": {"level": environment.text("LOG_LEVEL", "INFO").upper()},
+        "apps": {"level": environment.choice("LOG_LEVEL", "INFO", "DEBUG", "WARNING", "ERROR")},
         "httpx": {"level": "WARNING"},
     },
 }
