@@ -170,6 +170,16 @@ ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_ADAPTER = "apps.users.adapters.AccountAdapter"
+ACCOUNT_FORMS = {
+    "login": "apps.users.forms.LoginForm",
+    "signup": "apps.users.forms.SignupForm",
+    "add_email": "apps.users.forms.AddEmailForm",
+    "change_password": "apps.users.forms.ChangePasswordForm",
+    "set_password": "apps.users.forms.SetPasswordForm",
+    "reset_password": "apps.users.forms.ResetPasswordForm",
+    "reset_password_from_key": "apps.users.forms.ResetPasswordKeyForm",
+    "reauthenticate": "apps.users.forms.ReauthenticateForm",
+}
 SOCIALACCOUNT_ADAPTER = "apps.users.adapters.GitHubSignInAdapter"
 SOCIALACCOUNT_STORE_TOKENS = False
 SOCIALACCOUNT_PROVIDERS: dict[str, dict[str, Any]] = {

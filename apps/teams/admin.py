@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+from django.contrib import admin
+
+from apps.audit.inspection import InspectionAdmin
+from apps.teams.models import Invitation, Membership, Team
+
+
+class MembershipInline(admin.TabularInline):  # type: ignore[type-arg]
+    model = Membership
+    raw_id_fields = ["user"]
+    readonly_fields = ["created_at", "last_opened_at"]
+    extra = 0
+
+
+@admin.register(Team)
+class TeamAdmin(InspectionAdmin):
+    """Memberships can be changed here, to let an admin back into a team that lost its own."""
+
+    list_display = ["name", "slug", "timezone", "history_days", "created_at"]
+    search_fields = ["name", "slug"]
+    readonly_fields = [
+        "name",
+        "slug",
+        "timezone",
+        "history_days",
+        "hotfix_labels",
+        "hotfix_branches",
+        "hotfix_titles",
+        "bot_logins",
+        "created_at",
+    ]
+    inlines = [MembershipInline]
+
+    has_change_permission = admin.ModelAdmin.has_change_permission
+
+
+@admin.register(Invitation)
+class InvitationAdmin(InspectionAdmin):
+    secrets = ("key",)
+    list_display = ["__str__", "role", "invited_by", "expires_at", "accepted_at", "revoked_at"]
+    list_select_related = ["team", "invited_by"]
+    search_fields = ["email", "team__slug"]

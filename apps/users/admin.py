@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from allauth.account.admin import EmailConfirmation
+from allauth.account.decorators import secure_admin_login
+from allauth.socialaccount import admin as socialaccount_admin
+from django.contrib import admin
+from django.contrib.auth.admin import UserAdmin
+
+from apps.users.models import User
+
+# Staff sign in as everyone does, and everyone else is refused, by our own pages.
+admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
+admin.site.site_header = admin.site.site_title = "tformance, database admin"
+
+# These show secrets; the app's is a setting, and tokens of signing in are not kept.
+for model in (
+    socialaccount_admin.SocialApp,
+    socialaccount_admin.SocialToken,
+    EmailConfirmation,
+):
+    if admin.site.is_registered(model):
+        admin.site.unregister(model)
+
+
+@admin.register(User)
+class PersonAdmin(UserAdmin):  # type: ignore[type-arg]
+    ordering = ["email"]
+    list_display = ["email", "first_name", "is_active", "is_staff", "last_login", "date_joined"]
+    search_fields = ["email", "first_name", "last_name"]
+    readonly_fields = ["last_login", "date_joined"]
+    fieldsets: ClassVar[Any] = [
+        (None, {"fields": ["email", "password", "first_name", "last_name"]}),
+        ("Rights", {"fields": ["is_active", "is_staff", "is_superuser", "groups"]}),
+        ("When", {"fields": ["last_login", "date_joined"]}),
+    ]
+    add_fieldsets: ClassVar[Any] = [
+        (None, {"fields": ["email", "usable_password", "password1", "password2"]})
+    ]
