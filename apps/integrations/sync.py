@@ -155,9 +155,11 @@ def _go_on(github: GitHub, work: Work) -> bool:
     _set(work, lease_until=_now() + LEASE)
     try:
         more = step(github, work, _now())
-    except (OperationalError, InterfaceError) as error:
-        log.exception("%s: the database failed.", work.tracked.full_name)
-        raise UnavailableError(f"The database failed ({error}).") from None
+    except (GitHubError, LeaseLostError, OperationalError, InterfaceError):
+        raise  # Where the database is gone, nothing can be noted: the lease runs out.
+    except Exception as error:
+        log.exception("%s could not be synced.", work.tracked.full_name)
+        raise UnavailableError(f"tformance failed on what GitHub sent ({error}).") from None
     budget.unblock(credential)
     return more
 

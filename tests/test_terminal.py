@@ -1,0 +1,102 @@
+"""The terminal's errors: one clear line, the promised exit code, nothing lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from github_simulator.testing import Running
+from tests.terminal import Terminal
+
+
+@pytest.fixture
+def terminal(github: Running, tmp_path: Path) -> Terminal:
+    return Terminal(github, tmp_path)
+
+
+@pytest.fixture
+def name(github: Running) -> Iterator[str]:
+    """A repository with some pull requests."""
+    repositories = github.simulator.world.repositories.values()
+    yield max(repositories, key=lambda r: len(r.pull_requests)).full_name
+
+
+def test_it_works(terminal: Terminal, name: str, github: Running) -> None:
+    done = terminal.run("sync", name)
+    assert done.returncode == 0, done.stderr
+    repository = github.simulator.world.repository(name)
+    assert repository is not None
+    assert len(terminal.rows("pull-requests")) == len(repository.pull_requests)
+
+
+def test_a_missing_token(terminal: Terminal, name: str) -> None:
+    done = terminal.run("sync", name, GITHUB_TOKEN="")
+    assert done.returncode == 2
+    assert done.stderr.startswith("tformance: GITHUB_TOKEN is not set.")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_wrong_token(terminal: Terminal, name: str) -> None:
+    done = terminal.run("sync", name, GITHUB_TOKEN="ghp_wrong")
+    assert done.returncode == 1
+    assert "does not accept the token" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert "ghp_wrong" not in done.stderr
+
+
+def test_no_such_repository(terminal: Terminal) -> None:
+    done = terminal.run("sync", "acme/no-such-thing")
+    assert done.returncode == 1
+    assert "acme/no-such-thing" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("wrong", ["acme", "https://github.com/acme/app", "a/b/c", "acme/"])
+def test_what_is_no_name(terminal: Terminal, wrong: str) -> None:
+    done = terminal.run("sync", wrong)
+    assert done.returncode == 2
+    assert "OWNER/REPO" in done.stderr
+
+
+def test_what_is_no_date(terminal: Terminal, name: str) -> None:
+    done = terminal.run("sync", name, "--since", "yesterday")
+    assert done.returncode == 2
+    assert "2026-01-31" in done.stderr
+
+
+def test_no_network(terminal: Terminal, name: str) -> None:
+    done = terminal.run("sync", name, GITHUB_URL="http://127.0.0.1:9")
+    assert done.returncode == 1
+    assert "cannot be reached" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_data_folder_that_cannot_be_made(terminal: Terminal, name: str, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = terminal.run("sync", name, DATA_DIR=str(tmp_path / "file" / "data"))
+    assert done.returncode == 2
+    assert done.stderr.startswith("tformance: DATA_DIR")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_full_disk(terminal: Terminal, name: str) -> None:
+    assert terminal.run("sync", name).returncode == 0
+    stored = terminal.rows("pull-requests")
+    done = terminal.run("sync", name, "--team", "another", largest_file=100)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("tformance: The data")
+    assert "Traceback" not in done.stderr
+    assert terminal.rows("pull-requests") == stored
+
+
+def test_an_export_of_a_team_that_is_not_there(terminal: Terminal) -> None:
+    done = terminal.run("export", "pull-requests", "--team", "nobody")
+    assert done.returncode == 2
+    assert "no team nobody" in done.stderr
+
+
+def test_the_team_is_made_when_missing(terminal: Terminal, name: str) -> None:
+    assert terminal.run("sync", name, "--team", "payments").returncode == 0
+    assert terminal.run("export", "members", "--team", "payments").returncode == 0
