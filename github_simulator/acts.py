@@ -230,13 +230,23 @@ def _rename_account(simulator: Simulator, given: Json) -> None:
 
 
 def _add_member(simulator: Simulator, given: Json) -> None:
-    account = _account(simulator, given["login"])
-    _organization(simulator, given).members[account.id] = given.get("role", "member")
+    account, organization = _account(simulator, given["login"]), _organization(simulator, given)
+    organization.members[account.id] = given.get("role", "member")
+    _membership_changed(simulator, organization, account, "member_added")
 
 
 def _remove_member(simulator: Simulator, given: Json) -> None:
-    account = _account(simulator, given["login"])
-    _organization(simulator, given).members.pop(account.id, None)
+    account, organization = _account(simulator, given["login"]), _organization(simulator, given)
+    organization.members.pop(account.id, None)
+    _membership_changed(simulator, organization, account, "member_removed")
+
+
+def _membership_changed(
+    simulator: Simulator, organization: Organization, account: Account, action: str
+) -> None:
+    extra = {"member": account}
+    told = Happening("organization", action, extra=extra, organization=organization)
+    simulator.announce(told)
 
 
 def _restrict(simulator: Simulator, given: Json) -> None:

@@ -19,7 +19,7 @@ from .replies import not_found
 from .sockets import SeverableProtocol
 from .state import Simulator
 
-ROOMS = ("graphql", "rest", "oauth", "control")
+ROOMS = ("graphql", "rest", "oauth", "hook_control", "control")
 
 
 def routes() -> list[BaseRoute]:

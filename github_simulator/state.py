@@ -11,6 +11,7 @@ from typing import Any
 
 from .faults import Faults
 from .grants import Authorizations
+from .hooks import Deliveries
 from .limits import Limits
 from .world import Account, Organization, PullRequest, Repository, Review, World
 
@@ -112,7 +113,8 @@ class Simulator:
         self.faults = Faults(self.options.seed)
         self.log = RequestLog()
         self.authorizations = Authorizations(world, self.random)
-        self.listeners: list[Listener] = []
+        self.deliveries = Deliveries(self)
+        self.listeners: list[Listener] = [self.deliveries.hear]
         self.url = ""  # web address, such as http://127.0.0.1:9100; set when the port is known
 
     def announce(self, happening: Happening) -> None:

@@ -45,6 +45,7 @@ def running(
         finally:
             server.should_exit = True
             thread.join(timeout=5)
+            simulator.deliveries.close()
 
 
 def _listening(port: int) -> socket.socket:

@@ -143,6 +143,7 @@ class Hook:
     content_type: str = "json"
     insecure_ssl: str = "0"
     creator: int | None = None  # account id
+    app: str | None = None  # client id of the OAuth app that made it
     created_at: datetime | None = None
     updated_at: datetime | None = None
 

@@ -1,0 +1,194 @@
+"""What a hook is sent about something that happened.
+
+https://docs.github.com/webhooks/webhook-events-and-payloads
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .actions import new_oid
+from .instants import optional_zulu, zulu
+from .rest.accounts import GHOST, Json, membership, simple_organization, simple_user, team_anywhere
+from .rest.pull_shapes import (
+    association,
+    full_pull_request,
+    label,
+    review_shape,
+    simple_pull_request,
+)
+from .rest.repository_shapes import plain_repository
+from .state import Happening, Simulator
+from .world import Hook, Organization, PullRequest, Repository, Review, Team, World
+
+_USER_TYPES = ("Bot", "User", "Organization", "Mannequin")
+
+
+class _Painter:
+    """Draws one happening; everything is as it is now, not as it will be when it is delivered."""
+
+    def __init__(self, simulator: Simulator, happening: Happening) -> None:
+        self.url, self.world, self.happening = simulator.url, simulator.world, happening
+
+    def whole(self) -> Json:
+        drawn = {"action": self.happening.action, **self.subject()}
+        if self.happening.repository:
+            drawn["repository"] = plain_repository(self.url, self.happening.repository)
+        if organization := self.organization():
+            drawn["organization"] = simple_organization(self.url, organization.account)
+        drawn["sender"] = simple_user(self.url, self.happening.sender or GHOST)
+        return drawn
+
+    def organization(self) -> Organization | None:
+        repository = self.happening.repository
+        owner = self.world.organizations.get(repository.owner.id) if repository else None
+        return self.happening.organization or owner
+
+    def subject(self) -> Json:
+        match self.happening.event:
+            case "pull_request":
+                return self.pull_request()
+            case "pull_request_review":
+                return self.review()
+            case "pull_request_review_comment":
+                return self.review_comment()
+            case "organization":
+                return self.membership()
+            case "member":
+                return {"member": simple_user(self.url, self.happening.extra["member"])}
+            case _:
+                return {name: v for name, v in self.happening.extra.items() if name == "changes"}
+
+    def on(self) -> tuple[Repository, PullRequest]:
+        repository, pull_request = self.happening.repository, self.happening.pull_request
+        if repository is None or pull_request is None:
+            raise ValueError(f"A {self.happening.event} event is about a pull request.")
+        return repository, pull_request
+
+    def pull_request(self) -> Json:
+        repository, pull_request = self.on()
+        extra = dict(self.happening.extra)
+        drawn = {
+            "number": pull_request.number,
+            "pull_request": full_pull_request(self.url, self.world, repository, pull_request),
+        }
+        reviewer = extra.pop("reviewer", None)
+        if isinstance(reviewer, Team):
+            drawn["requested_team"] = team_anywhere(self.url, self.world, reviewer)
+        elif reviewer:
+            drawn["requested_reviewer"] = simple_user(self.url, reviewer)
+        if "label" in extra:
+            drawn["label"] = label(self.url, repository, extra.pop("label"))
+        return {**drawn, **extra}  # changes; before and after
+
+    def review(self) -> Json:
+        repository, pull_request = self.on()
+        review = self.happening.review
+        if review is None:
+            raise ValueError("A review event is about a review.")
+        drawn = review_shape(self.url, self.world, repository, pull_request, review)
+        drawn |= {
+            "state": review.state.lower(),
+            "body": review.body or None,
+            "commit_id": review.commit_oid or pull_request.head_oid,
+            "submitted_at": optional_zulu(review.submitted_at),
+            "updated_at": zulu(review.updated_at),
+        }
+        return {
+            "review": drawn,
+            "pull_request": simple_pull_request(self.url, self.world, repository, pull_request),
+            **self.happening.extra,
+        }
+
+    def review_comment(self) -> Json:
+        repository, pull_request = self.on()
+        review, position = self.happening.review, self.happening.extra.get("position", 0)
+        if review is None:
+            raise ValueError("A review comment event is about a review.")
+        return {
+            "comment": _comment(self.url, self.world, repository, pull_request, review, position),
+            "pull_request": simple_pull_request(self.url, self.world, repository, pull_request),
+        }
+
+    def membership(self) -> Json:
+        organization, member = self.happening.organization, self.happening.extra.get("member")
+        if organization is None or member is None:
+            return dict(self.happening.extra)
+        role = {member.id: organization.members.get(member.id, "member")}
+        shown = Organization(organization.account, members={**organization.members, **role})
+        drawn = membership(self.url, shown, member)
+        return {"membership": {k: drawn[k] for k in (*_MEMBERSHIP, "user")}}
+
+
+_MEMBERSHIP = ("url", "state", "role", "organization_url")
+
+
+def payload(simulator: Simulator, happening: Happening) -> Json:
+    """The body of the deliveries about a happening."""
+    return _Painter(simulator, happening).whole()
+
+
+def ping(simulator: Simulator, home: Repository | Organization, hook: Hook, own: Json) -> Json:
+    """What a new hook is sent first. `own` is the hook as REST shows it."""
+    drawn: Json = {"zen": "Approachable is better than simple.", "hook_id": hook.id, "hook": own}
+    return drawn | _home(simulator, home, hook)
+
+
+def removed(simulator: Simulator, home: Repository | Organization, hook: Hook, own: Json) -> Json:
+    """What a hook is sent last, when it was deleted."""
+    drawn: Json = {"action": "deleted", "hook_id": hook.id, "hook": own}
+    return drawn | _home(simulator, home, hook)
+
+
+def _home(simulator: Simulator, home: Repository | Organization, hook: Hook) -> Json:
+    sender = simulator.world.accounts.get(hook.creator or 0, GHOST)
+    drawn: Json = {"sender": simple_user(simulator.url, sender)}
+    if isinstance(home, Repository):
+        return {"repository": plain_repository(simulator.url, home), **drawn}
+    return {"organization": simple_organization(simulator.url, home.account), **drawn}
+
+
+def _comment(
+    url: str,
+    world: World,
+    repository: Repository,
+    pull_request: PullRequest,
+    review: Review,
+    position: int,
+) -> Json:
+    number = review.id * 10 + position
+    page = f"{url}/{repository.full_name}/pull/{pull_request.number}#discussion_r{number}"
+    own = f"{url}/api/v3/repos/{repository.full_name}/pulls/comments/{number}"
+    pull = f"{url}/api/v3/repos/{repository.full_name}/pulls/{pull_request.number}"
+    commit = review.commit_oid or new_oid(review.id)
+    links = {"self": own, "html": page, "pull_request": pull}
+    return {
+        "id": number,
+        "node_id": f"PRRC_{number}",
+        "url": own,
+        "html_url": page,
+        "pull_request_url": pull,
+        "pull_request_review_id": review.id,
+        "_links": {name: {"href": address} for name, address in links.items()},
+        "user": simple_user(url, review.author) if review.author else None,
+        "author_association": association(world, repository, review.author),
+        "body": "Could this be simpler?",
+        "created_at": optional_zulu(review.submitted_at),
+        "updated_at": zulu(review.updated_at),
+        "commit_id": commit,
+        "original_commit_id": commit,
+        **_place(position),
+        "reactions": _reactions(own),
+    }
+
+
+def _place(position: int) -> Json:
+    line = 7 + position
+    place: Json = {"path": "src/main.py", "diff_hunk": "@@ -1,4 +1,9 @@", "side": "RIGHT"}
+    lines = {"line": line, "original_line": line, "position": line, "original_position": line}
+    return place | lines | {"start_line": None, "original_start_line": None, "start_side": None}
+
+
+def _reactions(own: str) -> dict[str, Any]:
+    kinds = ("+1", "-1", "laugh", "hooray", "confused", "heart", "rocket", "eyes")
+    return {"url": f"{own}/reactions", "total_count": 0, **dict.fromkeys(kinds, 0)}
