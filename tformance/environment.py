@@ -81,9 +81,7 @@ def url(name: str, default: str) -> str:
     value = text(name, default) or default
     parts = _split(name, value, default)
     if "@" in value:
-        refuse(
-            name, f"holds a user or a password; write only scheme, host and port, like {default}."
-        )
+        refuse(name, f"holds a user or a password; write it like {default}.")
     if parts.scheme not in ("http", "https") or not parts.hostname:
         refuse(name, f"“{value}” is no address; write it like {default}.")
     if parts.path.strip("/") or parts.query or parts.fragment:
