@@ -1,20 +1,33 @@
 """Loads a recording of real repositories into a world.
 
 What the recording has is served as it is; additions that it does not know are 0, as GitHub always
-sends a number; a timeline is left empty, since nothing in a recording tells it truthfully.
+sends a number. Only what follows from it is added: a merge is an event of the timeline, whoever
+merged can write to the repository and is a member, and who merged most is the admin.
 """
 
 from __future__ import annotations
 
 import base64
 import json
+from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from .world import Account, Commit, Label, Organization, PullRequest, Repository, Review, World
+from .world import (
+    Account,
+    Commit,
+    Label,
+    Organization,
+    PullRequest,
+    Repository,
+    Review,
+    TimelineEvent,
+    World,
+)
 
 Json = dict[str, Any]
+Role = Literal["admin", "member"]
 
 
 def load(path: Path) -> World:
@@ -23,9 +36,10 @@ def load(path: Path) -> World:
     world = World()
     for user in recorded["users"]:
         world.accounts[user["id"]] = _account(user["id"], user["login"], user["type"])
-    organization = _organization(world, recorded["organization"])
-    for repository in recorded["repositories"]:
-        _load_repository(world, organization, repository)
+    organization = _organization(world, recorded)
+    for each in recorded["repositories"]:
+        repository = _repository(world, organization, each)
+        world.repositories[repository.id] = repository
     return world
 
 
@@ -38,40 +52,44 @@ def _account(number: int, login: str, kind: Any) -> Account:
     return Account(number, node_id(kind, number), login, kind)
 
 
-def _organization(world: World, login: str) -> Organization:
-    """The recorded organisation, with everyone in it: its first user as admin."""
+def _organization(world: World, recorded: Json) -> Organization:
+    """The recorded organisation, with the people who merged in it."""
     number = max(world.accounts, default=0) + 1
-    people = [account.id for account in world.accounts.values() if account.type == "User"]
-    account = _account(number, login, "Organization")
-    organization = Organization(account, members=dict.fromkeys(people, "member"))
-    if people:
-        organization.members[people[0]] = "admin"
+    account = _account(number, recorded["organization"], "Organization")
     world.accounts[number] = account
-    world.organizations[number] = organization
-    return organization
+    world.organizations[number] = Organization(account, members=_members(world, recorded))
+    return world.organizations[number]
 
 
-def _load_repository(world: World, organization: Organization, recorded: Json) -> None:
-    name = recorded["full_name"].partition("/")[2]
-    repository = Repository(
+def _members(world: World, recorded: Json) -> dict[int, Role]:
+    people = {each.login: each.id for each in world.accounts.values() if each.type == "User"}
+    merges = Counter(
+        pull["mergedBy"] for repository in recorded["repositories"] for pull in repository["pulls"]
+    )
+    ordered = [people[login] for login, _ in merges.most_common() if login in people]
+    members: dict[int, Role] = dict.fromkeys(ordered, "member")
+    for first in (ordered or list(people.values()))[:1]:
+        members[first] = "admin"
+    return members
+
+
+def _repository(world: World, organization: Organization, recorded: Json) -> Repository:
+    logins = {account.login: account for account in world.accounts.values()}
+    labels: dict[str, Label] = {}
+    pulls = [_pull_request(pull, logins, labels) for pull in recorded["pulls"]]
+    updates = [pull.updated_at for pull in pulls]
+    pushes = [pull.merged_at for pull in pulls if pull.merged_at]
+    return Repository(
         id=recorded["id"],
         node_id=node_id("Repository", recorded["id"]),
         owner=organization.account,
-        name=name,
+        name=recorded["full_name"].partition("/")[2],
         default_branch=recorded["default_branch"],
+        created_at=min((pull.created_at for pull in pulls), default=None),
+        updated_at=max(updates, default=None),
+        pushed_at=max(pushes, default=None),
+        pull_requests={pull.number: pull for pull in pulls},
     )
-    logins = {account.login: account for account in world.accounts.values()}
-    labels: dict[str, Label] = {}
-    for pull in recorded["pulls"]:
-        pull_request = _pull_request(pull, logins, labels)
-        repository.pull_requests[pull_request.number] = pull_request
-    instants = [pull_request.updated_at for pull_request in repository.pull_requests.values()]
-    repository.created_at = min(
-        (pull_request.created_at for pull_request in repository.pull_requests.values()),
-        default=None,
-    )
-    repository.pushed_at = repository.updated_at = max(instants, default=None)
-    world.repositories[repository.id] = repository
 
 
 def _pull_request(pull: Json, logins: dict[str, Account], labels: dict[str, Label]) -> PullRequest:
@@ -103,7 +121,19 @@ def _pull_request(pull: Json, logins: dict[str, Account], labels: dict[str, Labe
         labels=[_label(name, labels) for name in pull["labels"]],
         commits=[_commit(commit) for commit in pull["commits"]],
         reviews=[_review(review, logins) for review in pull["reviews"]],
+        timeline=_timeline(pull, logins),
     )
+
+
+def _timeline(pull: Json, logins: dict[str, Account]) -> list[TimelineEvent]:
+    """Who merged and when is recorded. Who closed what was not merged is not."""
+    if not pull["mergedAt"]:
+        return []
+    actor, when = logins.get(pull["mergedBy"]), _instant(pull["mergedAt"])
+    return [
+        TimelineEvent(node_id(kind, pull["database_id"]), kind, actor, when)
+        for kind in ("MergedEvent", "ClosedEvent")
+    ]
 
 
 def _label(name: str, labels: dict[str, Label]) -> Label:
