@@ -18,6 +18,7 @@ WINDOW = 3600
 ANONYMOUS = 0  # the account id under which requests without a token are counted
 ANONYMOUS_LIMIT = 60
 MOST_FAILURES = 10
+LOCKOUT = 900
 
 
 class Timestamps(Protocol):
@@ -51,7 +52,7 @@ class Limits:
     rest_status: int = 403  # or 429, where the hour's budget is used up
     newer_errors: bool = False  # GraphQL's error shape of 2026
     _in_progress: Counter[int] = field(default_factory=Counter)
-    _failures: Counter[str] = field(default_factory=Counter)
+    _failures: dict[str, deque[float]] = field(default_factory=dict)
     _windows: dict[tuple[int, Resource], Window] = field(default_factory=dict)
     _recent: dict[tuple[int, str], deque[tuple[float, int]]] = field(default_factory=dict)
 
@@ -92,11 +93,13 @@ class Limits:
             self._in_progress[account] -= 1
 
     def failed_to_sign_in(self, authorization: str | None) -> None:
-        self._failures[authorization or ""] += 1
+        times = self._failures.setdefault(authorization or "", deque(maxlen=MOST_FAILURES))
+        times.append(self.clock.timestamp())
 
     def is_locked_out(self, authorization: str | None) -> bool:
-        """Whoever keeps sending the same dead token is turned away without a look."""
-        return self._failures[authorization or ""] >= MOST_FAILURES
+        """Whoever keeps sending the same dead token is turned away for a while."""
+        times = self._failures.get(authorization or "", deque())
+        return len(times) == MOST_FAILURES and times[0] > self.clock.timestamp() - LOCKOUT
 
     def reset(self) -> None:
         """Everyone begins anew; the maxima stay as they are."""

@@ -58,7 +58,7 @@ TRANSLATIONS: Sequence[tuple[str, str, str, tuple[str, ...]]] = (
         ("name", "arguments"),
     ),
     (
-        r"Field '(?P<nodeName>\w+)' of type '(?P<type>\S+)' must have a selection",
+        r"Field '(?P<nodeName>\w+)' of type '\[?(?P<type>\w+)\S*' must have a selection",
         "selectionMismatch",
         (
             "Field must have selections (field '{nodeName}' returns {type} but has no selections. "
@@ -67,7 +67,7 @@ TRANSLATIONS: Sequence[tuple[str, str, str, tuple[str, ...]]] = (
         ("nodeName",),
     ),
     (
-        r"Field '(?P<nodeName>\w+)' must not have a selection since type '(?P<type>\S+)'",
+        r"Field '(?P<nodeName>\w+)' must not have a selection since type '\[?(?P<type>\w+)\S*'",
         "selectionMismatch",
         (
             "Selections can't be made on scalars (field '{nodeName}' returns {type} "
