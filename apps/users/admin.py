@@ -35,6 +35,6 @@ class PersonAdmin(UserAdmin):  # type: ignore[type-arg]
         ("Rights", {"fields": ["is_active", "is_staff", "is_superuser", "groups"]}),
         ("When", {"fields": ["last_login", "date_joined"]}),
     ]
-    add_fieldsets: ClassVar[Any] = [
+    add_fieldsets: Any = [
         (None, {"fields": ["email", "usable_password", "password1", "password2"]})
     ]

@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 register = template.Library()
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
-NOTHING = format_html('<span class="nothing" title="No data">–</span>')
+NOTHING = SafeString('<span class="nothing" title="No data">–</span>')
 
 
 def duration_text(seconds: float) -> str:

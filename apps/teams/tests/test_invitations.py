@@ -1,0 +1,175 @@
+"""Inviting by link and by e-mail, accepting, and links that no longer work."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.core import mail
+from django.core.cache import cache
+from django.test import Client
+from django.utils import timezone
+
+from apps.audit.models import AuditEvent
+from apps.teams.models import Invitation, Membership, Team
+from apps.users.models import User
+from conftest import PASSWORD
+
+INVITE = "/a/acme/settings/invitations/"
+
+
+@pytest.fixture(autouse=True)
+def _forget_attempts() -> None:
+    cache.clear()
+
+
+def invited(client: Client, email: str = "", role: str = "member") -> str:
+    """The path of the invitation's link, as a person gets it."""
+    client.post(INVITE, {"email": email, "role": role})
+    if email:
+        text = str(mail.outbox[-1].body)
+    else:
+        text = client.get("/a/acme/settings/members/").content.decode()
+    found = re.findall(r"https?://[^/\s]+(/invitations/[\w-]+/)", text)
+    return str(found[0])
+
+
+def role(user: User) -> str:
+    return Membership.objects.get(user=user).role
+
+
+def test_it_works(alice_client: Client, charlie_client: Client, charlie: User, team: Team) -> None:
+    link = invited(alice_client, role="admin")
+    assert "Alice invites you to join as an admin" in charlie_client.get(link).content.decode()
+    response = charlie_client.post(link)
+    assert response.headers["Location"] == "/a/acme/"
+    assert role(charlie) == "admin"
+    noted = AuditEvent.objects.filter(action__startswith="invitation.", team=team)
+    assert set(noted.values_list("action", "actor_email")) == {
+        ("invitation.made", "alice@example.com"),
+        ("invitation.accepted", "charlie@example.com"),
+    }
+
+
+def test_opening_a_link_does_not_accept_it(
+    alice_client: Client, charlie_client: Client, charlie: User, team: Team
+) -> None:
+    charlie_client.get(invited(alice_client))
+    assert not Membership.objects.filter(user=charlie).exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_invitation_by_e_mail_works_once(
+    alice_client: Client, charlie_client: Client, charlie: User, team: Team
+) -> None:
+    link = invited(alice_client, "charlie@example.com")
+    assert mail.outbox[-1].to == ["charlie@example.com"]
+    assert mail.outbox[-1].subject == "Join Acme on tformance"
+    charlie_client.post(link)
+    assert role(charlie) == "member"
+    other = Client()
+    response = other.get(link)
+    assert response.status_code == 410
+    assert "This invitation was used" in response.content.decode()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_link_of_an_e_mail_is_not_shown_to_admins(alice_client: Client, team: Team) -> None:
+    link = invited(alice_client, "charlie@example.com")
+    page = alice_client.get("/a/acme/settings/members/").content.decode()
+    assert "charlie@example.com" in page
+    assert link not in page
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_newcomer_signs_up_and_joins(alice_client: Client, team: Team) -> None:
+    link = invited(alice_client, "dana@example.com")
+    newcomer = Client()
+    page = newcomer.get(link).content.decode()
+    sign_up = re.search(r'href="(/accounts/signup/[^"]+)"', page)
+    assert sign_up
+    form = newcomer.get(sign_up.group(1).replace("&amp;", "&")).content.decode()
+    assert 'value="dana@example.com"' in form
+    sent = {"email": "dana@example.com", "password1": PASSWORD, "next": link}
+    assert newcomer.post("/accounts/signup/", sent).headers["Location"] == link
+    newcomer.post(link)
+    assert role(User.objects.get(email="dana@example.com")) == "member"
+
+
+def test_a_link_works_for_several(
+    alice_client: Client, charlie_client: Client, charlie: User, team: Team
+) -> None:
+    link = invited(alice_client)
+    charlie_client.post(link)
+    dana = User.objects.create(email="dana@example.com")
+    another = Client()
+    another.force_login(dana, backend="django.contrib.auth.backends.ModelBackend")
+    another.post(link)
+    assert role(charlie) == role(dana) == "member"
+
+
+def test_an_expired_link_says_so(alice_client: Client, charlie_client: Client, team: Team) -> None:
+    link = invited(alice_client)
+    Invitation.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
+    assert "This invitation has expired" in charlie_client.get(link).content.decode()
+    assert charlie_client.post(link).status_code == 410
+    assert team.memberships.count() == 2
+
+
+def test_a_link_lives_for_seven_days(alice_client: Client, team: Team) -> None:
+    invited(alice_client)
+    lifetime = Invitation.objects.get().expires_at - timezone.now()
+    assert timedelta(days=6, hours=23) < lifetime <= timedelta(days=7)
+
+
+def test_a_revoked_link_says_so(alice_client: Client, charlie_client: Client, team: Team) -> None:
+    link = invited(alice_client)
+    row = Invitation.objects.get()
+    alice_client.post(f"/a/acme/settings/invitations/{row.pk}/revoke/")
+    assert "This invitation was revoked" in charlie_client.get(link).content.decode()
+    assert charlie_client.post(link).status_code == 410
+    assert team.memberships.count() == 2
+
+
+def test_a_wrong_link_says_so(charlie_client: Client) -> None:
+    response = charlie_client.get("/invitations/nonsense/")
+    assert response.status_code == 404
+    assert "There is no such invitation" in response.content.decode()
+
+
+def test_an_admin_who_opens_a_members_link_stays_admin(
+    alice_client: Client, alice: User, team: Team
+) -> None:
+    link = invited(alice_client)
+    assert alice_client.post(link).headers["Location"] == "/a/acme/"
+    assert role(alice) == "admin"
+
+
+def test_who_is_in_the_team_is_not_invited(alice_client: Client, bob: User, team: Team) -> None:
+    response = alice_client.post(INVITE, {"email": "BOB@example.com", "role": "member"})
+    assert response.status_code == 422
+    assert "is in the team already" in response.content.decode()
+    assert not Invitation.objects.exists()
+
+
+def test_a_role_that_is_none_is_refused(alice_client: Client, team: Team) -> None:
+    assert alice_client.post(INVITE, {"email": "", "role": "owner"}).status_code == 422
+
+
+def test_the_signed_out_who_accept_sign_in_first(alice_client: Client, team: Team) -> None:
+    link = invited(alice_client)
+    response = Client().post(link)
+    assert response.headers["Location"] == f"/accounts/login/?next={link}"
+
+
+def test_another_teams_invitation_is_out_of_reach(
+    alice_client: Client, charlie_client: Client, team: Team
+) -> None:
+    charlie_client.post("/teams/new/", {"name": "Charlie’s"})
+    link = invited(alice_client)
+    row = Invitation.objects.get()
+    slug = Team.objects.exclude(pk=team.pk).get().slug
+    response = charlie_client.post(f"/a/{slug}/settings/invitations/{row.pk}/revoke/")
+    assert response.status_code == 404
+    assert Client().get(link).status_code == 200

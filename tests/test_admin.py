@@ -1,0 +1,96 @@
+"""Django admin, for debugging: staff only, and never a secret."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.contrib import admin
+from django.db import connection
+from django.test import Client
+from django.utils import timezone
+
+from apps.integrations.models import IntegrationCredential
+from apps.teams.models import Invitation, Team
+from apps.users.models import User
+
+MODELS = sorted(
+    f"/admin/{model._meta.app_label}/{model._meta.model_name}/" for model in admin.site._registry
+)
+
+
+@pytest.fixture
+def staff_client(alice: User, alice_client: Client) -> Client:
+    User.objects.filter(pk=alice.pk).update(is_staff=True, is_superuser=True)
+    return alice_client
+
+
+@pytest.fixture
+def credential(team: Team) -> IntegrationCredential:
+    credential: IntegrationCredential = IntegrationCredential.objects.create(
+        team=team, kind="oauth", access_token="gho_very_secret", account_login="alice"
+    )
+    return credential
+
+
+@pytest.mark.parametrize("address", MODELS)
+def test_it_works(staff_client: Client, address: str) -> None:
+    assert staff_client.get(address).status_code == 200
+
+
+def test_every_model_of_ours_is_there() -> None:
+    ours = {name.split("/")[2] for name in MODELS}
+    assert ours >= {"users", "teams", "audit", "metrics", "integrations"}
+
+
+def test_charlie_and_the_signed_out_are_kept_out(client: Client, charlie_client: Client) -> None:
+    assert client.get("/admin/", follow=True).redirect_chain[-1][0].startswith("/accounts/login/")
+    page = charlie_client.get("/admin/", follow=True)
+    assert page.status_code == 403
+    assert "tformance.css" in page.content.decode()
+
+
+def test_a_token_is_not_shown_not_even_encrypted(
+    staff_client: Client, credential: IntegrationCredential
+) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT access_token FROM integrations_integrationcredential")
+        encrypted = str(cursor.fetchone()[0])
+    home = "/admin/integrations/integrationcredential/"
+    for address in (home, f"{home}{credential.pk}/change/"):
+        page = staff_client.get(address).content.decode()
+        assert "alice" in page
+        assert "gho_very_secret" not in page
+        assert encrypted not in page
+    assert "set, not shown" in page
+    assert "not set" in page
+
+
+def test_a_token_whose_key_is_lost_does_not_break_the_page(
+    staff_client: Client, credential: IntegrationCredential
+) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE integrations_integrationcredential SET access_token = 'unreadable'")
+    address = f"/admin/integrations/integrationcredential/{credential.pk}/change/"
+    assert "set, not shown" in staff_client.get(address).content.decode()
+
+
+def test_an_invitations_key_is_not_shown(staff_client: Client, team: Team) -> None:
+    row = Invitation.objects.create(team=team, expires_at=timezone.now() + timedelta(days=1))
+    for address in ("/admin/teams/invitation/", f"/admin/teams/invitation/{row.pk}/change/"):
+        assert row.key not in staff_client.get(address).content.decode()
+
+
+@pytest.mark.parametrize("act", ["add/", "1/delete/"])
+def test_what_the_program_makes_is_read_only(
+    staff_client: Client, credential: IntegrationCredential, act: str
+) -> None:
+    address = "/admin/integrations/integrationcredential/"
+    path = act.replace("1", str(credential.pk))
+    assert staff_client.get(address + path).status_code == 403
+    assert IntegrationCredential.objects.exists()
+
+
+def test_an_operator_lets_an_admin_back_in(staff_client: Client, team: Team) -> None:
+    page = staff_client.get(f"/admin/teams/team/{team.pk}/change/")
+    assert 'name="memberships-0-role"' in page.content.decode()
