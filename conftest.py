@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
+from django.db import connections
 from django.test import Client
 
 from apps.teams.models import Membership, Team
@@ -61,3 +62,12 @@ def bob_client(bob: User) -> Client:
 @pytest.fixture
 def charlie_client(charlie: User) -> Client:
     return _signed_in(charlie)
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keeps SQLite in a file, as in use: in memory, threads that wait in use fail at once."""
+    database = connections["default"]
+    if database.vendor == "sqlite":
+        path = tmp_path_factory.mktemp("database") / "test.sqlite3"
+        database.settings_dict["TEST"]["NAME"] = str(path)
