@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from celery import shared_task
 
-from apps.integrations import poll, sync
+from apps.integrations import discovery, poll, sync
 
 LOOK_FOR = timedelta(seconds=50)
 
@@ -15,6 +15,7 @@ LOOK_FOR = timedelta(seconds=50)
 def look_for_due_work() -> None:
     """Serves repositories until nothing is due, for less than a minute."""
     now = datetime.now(UTC)
+    discovery.run_due(now)
     poll.poll_due(now)
     poll.sweep_due(now)
     ends = now + LOOK_FOR

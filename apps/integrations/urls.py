@@ -1,3 +1,26 @@
-from django.urls import URLPattern, URLResolver
+"""Addresses of the connection to GitHub."""
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from django.urls import URLPattern, URLResolver, path
+
+from apps.integrations.views import connection, people, repositories, sync
+
+TEAM = "a/<slug:team>"
+GITHUB = f"{TEAM}/integrations/github"
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("integrations/github/callback/", connection.callback, name="github_callback"),
+    path(f"{TEAM}/integrations/", connection.integrations, name="integrations"),
+    path(f"{GITHUB}/connect/", connection.connect, name="github_connect"),
+    path(f"{GITHUB}/callback/", connection.team_callback, name="github_team_callback"),
+    path(f"{GITHUB}/token/", connection.token, name="github_token"),
+    path(f"{GITHUB}/organization/", connection.organization, name="github_organization"),
+    path(f"{GITHUB}/disconnect/", connection.disconnect, name="github_disconnect"),
+    path(f"{GITHUB}/refresh/", connection.refresh, name="github_refresh"),
+    path(f"{GITHUB}/repos/", repositories.repositories, name="repositories"),
+    path(f"{GITHUB}/repos/matches/", repositories.matches, name="repository_matches"),
+    path(f"{GITHUB}/repos/<int:github_repo_id>/", repositories.tracking_of_one, name="tracking"),
+    path(f"{GITHUB}/sync/", sync.start, name="sync"),
+    path(f"{GITHUB}/sync/status/", sync.status, name="sync_status"),
+    path(f"{TEAM}/people/", people.people, name="people"),
+    path(f"{TEAM}/people/<int:github_id>/", people.person, name="person"),
+]

@@ -108,10 +108,29 @@ def account(github: GitHub) -> Account:
     return msgspec.convert(github.get("/user").data, Account)
 
 
+def user(github: GitHub, login: str) -> Account:
+    """A personal account by its login."""
+    return msgspec.convert(github.get(f"/users/{login}").data, Account)
+
+
 def organizations(github: GitHub) -> Iterator[Account]:
     """The organisations that the token can see; those that restrict OAuth apps are left out."""
     for page in github.pages("/user/orgs"):
         yield from msgspec.convert(page, list[Account])
+
+
+def organization(github: GitHub, login: str) -> Account:
+    """An organisation by its login."""
+    return msgspec.convert(github.get(f"/orgs/{login}").data, Account)
+
+
+def is_member(github: GitHub, organization: str) -> bool:
+    """Whether the token's owner belongs to the organisation."""
+    try:
+        reply = github.get(f"/user/memberships/orgs/{organization}")
+    except NotFoundError:
+        return False
+    return bool(reply.data.get("state") == "active")
 
 
 def members(github: GitHub, organization: str) -> Iterator[list[Person]]:

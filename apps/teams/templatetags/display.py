@@ -74,6 +74,14 @@ def day(value: datetime | None) -> SafeString:
     return _time(value, f"{timezone.localtime(value):%-d %b %Y}") if value else NOTHING
 
 
+@register.filter
+def initials(name: object) -> str:
+    """One or two letters that stand for a person or an account, in place of a picture."""
+    words = str(name).replace("-", " ").replace("_", " ").split()
+    letters = [word[0] for word in words if word[0].isalnum()]
+    return "".join(letters[:1] + letters[1:][-1:])
+
+
 def _two_units(whole: int, large: int, unit: str, small: int, part: str) -> str:
     count, rest = divmod(whole, large)
     return f"{count} {unit} {rest // small} {part}" if rest // small else f"{count} {unit}"

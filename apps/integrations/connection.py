@@ -1,0 +1,344 @@
+"""Connecting GitHub to a team: there and back, choose the organisation, disconnect.
+
+Between GitHub's answer and the choice of an organisation the token waits, encrypted, in a
+credential that no integration uses: invisible, used for nothing else, and soon forgotten.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest, QueryDict
+from django.utils import timezone
+
+from apps.audit.record import record
+from apps.integrations import connect_state, discovery, oauth, problems, sync
+from apps.integrations.connect_state import State
+from apps.integrations.github import people, scopes
+from apps.integrations.github.client import GitHub
+from apps.integrations.github.errors import (
+    GitHubError,
+    NotFoundError,
+    OrganizationRestrictedError,
+    ScopeMissingError,
+)
+from apps.integrations.github.people import Account
+from apps.integrations.github.tokens import FixedToken
+from apps.integrations.models import (
+    GitHubIntegration,
+    IntegrationCredential,
+    SyncRun,
+    SyncStatus,
+    TrackedRepository,
+)
+from apps.integrations.problems import ConnectError
+from apps.teams.models import Team
+
+PENDING_FOR = timedelta(hours=1)
+Kind = IntegrationCredential.Kind
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a pending connection can be finished with."""
+
+    accounts: list[Account]
+    preselected: int
+    hidden_by_single_sign_on: int = 0
+
+
+def connected(team: Team) -> QuerySet[GitHubIntegration]:
+    """The organisations and accounts that the team is connected to now."""
+    found: QuerySet[GitHubIntegration] = GitHubIntegration.objects.for_team(team)
+    return (
+        found.filter(disconnected_at=None)
+        .select_related("credential")
+        .order_by("organization_slug")
+    )
+
+
+def begin(request: HttpRequest, team: Team, organization_id: int | None = None) -> str:
+    """The address at GitHub to send the browser to. Raises ConnectError."""
+    if not settings.GITHUB_CLIENT_ID:
+        raise ConnectError(problems.NOT_CONFIGURED)
+    forget_abandoned(team)
+    signed, state = connect_state.issue(request.user.pk or 0, team, organization_id)
+    url, verifier = oauth.authorize_url(request, signed)
+    connect_state.remember(request, state, verifier)
+    record("github.connect.begun", team_id=team.pk, request=request, method="oauth")
+    return url
+
+
+def finish(request: HttpRequest, team: Team, state: State, answer: QueryDict) -> None:
+    """Takes GitHub's answer to `begin`: then a credential is pending. Raises ConnectError."""
+    verifier = connect_state.redeem(request, answer.get("state", ""), state)
+    if error := answer.get("error", ""):
+        raise ConnectError(problems.from_code(error))
+    grant = oauth.exchange(request, answer.get("code", ""), verifier)
+    try:
+        lacking = scopes.missing(grant.scopes)
+        if lacking:
+            raise ConnectError(problems.too_few_scopes(lacking))
+        owner = _owner(grant.access_token)
+    except ConnectError:
+        oauth.revoke(grant.access_token)
+        raise
+    _hold(
+        request,
+        team,
+        owner,
+        kind=Kind.OAUTH,
+        access_token=grant.access_token,
+        refresh_token=grant.refresh_token,
+        token_expires_at=grant.expires_at,
+        scopes=grant.scopes,
+    )
+
+
+def begin_with_token(request: HttpRequest, team: Team, token: str) -> None:
+    """Takes a pasted personal access token: then a credential is pending. Raises ConnectError."""
+    forget_abandoned(team)
+    record("github.connect.begun", team_id=team.pk, request=request, method="token")
+    granted = _scopes_of(token)
+    if granted is not None and (lacking := scopes.missing(granted)):
+        raise ConnectError(problems.too_few_scopes(lacking))
+    owner = _owner(token)
+    _hold(request, team, owner, kind=Kind.TOKEN, access_token=token, scopes=granted or [])
+
+
+def pending(request: HttpRequest, team: Team) -> IntegrationCredential | None:
+    """The credential that waits for this user to choose an organisation."""
+    found: IntegrationCredential | None = (
+        _unused(team)
+        .filter(connected_by=request.user.pk, created_at__gt=timezone.now() - PENDING_FOR)
+        .order_by("-pk")
+        .first()
+    )
+    return found
+
+
+def choice(credential: IntegrationCredential) -> Choice:
+    """What can be chosen, the only organisation first. Raises ConnectError."""
+    with _conversation(credential.access_token) as github:
+        try:
+            owner = people.account(github)
+            organizations = list(people.organizations(github))
+            hidden = _hidden_by_single_sign_on(github)
+        except GitHubError as error:
+            raise ConnectError(problems.from_github(error)) from None
+    accounts = [*organizations, owner]
+    return Choice(accounts, accounts[0].id, hidden)
+
+
+def choose(request: HttpRequest, credential: IntegrationCredential, name: str) -> GitHubIntegration:
+    """Finishes a pending connection with the organisation or account of that login or id.
+
+    Raises ConnectError where the token cannot see it; then the credential stays pending.
+    """
+    account = _visible(credential, name.strip())
+    integration = _store(credential, account)
+    record(
+        "github.connect.completed",
+        team_id=integration.team_id,
+        request=request,
+        object_name=account.login,
+        method=credential.kind,
+    )
+    return integration
+
+
+def cancel(credential: IntegrationCredential) -> None:
+    """Gives up a pending connection, at GitHub too."""
+    oauth.revoke(credential.access_token)
+    credential.delete()
+
+
+def forget_abandoned(team: Team) -> None:
+    """Deletes what waited for a choice for too long."""
+    _unused(team).filter(created_at__lte=timezone.now() - PENDING_FOR).delete()
+
+
+def disconnect(request: HttpRequest, team: Team, only: GitHubIntegration | None = None) -> bool:
+    """Ends the team's connection, or that of one organisation; what was fetched stays.
+
+    Whether GitHub confirmed that every token of ours is revoked.
+    """
+    ending = [only] if only else list(connected(team))
+    tokens = _end(team, ending)
+    answers = [oauth.revoke(token) for token in tokens]
+    revoked = all(answers)
+    for integration in ending:
+        record(
+            "github.disconnected",
+            team_id=team.pk,
+            request=request,
+            object_name=integration.organization_slug,
+            revoked=revoked,
+        )
+    return revoked
+
+
+@transaction.atomic
+def _end(team: Team, ending: list[GitHubIntegration]) -> list[str]:
+    """Forgets the tokens that nothing else needs, and returns them."""
+    tracked: QuerySet[TrackedRepository] = TrackedRepository.objects.for_team(team)
+    tracked.filter(integration__in=ending).update(is_active=False, due_at=None)
+    GitHubIntegration.objects.filter(pk__in=[integration.pk for integration in ending]).update(
+        disconnected_at=timezone.now(), members_due_at=None, sync_status=SyncStatus.PENDING
+    )
+    needless = IntegrationCredential.objects.for_team(team).exclude(
+        integrations__disconnected_at=None
+    )
+    tokens = []
+    for credential in needless.filter(integrations__in=ending).distinct():
+        if credential.access_token and credential.kind == Kind.OAUTH:
+            tokens.append(credential.access_token)
+        credential.access_token = credential.refresh_token = ""
+        credential.save()
+    return tokens
+
+
+def _unused(team: Team) -> QuerySet[IntegrationCredential]:
+    found: QuerySet[IntegrationCredential] = IntegrationCredential.objects.for_team(team)
+    return found.filter(integrations=None, kind__in=[Kind.OAUTH, Kind.TOKEN])
+
+
+def _hold(request: HttpRequest, team: Team, owner: Account, **fields: object) -> None:
+    mine = _unused(team).filter(connected_by=request.user.pk)
+    with transaction.atomic():
+        mine.delete()
+        IntegrationCredential.objects.create(
+            team=team,
+            connected_by_id=request.user.pk,
+            account_id=owner.id,
+            account_login=owner.login,
+            **fields,
+        )
+
+
+def _conversation(token: str) -> GitHub:
+    return GitHub(settings.GITHUB_URL, FixedToken(token))
+
+
+def _owner(token: str) -> Account:
+    with _conversation(token) as github:
+        try:
+            return people.account(github)
+        except GitHubError as error:
+            raise ConnectError(problems.from_github(error)) from None
+
+
+def _scopes_of(token: str) -> list[str] | None:
+    with _conversation(token) as github:
+        try:
+            return github.get("/user").scopes
+        except GitHubError as error:
+            raise ConnectError(problems.from_github(error)) from None
+
+
+def _hidden_by_single_sign_on(github: GitHub) -> int:
+    """How many organisations GitHub left out, because the token has no SAML session there."""
+    partial = github.get("/user/orgs").headers.get("x-github-sso", "")
+    _, found, ids = partial.partition("organizations=")
+    return len(ids.split(",")) if found else 0
+
+
+def _visible(credential: IntegrationCredential, name: str) -> Account:
+    with _conversation(credential.access_token) as github:
+        try:
+            account = _listed(github, name) or _named(github, credential, name)
+            if account.type == "Organization":
+                _try(github, account.login)
+        except OrganizationRestrictedError:
+            raise ConnectError(problems.restricted(name)) from None
+        except NotFoundError:
+            raise ConnectError(problems.not_visible(name)) from None
+        except GitHubError as error:
+            raise ConnectError(problems.from_github(error)) from None
+    return account
+
+
+def _listed(github: GitHub, name: str) -> Account | None:
+    for account in [*people.organizations(github), people.account(github)]:
+        if name.lower() in (account.login.lower(), str(account.id)):
+            return account
+    return None
+
+
+def _named(github: GitHub, credential: IntegrationCredential, name: str) -> Account:
+    """An organisation that GitHub did not list: raises the reason, where GitHub tells it."""
+    if not problems.is_login(name):
+        raise NotFoundError("That is no name of an organisation.")
+    account = people.organization(github, name)
+    if credential.scopes and not people.is_member(github, name):
+        raise NotFoundError("Not a member.")
+    return account
+
+
+def _try(github: GitHub, organization: str) -> None:
+    """Raises what keeps the token out of the organisation, such as single sign-on."""
+    try:
+        github.get(f"/orgs/{organization}/members", per_page=1)
+    except (ScopeMissingError, NotFoundError):
+        return  # People stay unknown; pull requests can still be read.
+
+
+@transaction.atomic
+def _store(fresh: IntegrationCredential, account: Account) -> GitHubIntegration:
+    credential = _replace_token(fresh) or fresh
+    integration: GitHubIntegration
+    integration, created = GitHubIntegration.objects.select_for_update().get_or_create(
+        team=fresh.team,
+        organization_id=account.id,
+        defaults={"credential": credential, "organization_slug": account.login},
+    )
+    former = integration.credential
+    integration.credential = credential
+    integration.organization_slug = account.login
+    integration.account_type = account.type
+    integration.avatar_url = account.avatar_url
+    integration.discovery_error = ""
+    integration.disconnected_at = None
+    integration.save()
+    if not created and former.pk != credential.pk and not former.integrations.exists():
+        former.delete()
+    reached = list(credential.integrations.filter(disconnected_at=None))
+    for one in reached:
+        discovery.request(one)
+    _resume(integration.team, reached)
+    return integration
+
+
+def _resume(team: Team, reached: list[GitHubIntegration]) -> None:
+    """Goes on with what a refused token had stopped."""
+    tracked = TrackedRepository.objects.for_team(team).filter(
+        integration__in=reached, is_active=True
+    )
+    if tracked.exists():
+        sync.begin(team, tracked, SyncRun.Reason.MANUAL)
+
+
+def _replace_token(fresh: IntegrationCredential) -> IntegrationCredential | None:
+    """Puts a pending token where the same account's former one is, if it has one here."""
+    in_use = GitHubIntegration.objects.for_team(fresh.team).values("credential")
+    former: IntegrationCredential | None = (
+        IntegrationCredential.objects.for_team(fresh.team)
+        .select_for_update()
+        .filter(kind=fresh.kind, account_id=fresh.account_id, pk__in=in_use)
+        .order_by("pk")
+        .first()
+    )
+    if former is None:
+        return None
+    for field in ("access_token", "refresh_token", "token_expires_at", "scopes", "account_login"):
+        setattr(former, field, getattr(fresh, field))
+    former.connected_by = fresh.connected_by
+    former.connected_at = timezone.now()
+    former.rejected_at = None
+    former.save()
+    fresh.delete()
+    return former

@@ -1,0 +1,248 @@
+"""Who is in a connected organisation and which repositories it has, fetched in the background.
+
+What is due stands in `members_due_at`; people come first, so that authors are never empty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from apps.integrations import ingest_people, tracking
+from apps.integrations.conversation import with_github
+from apps.integrations.github import people
+from apps.integrations.github.client import GitHub
+from apps.integrations.github.errors import (
+    CredentialsRejectedError,
+    GitHubError,
+    NotFoundError,
+    ScopeMissingError,
+    WaitError,
+)
+from apps.integrations.github.people import ListedRepository, Person
+from apps.integrations.models import (
+    AvailableRepository,
+    GitHubIntegration,
+    TrackedRepository,
+)
+from apps.integrations.nudge import nudge
+from apps.metrics.models import Repository
+
+LEASE = timedelta(minutes=5)
+RETRY_AFTER = timedelta(minutes=1)
+EVERY = timedelta(days=1)
+NO_PEOPLE = (
+    "The token may not list the organisation's people, so authors are shown by their GitHub "
+    "login. Connect with a token that has the scope read:org to see names and teams."
+)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """How the lists of people and repositories stand, over the connected organisations."""
+
+    integrations: list[GitHubIntegration]
+
+    @property
+    def is_running(self) -> bool:
+        """Whether one of them is being fetched, or about to be."""
+        return any(is_running(integration) for integration in self.integrations)
+
+    @property
+    def problems(self) -> list[GitHubIntegration]:
+        """Those that something is known to be wrong with."""
+        return [integration for integration in self.integrations if integration.discovery_error]
+
+    @property
+    def people_at(self) -> datetime | None:
+        """Since when no list of people was fetched anew; None before the first."""
+        return min(filter(None, (i.members_synced_at for i in self.integrations)), default=None)
+
+    @property
+    def repositories_at(self) -> datetime | None:
+        """The same for repositories."""
+        known = filter(None, (i.repositories_synced_at for i in self.integrations))
+        return min(known, default=None)
+
+
+def request(integration: GitHubIntegration) -> None:
+    """Asks for people and repositories anew, soon and in the background."""
+    GitHubIntegration.objects.filter(pk=integration.pk).update(members_due_at=timezone.now())
+    transaction.on_commit(nudge)
+
+
+def due(now: datetime) -> QuerySet[GitHubIntegration]:
+    """The organisations that are to be looked at now, and that nobody looks at."""
+    found: QuerySet[GitHubIntegration] = GitHubIntegration.objects.filter(
+        Q(lease_until=None) | Q(lease_until__lt=now),
+        disconnected_at=None,
+        credential__rejected_at=None,
+        members_due_at__lte=now,
+    )
+    return found.order_by("members_due_at")
+
+
+def run_due(now: datetime) -> None:
+    """Looks at each organisation that is due."""
+    for integration in due(now):
+        run(integration.pk)
+
+
+def run(integration_id: int) -> bool:
+    """Looks at one organisation, unless somebody else does; whether it was looked at."""
+    now = timezone.now()
+    claimed = due(now).filter(pk=integration_id).values("pk")
+    if not GitHubIntegration.objects.filter(pk__in=claimed).update(lease_until=now + LEASE):
+        return False
+    integration = GitHubIntegration.objects.select_related("team", "credential").get(
+        pk=integration_id
+    )
+    try:
+        problem = _look(integration)
+    except GitHubError as error:
+        _postpone(integration, error)
+    else:
+        _finish(integration, problem, due_at=timezone.now() + EVERY)
+    return True
+
+
+def is_running(integration: GitHubIntegration) -> bool:
+    """Whether people and repositories are being fetched, or about to be."""
+    now = timezone.now()
+    soon = integration.members_due_at and integration.members_due_at <= now
+    return bool(soon or (integration.lease_until and integration.lease_until > now))
+
+
+def _look(integration: GitHubIntegration) -> str:
+    """Fetches everything; a sentence where the token may not read a part."""
+    with with_github(integration.credential) as github:
+        problem = _people(integration, github)
+        _repositories(integration, github)
+    tracking.track_new(integration)
+    return problem
+
+
+def _people(integration: GitHubIntegration, github: GitHub) -> str:
+    try:
+        read_members(github, integration)
+        problem = _groups(integration, github)
+    except (ScopeMissingError, NotFoundError):
+        if integration.members_synced_at:
+            raise
+        problem = NO_PEOPLE
+    integration.members_synced_at = timezone.now()
+    integration.save(update_fields=["members_synced_at"])
+    return problem
+
+
+def read_members(github: GitHub, integration: GitHubIntegration) -> None:
+    """Stores who is in the organisation now, and who left. Raises GitHubError."""
+    seen: set[int] = set()
+    for page in _pages_of_people(github, integration):
+        ingest_people.members(integration, page)
+        seen |= {person.github_id for person in page}
+        _keep_lease(integration)
+    ingest_people.members_left(integration, seen)
+
+
+def _pages_of_people(github: GitHub, integration: GitHubIntegration) -> Iterator[list[Person]]:
+    login = integration.organization_slug
+    if integration.account_type == "Organization":
+        return people.members(github, login)
+    owner = people.user(github, login)
+    return iter([[Person(owner.id, owner.login, owner.name or "", owner.avatar_url, "owner")]])
+
+
+def _groups(integration: GitHubIntegration, github: GitHub) -> str:
+    """The organisation's teams; without them, people can still be shown."""
+    if integration.account_type != "Organization":
+        return ""
+    seen: set[int] = set()
+    try:
+        for group, members in people.groups(github, integration.organization_slug):
+            ingest_people.group(integration, group, members)
+            seen.add(group.database_id)
+    except (ScopeMissingError, NotFoundError):
+        return "The token may not list the organisation's teams, so nobody is grouped by them."
+    ingest_people.groups_gone(integration, seen)
+    return ""
+
+
+def _repositories(integration: GitHubIntegration, github: GitHub) -> None:
+    began = timezone.now()
+    pages = people.repositories(github, integration.organization_slug, integration.account_type)
+    for page in pages:
+        _list(integration, page)
+        _keep_lease(integration)
+    tracked = TrackedRepository.objects.filter(integration=integration).values("github_repo_id")
+    gone = AvailableRepository.objects.filter(integration=integration, listed_at__lt=began)
+    gone.exclude(github_repo_id__in=tracked).delete()
+    integration.repositories_synced_at = began
+    integration.save(update_fields=["repositories_synced_at"])
+
+
+@transaction.atomic
+def _list(integration: GitHubIntegration, page: Sequence[ListedRepository]) -> None:
+    AvailableRepository.objects.bulk_create(
+        [_available(integration, listed) for listed in page],
+        update_conflicts=True,
+        unique_fields=["integration", "github_repo_id"],
+        update_fields=[
+            *("node_id", "full_name", "is_private", "is_archived", "is_fork"),
+            *("default_branch", "pushed_at", "listed_at", "modified_at"),
+        ],
+    )
+    _rename(integration, page)
+
+
+def _available(integration: GitHubIntegration, listed: ListedRepository) -> AvailableRepository:
+    now = timezone.now()
+    return AvailableRepository(
+        team=integration.team,
+        integration=integration,
+        github_repo_id=listed.id,
+        node_id=listed.node_id,
+        full_name=listed.full_name,
+        is_private=listed.private,
+        is_archived=listed.archived,
+        is_fork=listed.fork,
+        default_branch=listed.default_branch or "",
+        pushed_at=listed.pushed_at,
+        listed_at=now,
+        modified_at=now,
+    )
+
+
+def _rename(integration: GitHubIntegration, page: Sequence[ListedRepository]) -> None:
+    names = {listed.id: listed.full_name for listed in page}
+    for model in (TrackedRepository, Repository):
+        rows = model._default_manager.filter(team=integration.team, github_repo_id__in=names)
+        changed = [row for row in rows if row.full_name != names[row.github_repo_id]]
+        for row in changed:
+            row.full_name = names[row.github_repo_id]
+        model._default_manager.bulk_update(changed, ["full_name"])
+
+
+def _keep_lease(integration: GitHubIntegration) -> None:
+    until = timezone.now() + LEASE
+    GitHubIntegration.objects.filter(pk=integration.pk).update(lease_until=until)
+
+
+def _postpone(integration: GitHubIntegration, error: GitHubError) -> None:
+    if isinstance(error, CredentialsRejectedError):
+        credential = integration.credential
+        credential.rejected_at = timezone.now()
+        credential.save(update_fields=["rejected_at"])
+    later = error.until if isinstance(error, WaitError) else timezone.now() + RETRY_AFTER
+    _finish(integration, str(error), due_at=later if error.retryable else None)
+
+
+def _finish(integration: GitHubIntegration, problem: str, due_at: datetime | None) -> None:
+    GitHubIntegration.objects.filter(pk=integration.pk).update(
+        discovery_error=problem, members_due_at=due_at, lease_until=None
+    )

@@ -1,0 +1,138 @@
+"""One OAuth conversation with GitHub, on django-allauth's client, without its session storage.
+
+https://docs.github.com/en/apps/oauth-apps/building-oauth-apps/authorizing-oauth-apps
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, cast
+
+import requests
+from allauth.socialaccount.adapter import get_adapter
+from allauth.socialaccount.providers.github.views import GitHubOAuth2Adapter
+from allauth.socialaccount.providers.oauth2.client import OAuth2Client
+from allauth.socialaccount.providers.oauth2.utils import generate_code_challenge
+from django.conf import settings
+from django.http import HttpRequest
+from django.urls import reverse
+
+from apps.integrations import problems
+from apps.integrations.github import scopes
+from apps.integrations.github.client import Addresses
+
+
+@dataclass(frozen=True)
+class Grant:
+    """What GitHub granted."""
+
+    access_token: str
+    refresh_token: str
+    expires_at: datetime | None
+    scopes: list[str]
+
+    def __repr__(self) -> str:
+        return f"Grant(scopes={self.scopes})"
+
+
+class ConnectClient(OAuth2Client):  # type: ignore[misc]
+    """allauth's client, with GitHub's errors told apart: they come with status 200."""
+
+    def get_access_token(
+        self, code: str, pkce_code_verifier: str | None = None, extra_data: Any = None
+    ) -> dict[str, Any]:
+        answer = _post(
+            self.access_token_url,
+            client_id=self.consumer_key,
+            client_secret=self.consumer_secret,
+            redirect_uri=self.callback_url,
+            code=code,
+            code_verifier=pkce_code_verifier or "",
+        )
+        if "access_token" not in answer:
+            raise problems.ConnectError(problems.from_code(str(answer.get("error", ""))))
+        return answer
+
+
+class ConnectAdapter(GitHubOAuth2Adapter):  # type: ignore[misc]
+    """allauth's GitHub adapter for connecting a team: our scopes, our callback, our GitHub."""
+
+    client_class = ConnectClient
+    scopes = scopes.NEEDED
+
+    def __init__(self, request: HttpRequest) -> None:
+        super().__init__(request)
+        self.access_token_url = f"{settings.GITHUB_URL}/login/oauth/access_token"
+        self.authorize_url = f"{settings.GITHUB_URL}/login/oauth/authorize"
+
+    def client(self) -> ConnectClient:
+        return ConnectClient(
+            self.request,
+            settings.GITHUB_CLIENT_ID,
+            settings.GITHUB_CLIENT_SECRET,
+            self.access_token_method,
+            self.access_token_url,
+            callback_url(),
+        )
+
+
+def callback_url() -> str:
+    """The one callback that is registered with GitHub for connecting."""
+    return settings.PUBLIC_URL + reverse("github_callback")
+
+
+def authorize_url(request: HttpRequest, state: str) -> tuple[str, str]:
+    """Where to send the browser, and the PKCE verifier to keep until it returns."""
+    adapter = ConnectAdapter(request)
+    client = adapter.client()
+    client.state = state
+    challenge = generate_code_challenge()
+    verifier = challenge.pop("code_verifier")
+    url = client.get_redirect_url(adapter.authorize_url, adapter.scopes, challenge)
+    return url, verifier
+
+
+def exchange(request: HttpRequest, code: str, verifier: str) -> Grant:
+    """Trades the code for a token. Raises ConnectError."""
+    adapter = ConnectAdapter(request)
+    data = adapter.client().get_access_token(code, pkce_code_verifier=verifier)
+    token = adapter.parse_token(data)  # an unsaved SocialToken
+    return Grant(
+        token.token, token.token_secret, token.expires_at, scopes.parse(str(data.get("scope", "")))
+    )
+
+
+def revoke(access_token: str) -> bool:
+    """Ends one token of our OAuth app at GitHub; whether GitHub confirmed that it is gone.
+
+    https://docs.github.com/en/rest/apps/oauth-applications#delete-an-app-token
+    """
+    if not settings.GITHUB_CLIENT_ID or not access_token:
+        return False
+    url = f"{Addresses.of(settings.GITHUB_URL).rest}/applications/{settings.GITHUB_CLIENT_ID}/token"
+    try:
+        with get_adapter().get_requests_session() as session:
+            reply = session.request(
+                "DELETE",
+                url,
+                json={"access_token": access_token},
+                auth=(settings.GITHUB_CLIENT_ID, settings.GITHUB_CLIENT_SECRET),
+                headers={"X-GitHub-Api-Version": "2022-11-28"},
+            )
+    except requests.RequestException:
+        return False
+    return reply.status_code in (204, 404)
+
+
+def _post(url: str, **data: str) -> dict[str, Any]:
+    try:
+        with get_adapter().get_requests_session() as session:
+            reply = session.request("POST", url, data=data, headers={"Accept": "application/json"})
+            answer = reply.json()
+    except requests.JSONDecodeError:
+        problem = problems.UNREACHABLE if reply.status_code >= 500 else problems.UNEXPECTED
+        raise problems.ConnectError(problem) from None
+    except requests.RequestException:
+        raise problems.ConnectError(problems.UNREACHABLE) from None
+    return cast("dict[str, Any]", answer) if isinstance(answer, dict) else {}

@@ -1,0 +1,180 @@
+"""What can go wrong while connecting GitHub: what happened and what to do, a sentence each."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from django.conf import settings
+
+from apps.integrations.github.errors import GitHubError
+
+
+@dataclass(frozen=True)
+class Problem:
+    """`code` is for programs and the audit log; `url` is where the user can mend it."""
+
+    code: str
+    message: str
+    advice: str
+    url: str = ""
+    url_label: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.advice}"
+
+
+class ConnectError(Exception):
+    """Connecting stopped; nothing was stored."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.message)
+        self.problem = problem
+
+
+DENIED = Problem(
+    "access_denied",
+    "GitHub was not connected, because access was declined on GitHub.",
+    "Connect again and choose “Authorize” to go on.",
+)
+EXPIRED = Problem(
+    "state_expired",
+    "GitHub was not connected, because more than ten minutes passed on the way.",
+    "Connect again and answer GitHub within ten minutes.",
+)
+REPLAYED = Problem(
+    "state_replayed",
+    "This answer from GitHub was used before, so it was ignored.",
+    "If GitHub is not listed as connected below, connect again.",
+)
+OTHER_SESSION = Problem(
+    "state_unknown",
+    "This answer from GitHub does not belong to a connection begun in this browser.",
+    "Connect again from here and stay in the same browser.",
+)
+OTHER_USER = Problem(
+    "wrong_user",
+    "GitHub was not connected, because somebody else began the connection.",
+    "Sign in as the person who began it, or connect again.",
+)
+BAD_CODE = Problem(
+    "bad_verification_code",
+    "GitHub did not accept the code that it sent, because it ran out or was used before.",
+    "Connect again.",
+)
+BAD_CLIENT = Problem(
+    "incorrect_client_credentials",
+    "GitHub does not accept this installation's client secret.",
+    "Ask whoever runs tformance to set GITHUB_CLIENT_ID and GITHUB_CLIENT_SECRET to the values "
+    "of the OAuth app.",
+)
+BAD_REDIRECT = Problem(
+    "redirect_uri_mismatch",
+    "GitHub does not know this installation's callback address.",
+    "Ask whoever runs tformance to add {PUBLIC_URL}/integrations/github/callback/ to the OAuth "
+    "app as an authorization callback URL.",
+)
+SUSPENDED = Problem(
+    "application_suspended",
+    "GitHub has suspended this installation's OAuth app.",
+    "Ask the owner of the OAuth app to contact GitHub's support, or connect with a token.",
+)
+UNVERIFIED = Problem(
+    "unverified_user_email",
+    "GitHub gives no access, because the GitHub account has no verified e-mail address.",
+    "Verify the address on GitHub, then connect again.",
+)
+UNEXPECTED = Problem(
+    "unexpected_answer",
+    "GitHub answered in a way that tformance does not understand.",
+    "Try again in a few minutes.",
+)
+UNREACHABLE = Problem(
+    "unreachable",
+    "GitHub could not be reached.",
+    "Nothing was changed; try again in a few minutes.",
+)
+NOTHING_PENDING = Problem(
+    "nothing_pending",
+    "The connection was not finished in time, so what GitHub had granted was discarded.",
+    "Connect again.",
+)
+NOT_CONFIGURED = Problem(
+    "not_configured",
+    "No OAuth app is set up on this installation.",
+    "Register one as described below, or connect with a personal access token.",
+)
+NO_TOKEN = Problem("no_token", "No token was given.", "Paste one and try again.")
+
+_BY_CODE = {
+    problem.code: problem
+    for problem in (DENIED, BAD_CODE, BAD_CLIENT, BAD_REDIRECT, SUSPENDED, UNVERIFIED)
+}
+
+
+def from_code(code: str) -> Problem:
+    """The problem behind an `error` of GitHub's OAuth pages."""
+    problem = _BY_CODE.get(code, UNEXPECTED)
+    if problem is BAD_REDIRECT:
+        advice = problem.advice.replace("{PUBLIC_URL}", settings.PUBLIC_URL)
+        return Problem(problem.code, problem.message, advice)
+    if problem is UNVERIFIED:
+        url = f"{settings.GITHUB_URL}/settings/emails"
+        return Problem(problem.code, problem.message, problem.advice, url, "E-mail settings")
+    return problem
+
+
+def too_few_scopes(missing: list[str]) -> Problem:
+    """GitHub granted less than was asked for."""
+    return Problem(
+        "missing_scopes",
+        f"GitHub was not connected, because it did not grant {_listed(missing)}.",
+        "Connect again and leave all permissions as they are; for a token, make one that has "
+        "repo, read:org and read:user.",
+    )
+
+
+def restricted(organization: str) -> Problem:
+    """The organisation lets only approved OAuth apps in."""
+    return Problem(
+        "organization_restricted",
+        f"{organization} lets only approved applications in, and this one is not approved yet.",
+        "Ask an owner of the organisation to approve it, then connect again.",
+        f"{settings.GITHUB_URL}/organizations/{quote(organization)}"
+        "/settings/oauth_application_policy",
+        f"Approval page of {organization}",
+    )
+
+
+def not_visible(organization: str) -> Problem:
+    """Posted, but not among what the token can see."""
+    return Problem(
+        "organization_not_visible",
+        f"GitHub shows no organisation or account “{organization}” to this sign-in.",
+        "Choose one of the list, or ask an owner of the organisation to approve the application.",
+        approvals_url(),
+        "What GitHub has granted",
+    )
+
+
+def approvals_url() -> str:
+    """Where a user asks organisations to let the OAuth app in."""
+    client_id = quote(settings.GITHUB_CLIENT_ID)
+    return f"{settings.GITHUB_URL}/settings/connections/applications/{client_id}"
+
+
+def from_github(error: GitHubError) -> Problem:
+    """What GitHub's API refused, in the words of the error."""
+    url = getattr(error, "url", "") or ""
+    code = type(error).__name__.removesuffix("Error").lower()
+    return Problem(code, error.message, error.advice, url, "Open GitHub" if url else "")
+
+
+def _listed(names: list[str]) -> str:
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+
+
+def is_login(name: str) -> bool:
+    """Whether GitHub could know an account of this name; anything else must not enter a path."""
+    return bool(re.fullmatch(r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,98}[A-Za-z0-9])?", name))

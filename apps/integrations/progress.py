@@ -1,0 +1,186 @@
+"""How far the sync of a team's repositories has come, in true figures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Count, F, Max, Q, QuerySet
+from django.utils import timezone
+
+from apps.integrations.models import SyncStatus, TrackedRepository
+from apps.teams.models import Team
+
+# What a whole is called when its parts stand differently: the first of these that occurs.
+_PRECEDENCE = (SyncStatus.SYNCING, SyncStatus.WAITING, SyncStatus.PENDING, SyncStatus.ERROR)
+UNDER_WAY = (SyncStatus.SYNCING, SyncStatus.WAITING, SyncStatus.PENDING)
+
+
+@dataclass(frozen=True)
+class RepositoryProgress:
+    """One repository's sync; `total` is None until GitHub has told it."""
+
+    github_repo_id: int
+    full_name: str
+    status: str
+    done: int
+    total: int | None
+    points: int
+    waiting_until: datetime | None
+    error: str
+    is_permanent_error: bool
+    history_complete: bool
+    reached_at: datetime | None
+    last_sync_at: datetime | None
+
+    @property
+    def step(self) -> str:
+        """What is happening now, in words."""
+        if self.status == SyncStatus.COMPLETE:
+            return "Up to date"
+        if self.status == SyncStatus.ERROR:
+            return "Stopped"
+        if self.status == SyncStatus.WAITING:
+            return "Waiting"
+        if self.status == SyncStatus.PENDING:
+            return "Queued"
+        if self.history_complete:
+            return "Reading what changed"
+        return "Reading history" if self.reached_at else "Reading the latest pull requests"
+
+    @property
+    def share(self) -> float:
+        """From 0 to 1."""
+        if self.status == SyncStatus.COMPLETE:
+            return 1.0
+        return min(1.0, self.done / self.total) if self.total else 0.0
+
+    def as_json(self) -> dict[str, Any]:
+        """As DESIGN promises it to programs."""
+        return {
+            "full_name": self.full_name,
+            "status": self.status,
+            "pull_requests_done": self.done,
+            "pull_requests_total": self.total,
+            "points": self.points,
+            "waiting_until": self.waiting_until,
+            "error": self.error,
+        }
+
+
+@dataclass(frozen=True)
+class Progress:
+    """The sync of all tracked repositories of a team."""
+
+    repositories: list[RepositoryProgress]
+    last_sync_at: datetime | None
+
+    @property
+    def status(self) -> str:
+        """One word for all of them."""
+        present = {repository.status for repository in self.repositories}
+        if not present:
+            return SyncStatus.PENDING
+        return next((status for status in _PRECEDENCE if status in present), SyncStatus.COMPLETE)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether there is something to see by looking again soon."""
+        return any(repository.status in UNDER_WAY for repository in self.repositories)
+
+    @property
+    def done(self) -> int:
+        """Pull requests stored."""
+        return sum(repository.done for repository in self.repositories)
+
+    @property
+    def total(self) -> int | None:
+        """Pull requests that GitHub has; None until it is known for every repository."""
+        totals = [repository.total for repository in self.repositories]
+        return None if None in totals else sum(total or 0 for total in totals)
+
+    @property
+    def known_total(self) -> int:
+        """Pull requests that GitHub has told of so far."""
+        return sum(repository.total or 0 for repository in self.repositories)
+
+    @property
+    def share(self) -> float:
+        """From 0 to 1; a repository whose size is unknown counts as one pull request."""
+        if not self.repositories:
+            return 0.0
+        weights = [max(1, repository.total or 1) for repository in self.repositories]
+        done = [r.share * weight for r, weight in zip(self.repositories, weights, strict=True)]
+        return sum(done) / sum(weights)
+
+    @property
+    def complete(self) -> int:
+        """Repositories that are up to date."""
+        return sum(r.status == SyncStatus.COMPLETE for r in self.repositories)
+
+    @property
+    def waiting_until(self) -> datetime | None:
+        """When the first of those that wait goes on."""
+        instants = [r.waiting_until for r in self.repositories if r.waiting_until]
+        return min(instants, default=None)
+
+    @property
+    def failed(self) -> list[RepositoryProgress]:
+        """Repositories that stopped with an error."""
+        return [r for r in self.repositories if r.status == SyncStatus.ERROR]
+
+    def as_json(self) -> dict[str, Any]:
+        """As DESIGN promises it to programs; `progress` is from 0 to 1."""
+        return {
+            "status": self.status,
+            "progress": round(self.share, 4),
+            "repositories": [repository.as_json() for repository in self.repositories],
+        }
+
+
+def of_team(team: Team) -> Progress:
+    """The team's sync as the database has it now."""
+    rows: QuerySet[TrackedRepository] = (
+        TrackedRepository.objects.for_team(team)
+        .filter(is_active=True)
+        .annotate(stored=Count("repository__pull_requests"))
+        .order_by("full_name")
+    )
+    repositories = [_repository(row) for row in rows]
+    synced = [r.last_sync_at for r in repositories if r.last_sync_at]
+    return Progress(repositories, max(synced, default=None))
+
+
+def tracked_counts(team: Team) -> dict[int, dict[str, Any]]:
+    """By integration: how many repositories are tracked, and when one was last synced."""
+    rows = (
+        TrackedRepository.objects.for_team(team)
+        .values("integration")
+        .annotate(
+            tracked=Count("pk", filter=Q(is_active=True)),
+            synced_at=Max("last_sync_at"),
+            running=Count("pk", filter=Q(is_active=True, status__in=UNDER_WAY)),
+            failed=Count("pk", filter=Q(is_active=True, status=SyncStatus.ERROR)),
+        )
+        .order_by(F("integration"))
+    )
+    return {row["integration"]: row for row in rows}
+
+
+def _repository(row: TrackedRepository) -> RepositoryProgress:
+    waits = row.status == SyncStatus.WAITING and row.due_at and row.due_at > timezone.now()
+    return RepositoryProgress(
+        github_repo_id=row.github_repo_id,
+        full_name=row.full_name,
+        status=row.status,
+        done=row.stored,  # type: ignore[attr-defined]  # annotated
+        total=row.pull_requests_total,
+        points=row.points,
+        waiting_until=row.due_at if waits else None,
+        error=row.error,
+        is_permanent_error=row.is_permanent_error,
+        history_complete=row.history_complete,
+        reached_at=row.reached_at,
+        last_sync_at=row.last_sync_at,
+    )

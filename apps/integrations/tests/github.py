@@ -1,0 +1,111 @@
+"""A small GitHub for these tests: Acme with its people, and organisations that keep us out."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+from urllib.parse import parse_qsl, urlsplit
+
+import httpx
+from django.test import Client
+
+from github_simulator.testing import Running
+from github_simulator.world import Account, Organization, Repository, Team, World
+
+ACME, CLOSED, VAULT = 5_000_000_001, 5_000_000_002, 5_000_000_003
+ADA, GRACE, LINUS, BOT = 4_000_000_001, 4_000_000_002, 4_000_000_003, 4_000_000_004
+CALLBACK = "http://localhost:8000/integrations/github/callback/"
+NOW = datetime(2026, 9, 1, tzinfo=UTC)
+REPOSITORIES = {
+    "api-service": 6_000_000_001,
+    "mail-service": 6_000_000_002,
+    "website": 6_000_000_003,
+    "attic": 6_000_000_004,
+    "linux-fork": 6_000_000_005,
+}
+
+
+def world() -> World:
+    """Ada owns Acme, Closed (restricts apps) and Vault (asks for SAML); Grace is in Acme."""
+    made = World()
+    for number, login, name in (
+        (ADA, "ada", "Ada Lovelace"),
+        (GRACE, "grace", "Grace Hopper"),
+        (LINUS, "linus", None),
+    ):
+        made.accounts[number] = Account(number, f"U_{login}", login, "User", name)
+    for number, login in ((ACME, "acme"), (CLOSED, "closed"), (VAULT, "vault")):
+        account = Account(number, f"O_{login}", login, "Organization", login.title())
+        made.accounts[number] = account
+        made.organizations[number] = Organization(account, {ADA: "admin"})
+    made.organizations[ACME].members[GRACE] = "member"
+    made.organizations[ACME].teams = [
+        Team(7_000_000_001, "T_platform", "platform", "Platform", [ADA, GRACE])
+    ]
+    made.organizations[CLOSED].restricts_oauth_apps = True
+    made.organizations[VAULT].saml_url = "https://github.com/orgs/vault/sso?authorization_request=A"
+    for age, (name, number) in enumerate(REPOSITORIES.items()):
+        add_repository(made, made.accounts[ACME], name, number, age)
+    made.repositories[REPOSITORIES["attic"]].archived = True
+    made.repositories[REPOSITORIES["linux-fork"]].fork = True
+    made.repositories[REPOSITORIES["api-service"]].private = True
+    add_repository(made, made.accounts[ADA], "notes", 6_000_000_009, 1)
+    return made
+
+
+def add_repository(made: World, owner: Account, name: str, number: int, age: int = 0) -> Repository:
+    """A repository last pushed to `age` days before NOW."""
+    pushed = NOW - timedelta(days=age)
+    made.repositories[number] = Repository(
+        number, f"R_{number}", owner, name, created_at=pushed, pushed_at=pushed, updated_at=pushed
+    )
+    return made.repositories[number]
+
+
+def consent(
+    authorize_url: str,
+    login: str = "ada",
+    decision: Literal["authorize", "cancel"] = "authorize",
+    without: tuple[str, ...] = (),
+) -> str:
+    """Answers GitHub's consent page as a person would; where GitHub then sends the browser."""
+    sent = dict(parse_qsl(urlsplit(authorize_url).query))
+    granted = [scope for scope in sent["scope"].split() if scope not in without]
+    form = {**sent, "login": login, "granted": granted}
+    form["authorize"] = "1" if decision == "authorize" else "0"
+    parts = urlsplit(authorize_url)
+    reply = httpx.post(f"{parts.scheme}://{parts.netloc}{parts.path}", data=form)
+    return reply.headers["location"]
+
+
+def path_of(url: str) -> str:
+    """The part of an address that a test client asks for."""
+    parts = urlsplit(url)
+    return f"{parts.path}?{parts.query}"
+
+
+def begin(client: Client, team: str = "acme", **form: str) -> str:
+    """Presses Connect; the address at GitHub."""
+    reply = client.post(f"/a/{team}/integrations/github/connect/", form)
+    assert reply.status_code == 302, reply.content
+    return reply.headers["location"]
+
+
+def connect(client: Client, organization: str = "acme", team: str = "acme") -> None:
+    """Connects an organisation, all the way."""
+    client.get(path_of(consent(begin(client, team))))
+    chosen = client.post(
+        f"/a/{team}/integrations/github/organization/", {"organization": organization}
+    )
+    assert chosen.headers["location"] == f"/a/{team}/integrations/github/repos/", chosen.content
+
+
+def messages_of(client: Client, page: str = "/a/acme/integrations/") -> str:
+    """The text of the page after an answer, in one line."""
+    return " ".join(client.get(page).content.decode().split())
+
+
+def token_count(github: Running) -> int:
+    """Tokens that GitHub would still accept from our app."""
+    tokens = github.simulator.world.tokens.values()
+    return sum(1 for token in tokens if token.client_id and not token.revoked)

@@ -1,0 +1,76 @@
+"""One answer in the form that the client asked for: a page, a fragment for htmx, or JSON."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.utils.html import format_html
+
+from apps.integrations.problems import Problem
+from apps.teams.access import TeamRequest, wants_json
+
+
+class BadBodyError(Exception):
+    """A JSON body that is none, or not of the promised shape."""
+
+
+def effective_method(request: HttpRequest) -> str:
+    """The method, where a form's POST may stand for DELETE with `_method=delete`."""
+    if request.method == "POST" and request.POST.get("_method", "").lower() == "delete":
+        return "DELETE"
+    return request.method or "GET"
+
+
+def body(request: HttpRequest) -> dict[str, Any]:
+    """The JSON object of a request. Raises BadBodyError."""
+    try:
+        data = json.loads(request.body or b"{}")
+    except ValueError:
+        raise BadBodyError("The body is not JSON.") from None
+    if not isinstance(data, dict):
+        raise BadBodyError("The body must be a JSON object.")
+    return data
+
+
+def is_json(request: HttpRequest) -> bool:
+    """Whether the request's body is JSON."""
+    return request.content_type == "application/json"
+
+
+def refused(message: str, code: str, status: int = 400, **more: Any) -> JsonResponse:
+    """An error, for programs."""
+    return JsonResponse({"error": code, "message": message, **more}, status=status)
+
+
+def page(
+    request: TeamRequest, template: str, context: dict[str, Any], *, fragment: str = ""
+) -> HttpResponse:
+    """The page, or for htmx only its `fragment`."""
+    wanted = fragment if fragment and request.htmx and not request.htmx.boosted else template
+    return render(request, f"integrations/{wanted}.html", context)
+
+
+def back(
+    request: TeamRequest, name: str, problem: Problem | None = None, said: str = ""
+) -> HttpResponse:
+    """To the team's page `name`, with what happened in one sentence."""
+    if problem is not None and wants_json(request):
+        return refused(
+            problem.message, problem.code, advice=problem.advice, url=problem.url or None
+        )
+    if problem is not None:
+        messages.error(request, _sentence(problem))
+    elif said:
+        messages.success(request, said)
+    return redirect(name, team=request.team.slug)
+
+
+def _sentence(problem: Problem) -> str:
+    if not problem.url:
+        return str(problem)
+    label = problem.url_label or "Open GitHub"
+    return format_html('{} <a href="{}" rel="noreferrer">{}</a>', problem, problem.url, label)

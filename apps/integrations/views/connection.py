@@ -1,0 +1,265 @@
+"""Connecting and disconnecting GitHub."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from apps.audit.record import record
+from apps.integrations import connect_state, connection, discovery, oauth, problems, progress
+from apps.integrations.connect_state import State
+from apps.integrations.models import GitHubIntegration
+from apps.integrations.problems import ConnectError, Problem
+from apps.integrations.views import answers
+from apps.teams.access import TeamRequest, team_view, wants_json
+from apps.teams.models import Team
+
+
+@require_GET
+@team_view()
+def integrations(request: TeamRequest) -> HttpResponse:
+    """What the team is connected to, and how each stands."""
+    organizations = _organizations(request.team)
+    if wants_json(request):
+        return JsonResponse({"github": _as_json(organizations)})
+    context = {
+        "organizations": organizations,
+        "disconnected": GitHubIntegration.objects.for_team(request.team)
+        .exclude(disconnected_at=None)
+        .order_by("organization_slug"),
+        "pending": connection.pending(request, request.team),
+        "is_running": any(organization["is_running"] for organization in organizations),
+        **_setup(),
+    }
+    return answers.page(request, "integrations", context, fragment="_organizations")
+
+
+@require_POST
+@team_view("admin")
+def connect(request: TeamRequest) -> HttpResponse:
+    """Sends the browser to GitHub; programs get the address."""
+    wanted = request.POST.get("organization", "")
+    try:
+        url = connection.begin(request, request.team, int(wanted) if wanted.isdigit() else None)
+    except ConnectError as error:
+        return answers.back(request, "integrations", error.problem)
+    if wants_json(request):
+        return JsonResponse({"authorize_url": url})
+    if request.htmx:
+        return HttpResponse(headers={"HX-Redirect": url})
+    return redirect(url)
+
+
+@require_GET
+@never_cache
+@login_required
+def callback(request: HttpRequest) -> HttpResponseBase:
+    """Where GitHub sends the browser back to: the team is in the state."""
+    state = connect_state.read(request.GET.get("state", ""))
+    team = Team.objects.filter(pk=state.team_id).first() if state else None
+    if team is None:
+        messages.error(request, str(problems.OTHER_SESSION))
+        return redirect("/")
+    return team_callback(request, team=team.slug)
+
+
+@require_GET
+@team_view("admin")
+def team_callback(request: TeamRequest) -> HttpResponse:
+    """The same, at an address of the team's own."""
+    state = connect_state.read(request.GET.get("state", ""))
+    if state is None or state.team_id != request.team.pk:
+        return _failed(request, problems.OTHER_SESSION)
+    try:
+        connection.finish(request, request.team, state, request.GET)
+        return _choose_again(request, state) or redirect(
+            "github_organization", team=request.team.slug
+        )
+    except ConnectError as error:
+        return _failed(request, error.problem)
+
+
+@require_POST
+@team_view("admin")
+def token(request: TeamRequest) -> HttpResponse:
+    """Connects with a pasted personal access token, which is never shown again."""
+    try:
+        data = answers.body(request) if answers.is_json(request) else request.POST
+    except answers.BadBodyError as error:
+        return answers.refused(str(error), "bad_body")
+    value, wanted = str(data.get("token", "")).strip(), str(data.get("organization", "")).strip()
+    if not value:
+        return answers.back(request, "integrations", problems.NO_TOKEN)
+    try:
+        connection.begin_with_token(request, request.team, value)
+    except ConnectError as error:
+        return _failed(request, error.problem)
+    if wanted:
+        return _choose(request, wanted)
+    return redirect("github_organization", team=request.team.slug)
+
+
+@require_http_methods(["GET", "POST", "DELETE"])
+@team_view("admin")
+def organization(request: TeamRequest) -> HttpResponse:
+    """Which organisation or account to finish the connection with."""
+    credential = connection.pending(request, request.team)
+    method = answers.effective_method(request)
+    if method == "DELETE":
+        if credential:
+            connection.cancel(credential)
+        return answers.back(request, "integrations", said="GitHub was not connected.")
+    if credential is None:
+        return answers.back(request, "integrations", problems.NOTHING_PENDING)
+    if method == "POST":
+        return _choose(request, _wanted(request))
+    try:
+        choice = connection.choice(credential)
+    except ConnectError as error:
+        return _failed(request, error.problem)
+    if wants_json(request):
+        found = [{"login": a.login, "id": a.id, "type": a.type} for a in choice.accounts]
+        return JsonResponse({"organizations": found})
+    known = {i.organization_id for i in connection.connected(request.team)}
+    context = {
+        "choice": choice,
+        "known": known,
+        "credential": credential,
+        "approvals_url": problems.approvals_url(),
+    }
+    return answers.page(request, "organization", context)
+
+
+@require_http_methods(["GET", "POST", "DELETE"])
+@team_view("admin")
+def disconnect(request: TeamRequest) -> HttpResponse:
+    """Ends the connection; forms ask first."""
+    only = _one(request)
+    method = answers.effective_method(request)
+    if method != "DELETE":
+        ending = [only] if only else list(connection.connected(request.team))
+        return answers.page(request, "disconnect", {"ending": ending, "only": only})
+    revoked = connection.disconnect(request, request.team, only)
+    if request.method == "DELETE" or wants_json(request):
+        return HttpResponse(status=204)
+    return answers.back(request, "integrations", said=_farewell(revoked))
+
+
+@require_POST
+@team_view("admin")
+def refresh(request: TeamRequest) -> HttpResponse:
+    """Fetches people and repositories anew, in the background."""
+    for integration in connection.connected(request.team):
+        discovery.request(integration)
+    if wants_json(request):
+        return JsonResponse({"refreshing": True}, status=202)
+    where = "people" if request.POST.get("from") == "people" else "repositories"
+    return answers.back(request, where, said="People and repositories are being fetched anew.")
+
+
+def _choose_again(request: TeamRequest, state: State) -> HttpResponse | None:
+    """A reconnection knows its organisation already."""
+    if state.organization_id is None:
+        return None
+    return _choose(request, str(state.organization_id))
+
+
+def _choose(request: TeamRequest, wanted: str) -> HttpResponse:
+    credential = connection.pending(request, request.team)
+    if credential is None:
+        return answers.back(request, "integrations", problems.NOTHING_PENDING)
+    try:
+        chosen = connection.choose(request, credential, wanted)
+    except ConnectError as error:
+        return _failed(request, error.problem, "github_organization")
+    if wants_json(request):
+        return JsonResponse({"connected": chosen.organization_slug}, status=201)
+    said = f"{chosen.organization_slug} is connected. Now choose the repositories to track."
+    return answers.back(request, "repositories", said=said)
+
+
+def _wanted(request: TeamRequest) -> str:
+    if answers.is_json(request):
+        try:
+            return str(answers.body(request).get("organization", ""))
+        except answers.BadBodyError:
+            return ""
+    return request.POST.get("other", "").strip() or request.POST.get("organization", "")
+
+
+def _failed(request: TeamRequest, problem: Problem, page: str = "integrations") -> HttpResponse:
+    record("github.connect.failed", team_id=request.team.pk, request=request, problem=problem.code)
+    return answers.back(request, page, problem)
+
+
+def _one(request: TeamRequest) -> GitHubIntegration | None:
+    wanted = request.POST.get("organization") or request.GET.get("organization", "")
+    if not wanted.isdigit():
+        return None
+    return connection.connected(request.team).filter(organization_id=int(wanted)).first()
+
+
+def _farewell(revoked: bool) -> str:
+    kept = "What was fetched so far is kept."
+    if revoked:
+        return f"GitHub is disconnected and its token revoked. {kept}"
+    return (
+        f"GitHub is disconnected and its token deleted here. GitHub did not confirm that it is "
+        f"revoked there too: see {problems.approvals_url()}. {kept}"
+    )
+
+
+def _organizations(team: Team) -> list[dict[str, Any]]:
+    counts = progress.tracked_counts(team)
+    return [
+        _organization(integration, counts.get(integration.pk, {}))
+        for integration in connection.connected(team)
+    ]
+
+
+def _organization(integration: GitHubIntegration, counts: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "integration": integration,
+        "tracked": counts.get("tracked", 0),
+        "failed": counts.get("failed", 0),
+        "syncing": counts.get("running", 0),
+        "members": integration.members.filter(is_active=True).count(),
+        "available": integration.available_repositories.count(),
+        "last_sync_at": counts.get("synced_at") or integration.last_sync_at,
+        "is_running": discovery.is_running(integration),
+    }
+
+
+def _as_json(organizations: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "connected": bool(organizations),
+        "organizations": [
+            {
+                "slug": entry["integration"].organization_slug,
+                "id": entry["integration"].organization_id,
+                "sync_status": entry["integration"].sync_status,
+                "last_sync_at": entry["last_sync_at"],
+                "repositories": entry["tracked"],
+                "members": entry["members"],
+            }
+            for entry in organizations
+        ],
+    }
+
+
+def _setup() -> dict[str, Any]:
+    return {
+        "has_oauth_app": bool(settings.GITHUB_CLIENT_ID),
+        "github_url": settings.GITHUB_URL,
+        "public_url": settings.PUBLIC_URL,
+        "connect_callback": oauth.callback_url(),
+        "sign_in_callback": f"{settings.PUBLIC_URL}/accounts/github/login/callback/",
+    }

@@ -1,0 +1,124 @@
+"""The people of the team's organisations: who counts, who left, which teams they are in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.paginator import Paginator
+from django.db.models import Count, Q, QuerySet
+from django.db.models.functions import Lower
+from django.http import Http404, HttpResponse, JsonResponse, QueryDict
+from django.views.decorators.http import require_GET, require_POST
+
+from apps.audit.record import record
+from apps.integrations import connection, discovery
+from apps.integrations.views import answers
+from apps.metrics.models import Group, TeamMember
+from apps.teams.access import TeamRequest, team_view, wants_json
+from apps.teams.models import Team
+
+PER_PAGE = 100
+SHOWN = {
+    "active": ("Active", Q(is_active=True, is_bot=False)),
+    "hidden": ("Switched off", Q(is_hidden=True)),
+    "left": ("Left", Q(is_active=False)),
+    "bots": ("Bots", Q(is_bot=True)),
+    "all": ("All", Q()),
+}
+
+
+@dataclass(frozen=True)
+class Wish:
+    """Which people somebody wants to see."""
+
+    search: str
+    show: str
+    group: str
+    page: str
+
+    @classmethod
+    def of(cls, data: QueryDict) -> Wish:
+        show = data.get("show", "")
+        return cls(
+            search=data.get("q", "").strip()[:200],
+            show=show if show in SHOWN else "active",
+            group=data.get("group", ""),
+            page=data.get("page", "1"),
+        )
+
+
+@require_GET
+@team_view()
+def people(request: TeamRequest) -> HttpResponse:
+    """Everyone, by filter, a page at a time."""
+    wish = Wish.of(request.GET)
+    page = Paginator(_rows(request.team, wish), PER_PAGE).get_page(wish.page)
+    if wants_json(request):
+        found = [_as_json(row) for row in page]
+        return JsonResponse({"people": found, "count": page.paginator.count})
+    context = {
+        "page": page,
+        "wish": wish,
+        "tabs": _tabs(request.team),
+        "groups": Group.objects.for_team(request.team).annotate(size=Count("members")),
+        "total": TeamMember.objects.for_team(request.team).count(),
+        "found": discovery.Summary(list(connection.connected(request.team))),
+        "is_admin": request.membership.is_admin,
+    }
+    return answers.page(request, "people", context, fragment="_people")
+
+
+@require_POST
+@team_view("admin")
+def person(request: TeamRequest, github_id: int) -> HttpResponse:
+    """Switches a person off or on: `hidden` is 1 or 0."""
+    member = TeamMember.objects.for_team(request.team).filter(github_id=github_id).first()
+    if member is None:
+        raise Http404("There is no such person in this team.")
+    try:
+        data = answers.body(request) if answers.is_json(request) else request.POST
+    except answers.BadBodyError as error:
+        return answers.refused(str(error), "bad_body")
+    member.is_hidden = str(data.get("hidden", "")).lower() in ("1", "true", "on")
+    member.save(update_fields=["is_hidden", "modified_at"])
+    action = "people.switched_off" if member.is_hidden else "people.switched_on"
+    record(action, team_id=request.team.pk, request=request, object_name=member.github_username)
+    if wants_json(request):
+        return JsonResponse(_as_json(member))
+    if request.htmx:
+        return answers.page(request, "_person", {"person": member, "is_admin": True})
+    off = "is left out of the figures on people" if member.is_hidden else "counts again"
+    return answers.back(request, "people", said=f"{member} {off}.")
+
+
+def _rows(team: Team, wish: Wish) -> QuerySet[TeamMember]:
+    rows: QuerySet[TeamMember] = TeamMember.objects.for_team(team).filter(SHOWN[wish.show][1])
+    if wish.search:
+        rows = rows.filter(
+            Q(github_username__icontains=wish.search) | Q(name__icontains=wish.search)
+        )
+    if wish.group.isdigit():
+        rows = rows.filter(groups__github_id=int(wish.group))
+    return rows.prefetch_related("groups").order_by(Lower("github_username"))
+
+
+def _tabs(team: Team) -> list[dict[str, Any]]:
+    counts = TeamMember.objects.for_team(team).aggregate(
+        **{name: Count("pk", filter=condition or None) for name, (_, condition) in SHOWN.items()}
+    )
+    return [{"name": n, "label": label, "count": counts[n]} for n, (label, _) in SHOWN.items()]
+
+
+def _as_json(member: TeamMember) -> dict[str, Any]:
+    return {
+        "github_id": member.github_id,
+        "login": member.github_username,
+        "name": member.name,
+        "role": member.role,
+        "is_active": member.is_active,
+        "is_hidden": member.is_hidden,
+        "is_bot": member.is_bot,
+        "left_at": member.left_at,
+        "groups": [group.slug for group in member.groups.all()],
+    }

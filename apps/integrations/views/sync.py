@@ -1,0 +1,64 @@
+"""Asking for a sync, and watching it."""
+
+from __future__ import annotations
+
+from django.http import HttpResponse, JsonResponse
+from django.views.decorators.http import require_GET, require_POST
+
+from apps.audit.record import record
+from apps.integrations import connection, progress, sync
+from apps.integrations.models import SyncRun, TrackedRepository
+from apps.integrations.views import answers
+from apps.teams.access import TeamRequest, team_view, wants_json
+
+LAST_RUNS = 8
+MOST_ROWS = 200
+
+
+@require_POST
+@team_view("admin")
+def start(request: TeamRequest) -> HttpResponse:
+    """Begins a sync of everything tracked, or of the one `repository` of that id."""
+    tracked = TrackedRepository.objects.for_team(request.team).filter(
+        is_active=True, integration__disconnected_at=None
+    )
+    wanted = request.POST.get("repository", "")
+    if wanted.isdigit():
+        tracked = tracked.filter(github_repo_id=int(wanted))
+    if not tracked.exists():
+        return _nothing(request)
+    run = sync.begin(request.team, tracked, SyncRun.Reason.MANUAL)
+    record("github.sync.begun", team_id=request.team.pk, request=request, run=run.pk)
+    if wants_json(request):
+        return JsonResponse({"run": run.pk}, status=202)
+    return answers.back(request, "sync_status")
+
+
+@require_GET
+@team_view()
+def status(request: TeamRequest) -> HttpResponse:
+    """How far it has come."""
+    now = progress.of_team(request.team)
+    if wants_json(request):
+        return JsonResponse(now.as_json())
+    context = {
+        "progress": now,
+        "shown": sorted(now.repositories, key=_urgency)[:MOST_ROWS],
+        "hidden": max(0, len(now.repositories) - MOST_ROWS),
+        "runs": SyncRun.objects.for_team(request.team)[:LAST_RUNS],
+        "is_connected": connection.connected(request.team).exists(),
+        "is_admin": request.membership.is_admin,
+    }
+    return answers.page(request, "sync_status", context, fragment="_sync_status")
+
+
+def _nothing(request: TeamRequest) -> HttpResponse:
+    said = "No repository is tracked yet. Choose some first."
+    if wants_json(request):
+        return answers.refused(said, "nothing_tracked", 409)
+    return answers.back(request, "repositories", said=said)
+
+
+def _urgency(row: progress.RepositoryProgress) -> tuple[int, str]:
+    order = ["error", "syncing", "waiting", "pending", "complete"]
+    return order.index(row.status), row.full_name
