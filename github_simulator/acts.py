@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from . import actions
 from .actions import Deed, Draft, new_oid
+from .oddities import forget
 from .state import Happening, Simulator
 from .tokens import new_token
 from .world import (
@@ -159,11 +160,15 @@ def _reviewer(simulator: Simulator, given: Json) -> Account | Team:
     raise ImpossibleError(f"There is no team {given['team']}.")
 
 
-def _dismiss(deed: Deed, pull_request: PullRequest, given: Json) -> list[Happening]:
+def _review(pull_request: PullRequest, given: Json) -> Review:
     review = next((each for each in pull_request.reviews if each.id == given["review"]), None)
     if review is None:
         raise ImpossibleError(f"There is no review {given['review']}.")
-    return actions.dismiss_review(deed, pull_request, review)
+    return review
+
+
+def _dismiss(deed: Deed, pull_request: PullRequest, given: Json) -> list[Happening]:
+    return actions.dismiss_review(deed, pull_request, _review(pull_request, given))
 
 
 def _edit(deed: Deed, pull_request: PullRequest, given: Json) -> list[Happening]:
@@ -207,22 +212,11 @@ def _delete_account(simulator: Simulator, given: Json) -> None:
     del world.accounts[account.id]
     for organization in world.organizations.values():
         organization.members.pop(account.id, None)
+        for team in organization.teams:
+            team.members = [number for number in team.members if number != account.id]
     for repository in world.repositories.values():
         for pull_request in repository.pull_requests.values():
-            _forget(pull_request, account)
-
-
-def _forget(pull_request: PullRequest, account: Account) -> None:
-    if pull_request.author is account:
-        pull_request.author = None
-    if pull_request.merged_by is account:
-        pull_request.merged_by = None
-    written: list[Review | Commit] = [*pull_request.reviews, *pull_request.commits]
-    for each in written:
-        if each.author is account:
-            each.author = None
-    for event in pull_request.timeline:
-        event.actor = None if event.actor is account else event.actor
+            forget(pull_request, account)
 
 
 def _rename_account(simulator: Simulator, given: Json) -> None:
@@ -324,6 +318,16 @@ ACTS: dict[str, Callable[[Simulator, Json], Json | None]] = {
     "label": _on_pull_request(
         lambda deed, pr, given, _: actions.add_label(
             deed, pr, _label(deed.repository, given["label"])
+        )
+    ),
+    "unlabel": _on_pull_request(
+        lambda deed, pr, given, _: actions.remove_label(
+            deed, pr, _label(deed.repository, given["label"])
+        )
+    ),
+    "edit_review": _on_pull_request(
+        lambda deed, pr, given, _: actions.edit_review(
+            deed, pr, _review(pr, given), given.get("body", "")
         )
     ),
     "edit": _on_pull_request(lambda deed, pr, given, _: _edit(deed, pr, given)),
