@@ -16,7 +16,8 @@ Kind = Literal[
     "primary_limit",  # as if the hour's budget were used up; `status` 403 or 429 for REST
     "secondary_limit",  # with `retry-after` where `seconds` are given; `status` 403, 429 or 200
     "null_data",  # GraphQL: 200, no data, "Something went wrong"
-    "resource_limits",  # GraphQL: 200, half the data and RESOURCE_LIMITS_EXCEEDED
+    "resource_limits",  # GraphQL: 200, no data and RESOURCE_LIMITS_EXCEEDED
+    "partial_data",  # GraphQL: 200, the second half of a page null and RESOURCE_LIMITS_EXCEEDED
     "shifted_page",  # GraphQL: a page begins with the last item of the page before
     "duplicated_page",  # GraphQL: a page holds every item twice
 ]

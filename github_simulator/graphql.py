@@ -28,7 +28,7 @@ from .failures import primary_limit, reply_of
 from .faults import Fault
 from .graphql_schema import resolve_type, schema
 from .nodes import NodeIndex
-from .refusals import error, from_execution, from_validation, locations
+from .refusals import TOO_HEAVY, error, from_execution, from_validation, locations, paths_of
 from .replies import refusal
 from .resolvers import Context
 from .scopes import missing
@@ -36,7 +36,6 @@ from .state import Simulator
 from .world import Token
 
 DOCS = "https://docs.github.com/graphql"
-TOO_HEAVY = "This query exceeds the resource limits. Ask for fewer nodes or fields."
 Reply = dict[str, Any]
 
 _indexes: WeakKeyDictionary[Simulator, NodeIndex] = WeakKeyDictionary()
@@ -103,7 +102,8 @@ def _document(query: str) -> DocumentNode:
         message = f"Parse error: {raised.description}"
         raise Refused([{"message": message, "locations": locations(raised)}]) from raised
     if errors:
-        raise Refused([from_validation(each, None) for each in errors])
+        paths = paths_of(document)
+        raise Refused([from_validation(each, paths) for each in errors])
     return document
 
 
@@ -124,7 +124,7 @@ def _operation(document: DocumentNode, name: str | None) -> OperationDefinitionN
 def _variables(operation: OperationDefinitionNode, given: Reply) -> Reply:
     values = get_variable_values(schema(), operation.variable_definitions, given)
     if isinstance(values, list):
-        raise Refused([from_validation(each, None) for each in values])
+        raise Refused([from_validation(each, {}) for each in values])
     return values
 
 
@@ -148,6 +148,7 @@ def _too_many(price: Cost) -> str:
 def _index(simulator: Simulator) -> NodeIndex:
     if simulator not in _indexes:
         _indexes[simulator] = NodeIndex(simulator.world)
+    _indexes[simulator].begin()
     return _indexes[simulator]
 
 

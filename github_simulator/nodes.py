@@ -69,11 +69,16 @@ class NodeIndex:
     def __init__(self, world: World) -> None:
         self.world = world
         self._known: dict[str, Served] = {}
+        self._is_fresh = False
+
+    def begin(self) -> None:
+        """A new query: what it does not find may have come since the last."""
+        self._is_fresh = False
 
     def find(self, node_id: str) -> Served | None:
         found = self._known.get(node_id)
-        if found is None:
-            self._known = dict(_everything(self.world))
+        if found is None and not self._is_fresh:
+            self._known, self._is_fresh = dict(_everything(self.world)), True
             found = self._known.get(node_id)
         return found if found is not None and self._is_there(found) else None
 

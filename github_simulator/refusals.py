@@ -6,7 +6,17 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from graphql import GraphQLError
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    GraphQLError,
+    InlineFragmentNode,
+    OperationDefinitionNode,
+    SelectionSetNode,
+)
+
+TOO_HEAVY = "This query exceeds the resource limits. Ask for fewer nodes or fields."
 
 
 class GitHubError(Exception):
@@ -82,6 +92,21 @@ TRANSLATIONS: Sequence[tuple[str, str, str, tuple[str, ...]]] = (
         ("typeName",),
     ),
     (
+        (
+            r"Variable '\$(?P<variableName>\w+)' of (?:required|non-null) type '(?P<type>\S+)' "
+            r"(?:was not provided|must not be null)"
+        ),
+        "missingVariable",
+        "Variable ${variableName} of type {type} was provided invalid value",
+        ("variableName",),
+    ),
+    (
+        r"Variable '\$(?P<variableName>\w+)' got invalid value",
+        "invalidVariable",
+        "Variable ${variableName} was provided invalid value",
+        ("variableName",),
+    ),
+    (
         r"Variable '\$(?P<variableName>\w+)' is never used",
         "variableNotUsed",
         "Variable ${variableName} is declared by the operation but not used",
@@ -96,15 +121,46 @@ TRANSLATIONS: Sequence[tuple[str, str, str, tuple[str, ...]]] = (
 )
 
 
-def from_validation(raised: GraphQLError, path: Sequence[str] | None) -> dict[str, Any]:
+def from_validation(raised: GraphQLError, paths: Mapping[int, list[str]]) -> dict[str, Any]:
     """An error of the document itself; such a query has no data at all."""
     message, extensions = _translate(raised.message)
+    path = next((paths[id(node)] for node in raised.nodes or () if id(node) in paths), None)
     return {
-        **({"path": list(path)} if path else {}),
+        **({"path": path} if path else {}),
         **({"extensions": extensions} if extensions else {}),
         "locations": locations(raised),
         "message": message,
     }
+
+
+def paths_of(document: DocumentNode) -> dict[int, list[str]]:
+    """Where each field stands, by the identity of its node: query, viewer, login."""
+    found: dict[int, list[str]] = {}
+    for definition in document.definitions:
+        if isinstance(definition, OperationDefinitionNode):
+            name = definition.name.value if definition.name else ""
+            start = f"{definition.operation.value} {name}".strip()
+            _walk(definition.selection_set, [start], found)
+        elif isinstance(definition, FragmentDefinitionNode):
+            _walk(definition.selection_set, [f"fragment {definition.name.value}"], found)
+    return found
+
+
+def _walk(selected: SelectionSetNode | None, path: list[str], found: dict[int, list[str]]) -> None:
+    for node in selected.selections if selected else ():
+        if isinstance(node, FieldNode):
+            here = [*path, (node.alias or node.name).value]
+            found[id(node)] = here
+            found.update(
+                {id(argument): [*here, argument.name.value] for argument in node.arguments}
+            )
+            _walk(node.selection_set, here, found)
+        elif isinstance(node, InlineFragmentNode):
+            _walk(node.selection_set, [*path, _condition(node)], found)
+
+
+def _condition(node: InlineFragmentNode) -> str:
+    return f"... on {node.type_condition.name.value}" if node.type_condition else "..."
 
 
 def _translate(message: str) -> tuple[str, Mapping[str, str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from graphql import GraphQLResolveInfo
@@ -49,6 +50,11 @@ class Context:
     @property
     def world(self) -> World:
         return self.simulator.world
+
+    @cached_property
+    def forks(self) -> dict[str, Repository]:
+        """Repositories by full name: a page asks for the fork of each pull request."""
+        return {each.full_name: each for each in self.world.repositories.values()}
 
     @property
     def viewer(self) -> Account:

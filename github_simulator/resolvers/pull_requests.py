@@ -153,10 +153,17 @@ def merge_commit(placed: Placed, info: Info) -> Placed | None:
 
 
 def _head_repository(placed: Placed, info: Info) -> Repository | None:
-    """The fork that the branch is in. The world knows no more of a fork than its name."""
+    """The fork that the branch is in; a recorded one is known by its name alone."""
     full_name = placed.pull_request.head_repository
-    if full_name is None or full_name == placed.repository.full_name:
-        return placed.repository if full_name else None
+    if full_name is None:
+        return None
+    known: Repository | None = info.context.forks.get(full_name)
+    if known is None:
+        return _unknown_fork(placed, full_name)
+    return known if info.context.can_see(known) else None
+
+
+def _unknown_fork(placed: Placed, full_name: str) -> Repository:
     login, _, name = full_name.partition("/")
     number = zlib.crc32(full_name.encode()) >> 1
     owner = placed.pull_request.head_repository_owner or Account(number, f"U_{number}", login)

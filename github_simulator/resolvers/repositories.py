@@ -8,8 +8,9 @@ from typing import Any
 
 from .. import access
 from ..connections import Connection, Key, paginate
+from ..faults import Fault
 from ..nodes import Placed
-from ..refusals import GitHubError
+from ..refusals import TOO_HEAVY, GitHubError
 from ..world import Account, PullRequest, Repository
 from .context import Info, Resolvers, constant
 
@@ -91,7 +92,17 @@ def _pull_requests(repository: Repository, info: Info, **arguments: Any) -> Conn
 
     page = paginate(info, wanted, key, arguments, descending=order["direction"] == "DESC")
     page.items = [Placed(repository, each, each) for each in page.items]
+    fault: Fault | None = info.context.fault
+    if fault and fault.kind == "partial_data":
+        _spoil_half(page)
     return page
+
+
+def _spoil_half(page: Connection) -> None:
+    """GitHub gave up in the middle: what it did not reach is null, each with its error."""
+    good = len(page.items) // 2
+    bad = GitHubError("RESOURCE_LIMITS_EXCEEDED", TOO_HEAVY)
+    page.items = [*page.items[:good], *(bad for _ in page.items[good:])]
 
 
 def _is_asked_for(pull_request: PullRequest, arguments: dict[str, Any]) -> bool:

@@ -93,6 +93,19 @@ def test_too_heavy(http: httpx.Client) -> None:
     assert ask(http).json()["errors"][0]["type"] == "RESOURCE_LIMITS_EXCEEDED"
 
 
+def test_half_of_a_page(http: httpx.Client, query: Query) -> None:
+    fault(http, "partial_data", times=1)
+    asked = """{ repository(owner: "acme", name: "api") {
+      pullRequests(first: 4) { nodes { number } } } }"""
+    answer = query(asked)
+    nodes = answer["data"]["repository"]["pullRequests"]["nodes"]
+    assert nodes == [{"number": 1}, {"number": 2}, None, None]
+    assert {(each["type"], each["path"][-1]) for each in answer["errors"]} == {
+        ("RESOURCE_LIMITS_EXCEEDED", 2),
+        ("RESOURCE_LIMITS_EXCEEDED", 3),
+    }
+
+
 @pytest.mark.parametrize("newer", [False, True])
 def test_the_primary_limit(http: httpx.Client, newer: bool) -> None:
     fault(http, "primary_limit", newer=newer, seconds=30, times=1)

@@ -163,6 +163,28 @@ def test_what_the_schema_does_not_know_is_refused(
     assert answer["errors"][0]["message"] == message
 
 
+def test_a_refusal_says_where(query: Query) -> None:
+    [error] = query("query Who { me: viewer { ... on User { nope } } }")["errors"]
+    assert error["path"] == ["query Who", "me", "... on User", "nope"]
+    assert error["locations"] == [{"line": 1, "column": 40}]
+
+
+@pytest.mark.parametrize("given", [{}, {"n": None}, {"n": "many"}])
+def test_a_variable_that_is_missing_or_wrong(query: Query, given: dict[str, Any]) -> None:
+    asked = "query($n: Int!) { viewer { repositories(first: $n) { totalCount } } }"
+    answer = query(asked, **given)
+    assert "data" not in answer
+    assert answer["errors"][0]["message"].startswith("Variable $n ")
+    assert "was provided invalid value" in answer["errors"][0]["message"]
+
+
+def test_one_operation_of_several_is_named(http: httpx.Client) -> None:
+    body = {"query": "query A { viewer { login } } query B { viewer { id } }"}
+    assert "data" not in http.post("/api/graphql", json=body).json()
+    named = http.post("/api/graphql", json={**body, "operationName": "B"})
+    assert named.json() == {"data": {"viewer": {"id": "U_1"}}}
+
+
 @pytest.mark.parametrize("asked", ["{", "query { viewer { login }", "?"])
 def test_a_query_that_is_none_is_refused(query: Query, asked: str) -> None:
     assert query(asked)["errors"][0]["message"].startswith("Parse error")
