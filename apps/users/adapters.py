@@ -6,7 +6,8 @@ from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
-from django.http import HttpRequest
+from allauth.socialaccount.models import SocialApp
+from django.http import Http404, HttpRequest
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
@@ -23,6 +24,13 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
 
 class GitHubSignInAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
     """Signing in with GitHub, which is apart from connecting an organisation."""
+
+    def get_provider(self, request: HttpRequest, provider: str, client_id: Any = None) -> Any:
+        """Raises Http404 where no OAuth app is set up."""
+        try:
+            return super().get_provider(request, provider, client_id)
+        except SocialApp.DoesNotExist:
+            raise Http404("Signing in with GitHub is not set up here.") from None
 
     def pre_social_login(self, request: HttpRequest, sociallogin: Any) -> None:
         """Forgets the token: who needs to fill in a form first would carry it in the session."""
