@@ -220,7 +220,7 @@ def test_the_printed_figures(
     merged = [pull for pull in recorded.values() if pull["mergedAt"]]
     covered = sum(1 for pull in merged if people_reviews(pull))
     assert len(merged) == 725
-    assert f"{round(100 * covered / len(merged))} %" in synced.stdout
+    assert f"{100 * covered / len(merged):.1f}%" in synced.stdout
 
 
 def test_the_cycle_time_has_the_median_of_the_recording(
