@@ -3,9 +3,11 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from apps.integrations import webhooks
 from tformance import health
 
 urlpatterns = [
+    path("webhooks/github/", webhooks.receive, name="github_webhook"),
     path("admin/", admin.site.urls),
     path("", include("apps.users.urls")),
     path("accounts/", include("allauth.urls")),

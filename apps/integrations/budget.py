@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db.models import F
+from django.db.models import F, Q
 
 from apps.integrations.github.errors import WaitError
 from apps.integrations.github.limits import Limit
@@ -14,6 +14,7 @@ from apps.integrations.models import IntegrationCredential, RateBudget
 
 # Kept for live updates, so that a backfill never starves them.
 RESERVE = 0.1
+BETWEEN_WRITES = timedelta(seconds=1)
 LONGEST_BLOCK = timedelta(hours=1)
 
 
@@ -49,6 +50,15 @@ def block(credential: IntegrationCredential, wait: WaitError, now: datetime) -> 
 def unblock(credential: IntegrationCredential) -> None:
     """After a good reply: the next secondary limit begins with the shortest wait again."""
     RateBudget.objects.filter(**_key(credential), blocks__gt=0).update(blocks=0)
+
+
+def may_write(credential: IntegrationCredential, now: datetime) -> bool:
+    """Takes the account's turn to change something on GitHub: one a second, over all workers."""
+    if wait_for(credential, now, live=True):
+        return False
+    budget, _ = RateBudget.objects.get_or_create(**_key(credential, "core"))
+    free = Q(written_at__isnull=True) | Q(written_at__lte=now - BETWEEN_WRITES)
+    return bool(RateBudget.objects.filter(free, pk=budget.pk).update(written_at=now))
 
 
 def wait_for(

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import models
+from django.utils import timezone
 
 from apps.integrations.encryption import EncryptedTextField
 from apps.metrics.models import Repository, TeamMember
@@ -143,6 +144,71 @@ class SyncRun(BaseTeamModel):
         return f"{self.reason} {self.status}"
 
 
+class Hook(models.Model):
+    """A webhook of a repository on GitHub, shared by the teams that track the repository."""
+
+    host = models.CharField(max_length=255)
+    github_repo_id = models.BigIntegerField()
+    hook_id = models.BigIntegerField(null=True, help_text="GitHub's; null until it is known.")
+    secret = EncryptedTextField()
+    # Deliveries that were signed before a rotation arrive after it.
+    previous_secret = EncryptedTextField(blank=True)
+    rotated_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    confirmed_at = models.DateTimeField(null=True, help_text="When its first delivery came.")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["host", "hook_id"], name="one_row_a_hook"),
+            models.UniqueConstraint(
+                fields=["host", "github_repo_id"], name="one_hook_a_repository"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.host} hook {self.hook_id}"
+
+
+class WebhookDelivery(models.Model):
+    """What GitHub told a hook, as it came; the GUID names the event, whichever hook it went to."""
+
+    class State(models.TextChoices):
+        RECEIVED = "received"
+        HANDLED = "handled"
+        IGNORED = "ignored"
+        FAILED = "failed"
+
+    hook = models.ForeignKey(Hook, models.CASCADE, related_name="deliveries")
+    guid = models.CharField(max_length=64)
+    event = models.CharField(max_length=60)
+    action = models.CharField(max_length=60, blank=True)
+    payload = models.TextField(help_text="The verified JSON.")
+    received_at = models.DateTimeField()
+    state = models.CharField(max_length=10, choices=State.choices, default=State.RECEIVED)
+    due_at = models.DateTimeField(null=True)
+    attempts = models.PositiveIntegerField(default=0)
+    error = models.TextField(blank=True)
+    handled_at = models.DateTimeField(null=True)
+    number = models.PositiveIntegerField(null=True, help_text="The pull request it is about.")
+    happened_at = models.DateTimeField(null=True, help_text="The event's own instant on GitHub.")
+    visible_at = models.DateTimeField(null=True, help_text="When the row here showed it.")
+
+    class Meta:
+        verbose_name_plural = "webhook deliveries"
+        constraints = [models.UniqueConstraint(fields=["hook", "guid"], name="event_once_a_hook")]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(
+                fields=["due_at"],
+                name="delivery_due",
+                condition=models.Q(due_at__isnull=False),
+            ),
+            models.Index(fields=["received_at"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.event} {self.guid}"
+
+
 class TrackedRepository(BaseTeamModel):
     """A repository selected for tracking, and how far its sync has come.
 
@@ -158,6 +224,14 @@ class TrackedRepository(BaseTeamModel):
     github_repo_id = models.BigIntegerField()
     full_name = models.CharField(max_length=255)
     is_active = models.BooleanField(default=True)
+
+    hook = models.ForeignKey(
+        Hook, models.SET_NULL, null=True, blank=True, related_name="repositories"
+    )
+    hook_error = models.TextField(blank=True, help_text="Why there is none.")
+    hook_due_at = models.DateTimeField(
+        null=True, blank=True, default=timezone.now, help_text="When it is to be looked after."
+    )
 
     run = models.ForeignKey(
         SyncRun, models.SET_NULL, null=True, blank=True, related_name="repositories"
@@ -227,6 +301,7 @@ class RateBudget(models.Model):
     remaining = models.IntegerField(null=True)
     reset_at = models.DateTimeField(null=True)
     blocked_until = models.DateTimeField(null=True)
+    written_at = models.DateTimeField(null=True, help_text="GitHub wants a second between writes.")
     blocks = models.PositiveIntegerField(default=0, help_text="Secondary limits in a row.")
 
     class Meta:

@@ -3,16 +3,33 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 from celery import current_app
+from django.core.cache import cache
 from kombu.exceptions import KombuError
 
 log = logging.getLogger(__name__)
 
+TOGETHER = 1  # seconds
+
 
 def nudge() -> None:
     """Sends a message that says "look"; one that is lost only costs a few seconds."""
+    _send()
+
+
+def nudge_soon() -> None:
+    """The same for things that come in bursts: one message now, and one for all that follow."""
+    if cache.add("nudged", True, timeout=TOGETHER):
+        _send()
+        _send(countdown=TOGETHER + 0.1)
+
+
+def _send(**options: Any) -> None:
     try:
-        current_app.send_task("apps.integrations.tasks.look_for_due_work", expires=30, retry=False)
+        current_app.send_task(
+            "apps.integrations.tasks.look_for_due_work", expires=30, retry=False, **options
+        )
     except (KombuError, OSError) as error:
         log.warning("The broker cannot be reached (%s); work begins at the next tick.", error)

@@ -35,7 +35,7 @@ from apps.integrations.models import (
     TrackedRepository,
 )
 from apps.integrations.nudge import nudge
-from apps.integrations.walk import LeaseLostError, Work, step
+from apps.integrations.walk import LeaseLostError, Work, is_live, step
 from apps.teams.models import Team
 
 log = logging.getLogger(__name__)
@@ -93,10 +93,11 @@ def due(now: datetime, run: SyncRun | None = None) -> QuerySet[TrackedRepository
     )
     if run:
         rows = rows.filter(run=run)
+    live = Q(Exists(stale))
     recent = Q(reached_at__isnull=True) | Q(reached_at__gt=now - RECENT) | Q(wants_head=True)
-    return rows.annotate(rank=Case(When(recent, then=Value(0)), default=Value(1))).order_by(
-        "rank", F("served_at").asc(nulls_first=True), "pk"
-    )
+    return rows.annotate(
+        rank=Case(When(live, then=Value(0)), When(recent, then=Value(1)), default=Value(2))
+    ).order_by("rank", F("served_at").asc(nulls_first=True), "pk")
 
 
 def claim(now: datetime, run: SyncRun | None = None) -> TrackedRepository | None:
@@ -150,7 +151,7 @@ def _take_turn(
 
 def _go_on(github: GitHub, work: Work) -> bool:
     credential = work.tracked.integration.credential
-    if until := budget.wait_for(credential, _now()):
+    if until := budget.wait_for(credential, _now(), live=is_live(work, _now())):
         raise WaitError("GitHub's rate limit is reached.", until, secondary=False)
     _set(work, lease_until=_now() + LEASE)
     try:

@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 
 from celery import shared_task
 
-from apps.integrations import discovery, poll, sync
+from apps.integrations import discovery, events, hooks, poll, sync
 
 LOOK_FOR = timedelta(seconds=50)
 
 
 @shared_task
 def look_for_due_work() -> None:
-    """Serves repositories until nothing is due, for less than a minute."""
+    """Does what is due until nothing is, for less than a minute: people first, then changes."""
     now = datetime.now(UTC)
     discovery.run_due(now)
     poll.poll_due(now)
     poll.sweep_due(now)
+    events.prune(now)
     ends = now + LOOK_FOR
-    while datetime.now(UTC) < ends:
-        tracked = sync.claim(datetime.now(UTC))
-        if tracked is None:
-            return
+    while _do_one(datetime.now(UTC)) and datetime.now(UTC) < ends:
+        pass
+
+
+def _do_one(now: datetime) -> bool:
+    """Handles what hooks told, then a hook, then a repository; False when nothing is due."""
+    handled = events.handle_due(now)
+    looked_after = hooks.look_after_one(now)
+    tracked = sync.claim(now)
+    if tracked:
         sync.serve(tracked)
+    elif not handled and not looked_after and hooks.due(now).exists():
+        time.sleep(0.25)  # The next hook may be made a second after the last one.
+        return True
+    return bool(handled or looked_after or tracked)

@@ -18,7 +18,12 @@ from apps.integrations import ingest
 from apps.integrations.github import limits, pull_requests, records
 from apps.integrations.github.client import GitHub
 from apps.integrations.github.pull_requests import Batch, Spoilt, WalkPage
-from apps.integrations.models import StalePullRequest, SyncRun, TrackedRepository
+from apps.integrations.models import (
+    StalePullRequest,
+    SyncRun,
+    TrackedRepository,
+    WebhookDelivery,
+)
 
 # What changed within GitHub's own second, or while its index lagged, is read again.
 OVERLAP = timedelta(minutes=5)
@@ -66,6 +71,11 @@ def step(github: GitHub, work: Work, now: datetime) -> bool:
     return True
 
 
+def is_live(work: Work, now: datetime) -> bool:
+    """Whether the next step is a refresh, which may draw on the budget's reserve."""
+    return bool(_stale(work.tracked, now))
+
+
 def _stale(tracked: TrackedRepository, now: datetime) -> list[StalePullRequest]:
     due = StalePullRequest.objects.filter(tracked=tracked, due_at__lte=now).order_by("marked_at")
     # Where the server found pages too heavy, asking for many at once would fail as well.
@@ -83,6 +93,18 @@ def _refresh(github: GitHub, work: Work, stale: Sequence[StalePullRequest], now:
             if row.node_id not in spoilt:
                 StalePullRequest.objects.filter(pk=row.pk, marked_at=row.marked_at).delete()
         _store(work.tracked, batch, now)
+        _make_visible(work.tracked, [r.number for r in batch.pull_requests])
+
+
+def _make_visible(tracked: TrackedRepository, numbers: list[int]) -> None:
+    """Notes for the deliveries that led here when their rows could be seen."""
+    if tracked.hook_id:
+        WebhookDelivery.objects.filter(
+            hook_id=tracked.hook_id,
+            number__in=numbers,
+            state=WebhookDelivery.State.HANDLED,
+            visible_at__isnull=True,
+        ).update(visible_at=datetime.now(UTC))
 
 
 def _walk_head(github: GitHub, work: Work, now: datetime) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 import msgspec
 from msgspec import Raw, Struct
@@ -56,12 +57,22 @@ class Envelope(Struct, frozen=True):
         return bytes(self.data) != b"null"
 
 
+class _Refusal(Struct, frozen=True):
+    message: str = ""
+    errors: list[dict[str, Any] | str] = []
+
+
 def message_of(body: bytes) -> str:
-    """A refusal's `message`, empty where the body has none."""
+    """A refusal's `message` and its parts' messages, empty where the body has none."""
     try:
-        return msgspec.json.decode(body, type=Envelope).message
+        refusal = msgspec.json.decode(body, type=_Refusal)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return ""
+    parts = [
+        part.get("message") or part.get("code") if isinstance(part, dict) else part
+        for part in refusal.errors
+    ]
+    return ": ".join(str(text) for text in (refusal.message, *parts) if text)
 
 
 def error_from_status(

@@ -1,0 +1,253 @@
+"""What each webhook event means: the table of handlers, and of what is ignored on purpose.
+
+A webhook is a hint: nothing of its payload is stored. A handler says what must be asked anew.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+from django.db import DatabaseError, transaction
+
+from apps.integrations import poll
+from apps.integrations.github import limits
+from apps.integrations.models import (
+    GitHubIntegration,
+    Hook,
+    TrackedRepository,
+    WebhookDelivery,
+)
+from apps.metrics.models import PullRequest
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 100
+GIVE_UP_AFTER = 5
+KEPT = timedelta(days=30)
+State = WebhookDelivery.State
+
+
+class PayloadError(Exception):
+    """A payload lacks what its event always has."""
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """A delivery with its payload read."""
+
+    row: WebhookDelivery
+    payload: Mapping[str, Any]
+
+    @property
+    def tracked(self) -> list[TrackedRepository]:
+        """The repository of the hook, once for each team that tracks it."""
+        repository = self.payload.get("repository") or {}
+        if repository.get("id") != self.row.hook.github_repo_id:
+            return []
+        rows = TrackedRepository.objects.filter(
+            github_repo_id=self.row.hook.github_repo_id, is_active=True
+        )
+        return list(rows.select_related("team", "repository", "integration"))
+
+
+def pull_request_changed(delivered: Delivered) -> None:
+    """Marks the pull request stale for every team that tracks its repository."""
+    pull = delivered.payload.get("pull_request")
+    if not isinstance(pull, dict) or not isinstance(pull.get("number"), int):
+        raise PayloadError("The payload names no pull request.")
+    row, number = delivered.row, pull["number"]
+    row.number = number
+    row.happened_at = _happened_at(delivered.payload, pull)
+    for tracked in delivered.tracked:
+        known = PullRequest.objects.filter(repository=tracked.repository, number=number)
+        node_id = known.values_list("node_id", flat=True).first() or str(pull.get("node_id", ""))
+        if node_id:
+            poll.mark_stale(tracked, [(number, node_id)], datetime.now(UTC))
+
+
+def repository_changed(delivered: Delivered) -> None:
+    """Lets the next poll, which is made due now, find what became of the repository."""
+    ids = {tracked.integration_id for tracked in delivered.tracked}
+    GitHubIntegration.objects.filter(pk__in=ids).update(poll_due_at=datetime.now(UTC))
+
+
+def people_changed(delivered: Delivered) -> None:
+    """Has the organisation's people read anew."""
+    ids = {tracked.integration_id for tracked in delivered.tracked}
+    GitHubIntegration.objects.filter(pk__in=ids).update(members_due_at=datetime.now(UTC))
+
+
+def hook_confirmed(delivered: Delivered) -> None:
+    """`ping`: the hook works; it may tell its id before GitHub's reply does."""
+    hook_id = delivered.payload.get("hook_id")
+    hook = delivered.row.hook
+    if isinstance(hook_id, int) and hook.hook_id is None:
+        Hook.objects.filter(pk=hook.pk, hook_id__isnull=True).update(hook_id=hook_id)
+
+
+def hook_removed(delivered: Delivered) -> None:
+    """`meta`: somebody deleted our hook on GitHub; it is looked after at once."""
+    hook = delivered.row.hook
+    Hook.objects.filter(pk=hook.pk).update(hook_id=None)
+    TrackedRepository.objects.filter(hook=hook).update(hook_due_at=datetime.now(UTC))
+
+
+HANDLERS: Mapping[str, Callable[[Delivered], None]] = {
+    "pull_request": pull_request_changed,
+    "pull_request_review": pull_request_changed,
+    "pull_request_review_comment": pull_request_changed,
+    "pull_request_review_thread": pull_request_changed,
+    "repository": repository_changed,
+    "member": people_changed,
+    "membership": people_changed,
+    "organization": people_changed,
+    "ping": hook_confirmed,
+    "meta": hook_removed,
+}
+
+# Known, and without meaning for what tformance shows.
+IGNORED = frozenset(
+    {
+        "branch_protection_configuration",
+        "branch_protection_rule",
+        "check_run",
+        "check_suite",
+        "code_scanning_alert",
+        "commit_comment",
+        "create",
+        "custom_property",
+        "custom_property_values",
+        "delete",
+        "dependabot_alert",
+        "deploy_key",
+        "deployment",
+        "deployment_protection_rule",
+        "deployment_review",
+        "deployment_status",
+        "discussion",
+        "discussion_comment",
+        "fork",
+        "github_app_authorization",
+        "gollum",
+        "installation",
+        "installation_repositories",
+        "installation_target",
+        "issue_comment",
+        "issue_dependencies",
+        "issues",
+        "label",
+        "marketplace_purchase",
+        "merge_group",
+        "milestone",
+        "org_block",
+        "package",
+        "page_build",
+        "personal_access_token_request",
+        "project",
+        "project_card",
+        "project_column",
+        "projects_v2",
+        "projects_v2_item",
+        "projects_v2_status_update",
+        "public",
+        "push",
+        "registry_package",
+        "release",
+        "repository_advisory",
+        "repository_dispatch",
+        "repository_import",
+        "repository_ruleset",
+        "repository_vulnerability_alert",
+        "secret_scanning_alert",
+        "secret_scanning_alert_location",
+        "secret_scanning_scan",
+        "security_advisory",
+        "security_and_analysis",
+        "sponsorship",
+        "star",
+        "status",
+        "sub_issues",
+        "team",
+        "team_add",
+        "watch",
+        "workflow_dispatch",
+        "workflow_job",
+        "workflow_run",
+    }
+)
+
+# What a repository's own hook subscribes to: `organization` and `membership` it cannot have, and
+# `ping` and `meta` come by themselves or by name.
+SUBSCRIBED = (
+    "member",
+    "meta",
+    "pull_request",
+    "pull_request_review",
+    "pull_request_review_comment",
+    "pull_request_review_thread",
+    "repository",
+)
+
+
+def handle_due(now: datetime) -> int:
+    """Handles deliveries that are due, oldest first; how many there were."""
+    with transaction.atomic():
+        rows = WebhookDelivery.objects.select_for_update(skip_locked=True, of=("self",)).filter(
+            due_at__lte=now
+        )
+        due = list(rows.select_related("hook").order_by("due_at")[:AT_ONCE])
+        for row in due:
+            _handle(row, now)
+    return len(due)
+
+
+def prune(now: datetime) -> None:
+    """Forgets deliveries after thirty days."""
+    WebhookDelivery.objects.filter(received_at__lt=now - KEPT).delete()
+
+
+def _handle(row: WebhookDelivery, now: datetime) -> None:
+    row.attempts += 1
+    try:
+        with transaction.atomic():
+            row.state = _run_handler(row)
+        row.error, row.due_at, row.handled_at = "", None, now
+    except (PayloadError, msgspec.DecodeError, RecursionError) as error:
+        row.state, row.error, row.due_at = State.FAILED, str(error), None
+    except (DatabaseError, LookupError, TypeError, ValueError, AttributeError) as error:
+        log.exception("Delivery %s failed.", row.guid)
+        row.state, row.error = State.FAILED, f"{type(error).__name__}: {error}"
+        given_up = row.attempts >= GIVE_UP_AFTER
+        row.due_at = None if given_up else now + limits.backoff(row.attempts + 2)
+    row.save()
+
+
+def _run_handler(row: WebhookDelivery) -> str:
+    payload = msgspec.json.decode(row.payload)
+    if not isinstance(payload, dict):
+        raise PayloadError("The payload is no object.")
+    row.action = str(payload.get("action") or "")[:60]
+    handler = HANDLERS.get(row.event)
+    if row.hook.confirmed_at is None:
+        Hook.objects.filter(pk=row.hook_id).update(confirmed_at=row.received_at)
+    if handler is None:
+        if row.event not in IGNORED:
+            log.warning("GitHub sends an event that tformance does not know: %s.", row.event)
+        return State.IGNORED
+    handler(Delivered(row, payload))
+    return State.HANDLED
+
+
+def _happened_at(payload: Mapping[str, Any], pull: Mapping[str, Any]) -> datetime | None:
+    review, comment = payload.get("review") or {}, payload.get("comment") or {}
+    for text in (review.get("submitted_at"), comment.get("updated_at"), pull.get("updated_at")):
+        try:
+            return msgspec.convert(text, datetime)
+        except msgspec.ValidationError:
+            continue
+    return None
