@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,7 +15,11 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from github_simulator.generator import generate
 from github_simulator.testing import Running, running
+from github_simulator.world import World
 from tests.absence import absent
+from tests.program import Program, free_address, on_one_machine, on_services
+
+Means = Callable[..., AbstractContextManager[Program]]
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = (
@@ -30,9 +36,13 @@ FLAGS = (
 @pytest.fixture(scope="module")
 def github() -> Iterator[Running]:
     """A GitHub with an organisation of some weeks."""
-    world = generate(3, datetime.now(UTC), people=12, repositories=6, pull_requests=160, months=4)
-    with running(world) as simulator:
+    with running(small_world()) as simulator:
         yield simulator
+
+
+def small_world() -> World:
+    """An organisation of some people and some weeks."""
+    return generate(3, datetime.now(UTC), people=12, repositories=6, pull_requests=160, months=4)
 
 
 @pytest.fixture(scope="session")
@@ -66,7 +76,34 @@ def page(context: BrowserContext) -> Page:
     return context.new_page()
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty data folder."""
-    return tmp_path_factory.mktemp("data")
+@dataclass(frozen=True)
+class Installation:
+    """A program, and the GitHub that it knows and is known to."""
+
+    program: Program
+    github: Running
+
+
+@contextmanager
+def installation(means: Means, folder: Path, world: World) -> Iterator[Installation]:
+    """A program by these means beside a GitHub of this world, with its OAuth app registered."""
+    url = free_address()
+    paths = ("/accounts/github/login/callback/", "/integrations/github/callback/")
+    with running(world, callback_urls=tuple(url + path for path in paths)) as github:
+        [app] = github.simulator.world.oauth_apps.values()
+        settings = {
+            "GITHUB_URL": github.url,
+            "GITHUB_CLIENT_ID": app.client_id,
+            "GITHUB_CLIENT_SECRET": app.client_secret,
+        }
+        with means(folder, url, **settings) as program:
+            yield Installation(program, github)
+
+
+@pytest.fixture(scope="module", params=[on_one_machine, on_services], ids=["sqlite", "services"])
+def installed(
+    request: pytest.FixtureRequest, chromium: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Installation]:
+    """An installation of each kind in turn."""
+    with installation(request.param, tmp_path_factory.mktemp("data"), small_world()) as found:
+        yield found

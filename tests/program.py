@@ -60,22 +60,28 @@ def tformance(*arguments: str, **settings: str) -> subprocess.CompletedProcess[s
     )
 
 
+def free_address() -> str:
+    """Where a program can be."""
+    return f"http://127.0.0.1:{free_port()}"
+
+
 @contextmanager
-def on_one_machine(folder: Path, **settings: str) -> Iterator[Program]:
+def on_one_machine(folder: Path, url: str, **settings: str) -> Iterator[Program]:
     """`tformance up`: SQLite, a folder as broker."""
-    program = _program(folder, settings)
+    program = _program(folder, url, settings)
     with _process(folder, program.environment, COMMAND, "up"):
         _wait(program)
         yield program
 
 
 @contextmanager
-def on_services(folder: Path, **settings: str) -> Iterator[Program]:
+def on_services(folder: Path, url: str, **settings: str) -> Iterator[Program]:
     """PostgreSQL, Redis, and web, worker and schedule apart, as docs/deploy.md has them."""
     with ExitStack() as stack:
         database = stack.enter_context(postgres_database())
         broker = stack.enter_context(redis_database())
-        program = _program(folder, {**settings, "DATABASE_URL": database, "REDIS_URL": broker})
+        services = {"DATABASE_URL": database, "REDIS_URL": broker}
+        program = _program(folder, url, {**settings, **services})
         for command in ("migrate", "collectstatic"):
             manage = [sys.executable, "manage.py", command, "--noinput", "-v0"]
             subprocess.run(manage, check=True, cwd=ROOT, env=program.environment, timeout=120)
@@ -128,8 +134,7 @@ def redis_database() -> Iterator[str]:
     absent("every database of the Redis at 127.0.0.1:6379 is in use")
 
 
-def _program(folder: Path, settings: Mapping[str, str]) -> Program:
-    url = f"http://127.0.0.1:{free_port()}"
+def _program(folder: Path, url: str, settings: Mapping[str, str]) -> Program:
     given = {"DATA_DIR": str(folder), "PUBLIC_URL": url, **settings}
     return Program(url, folder, clean_environment(**given))
 

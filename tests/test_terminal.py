@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,10 +16,10 @@ def terminal(github: Running, tmp_path: Path) -> Terminal:
 
 
 @pytest.fixture
-def name(github: Running) -> Iterator[str]:
+def name(github: Running) -> str:
     """A repository with some pull requests."""
     repositories = github.simulator.world.repositories.values()
-    yield max(repositories, key=lambda r: len(r.pull_requests)).full_name
+    return max(repositories, key=lambda r: len(r.pull_requests)).full_name
 
 
 def test_it_works(terminal: Terminal, name: str, github: Running) -> None:

@@ -84,7 +84,7 @@ def _simulator(folder: Path, web: int, github: int) -> Part:
 
 def _sign_in(folder: Path) -> str:
     """Alice's password; makes her and her team where they are missing."""
-    from apps.teams.models import Membership, Team
+    from apps.teams.membership import create_team
     from apps.users.models import User
 
     password = environment.kept(folder / "password", secrets.token_urlsafe(9))
@@ -93,6 +93,5 @@ def _sign_in(folder: Path) -> str:
         alice.set_password(password)
         alice.save()
     if not alice.memberships.exists():
-        team = Team.objects.create(name="Acme", slug="acme")
-        Membership.objects.create(team=team, user=alice, role=Membership.Role.ADMIN)
+        create_team("Acme", alice)
     return password
