@@ -160,25 +160,10 @@ class Story:
         return [self.commit(begun + timedelta(seconds=int(moment))) for moment in moments]
 
     def commit(self, instant: datetime, size: float = 30) -> Commit:
-        rng, author = self.rng, self.author
-        zone = timezone(timedelta(hours=self.setting.zones.get(author.id, 0) if author else 0))
-        authored = instant.replace(microsecond=0).astimezone(zone)
-        additions = int(rng.lognormvariate(log(size), 1.25))
-        known = rng.random() > 0.04  # else the address belongs to no account
-        login = author.login if author else "ghost"
-        return Commit(
-            oid=actions.new_oid(self.repository.id, self.number, instant, rng.random()),
-            authored_at=authored,
-            committed_at=authored,
-            message=prose.commit_message(rng),
-            additions=additions,
-            deletions=int(additions * rng.uniform(0, 0.9)),
-            changed_files=1 + int(rng.expovariate(0.35)),
-            author_name=(author.name if author else None) or login,
-            author_email=f"{login}@mail.example" if known else f"{login}@laptop.localdomain",
-            author=author if known else None,
-            committer=author if known else None,
-        )
+        hours = self.setting.zones.get(self.author.id, 0) if self.author else 0
+        oid = actions.new_oid(self.repository.id, self.number, instant, self.rng.random())
+        local = instant.astimezone(timezone(timedelta(hours=hours)))
+        return invented_commit(self.rng, self.author, local, oid, size)
 
     # Review
 
@@ -278,6 +263,29 @@ class Story:
         queue = self.habits.merger
         who = self.author if self.rng.random() < 0.85 or not self.reviewers else self.reviewers[0]
         actions.merge(self.later(queue or who, 0.5 if queue else 1.4, 1.2), self.pull_request)
+
+
+def invented_commit(
+    rng: Random, author: Account | None, instant: datetime, oid: str, size: float = 30
+) -> Commit:
+    """A commit of about this many lines; now and then its address belongs to no account."""
+    additions = int(rng.lognormvariate(log(size), 1.25))
+    known = rng.random() > 0.04
+    login = author.login if author else "ghost"
+    written = instant.replace(microsecond=0)
+    return Commit(
+        oid=oid,
+        authored_at=written,
+        committed_at=written,
+        message=prose.commit_message(rng),
+        additions=additions,
+        deletions=int(additions * rng.uniform(0, 0.9)),
+        changed_files=1 + int(rng.expovariate(0.35)),
+        author_name=(author.name if author else None) or login,
+        author_email=f"{login}@mail.example" if known else f"{login}@laptop.localdomain",
+        author=author if known else None,
+        committer=author if known else None,
+    )
 
 
 def rewritten(commit: Commit, instant: datetime) -> Commit:

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 
 from . import control
 from .gateway import Gateway
+from .live import going_on
 from .replies import not_found
 from .sockets import SeverableProtocol
 from .state import Simulator
@@ -39,7 +40,11 @@ async def nothing_here(request: Request, error: Exception) -> Response:
 def application(simulator: Simulator) -> ASGIApp:
     """The whole of a simulated GitHub: its rooms behind its gateway."""
     handlers: dict[Any, Any] = {404: nothing_here, 405: nothing_here, **control.exceptions}
-    app = Starlette(routes=routes(), exception_handlers=handlers)
+    app = Starlette(
+        routes=routes(),
+        exception_handlers=handlers,
+        lifespan=lambda _: going_on(simulator),
+    )
     app.router.redirect_slashes = False  # GitHub answers 404 to a trailing slash
     app.state.simulator = simulator
     return Gateway(app, simulator)

@@ -1,0 +1,180 @@
+"""`--live`: time goes on. Every few seconds somebody opens, reviews, amends or merges something."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+
+from . import actions, prose
+from .actions import Deed, Draft, new_oid, requested_reviewers
+from .lifecycle import invented_commit
+from .state import Happening, Simulator
+from .world import Account, Commit, PullRequest, Repository
+
+MOST_OPEN = 140
+MOST_MADE = 4000  # then nothing new is opened, so that memory stays bounded
+_RECENT = 14
+Step = Callable[[Deed, PullRequest], list[Happening]]
+
+
+class Life:
+    """What happens by itself in a world."""
+
+    def __init__(self, simulator: Simulator) -> None:
+        self.simulator = simulator
+        self.rng = random.Random(f"live {simulator.options.seed}")
+        self.made = 0
+
+    def step(self) -> list[Happening]:
+        """Somebody does one thing, now; whoever listens is told."""
+        waiting = self._open_work()
+        room = len(waiting) < MOST_OPEN and self.made < MOST_MADE
+        if not waiting or (room and self.rng.random() < 0.22):
+            happenings = self._open()
+        else:
+            happenings = self._go_on(*self._chosen(waiting))
+        for happening in happenings:
+            self.simulator.announce(happening)
+        return happenings
+
+    # Where
+
+    def _repositories(self) -> list[Repository]:
+        every = self.simulator.world.repositories.values()
+        return [r for r in every if r.pull_requests and not r.archived and not r.fork]
+
+    def _open_work(self) -> list[tuple[Repository, PullRequest]]:
+        return [
+            (repository, pull_request)
+            for repository in self._repositories()
+            for pull_request in repository.pull_requests.values()
+            if pull_request.state == "OPEN"
+        ]
+
+    def _chosen(
+        self, waiting: list[tuple[Repository, PullRequest]]
+    ) -> tuple[Repository, PullRequest]:
+        """Mostly what was opened lately, so that one can watch it go through."""
+        if self.rng.random() < 0.85:
+            waiting = sorted(waiting, key=lambda pair: pair[1].created_at)[-_RECENT:]
+        return self.rng.choice(waiting)
+
+    # Who
+
+    def _people(self, repository: Repository) -> list[Account]:
+        """Who worked here lately; else who may."""
+        accounts = self.simulator.world.accounts
+        lately = list(repository.pull_requests.values())[-60:]
+        authors = [p.author for p in lately if p.author and p.author.type == "User"]
+        found = [account for account in dict.fromkeys(authors) if account.id in accounts]
+        return found or [a for a in accounts.values() if a.type == "User"]
+
+    def _reviewer(self, repository: Repository, pull_request: PullRequest) -> Account | None:
+        asked = [who for who in requested_reviewers(pull_request) if isinstance(who, Account)]
+        others = asked or self._people(repository)
+        others = [account for account in others if account is not pull_request.author]
+        return self.rng.choice(others) if others else None
+
+    def _deed(self, repository: Repository, actor: Account | None) -> Deed:
+        simulator = self.simulator
+        return Deed(simulator.world, repository, actor, simulator.clock.now())
+
+    # What
+
+    def _open(self) -> list[Happening]:
+        repositories = self._repositories()
+        if not repositories:
+            return []
+        sizes = [len(repository.pull_requests) for repository in repositories]
+        repository = self.rng.choices(repositories, sizes)[0]
+        author, title = self.rng.choice(self._people(repository)), prose.title(self.rng)
+        deed = self._deed(repository, author)
+        draft = Draft(
+            title=title,
+            head_ref=prose.branch(self.rng, author.login, title),
+            commits=self._commits(deed, self.rng.randint(1, 4)),
+            body=prose.body(self.rng),
+            is_draft=self.rng.random() < 0.2,
+        )
+        self.made += 1
+        return actions.open_pull_request(deed, draft)[1]
+
+    def _commits(self, deed: Deed, count: int) -> list[Commit]:
+        rng, home = self.rng, deed.repository.id
+        return [
+            invented_commit(rng, deed.actor, deed.at, new_oid(home, deed.at, rng.random()), 20)
+            for _ in range(count)
+        ]
+
+    def _go_on(self, repository: Repository, pull_request: PullRequest) -> list[Happening]:
+        by_author = self._deed(repository, pull_request.author)
+        if self.rng.random() < 0.04:
+            return actions.close(by_author, pull_request)
+        if pull_request.is_draft:
+            return actions.mark_ready(by_author, pull_request)
+        verdict = _verdict(pull_request)
+        if verdict == "APPROVED":
+            return actions.merge(by_author, pull_request)
+        if verdict == "CHANGES_REQUESTED":
+            return self._amend(by_author, pull_request)
+        return self._review(repository, pull_request)
+
+    def _amend(self, deed: Deed, pull_request: PullRequest) -> list[Happening]:
+        told = actions.push(deed, pull_request, self._commits(deed, 1))
+        reviewer = pull_request.reviews[-1].author
+        if reviewer:
+            told += actions.request_review(deed, pull_request, reviewer)
+        return told
+
+    def _review(self, repository: Repository, pull_request: PullRequest) -> list[Happening]:
+        reviewer = self._reviewer(repository, pull_request)
+        if reviewer is None:
+            return actions.merge(self._deed(repository, pull_request.author), pull_request)
+        if not requested_reviewers(pull_request) and self.rng.random() < 0.6:
+            deed = self._deed(repository, pull_request.author)
+            return actions.request_review(deed, pull_request, reviewer)
+        chance, deed = self.rng.random(), self._deed(repository, reviewer)
+        if chance < 0.6:
+            return actions.submit_review(deed, pull_request, "APPROVED", "Looks good.")
+        text, comments = prose.review_text(self.rng), self.rng.randint(1, 3)
+        state = "COMMENTED" if chance < 0.75 else "CHANGES_REQUESTED"
+        if state == "COMMENTED":
+            return actions.submit_review(deed, pull_request, "COMMENTED", text, comments)
+        return actions.submit_review(deed, pull_request, "CHANGES_REQUESTED", text, comments)
+
+
+def _verdict(pull_request: PullRequest) -> str | None:
+    """What the last deciding review said, unless there were commits since it asked for changes."""
+    decided = [
+        review
+        for review in pull_request.reviews
+        if review.state in ("APPROVED", "CHANGES_REQUESTED") and review.submitted_at
+    ]
+    if not decided:
+        return None
+    last = decided[-1]
+    answered = last.commit_oid != pull_request.head_oid and last.state == "CHANGES_REQUESTED"
+    return None if answered else last.state
+
+
+@asynccontextmanager
+async def going_on(simulator: Simulator) -> AsyncIterator[None]:
+    """Let the world live while the server runs, where that was asked for."""
+    task = asyncio.create_task(_run(simulator)) if simulator.options.live else None
+    try:
+        yield
+    finally:
+        if task:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+
+async def _run(simulator: Simulator) -> None:
+    life = Life(simulator)
+    while True:
+        interval = simulator.options.live_interval
+        await asyncio.sleep(life.rng.uniform(0.5, 1.5) * interval)
+        life.step()
