@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 
-from apps.integrations import ingest
+from apps.integrations import discovery, ingest
 from apps.integrations.conversation import with_github
 from apps.integrations.github import limits, pull_requests, records
 from apps.integrations.github.errors import GitHubError, NotFoundError, UnavailableError
@@ -112,8 +112,6 @@ def _integration(
 
 
 def _find_people(integration: GitHubIntegration, note: Callable[[str], None]) -> None:
-    from apps.integrations import discovery
-
     try:
         with with_github(integration.credential) as github:
             discovery.read_members(github, integration)

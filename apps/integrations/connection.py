@@ -16,7 +16,7 @@ from django.http import HttpRequest, QueryDict
 from django.utils import timezone
 
 from apps.audit.record import record
-from apps.integrations import connect_state, discovery, oauth, problems, sync
+from apps.integrations import connect_state, discovery, hooks, oauth, problems, sync
 from apps.integrations.connect_state import State
 from apps.integrations.github import people, scopes
 from apps.integrations.github.client import GitHub
@@ -168,6 +168,9 @@ def disconnect(request: HttpRequest, team: Team, only: GitHubIntegration | None 
     Whether GitHub confirmed that every token of ours is revoked.
     """
     ending = [only] if only else list(connected(team))
+    for integration in ending:
+        # While there is a token: GitHub keeps hooks when a token is revoked.
+        hooks.forget_all(integration)
     tokens = _end(team, ending)
     answers = [oauth.revoke(token) for token in tokens]
     revoked = all(answers)

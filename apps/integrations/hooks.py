@@ -29,7 +29,13 @@ from apps.integrations.github.errors import (
     ScopeMissingError,
     WaitError,
 )
-from apps.integrations.models import Hook, IntegrationCredential, TrackedRepository, WebhookDelivery
+from apps.integrations.models import (
+    GitHubIntegration,
+    Hook,
+    IntegrationCredential,
+    TrackedRepository,
+    WebhookDelivery,
+)
 
 log = logging.getLogger(__name__)
 
@@ -101,6 +107,20 @@ def forget(tracked: TrackedRepository, github: GitHub) -> None:
         except (NotFoundError, ScopeMissingError):
             log.info("Hook %s is gone already, or not ours to delete.", hook.hook_id)
     hook.delete()
+
+
+def forget_all(integration: GitHubIntegration) -> None:
+    """Lets all hooks of an organisation go, as far as GitHub can be reached."""
+    rows = integration.tracked_repositories.filter(hook__isnull=False).select_related("hook")
+    with with_github(integration.credential) as github:
+        for tracked in rows:
+            TrackedRepository.objects.filter(pk=tracked.pk).update(is_active=False)
+            try:
+                forget(tracked, github)
+            except GitHubError as error:
+                log.warning("The hook of %s stays on GitHub: %s", tracked, error)
+                if not isinstance(error, RefusedError):
+                    return
 
 
 def rotate(tracked: TrackedRepository, github: GitHub, now: datetime) -> None:

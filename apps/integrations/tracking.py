@@ -10,6 +10,7 @@ from fnmatch import translate
 from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
+from django.utils import timezone
 
 from apps.integrations import ingest_people, sync
 from apps.integrations.models import (
@@ -19,6 +20,7 @@ from apps.integrations.models import (
     SyncStatus,
     TrackedRepository,
 )
+from apps.integrations.nudge import nudge
 from apps.teams.models import Team
 
 MOST_PATTERNS = 50
@@ -117,7 +119,7 @@ def track(
         batch_size=ingest_people.BATCH,
         update_conflicts=True,
         unique_fields=["team", "github_repo_id"],
-        update_fields=["integration", "full_name", "is_active", "modified_at"],
+        update_fields=["integration", "full_name", "is_active", "hook_due_at", "modified_at"],
     )
     begun = list(mine.filter(github_repo_id__in=ids).exclude(github_repo_id__in=active))
     sync.begin(team, begun, reason)
@@ -134,8 +136,10 @@ def stop(team: Team, github_repo_id: int) -> TrackedRepository | None:
     if row is not None:
         row.is_active = False
         row.due_at = None
+        row.hook_due_at = timezone.now()  # to be removed, if no other team uses it
         row.status = SyncStatus.PENDING
-        row.save(update_fields=["is_active", "due_at", "status", "modified_at"])
+        row.save(update_fields=["is_active", "due_at", "hook_due_at", "status", "modified_at"])
+        transaction.on_commit(nudge)
     return row
 
 
