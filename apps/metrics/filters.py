@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
 from django import forms
-from django.db.models import Min, Q
+from django.db.models import Q
 from django.http import QueryDict
 from django.utils import timezone
 
@@ -195,11 +195,11 @@ class Filters:
         return f"Without {' and '.join(hidden)}." if hidden else ""
 
 
-def parse(form: FilterForm, team: Team) -> Filters:
-    """The filters of a valid form."""
+def parse(form: FilterForm, team: Team, first_opened_at: datetime | None) -> Filters:
+    """The filters of a valid form; all time begins when the team's first one was opened."""
     cleaned = form.cleaned_data
     return Filters(
-        period=_period(cleaned, team),
+        period=_period(cleaned, team, first_opened_at),
         range=_range_name(cleaned),
         repositories=cleaned["repo"],
         people=cleaned["person"],
@@ -219,21 +219,16 @@ def _range_name(cleaned: Mapping[str, Any]) -> str:
     return "dates" if cleaned["since"] or cleaned["until"] else DEFAULT_RANGE
 
 
-def _period(cleaned: Mapping[str, Any], team: Team) -> Period:
+def _period(cleaned: Mapping[str, Any], team: Team, first_opened_at: datetime | None) -> Period:
     zone = zone_of(team.timezone)
     today = timezone.now().astimezone(zone).date()
     name = _range_name(cleaned)
     if name in PRESETS:
         return Period(today - timedelta(days=PRESETS[name] - 1), today, zone)
-    if name == "all":
-        return Period(_first_day(team, zone, today), today, zone)
-    last = cleaned["until"] or max(today, cleaned["since"])
-    return Period(cleaned["since"] or _first_day(team, zone, last), last, zone)
-
-
-def _first_day(team: Team, zone: Any, latest: date) -> date:
-    first = PullRequest.objects.for_team(team).aggregate(first=Min("opened_at"))["first"]
-    return min(first.astimezone(zone).date(), latest) if first else latest
+    last = today if name == "all" else cleaned["until"] or max(today, cleaned["since"])
+    begin = first_opened_at.astimezone(zone).date() if first_opened_at else last
+    first = None if name == "all" else cleaned["since"]
+    return Period(first or min(begin, last), last, zone)
 
 
 def _params(cleaned: Mapping[str, Any]) -> dict[str, Sequence[str]]:

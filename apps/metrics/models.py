@@ -188,6 +188,11 @@ class PullRequest(BaseTeamModel):
     def __str__(self) -> str:
         return f"#{self.number} {self.title}"
 
+    @property
+    def lines(self) -> int:
+        """How many were added and deleted: what its size goes by."""
+        return self.additions + self.deletions
+
 
 class PRReview(BaseTeamModel):
     """A submitted review, by anyone."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Avg, Count, F, Max, Q, QuerySet, Window
+from django.db.models import Avg, Count, F, Max, Min, Q, QuerySet, Sum, Window
 from django.db.models.functions import RowNumber
 
 from apps.metrics.expressions import Bucket, Percentiles
@@ -52,6 +52,7 @@ class Figures:
     authors: int
     old: int
     spreads: Mapping[str, Spread]
+    stage_totals: Mapping[str, float]
     lines: Spread
     sizes: Mapping[str, int]
     reviewed: int
@@ -88,6 +89,15 @@ class Figures:
     def stages(self) -> dict[str, Spread]:
         """The four stages, in order."""
         return {name: self.spreads[name] for name in STAGES}
+
+    @property
+    def mean_stages(self) -> dict[str, float]:
+        """The stages of the average pull request: unlike medians they add up to its cycle time.
+
+        Without those that have an old commit; a stage that did not happen counts as nothing.
+        """
+        count = self.merged - self.old
+        return {name: total / count for name, total in self.stage_totals.items()} if count else {}
 
 
 @dataclass(frozen=True)
@@ -216,6 +226,7 @@ class DataVersion:
     """What a team's pull requests are like: changes whenever one of them does."""
 
     count: int
+    first_opened_at: datetime | None
     fetched_at: datetime | None
     etag: str
 
@@ -223,11 +234,14 @@ class DataVersion:
 def data_version(team: Team) -> DataVersion:
     """For caches, and for pages that follow new data."""
     row = PullRequest.objects.for_team(team).aggregate(
-        count=Count("pk"), fetched=Max("fetched_at"), modified=Max("modified_at")
+        count=Count("pk"),
+        first=Min("opened_at"),
+        fetched=Max("fetched_at"),
+        modified=Max("modified_at"),
     )
     text = f"{team.pk} {team.timezone} {row['count']} {row['fetched']} {row['modified']}"
     digest = hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
-    return DataVersion(row["count"], row["fetched"], digest)
+    return DataVersion(row["count"], row["first"], row["fetched"], digest)
 
 
 def _aggregates() -> dict[str, Any]:
@@ -246,6 +260,8 @@ def _aggregates() -> dict[str, Any]:
         condition = young if name in FROM_FIRST_COMMIT else None
         found[f"{name}_spread"] = Percentiles(name, filter=condition)
         found[f"{name}_count"] = Count(name, filter=condition)
+    for name in STAGES:
+        found[f"{name}_total"] = Sum(name, filter=young)
     return found | {f"size_{size}": Count("pk", filter=Q(size=size)) for size in SIZES}
 
 
@@ -269,6 +285,7 @@ def _figures(row: Mapping[str, Any], weeks: float) -> Figures:
             )
             for name in DURATIONS
         },
+        stage_totals={name: float(row[f"{name}_total"] or 0) for name in STAGES},
         lines=Spread.of(row["merged"] or 0, row["lines"]),
         sizes={size: row[f"size_{size}"] or 0 for size in SIZES},
         reviewed=row["reviewed"] or 0,

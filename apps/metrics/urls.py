@@ -1,3 +1,21 @@
-from django.urls import URLPattern, URLResolver
+"""Addresses of the figures."""
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from django.urls import URLPattern, URLResolver, path
+
+from apps.metrics.views.explorer import pull_requests
+from apps.metrics.views.how_we_count import how_we_count
+from apps.metrics.views.overview import overview
+from apps.metrics.views.pull_request import pull_request
+
+TEAM = "a/<slug:team>"
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path(f"{TEAM}/", overview, name="overview"),
+    path(f"{TEAM}/pull-requests/", pull_requests, name="pull_requests"),
+    path(
+        f"{TEAM}/pull-requests/<str:owner>/<str:repository>/<int:number>/",
+        pull_request,
+        name="pull_request",
+    ),
+    path(f"{TEAM}/how-we-count/", how_we_count, name="how_we_count"),
+]

@@ -54,7 +54,7 @@ def assert_spread(found: queries.Spread, values: Sequence[float]) -> None:
 def filters_of(team: Team, address: str) -> Filters:
     form = FilterForm(QueryDict(address), Choices.of(team))
     assert form.is_valid(), form.sentences
-    return parse(form, team)
+    return parse(form, team, queries.data_version(team).first_opened_at)
 
 
 pull_requests = st.fixed_dictionaries(

@@ -1,0 +1,223 @@
+// One way to make a chart: <div data-chart id="x"> beside <script type="application/json" id="x-data">.
+"use strict";
+
+(() => {
+  const MINUTE = 60, HOUR = 3600, DAY = 86400;
+  const drawn = new Map();
+
+  function colour(name) {
+    return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+  }
+
+  function faded(name, share) {
+    return echarts.color.modifyAlpha(opaque(colour(name)), share);
+  }
+
+  // ECharts knows hexadecimal colours; a browser tells every other kind as rgb.
+  function opaque(text) {
+    const probe = document.createElement("i");
+    probe.style.color = text;
+    document.body.append(probe);
+    const rgb = getComputedStyle(probe).color;
+    probe.remove();
+    return rgb;
+  }
+
+  function duration(seconds) {
+    const whole = Math.round(seconds);
+    const two = (large, unit, small, part) => {
+      const rest = Math.floor((whole % large) / small);
+      return `${Math.floor(whole / large)} ${unit}${rest ? ` ${rest} ${part}` : ""}`;
+    };
+    if (whole < MINUTE) return `${whole} s`;
+    if (whole < HOUR) return `${Math.floor(whole / MINUTE)} min`;
+    if (whole < DAY) return two(HOUR, "h", MINUTE, "min");
+    return whole < 14 * DAY ? two(DAY, "d", HOUR, "h") : `${Math.floor(whole / DAY)} d`;
+  }
+
+  function exact(value, unit) {
+    if (value === null || value === undefined) return "no data";
+    if (unit === "duration") return duration(value);
+    if (unit === "share") return `${(value * 100).toFixed(1)} %`;
+    return value.toLocaleString("en", { maximumFractionDigits: 1 });
+  }
+
+  // Ticks of durations fall on whole hours or days, as a person would draw them.
+  function durationStep(largest) {
+    const steps = [MINUTE, 5 * MINUTE, 15 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, 4 * HOUR, 8 * HOUR, 12 * HOUR];
+    for (const days of [1, 2, 4, 7, 14, 28, 56, 112, 224]) steps.push(days * DAY);
+    return steps.find((step) => largest / step <= 5) || 448 * DAY;
+  }
+
+  function valueAxis(chart, style) {
+    const stacked = chart.kind === "stack";
+    const sums = chart.labels.map((_, i) => chart.series.reduce(
+      (sum, s) => (stacked ? sum + (s.values[i] || 0) : Math.max(sum, s.values[i] || 0)), 0));
+    const largest = Math.max(...sums, 0);
+    const axis = {
+      type: "value", min: 0, splitNumber: 4,
+      axisLabel: { color: style.muted, fontSize: 12, formatter: (value) => tick(value, chart.unit) },
+      splitLine: { lineStyle: { color: style.hairline } },
+    };
+    if (chart.unit === "duration") {
+      axis.interval = durationStep(largest);
+      axis.max = Math.max(1, Math.ceil(largest / axis.interval)) * axis.interval;
+    }
+    if (chart.unit === "count") axis.minInterval = 1;
+    if (chart.unit === "share") { axis.max = 1; axis.interval = 0.25; }
+    return axis;
+  }
+
+  function tick(value, unit) {
+    if (value === 0) return "0";
+    return unit === "share" ? `${Math.round(value * 100)} %` : exact(value, unit);
+  }
+
+  function name(label) {
+    return label.replace(/^\d{4}-W0?/, "W");
+  }
+
+  function monthName(label) {
+    const [year, month] = label.split("-").map(Number);
+    const text = new Date(Date.UTC(year, month - 1)).toLocaleString("en", { month: "short", timeZone: "UTC" });
+    return month === 1 ? `${text} ${year}` : text;
+  }
+
+  function short(label) {
+    if (/^\d{4}-W\d\d$/.test(label)) return name(label);
+    return /^\d{4}-\d\d$/.test(label) ? monthName(label) : label;
+  }
+
+  function line(series, chart, style, last) {
+    return {
+      name: series.name, type: "line", data: series.values, connectNulls: false,
+      symbol: "circle", symbolSize: series.is_faint ? 3 : 5, showSymbol: true,
+      lineStyle: { width: series.is_faint ? 1.25 : 2.25, type: series.is_faint ? [5, 4] : "solid" },
+      itemStyle: { color: faded(series.colour, series.is_faint ? 0.55 : 1) },
+      endLabel: { show: last, formatter: () => series.name.replace(" percentile", ""), color: style.muted, fontSize: 12, distance: 6 },
+      emphasis: { disabled: true },
+    };
+  }
+
+  function bar(series, chart, style, stack) {
+    return {
+      name: series.name, type: "bar", stack: stack ? "all" : undefined, barMaxWidth: 28, barCategoryGap: "30%",
+      data: series.values.map((value, i) => ({
+        value, itemStyle: chart.partial[i] ? { opacity: 0.5 } : undefined,
+      })),
+      itemStyle: {
+        color: faded(series.colour, 1), borderRadius: stack ? 0 : [2, 2, 0, 0],
+        borderColor: style.paper, borderWidth: stack ? 1 : 0,
+      },
+      emphasis: { disabled: true },
+    };
+  }
+
+  function tooltip(chart, style) {
+    return {
+      trigger: "axis", confine: true, transitionDuration: 0,
+      backgroundColor: style.raised, borderColor: style.hairline, borderWidth: 1, padding: [8, 12],
+      textStyle: { color: style.text, fontSize: 13, fontFamily: style.font },
+      axisPointer: { type: chart.kind === "line" ? "line" : "shadow", lineStyle: { color: style.muted }, shadowStyle: { color: faded("text", 0.05) }, animation: false },
+      formatter: (rows) => tip(chart, rows),
+    };
+  }
+
+  function tip(chart, rows) {
+    const place = rows[0].dataIndex;
+    const box = document.createElement("div");
+    const head = box.appendChild(document.createElement("strong"));
+    head.textContent = chart.labels[place] + (chart.partial[place] ? ", not all of it" : "");
+    for (const row of rows) {
+      const text = box.appendChild(document.createElement("div"));
+      text.insertAdjacentHTML("beforeend", row.marker);
+      text.append(`${row.seriesName}: ${exact(chart.series[row.seriesIndex].values[place], chart.unit)}`);
+    }
+    return box;
+  }
+
+  function option(chart) {
+    const style = Object.fromEntries(["text", "muted", "hairline", "paper", "raised"].map((key) => [key, opaque(colour(key))]));
+    style.font = getComputedStyle(document.body).fontFamily;
+    const many = chart.series.length > 1;
+    const lines = chart.kind === "line";
+    return {
+      animation: false, textStyle: { fontFamily: style.font },
+      grid: { left: 4, right: lines && many ? 56 : 8, top: many && !lines ? 32 : 12, bottom: 4, containLabel: true },
+      legend: many && !lines ? { left: 0, top: 0, itemWidth: 11, itemHeight: 11, itemGap: 16, icon: "roundRect", padding: 0, textStyle: { color: style.muted, fontSize: 12 }, selectedMode: false } : undefined,
+      xAxis: {
+        type: "category", data: chart.labels, boundaryGap: !lines, axisTick: { show: false },
+        axisLine: { lineStyle: { color: style.hairline } },
+        axisLabel: { color: style.muted, fontSize: 12, hideOverlap: true, formatter: short },
+      },
+      yAxis: valueAxis(chart, style),
+      tooltip: tooltip(chart, style),
+      series: chart.series.map((series) => (lines ? line(series, chart, style, many) : bar(series, chart, style, chart.kind === "stack"))),
+    };
+  }
+
+  function draw(area) {
+    const source = document.getElementById(`${area.id}-data`);
+    if (!source || !window.echarts) return;
+    const chart = JSON.parse(source.textContent);
+    const instance = echarts.init(area, null, { renderer: "svg" });
+    instance.setOption(option(chart));
+    instance.getZr().on("click", (event) => follow(instance, chart, event));
+    drawn.set(area, { instance, chart });
+  }
+
+  function follow(instance, chart, event) {
+    if (!chart.links.length) return;
+    const [place] = instance.convertFromPixel({ seriesIndex: 0 }, [event.offsetX, event.offsetY]) || [];
+    if (chart.links[place]) location.href = chart.links[place];
+  }
+
+  function drawAll() {
+    for (const [area, { instance }] of drawn) {
+      if (area.isConnected) continue;
+      instance.dispose();
+      drawn.delete(area);
+    }
+    for (const area of document.querySelectorAll("[data-chart]")) if (!drawn.has(area)) draw(area);
+  }
+
+  function redraw() {
+    for (const { instance, chart } of drawn.values()) instance.setOption(option(chart), true);
+  }
+
+  function save(id) {
+    const { chart } = drawn.get(document.getElementById(id)) || {};
+    if (!chart) return;
+    // A picture needs a canvas; the page has vectors.
+    const stage = document.createElement("div");
+    const canvas = echarts.init(stage, null, { renderer: "canvas", width: 960, height: 420, devicePixelRatio: 2 });
+    const title = { text: chart.title, textStyle: { color: opaque(colour("text")), fontSize: 16, fontWeight: 600 }, left: 8, top: 8 };
+    const picture = option(chart);
+    picture.grid.top = 76;
+    if (picture.legend) Object.assign(picture.legend, { top: 44, left: 8 });
+    canvas.setOption({ ...picture, title, backgroundColor: opaque(colour("paper")) });
+    const link = document.createElement("a");
+    link.download = `${id}.png`;
+    link.href = canvas.getDataURL({ type: "png", pixelRatio: 2 });
+    link.click();
+    canvas.dispose();
+  }
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-chart-save]");
+    if (button) save(button.dataset.chartSave);
+  });
+  document.addEventListener("input", (event) => {
+    if (!event.target.matches("[data-find]")) return;
+    const wanted = event.target.value.toLowerCase();
+    for (const option of event.target.parentElement.querySelectorAll(".options li")) {
+      option.hidden = !option.textContent.toLowerCase().includes(wanted);
+    }
+  });
+  addEventListener("resize", () => { for (const { instance } of drawn.values()) instance.resize(); });
+  document.addEventListener("tformance:theme", redraw);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+  document.addEventListener("htmx:afterSettle", drawAll);
+  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", drawAll);
+  else drawAll();
+})();

@@ -1,0 +1,92 @@
+"""How figures read, and addresses that keep the filters."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django import template
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from apps.metrics.filters import Filters
+from apps.metrics.models import PullRequest
+from apps.metrics.timeline import Bar, stage_bars
+from apps.teams.templatetags.display import NOTHING, duration, duration_text
+
+register = template.Library()
+
+
+@register.filter
+def figure(value: float | None, unit: str) -> SafeString:
+    """A figure in its unit: `duration`, `share`, `decimal` or `count`."""
+    if value is None:
+        return NOTHING
+    if unit == "duration":
+        return duration(value)
+    return format_html('<span title="{}">{}</span>', f"{value:,.4g}", figure_text(value, unit))
+
+
+@register.filter
+def figure_text(value: float | None, unit: str) -> str:
+    """The same as plain text."""
+    if value is None:
+        return "no data"
+    if unit == "duration":
+        return duration_text(value)
+    if unit == "share":
+        return f"{value * 100:.0f} %" if value in (0, 1) or value >= 0.1 else f"{value * 100:.1f} %"
+    return f"{value:,.1f}" if unit == "decimal" else f"{value:,.0f}"
+
+
+@register.filter
+def share(part: float | None, whole: float | None) -> str:
+    """A part of a whole as a percentage."""
+    return figure_text(part / whole, "share") if whole and part is not None else "–"
+
+
+@register.filter
+def abs_percent(value: float) -> str:
+    """How much a figure changed, without its sign."""
+    return f"{abs(value):.0f} %"
+
+
+@register.simple_tag(takes_context=True)
+def explorer(context: dict[str, Any], **changes: object) -> str:
+    """The address of the pull requests behind a figure: the page's filters and some more."""
+    filters: Filters = context["filters"]
+    return filters.address(reverse("pull_requests", args=[context["team"].slug]), **changes)
+
+
+@register.simple_tag(takes_context=True)
+def address(context: dict[str, Any], path: str = "", **changes: object) -> str:
+    """This page's address, or another's, with the same filters, some changed."""
+    filters: Filters = context["filters"]
+    return filters.address(path or context["path"], **changes)
+
+
+@register.simple_tag(takes_context=True)
+def definition(context: dict[str, Any], anchor: str) -> str:
+    """The address of a figure's definition."""
+    return f"{reverse('how_we_count', args=[context['team'].slug])}#{anchor}"
+
+
+@register.simple_tag(takes_context=True)
+def page_of(context: dict[str, Any], pull_request: PullRequest) -> str:
+    """The address of a pull request's page."""
+    owner, _, name = pull_request.repository.full_name.partition("/")
+    return reverse("pull_request", args=[context["team"].slug, owner, name, pull_request.number])
+
+
+@register.filter
+def bars(pull_request: PullRequest) -> list[Bar]:
+    """Its stages as a strip of its own length."""
+    return stage_bars(pull_request)
+
+
+@register.filter
+def age(since: datetime) -> SafeString:
+    """How long ago, as a duration."""
+    return duration((timezone.now() - since).total_seconds())

@@ -1,0 +1,37 @@
+"""One pull request: its timeline to scale, and why its figures are what they are."""
+
+from __future__ import annotations
+
+from django.http import Http404, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.utils import timezone
+
+from apps.metrics import export
+from apps.metrics.models import PullRequest
+from apps.metrics.timeline import as_data, reasons, timeline
+from apps.teams.access import TeamRequest, team_view, wants_json
+
+
+@team_view()
+def pull_request(request: TeamRequest, owner: str, repository: str, number: int) -> HttpResponse:
+    """Of a repository that the team keeps."""
+    rows = PullRequest.objects.for_team(request.team).filter(
+        repository__full_name__iexact=f"{owner}/{repository}", number=number
+    )
+    found = rows.select_related("repository", "author", "reverts__repository").first()
+    if found is None:
+        raise Http404("The team keeps no such pull request.")
+    now = timezone.now()
+    drawn = timeline(found, now)
+    if wants_json(request):
+        [row] = export.pull_request_rows(rows)
+        return JsonResponse({**row, "timeline": as_data(drawn)})
+    context = {
+        "pull_request": found,
+        "timeline": drawn,
+        "reasons": reasons(found) if found.merged_at else [],
+        "reverted_by": found.reverted_by.select_related("repository"),
+        "now": now,
+        "age": (now - found.opened_at).total_seconds(),
+    }
+    return render(request, "metrics/pull_request.html", context)
