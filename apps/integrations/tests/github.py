@@ -12,16 +12,16 @@ from django.test import Client
 from github_simulator.testing import Running
 from github_simulator.world import Account, Organization, Repository, Team, World
 
-ACME, CLOSED, VAULT = 5_000_000_001, 5_000_000_002, 5_000_000_003
-ADA, GRACE, LINUS, BOT = 4_000_000_001, 4_000_000_002, 4_000_000_003, 4_000_000_004
+ACME, CLOSED, VAULT = 50_000_001, 50_000_002, 50_000_003
+ADA, GRACE, LINUS, BOT = 40_000_001, 40_000_002, 40_000_003, 40_000_004
 CALLBACK = "http://localhost:8000/integrations/github/callback/"
 NOW = datetime(2026, 9, 1, tzinfo=UTC)
 REPOSITORIES = {
-    "api-service": 6_000_000_001,
-    "mail-service": 6_000_000_002,
-    "website": 6_000_000_003,
-    "attic": 6_000_000_004,
-    "linux-fork": 6_000_000_005,
+    "api-service": 60_000_001,
+    "mail-service": 60_000_002,
+    "website": 60_000_003,
+    "attic": 60_000_004,
+    "linux-fork": 60_000_005,
 }
 
 
@@ -40,7 +40,7 @@ def world() -> World:
         made.organizations[number] = Organization(account, {ADA: "admin"})
     made.organizations[ACME].members[GRACE] = "member"
     made.organizations[ACME].teams = [
-        Team(7_000_000_001, "T_platform", "platform", "Platform", [ADA, GRACE])
+        Team(70_000_001, "T_platform", "platform", "Platform", [ADA, GRACE])
     ]
     made.organizations[CLOSED].restricts_oauth_apps = True
     made.organizations[VAULT].saml_url = "https://github.com/orgs/vault/sso?authorization_request=A"
@@ -49,7 +49,7 @@ def world() -> World:
     made.repositories[REPOSITORIES["attic"]].archived = True
     made.repositories[REPOSITORIES["linux-fork"]].fork = True
     made.repositories[REPOSITORIES["api-service"]].private = True
-    add_repository(made, made.accounts[ADA], "notes", 6_000_000_009, 1)
+    add_repository(made, made.accounts[ADA], "notes", 60_000_009, 1)
     return made
 
 

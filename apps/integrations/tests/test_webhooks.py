@@ -307,18 +307,18 @@ def test_without_the_right_the_page_says_so(
 ) -> None:
     name = "borrowed"
     world = github.simulator.world
-    add_repository(world, tracked_owner(github), name, 6_000_000_042)
-    world.repositories[6_000_000_042].permissions = {ADA: "pull"}
+    add_repository(world, tracked_owner(github), name, 60_000_042)
+    world.repositories[60_000_042].permissions = {ADA: "pull"}
     world.organizations[tracked_owner(github).id].members[ADA] = "member"
     TrackedRepository.objects.filter(pk=tracked.pk).update(hook_due_at=None)
     alice_client.post("/a/acme/members/refresh/")
     row = TrackedRepository.objects.create(
         team=tracked.team,
         integration=tracked.integration,
-        github_repo_id=6_000_000_042,
+        github_repo_id=60_000_042,
         full_name=f"acme/{name}",
         repository=Repository.objects.create(
-            team=tracked.team, github_repo_id=6_000_000_042, full_name=f"acme/{name}"
+            team=tracked.team, github_repo_id=60_000_042, full_name=f"acme/{name}"
         ),
     )
     due(row)
