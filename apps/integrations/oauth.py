@@ -79,7 +79,7 @@ class ConnectAdapter(GitHubOAuth2Adapter):  # type: ignore[misc]
 
 def callback_url() -> str:
     """The one callback that is registered with GitHub for connecting."""
-    return settings.PUBLIC_URL + reverse("github_callback")
+    return settings.PUBLIC_URL + reverse("github_connect_callback")
 
 
 def authorize_url(request: HttpRequest, state: str) -> tuple[str, str]:

@@ -8,7 +8,8 @@ TEAM = "a/<slug:team>"
 GITHUB = f"{TEAM}/integrations/github"
 
 urlpatterns: list[URLPattern | URLResolver] = [
-    path("integrations/github/callback/", connection.callback, name="github_callback"),
+    # allauth has an address of sign-in that is called github_callback.
+    path("integrations/github/callback/", connection.callback, name="github_connect_callback"),
     path(f"{TEAM}/integrations/", connection.integrations, name="integrations"),
     path(f"{GITHUB}/connect/", connection.connect, name="github_connect"),
     path(f"{GITHUB}/callback/", connection.team_callback, name="github_team_callback"),
