@@ -6,21 +6,16 @@ pages neither repeats nor skips what stayed in place.
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from graphql import FieldNode, GraphQLResolveInfo, InlineFragmentNode, SelectionNode
 
+from .ordering import Key, Ordered
 from .refusals import GitHubError
 
-Key = list[Any]
-
 MAXIMUM = 100
-PREFIX = "cursor:v2:"
 
 
 @dataclass
@@ -37,91 +32,42 @@ class Connection:
 
 def paginate(
     info: GraphQLResolveInfo,
-    items: Iterable[Any],
-    key: Callable[[Any], Key],
+    ordered: Ordered,
     arguments: dict[str, Any],
     *,
-    descending: bool = False,
     owner: Any = None,
 ) -> Connection:
     """The page that the arguments ask for. Raises GitHubError where GitHub refuses them."""
-    first, last = arguments.get("first"), arguments.get("last")
-    _check(info, first, last)
-    keyed = sorted(((key(item), item) for item in items), key=_key, reverse=descending)
-    start, end = _bounds(keyed, arguments, descending=descending)
-    if first is not None:
-        end = min(end, start + first)
-    elif last is not None:
-        start = max(start, end - last)
-    else:
-        start = end = 0  # only counted
+    _check(info, arguments.get("first"), arguments.get("last"))
+    start, end = _bounds(ordered, arguments)
     if _spoiled(info) == "shifted_page" and start > 0:
         start, end = start - 1, end - 1
-    page = keyed[start:end]
+    keys, items = ordered.part(start, end)
     if _spoiled(info) == "duplicated_page":
-        page = [pair for pair in page for _ in range(2)]
-    info.context.nodes += len(page)
-    return Connection(
-        [item for _, item in page],
-        [key for key, _ in page],
-        len(keyed),
-        end < len(keyed),
-        start > 0,
-        owner,
-    )
+        keys = [key for key in keys for _ in range(2)]
+        items = [item for item in items for _ in range(2)]
+    info.context.nodes += len(items)
+    return Connection(items, keys, len(ordered), end < len(ordered), start > 0, owner)
+
+
+def _bounds(ordered: Ordered, arguments: dict[str, Any]) -> tuple[int, int]:
+    """The places of the page's first item and of the one after its last."""
+    start, end = 0, len(ordered)
+    if (after := arguments.get("after")) is not None:
+        start = ordered.up_to(after)
+    if (before := arguments.get("before")) is not None:
+        end = max(start, ordered.before(before))
+    if (first := arguments.get("first")) is not None:
+        return start, min(end, start + first)
+    if (last := arguments.get("last")) is not None:
+        return max(start, end - last), end
+    return start, start  # only counted
 
 
 def _spoiled(info: GraphQLResolveInfo) -> str | None:
     """The fault that this list suffers, if any. Only the pull requests' own list is spoiled."""
     fault = info.context.fault
     return fault.kind if fault and info.field_name == "pullRequests" else None
-
-
-def encode(key: Key) -> str:
-    return base64.b64encode((PREFIX + json.dumps(key)).encode()).decode()
-
-
-def decode(cursor: str) -> Key:
-    """The sort key in a cursor. Raises GitHubError where it is none of ours."""
-    try:
-        text = base64.b64decode(cursor, validate=True).decode()
-        key = json.loads(text.removeprefix(PREFIX)) if text.startswith(PREFIX) else None
-    except (binascii.Error, ValueError):
-        key = None
-    if not isinstance(key, list):
-        raise _invalid(cursor)
-    return key
-
-
-def _invalid(cursor: str) -> GitHubError:
-    return GitHubError(
-        "INVALID_CURSOR_ARGUMENTS", f"`{cursor}` does not appear to be a valid cursor."
-    )
-
-
-def _key(pair: tuple[Key, Any]) -> Key:
-    return pair[0]
-
-
-def _bounds(
-    keyed: list[tuple[Key, Any]], arguments: dict[str, Any], *, descending: bool
-) -> tuple[int, int]:
-    start, end = 0, len(keyed)
-    if (after := arguments.get("after")) is not None:
-        start = _rank(keyed, after, descending=descending, including=True)
-    if (before := arguments.get("before")) is not None:
-        end = _rank(keyed, before, descending=descending, including=False)
-    return start, max(start, end)
-
-
-def _rank(keyed: list[tuple[Key, Any]], cursor: str, *, descending: bool, including: bool) -> int:
-    """How many items come before the cursor's place, the item at the cursor included or not."""
-    wanted = decode(cursor)
-    try:
-        earlier = sum((key > wanted) if descending else (key < wanted) for key, _ in keyed)
-    except TypeError as error:
-        raise _invalid(cursor) from error
-    return earlier + (including and any(key == wanted for key, _ in keyed))
 
 
 def _check(info: GraphQLResolveInfo, first: int | None, last: int | None) -> None:

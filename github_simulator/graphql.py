@@ -148,7 +148,6 @@ def _too_many(price: Cost) -> str:
 def _index(simulator: Simulator) -> NodeIndex:
     if simulator not in _indexes:
         _indexes[simulator] = NodeIndex(simulator.world)
-    _indexes[simulator].begin()
     return _indexes[simulator]
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from .world import (
+    CHANGES,
     Account,
     Commit,
     Label,
@@ -69,18 +70,18 @@ class NodeIndex:
     def __init__(self, world: World) -> None:
         self.world = world
         self._known: dict[str, Served] = {}
-        self._is_fresh = False
-
-    def begin(self) -> None:
-        """A new query: what it does not find may have come since the last."""
-        self._is_fresh = False
+        self._state: tuple[int, ...] = ()
 
     def find(self, node_id: str) -> Served | None:
         found = self._known.get(node_id)
-        if found is None and not self._is_fresh:
-            self._known, self._is_fresh = dict(_everything(self.world)), True
+        if found is None and self._state != self._now():
+            self._known, self._state = dict(_everything(self.world)), self._now()
             found = self._known.get(node_id)
         return found if found is not None and self._is_there(found) else None
+
+    def _now(self) -> tuple[int, ...]:
+        teams = sum(len(each.teams) for each in self.world.organizations.values())
+        return CHANGES.count, len(self.world.accounts), len(self.world.repositories), teams
 
     def _is_there(self, found: Served) -> bool:
         if isinstance(found, Account):

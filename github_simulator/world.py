@@ -101,6 +101,16 @@ class TimelineEvent:
     previous_review_state: ReviewState | None = None
 
 
+@dataclass
+class Changes:
+    """Counts each time that a pull request is made or updated, so that sorted lists can be kept."""
+
+    count: int = 0
+
+
+CHANGES = Changes()
+
+
 @dataclass(eq=False)
 class PullRequest:
     id: int
@@ -131,6 +141,11 @@ class PullRequest:
     commits: list[Commit] = field(default_factory=list)
     reviews: list[Review] = field(default_factory=list)
     timeline: list[TimelineEvent] = field(default_factory=list)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        super().__setattr__(name, value)
+        if name == "updated_at":
+            CHANGES.count += 1
 
 
 @dataclass(eq=False)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ..connections import Connection, paginate
+from ..ordering import Ordered
 from ..world import Account, Organization, Team
 from .context import Info, Resolver, Resolvers, constant
 from .repositories import of_owner, one_of_owner
@@ -23,6 +24,10 @@ def _is_member(account: Account, info: Info) -> bool:
     return info.context.viewer.id in _organization(account, info).members
 
 
+def _by_id(found: list[Account] | list[Team]) -> Ordered:
+    return Ordered.of(found, lambda each: [each.id])
+
+
 def _members(account: Account, info: Info, **arguments: Any) -> Connection:
     organization, world = _organization(account, info), info.context.world
     people = [
@@ -31,14 +36,14 @@ def _members(account: Account, info: Info, **arguments: Any) -> Connection:
         if each in world.accounts
         and (each not in organization.concealed or _is_member(account, info))
     ]
-    return paginate(info, people, lambda each: [each.id], arguments, owner=organization)
+    return paginate(info, _by_id(people), arguments, owner=organization)
 
 
 def _teams(account: Account, info: Info, **arguments: Any) -> Connection:
     teams = _organization(account, info).teams if _is_member(account, info) else []
     wanted = (arguments.get("query") or "").casefold()
     found = [team for team in teams if wanted in team.name.casefold()]
-    return paginate(info, found, lambda team: [team.id], arguments)
+    return paginate(info, _by_id(found), arguments)
 
 
 def _team(account: Account, info: Info, slug: str) -> Team | None:
@@ -53,13 +58,13 @@ def _organizations(account: Account, info: Info, **arguments: Any) -> Connection
         for organization in context.world.organizations.values()
         if account.id in organization.members and context.is_open(organization.account)
     ]
-    return paginate(info, found, lambda each: [each.id], arguments)
+    return paginate(info, _by_id(found), arguments)
 
 
 def _team_members(team: Team, info: Info, **arguments: Any) -> Connection:
     accounts = info.context.world.accounts
     people = [accounts[each] for each in team.members if each in accounts]
-    return paginate(info, people, lambda each: [each.id], arguments)
+    return paginate(info, _by_id(people), arguments)
 
 
 def _team_organization(team: Team, info: Info) -> Account:

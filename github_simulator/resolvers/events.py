@@ -7,6 +7,7 @@ from typing import Any
 
 from ..connections import Connection, paginate
 from ..nodes import Placed, Thing, type_name
+from ..ordering import Ordered
 from ..world import Commit, PullRequest, Review, TimelineEvent
 from .context import Info, Resolvers, constant
 from .pull_requests import RESOLVERS as OTHERS
@@ -57,7 +58,7 @@ def timeline(placed: Placed, info: Info, **arguments: Any) -> Connection:
         if type_name(each) in asked and (not since or _when(each.thing) >= since)
     ]
     skipped = list(enumerate(wanted))[arguments.get("skip") or 0 :]
-    page = paginate(info, skipped, _key, arguments, owner=pull_request)
+    page = paginate(info, Ordered.of(skipped, _key), arguments, owner=pull_request)
     page.items = [each for _, each in page.items]
     return page
 

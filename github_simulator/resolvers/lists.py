@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ..connections import Connection, Key, encode
+from ..connections import Connection
+from ..ordering import Key, encode
 from .context import Info, Resolvers, constant
 
 CONNECTIONS = (

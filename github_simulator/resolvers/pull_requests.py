@@ -9,6 +9,7 @@ from ..actions import requested_reviewers
 from ..connections import Connection, paginate
 from ..instants import with_offset
 from ..nodes import Placed, ReviewComment, ReviewRequest
+from ..ordering import Ordered
 from ..world import Account, Commit, Label, Repository, Review
 from .context import Info, Resolvers, constant
 
@@ -46,21 +47,19 @@ def _labels(placed: Placed, info: Info, **arguments: Any) -> Connection:
     def key(label: Label) -> list[Any]:
         return [label.name if by_name else label.id]
 
-    return paginate(
-        info,
-        placed.pull_request.labels,
-        key,
-        arguments,
-        descending=order["direction"] == "DESC",
-    )
+    descending = order["direction"] == "DESC"
+    ordered = Ordered.of(placed.pull_request.labels, key, descending=descending)
+    return paginate(info, ordered, arguments)
 
 
 def _commits(placed: Placed, info: Info, **arguments: Any) -> Connection:
-    commits = enumerate(placed.pull_request.commits)
-    page = paginate(info, commits, lambda pair: [pair[0]], arguments)
-    page.items = [
-        Placed(placed.repository, placed.pull_request, commit) for _, commit in page.items
-    ]
+    commits = placed.pull_request.commits
+    ordered = Ordered([[place] for place in range(len(commits))], commits)
+    return _placed(placed, paginate(info, ordered, arguments))
+
+
+def _placed(placed: Placed, page: Connection) -> Connection:
+    page.items = [Placed(placed.repository, placed.pull_request, each) for each in page.items]
     return page
 
 
@@ -97,9 +96,7 @@ def _author_id(review: Review) -> int | None:
 def _page_of_reviews(
     placed: Placed, info: Info, reviews: list[Review], arguments: dict[str, Any]
 ) -> Connection:
-    page = paginate(info, reviews, _review_key, arguments)
-    page.items = [Placed(placed.repository, placed.pull_request, review) for review in page.items]
-    return page
+    return _placed(placed, paginate(info, Ordered.of(reviews, _review_key), arguments))
 
 
 def _review_key(review: Review) -> list[Any]:
@@ -110,7 +107,7 @@ def _review_comments(placed: Placed, info: Info, **arguments: Any) -> Connection
     review = placed.thing
     count = review.comments if isinstance(review, Review) else 0
     comments = [ReviewComment(placed, index) for index in range(count)]
-    return paginate(info, comments, lambda comment: [comment.index], arguments)
+    return paginate(info, Ordered.of(comments, lambda comment: [comment.index]), arguments)
 
 
 def _review_commit(placed: Placed, info: Info) -> Placed | None:
@@ -133,7 +130,8 @@ def _decision(placed: Placed, info: Info) -> str | None:
 def _review_requests(placed: Placed, info: Info, **arguments: Any) -> Connection:
     asked = requested_reviewers(placed.pull_request)
     found = [ReviewRequest(placed, reviewer) for reviewer in asked]
-    return paginate(info, found, lambda request: [request.reviewer.node_id], arguments)
+    ordered = Ordered.of(found, lambda request: [request.reviewer.node_id])
+    return paginate(info, ordered, arguments)
 
 
 def merge_commit(placed: Placed, info: Info) -> Placed | None:

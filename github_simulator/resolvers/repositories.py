@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from .. import access
-from ..connections import Connection, Key, paginate
+from ..connections import Connection, paginate
 from ..faults import Fault
 from ..nodes import Placed
+from ..ordering import Key, Ordered, newest_last
 from ..refusals import TOO_HEAVY, GitHubError
 from ..world import Account, PullRequest, Repository
 from .context import Info, Resolvers, constant
@@ -24,6 +26,7 @@ ORDERS: dict[str, Callable[[Repository], Any]] = {
     "UPDATED_AT": lambda repository: (repository.updated_at or EPOCH).timestamp(),
 }
 
+FILTERS = ("states", "labels", "baseRefName", "headRefName")
 PULL_REQUEST_ORDERS: dict[str, Callable[[PullRequest], Any]] = {
     "COMMENTS": lambda pull_request: pull_request.comments,
     "CREATED_AT": lambda pull_request: pull_request.created_at.timestamp(),
@@ -39,7 +42,8 @@ def of_owner(account: Account, info: Info, **arguments: Any) -> Connection:
         return [field(repository), repository.id]
 
     wanted = (each for each in _owned(account, info, arguments) if _matches(each, arguments))
-    return paginate(info, wanted, key, arguments, descending=order["direction"] == "DESC")
+    ordered = Ordered.of(wanted, key, descending=order["direction"] == "DESC")
+    return paginate(info, ordered, arguments)
 
 
 def _owned(account: Account, info: Info, arguments: dict[str, Any]) -> Iterator[Repository]:
@@ -79,23 +83,27 @@ def one_of_owner(
 
 
 def _pull_requests(repository: Repository, info: Info, **arguments: Any) -> Connection:
-    order = arguments.get("orderBy") or {"field": "CREATED_AT", "direction": "ASC"}
-    field = PULL_REQUEST_ORDERS[order["field"]]
-    wanted = [
-        pull_request
-        for pull_request in repository.pull_requests.values()
-        if _is_asked_for(pull_request, arguments)
-    ]
-
-    def key(pull_request: PullRequest) -> Key:
-        return [field(pull_request), pull_request.id]
-
-    page = paginate(info, wanted, key, arguments, descending=order["direction"] == "DESC")
+    page = paginate(info, _in_order(repository, arguments), arguments)
     page.items = [Placed(repository, each, each) for each in page.items]
     fault: Fault | None = info.context.fault
     if fault and fault.kind == "partial_data":
         _spoil_half(page)
     return page
+
+
+def _in_order(repository: Repository, arguments: dict[str, Any]) -> Ordered:
+    order = arguments.get("orderBy") or {"field": "CREATED_AT", "direction": "ASC"}
+    descending = order["direction"] == "DESC"
+    if order["field"] == "UPDATED_AT" and not any(arguments.get(name) for name in FILTERS):
+        return replace(newest_last(repository), descending=descending)
+    field = PULL_REQUEST_ORDERS[order["field"]]
+
+    def key(pull_request: PullRequest) -> Key:
+        return [field(pull_request), pull_request.id]
+
+    pull_requests = repository.pull_requests.values()
+    wanted = (each for each in pull_requests if _is_asked_for(each, arguments))
+    return Ordered.of(wanted, key, descending=descending)
 
 
 def _spoil_half(page: Connection) -> None:
