@@ -43,7 +43,10 @@ def figures_page(
             if not form.is_valid():
                 return _refused(request, form, choices)
             filters = parse(form, request.team, version.first_opened_at)
-            bar = _bar(request, filters, choices) | {"version": version}
+            bar = _bar(request, filters, choices) | {
+                "version": version,
+                "begins_within": _begins_within(filters, version),
+            }
             if not version.count and not wants_json(request):
                 return render(request, "metrics/empty.html", bar)
             answer = view(request, filters, **arguments)
@@ -82,6 +85,12 @@ def _bar(request: TeamRequest, filters: Filters, choices: Choices) -> dict[str, 
         "path": request.path,
         "query": request.GET.get("q", ""),
     }
+
+
+def _begins_within(filters: Filters, version: queries.DataVersion) -> bool:
+    """Whether the team's data begins within the period that changes are shown against."""
+    before, first = filters.period.previous, version.first_opened_at
+    return first is not None and before.start < first < before.end
 
 
 def _refused(request: TeamRequest, form: FilterForm, choices: Choices) -> HttpResponse:

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 PRESETS = {"4w": 28, "3m": 91, "12m": 364}
-LONGEST_IN_WEEKS = 400
+LONGEST_IN_WEEKS = 190
 
 
 def zone_of(name: str) -> ZoneInfo:

@@ -13,10 +13,13 @@ from django.utils.safestring import SafeString
 
 from apps.metrics.filters import Filters
 from apps.metrics.models import PullRequest
+from apps.metrics.queries import Change
 from apps.metrics.timeline import Bar, stage_bars
 from apps.teams.templatetags.display import NOTHING, duration, duration_text
 
 register = template.Library()
+
+DECIMALS = {"decimal": 1, "hundredths": 2}
 
 
 @register.filter
@@ -38,7 +41,7 @@ def figure_text(value: float | None, unit: str) -> str:
         return duration_text(value)
     if unit == "share":
         return f"{value * 100:.0f} %" if value in (0, 1) or value >= 0.1 else f"{value * 100:.1f} %"
-    return f"{value:,.1f}" if unit == "decimal" else f"{value:,.0f}"
+    return f"{value:,.{DECIMALS.get(unit, 0)}f}"
 
 
 @register.filter
@@ -51,6 +54,17 @@ def share(part: float | None, whole: float | None) -> str:
 def abs_percent(value: float) -> str:
     """How much a figure changed, without its sign."""
     return f"{abs(value):.0f} %"
+
+
+@register.filter
+def change_text(change: Change, unit: str) -> str:
+    """By how much a figure changed: shares by points, others by per cent."""
+    if change.percent is None or change.now is None or change.before is None:
+        return ""
+    sign = "+" if change.percent >= 0 else "−"
+    if unit == "share":
+        return f"{sign}{abs(change.now - change.before) * 100:.1f} points"
+    return sign + abs_percent(change.percent)
 
 
 @register.simple_tag(takes_context=True)

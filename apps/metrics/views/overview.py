@@ -163,7 +163,7 @@ def _tiles(now: Figures, before: Figures, filters: Filters, path: str) -> list[T
         Tile(
             "Review rounds",
             "review_rounds",
-            "decimal",
+            "hundredths",
             Change.of(now.mean_rounds, before.mean_rounds, before.reviewed),
             filters.address(path, sort="-review_rounds"),
             "less",

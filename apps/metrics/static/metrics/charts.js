@@ -107,7 +107,7 @@
       })),
       itemStyle: {
         color: faded(series.colour, 1), borderRadius: stack ? 0 : [2, 2, 0, 0],
-        borderColor: style.paper, borderWidth: stack ? 1 : 0,
+        borderColor: style.paper, borderWidth: stack && chart.labels.length < 27 ? 1 : 0,
       },
       emphasis: { disabled: true },
     };
