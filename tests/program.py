@@ -45,7 +45,8 @@ class Program:
 def clean_environment(**settings: str) -> dict[str, str]:
     """This process's environment with only these settings of the program."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-    return {**kept, **settings}
+    path = f"{Path(sys.executable).parent}{os.pathsep}{kept.get('PATH', '')}"
+    return {**kept, "PATH": path, **settings}
 
 
 def tformance(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
@@ -82,19 +83,12 @@ def on_services(folder: Path, url: str, **settings: str) -> Iterator[Program]:
         broker = stack.enter_context(redis_database())
         services = {"DATABASE_URL": database, "REDIS_URL": broker}
         program = _program(folder, url, {**settings, **services})
-        for command in ("migrate", "collectstatic"):
-            manage = [sys.executable, "manage.py", command, "--noinput", "-v0"]
-            subprocess.run(manage, check=True, cwd=ROOT, env=program.environment, timeout=120)
-        bind = program.url.removeprefix("http://")
-        python = (sys.executable, "-m")
-        celery = (*python, "celery", "--app", "tformance")
-        web = ("gunicorn", "--config", "python:tformance.gunicorn", "--bind", bind)
-        for parts in (
-            (*python, *web),
-            (*celery, "worker", "--concurrency", "2", "--loglevel", "INFO"),
-            (*celery, "beat", "--pidfile", ""),
-        ):
-            stack.enter_context(_process(folder, program.environment, *parts))
+        parts = procfile()
+        environment = {**program.environment, "BIND": url.removeprefix("http://")}
+        bash = ("bash", "-c")
+        subprocess.run([*bash, parts.pop("release")], check=True, cwd=ROOT, env=environment)
+        for command in parts.values():
+            stack.enter_context(_process(folder, environment, *bash, f"exec {command}"))
         _wait(program)
         yield program
 
@@ -132,6 +126,12 @@ def redis_database() -> Iterator[str]:
                 client.flushdb()
             return
     absent("every database of the Redis at 127.0.0.1:6379 is in use")
+
+
+def procfile() -> dict[str, str]:
+    """The commands of deploy/Procfile by their parts."""
+    lines = (ROOT / "deploy/Procfile").read_text().splitlines()
+    return {part: command for part, _, command in (line.partition(": ") for line in lines)}
 
 
 def _program(folder: Path, url: str, settings: Mapping[str, str]) -> Program:

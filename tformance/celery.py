@@ -6,7 +6,7 @@ import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import task_prerun
+from celery.signals import task_prerun, worker_ready
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tformance.settings")
 
@@ -15,6 +15,7 @@ app.config_from_object("tformance.celery_settings")
 app.autodiscover_tasks(["apps.integrations"])
 
 
+@worker_ready.connect
 @task_prerun.connect
 def leave_sign_of_life(**_: Any) -> None:
     """Tell `tformance doctor` that the worker lives."""

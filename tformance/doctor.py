@@ -10,11 +10,12 @@ import click
 import django
 import httpx
 from django.conf import settings
+from redis.exceptions import RedisError
 
 from tformance import environment
 
 OK, NOTE, PROBLEM = "ok", "note", "problem"
-SILENCE = 60.0  # seconds without a sign of life that are still well
+SILENCE = 120.0  # seconds without a sign of life that are still well
 
 
 @dataclass(frozen=True)
@@ -104,8 +105,8 @@ def _worker() -> Iterator[Finding]:
 
     try:
         age = heartbeat.age()
-    except OSError:
-        age = None
+    except RedisError:
+        return  # told already
     todo = "Start `tformance up`, or a worker and a schedule as docs/deploy.md shows."
     if age is None:
         yield Finding(PROBLEM, "worker", "has never given a sign of life", todo)
@@ -135,7 +136,7 @@ def _github() -> Iterator[Finding]:
     if app:
         yield Finding(OK, "GitHub sign-in", f"by the OAuth app {settings.GITHUB_CLIENT_ID}")
     else:
-        todo = "docs/github.md says how to register an OAuth app; a token works without one."
+        todo = "See docs/github-oauth-app.md; a token works without an app."
         yield Finding(NOTE, "GitHub sign-in", "no OAuth app is set", todo)
     try:
         httpx.get(settings.GITHUB_URL, timeout=10)

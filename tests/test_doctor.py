@@ -1,0 +1,70 @@
+"""`tformance doctor`: what it finds, what it advises, and its exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from github_simulator.testing import Running
+from tests.program import Program, free_address, on_one_machine, tformance
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory, github: Running) -> Iterator[Program]:
+    folder = tmp_path_factory.mktemp("data")
+    settings = {"GITHUB_URL": github.url, "GITHUB_TOKEN": github.token}
+    with on_one_machine(folder, free_address(), **settings) as program:
+        yield program
+
+
+def test_it_works(program: Program) -> None:
+    result = program.run("doctor")
+    assert result.returncode == 0, result.stdout
+    for line in ("database: sqlite", "worker: gave a sign of life", "GITHUB_TOKEN: GitHub accepts"):
+        assert f"ok      {line}" in result.stdout
+    assert result.stdout.endswith("All is well.\n")
+
+
+def test_what_is_missing_is_told_with_what_to_do(tmp_path: Path, github: Running) -> None:
+    result = tformance("doctor", DATA_DIR=str(tmp_path), GITHUB_URL=github.url)
+    assert result.returncode == 1
+    for problem in ("database: its tables are not up to date", "worker: has never", "web: "):
+        assert f"problem {problem}" in result.stdout
+    assert "tformance up" in result.stdout
+    assert "Traceback" not in result.stderr
+
+
+def test_what_cannot_be_reached_is_told(tmp_path: Path) -> None:
+    result = tformance(
+        "doctor",
+        DATA_DIR=str(tmp_path),
+        GITHUB_URL="http://127.0.0.1:1",
+        DATABASE_URL="postgres://nobody@127.0.0.1:1/nothing",
+        REDIS_URL="redis://127.0.0.1:1/0",
+    )
+    assert result.returncode == 1
+    assert "database: postgresql cannot be reached" in result.stdout
+    assert "broker: Redis cannot be reached" in result.stdout
+    assert "GitHub: http://127.0.0.1:1 cannot be reached" in result.stdout
+    assert "Traceback" not in result.stderr
+
+
+def test_a_bad_token_is_told_and_not_shown(program: Program) -> None:
+    settings = {**program.environment, "GITHUB_TOKEN": "ghp_opensesame"}
+    result = tformance("doctor", **settings)
+    assert result.returncode == 1
+    assert "problem GITHUB_TOKEN" in result.stdout
+    assert "opensesame" not in result.stdout + result.stderr
+
+
+def test_a_token_that_may_too_little_is_told(program: Program, github: Running) -> None:
+    world = github.simulator.world
+    before = world.tokens[github.token].scopes
+    world.tokens[github.token].scopes = ["public_repo"]
+    try:
+        result = program.run("doctor")
+    finally:
+        world.tokens[github.token].scopes = before
+    assert "GITHUB_TOKEN: lacks the scopes read:org, repo, read:user" in result.stdout
