@@ -59,7 +59,7 @@ OUTSIDERS: tuple[tuple[str, str | None, int], ...] = (
     ("tofuhacker42", None, 8),
     ("ezra-vantongeren", "Ezra Vantongeren", -8),
 )
-BOTS = ("dependabot", "renovate", "acme-merge-queue")
+BOTS = ("dependabot", "renovate", "acme-merge-queue", "lintwise")
 TEAMS: tuple[tuple[str, str], ...] = (
     ("payments", "Payments"),
     ("identity", "Identity"),

@@ -10,15 +10,13 @@ from random import Random
 from . import oddities
 from .cast import Cast, assemble
 from .lifecycle import (
-    BotStory,
-    ForkStory,
     Habits,
-    RevertStory,
     Setting,
     Story,
     StoryMaker,
 )
 from .node_ids import node_id
+from .stories import BotStory, ForkStory, RevertStory
 from .world import Account, Label, Organization, PullRequest, Repository, World
 
 
@@ -34,13 +32,14 @@ class Plan:
     archived: bool = False
     fork: bool = False
     queue: bool = False
+    critic: bool = False
     outsiders: float = 0.0
     bots: float = 0.08
 
 
 PLANS = (
     Plan("billing-service", 10, "Invoices, payments due and reminders", queue=True),
-    Plan("web", 12, "The web application", bots=0.14),
+    Plan("web", 12, "The web application", bots=0.14, critic=True),
     Plan("api-gateway", 7, "Front door of all services", queue=True),
     Plan("payments-service", 6, "Cards, refunds and payouts", pace=1.3),
     Plan("auth-service", 5, "Sign-in, sessions and permissions"),
@@ -152,6 +151,7 @@ def _habits(rng: Random, cast: Cast, plan: Plan, position: int) -> Habits:
         pace=plan.pace,
         trend=2.1 if plan.pace > 2 else 1.7,
         merger=cast.bots["acme-merge-queue"] if plan.queue else None,
+        critic=cast.bots["lintwise"] if plan.critic else None,
     )
 
 
@@ -161,13 +161,19 @@ def _openings(setting: Setting, count: int, until: datetime) -> list[datetime]:
     while len(found) < count:
         day = int(days * rng.random() ** 0.85)  # somewhat more work lately than long ago
         instant = setting.start + timedelta(days=day)
-        if instant.weekday() >= 5 and rng.random() < 0.88:
+        if rng.random() < _idleness(instant):
             continue
         hour = 7 + rng.choices(range(len(_HOURS)), _HOURS)[0]
         instant = instant.replace(hour=hour, minute=rng.randint(0, 59), second=rng.randint(0, 59))
         if instant < until:
             found.append(instant)
     return sorted(found)
+
+
+def _idleness(day: datetime) -> float:
+    """The chance that nothing is begun on a day when otherwise something would be."""
+    holidays = (day.month == 12 and day.day > 21) or (day.month == 1 and day.day < 3)
+    return 0.88 if day.weekday() >= 5 else 0.8 if holidays else 0.0
 
 
 def _fill(

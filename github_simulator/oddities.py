@@ -19,6 +19,8 @@ def add(setting: Setting, cast: Cast, repository: Repository) -> None:
     _debated(setting, cast, repository)
     _long(setting, cast, repository)
     _pending(setting, cast, repository)
+    _strange_text(setting, cast, repository)
+    _backport(setting, cast, repository)
 
 
 def forget(pull_request: PullRequest, account: Account) -> None:
@@ -97,3 +99,28 @@ def _pending(setting: Setting, cast: Cast, repository: Repository) -> None:
             actions.submit_review(deed, pull_request, "PENDING", "Not sure yet")
             pull_request.updated_at = before
             return
+
+
+def _strange_text(setting: Setting, cast: Cast, repository: Repository) -> None:
+    """A NUL byte in the texts, and a commit that a wrong clock has dated a year ahead."""
+    author, at = cast.people[1], setting.now - timedelta(days=3)
+    commit = _commit(setting, repository, author, 999)
+    commit.authored_at = commit.committed_at = setting.now + timedelta(days=365)
+    draft = Draft("Bytes \x00 in the export", "bob/bytes", [commit], body="From \x00 to \x00")
+    actions.open_pull_request(Deed(setting.world, repository, author, at), draft)
+
+
+def _backport(setting: Setting, cast: Cast, repository: Repository) -> None:
+    """The commits of a merged pull request once more, against a release branch."""
+    merged = [p for p in repository.pull_requests.values() if p.merged_at and len(p.commits) > 1]
+    if not merged:
+        return
+    origin = merged[-1]
+    draft = Draft(
+        f"Backport: {origin.title}",
+        f"backport-{origin.number}",
+        list(origin.commits),
+        base_ref="release/2.4",
+    )
+    deed = Deed(setting.world, repository, cast.people[0], setting.now - timedelta(hours=5))
+    actions.open_pull_request(deed, draft)
