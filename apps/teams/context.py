@@ -7,7 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 
 from apps.teams.models import Membership, Team
 
@@ -59,12 +59,7 @@ def _sections(team: Team, path: str) -> list[Section]:
     below = path.removeprefix(home)
     matching = [start for *_, start in SECTIONS if start and below.startswith(start)]
     current = max(matching, key=len, default="" if not below else None)
-    found = [(label, _address(name, team.slug), start) for label, name, start in SECTIONS]
-    return [Section(label, url, start == current) for label, url, start in found if url]
-
-
-def _address(name: str, slug: str) -> str:
-    try:
-        return reverse(name, kwargs={"team": slug})
-    except NoReverseMatch:
-        return ""
+    return [
+        Section(label, reverse(name, kwargs={"team": team.slug}), start == current)
+        for label, name, start in SECTIONS
+    ]
