@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from pytest_django import Settings
@@ -22,6 +22,6 @@ def github(settings: Settings) -> Iterator[Running]:
 
 
 @pytest.fixture
-def worker() -> type[tasks]:
+def work() -> Callable[[], None]:
     """What a worker does when it is nudged."""
-    return tasks
+    return tasks.look_for_due_work

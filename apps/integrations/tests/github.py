@@ -13,7 +13,7 @@ from github_simulator.testing import Running
 from github_simulator.world import Account, Organization, Repository, Team, World
 
 ACME, CLOSED, VAULT = 50_000_001, 50_000_002, 50_000_003
-ADA, GRACE, LINUS, BOT = 40_000_001, 40_000_002, 40_000_003, 40_000_004
+ADA, GRACE, LINUS = 40_000_001, 40_000_002, 40_000_003
 CALLBACK = "http://localhost:8000/integrations/github/callback/"
 NOW = datetime(2026, 9, 1, tzinfo=UTC)
 REPOSITORIES = {

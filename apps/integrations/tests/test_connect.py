@@ -57,7 +57,7 @@ def test_it_works(github: Running, team: Team, alice_client: Client) -> None:
     assert integration.credential.access_token.startswith("gho_")
     assert "acme is connected" in messages_of(alice_client, "/a/acme/integrations/github/repos/")
     audited = AuditEvent.objects.filter(team=team, action__startswith="github.").order_by("id")
-    assert list(audited.values_list("action", flat=True)) == [
+    assert [event.action for event in audited] == [
         "github.connect.begun",
         "github.connect.completed",
     ]

@@ -1,0 +1,90 @@
+"""Ending a connection: the token goes, what was fetched stays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from django.test import Client
+from pytest_django import Settings
+
+from apps.integrations.models import (
+    GitHubIntegration,
+    IntegrationCredential,
+    TrackedRepository,
+)
+from apps.integrations.tests.github import ACME, connect, messages_of, token_count
+from apps.metrics.models import Repository, TeamMember
+from apps.teams.models import Team
+from github_simulator.testing import Running
+
+pytestmark = pytest.mark.django_db
+DISCONNECT = "/a/acme/integrations/github/disconnect/"
+REPOS = "/a/acme/integrations/github/repos/"
+JSON = {"accept": "application/json"}
+
+
+@pytest.fixture
+def connected(
+    github: Running, team: Team, alice_client: Client, work: Callable[[], None]
+) -> Client:
+    """Alice, whose team tracks a repository of Acme."""
+    connect(alice_client)
+    work()
+    alice_client.post(REPOS, {"repositories": ["acme/website"]})
+    return alice_client
+
+
+def test_it_works(connected: Client, github: Running, work: Callable[[], None]) -> None:
+    assert "revoked at GitHub" in messages_of(connected, DISCONNECT)
+    assert token_count(github) == 1
+    assert connected.delete(DISCONNECT, headers=JSON).status_code == 204
+    assert token_count(github) == 0
+    assert IntegrationCredential.objects.get().access_token == ""
+    assert not TrackedRepository.objects.filter(is_active=True).exists()
+    assert Repository.objects.count() == 1
+    assert TeamMember.objects.filter(is_active=True).count() == 2
+    answer = connected.get("/a/acme/integrations/", headers=JSON).json()
+    assert answer == {"github": {"connected": False, "organizations": []}}
+    before = len(github.simulator.log.requests)
+    work()
+    assert len(github.simulator.log.requests) == before
+
+
+def test_by_form(connected: Client) -> None:
+    reply = connected.post(DISCONNECT, {"_method": "delete"})
+    assert reply.headers["location"] == "/a/acme/integrations/"
+    page = messages_of(connected)
+    assert "GitHub is disconnected and its token revoked" in page
+    assert "Connect again" in page
+
+
+def test_asking_is_not_doing(connected: Client) -> None:
+    connected.get(DISCONNECT)
+    connected.post(DISCONNECT)
+    assert GitHubIntegration.objects.get().disconnected_at is None
+
+
+def test_one_of_two(connected: Client, github: Running) -> None:
+    connect(connected, "ada")
+    connected.post(DISCONNECT, {"_method": "delete", "organization": str(ACME)})
+    answer = connected.get("/a/acme/integrations/", headers=JSON).json()
+    assert [entry["slug"] for entry in answer["github"]["organizations"]] == ["ada"]
+    assert IntegrationCredential.objects.get().access_token
+
+
+def test_connecting_again(connected: Client, work: Callable[[], None]) -> None:
+    connect(connected, "ada")
+    connected.delete(DISCONNECT)
+    connect(connected, "acme")
+    answer = connected.get("/a/acme/integrations/", headers=JSON).json()
+    assert [entry["slug"] for entry in answer["github"]["organizations"]] == ["acme"]
+    connected.post(REPOS, {"repositories": ["acme/website"]})
+    assert TrackedRepository.objects.get().is_active
+
+
+def test_github_is_down(connected: Client, settings: Settings) -> None:
+    settings.GITHUB_URL = "http://127.0.0.1:1"
+    connected.post(DISCONNECT, {"_method": "delete"})
+    assert "GitHub did not confirm that it is revoked" in messages_of(connected)
+    assert IntegrationCredential.objects.get().access_token == ""

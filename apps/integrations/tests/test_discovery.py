@@ -1,0 +1,191 @@
+"""What a worker finds out about a connected organisation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from apps.integrations.models import AvailableRepository, GitHubIntegration
+from apps.integrations.tests.github import (
+    ACME,
+    ADA,
+    GRACE,
+    LINUS,
+    REPOSITORIES,
+    add_repository,
+    connect,
+    messages_of,
+)
+from apps.metrics.models import Group, PullRequest, Repository, TeamMember
+from apps.teams.models import Team
+from github_simulator.faults import Fault
+from github_simulator.testing import Running
+from github_simulator.world import Account
+
+pytestmark = pytest.mark.django_db
+Work = Callable[[], None]
+
+
+def refresh(client: Client, work: Work) -> None:
+    assert client.post("/a/acme/integrations/github/refresh/").status_code == 302
+    work()
+
+
+def test_it_works(github: Running, team: Team, alice_client: Client, work: Work) -> None:
+    connect(alice_client)
+    assert not TeamMember.objects.exists()
+    work()
+    people = {m.github_username: (m.github_id, m.name, m.role) for m in TeamMember.objects.all()}
+    assert people == {
+        "ada": (ADA, "Ada Lovelace", "admin"),
+        "grace": (GRACE, "Grace Hopper", "member"),
+    }
+    platform = Group.objects.get()
+    assert (platform.slug, platform.organization_id, platform.members.count()) == (
+        "platform",
+        ACME,
+        2,
+    )
+    listed = AvailableRepository.objects.order_by("github_repo_id")
+    assert [row.full_name for row in listed] == [f"acme/{name}" for name in REPOSITORIES]
+    integration = GitHubIntegration.objects.get()
+    assert integration.members_synced_at
+    assert integration.repositories_synced_at
+    assert integration.discovery_error == ""
+
+
+def test_personal_account(github: Running, team: Team, alice_client: Client, work: Work) -> None:
+    connect(alice_client, "ada")
+    work()
+    assert TeamMember.objects.get().github_username == "ada"
+    assert AvailableRepository.objects.get().full_name == "ada/notes"
+
+
+def test_many_people_and_repositories(
+    github: Running, team: Team, alice_client: Client, work: Work
+) -> None:
+    world = github.simulator.world
+    for number in range(1, 1050):
+        world.accounts[number] = Account(number, f"U_{number}", f"person-{number}")
+        world.organizations[ACME].members[number] = "member"
+        world.organizations[ACME].teams[0].members.append(number)
+        add_repository(world, world.accounts[ACME], f"r{number}", number)
+    connect(alice_client)
+    work()
+    assert TeamMember.objects.count() == 1051
+    assert Group.objects.get().members.count() == 1051
+    assert AvailableRepository.objects.count() == 1054
+
+
+def test_leaving_and_coming_back(
+    github: Running, team: Team, alice_client: Client, work: Work
+) -> None:
+    connect(alice_client)
+    work()
+    acme = github.simulator.world.organizations[ACME]
+    del acme.members[GRACE]
+    acme.members[LINUS] = "member"
+    refresh(alice_client, work)
+    grace = TeamMember.objects.get(github_id=GRACE)
+    assert not grace.is_active
+    assert grace.left_at
+    assert TeamMember.objects.get(github_id=LINUS).is_active
+    acme.members[GRACE] = "admin"
+    refresh(alice_client, work)
+    grace.refresh_from_db()
+    assert (grace.is_active, grace.left_at, grace.role) == (True, None, "admin")
+
+
+def test_leaving_one_of_two_organizations(
+    github: Running, team: Team, alice_client: Client, work: Work
+) -> None:
+    connect(alice_client, "acme")
+    connect(alice_client, "ada")
+    work()
+    del github.simulator.world.organizations[ACME].members[ADA]
+    github.simulator.world.organizations[ACME].members[GRACE] = "admin"
+    integration = GitHubIntegration.objects.get(organization_slug="acme")
+    integration.credential.refresh_from_db()
+    refresh(alice_client, work)
+    assert TeamMember.objects.get(github_id=ADA).is_active
+
+
+def test_renamed_person_and_repository(
+    github: Running, team: Team, alice_client: Client, work: Work
+) -> None:
+    connect(alice_client)
+    work()
+    world = github.simulator.world
+    world.accounts[GRACE].login = "hopper"
+    world.repositories[REPOSITORIES["website"]].name = "site"
+    refresh(alice_client, work)
+    assert TeamMember.objects.get(github_id=GRACE).github_username == "hopper"
+    assert TeamMember.objects.count() == 2
+    names = AvailableRepository.objects.values_list("full_name", flat=True)
+    assert "acme/site" in names
+    assert "acme/website" not in names
+
+
+def test_work_done_before_its_author_was_known(
+    github: Running, team: Team, alice_client: Client, work: Work
+) -> None:
+    repository = Repository.objects.create(team=team, github_repo_id=1, full_name="acme/old")
+    now = timezone.now()
+    PullRequest.objects.create(
+        team=team,
+        repository=repository,
+        number=1,
+        github_id=1,
+        node_id="PR_1",
+        url="https://github.com/acme/old/pull/1",
+        title="Before",
+        state="open",
+        base_branch="main",
+        head_branch="x",
+        size="XS",
+        author_github_id=GRACE,
+        author_login="grace",
+        author_type="User",
+        is_external=True,
+        opened_at=now,
+        updated_at=now,
+        first_commit_at=now,
+        fetched_at=now,
+    )
+    connect(alice_client)
+    work()
+    pull_request = PullRequest.objects.get()
+    assert pull_request.author and pull_request.author.github_username == "grace"
+    assert not pull_request.is_external
+
+
+def test_github_fails_half_way(
+    github: Running, team: Team, alice_client: Client, work: Work
+) -> None:
+    connect(alice_client)
+    work()
+    github.simulator.faults.add(Fault("bad_gateway", path="/api/graphql"))
+    refresh(alice_client, work)
+    assert TeamMember.objects.filter(is_active=True).count() == 2
+    integration = GitHubIntegration.objects.get()
+    assert integration.members_due_at and integration.members_due_at > timezone.now()
+    assert "GitHub answered 502" in messages_of(alice_client)
+    github.simulator.faults.clear()
+    refresh(alice_client, work)
+    assert "GitHub answered 502" not in messages_of(alice_client)
+
+
+def test_revoked_token(github: Running, team: Team, alice_client: Client, work: Work) -> None:
+    connect(alice_client)
+    for token in github.simulator.world.tokens.values():
+        token.revoked = True
+    work()
+    page = messages_of(alice_client)
+    assert "GitHub does not accept the token any more" in page
+    assert "Reconnect to go on where it stopped." in page
+    before = len(github.simulator.log.requests)
+    refresh(alice_client, work)
+    assert len(github.simulator.log.requests) == before

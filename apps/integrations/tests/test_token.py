@@ -1,0 +1,78 @@
+"""Connecting with a pasted personal access token."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+from pytest_django import Settings
+
+from apps.integrations.models import GitHubIntegration, IntegrationCredential
+from apps.integrations.tests.github import ACME, ADA, GRACE, messages_of
+from apps.teams.models import Team
+from github_simulator.testing import Running
+from github_simulator.world import Token
+
+pytestmark = pytest.mark.django_db
+TOKEN = "/a/acme/integrations/github/token/"
+CHOOSE = "/a/acme/integrations/github/organization/"
+
+
+@pytest.fixture(autouse=True)
+def _without_app(github: Running, settings: Settings) -> None:
+    settings.GITHUB_CLIENT_ID = ""
+
+
+def give(github: Running, who: int, scopes: list[str], **more: object) -> str:
+    value = f"ghp_{'x' * 36}"
+    account = github.simulator.world.accounts[who]
+    github.simulator.world.tokens[value] = Token(value, account, scopes, **more)  # type: ignore[arg-type]
+    return value
+
+
+def test_it_works(github: Running, team: Team, alice_client: Client) -> None:
+    assert alice_client.post(TOKEN, {"token": github.token}).headers["location"] == CHOOSE
+    alice_client.post(CHOOSE, {"organization": "acme"})
+    integration = GitHubIntegration.objects.get()
+    assert integration.credential.kind == "token"
+    assert integration.credential.access_token == github.token
+    for page in ("/a/acme/integrations/", CHOOSE, "/a/acme/integrations/github/repos/"):
+        assert github.token not in messages_of(alice_client, page)
+
+
+def test_with_the_organization_named(github: Running, team: Team, alice_client: Client) -> None:
+    reply = alice_client.post(TOKEN, {"token": f" {github.token}\n", "organization": "acme"})
+    assert reply.headers["location"] == "/a/acme/integrations/github/repos/"
+    assert GitHubIntegration.objects.get().organization_id == ACME
+
+
+def test_wrong_token(github: Running, team: Team, alice_client: Client) -> None:
+    alice_client.post(TOKEN, {"token": "ghp_wrong"})
+    page = messages_of(alice_client)
+    assert "GitHub does not accept the token" in page
+    assert "ghp_wrong" not in page
+    assert not IntegrationCredential.objects.exists()
+
+
+def test_classic_token_with_too_few_scopes(
+    github: Running, team: Team, alice_client: Client
+) -> None:
+    alice_client.post(TOKEN, {"token": give(github, ADA, ["public_repo", "read:org"])})
+    assert "did not grant repo and read:user" in messages_of(alice_client)
+    assert not IntegrationCredential.objects.exists()
+
+
+def test_scopes_are_a_hierarchy(github: Running, team: Team, alice_client: Client) -> None:
+    token = give(github, GRACE, ["repo", "admin:org", "user"])
+    alice_client.post(TOKEN, {"token": token, "organization": "acme"})
+    assert GitHubIntegration.objects.get().credential.account_login == "grace"
+
+
+def test_fine_grained_token(github: Running, team: Team, alice_client: Client) -> None:
+    token = give(github, ADA, [], organizations={ACME})
+    alice_client.post(TOKEN, {"token": token, "organization": "acme"})
+    assert GitHubIntegration.objects.get().organization_slug == "acme"
+
+
+def test_no_token(github: Running, team: Team, alice_client: Client) -> None:
+    alice_client.post(TOKEN, {"token": " "})
+    assert "No token was given" in messages_of(alice_client)
