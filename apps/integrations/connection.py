@@ -16,7 +16,7 @@ from django.http import HttpRequest, QueryDict
 from django.utils import timezone
 
 from apps.audit.record import record
-from apps.integrations import connect_state, discovery, hooks, oauth, problems, sync
+from apps.integrations import connect_state, discovery, hooks, oauth, problems, sync, tracking
 from apps.integrations.connect_state import State
 from apps.integrations.github import people, scopes
 from apps.integrations.github.client import GitHub
@@ -189,7 +189,7 @@ def disconnect(request: HttpRequest, team: Team, only: GitHubIntegration | None 
 def _end(team: Team, ending: list[GitHubIntegration]) -> list[str]:
     """Forgets the tokens that nothing else needs, and returns them."""
     tracked: QuerySet[TrackedRepository] = TrackedRepository.objects.for_team(team)
-    tracked.filter(integration__in=ending).update(is_active=False, due_at=None)
+    tracking.stop_all(tracked.filter(integration__in=ending, is_active=True))
     GitHubIntegration.objects.filter(pk__in=[integration.pk for integration in ending]).update(
         disconnected_at=timezone.now(), members_due_at=None, sync_status=SyncStatus.PENDING
     )

@@ -67,7 +67,7 @@ def begin(team: Team, repositories: Iterable[TrackedRepository], reason: str) ->
             wants_head=True,
             due_at=_now(),
         )
-        _conclude(run.pk)
+        conclude(run.pk)
         if reason != SyncRun.Reason.TERMINAL:
             transaction.on_commit(nudge)
     run.refresh_from_db()
@@ -182,7 +182,7 @@ def _finish(work: Work) -> None:
         return _release(work, due_at=now)  # Somebody asked while we worked.
     _release(work, status=SyncStatus.COMPLETE, due_at=None, last_sync_at=now, error="", failures=0)
     if work.tracked.run_id:
-        _conclude(work.tracked.run_id)
+        conclude(work.tracked.run_id)
     return None
 
 
@@ -198,7 +198,7 @@ def _fail(work: Work, error: GitHubError) -> None:
     else:
         _give_up(work, error)
     if work.tracked.run_id:
-        _conclude(work.tracked.run_id)
+        conclude(work.tracked.run_id)
 
 
 def _wait(work: Work, wait: WaitError) -> None:
@@ -271,7 +271,7 @@ def _set(work: Work, **changes: object) -> None:
         setattr(work.tracked, name, value)
 
 
-def _conclude(run_id: int) -> None:
+def conclude(run_id: int) -> None:
     """Ends a run when none of its repositories has anything left to do."""
     rows = TrackedRepository.objects.filter(run_id=run_id, is_active=True)
     if rows.filter(status__in=_OPEN).exists():

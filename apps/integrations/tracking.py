@@ -128,19 +128,27 @@ def track(
 
 def stop(team: Team, github_repo_id: int) -> TrackedRepository | None:
     """Stops tracking a repository; what was fetched stays. None where it was not tracked."""
-    row: TrackedRepository | None = (
-        TrackedRepository.objects.for_team(team)
-        .filter(github_repo_id=github_repo_id, is_active=True)
-        .first()
-    )
+    mine: QuerySet[TrackedRepository] = TrackedRepository.objects.for_team(team)
+    row = mine.filter(github_repo_id=github_repo_id, is_active=True).first()
     if row is not None:
-        row.is_active = False
-        row.due_at = None
-        row.hook_due_at = timezone.now()  # to be removed, if no other team uses it
-        row.status = SyncStatus.PENDING
-        row.save(update_fields=["is_active", "due_at", "hook_due_at", "status", "modified_at"])
-        transaction.on_commit(nudge)
+        stop_all(mine.filter(pk=row.pk))
     return row
+
+
+@transaction.atomic
+def stop_all(rows: QuerySet[TrackedRepository]) -> None:
+    """Stops tracking repositories, and ends the runs that only they kept open."""
+    runs = set(rows.exclude(run=None).values_list("run", flat=True))
+    rows.update(
+        is_active=False,
+        due_at=None,
+        hook_due_at=timezone.now(),  # to be removed, if no other team uses it
+        run=None,
+        status=SyncStatus.PENDING,
+    )
+    for run in runs:
+        sync.conclude(run)
+    transaction.on_commit(nudge)
 
 
 def track_new(integration: GitHubIntegration) -> list[TrackedRepository]:

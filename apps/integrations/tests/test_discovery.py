@@ -96,7 +96,9 @@ def test_leaving_and_coming_back(
     acme.members[GRACE] = "admin"
     refresh(alice_client, work)
     grace.refresh_from_db()
-    assert (grace.is_active, grace.left_at, grace.role) == (True, None, "admin")
+    assert grace.is_active
+    assert grace.left_at is None
+    assert grace.role == "admin"
 
 
 def test_leaving_one_of_two_organizations(
@@ -158,7 +160,8 @@ def test_work_done_before_its_author_was_known(
     connect(alice_client)
     work()
     pull_request = PullRequest.objects.get()
-    assert pull_request.author and pull_request.author.github_username == "grace"
+    assert pull_request.author
+    assert pull_request.author.github_username == "grace"
     assert not pull_request.is_external
 
 
@@ -167,11 +170,12 @@ def test_github_fails_half_way(
 ) -> None:
     connect(alice_client)
     work()
-    github.simulator.faults.add(Fault("bad_gateway", path="/api/graphql"))
+    github.simulator.faults.add(Fault("server_error", path="/api/graphql", status=502))
     refresh(alice_client, work)
     assert TeamMember.objects.filter(is_active=True).count() == 2
     integration = GitHubIntegration.objects.get()
-    assert integration.members_due_at and integration.members_due_at > timezone.now()
+    assert integration.members_due_at
+    assert integration.members_due_at > timezone.now()
     assert "GitHub answered 502" in messages_of(alice_client)
     github.simulator.faults.clear()
     refresh(alice_client, work)
