@@ -189,7 +189,7 @@ def disconnect(request: HttpRequest, team: Team, only: GitHubIntegration | None 
 def _end(team: Team, ending: list[GitHubIntegration]) -> list[str]:
     """Forgets the tokens that nothing else needs, and returns them."""
     tracked: QuerySet[TrackedRepository] = TrackedRepository.objects.for_team(team)
-    tracking.stop_all(tracked.filter(integration__in=ending, is_active=True))
+    tracking.stop_all(tracked.filter(integration__in=ending))
     GitHubIntegration.objects.filter(pk__in=[integration.pk for integration in ending]).update(
         disconnected_at=timezone.now(), members_due_at=None, sync_status=SyncStatus.PENDING
     )

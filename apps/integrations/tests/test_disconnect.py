@@ -13,7 +13,7 @@ from apps.integrations.models import (
     IntegrationCredential,
     TrackedRepository,
 )
-from apps.integrations.tests.github import ACME, connect, messages_of, token_count
+from apps.integrations.tests.github import ACME, REPOSITORIES, connect, messages_of, token_count
 from apps.metrics.models import Repository, TeamMember
 from apps.teams.models import Team
 from github_simulator.testing import Running
@@ -32,14 +32,18 @@ def connected(
     connect(alice_client)
     work()
     alice_client.post(REPOS, {"repositories": ["acme/website"]})
+    work()
     return alice_client
 
 
 def test_it_works(connected: Client, github: Running, work: Callable[[], None]) -> None:
     assert "revoked at GitHub" in messages_of(connected, DISCONNECT)
     assert token_count(github) == 1
+    website = github.simulator.world.repositories[REPOSITORIES["website"]]
+    assert len(website.hooks) == 1
     assert connected.delete(DISCONNECT, headers=JSON).status_code == 204
     assert token_count(github) == 0
+    assert not website.hooks
     assert IntegrationCredential.objects.get().access_token == ""
     assert not TrackedRepository.objects.filter(is_active=True).exists()
     assert Repository.objects.count() == 1
