@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django import forms
-from django.db.models import Q
+from django.db.models import CharField, Q, Value
 from django.http import QueryDict
 from django.utils import timezone
 
@@ -89,9 +89,9 @@ class FilterForm(forms.Form):
     def __init__(self, data: QueryDict, choices: Choices) -> None:
         super().__init__(data)
         allowed = {
-            "repo": [repository.full_name for repository in choices.repositories],
-            "person": choices.logins,
-            "group": [group.slug for group in choices.groups],
+            "repo": [option.value for option in choices.repositories],
+            "person": [option.value for option in choices.people],
+            "group": [option.value for option in choices.groups],
             "size": SIZES,
         }
         for name, values in allowed.items():
@@ -114,27 +114,38 @@ class FilterForm(forms.Form):
 
 
 @dataclass(frozen=True)
+class Option:
+    """Something that can be chosen; `detail` is its longer name, if it has one."""
+
+    value: str
+    detail: str = ""
+
+
+@dataclass(frozen=True)
 class Choices:
     """What a team's filter bar offers."""
 
-    repositories: Sequence[Repository]
-    people: Sequence[TeamMember]
-    groups: Sequence[Group]
-
-    @property
-    def logins(self) -> list[str]:
-        """Every login that can be asked for."""
-        return [person.github_username for person in self.people]
+    repositories: Sequence[Option]
+    people: Sequence[Option]
+    groups: Sequence[Option]
 
     @classmethod
     def of(cls, team: Team) -> Choices:
-        """Those of a team, in three queries."""
-        people = TeamMember.objects.for_team(team).only("github_id", "github_username", "name")
-        return cls(
-            list(Repository.objects.for_team(team).only("github_repo_id", "full_name")),
-            list(people.order_by("github_username")),
-            list(Group.objects.for_team(team).only("slug", "name")),
+        """Those of a team, in one query."""
+        nothing = Value("", output_field=CharField())
+        repositories, people, groups = (
+            model.objects.for_team(team)
+            .order_by()
+            .values_list(Value(kind, output_field=CharField()), value, detail)
+            for kind, model, value, detail in (
+                ("repository", Repository, "full_name", nothing),
+                ("person", TeamMember, "github_username", "name"),
+                ("group", Group, "slug", "name"),
+            )
         )
+        rows = sorted(repositories.union(people, groups, all=True), key=lambda row: row[1].lower())
+        kinds = ("repository", "person", "group")
+        return cls(*([Option(*row[1:]) for row in rows if row[0] == kind] for kind in kinds))
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from django.shortcuts import render
 
 from apps.metrics import queries
 from apps.metrics.filters import RANGES, SIZES, Choices, FilterForm, Filters, parse
+from apps.metrics.freshness import freshness
 from apps.teams.access import TeamRequest, team_view, wants_json
 
 Context = Mapping[str, Any]
@@ -35,7 +36,8 @@ def figures_page(
         @team_view()
         @wraps(view)
         def page(request: TeamRequest, **arguments: Any) -> HttpResponseBase:
-            version = queries.data_version(request.team)
+            fresh = freshness(request.team)
+            version = queries.data_version(request.team, f"{fresh.incomplete} {fresh.whole_since}")
             if _is_current(request, version.etag):
                 return HttpResponse(status=204 if request.htmx else 304)
             choices = Choices.of(request.team)
@@ -45,6 +47,7 @@ def figures_page(
             filters = parse(form, request.team, version.first_opened_at)
             bar = _bar(request, filters, choices) | {
                 "version": version,
+                "freshness": fresh,
                 "begins_within": _begins_within(filters, version),
             }
             if not version.count and not wants_json(request):

@@ -231,15 +231,15 @@ class DataVersion:
     etag: str
 
 
-def data_version(team: Team) -> DataVersion:
-    """For caches, and for pages that follow new data."""
+def data_version(team: Team, more: str = "") -> DataVersion:
+    """For caches, and for pages that follow new data; `more` is what else they depend on."""
     row = PullRequest.objects.for_team(team).aggregate(
         count=Count("pk"),
         first=Min("opened_at"),
         fetched=Max("fetched_at"),
         modified=Max("modified_at"),
     )
-    text = f"{team.pk} {team.timezone} {row['count']} {row['fetched']} {row['modified']}"
+    text = f"{team.pk} {team.timezone} {row['count']} {row['fetched']} {row['modified']} {more}"
     digest = hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
     return DataVersion(row["count"], row["first"], row["fetched"], digest)
 

@@ -1,0 +1,24 @@
+"""Tells the pages of figures how fresh and how whole their data is."""
+
+from __future__ import annotations
+
+from django.db.models import Count, Max, Q
+
+from apps.integrations.models import TrackedRepository
+from apps.metrics.freshness import Freshness
+from apps.teams.models import Team
+
+
+def freshness(team: Team) -> Freshness:
+    """Over the repositories that the team tracks."""
+    unfinished = Q(history_complete=False)
+    row = TrackedRepository.objects.for_team(team).aggregate(
+        checked=Max("last_sync_at"),
+        repositories=Count("pk", filter=Q(is_active=True)),
+        incomplete=Count("pk", filter=unfinished & Q(is_active=True)),
+        # What the least advanced of them has reached: from then on, all is there.
+        reached=Max("reached_at", filter=unfinished & Q(is_active=True)),
+        unreached=Count("pk", filter=unfinished & Q(is_active=True, reached_at=None)),
+    )
+    whole_since = None if row["unreached"] else row["reached"]
+    return Freshness(row["checked"], row["repositories"], row["incomplete"], whole_since)

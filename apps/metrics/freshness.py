@@ -1,0 +1,37 @@
+"""How fresh and how whole the data is. Who fetches it tells; pages here only ask."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from apps.teams.models import Team
+
+
+@dataclass(frozen=True)
+class Freshness:
+    """When the source was looked at last, and how much history is still to come."""
+
+    checked_at: datetime | None = None
+    repositories: int = 0
+    incomplete: int = 0
+    whole_since: datetime | None = None
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether history is still being read."""
+        return self.incomplete > 0
+
+
+_sources: list[Callable[[Team], Freshness]] = []
+
+
+def register(source: Callable[[Team], Freshness]) -> None:
+    """Tell whom to ask; the latest to register is asked."""
+    _sources[:] = [source]
+
+
+def freshness(team: Team) -> Freshness:
+    """Of a team's data."""
+    return _sources[0](team) if _sources else Freshness()
