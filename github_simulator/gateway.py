@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+import zlib
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
@@ -24,6 +25,7 @@ GRAPHQL = "/api/graphql"
 RATE_LIMIT = "/api/v3/rate_limit"
 VERSIONS = ("2022-11-28", "2026-03-10")
 WRITES = ("POST", "PUT", "PATCH", "DELETE")
+CREATES = ("POST", "PUT", "PATCH")
 RETRY_AFTER = 60
 LOCKED_OUT = "Maximum number of login attempts exceeded. Please try again later."
 
@@ -112,11 +114,11 @@ class Gateway:
         return primary_limit(limits.rest_status, graphql=False)
 
     def _is_too_fast(self, scope: Scope, account: int) -> bool:
-        limits, writes = self.simulator.limits, scope["method"] in WRITES
+        limits, method = self.simulator.limits, scope["method"]
         if scope["path"] == GRAPHQL:
             return limits.too_fast(account, "graphql", 1)
-        too_fast = limits.too_fast(account, "core", 5 if writes else 1)
-        return too_fast or (writes and limits.too_much_content(account))
+        too_fast = limits.too_fast(account, "core", 5 if method in WRITES else 1)
+        return too_fast or (method in CREATES and limits.too_much_content(account))
 
     def _noting_status(self, scope: Scope, send: Send) -> Send:
         async def noting(message: Message) -> None:
@@ -145,6 +147,10 @@ class Gateway:
             self._tell_limits(scope, headers)
         headers["x-github-request-id"] = uuid.uuid4().hex.upper()
         headers["x-github-media-type"] = "github.v3; format=json"
+        asked = Headers(scope=scope).get("x-github-api-version")
+        headers["x-github-api-version-selected"] = asked if asked in VERSIONS else VERSIONS[0]
+        if headers.get("content-type") == "application/json":
+            headers["content-type"] = "application/json; charset=utf-8"
         token = scope["state"]["token"]
         if token and token.organizations is None:  # fine-grained tokens have no scopes
             headers["x-oauth-scopes"] = ", ".join(token.scopes)
@@ -192,8 +198,10 @@ def _replay(body: bytes, receive: Receive) -> Receive:
 
 
 def caller(scope: Scope) -> int:
-    """The account id under which this request counts."""
-    token = scope["state"]["token"]
+    """The account id under which this request counts; an OAuth app's own is below zero."""
+    token, app = scope["state"]["token"], scope["state"]["oauth_app"]
+    if app:
+        return -1 - zlib.crc32(app.client_id.encode())
     return token.account.id if token else ANONYMOUS
 
 

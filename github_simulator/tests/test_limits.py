@@ -119,6 +119,14 @@ def test_too_much_content_a_minute(github: Running, http: httpx.Client) -> None:
     assert http.get(REST).status_code == 404
 
 
+def test_an_app_has_a_budget_of_its_own(github: Running, http: httpx.Client) -> None:
+    app = next(iter(github.simulator.world.oauth_apps.values()))
+    del http.headers["Authorization"]
+    reply = http.get(REST, auth=(app.client_id, app.client_secret))
+    assert (reply.headers["x-ratelimit-limit"], remaining(reply)) == ("5000", 4999)
+    assert http.get(REST, auth=(app.client_id, "wrong")).status_code == 401
+
+
 def test_too_many_at_once() -> None:
     with running(acme()) as github:
         github.simulator.limits.concurrency = 2
