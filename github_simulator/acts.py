@@ -13,6 +13,7 @@ from typing import Any, Literal
 from . import actions
 from .actions import Deed, Draft, new_oid
 from .oddities import forget
+from .rest.accounts import simple_organization, simple_user
 from .state import Happening, Simulator
 from .tokens import new_token
 from .world import (
@@ -188,7 +189,11 @@ def _rename_repository(simulator: Simulator, given: Json) -> Json:
 def _transfer_repository(simulator: Simulator, given: Json) -> Json:
     repository, owner = _repository(simulator, given), _account(simulator, given["owner"])
     repository.former_names.append(repository.full_name)
-    repository.owner = owner
+    former, repository.owner = repository.owner, owner
+    kind = "user" if former.type == "User" else "organization"
+    shape = simple_user if kind == "user" else simple_organization
+    extra = {"changes": {"owner": {"from": {kind: shape(simulator.url, former)}}}}
+    simulator.announce(Happening("repository", "transferred", repository, extra=extra))
     return {"full_name": repository.full_name}
 
 
@@ -203,7 +208,9 @@ def _flag(name: str, value: bool, action: str) -> Callable[[Simulator, Json], Js
 
 
 def _delete_repository(simulator: Simulator, given: Json) -> None:
-    del simulator.world.repositories[_repository(simulator, given).id]  # hooks do not hear of it
+    repository = _repository(simulator, given)
+    del simulator.world.repositories[repository.id]
+    simulator.announce(Happening("repository", "deleted", repository))
 
 
 def _delete_account(simulator: Simulator, given: Json) -> None:

@@ -92,6 +92,8 @@ class Authorizations:
             raise MISMATCH
         if found.asked.challenge and not _verifies(found.asked.challenge, verifier):
             raise _BAD_CODE
+        if not found.account.email_verified:
+            raise _UNVERIFIED
         return self._issue(app, found.account, found.scopes, now)
 
     def refresh(self, app: OAuthApp, refresh_token: str, now: datetime) -> Token:
@@ -139,6 +141,7 @@ class Authorizations:
 
 
 _BAD_CODE = GrantError("bad_verification_code", "The code passed is incorrect or expired.")
+_UNVERIFIED = GrantError("unverified_user_email", "The user must have a verified primary email.")
 MISMATCH = GrantError(
     "redirect_uri_mismatch",
     "The redirect_uri MUST match the registered callback URL for this application.",

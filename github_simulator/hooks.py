@@ -31,6 +31,8 @@ KEPT = 2000  # deliveries
 LISTED = timedelta(days=3)
 TIMEOUT = 10.0  # seconds
 _GATHERING = 0.25  # seconds in which shuffled deliveries are collected
+# What became of a repository that is somewhere else now is told to its owner alone.
+_NOT_FOR_ITSELF = (("repository", "deleted"), ("repository", "transferred"))
 Home = Repository | Organization
 
 
@@ -98,7 +100,8 @@ class Deliveries:
     def _subscribed(self, happening: Happening) -> Iterator[tuple[Home, Hook]]:
         repository, organizations = happening.repository, self.simulator.world.organizations
         owner = organizations.get(repository.owner.id) if repository else None
-        for home in (repository, happening.organization or owner):
+        gone = (happening.event, happening.action) in _NOT_FOR_ITSELF
+        for home in (None if gone else repository, happening.organization or owner):
             for hook in list(home.hooks.values()) if home else ():
                 if hook.active and not {happening.event, "*"}.isdisjoint(hook.events):
                     yield home, hook  # type: ignore[misc]

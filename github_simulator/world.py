@@ -26,6 +26,7 @@ class Account:
     type: AccountType = "User"
     name: str | None = None
     email: str | None = None
+    email_verified: bool = True
 
 
 @dataclass(eq=False)

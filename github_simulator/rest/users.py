@@ -25,7 +25,12 @@ async def emails(call: Call) -> Any:
     hidden = f"{account.id}+{account.login}@users.noreply.example"
     return call.page(
         [
-            {"email": address, "primary": True, "verified": True, "visibility": visibility},
+            {
+                "email": address,
+                "primary": True,
+                "verified": account.email_verified,
+                "visibility": visibility,
+            },
             {"email": hidden, "primary": False, "verified": True, "visibility": None},
         ]
     )

@@ -307,3 +307,18 @@ def test_an_organizations_hook_hears_of_members(
     expected = [("ping", None), ("organization", "member_removed"), ("pull_request", "opened")]
     assert ear.events() == expected
     assert ear.heard[1].payload["membership"]["user"]["login"] == "bob"
+
+
+def test_a_repositorys_own_hook_does_not_hear_that_it_is_gone(
+    github: Running, alice: httpx.Client, ear: Ear
+) -> None:
+    made(alice, ear, "repository")
+    act(github, alice, "archive_repository")
+    act(github, alice, "unarchive_repository")
+    act(github, alice, "transfer_repository", owner="harbor-tools")
+    act(github, alice, "delete_repository", repository="harbor-tools/billing-service")
+    assert ear.events() == [
+        ("ping", None),
+        ("repository", "archived"),
+        ("repository", "unarchived"),
+    ]

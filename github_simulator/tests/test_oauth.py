@@ -246,3 +246,11 @@ def test_revoking_the_grant_kills_all_tokens(browser: httpx.Client) -> None:
     assert whoami(browser, first).status_code == whoami(browser, second).status_code == 401
     asked_again = browser.get("/login/oauth/authorize", params=asking())
     assert "Authorize tformance" in asked_again.text
+
+
+def test_an_address_that_is_not_verified(github: Running, browser: httpx.Client) -> None:
+    bob = github.simulator.world.account("bob")
+    assert bob is not None
+    bob.email_verified = False
+    code = returned(press(browser, login="bob"))["code"]
+    assert exchange(browser, code=code).json()["error"] == "unverified_user_email"

@@ -214,6 +214,9 @@ def test_webhooks(github: Running, alice: httpx.Client, heard: list[tuple[str, b
     act("remove_member", organization="acme", login="bob")
     act("add_member", organization="acme", login="bob")
     act("rename_repository", repository="acme/billing", name="billing-service")
+    act("transfer_repository", repository="acme/web", owner="harbor-tools")
+    act("transfer_repository", repository="harbor-tools/web", owner="acme")
+    act("delete_repository", repository="acme/web")
     assert github.simulator.deliveries.wait()
     assert {event for event, _ in heard} == {
         "ping",
