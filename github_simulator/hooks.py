@@ -107,7 +107,7 @@ class Deliveries:
                     yield home, hook  # type: ignore[misc]
 
     def new_guid(self) -> str:
-        return str(uuid.UUID(int=self.random.getrandbits(128), version=1))
+        return str(uuid.uuid4())  # not from the seed: a restart must not repeat them
 
     def send(
         self, home: Home, hook: Hook, event: str, action: str | None, body: bytes, guid: str
