@@ -16,7 +16,7 @@ from pathlib import Path
 from types import FrameType
 from typing import IO
 
-GRACE = 8.0  # seconds that a process has to end by itself
+GRACE = 5.0  # seconds that a process has to end by itself; a killed worker loses nothing
 WATCH_INTERVAL = 0.2  # seconds
 
 
