@@ -32,7 +32,13 @@ Role = Literal["admin", "member"]
 
 def load(path: Path) -> World:
     """The world of a recording. Raises OSError or ValueError where the file can't be read."""
-    recorded = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        return _world(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path} is no recording ({error!r}).") from error
+
+
+def _world(recorded: Json) -> World:
     world = World()
     for user in recorded["users"]:
         world.accounts[user["id"]] = _account(user["id"], user["login"], user["type"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 import sys
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -16,6 +17,7 @@ from . import keeping
 from .generator import generate
 from .recording import load
 from .server import configuration
+from .sockets import listen
 from .state import Options, Simulator
 from .tokens import default_app, personal_token
 from .world import Account, Token, World
@@ -36,28 +38,38 @@ def run(
     `kept` is where the world is kept between two runs; `options` are the fields of
     `state.Options`.
     """
-    before = keeping.load(kept) if kept else None
-    simulator = prepare(data, before.world if before else None, **options)
+    try:
+        listening = listen(host, port)
+        before = keeping.load(kept) if kept else None
+        simulator = prepare(data, before.world if before else None, **options)
+    except (OSError, ValueError) as error:
+        sys.stderr.write(f"The simulator cannot start: {error}\n")
+        raise SystemExit(2) from error
     if before:
         keeping.restore(simulator, before)
-    simulator.url = f"http://{host}:{port}"
+    simulator.url = f"http://{host}:{listening.getsockname()[1]}"
+    _say_where(simulator)
+    # uvicorn raises the signal that ended it once more: then as an exception, so that all is kept.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with suppress(KeyboardInterrupt), listening:
+        asyncio.run(_serve(uvicorn.Server(configuration(simulator)), simulator, listening, kept))
+
+
+def _say_where(simulator: Simulator) -> None:
     app = next(iter(simulator.world.oauth_apps.values()))
     sys.stdout.write(
         f"GitHub simulator at {simulator.url}, token {simulator.token}, "
         f"OAuth app {app.client_id} with secret {app.client_secret}\n"
     )
     sys.stdout.flush()
-    config = configuration(simulator, host=host, port=port)
-    # uvicorn raises the signal that ended it once more: then as an exception, so that all is kept.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with suppress(KeyboardInterrupt):
-        asyncio.run(_serve(uvicorn.Server(config), simulator, kept))
 
 
-async def _serve(server: uvicorn.Server, simulator: Simulator, kept: Path | None) -> None:
+async def _serve(
+    server: uvicorn.Server, simulator: Simulator, listening: socket.socket, kept: Path | None
+) -> None:
     saving = asyncio.create_task(keeping.keep(simulator, kept)) if kept else None
     try:
-        await server.serve()
+        await server.serve([listening])
     finally:
         if saving:
             saving.cancel()

@@ -1,8 +1,9 @@
-"""HTTP connections that can be cut on purpose."""
+"""Where the simulator listens, and connections that can be cut on purpose."""
 
 from __future__ import annotations
 
 import asyncio
+import socket
 
 from starlette.types import Scope
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -22,6 +23,20 @@ class SeverableProtocol(H11Protocol):
         super().connection_lost(exc)
         if self.client:
             _open.pop(self.client, None)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens; port 0 takes any that is free. Raises OSError where it can't."""
+    # Only where TCP is named does asyncio switch Nagle's delay off, 40 ms a request.
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+        listening.listen()
+    except OSError:
+        listening.close()
+        raise
+    return listening
 
 
 def cut(scope: Scope) -> None:

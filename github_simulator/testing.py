@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ import uvicorn
 
 from .run import prepare
 from .server import configuration
+from .sockets import listen
 from .state import Simulator
 from .world import World
 
@@ -34,7 +34,7 @@ def running(
 ) -> Iterator[Running]:
     """Serve a world, a recording or the default world on loopback while the block runs."""
     simulator = prepare(data, world, **options)
-    with _listening(port) as listening:
+    with listen("127.0.0.1", port) as listening:
         simulator.url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         server = uvicorn.Server(configuration(simulator))
         thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
@@ -46,15 +46,6 @@ def running(
             server.should_exit = True
             thread.join(timeout=5)
             simulator.deliveries.close()
-
-
-def _listening(port: int) -> socket.socket:
-    # Only where TCP is named does asyncio switch Nagle's delay off, 40 ms a request.
-    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listening.bind(("127.0.0.1", port))
-    listening.listen()
-    return listening
 
 
 def _wait(server: uvicorn.Server, thread: threading.Thread) -> None:

@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,16 +22,10 @@ LINE = re.compile(
 )
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port: int = listening.getsockname()[1]
-        return port
-
-
 @pytest.fixture
 def announced() -> Iterator[re.Match[str]]:
     """What `python -m github_simulator` says when it starts."""
-    command = [sys.executable, "-m", "github_simulator", f"--port={free_port()}"]
+    command = [sys.executable, "-m", "github_simulator", "--port=0"]
     root = Path(__file__).resolve().parents[2]
     with subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
@@ -48,20 +41,9 @@ def announced() -> Iterator[re.Match[str]]:
 def test_it_works(announced: re.Match[str]) -> None:
     """One line says all that a client needs; Ctrl-C ends it quietly."""
     headers = {"Authorization": f"Bearer {announced['token']}"}
-    answer = until_up(f"{announced['url']}/api/graphql", headers)
-    assert answer["data"]["viewer"]["login"]
-
-
-def until_up(url: str, headers: dict[str, str]) -> dict[str, dict[str, dict[str, str]]]:
-    for _ in range(100):
-        try:
-            reply = httpx.post(url, json={"query": "{ viewer { login } }"}, headers=headers)
-        except httpx.ConnectError:
-            time.sleep(0.1)
-        else:
-            answer: dict[str, dict[str, dict[str, str]]] = reply.json()
-            return answer
-    raise AssertionError("The simulator did not come up.")
+    asked = {"query": "{ viewer { login } }"}
+    reply = httpx.post(f"{announced['url']}/api/graphql", json=asked, headers=headers, timeout=20)
+    assert reply.json()["data"]["viewer"]["login"]
 
 
 def test_a_token_of_ones_own() -> None:
@@ -76,3 +58,29 @@ def test_tokens_look_like_github_s_and_stay_the_same() -> None:
     assert re.fullmatch(r"ghp_[0-9A-Za-z]{36}", personal_token(1))
     assert personal_token(1) == personal_token(1)
     assert personal_token(1) != personal_token(2)
+
+
+def start(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Start where it can't."""
+    command = [sys.executable, "-m", "github_simulator", *arguments]
+    root = Path(__file__).resolve().parents[2]
+    return subprocess.run(
+        command, cwd=root, capture_output=True, text=True, timeout=30, check=False
+    )
+
+
+def test_a_file_that_is_no_recording_is_one_clear_line(tmp_path: Path) -> None:
+    path = tmp_path / "list.json"
+    path.write_text("[]", encoding="utf-8")
+    done = start("--port=0", f"--data={path}")
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert "is no recording" in done.stderr
+
+
+def test_a_port_that_is_taken_is_one_clear_line() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        done = start(f"--port={taken.getsockname()[1]}")
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert "Address already in use" in done.stderr

@@ -1,0 +1,131 @@
+"""What people do to pull requests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Literal
+
+from .. import actions
+from ..actions import Deed, Draft, new_oid
+from ..state import Happening, Simulator
+from ..world import Commit, PullRequest
+from . import named
+from .named import Act, Json
+
+
+def _announce(simulator: Simulator, happenings: list[Happening]) -> None:
+    for happening in happenings:
+        simulator.announce(happening)
+
+
+def _commits(deed: Deed, given: Json) -> list[Commit]:
+    described = given.get("commits") or [{"message": given.get("title", "Work on it")}]
+    count = sum(len(each.commits) for each in deed.repository.pull_requests.values())
+    return [
+        _commit(deed, each, (deed.repository.id, count, place))
+        for place, each in enumerate(described)
+    ]
+
+
+def _commit(deed: Deed, described: Json, identity: tuple[int, ...]) -> Commit:
+    authored_at = datetime.fromisoformat(described.get("authored_at", deed.at.isoformat()))
+    return Commit(
+        oid=described.get("oid") or new_oid(deed.at, *identity),
+        authored_at=authored_at,
+        committed_at=datetime.fromisoformat(described.get("committed_at", deed.at.isoformat())),
+        message=described.get("message", "Work on it"),
+        additions=described.get("additions", 10),
+        deletions=described.get("deletions", 2),
+        changed_files=described.get("changed_files", 1),
+        author_name=deed.actor.name if deed.actor else None,
+        author_email=deed.actor.email if deed.actor else None,
+        author=deed.actor,
+        committer=deed.actor,
+    )
+
+
+def _open(simulator: Simulator, given: Json) -> Json:
+    deed = named.deed(simulator, given)
+    draft = Draft(
+        title=given.get("title", "Work on it"),
+        head_ref=given.get("head_ref", f"branch-{actions.next_number(deed.repository)}"),
+        commits=_commits(deed, given),
+        body=given.get("body", ""),
+        is_draft=given.get("is_draft", False),
+        labels=tuple(named.label(deed.repository, name) for name in given.get("labels", ())),
+    )
+    pull_request, happenings = actions.open_pull_request(deed, draft)
+    _announce(simulator, happenings)
+    return {"number": pull_request.number, "node_id": pull_request.node_id, "id": pull_request.id}
+
+
+Do = Callable[[Deed, PullRequest, Json, Simulator], list[Happening]]
+
+
+def _on_pull_request(do: Do) -> Callable[[Simulator, Json], Json]:
+    def acted(simulator: Simulator, given: Json) -> Json:
+        deed = named.deed(simulator, given)
+        pull_request = named.pull_request(deed.repository, given)
+        _announce(simulator, do(deed, pull_request, given, simulator))
+        return {"number": pull_request.number, "state": pull_request.state}
+
+    return acted
+
+
+def _dismiss(deed: Deed, pull_request: PullRequest, given: Json) -> list[Happening]:
+    return actions.dismiss_review(deed, pull_request, named.review(pull_request, given))
+
+
+def _edit(deed: Deed, pull_request: PullRequest, given: Json) -> list[Happening]:
+    field: Literal["title", "body"] = "title" if "title" in given else "body"
+    return actions.edit(deed, pull_request, field, given[field])
+
+
+ACTS: dict[str, Act] = {
+    "open": _open,
+    "push": _on_pull_request(
+        lambda deed, pr, given, _: actions.push(deed, pr, _commits(deed, given))
+    ),
+    "force_push": _on_pull_request(
+        lambda deed, pr, given, _: actions.force_push(deed, pr, _commits(deed, given))
+    ),
+    "mark_ready": _on_pull_request(lambda deed, pr, *_: actions.mark_ready(deed, pr)),
+    "convert_to_draft": _on_pull_request(lambda deed, pr, *_: actions.convert_to_draft(deed, pr)),
+    "request_review": _on_pull_request(
+        lambda deed, pr, given, simulator: actions.request_review(
+            deed, pr, named.reviewer(simulator, given)
+        )
+    ),
+    "remove_review_request": _on_pull_request(
+        lambda deed, pr, given, simulator: actions.remove_review_request(
+            deed, pr, named.reviewer(simulator, given)
+        )
+    ),
+    "review": _on_pull_request(
+        lambda deed, pr, given, _: actions.submit_review(
+            deed, pr, given["state"], given.get("body", ""), given.get("comments", 0)
+        )
+    ),
+    "dismiss_review": _on_pull_request(lambda deed, pr, given, _: _dismiss(deed, pr, given)),
+    "comment": _on_pull_request(lambda deed, pr, *_: actions.comment(deed, pr)),
+    "label": _on_pull_request(
+        lambda deed, pr, given, _: actions.add_label(
+            deed, pr, named.label(deed.repository, given["label"])
+        )
+    ),
+    "unlabel": _on_pull_request(
+        lambda deed, pr, given, _: actions.remove_label(
+            deed, pr, named.label(deed.repository, given["label"])
+        )
+    ),
+    "edit_review": _on_pull_request(
+        lambda deed, pr, given, _: actions.edit_review(
+            deed, pr, named.review(pr, given), given.get("body", "")
+        )
+    ),
+    "edit": _on_pull_request(lambda deed, pr, given, _: _edit(deed, pr, given)),
+    "close": _on_pull_request(lambda deed, pr, *_: actions.close(deed, pr)),
+    "reopen": _on_pull_request(lambda deed, pr, *_: actions.reopen(deed, pr)),
+    "merge": _on_pull_request(lambda deed, pr, *_: actions.merge(deed, pr)),
+}

@@ -1,0 +1,55 @@
+"""What owners do to repositories."""
+
+from __future__ import annotations
+
+from ..rest.accounts import simple_organization, simple_user
+from ..state import Happening, Simulator
+from . import named
+from .named import Act, Json
+
+
+def _rename_repository(simulator: Simulator, given: Json) -> Json:
+    repository, old = named.repository(simulator, given), named.repository(simulator, given).name
+    repository.former_names.append(repository.full_name)
+    repository.name = given["name"]
+    changes = {"changes": {"repository": {"name": {"from": old}}}}
+    simulator.announce(Happening("repository", "renamed", repository, extra=changes))
+    return {"full_name": repository.full_name}
+
+
+def _transfer_repository(simulator: Simulator, given: Json) -> Json:
+    repository, owner = named.repository(simulator, given), named.account(simulator, given["owner"])
+    repository.former_names.append(repository.full_name)
+    former, repository.owner = repository.owner, owner
+    kind = "user" if former.type == "User" else "organization"
+    shape = simple_user if kind == "user" else simple_organization
+    extra = {"changes": {"owner": {"from": {kind: shape(simulator.url, former)}}}}
+    simulator.announce(Happening("repository", "transferred", repository, extra=extra))
+    return {"full_name": repository.full_name}
+
+
+def _flag(name: str, value: bool, action: str) -> Act:
+    def flagged(simulator: Simulator, given: Json) -> Json:
+        repository = named.repository(simulator, given)
+        setattr(repository, name, value)
+        simulator.announce(Happening("repository", action, repository))
+        return {"full_name": repository.full_name}
+
+    return flagged
+
+
+def _delete_repository(simulator: Simulator, given: Json) -> None:
+    repository = named.repository(simulator, given)
+    del simulator.world.repositories[repository.id]
+    simulator.announce(Happening("repository", "deleted", repository))
+
+
+ACTS: dict[str, Act] = {
+    "rename_repository": _rename_repository,
+    "transfer_repository": _transfer_repository,
+    "delete_repository": _delete_repository,
+    "archive_repository": _flag("archived", True, "archived"),
+    "unarchive_repository": _flag("archived", False, "unarchived"),
+    "privatize_repository": _flag("private", True, "privatized"),
+    "publicize_repository": _flag("private", False, "publicized"),
+}
