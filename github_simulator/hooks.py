@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .state import Happening, Simulator
 
 KEPT = 2000  # deliveries
+LARGEST = 25 * 1024 * 1024  # bytes; GitHub sends nothing larger
 LISTED = timedelta(days=3)
 TIMEOUT = 10.0  # seconds
 _GATHERING = 0.25  # seconds in which shuffled deliveries are collected
@@ -113,7 +114,7 @@ class Deliveries:
         self, home: Home, hook: Hook, event: str, action: str | None, body: bytes, guid: str
     ) -> None:
         """Queue one delivery, or two or none where a fault says so."""
-        if self.random.random() < self.faults.drop:
+        if len(body) > LARGEST or self.random.random() < self.faults.drop:
             return
         copies = 2 if self.random.random() < self.faults.duplicate else 1
         for _ in range(copies):

@@ -187,6 +187,14 @@ def guard_organization(call: Call, organization: Organization) -> None:
         )
 
 
+def tell_of_partial_results(call: Call) -> None:
+    """Name in a header the organisations that are left out for want of single sign-on."""
+    every = call.world.organizations.values()
+    barred = [str(each.account.id) for each in every if call.access.barred_by_saml(each)]
+    if barred:
+        call.headers["x-github-sso"] = f"partial-results; organizations={','.join(barred)}"
+
+
 def find_organization(call: Call) -> Organization:
     """The organisation of the address, by name or by id. Refuses with 404."""
     if "organization_id" in call.request.path_params:

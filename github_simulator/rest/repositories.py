@@ -16,6 +16,7 @@ from .endpoint import (
     find_organization,
     find_repository,
     guard_organization,
+    tell_of_partial_results,
 )
 from .repository_shapes import full_listed, full_repository
 
@@ -57,6 +58,7 @@ async def own_repositories(call: Call) -> Any:
         raise RefusedError(422, message)
     asked = call.query("affiliation", "owner,collaborator,organization_member").split(",")
     wanted = call.query("visibility", "all")
+    tell_of_partial_results(call)
     mine = [
         r
         for r in call.world.repositories.values()

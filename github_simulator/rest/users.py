@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from .accounts import full_user, login, membership, private_user, simple_organization
-from .endpoint import NOT_FOUND, Call, RefusedError, endpoint, guard_organization
+from .endpoint import (
+    NOT_FOUND,
+    Call,
+    RefusedError,
+    endpoint,
+    guard_organization,
+    tell_of_partial_results,
+)
 from .repository_shapes import full_listed
 
 
@@ -44,10 +51,7 @@ async def organizations(call: Call) -> Any:
     mine = [o for o in call.world.organizations.values() if call.access.is_member(o)]
     if not call.access.has_scope("read:org"):
         mine = [o for o in mine if call.access.identity not in o.concealed]
-    barred = [str(o.account.id) for o in mine if call.access.barred_by_saml(o)]
-    if barred:
-        listed = ",".join(barred)
-        call.headers["x-github-sso"] = f"partial-results; organizations={listed}"
+    tell_of_partial_results(call)
     shown = [
         o.account
         for o in mine

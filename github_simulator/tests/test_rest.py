@@ -156,6 +156,7 @@ def test_single_sign_on(github: Running, alice: Caller) -> None:
     assert logins(partial) == ["lumen-works", "harbor-tools"]
     expected = f"partial-results; organizations={acme.account.id}"
     assert partial.headers["x-github-sso"] == expected
+    assert alice.get("/user/repos").headers["x-github-sso"] == expected
 
 
 def test_pages_are_linked_by_id(github: Running, alice: Caller) -> None:
