@@ -38,11 +38,17 @@ def note(credential: IntegrationCredential, limit: Limit) -> None:
 
 
 def block(credential: IntegrationCredential, wait: WaitError, now: datetime) -> datetime:
-    """Stops all work of the account until the wait is over; longer each time in a row."""
+    """Stops all work of the account until the wait is over; longer each time in a row.
+
+    What several workers are told at the same time counts once.
+    """
     budget, _ = RateBudget.objects.get_or_create(**_key(credential))
-    until = wait.until
-    if wait.secondary:
-        until = now + min(LONGEST_BLOCK, (until - now) * 2.0 ** min(budget.blocks, 6))
+    if budget.blocked_until and budget.blocked_until > now:
+        return max(budget.blocked_until, wait.until)
+    if not wait.secondary:
+        RateBudget.objects.filter(pk=budget.pk).update(blocked_until=wait.until)
+        return wait.until
+    until = now + min(LONGEST_BLOCK, (wait.until - now) * 2.0 ** min(budget.blocks, 6))
     RateBudget.objects.filter(pk=budget.pk).update(blocked_until=until, blocks=F("blocks") + 1)
     return until
 

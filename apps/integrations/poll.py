@@ -111,7 +111,7 @@ def mark_stale(tracked: TrackedRepository, wanted: Iterable[tuple[int, str]], no
             marked_at=now,
             due_at=now,
         )
-        for number, node_id in wanted
+        for number, node_id in sorted(wanted)
     ]
     StalePullRequest.objects.bulk_create(
         rows,
@@ -167,8 +167,9 @@ def _keep_name(tracked: TrackedRepository, record: records.Repository) -> None:
     )
     if changed:
         with transaction.atomic():
-            ingest.repository(tracked.team, record)
+            # In the order in which a worker locks them.
             TrackedRepository.objects.filter(pk=tracked.pk).update(full_name=record.name_with_owner)
+            ingest.repository(tracked.team, record)
 
 
 def _gone(tracked: TrackedRepository) -> None:
@@ -179,6 +180,8 @@ def _gone(tracked: TrackedRepository) -> None:
     TrackedRepository.objects.filter(pk=tracked.pk).update(
         status=SyncStatus.ERROR, error=str(error), is_permanent_error=True, due_at=None
     )
+    if tracked.run_id:
+        sync.conclude(tracked.run_id)
 
 
 def _note(integration: GitHubIntegration, error: GitHubError, now: datetime) -> None:

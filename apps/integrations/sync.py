@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 
@@ -20,8 +21,8 @@ from apps.integrations.github import limits
 from apps.integrations.github.client import GitHub
 from apps.integrations.github.errors import (
     CredentialsRejectedError,
+    CursorError,
     GitHubError,
-    RefusedError,
     TooHeavyError,
     UnavailableError,
     WaitError,
@@ -35,30 +36,37 @@ from apps.integrations.models import (
     TrackedRepository,
 )
 from apps.integrations.nudge import nudge
-from apps.integrations.walk import LeaseLostError, Work, is_live, step
+from apps.integrations.walk import RECENT, LeaseLostError, Work, count, is_live, step
 from apps.teams.models import Team
 
 log = logging.getLogger(__name__)
 
 LEASE = timedelta(minutes=2)
 TURN = timedelta(seconds=20)
-RECENT = timedelta(days=30)
 GIVE_UP_AFTER = 8
 TRY_AGAIN = timedelta(hours=1)
 REQUESTS_AT_ONCE = 4
 
 _OPEN = (SyncStatus.PENDING, SyncStatus.SYNCING, SyncStatus.WAITING)
+_REJECTED = {
+    "status": SyncStatus.ERROR,
+    "error": str(CredentialsRejectedError("GitHub does not accept the token any more.")),
+    "is_permanent_error": True,
+    "due_at": None,
+}
+
+
+class OwnWaitError(WaitError):
+    """Our own budget says to wait; GitHub was not asked."""
 
 
 def begin(team: Team, repositories: Iterable[TrackedRepository], reason: str) -> SyncRun:
     """Makes repositories due, in the run that is under way or a new one."""
     with transaction.atomic():
         Team.objects.select_for_update().get(pk=team.pk)
-        run = under_way(team) or SyncRun.objects.create(team=team, reason=reason)
-        due = TrackedRepository.objects.filter(
-            team=team, is_active=True, pk__in=[tracked.pk for tracked in repositories]
-        )
-        due.exclude(status__in=_OPEN, run=run).update(
+        chosen = _lock(team, repositories)
+        run = _lock_run(team) or SyncRun.objects.create(team=team, reason=reason)
+        chosen.exclude(status__in=_OPEN, run=run).update(
             run=run,
             status=SyncStatus.PENDING,
             error="",
@@ -66,12 +74,28 @@ def begin(team: Team, repositories: Iterable[TrackedRepository], reason: str) ->
             is_permanent_error=False,
             wants_head=True,
             due_at=_now(),
+            not_before=None,
         )
+        chosen.filter(integration__credential__rejected_at__isnull=False).update(**_REJECTED)
         conclude(run.pk)
         if reason != SyncRun.Reason.TERMINAL:
             transaction.on_commit(nudge)
     run.refresh_from_db()
     return run
+
+
+def _lock(team: Team, repositories: Iterable[TrackedRepository]) -> QuerySet[TrackedRepository]:
+    """Locks rows in the order in which a worker does: repositories first, then their run."""
+    rows: QuerySet[TrackedRepository] = TrackedRepository.objects.filter(
+        team=team, is_active=True, pk__in=[tracked.pk for tracked in repositories]
+    )
+    list(rows.select_for_update().order_by("pk").values_list("pk"))
+    return rows
+
+
+def _lock_run(team: Team) -> SyncRun | None:
+    runs: QuerySet[SyncRun] = SyncRun.objects.for_team(team).select_for_update()
+    return runs.filter(finished_at__isnull=True).first()
 
 
 def under_way(team: Team) -> SyncRun | None:
@@ -82,12 +106,16 @@ def under_way(team: Team) -> SyncRun | None:
 def due(now: datetime, run: SyncRun | None = None) -> QuerySet[TrackedRepository]:
     """Repositories that somebody should work on, the most urgent first.
 
-    Everyone's latest thirty days come before anyone's history; then whoever waited longest.
+    What was marked stale comes first, then everyone's latest thirty days, then history; among
+    equals, whoever waited longest. Where a worker was killed, `syncing` stays without a lease.
     """
     stale = StalePullRequest.objects.filter(tracked=OuterRef("pk"), due_at__lte=now)
     rows: QuerySet[TrackedRepository] = TrackedRepository.objects.filter(
         Q(lease_until__isnull=True) | Q(lease_until__lt=now),
-        Q(due_at__lte=now) | Exists(stale),
+        Q(not_before__isnull=True) | Q(not_before__lte=now),
+        Q(due_at__lte=now)
+        | Q(status=SyncStatus.SYNCING)
+        | Q(Exists(stale), is_permanent_error=False),
         is_active=True,
         integration__credential__rejected_at__isnull=True,
     )
@@ -102,17 +130,15 @@ def due(now: datetime, run: SyncRun | None = None) -> QuerySet[TrackedRepository
 
 def claim(now: datetime, run: SyncRun | None = None) -> TrackedRepository | None:
     """Takes the most urgent repository that is free, with a lease; None when nothing is due."""
-    for tracked in due(now, run).select_related("integration__credential")[:10]:
-        if _is_crowded(tracked.integration.credential, now):
-            continue
+    for pk in due(now, run).exclude(_is_crowded(now)).values_list("pk", flat=True)[:10]:
         owner = uuid.uuid4().hex
         free = TrackedRepository.objects.filter(
-            Q(lease_until__isnull=True) | Q(lease_until__lt=now), pk=tracked.pk
+            Q(lease_until__isnull=True) | Q(lease_until__lt=now), pk=pk
         )
         if free.update(lease_owner=owner, lease_until=now + LEASE, served_at=now):
             claimed: TrackedRepository = TrackedRepository.objects.select_related(
                 "team", "repository__team", "integration__credential"
-            ).get(pk=tracked.pk)
+            ).get(pk=pk)
             return claimed
     return None
 
@@ -128,23 +154,29 @@ def serve(
     work = Work(tracked, tracked.lease_owner, since or _window_start(tracked.team))
     try:
         _set(work, status=SyncStatus.SYNCING)
-        try:
-            _take_turn(work, _now() + turn, on_step)
-        except GitHubError as error:
-            _fail(work, error)
+        with with_github(tracked.integration.credential) as github:
+            try:
+                _take_turn(github, work, _now() + turn, on_step)
+            except GitHubError as error:
+                count(work, github)
+                _fail(work, error)
     except LeaseLostError:
         log.info("%s was taken over by another worker.", tracked.full_name)
 
 
 def _take_turn(
-    work: Work, ends: datetime, on_step: Callable[[TrackedRepository], None] | None
+    github: GitHub,
+    work: Work,
+    ends: datetime,
+    on_step: Callable[[TrackedRepository], None] | None,
 ) -> None:
-    with with_github(work.tracked.integration.credential) as github:
-        while _go_on(github, work):
-            if on_step:
-                on_step(work.tracked)
-            if _now() >= ends:
-                return _release(work, due_at=_now())
+    was_urgent = work.is_urgent(_now())
+    while _go_on(github, work):
+        if on_step:
+            on_step(work.tracked)
+        # Whoever has come to old history lets those go first who have not.
+        if _now() >= ends or (was_urgent and not work.is_urgent(_now())):
+            return _release(work, due_at=_now())
     _finish(work)
     return None
 
@@ -152,10 +184,10 @@ def _take_turn(
 def _go_on(github: GitHub, work: Work) -> bool:
     credential = work.tracked.integration.credential
     if until := budget.wait_for(credential, _now(), live=is_live(work, _now())):
-        raise WaitError("GitHub's rate limit is reached.", until, secondary=False)
+        raise OwnWaitError("GitHub's rate limit is reached.", until, secondary=False)
     _set(work, lease_until=_now() + LEASE)
     try:
-        more = step(github, work, _now())
+        more = _step(github, work)
     except (GitHubError, LeaseLostError, OperationalError, InterfaceError):
         raise  # Where the database is gone, nothing can be noted: the lease runs out.
     except Exception as error:
@@ -165,11 +197,27 @@ def _go_on(github: GitHub, work: Work) -> bool:
     return more
 
 
-def _is_crowded(credential: IntegrationCredential, now: datetime) -> bool:
-    busy = TrackedRepository.objects.filter(
-        integration__credential__account_id=credential.account_id, lease_until__gt=now
+def _step(github: GitHub, work: Work) -> bool:
+    try:
+        return step(github, work, _now())
+    except CredentialsRejectedError:
+        # GitHub says so of a good token now and then; a second time means it.
+        return step(github, work, _now())
+
+
+def _is_crowded(now: datetime) -> Q:
+    """Repositories of accounts for which enough workers talk with GitHub already."""
+    busy = TrackedRepository.objects.filter(lease_until__gt=now)
+    credential, account = "integration__credential", "integration__credential__account_id"
+    by_account = Counter(
+        busy.filter(**{f"{account}__isnull": False}).values_list(account, flat=True)
     )
-    return busy.count() >= REQUESTS_AT_ONCE
+    unnamed = Counter(busy.filter(**{account: None}).values_list(credential, flat=True))
+    return Q(**{f"{account}__in": _full(by_account)}) | Q(**{f"{credential}__in": _full(unnamed)})
+
+
+def _full(workers: Counter[int]) -> list[int]:
+    return [key for key, number in workers.items() if number >= REQUESTS_AT_ONCE]
 
 
 def _window_start(team: Team) -> datetime | None:
@@ -191,8 +239,8 @@ def _fail(work: Work, error: GitHubError) -> None:
     log.info("%s: %s", work.tracked.full_name, error)
     if isinstance(error, WaitError):
         _wait(work, error)
-    elif isinstance(error, RefusedError) and _forget_cursor(work):
-        _release(work, due_at=_now(), failures=work.tracked.failures + 1)
+    elif isinstance(error, CursorError):
+        _forget_cursor(work)
     elif error.retryable:
         _retry(work, error)
     else:
@@ -202,25 +250,35 @@ def _fail(work: Work, error: GitHubError) -> None:
 
 
 def _wait(work: Work, wait: WaitError) -> None:
-    until = budget.block(work.tracked.integration.credential, wait, _now())
+    credential = work.tracked.integration.credential
+    is_own = isinstance(wait, OwnWaitError)
+    until = wait.until if is_own else budget.block(credential, wait, _now())
     if work.tracked.run_id:
         SyncRun.objects.filter(pk=work.tracked.run_id).update(waits=F("waits") + 1)
-    _release(work, status=SyncStatus.WAITING, due_at=until, error=wait.message)
+    _release(
+        work,
+        status=SyncStatus.WAITING,
+        due_at=until,
+        not_before=budget.wait_for(credential, _now(), live=True),
+        error=wait.message,
+    )
 
 
 def _retry(work: Work, error: GitHubError) -> None:
-    failures = work.tracked.failures + 1
-    page_size = limits.smaller(work.tracked.page_size)
-    if isinstance(error, TooHeavyError) and page_size < work.tracked.page_size:
-        _release(work, due_at=_now(), page_size=page_size)
+    failures, page_size = work.tracked.failures + 1, work.tracked.page_size
+    smaller = limits.smaller(page_size) if error.is_heavy else page_size
+    if isinstance(error, TooHeavyError) and smaller < page_size:
+        _release(work, due_at=_now(), page_size=smaller)
         return
     given_up = failures >= GIVE_UP_AFTER
+    again_at = _now() + (TRY_AGAIN if given_up else limits.backoff(failures))
     _release(
         work,
         status=SyncStatus.ERROR if given_up else SyncStatus.WAITING,
-        due_at=_now() + (TRY_AGAIN if given_up else limits.backoff(failures)),
+        due_at=again_at,
+        not_before=again_at,
         failures=failures,
-        page_size=page_size,
+        page_size=smaller,
         error=str(error) if given_up else error.message,
     )
 
@@ -241,22 +299,21 @@ def reject(credential: IntegrationCredential) -> None:
     """Stops all work with a token that GitHub refused, until somebody connects again."""
     now = _now()
     IntegrationCredential.objects.filter(pk=credential.pk).update(rejected_at=now)
-    TrackedRepository.objects.filter(
+    stopped = TrackedRepository.objects.filter(
         integration__credential=credential, status__in=_OPEN, is_active=True
-    ).update(
-        status=SyncStatus.ERROR,
-        error=str(CredentialsRejectedError("GitHub does not accept the token any more.")),
-        is_permanent_error=True,
     )
+    runs = set(stopped.filter(run__isnull=False).values_list("run", flat=True))
+    stopped.update(**_REJECTED)
+    for run in runs:
+        conclude(run)
 
 
-def _forget_cursor(work: Work) -> bool:
-    """GitHub does not keep cursors for ever: once, the walk begins anew."""
-    tracked = work.tracked
-    if tracked.failures or not (tracked.head_cursor or tracked.history_cursor):
-        return False
-    _set(work, head_cursor="", head_newest=None, history_cursor="")
-    return True
+def _forget_cursor(work: Work) -> None:
+    """GitHub does not keep cursors for ever: the walk that holds it begins anew."""
+    if work.wants_head:
+        _release(work, due_at=_now(), head_cursor="", head_newest=None)
+    else:
+        _release(work, due_at=_now(), history_cursor="")
 
 
 def _release(work: Work, **changes: object) -> None:
@@ -271,26 +328,27 @@ def _set(work: Work, **changes: object) -> None:
         setattr(work.tracked, name, value)
 
 
+@transaction.atomic
 def conclude(run_id: int) -> None:
     """Ends a run when none of its repositories has anything left to do."""
+    run = SyncRun.objects.select_for_update().filter(pk=run_id, finished_at__isnull=True).first()
     rows = TrackedRepository.objects.filter(run_id=run_id, is_active=True)
-    if rows.filter(status__in=_OPEN).exists():
+    if run is None or rows.filter(status__in=_OPEN).exists():
         return
     failed = rows.filter(status=SyncStatus.ERROR)
-    status = SyncStatus.ERROR if failed.exists() else SyncStatus.COMPLETE
-    error = "; ".join(f"{row.full_name}: {row.error}" for row in failed[:5])
-    ended = SyncRun.objects.filter(pk=run_id, finished_at__isnull=True)
-    if ended.update(status=status, finished_at=_now(), error=error):
-        for integration in GitHubIntegration.objects.filter(
-            tracked_repositories__run_id=run_id
-        ).distinct():
-            _tell_integration(integration, status)
-
-
-def _tell_integration(integration: GitHubIntegration, status: SyncStatus) -> None:
-    GitHubIntegration.objects.filter(pk=integration.pk).update(
-        sync_status=status, last_sync_at=_now()
+    run.status = SyncStatus.ERROR if failed.exists() else SyncStatus.COMPLETE
+    run.error = "; ".join(f"{row.full_name}: {row.error}" for row in failed[:5])
+    run.finished_at = _now()
+    run.save(update_fields=["status", "error", "finished_at", "modified_at"])
+    GitHubIntegration.objects.filter(pk__in=rows.values("integration")).update(
+        sync_status=run.status, last_sync_at=run.finished_at
     )
+
+
+def conclude_all() -> None:
+    """Ends the runs that are done; a worker may have been killed before it could say so."""
+    for run_id in SyncRun.objects.filter(finished_at__isnull=True).values_list("pk", flat=True):
+        conclude(run_id)
 
 
 def _now() -> datetime:

@@ -20,6 +20,7 @@ def look_for_due_work() -> None:
     poll.poll_due(now)
     poll.sweep_due(now)
     events.prune(now)
+    sync.conclude_all()
     ends = now + LOOK_FOR
     while _do_one(datetime.now(UTC)) and datetime.now(UTC) < ends:
         pass

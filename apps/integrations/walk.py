@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 from typing import Any
 
 from django.db import DataError, IntegrityError, transaction
 from django.db.models import F
 
 from apps.integrations import ingest
-from apps.integrations.github import limits, pull_requests, records
+from apps.integrations.github import limits, pull_requests
 from apps.integrations.github.client import GitHub
 from apps.integrations.github.pull_requests import Batch, Spoilt, WalkPage
 from apps.integrations.models import (
@@ -25,9 +26,12 @@ from apps.integrations.models import (
     WebhookDelivery,
 )
 
-# What changed within GitHub's own second, or while its index lagged, is read again.
+# What changed within GitHub's own second, or while its index lagged, is read again: the watermark
+# stays this far behind the present, so that a later walk comes by once more.
 OVERLAP = timedelta(minutes=5)
-REFRESH_AT_ONCE = 50
+RECENT = timedelta(days=30)
+REFRESH_AT_ONCE = limits.LARGEST_PAGE
+TRIES_OF_ONE = 3
 RETRY_SPOILT = timedelta(minutes=10)
 
 
@@ -42,6 +46,11 @@ class Work:
     tracked: TrackedRepository
     owner: str
     window_start: datetime | None
+
+    def is_urgent(self, now: datetime) -> bool:
+        """Whether it comes before anyone's history; `sync.due` says the same in SQL."""
+        reached = self.tracked.reached_at
+        return self.tracked.wants_head or reached is None or reached > now - RECENT
 
     @property
     def wants_head(self) -> bool:
@@ -79,21 +88,21 @@ def is_live(work: Work, now: datetime) -> bool:
 def _stale(tracked: TrackedRepository, now: datetime) -> list[StalePullRequest]:
     due = StalePullRequest.objects.filter(tracked=tracked, due_at__lte=now).order_by("marked_at")
     # Where the server found pages too heavy, asking for many at once would fail as well.
-    return list(due[: min(REFRESH_AT_ONCE, 2 * tracked.page_size)])
+    return list(due[: min(REFRESH_AT_ONCE, 2 * tracked.page_size - 1)])
 
 
 def _refresh(github: GitHub, work: Work, stale: Sequence[StalePullRequest], now: datetime) -> None:
     batch = pull_requests.by_ids(github, [row.node_id for row in stale])
-    fetched = {record.id for record in batch.pull_requests}
-    spoilt = {item.id for item in batch.spoilt}
+    changes = {"page_size": limits.larger(work.tracked.page_size), "failures": 0}
     with transaction.atomic():
-        _save(work, {}, github, pages=0, stored=len(fetched))
+        _save(work, changes)
+        spoilt = _store(work.tracked, batch, now)
         # A mark that was renewed while we fetched stays: its row has a later `marked_at`.
-        for row in stale:
+        for row in sorted(stale, key=attrgetter("number")):
             if row.node_id not in spoilt:
                 StalePullRequest.objects.filter(pk=row.pk, marked_at=row.marked_at).delete()
-        _store(work.tracked, batch, now)
         _make_visible(work.tracked, [r.number for r in batch.pull_requests])
+        count(work, github, pull_requests=len(batch.pull_requests))
 
 
 def _make_visible(tracked: TrackedRepository, numbers: list[int]) -> None:
@@ -111,7 +120,7 @@ def _walk_head(github: GitHub, work: Work, now: datetime) -> None:
     """A page from the top down to the watermark, which rises when the walk is whole."""
     tracked = work.tracked
     page = _fetch(github, tracked, tracked.head_cursor)
-    newest = tracked.head_newest if tracked.head_cursor else _newest(page)
+    newest = tracked.head_newest if tracked.head_cursor else _settled(page, now)
     changes: dict[str, Any] = {"head_cursor": page.end_cursor or "", "head_newest": newest}
     if not page.has_next or _reaches(page, tracked.watermark):
         raised = max(filter(None, (tracked.watermark, newest)))
@@ -130,35 +139,44 @@ def _walk_history(github: GitHub, work: Work, now: datetime) -> None:
     page = _fetch(github, tracked, tracked.history_cursor)
     changes: dict[str, Any] = {}
     if tracked.watermark is None:
-        changes |= {"watermark": _newest(page) or now - OVERLAP, "wants_head": False}
-    older = [r for r in page.batch.pull_requests if _is_older(r, work.window_start)]
-    if older:
-        # The page is cut: whoever widens the window later begins with it once more.
-        page.batch.pull_requests = [r for r in page.batch.pull_requests if r not in older]
+        changes |= {"watermark": _settled(page, now), "wants_head": False}
+    if _cut(page.batch, work.window_start):
+        # Whoever widens the window later begins with this page once more.
         changes["history_floor"] = work.window_start
     else:
         changes["history_cursor"] = page.end_cursor or tracked.history_cursor
         changes["history_complete"] = not page.has_next
-    if page.batch.pull_requests:
-        changes["reached_at"] = min(r.updated_at for r in page.batch.pull_requests)
+    if page.instants:
+        changes["reached_at"] = min(page.instants)
     _store_page(github, work, page, changes, now)
 
 
 def _fetch(github: GitHub, tracked: TrackedRepository, cursor: str) -> WalkPage:
-    return pull_requests.walk(github, tracked.full_name, tracked.page_size, cursor)
+    node_id = tracked.repository.node_id
+    if tracked.page_size == limits.SMALLEST_PAGE and tracked.failures >= TRIES_OF_ONE:
+        # One that GitHub cannot tell at all is set aside, and the walk goes on behind it.
+        return pull_requests.names(github, node_id, tracked.page_size, cursor)
+    return pull_requests.walk(github, node_id, tracked.page_size, cursor)
 
 
-def _newest(page: WalkPage) -> datetime | None:
-    return max((record.updated_at for record in page.batch.pull_requests), default=None)
+def _settled(page: WalkPage, now: datetime) -> datetime:
+    """Where a walk began: up to here nothing can appear any more that it has not seen."""
+    return min(max(page.instants, default=now), now - OVERLAP)
 
 
 def _reaches(page: WalkPage, watermark: datetime | None) -> bool:
-    limit = (watermark or datetime.max.replace(tzinfo=UTC)) - OVERLAP
-    return any(record.updated_at < limit for record in page.batch.pull_requests)
+    return watermark is not None and any(at <= watermark for at in page.instants)
 
 
-def _is_older(record: records.PullRequest, start: datetime | None) -> bool:
-    return start is not None and record.updated_at < start
+def _cut(batch: Batch, start: datetime | None) -> bool:
+    """Drops what changed before the history window; whether there was any."""
+    if start is None:
+        return False
+    wanted = [record for record in batch.pull_requests if record.updated_at >= start]
+    spoilt = [item for item in batch.spoilt if item.updated_at >= start]
+    was_cut = len(wanted) + len(spoilt) < len(batch.pull_requests) + len(batch.spoilt)
+    batch.pull_requests, batch.spoilt = wanted, spoilt
+    return was_cut
 
 
 def _store_page(
@@ -173,33 +191,41 @@ def _store_page(
         "error": "",
     }
     with transaction.atomic():
-        _save(work, changes, github, pages=1, stored=len(page.batch.pull_requests))
+        _save(work, changes)
         ingest.repository(work.tracked.team, page.repository)
         _store(work.tracked, page.batch, now)
+        count(work, github, pages=1, pull_requests=len(page.batch.pull_requests))
 
 
-def _save(work: Work, changes: dict[str, Any], github: GitHub, *, pages: int, stored: int) -> None:
-    """Writes cursor and counters, if the lease is still ours; locks the row for the rest."""
-    tracked, usage = work.tracked, github.usage
+def _save(work: Work, changes: dict[str, Any]) -> None:
+    """Writes cursors, if the lease is still ours; locks the row for the rest."""
+    tracked = work.tracked
     held = TrackedRepository.objects.filter(pk=tracked.pk, lease_owner=work.owner, is_active=True)
-    if not held.update(
-        **changes, points=F("points") + usage.points, requests=F("requests") + usage.requests
-    ):
+    if not held.update(**changes):
         raise LeaseLostError
-    if tracked.run_id:
-        SyncRun.objects.filter(pk=tracked.run_id).update(
-            pages=F("pages") + pages,
-            pull_requests=F("pull_requests") + stored,
-            points=F("points") + usage.points,
-            requests=F("requests") + usage.requests,
-        )
-    usage.points = usage.requests = 0
     for name, value in changes.items():
         setattr(tracked, name, value)
 
 
-def _store(tracked: TrackedRepository, batch: Batch, now: datetime) -> None:
-    """Stores a batch; a pull request that cannot be stored is set aside and stops nothing."""
+def count(work: Work, github: GitHub, **done: int) -> None:
+    """Adds what was done and what it cost to the repository and its run.
+
+    The run's row is shared by all workers, so this comes last in a transaction.
+    """
+    usage = github.usage
+    cost = {"points": F("points") + usage.points, "requests": F("requests") + usage.requests}
+    usage.points = usage.requests = 0
+    TrackedRepository.objects.filter(pk=work.tracked.pk).update(**cost)
+    if work.tracked.run_id:
+        more = {name: F(name) + number for name, number in done.items()}
+        SyncRun.objects.filter(pk=work.tracked.run_id).update(**cost, **more)
+
+
+def _store(tracked: TrackedRepository, batch: Batch, now: datetime) -> set[str]:
+    """Stores a batch; a pull request that cannot be stored is set aside and stops nothing.
+
+    Returns the node ids of those that were set aside.
+    """
     spoilt = list(batch.spoilt)
     try:
         with transaction.atomic():
@@ -208,6 +234,7 @@ def _store(tracked: TrackedRepository, batch: Batch, now: datetime) -> None:
         spoilt += _store_one_by_one(tracked, batch, now)
     for item in spoilt:
         _set_aside(tracked, item, now)
+    return {item.id for item in spoilt}
 
 
 def _store_one_by_one(tracked: TrackedRepository, batch: Batch, now: datetime) -> list[Spoilt]:
@@ -217,7 +244,7 @@ def _store_one_by_one(tracked: TrackedRepository, batch: Batch, now: datetime) -
             with transaction.atomic():
                 ingest.pull_requests(tracked.repository, [record], now)
         except (DataError, IntegrityError, ValueError, OverflowError) as error:
-            spoilt.append(Spoilt(record.id, record.number, str(error)))
+            spoilt.append(Spoilt(record.id, record.number, str(error), record.updated_at))
     return spoilt
 
 

@@ -174,8 +174,9 @@ class GitHub:
         self.usage.requests += 1
         try:
             response = self._http.request(method, url, headers=headers, **options)
-        except httpx.TimeoutException:
-            raise UnavailableError("GitHub did not answer in time.") from None
+        except httpx.TimeoutException as error:
+            is_heavy = isinstance(error, httpx.ReadTimeout)
+            raise UnavailableError("GitHub did not answer in time.", is_heavy=is_heavy) from None
         except httpx.HTTPError as error:
             raise UnavailableError(f"GitHub cannot be reached ({_reason(error)}).") from None
         refusal = replies.error_from_status(

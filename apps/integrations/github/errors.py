@@ -13,6 +13,8 @@ class GitHubError(Exception):
     """GitHub did not do what was asked."""
 
     retryable = False
+    is_heavy = False
+    """Whether asking for less may help."""
     advice = ""
 
     def __init__(self, message: str, *, advice: str = "", url: str = "") -> None:
@@ -63,6 +65,10 @@ class RefusedError(GitHubError):
     """Any other refusal that asking again does not change."""
 
 
+class CursorError(RefusedError):
+    """GitHub does not know a place in a list any more: the list must be read from its beginning."""
+
+
 class WaitError(GitHubError):
     """A rate limit: nothing may be asked before `until`."""
 
@@ -78,6 +84,7 @@ class TooHeavyError(GitHubError):
     """GitHub gave up on a query; ask for less."""
 
     retryable = True
+    is_heavy = True
     advice = "It is asked again for less at once."
 
 
@@ -86,3 +93,7 @@ class UnavailableError(GitHubError):
 
     retryable = True
     advice = "It is tried again by itself."
+
+    def __init__(self, message: str, *, is_heavy: bool = False) -> None:
+        super().__init__(message)
+        self.is_heavy = is_heavy

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -12,11 +13,12 @@ from msgspec import Raw, Struct
 from apps.integrations.github import records
 from apps.integrations.github.client import GitHub
 from apps.integrations.github.documents import LISTS, rest_of_lists
-from apps.integrations.github.errors import NotFoundError, UnavailableError
-from apps.integrations.github.replies import Problem, problems_by_item
+from apps.integrations.github.errors import GitHubError, NotFoundError, UnavailableError
+from apps.integrations.github.replies import Problem, error_from_problem, problems_by_item
 
 # Below twenty lists of a hundred a query stays far from GitHub's ten seconds.
 LISTS_AT_ONCE = 20
+_WITHHELD = "GitHub does not give its contents."
 _PAGES: dict[str, type] = {
     "commits": records.Page[records.CommitNode],
     "reviews": records.Page[records.Review],
@@ -29,6 +31,7 @@ class Identified(Struct, rename="camel", frozen=True):
 
     id: str
     number: int
+    updated_at: datetime
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,7 @@ class Spoilt:
     id: str
     number: int
     reason: str
+    updated_at: datetime
 
 
 @dataclass
@@ -58,21 +62,43 @@ class WalkPage:
     end_cursor: str | None
     has_next: bool
 
+    @property
+    def instants(self) -> list[datetime]:
+        """When each of its pull requests changed, the spoilt ones included."""
+        told = [record.updated_at for record in self.batch.pull_requests]
+        return told + [item.updated_at for item in self.batch.spoilt]
 
-def walk(github: GitHub, full_name: str, first: int, after: str) -> WalkPage:
-    """The `first` pull requests behind the cursor `after` (empty: from the top), newest first."""
-    owner, _, name = full_name.partition("/")
-    reply = github.graphql(
-        "pull_requests", {"owner": owner, "name": name, "first": first, "after": after or None}
-    )
-    repository = decode(reply.data, records.PullRequestsReply).repository
+
+def walk(github: GitHub, repository_id: str, first: int, after: str) -> WalkPage:
+    """The `first` pull requests behind the cursor `after` (empty: from the top), newest first.
+
+    The repository is named by its node id, since its name may be another's tomorrow.
+    """
+    variables = {"id": repository_id, "first": first, "after": after or None}
+    reply = github.graphql("pull_requests", variables)
+    repository = decode(reply.data, records.PullRequestsReply).node
     if repository is None:
-        raise NotFoundError(f"GitHub does not find {full_name}, or the token may not see it.")
+        raise _missing(reply.problems)
     page = repository.pull_requests
-    problems = problems_by_item(reply.problems, "repository", "pullRequests", "nodes")
+    problems = problems_by_item(reply.problems, "node", "pullRequests", "nodes")
     batch = _batch(page.nodes or (), problems)
+    if any(bytes(node) == b"null" for node in page.nodes or ()):
+        batch.spoilt += _withheld(github, variables, batch)
     complete(github, batch)
     info = page.page_info
+    return WalkPage(repository, batch, page.total_count, info.end_cursor, info.has_next_page)
+
+
+def names(github: GitHub, repository_id: str, first: int, after: str) -> WalkPage:
+    """The same page without its contents, where GitHub cannot give them: all are set aside."""
+    variables = {"id": repository_id, "first": first, "after": after or None}
+    reply = github.graphql("pull_request_names", variables)
+    repository = decode(reply.data, records.PullRequestsReply).node
+    if repository is None:
+        raise _missing(reply.problems)
+    page, info = repository.pull_requests, repository.pull_requests.page_info
+    known = [decode(node, Identified) for node in page.nodes or () if bytes(node) != b"null"]
+    batch = Batch(spoilt=[_spoilt(one, _WITHHELD) for one in known])
     return WalkPage(repository, batch, page.total_count, info.end_cursor, info.has_next_page)
 
 
@@ -113,6 +139,19 @@ def in_parts(items: Sequence[Any], size: int) -> Iterable[Sequence[Any]]:
     return (items[start : start + size] for start in range(0, len(items), size))
 
 
+def _missing(problems: Sequence[Problem]) -> GitHubError:
+    if problems:
+        return error_from_problem(problems[0])
+    return NotFoundError("GitHub does not find the repository, or the token may not see it.")
+
+
+def _withheld(github: GitHub, variables: dict[str, Any], batch: Batch) -> list[Spoilt]:
+    """Those of a page that GitHub gave as null: they are known by name at least."""
+    told = {record.id for record in batch.pull_requests} | {item.id for item in batch.spoilt}
+    page = names(github, variables["id"], variables["first"], variables["after"])
+    return [item for item in page.batch.spoilt if item.id not in told]
+
+
 def _batch(nodes: Iterable[Raw], problems: dict[int, list[Problem]]) -> Batch:
     batch = Batch()
     for index, node in enumerate(nodes):
@@ -125,10 +164,14 @@ def _batch(nodes: Iterable[Raw], problems: dict[int, list[Problem]]) -> Batch:
             reasons.append(str(error))
         if reasons:
             known = decode(node, Identified)
-            batch.spoilt.append(Spoilt(known.id, known.number, "; ".join(reasons)))
+            batch.spoilt.append(_spoilt(known, "; ".join(reasons)))
         else:
             batch.pull_requests.append(record)
     return batch
+
+
+def _spoilt(known: Identified, reason: str) -> Spoilt:
+    return Spoilt(known.id, known.number, reason, known.updated_at)
 
 
 def _is_bearable(problem: Problem) -> bool:

@@ -187,9 +187,9 @@ class RepositoryWithNewest(Repository, frozen=True, kw_only=True):
 
 
 class PullRequestsReply(Record, frozen=True):
-    """The reply to `pull_requests.graphql`."""
+    """The reply to `pull_requests.graphql` and `pull_request_names.graphql`."""
 
-    repository: RepositoryWithPullRequests | None = None
+    node: RepositoryWithPullRequests | None = None
 
 
 class RepositoryReply(Record, frozen=True):

@@ -14,6 +14,7 @@ from apps.integrations.github import limits
 from apps.integrations.github.errors import (
     BlockedError,
     CredentialsRejectedError,
+    CursorError,
     GitHubError,
     NotFoundError,
     OrganizationRestrictedError,
@@ -27,6 +28,8 @@ from apps.integrations.github.errors import (
 
 _RATE_LIMIT = {"RATE_LIMITED", "RATE_LIMIT", "graphql_rate_limit"}
 _TOO_HEAVY = {"RESOURCE_LIMITS_EXCEEDED", "MAX_NODE_LIMIT_EXCEEDED"}
+# GitHub's front gives up on a query after ten seconds.
+_MAYBE_TOO_HEAVY = (500, 502, 504)
 _GAVE_UP = ("something went wrong while executing your query", "timeout", "timed out")
 
 
@@ -91,7 +94,7 @@ def error_from_status(
     if status == 451:
         return BlockedError("GitHub withholds it for legal reasons.")
     if status >= 500 or status == 408:
-        return UnavailableError(f"GitHub answered {status}.")
+        return UnavailableError(f"GitHub answered {status}.", is_heavy=status in _MAYBE_TOO_HEAVY)
     return RefusedError(f"GitHub refused the request ({status}): {message or 'no reason given'}.")
 
 
@@ -153,6 +156,8 @@ def _whole_error(problem: Problem, headers: Mapping[str, str], now: datetime) ->
 def error_from_problem(problem: Problem) -> GitHubError:
     """The error of one GraphQL problem."""
     text = problem.message
+    if problem.kind == "INVALID_CURSOR_ARGUMENTS" or "valid cursor" in text:
+        return CursorError("GitHub does not know the place where the walk stopped.")
     if problem.kind == "NOT_FOUND":
         return NotFoundError("GitHub does not find it, or the token may not see it.")
     if problem.kind == "FORBIDDEN" and "oauth app access restrictions" in text.lower():
