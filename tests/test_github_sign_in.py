@@ -87,6 +87,7 @@ def test_it_works(visitor: Client, github: Running) -> None:
     assert response.headers["Location"] == "/"
     account = SocialAccount.objects.get()
     assert account.extra_data["login"] == login
+    assert str(User.objects.get()) == (account.extra_data["name"] or User.objects.get().email)
     assert visitor.get("/").headers["Location"] == "/teams/new/"
     assert not SocialToken.objects.exists()
     assert "gho_" not in kept()

@@ -82,9 +82,12 @@ def leave(request: TeamRequest) -> HttpResponse:
 
 
 @team_view("admin")
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def invite(request: TeamRequest) -> HttpResponse:
     """Makes an invitation: a link, or one sent by e-mail."""
+    if request.method != "POST":
+        # Where a refused form was shown, opening its address again must show something.
+        return _back(request)
     form = InvitationForm(request.team, request.POST)
     if not form.is_valid():
         return _members_page(request, form, status=422)

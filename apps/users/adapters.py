@@ -32,6 +32,12 @@ class GitHubSignInAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
         except SocialApp.DoesNotExist:
             raise Http404("Signing in with GitHub is not set up here.") from None
 
+    def populate_user(self, request: HttpRequest, sociallogin: Any, data: dict[str, Any]) -> Any:
+        """Keeps a name whole: not everyone has a first and a last one."""
+        user = super().populate_user(request, sociallogin, data)
+        user.first_name, user.last_name = (data.get("name") or "")[:150], ""
+        return user
+
     def pre_social_login(self, request: HttpRequest, sociallogin: Any) -> None:
         """Forgets the token: who needs to fill in a form first would carry it in the session."""
         sociallogin.token = None

@@ -6,6 +6,7 @@ from typing import Any
 
 from allauth.account import forms as account_forms
 
+STRENGTH = "At least 8 characters, not a common password and not like your address."
 LABELS = {
     "login": "E-mail address",
     "email": "E-mail address",
@@ -22,6 +23,7 @@ class _Plain:
         super().__init__(*arguments, **named)
         for name, field in self.fields.items():
             field.widget.attrs.pop("placeholder", None)
+            field.help_text = STRENGTH if name == "password1" else field.help_text
             field.label = {**LABELS, **self.labels}.get(name, field.label)
 
 
