@@ -10,7 +10,6 @@ from apps.integrations import budget
 from apps.integrations.github.client import GitHub
 from apps.integrations.github.errors import CredentialsRejectedError
 from apps.integrations.models import IntegrationCredential
-from tformance import environment
 
 
 @dataclass(frozen=True)
@@ -22,7 +21,7 @@ class StoredToken:
     def token(self) -> str:
         """The token; raises `CredentialsRejectedError` where there is none."""
         if self.credential.kind == IntegrationCredential.Kind.ENVIRONMENT:
-            token = environment.text("GITHUB_TOKEN")
+            token = settings.GITHUB_TOKEN
         else:
             token = self.credential.access_token
         if not token:
