@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from apps.integrations.views import connection, people, repositories, sync
+from apps.integrations.views import connection, hooks, people, repositories, sync
 
 TEAM = "a/<slug:team>"
 GITHUB = f"{TEAM}/integrations/github"
@@ -20,6 +20,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{GITHUB}/repos/", repositories.repositories, name="repositories"),
     path(f"{GITHUB}/repos/matches/", repositories.matches, name="repository_matches"),
     path(f"{GITHUB}/repos/<int:github_repo_id>/", repositories.tracking_of_one, name="tracking"),
+    path(f"{GITHUB}/webhooks/", hooks.webhooks, name="webhooks"),
+    path(f"{GITHUB}/webhooks/<int:delivery_id>/", hooks.retry, name="delivery"),
     path(f"{GITHUB}/sync/", sync.start, name="sync"),
     path(f"{GITHUB}/sync/status/", sync.status, name="sync_status"),
     path(f"{TEAM}/people/", people.people, name="people"),

@@ -381,6 +381,45 @@ def test_every_known_event_is_handled_or_ignored_on_purpose(client: Client, hook
     assert set(rows.filter(state="handled").values_list("event", flat=True)) <= set(HANDLERS)
 
 
+def test_the_page_shows_what_was_delivered_and_tries_failures_again(
+    github: Running,
+    tracked: TrackedRepository,
+    client: Client,
+    alice_client: Client,
+    bob_client: Client,
+    charlie_client: Client,
+) -> None:
+    page = "/a/acme/integrations/github/webhooks/"
+    number = do(github, "open")["number"]
+    work()
+    assert tracked.hook is not None
+    assert post(client, b"{}", hook=tracked.hook).status_code == 202
+    work()
+    text = alice_client.get(page).content.decode()
+    assert f"#{number}" in text
+    assert "The payload names no pull request." in text
+    failed = WebhookDelivery.objects.get(state="failed")
+    assert bob_client.post(f"{page}{failed.pk}/").status_code == 403
+    assert charlie_client.get(page).status_code == 404
+    assert charlie_client.post(f"{page}{failed.pk}/").status_code == 404
+    assert alice_client.post(f"{page}{failed.pk}/").status_code == 302
+    failed.refresh_from_db()
+    assert failed.state == "received"
+    json_reply = bob_client.get(page, headers={"Accept": "application/json"}).json()
+    assert json_reply["latency"]["count"] == 1
+
+
+def test_failed_deliveries_of_others_are_not_found(
+    client: Client, hook: Hook, team: Team, alice_client: Client
+) -> None:
+    post(client, b"{}", hook=hook)
+    work()
+    failed = WebhookDelivery.objects.get(state="failed")
+    page = "/a/acme/integrations/github/webhooks/"
+    assert alice_client.post(f"{page}{failed.pk}/").status_code == 404
+    assert "names no pull request" not in alice_client.get(page).content.decode()
+
+
 def due(tracked: TrackedRepository) -> None:
     """Lets the hook be looked after now."""
     from django.utils import timezone

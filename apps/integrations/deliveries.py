@@ -1,0 +1,81 @@
+"""What hooks delivered to a team: how many, how fast, and what went wrong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import Count, F, OuterRef, QuerySet, Subquery
+from django.utils import timezone
+
+from apps.integrations.models import TrackedRepository, WebhookDelivery
+from apps.teams.models import Team
+
+LATENCY_OVER = timedelta(days=7)
+MOST_MEASURED = 20_000
+
+
+@dataclass(frozen=True)
+class Latency:
+    """From the event's own instant on GitHub to the row here, in whole seconds."""
+
+    median: int
+    p95: int
+    worst: int
+    count: int
+
+
+def of_team(team: Team) -> QuerySet[WebhookDelivery]:
+    """The deliveries of the hooks of repositories that the team tracks."""
+    hooks = TrackedRepository.objects.for_team(team).filter(is_active=True).values("hook")
+    return WebhookDelivery.objects.filter(hook__in=hooks)
+
+
+def by_state(team: Team) -> dict[str, int]:
+    """How many deliveries are kept, by state."""
+    rows = of_team(team).order_by().values_list("state").annotate(count=Count("pk"))
+    return dict(rows)
+
+
+def latency(team: Team) -> Latency | None:
+    """How fast changes were seen in the last seven days; None where none was."""
+    now = timezone.now()
+    rows = of_team(team).filter(
+        received_at__gt=now - LATENCY_OVER, visible_at__isnull=False, happened_at__isnull=False
+    )
+    pairs = rows.order_by("-received_at").values_list("happened_at", "visible_at")[:MOST_MEASURED]
+    seconds = sorted(
+        max(0, round((seen - at).total_seconds())) for at, seen in pairs if seen and at
+    )
+    if not seconds:
+        return None
+    last = len(seconds) - 1
+    return Latency(
+        seconds[round(last * 0.5)], seconds[round(last * 0.95)], seconds[-1], len(seconds)
+    )
+
+
+def retry(team: Team, delivery_id: int, now: datetime) -> bool:
+    """Makes a failed delivery of the team due again; False where there is none."""
+    rows = of_team(team).filter(pk=delivery_id, state=WebhookDelivery.State.FAILED)
+    return bool(
+        WebhookDelivery.objects.filter(pk__in=rows.values("pk")).update(
+            state=WebhookDelivery.State.RECEIVED, due_at=now, attempts=0
+        )
+    )
+
+
+def health(team: Team) -> QuerySet[TrackedRepository]:
+    """Repositories without a hook first, then by name; each with its latest delivery."""
+    rows: QuerySet[TrackedRepository] = TrackedRepository.objects.for_team(team)
+    latest = (
+        WebhookDelivery.objects.filter(hook=OuterRef("hook"))
+        .order_by("-received_at")
+        .values("received_at")[:1]
+    )
+    return (
+        rows.filter(is_active=True)
+        .select_related("hook")
+        .annotate(latest_delivery_at=Subquery(latest))
+        .order_by(F("hook").asc(nulls_first=True), "full_name")
+    )

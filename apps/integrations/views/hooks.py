@@ -1,0 +1,54 @@
+"""What hooks deliver: their health, how fast they are, and what failed."""
+
+from __future__ import annotations
+
+from django.http import Http404, HttpResponse, JsonResponse
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_POST
+
+from apps.audit.record import record
+from apps.integrations import connection, deliveries, hooks
+from apps.integrations.nudge import nudge
+from apps.integrations.views import answers
+from apps.teams.access import TeamRequest, team_view, wants_json
+
+SHOWN = 50
+MOST_REPOSITORIES = 200
+
+
+@require_GET
+@team_view()
+def webhooks(request: TeamRequest) -> HttpResponse:
+    """The hooks of the team's repositories, and what they delivered."""
+    rows = list(deliveries.of_team(request.team).order_by("-received_at")[:SHOWN])
+    counts = deliveries.by_state(request.team)
+    latency = deliveries.latency(request.team)
+    if wants_json(request):
+        return JsonResponse({"deliveries": counts, "latency": vars(latency) if latency else None})
+    repositories = list(deliveries.health(request.team)[: MOST_REPOSITORIES + 1])
+    context = {
+        "rows": rows,
+        "counts": counts,
+        "total": sum(counts.values()),
+        "latency": latency,
+        "repositories": repositories[:MOST_REPOSITORIES],
+        "are_more": len(repositories) > MOST_REPOSITORIES,
+        "without": sum(1 for row in repositories if not row.hook_id),
+        "is_reachable": hooks.is_reachable(),
+        "is_connected": connection.connected(request.team).exists(),
+        "is_admin": request.membership.is_admin,
+    }
+    return answers.page(request, "webhooks", context, fragment="_webhooks")
+
+
+@require_POST
+@team_view("admin")
+def retry(request: TeamRequest, delivery_id: int) -> HttpResponse:
+    """Handles a failed delivery once more."""
+    if not deliveries.retry(request.team, delivery_id, timezone.now()):
+        raise Http404
+    record("github.delivery.retried", team_id=request.team.pk, request=request)
+    nudge()
+    if wants_json(request):
+        return JsonResponse({"delivery": delivery_id}, status=202)
+    return answers.back(request, "webhooks", said="The delivery is handled again.")
