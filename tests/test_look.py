@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -68,7 +69,7 @@ def contrast(one: str, other: str) -> float:
 
 def lightness(colour: str) -> float:
     """L* of CIELAB, 0 to 100."""
-    return 116 * luminance(colour) ** (1 / 3) - 16
+    return 116 * math.cbrt(luminance(colour)) - 16
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
