@@ -57,7 +57,7 @@ def by_graphql(alice: httpx.Client, name: str) -> Iterator[dict[str, Any]]:
 
 def login(rest: dict[str, Any] | None) -> str | None:
     """REST has a ghost and a suffix where GraphQL has neither."""
-    found: str | None = rest and rest["login"].removesuffix("[bot]")
+    found = str(rest["login"]).removesuffix("[bot]") if rest else "ghost"
     return None if found == "ghost" else found
 
 
