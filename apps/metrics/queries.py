@@ -148,9 +148,16 @@ def merged(team: Team, filters: Filters, period: Period) -> QuerySet[PullRequest
 
 def figures(team: Team, filters: Filters) -> Figures:
     """Of the filters' period."""
+    return figures_and(team, filters, {})[0]
+
+
+def figures_and(
+    team: Team, filters: Filters, more: Mapping[str, Any]
+) -> tuple[Figures, Mapping[str, Any]]:
+    """The same, and other aggregates in the same query."""
     period = filters.period
-    row = merged(team, filters, period).aggregate(**_aggregates())
-    return _figures(row, period.weeks)
+    row = merged(team, filters, period).aggregate(**_aggregates(), **more)
+    return _figures(row, period.weeks), row
 
 
 def figures_and_before(team: Team, filters: Filters) -> tuple[Figures, Figures]:
@@ -159,11 +166,15 @@ def figures_and_before(team: Team, filters: Filters) -> tuple[Figures, Figures]:
     both = Period(before.first, now.last, now.zone)
     group = Bucket(F("merged_at"), [before.start, now.start])
     rows = dict(_grouped(merged(team, filters, both), group))
-    empty = dict.fromkeys(_aggregates())
     return (
-        _figures(rows.get(2, empty), now.weeks),
-        _figures(rows.get(1, empty), before.weeks),
+        _figures(rows[2], now.weeks) if 2 in rows else nothing(now),
+        _figures(rows[1], before.weeks) if 1 in rows else nothing(before),
     )
+
+
+def nothing(period: Period) -> Figures:
+    """The figures of no pull request at all."""
+    return _figures(dict.fromkeys(_aggregates()), period.weeks)
 
 
 def series(team: Team, filters: Filters) -> list[Point]:

@@ -2,10 +2,13 @@
 
 from django.urls import URLPattern, URLResolver, path
 
+from apps.metrics.views.compare import compare_people, compare_repositories
 from apps.metrics.views.explorer import pull_requests
+from apps.metrics.views.flow import flow
 from apps.metrics.views.how_we_count import how_we_count
 from apps.metrics.views.overview import overview
 from apps.metrics.views.pull_request import pull_request
+from apps.metrics.views.reviews import reviews
 
 TEAM = "a/<slug:team>"
 
@@ -17,5 +20,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
         pull_request,
         name="pull_request",
     ),
+    path(f"{TEAM}/reviews/", reviews, name="reviews"),
+    path(f"{TEAM}/flow/", flow, name="flow"),
+    path(f"{TEAM}/compare/repositories/", compare_repositories, name="compare_repositories"),
+    path(f"{TEAM}/compare/people/", compare_people, name="compare_people"),
     path(f"{TEAM}/how-we-count/", how_we_count, name="how_we_count"),
 ]

@@ -15,6 +15,9 @@ from apps.teams.models import Membership, Team
 SECTIONS = (
     ("Overview", "overview", ""),
     ("Pull requests", "pull_requests", "pull-requests/"),
+    ("Reviews", "reviews", "reviews/"),
+    ("Flow", "flow", "flow/"),
+    ("Side by side", "compare_repositories", "compare/"),
     ("People", "people", "people/"),
     ("Repositories", "repositories", "integrations/github/repos/"),
     ("GitHub", "integrations", "integrations/"),

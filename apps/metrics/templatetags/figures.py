@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -79,6 +80,19 @@ def address(context: dict[str, Any], path: str = "", **changes: object) -> str:
     """This page's address, or another's, with the same filters, some changed."""
     filters: Filters = context["filters"]
     return filters.address(path or context["path"], **changes)
+
+
+@register.simple_tag(takes_context=True)
+def filtered(context: dict[str, Any], path: str, changes: Mapping[str, str]) -> str:
+    """Another page's address with the same filters and some more."""
+    filters: Filters = context["filters"]
+    return filters.address(path, **changes)
+
+
+@register.filter
+def width(share: float) -> str:
+    """A share as a length of a drawing."""
+    return f"{share * 100:.2f}%"
 
 
 @register.simple_tag(takes_context=True)

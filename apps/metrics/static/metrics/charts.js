@@ -85,13 +85,14 @@
 
   function short(label) {
     if (/^\d{4}-W\d\d$/.test(label)) return name(label);
+    if (/^\d{4}-\d\d-\d\d$/.test(label)) return `${Number(label.slice(8))} ${monthName(label.slice(0, 7)).slice(0, 3)}`;
     return /^\d{4}-\d\d$/.test(label) ? monthName(label) : label;
   }
 
   function line(series, chart, style, last) {
     return {
       name: series.name, type: "line", data: series.values, connectNulls: false,
-      symbol: "circle", symbolSize: series.is_faint ? 3 : 5, showSymbol: true,
+      symbol: "circle", symbolSize: series.is_faint ? 3 : 5, showSymbol: chart.labels.length < 60,
       lineStyle: { width: series.is_faint ? 1.25 : 2.25, type: series.is_faint ? [5, 4] : "solid" },
       itemStyle: { color: faded(series.colour, series.is_faint ? 0.55 : 1) },
       endLabel: { show: last, formatter: () => series.name.replace(" percentile", ""), color: style.muted, fontSize: 12, distance: 6 },
@@ -106,10 +107,20 @@
         value, itemStyle: chart.partial[i] ? { opacity: 0.5 } : undefined,
       })),
       itemStyle: {
-        color: faded(series.colour, 1), borderRadius: stack ? 0 : [2, 2, 0, 0],
+        color: faded(series.colour, series.is_faint ? 0.4 : 1), borderRadius: stack ? 0 : [2, 2, 0, 0],
         borderColor: style.paper, borderWidth: stack && chart.labels.length < 27 ? 1 : 0,
       },
       emphasis: { disabled: true },
+      markLine: marks(chart, style),
+    };
+  }
+
+  function marks(chart, style) {
+    if (!chart.marks.length) return undefined;
+    return {
+      silent: true, symbol: "none", lineStyle: { color: style.muted, type: [3, 3], width: 1 },
+      label: { color: style.muted, fontSize: 12, formatter: (mark) => mark.name },
+      data: chart.marks.map((mark) => ({ name: mark.name, xAxis: mark.place })),
     };
   }
 
@@ -143,7 +154,7 @@
     const lines = chart.kind === "line";
     return {
       animation: false, textStyle: { fontFamily: style.font },
-      grid: { left: 4, right: lines && many ? 56 : 8, top: many && !lines ? 32 : 12, bottom: 4, containLabel: true },
+      grid: { left: 4, right: lines && many ? 56 : 8, top: many && !lines ? 32 : chart.marks.length ? 24 : 12, bottom: 4, containLabel: true },
       legend: many && !lines ? { left: 0, top: 0, itemWidth: 11, itemHeight: 11, itemGap: 16, icon: "roundRect", padding: 0, textStyle: { color: style.muted, fontSize: 12 }, selectedMode: false } : undefined,
       xAxis: {
         type: "category", data: chart.labels, boundaryGap: !lines, axisTick: { show: false },

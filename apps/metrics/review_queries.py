@@ -1,0 +1,187 @@
+"""Aggregates over reviews that count: who reviews whom, how much, and how soon."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import (
+    Count,
+    Exists,
+    F,
+    FloatField,
+    Max,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Value,
+)
+from django.db.models.functions import Coalesce, Greatest
+
+from apps.metrics.expressions import Bucket, Percentiles, Seconds
+from apps.metrics.filters import Filters
+from apps.metrics.models import PRReview, TimelineEvent
+from apps.metrics.queries import Spread
+from apps.teams.models import Team
+
+GHOST = "deleted accounts"
+Account = int | None
+
+
+@dataclass(frozen=True)
+class Pair:
+    """What one person reviewed of another's, in a period."""
+
+    reviewer: Account
+    reviewer_login: str
+    author: Account
+    author_login: str
+    reviews: int
+    pull_requests: int
+    approvals: int
+    changes_requested: int
+
+
+@dataclass(frozen=True)
+class Load:
+    """The reviews that a person gave; `response` in seconds."""
+
+    account: Account
+    login: str
+    reviews: int
+    pull_requests: int
+    approvals: int
+    changes_requested: int
+    share: float
+    response: Spread
+
+
+def reviews(team: Team, filters: Filters) -> QuerySet[PRReview]:
+    """Those that count, submitted in the filters' period, on pull requests they let through."""
+    period = filters.period
+    found: QuerySet[PRReview] = PRReview.objects.for_team(team)
+    return found.filter(
+        filters.condition("pull_request__"),
+        is_qualifying=True,
+        submitted_at__gte=period.start,
+        submitted_at__lt=period.end,
+    )
+
+
+def pairs(team: Team, filters: Filters) -> list[Pair]:
+    """Who reviewed whom; people switched off by an admin are left out."""
+    rows: Any = (
+        reviews(team, filters)
+        .exclude(Q(reviewer__is_hidden=True) | Q(pull_request__author__is_hidden=True))
+        .order_by()
+        .values("reviewer_github_id", "pull_request__author_github_id")
+        .annotate(
+            reviewer_name=Max("reviewer_login"),
+            author_name=Max("pull_request__author_login"),
+            reviews=Count("pk"),
+            pull_requests=Count("pull_request", distinct=True),
+            approvals=Count("pk", filter=Q(state=PRReview.State.APPROVED)),
+            changes_requested=Count("pk", filter=Q(state=PRReview.State.CHANGES_REQUESTED)),
+        )
+    )
+    return [
+        Pair(
+            row["reviewer_github_id"],
+            row["reviewer_name"] or GHOST,
+            row["pull_request__author_github_id"],
+            row["author_name"] or GHOST,
+            *(row[n] for n in ("reviews", "pull_requests", "approvals", "changes_requested")),
+        )
+        for row in rows
+    ]
+
+
+def load(found: Sequence[Pair], responses: dict[Account, Spread]) -> list[Load]:
+    """What each reviewer gave, by name."""
+    total = sum(pair.reviews for pair in found)
+    of_reviewer: dict[Account, list[Pair]] = {}
+    for pair in found:
+        of_reviewer.setdefault(pair.reviewer, []).append(pair)
+    given = [
+        Load(
+            account,
+            mine[0].reviewer_login,
+            sum(pair.reviews for pair in mine),
+            sum(pair.pull_requests for pair in mine),
+            sum(pair.approvals for pair in mine),
+            sum(pair.changes_requested for pair in mine),
+            sum(pair.reviews for pair in mine) / total,
+            responses.get(account, Spread()),
+        )
+        for account, mine in of_reviewer.items()
+    ]
+    return sorted(given, key=lambda each: each.login.lower())
+
+
+def concentration(given: Sequence[Load]) -> float | None:
+    """The share of the busiest reviewer; none without reviews."""
+    return max((each.share for each in given), default=None)
+
+
+def responses(team: Team, filters: Filters) -> Spread:
+    """How soon reviewers came with their first review of a pull request."""
+    row = _first_reviews(team, filters).aggregate(
+        spread=Percentiles("seconds"), count=Count("seconds")
+    )
+    return Spread.of(row["count"], row["spread"])
+
+
+def responses_by_reviewer(team: Team, filters: Filters) -> dict[Account, Spread]:
+    """The same for each reviewer, by GitHub's id."""
+    return _responses_by(team, filters, F("reviewer_github_id"))
+
+
+def response_series(team: Team, filters: Filters) -> list[Spread | None]:
+    """The same for each week or month of the period."""
+    found = _responses_by(team, filters, Bucket(F("submitted_at"), filters.period.boundaries()))
+    return [found.get(place) for place in range(1, len(filters.period.spans()) + 1)]
+
+
+def _responses_by(team: Team, filters: Filters, group: Any) -> dict[Any, Spread]:
+    rows: Any = (
+        _first_reviews(team, filters)
+        .order_by()
+        .annotate(group=group)
+        .values("group")
+        .annotate(spread=Percentiles("seconds"), count=Count("seconds"))
+    )
+    return {row["group"]: Spread.of(row["count"], row["spread"]) for row in rows}
+
+
+def _first_reviews(team: Team, filters: Filters) -> QuerySet[PRReview]:
+    """Each reviewer's first of a pull request. Deleted accounts can't be told apart: left out."""
+    same = PRReview.objects.filter(
+        pull_request=OuterRef("pull_request"),
+        reviewer_github_id=OuterRef("reviewer_github_id"),
+        is_qualifying=True,
+    )
+    earlier = same.filter(
+        Q(submitted_at__lt=OuterRef("submitted_at"))
+        | Q(submitted_at=OuterRef("submitted_at"), pk__lt=OuterRef("pk"))
+    )
+    requests = TimelineEvent.objects.filter(
+        pull_request=OuterRef("pull_request"),
+        reviewer_github_id=OuterRef("reviewer_github_id"),
+        kind=TimelineEvent.Kind.REVIEW_REQUESTED,
+        at__lte=OuterRef("submitted_at"),
+    ).order_by("at")
+    asked = Coalesce(
+        Subquery(requests.values("at")[:1]), "pull_request__ready_at", "pull_request__opened_at"
+    )
+    # Whoever reviews a draft answers before anybody could ask.
+    nothing = Value(0.0, output_field=FloatField())
+    seconds = Greatest(Seconds(asked, F("submitted_at")), nothing)
+    return (
+        reviews(team, filters)
+        .exclude(reviewer_github_id=None)
+        .exclude(reviewer__is_hidden=True)
+        .filter(~Exists(earlier))
+        .annotate(seconds=seconds)
+    )

@@ -1,0 +1,133 @@
+"""Repositories, and people, side by side: no scores and no ranks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from apps.metrics import queries, review_queries
+from apps.metrics.filters import Filters
+from apps.metrics.models import TeamMember
+from apps.metrics.page import Answer, figures_data, figures_page
+from apps.metrics.queries import Figures
+from apps.teams.access import TeamRequest
+
+Value = float | int | None
+
+
+@dataclass(frozen=True)
+class Line:
+    """A repository or person with its figures; `filter` is what an address says for it."""
+
+    name: str
+    filter: Mapping[str, str]
+    figures: Figures
+    reviews: int = 0
+    is_you: bool = False
+
+
+@dataclass(frozen=True)
+class Column:
+    """A figure in a table that can be sorted by it."""
+
+    key: str
+    label: str
+    unit: str
+    anchor: str
+    read: Callable[[Line], Value]
+
+
+def _median(name: str) -> Callable[[Line], Value]:
+    return lambda line: line.figures.spreads[name].median
+
+
+MERGED = Column("merged", "Merged", "count", "throughput", lambda line: line.figures.merged)
+WEEK = Column("week", "A week", "decimal", "throughput", lambda line: line.figures.per_week)
+CYCLE = Column("cycle_time", "Cycle time", "duration", "cycle_time", _median("cycle_time"))
+PICKUP = Column("pickup_time", "Pickup", "duration", "pickup_time", _median("pickup_time"))
+REVIEW = Column("review_time", "Review", "duration", "review_time", _median("review_time"))
+LINES = Column("lines", "Lines", "count", "size", lambda line: line.figures.lines.median)
+COVERAGE = Column(
+    "coverage", "Reviewed", "share", "review_coverage", lambda line: line.figures.coverage
+)
+REVERTS = Column(
+    "reverts", "Reverts", "share", "revert_rate", lambda line: line.figures.revert_rate
+)
+GIVEN = Column("reviews", "Reviews given", "count", "load", lambda line: line.reviews)
+AUTHORS = Column("authors", "Authors", "count", "active_author", lambda line: line.figures.authors)
+OF_REPOSITORIES = (MERGED, WEEK, AUTHORS, CYCLE, PICKUP, REVIEW, LINES, COVERAGE, REVERTS)
+OF_PEOPLE = (MERGED, GIVEN, CYCLE, PICKUP, REVIEW, LINES, COVERAGE)
+
+
+@figures_page("metrics/compare.html", "metrics/compare_part.html")
+def compare_repositories(request: TeamRequest, filters: Filters) -> Answer:
+    """The team's repositories side by side."""
+    found = queries.by_repository(request.team, filters)
+    lines = [Line(name, {"repo": name}, figures) for name, figures in found.items()]
+    return _answer(request, filters, lines, OF_REPOSITORIES, "repositories")
+
+
+@figures_page("metrics/compare.html", "metrics/compare_part.html")
+def compare_people(request: TeamRequest, filters: Filters) -> Answer:
+    """The team's people side by side, oneself first."""
+    found = queries.by_author(request.team, filters)
+    given: dict[int | None, int] = {}
+    for pair in review_queries.pairs(request.team, filters):
+        given[pair.reviewer] = given.get(pair.reviewer, 0) + pair.reviews
+    accounts = {*found, *given} - {None}
+    members = TeamMember.objects.for_team(request.team).filter(github_id__in=accounts)
+    lines = [
+        Line(
+            member.github_username,
+            {"person": member.github_username},
+            found.get(member.github_id) or queries.nothing(filters.period),
+            given.get(member.github_id, 0),
+            member.user_id == request.user.pk,
+        )
+        for member in members.order_by("github_username")
+    ]
+    return _answer(request, filters, lines, OF_PEOPLE, "people")
+
+
+def _answer(
+    request: TeamRequest,
+    filters: Filters,
+    lines: list[Line],
+    columns: tuple[Column, ...],
+    kind: str,
+) -> Answer:
+    sort = request.GET.get("sort", "")
+    lines = _sorted(lines, columns, sort)
+    context = {
+        "kind": kind,
+        "lines": [(line, [(c.read(line), c.unit) for c in columns]) for line in lines],
+        "columns": [(c, _next_sort(c.key, sort), _direction(c.key, sort)) for c in columns],
+        "name_sort": _direction("name", sort or "name"),
+    }
+    data: dict[str, Any] = {
+        kind: [
+            {"name": line.name, "reviews": line.reviews, "figures": figures_data(line.figures)}
+            for line in lines
+        ]
+    }
+    return Answer(context, data)
+
+
+def _sorted(lines: list[Line], columns: tuple[Column, ...], sort: str) -> list[Line]:
+    read = next((c.read for c in columns if c.key == sort.removeprefix("-")), None)
+    found = sorted(lines, key=lambda line: line.name.lower())
+    if read:
+        found.sort(key=lambda line: read(line) or 0, reverse=sort.startswith("-"))
+        found.sort(key=lambda line: read(line) is None)
+    return sorted(found, key=lambda line: not line.is_you)
+
+
+def _next_sort(key: str, sort: str) -> str:
+    return key if sort == f"-{key}" else f"-{key}"
+
+
+def _direction(key: str, sort: str) -> str:
+    if sort.removeprefix("-") != key:
+        return ""
+    return "descending" if sort.startswith("-") else "ascending"

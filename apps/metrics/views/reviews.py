@@ -1,0 +1,134 @@
+"""Who reviews whom, how much and how soon."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.urls import reverse
+
+from apps.metrics import charts, queries, review_queries
+from apps.metrics.filters import Filters
+from apps.metrics.page import Answer, figures_data, figures_page, spread_data
+from apps.metrics.review_queries import Account, Load, Pair
+from apps.teams.access import TeamRequest
+
+MOST_IN_MATRIX = 60
+HEATS = 4
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What a reviewer gave an author; `heat` from 0 (nothing) to 4 (most)."""
+
+    count: int
+    heat: int
+    is_self: bool
+    title: str
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """Reviewers in rows, authors in columns; `hidden` are too many to show."""
+
+    authors: Sequence[str]
+    rows: Sequence[tuple[str, Sequence[Cell]]]
+    hidden: int
+
+
+@figures_page("metrics/reviews.html", "metrics/reviews_part.html")
+def reviews(request: TeamRequest, filters: Filters) -> Answer:
+    """Load, response times and coverage of reviews."""
+    team = request.team
+    figures = queries.figures(team, filters)
+    pairs = review_queries.pairs(team, filters)
+    given = review_queries.load(pairs, review_queries.responses_by_reviewer(team, filters))
+    response = review_queries.responses(team, filters)
+    context = {
+        "figures": figures,
+        "reviews": sum(each.reviews for each in given),
+        "per_week": sum(each.reviews for each in given) / filters.period.weeks,
+        "load": given,
+        "busiest": max(given, key=lambda each: each.share, default=None),
+        "response": response,
+        "matrix": _matrix(pairs),
+        "charts": [_response_chart(request, filters)],
+    }
+    return Answer(context, _data(figures, pairs, given, response))
+
+
+def _data(
+    figures: queries.Figures,
+    pairs: Sequence[Pair],
+    given: Sequence[Load],
+    response: queries.Spread,
+) -> dict[str, Any]:
+    return {
+        "figures": figures_data(figures),
+        "reviews": sum(each.reviews for each in given),
+        "concentration": review_queries.concentration(given),
+        "response_time": spread_data(response),
+        "reviewers": [{**vars(each), "response": spread_data(each.response)} for each in given],
+        "pairs": [vars(pair) for pair in pairs],
+    }
+
+
+def _response_chart(request: TeamRequest, filters: Filters) -> charts.Chart:
+    points = review_queries.response_series(request.team, filters)
+    series = [
+        charts.Series(name, _each(points, key), "stage-review", is_faint)
+        for name, key, is_faint in (
+            ("Median", "median", False),
+            ("75th percentile", "p75", True),
+            ("90th percentile", "p90", True),
+        )
+    ]
+    spans = [queries.Point(span, None) for span in filters.period.spans()]
+    path = reverse("pull_requests", args=[request.team.slug])
+    return charts.trend(spans, filters, path)(
+        *series,
+        id="response",
+        title="Response time",
+        kind="line",
+        unit="duration",
+        definition="response_time",
+    )
+
+
+def _each(points: Sequence[queries.Spread | None], key: str) -> list[float | None]:
+    return [getattr(point, key) if point else None for point in points]
+
+
+def _matrix(pairs: Sequence[Pair]) -> Matrix:
+    names: dict[Account, str] = {}
+    given: dict[Account, int] = {}
+    received: dict[Account, int] = {}
+    for pair in pairs:
+        names |= {pair.reviewer: pair.reviewer_login, pair.author: pair.author_login}
+        given[pair.reviewer] = given.get(pair.reviewer, 0) + pair.reviews
+        received[pair.author] = received.get(pair.author, 0) + pair.reviews
+    counts = {(pair.reviewer, pair.author): pair.reviews for pair in pairs}
+    most = max(counts.values(), default=1)
+    rows, columns = _shown(given, names), _shown(received, names)
+    return Matrix(
+        [names[author] for author in columns],
+        [
+            (names[who], [_cell(counts.get((who, to), 0), most, who, to, names) for to in columns])
+            for who in rows
+        ],
+        max(len(given) - len(rows), len(received) - len(columns)),
+    )
+
+
+def _shown(counts: dict[Account, int], names: dict[Account, str]) -> list[Account]:
+    busiest = sorted(counts, key=lambda account: -counts[account])[:MOST_IN_MATRIX]
+    return sorted(busiest, key=lambda account: names[account].lower())
+
+
+def _cell(
+    count: int, most: int, reviewer: Account, author: Account, names: dict[Account, str]
+) -> Cell:
+    heat = -(-count * HEATS // most)
+    title = f"{names[reviewer]} gave {names[author]} {count} reviews"
+    return Cell(count, heat, reviewer == author and reviewer is not None, title)
