@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from fnmatch import translate
 
@@ -61,8 +61,8 @@ def matches(names: Iterable[str], patterns: Sequence[str]) -> list[str]:
 
     A pattern without a slash is held against the part after it.
     """
-    wanted = [_compiled(pattern) for pattern in patterns]
-    return [name for name in names if any(_fits(name, pattern) for pattern in wanted)]
+    wanted = [_test(pattern.strip().lower()) for pattern in patterns]
+    return [name for name in names if any(fits(name.lower()) for fits in wanted)]
 
 
 def chosen(team: Team, selection: Selection) -> list[AvailableRepository]:
@@ -175,10 +175,8 @@ def _go_on(team: Team, selection: Selection) -> None:
     )
 
 
-def _compiled(pattern: str) -> re.Pattern[str]:
-    return re.compile(translate(pattern.strip().lower()))
-
-
-def _fits(name: str, pattern: re.Pattern[str]) -> bool:
-    lower = name.lower()
-    return bool(pattern.match(lower) or pattern.match(lower.rpartition("/")[2]))
+def _test(pattern: str) -> Callable[[str], bool]:
+    fits = re.compile(translate(pattern)).match
+    if "/" in pattern:
+        return lambda name: bool(fits(name))
+    return lambda name: bool(fits(name.rpartition("/")[2]))
