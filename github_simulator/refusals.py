@@ -22,9 +22,9 @@ TOO_HEAVY = "This query exceeds the resource limits. Ask for fewer nodes or fiel
 class GitHubError(Exception):
     """Raised by a resolver; `type` is GitHub's name of the error."""
 
-    def __init__(self, kind: str, message: str) -> None:
+    def __init__(self, kind: str, message: str, **extensions: Any) -> None:
         super().__init__(message)
-        self.extensions = {"type": kind}
+        self.extensions = {"type": kind, **extensions}
 
 
 def error(kind: str, message: str, **more: Any) -> dict[str, Any]:
@@ -34,10 +34,13 @@ def error(kind: str, message: str, **more: Any) -> dict[str, Any]:
 def from_execution(raised: GraphQLError) -> dict[str, Any]:
     """An error of one field, as GitHub puts it beside the data that it could give."""
     formatted: dict[str, Any] = {}
-    if kind := (raised.extensions or {}).get("type"):
+    extensions = dict(raised.extensions or {})
+    if kind := extensions.pop("type", None):
         formatted["type"] = kind
     if raised.path:
         formatted["path"] = raised.path
+    if extensions:
+        formatted["extensions"] = extensions
     formatted["locations"] = locations(raised)
     formatted["message"] = raised.message
     return formatted

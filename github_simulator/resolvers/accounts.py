@@ -29,6 +29,7 @@ def _by_id(found: list[Account] | list[Team]) -> Ordered:
 
 
 def _members(account: Account, info: Info, **arguments: Any) -> Connection:
+    info.context.admit_insider(account)
     organization, world = _organization(account, info), info.context.world
     people = [
         world.accounts[each]
@@ -40,6 +41,7 @@ def _members(account: Account, info: Info, **arguments: Any) -> Connection:
 
 
 def _teams(account: Account, info: Info, **arguments: Any) -> Connection:
+    info.context.admit_insider(account)
     teams = _organization(account, info).teams if _is_member(account, info) else []
     wanted = (arguments.get("query") or "").casefold()
     found = [team for team in teams if wanted in team.name.casefold()]

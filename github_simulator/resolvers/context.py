@@ -71,10 +71,20 @@ class Context:
         if reason := access.restriction(self.world, owner, self.token):
             if reason == "saml":
                 self.sso_url = self.world.organizations[owner.id].saml_url
-            raise GitHubError("FORBIDDEN", RESTRICTIONS[reason].format(owner.login))
+            message = RESTRICTIONS[reason].format(owner.login)
+            raise GitHubError("FORBIDDEN", message, saml_failure=reason == "saml")
+
+    def admit_insider(self, owner: Account) -> None:
+        """Raise GitHubError where a fine-grained token was not made for this organisation."""
+        chosen = self.token.organizations
+        if chosen is not None and owner.id not in chosen:
+            raise GitHubError("FORBIDDEN", "Resource not accessible by personal access token")
 
     def is_open(self, owner: Account) -> bool:
-        return access.restriction(self.world, owner, self.token) is None
+        """Whether lists show what belongs to this organisation."""
+        chosen = self.token.organizations
+        granted = chosen is None or owner.id in chosen or owner.id not in self.world.organizations
+        return granted and access.restriction(self.world, owner, self.token) is None
 
 
 def constant(value: Any) -> Resolver:

@@ -50,7 +50,7 @@ def _owned(account: Account, info: Info, arguments: dict[str, Any]) -> Iterator[
     """The account's own repositories, and those that its affiliations ask for."""
     affiliations = arguments.get("ownerAffiliations") or ["OWNER"]
     for repository in info.context.world.repositories.values():
-        if not info.context.can_see(repository):
+        if not (info.context.can_see(repository) and info.context.is_open(repository.owner)):
             continue
         own = repository.owner is account and "OWNER" in affiliations
         shared = account.id in repository.permissions and "COLLABORATOR" in affiliations

@@ -14,6 +14,9 @@ SECRET = '{ repository(owner: "acme", name: "secret") { name viewerPermission } 
 MEMBERS = """{ organization(login: "acme") { membersWithRole(first: 100) {
   totalCount edges { role node { login } } } } }"""
 
+LISTED = """{ viewer { organizations(first: 9) { nodes { login } }
+  repositories(first: 9, ownerAffiliations: [ORGANIZATION_MEMBER]) { nodes { name } } } }"""
+
 
 def give_token(github: Running, scopes: list[str], **more: object) -> str:
     """A further token of Alice's."""
@@ -104,9 +107,24 @@ def test_an_organisation_that_restricts_apps(github: Running, query: Query) -> N
     [error] = answer["errors"]
     assert (error["type"], error["path"]) == ("FORBIDDEN", ["organization"])
     assert "OAuth App access restrictions" in error["message"]
-    listed = query("{ viewer { organizations(first: 9) { nodes { login } } } }", token=token)
-    assert listed["data"]["viewer"]["organizations"]["nodes"] == []
+    assert error["extensions"] == {"saml_failure": False}
+    assert query(LISTED, token=token)["data"]["viewer"] == {
+        "organizations": {"nodes": []},
+        "repositories": {"nodes": []},
+    }
     assert "errors" not in query('{ organization(login: "acme") { id } }')  # a personal token
+
+
+def test_a_fine_grained_token_sees_what_it_was_made_for(github: Running, query: Query) -> None:
+    elsewhere = give_token(github, [], organizations={99})
+    assert query(SECRET, token=elsewhere)["data"] == {"repository": None}
+    [error] = query(MEMBERS, token=elsewhere)["errors"]
+    assert (error["type"], error["path"]) == ("FORBIDDEN", ["organization", "membersWithRole"])
+    listed = query(LISTED, token=elsewhere)["data"]["viewer"]
+    assert listed["organizations"]["nodes"] == []
+    here = give_token(github, [], organizations={10})
+    assert query(SECRET, token=here)["data"]["repository"]["name"] == "secret"
+    assert "errors" not in query(MEMBERS, token=here)
 
 
 def test_single_sign_on(github: Running, http: httpx.Client) -> None:
