@@ -71,38 +71,28 @@ def _spoiled(info: GraphQLResolveInfo) -> str | None:
 
 
 def _check(info: GraphQLResolveInfo, first: int | None, last: int | None) -> None:
+    """Refuse as GitHub does; its name of the error for both at once is unconfirmed."""
     name = info.field_name
     if first is not None and last is not None:
-        raise GitHubError(
-            "INVALID_PAGINATION_BOUNDARIES",
-            f"Passing both `first` and `last` to paginate the `{name}` connection "
-            "is not supported.",
-        )
-    if first is None and last is None:
-        if _wants_items(info):
-            raise GitHubError(
-                "MISSING_PAGINATION_BOUNDARIES",
-                "You must provide a `first` or `last` value to properly paginate "
-                f"the `{name}` connection.",
-            )
-        return
-    _check_range(
-        name, "first" if first is not None else "last", first if first is not None else last
-    )
+        words = f"Passing both `first` and `last` to paginate the `{name}` connection"
+        raise GitHubError("INVALID_PAGINATION", f"{words} is not supported.")
+    if first is not None:
+        _check_range(name, "first", first)
+    elif last is not None:
+        _check_range(name, "last", last)
+    elif _wants_items(info):
+        words = "You must provide a `first` or `last` value to properly paginate"
+        raise GitHubError("MISSING_PAGINATION_BOUNDARIES", f"{words} the `{name}` connection.")
 
 
-def _check_range(name: str, argument: str, value: int | None) -> None:
-    if value is not None and value > MAXIMUM:
-        raise GitHubError(
-            "EXCESSIVE_PAGINATION",
-            f"Requesting {value} records on the `{name}` connection exceeds "
-            f"the `{argument}` limit of {MAXIMUM} records.",
-        )
-    if value is not None and value < 1:
-        raise GitHubError(
-            "INVALID_PAGINATION_BOUNDARIES",
-            f"`{argument}` on the `{name}` connection cannot be less than one.",
-        )
+def _check_range(name: str, argument: str, value: int) -> None:
+    if value > MAXIMUM:
+        words = f"Requesting {value} records on the `{name}` connection exceeds"
+        limit = f"the `{argument}` limit of {MAXIMUM} records."
+        raise GitHubError("EXCESSIVE_PAGINATION", f"{words} {limit}")
+    if value < 1:  # the documentation wants 1 to 100
+        words = f"`{argument}` on the `{name}` connection cannot be less than"
+        raise GitHubError("INVALID_PAGINATION", f"{words} {'one' if value == 0 else 'zero'}.")
 
 
 def _wants_items(info: GraphQLResolveInfo) -> bool:
