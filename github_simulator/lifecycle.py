@@ -186,7 +186,7 @@ class Story:
         if self.rng.random() < self.habits.unreviewed or not self.reviewers:
             return
         self.ask()
-        rounds = self.rng.choices((0, 1, 2, 3), (62, 27, 9, 2))[0]
+        rounds = self.rng.choices((0, 1, 2, 3), (50, 34, 12, 4))[0]
         for number in range(rounds):
             self.changes_requested(first=number == 0)
         self.approve(first=rounds == 0)
@@ -211,7 +211,7 @@ class Story:
             actions.remove_review_request(self.soon(self.author), self.pull_request, dropped)
 
     def reviewing(self, who: Account, *, first: bool) -> Deed:
-        return self.later(who, 3.2 if first else 1.8, 1.15 if first else 0.9)
+        return self.later(who, 1.9 if first else 1.2, 1.1 if first else 0.9)
 
     def changes_requested(self, *, first: bool) -> None:
         reviewer, rng = self.reviewers[0], self.rng
@@ -242,6 +242,11 @@ class Story:
         if len(self.reviewers) > 1 and rng.random() < 0.5:
             deed = self.reviewing(self.reviewers[1], first=first)
             actions.submit_review(deed, pull_request, "COMMENTED", "", rng.randint(1, 3))
+            first = False
+        elif rng.random() < 0.3:  # a question first
+            deed = self.reviewing(self.reviewers[0], first=first)
+            actions.submit_review(deed, pull_request, "COMMENTED", "", 1)
+            first = False
         deed = self.reviewing(self.reviewers[0], first=first)
         actions.submit_review(deed, pull_request, "APPROVED", prose.review_text(rng))
         if rng.random() < 0.03:  # pushed after the approval, which a rule then dismisses
