@@ -99,3 +99,36 @@ def test_an_export_of_a_team_that_is_not_there(terminal: Terminal) -> None:
 def test_the_team_is_made_when_missing(terminal: Terminal, name: str) -> None:
     assert terminal.run("sync", name, "--team", "payments").returncode == 0
     assert terminal.run("export", "members", "--team", "payments").returncode == 0
+
+
+def test_an_audit_finds_every_field_equal(terminal: Terminal, name: str) -> None:
+    assert terminal.run("sync", name).returncode == 0
+    done = terminal.run("audit", "--sample", "30")
+    assert done.returncode == 0, done.stdout
+    equal, _, rest = done.stdout.partition(" of ")
+    assert rest.startswith(f"{equal} fields equal in 30 pull requests")
+
+
+def test_an_audit_shows_and_repairs_a_difference(
+    terminal: Terminal, name: str, github: Running
+) -> None:
+    repository = github.simulator.world.repository(name)
+    assert repository is not None
+    pull_request = next(iter(repository.pull_requests.values()))
+    assert terminal.run("sync", name).returncode == 0
+    before = pull_request.title
+    pull_request.title = "Told to nobody"
+    try:
+        done = terminal.run("audit", "--sample", "100000")
+        assert done.returncode == 1
+        assert f"{name}#{pull_request.number} title: {before!r} here" in done.stdout
+        assert terminal.run("audit", "--sample", "100000").returncode == 0
+    finally:
+        pull_request.title = before
+
+
+def test_keys_are_rotated(terminal: Terminal, name: str) -> None:
+    assert terminal.run("sync", name).returncode == 0
+    done = terminal.run("rotate-keys")
+    assert done.returncode == 0
+    assert "encrypted with the first key" in done.stdout

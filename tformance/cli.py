@@ -46,6 +46,15 @@ def export(what: str, team: str, repo: str | None, form: str) -> None:
     raise SystemExit(terminal.export(what, team, repo, form))
 
 
+@main.command()
+@click.option("--sample", type=click.IntRange(min=1), default=50, show_default=True)
+def audit(sample: int) -> None:
+    """Fetch pull requests anew and compare them with what is stored."""
+    from tformance import terminal
+
+    raise SystemExit(terminal.audit(sample))
+
+
 @main.command("rotate-keys")
 def rotate_keys() -> None:
     """Encrypt every stored secret anew with the first of TOKEN_ENCRYPTION_KEYS."""

@@ -76,6 +76,31 @@ def export(what: str, team_slug: str, repository: str | None, form: str) -> int:
     return COMPLETE
 
 
+def audit(sample: int) -> int:
+    """Fetches pull requests anew and compares them field by field."""
+    _prepare()
+    from apps.integrations import accuracy
+    from apps.integrations.github.errors import GitHubError
+
+    try:
+        outcome = accuracy.check(sample)
+    except GitHubError as error:
+        return _say(str(error), INCOMPLETE)
+    for found in outcome.differences:
+        late = " (changed on GitHub since the last sync)" if found.is_late else ""
+        sys.stdout.write(
+            f"{found.pull_request} {found.field}: {found.here!r} here, "
+            f"{found.on_github!r} on GitHub{late}\n"
+        )
+    equal = outcome.fields - len(outcome.differences)
+    sys.stdout.write(
+        f"{equal} of {outcome.fields} fields equal in {outcome.pull_requests} pull requests"
+        + (f"; {outcome.gone} are gone from GitHub" if outcome.gone else "")
+        + (". What differed is repaired.\n" if outcome.differences else ".\n")
+    )
+    return INCOMPLETE if outcome.differences else COMPLETE
+
+
 def rotate_keys() -> int:
     """Encrypts every stored secret anew; safe while everything runs."""
     _prepare()
