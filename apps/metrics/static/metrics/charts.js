@@ -96,6 +96,7 @@
       lineStyle: { width: series.is_faint ? 1.25 : 2.25, type: series.is_faint ? [5, 4] : "solid" },
       itemStyle: { color: faded(series.colour, series.is_faint ? 0.55 : 1) },
       endLabel: { show: last, formatter: () => series.name.replace(" percentile", ""), color: style.muted, fontSize: 12, distance: 6 },
+      labelLayout: { moveOverlap: "shiftY" },
       emphasis: { disabled: true },
     };
   }

@@ -1,0 +1,285 @@
+"""Reviews and flow against plain Python over the same rows, and their pages."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.django import TestCase
+
+from apps.metrics import flow_queries, review_queries
+from apps.metrics.models import PRReview, PullRequest, Repository, TeamMember, TimelineEvent
+from apps.metrics.tests.factories import (
+    NOON,
+    Review,
+    make_member,
+    make_pull_request,
+    make_repository,
+    make_team,
+)
+from apps.metrics.tests.test_queries import assert_spread, filters_of
+from apps.teams.models import Team
+
+JSON = {"Accept": "application/json"}
+FIRST, LAST = date(2026, 3, 5), date(2026, 4, 2)
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
+ADDRESS = f"since={FIRST}&until={LAST}&bots=1"
+
+pull_requests = st.fixed_dictionaries(
+    {
+        "author": st.integers(0, 3),
+        "opened": st.integers(0, 45 * 24 * 60),
+        "ended": st.integers(1, 20 * 24 * 60),
+        "state": st.sampled_from(["merged", "closed", "open"]),
+        "is_draft": st.booleans(),
+        "reviews": st.lists(st.tuples(st.integers(0, 3), st.integers(0, 4000)), max_size=4),
+        "requests": st.lists(st.tuples(st.integers(0, 3), st.integers(0, 4000)), max_size=3),
+        "turns": st.lists(st.integers(1, 4000), max_size=4, unique=True),
+    }
+)
+
+
+def store(team: Team, world: Sequence[dict[str, Any]]) -> None:
+    people: list[TeamMember | None] = [make_member(team, f"person-{n}") for n in range(3)]
+    people.append(None)
+    repository = make_repository(team)
+    for told in world:
+        ended = told["ended"] / 60
+        turns = sorted(turn / 60 for turn in told["turns"] if turn / 60 < ended)
+        kinds = ("ready_for_review", "convert_to_draft") * 2
+        pull_request = make_pull_request(
+            repository,
+            author=people[told["author"]],
+            opened_at=NOON - timedelta(days=7) + timedelta(minutes=told["opened"]),
+            ended=ended,
+            state=told["state"],
+            is_draft=told["is_draft"],
+            reviews=[Review(people[who], minutes / 60) for who, minutes in told["reviews"]],
+            events=list(zip(kinds, turns, strict=False))
+            + ([("closed", ended)] if told["state"] != "open" else []),
+        )
+        for number, (who, minutes) in enumerate(told["requests"]):
+            person = people[who]
+            TimelineEvent.objects.create(
+                team=team,
+                pull_request=pull_request,
+                node_id=f"request-{number}",
+                kind="review_requested",
+                at=pull_request.opened_at + timedelta(minutes=minutes),
+                reviewer_github_id=person.github_id if person else None,
+            )
+
+
+class Worlds(TestCase):
+    """Each example in a transaction of its own."""
+
+    @settings(
+        max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None
+    )
+    @given(
+        world=st.lists(pull_requests, max_size=8),
+        zone=st.sampled_from(["UTC", "Asia/Kolkata", "America/New_York"]),
+    )
+    def test_reviews_and_flow(self, world: list[dict[str, Any]], zone: str) -> None:
+        team = make_team(timezone=zone)
+        store(team, world)
+        filters = filters_of(team, ADDRESS)
+        assert_load(team, filters)
+        assert_responses(team, filters)
+        work = flow_queries.work(team, filters, NOW)
+        rows = list(PullRequest.objects.filter(team=team).prefetch_related("timeline"))
+        ends = [filters.period.first + timedelta(days=n + 1) for n in range(filters.period.days)]
+        midnights = [datetime(d.year, d.month, d.day, tzinfo=ZoneInfo(zone)) for d in ends]
+        assert work.in_progress() == [
+            sum(was_under_way(row, instant) for row in rows) for instant in midnights
+        ]
+        assert work.abandoned == sum(
+            row.state == "closed" and within(row.closed_at, zone) for row in rows
+        )
+        assert_waiting_hours(work, rows, zone)
+        assert_histograms(team, filters, rows, zone)
+
+
+def within(instant: datetime | None, zone: str) -> bool:
+    return instant is not None and FIRST <= instant.astimezone(ZoneInfo(zone)).date() <= LAST
+
+
+def counted(team: Team) -> list[PRReview]:
+    rows = PRReview.objects.filter(team=team, is_qualifying=True)
+    return [
+        row
+        for row in rows.select_related("pull_request").order_by("submitted_at", "pk")
+        if within(row.submitted_at, team.timezone)
+    ]
+
+
+def assert_load(team: Team, filters: Any) -> None:
+    rows = counted(team)
+    pairs = review_queries.pairs(team, filters)
+    assert {(p.reviewer, p.author): p.reviews for p in pairs} == Counter(
+        (row.reviewer_github_id, row.pull_request.author_github_id) for row in rows
+    )
+    given_reviews = review_queries.load(pairs, {})
+    assert sum(each.reviews for each in given_reviews) == len(rows)
+    for each in given_reviews:
+        mine = [row for row in rows if row.reviewer_github_id == each.account]
+        assert each.pull_requests == len({row.pull_request_id for row in mine})
+        assert each.share == pytest.approx(len(mine) / len(rows))
+
+
+def assert_responses(team: Team, filters: Any) -> None:
+    every = PRReview.objects.filter(team=team, is_qualifying=True, reviewer_github_id__gt=0)
+    first: dict[tuple[int, int | None], PRReview] = {}
+    for row in every.order_by("submitted_at", "pk"):
+        first.setdefault((row.pull_request_id, row.reviewer_github_id), row)
+    took = [seconds(row) for row in first.values() if within(row.submitted_at, team.timezone)]
+    assert_spread(review_queries.responses(team, filters), took)
+    by_reviewer = review_queries.responses_by_reviewer(team, filters)
+    assert sum(spread.count for spread in by_reviewer.values()) == len(took)
+    weeks = review_queries.response_series(team, filters)
+    assert sum(spread.count for spread in weeks if spread) == len(took)
+
+
+def seconds(review: PRReview) -> float:
+    pull_request = review.pull_request
+    requests = [
+        event.at
+        for event in pull_request.timeline.all()
+        if event.kind == "review_requested"
+        and event.reviewer_github_id == review.reviewer_github_id
+        and event.at <= review.submitted_at
+    ]
+    asked = min(requests, default=pull_request.ready_at or pull_request.opened_at)
+    return max((review.submitted_at - asked).total_seconds(), 0)
+
+
+def was_under_way(row: PullRequest, instant: datetime) -> bool:
+    """Step by step: everything that happened before the instant."""
+    if row.opened_at >= instant or (row.closed_at and row.closed_at < instant):
+        return False
+    drafts = [e for e in row.timeline.all() if e.kind in ("ready_for_review", "convert_to_draft")]
+    before = [event.kind for event in drafts if event.at < instant]
+    if before:
+        return bool(before[-1] == "ready_for_review")
+    if drafts:
+        return bool(drafts[0].kind == "convert_to_draft")
+    return not row.is_draft
+
+
+def assert_waiting_hours(work: flow_queries.Work, rows: Sequence[PullRequest], zone: str) -> None:
+    sums: Counter[tuple[int, int]] = Counter()
+    hours: Counter[tuple[int, int]] = Counter()
+    instant = work.period.start
+    while instant < work.period.end:
+        local = instant.astimezone(ZoneInfo(zone))
+        place = (local.weekday(), local.hour)
+        hours[place] += 1
+        for row in rows:
+            end = row.first_review_at or row.closed_at or NOW
+            sums[place] += bool(row.ready_at and row.ready_at <= instant < end)
+        instant += timedelta(hours=1)
+    found = work.waiting_hours()
+    for (day, hour), count in hours.items():
+        assert found[day][hour] == pytest.approx(sums[day, hour] / count)
+
+
+def assert_histograms(team: Team, filters: Any, rows: Sequence[PullRequest], zone: str) -> None:
+    _, histograms = flow_queries.figures_and_histograms(team, filters)
+    merged = [row for row in rows if within(row.merged_at, zone)]
+    for name in ("pickup_time", "merge_time", "time_to_merge"):
+        took = [getattr(row, name) for row in merged]
+        assert sum(histograms[name]) == sum(value is not None for value in took)
+
+
+@pytest.mark.django_db
+def test_it_works() -> None:
+    team = make_team()
+    alice, bob = make_member(team, "alice"), make_member(team, "bob")
+    shop = make_repository(team)
+    make_pull_request(shop, author=alice, reviews=[Review(bob, 2, "commented"), Review(bob, 4)])
+    filters = filters_of(team, "since=2026-03-02&until=2026-03-02")
+
+    [pair] = review_queries.pairs(team, filters)
+
+    assert (pair.reviewer_login, pair.author_login, pair.reviews) == ("bob", "alice", 2)
+    assert review_queries.responses(team, filters).median == 2 * 3600
+
+
+def test_spans_of_one_that_went_to_and_fro() -> None:
+    def at(hours: int) -> datetime:
+        return NOON + timedelta(hours=hours)
+
+    kinds = ["convert_to_draft", "ready_for_review", "closed", "reopened", "merged"]
+    events = [(at(n + 1), kind) for n, kind in enumerate(kinds)]
+    assert list(flow_queries.spans(at(0), True, events)) == [
+        (at(0), at(1)),
+        (at(2), at(3)),
+        (at(4), at(5)),
+    ]
+    assert list(flow_queries.spans(at(0), False, [])) == []
+
+
+@pytest.mark.django_db
+def test_people_switched_off_are_left_out() -> None:
+    team = make_team()
+    alice, bob = make_member(team, "alice"), make_member(team, "bob", is_hidden=True)
+    make_pull_request(make_repository(team), author=alice, reviews=[Review(bob, 2)])
+    assert review_queries.pairs(team, filters_of(team, "range=all")) == []
+
+
+PAGES = (
+    "/a/acme/reviews/",
+    "/a/acme/flow/",
+    "/a/acme/compare/repositories/",
+    "/a/acme/compare/people/",
+)
+
+
+@pytest.fixture
+def shop(team: Team) -> Repository:
+    shop = make_repository(team)
+    alice, bob = make_member(team, "alice"), make_member(team, "bob")
+    opened_at = timezone.now().replace(microsecond=0) - timedelta(days=2)
+    make_pull_request(shop, author=alice, reviews=[Review(bob, 2)], opened_at=opened_at)
+    make_pull_request(shop, author=bob, state="open", opened_at=opened_at)
+    return shop
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", PAGES)
+def test_pages(
+    path: str, shop: Repository, alice_client: Client, bob_client: Client, charlie_client: Client
+) -> None:
+    for client in (alice_client, bob_client):
+        assert client.get(path).status_code == 200
+        assert client.get(f"{path}?range=all&bots=1&sort=-merged").status_code == 200
+        assert client.get(path, headers=JSON).json()["range"]["name"] == "3m"
+        assert client.get(f"{path}?since=2020-01-01&until=2020-01-02").status_code == 200
+    assert charlie_client.get(path).status_code == 404
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", PAGES)
+def test_pages_ask_no_more_than_twelve_times(
+    path: str, shop: Repository, alice_client: Client, django_assert_max_num_queries: Any
+) -> None:
+    alice_client.get(path)
+    with django_assert_max_num_queries(12):
+        alice_client.get(path)
+
+
+@pytest.mark.django_db
+def test_people_see_themselves_first(
+    shop: Repository, bob_client: Client, bob: Any, team: Team
+) -> None:
+    TeamMember.objects.filter(github_username="bob").update(user=bob)
+    people = bob_client.get("/a/acme/compare/people/", headers=JSON).json()["people"]
+    assert [person["name"] for person in people] == ["bob", "alice"]
