@@ -27,6 +27,11 @@ class Access:
         """The caller's account id; 0 for nobody."""
         return self.token.account.id if self.token else 0
 
+    @property
+    def is_fine_grained(self) -> bool:
+        """Such a token has permissions in place of scopes."""
+        return self.token is not None and self.token.organizations is not None
+
     def has_scope(self, *wanted: str) -> bool:
         """True with any of the scopes, or with one that covers it."""
         token = self.token

@@ -124,15 +124,19 @@ def endpoint(
     *,
     method: str = "GET",
     scopes: tuple[str, ...] = (),
+    permission: str = "metadata=read",
     status: int = 200,
 ) -> Route:
-    """A route below /api/v3. `scopes` are those that the reply says are accepted."""
+    """A route below /api/v3. The reply says which `scopes` it accepts, or which `permission`."""
 
     async def answer(request: Request) -> Response:
         simulator: Simulator = request.app.state.simulator
         access = Access(simulator.world, request.state.token)
         call = Call(request, simulator, access)
-        call.headers["x-accepted-oauth-scopes"] = ", ".join(scopes)
+        if access.is_fine_grained:
+            call.headers["x-accepted-github-permissions"] = permission
+        else:
+            call.headers["x-accepted-oauth-scopes"] = ", ".join(scopes)
         try:
             reply = await handler(call)
         except RefusedError as refused:

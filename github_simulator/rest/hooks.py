@@ -280,12 +280,26 @@ _ADDRESSES: tuple[tuple[str, str, Handler], ...] = (
     ("GET", f"{_SENT}/{{delivery_id:int}}", delivery),
     ("POST", f"{_SENT}/{{delivery_id:int}}/attempts", redeliver),
 )
+_HOMES = (
+    (REPOSITORY_PATHS, ("admin:repo_hook", "repo", "write:repo_hook"), "repository_hooks"),
+    (ORGANIZATION_PATHS, ("admin:org_hook",), "organization_hooks"),
+)
+
+
+def _permission(kind: str, method: str) -> str:
+    return f"{kind}={'read' if method == 'GET' else 'write'}"
+
+
 routes = [
     route
-    for prefixes, scopes in (
-        (REPOSITORY_PATHS, ("admin:repo_hook", "repo", "write:repo_hook")),
-        (ORGANIZATION_PATHS, ("admin:org_hook",)),
-    )
+    for prefixes, scopes, kind in _HOMES
     for method, path, handler in _ADDRESSES
-    for route in endpoints(prefixes, path, handler, method=method, scopes=scopes)
+    for route in endpoints(
+        prefixes,
+        path,
+        handler,
+        method=method,
+        scopes=scopes,
+        permission=_permission(kind, method),
+    )
 ]

@@ -75,10 +75,11 @@ async def team_members(call: Call) -> Any:
 
 
 _READ = ("admin:org", "read:org", "repo", "user", "write:org")
+_PEOPLE: dict[str, Any] = {"scopes": _READ, "permission": "members=read"}
 routes = [
     *endpoints(ORGANIZATION_PATHS, "", organization, scopes=_READ),
-    *endpoints(ORGANIZATION_PATHS, "/members", members, scopes=_READ),
-    *endpoints(ORGANIZATION_PATHS, "/teams", teams, scopes=_READ),
-    *endpoints(ORGANIZATION_PATHS, "/teams/{slug}/members", team_members, scopes=_READ),
-    *endpoints(ORGANIZATION_PATHS[1:], "/team/{slug}/members", team_members, scopes=_READ),
+    *endpoints(ORGANIZATION_PATHS, "/members", members, **_PEOPLE),
+    *endpoints(ORGANIZATION_PATHS, "/teams", teams, **_PEOPLE),
+    *endpoints(ORGANIZATION_PATHS, "/teams/{slug}/members", team_members, **_PEOPLE),
+    *endpoints(ORGANIZATION_PATHS[1:], "/team/{slug}/members", team_members, **_PEOPLE),
 ]

@@ -107,11 +107,15 @@ async def requested_reviewers(call: Call) -> Any:
 
 _ONE = "/pulls/{number:int}"
 routes = [
-    *endpoints(REPOSITORY_PATHS, "/pulls", pull_requests, scopes=("repo",)),
-    *endpoints(REPOSITORY_PATHS, _ONE, pull_request, scopes=("repo",)),
-    *endpoints(REPOSITORY_PATHS, f"{_ONE}/commits", commits, scopes=("repo",)),
-    *endpoints(REPOSITORY_PATHS, f"{_ONE}/reviews", reviews, scopes=("repo",)),
-    *endpoints(
-        REPOSITORY_PATHS, f"{_ONE}/requested_reviewers", requested_reviewers, scopes=("repo",)
-    ),
+    route
+    for path, handler in (
+        ("/pulls", pull_requests),
+        (_ONE, pull_request),
+        (f"{_ONE}/commits", commits),
+        (f"{_ONE}/reviews", reviews),
+        (f"{_ONE}/requested_reviewers", requested_reviewers),
+    )
+    for route in endpoints(
+        REPOSITORY_PATHS, path, handler, scopes=("repo",), permission="pull_requests=read"
+    )
 ]

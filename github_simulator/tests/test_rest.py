@@ -295,7 +295,10 @@ def test_a_fine_grained_token_sees_what_it_was_made_for(github: Running) -> None
     github.simulator.world.tokens[token.value] = token
     headers = {"authorization": f"Bearer {token.value}"}
     with httpx.Client(base_url=f"{github.url}/api/v3", headers=headers) as client:
-        assert client.get("/repos/acme/web").status_code == 200
+        answer = client.get("/repos/acme/web/pulls")
+        assert answer.status_code == 200
+        assert answer.headers["x-accepted-github-permissions"] == "pull_requests=read"
+        assert not {"x-oauth-scopes", "x-accepted-oauth-scopes"} & set(answer.headers)
         assert logins(client.get("/user/orgs")) == ["acme"]
         repository(github, "harbor-tools/pier").private = True
         assert client.get("/repos/harbor-tools/pier").status_code == 404
