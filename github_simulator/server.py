@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-from importlib.util import find_spec
 from typing import Any
 
 import uvicorn
@@ -13,24 +11,18 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
-from . import control
+from . import control, graphql, hook_control, oauth, rest
 from .gateway import Gateway
 from .live import going_on
 from .replies import not_found
 from .sockets import SeverableProtocol
 from .state import Simulator
 
-ROOMS = ("graphql", "rest", "oauth", "hook_control", "control")
-
 
 def routes() -> list[BaseRoute]:
     """The routes of every room."""
-    found: list[BaseRoute] = []
-    for room in ROOMS:
-        name = f"{__package__}.{room}"
-        if find_spec(name):
-            found.extend(importlib.import_module(name).routes)
-    return found
+    rooms = (graphql, rest, oauth, hook_control, control)
+    return [route for room in rooms for route in room.routes]
 
 
 async def nothing_here(request: Request, error: Exception) -> Response:

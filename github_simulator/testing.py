@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,22 +36,55 @@ def running(
 ) -> Iterator[Running]:
     """Serve a world, a recording or the default world on loopback while the block runs."""
     simulator = prepare(data, world, **options)
-    with listen("127.0.0.1", port) as listening:
-        simulator.url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        server = uvicorn.Server(configuration(simulator))
-        thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
-        thread.start()
-        try:
-            _wait(server, thread)
-            yield Running(simulator.url, simulator.token, simulator)
-        finally:
-            server.should_exit = True
-            thread.join(timeout=5)
-            simulator.deliveries.close()
+    listening = listen("127.0.0.1", port)
+    simulator.url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+    server = PromptServer(configuration(simulator))
+    thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
+    thread.start()
+    try:
+        _wait(server, thread)
+        yield Running(simulator.url, simulator.token, simulator)
+    finally:
+        server.end()
+        simulator.deliveries.close()
+
+
+class PromptServer(uvicorn.Server):
+    """Ends at once: uvicorn by itself looks only ten times a second whether it shall.
+
+    After `end` nothing is listening any more and idle connections are closed; what uvicorn then
+    still waits for, it waits for in its own thread.
+    """
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._told = asyncio.Event()
+        self._closed = threading.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def main_loop(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        counter = 0
+        while not await self.on_tick(counter):
+            counter += 1
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._told.wait(), 0.1)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # Called back when uvicorn waits for the first time: everything is closed by then.
+        asyncio.get_running_loop().call_soon(self._closed.set)
+        await super().shutdown(sockets)
+
+    def end(self) -> None:
+        """Stop listening. Returns when that is done."""
+        self.should_exit = True
+        if self._loop:
+            self._loop.call_soon_threadsafe(self._told.set)
+        self._closed.wait(timeout=5)
 
 
 def _wait(server: uvicorn.Server, thread: threading.Thread) -> None:
     while not server.started:
         if not thread.is_alive():
             raise RuntimeError("The simulator could not start.")
-        time.sleep(0.005)
+        time.sleep(0.002)
