@@ -47,6 +47,7 @@ NO_RIGHT = (
     "The token may not make hooks here (GitHub asks for admin rights on the repository). "
     "Changes are found by asking every five minutes instead."
 )
+ARCHIVED = "It is archived: nothing changes there, so it needs no hook."
 NOT_REACHABLE = (
     "GitHub cannot reach this address, so no hooks are made and changes are found by asking every "
     "five minutes. Set PUBLIC_URL to an address that GitHub can reach."
@@ -76,7 +77,9 @@ def due(now: datetime) -> QuerySet[TrackedRepository]:
 def look_after_one(now: datetime) -> bool:
     """Makes, checks or removes the hook of one repository that is due; False when none is."""
     rows = due(now)
-    tracked = rows.select_related("integration__credential").order_by("hook_due_at").first()
+    tracked = (
+        rows.select_related("integration__credential", "repository").order_by("hook_due_at").first()
+    )
     if tracked is None:
         return False
     if not is_reachable():
@@ -135,6 +138,11 @@ def rotate(tracked: TrackedRepository, github: GitHub, now: datetime) -> None:
 
 
 def _look_after(tracked: TrackedRepository, now: datetime) -> None:
+    if tracked.is_active and tracked.repository.is_archived:
+        # GitHub takes no hook for what is read-only; should it be revived, the poll notices.
+        rows = TrackedRepository.objects.filter(pk=tracked.pk)
+        rows.update(hook_due_at=now + CHECK_EVERY, hook_error=ARCHIVED)
+        return
     problem = ""
     due_at: datetime | None = now + CHECK_EVERY
     try:
