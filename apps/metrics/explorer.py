@@ -36,6 +36,7 @@ SORTS: Mapping[str, Any] = {
     "lines": F("additions") + F("deletions"),
     **{name: F(name) for name in queries.DURATIONS},
     "review_rounds": F("review_rounds"),
+    "waiting_for": F("waiting_for"),
     "reviewers": F("reviewer_count"),
 }
 DEFAULT_SORTS = {"merged": "-merged_at", "closed": "-closed_at", "open": "opened_at"}
@@ -161,7 +162,7 @@ def _read_cursor(text: str, column: str) -> tuple[Any, int]:
         key, pk = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
         if column.endswith("_at") and key is not None:
             key = datetime.fromisoformat(key)
-        elif column in ("title", "repository", "author"):
+        elif column in ("title", "repository", "author", "waiting_for"):
             key = key if key is None else str(key).replace("\x00", "")
         elif key is not None:
             key = _bounded(key)

@@ -10,10 +10,12 @@ from typing import Any
 from django.http import HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
+from django.utils import timezone
 
 from apps.metrics import queries
 from apps.metrics.filters import RANGES, SIZES, Choices, FilterForm, Filters, parse
-from apps.metrics.freshness import freshness
+from apps.metrics.freshness import Freshness, freshness
+from apps.metrics.periods import zone_of
 from apps.teams.access import TeamRequest, team_view, wants_json
 
 Context = Mapping[str, Any]
@@ -37,7 +39,7 @@ def figures_page(
         @wraps(view)
         def page(request: TeamRequest, **arguments: Any) -> HttpResponseBase:
             fresh = freshness(request.team)
-            version = queries.data_version(request.team, f"{fresh.incomplete} {fresh.whole_since}")
+            version = queries.data_version(request.team, _else(request, fresh))
             if _is_current(request, version.etag):
                 return HttpResponse(status=204 if request.htmx else 304)
             choices = Choices.of(request.team)
@@ -60,6 +62,12 @@ def figures_page(
         return page
 
     return decorate
+
+
+def _else(request: TeamRequest, fresh: Freshness) -> str:
+    """What pages depend on beside the pull requests: the day, since ranges end with it."""
+    today = timezone.now().astimezone(zone_of(request.team.timezone)).date()
+    return f"{today} {fresh.incomplete} {fresh.whole_since}"
 
 
 def _is_current(request: TeamRequest, etag: str) -> bool:

@@ -148,6 +148,9 @@ def _marks(pull_request: PullRequest) -> Iterator[Mark]:
             note=note,
         )
     for event in pull_request.timeline.all():
+        # GitHub tells a merge as a close too.
+        if event.kind == "closed" and event.at == pull_request.merged_at:
+            continue
         text = _EVENTS[event.kind].format(reviewer=event.reviewer_login or "a team")
         yield Mark("events", event.kind, event.at, event.actor_login or GHOST, text)
 

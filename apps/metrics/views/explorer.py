@@ -17,13 +17,14 @@ from apps.metrics.page import Answer, figures_page
 from apps.teams.access import TeamRequest, wants_json
 
 FORMATS = {"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl"}
-COLUMNS = (
-    ("title", "Pull request", ""),
-    ("author", "Author", ""),
-    ("lines", "Lines", "figure"),
+FIRST = (("title", "Pull request", ""), ("author", "Author", ""))
+DURATIONS = (
     ("cycle_time", "Cycle time", "figure"),
     ("pickup_time", "Pickup", "figure"),
     ("review_time", "Review", "figure"),
+)
+LAST = (
+    ("lines", "Lines", "figure"),
     ("reviewers", "Reviewers", "figure"),
     ("review_rounds", "Rounds", "figure"),
 )
@@ -80,8 +81,9 @@ def _context(
         "page": page,
         "count": count,
         "states": states,
-        "columns": [_column(filters, chosen, here, *c) for c in _columns(date)],
+        "columns": [_column(filters, chosen, here, *c) for c in _columns(chosen, date)],
         "date": date,
+        "has_durations": chosen.state in ("merged", "opened"),
         "now": timezone.now(),
         "first_page": filters.address(here, **chosen.params),
         "next_page": filters.address(here, **chosen.params, after=page.after),
@@ -95,8 +97,12 @@ def _without_state(chosen: explorer.Choice) -> dict[str, str]:
     return {name: value for name, value in chosen.params.items() if name not in gone}
 
 
-def _columns(date: str) -> list[tuple[str, str, str]]:
-    return [*COLUMNS[:2], (date, DATE_NAMES[date], ""), *COLUMNS[2:]]
+def _columns(chosen: explorer.Choice, date: str) -> list[tuple[str, str, str]]:
+    """Only merged ones have durations; open ones wait."""
+    has_durations = chosen.state in ("merged", "opened")
+    waits = (("waiting_for", "Waits for", ""),) if chosen.state == "open" else ()
+    durations = DURATIONS if has_durations else ()
+    return [*FIRST, (date, DATE_NAMES[date], ""), *waits, *durations, *LAST]
 
 
 def _column(
