@@ -26,9 +26,9 @@ _MEANINGS = {
 
 def page(world: World, asked: Asked, chosen: Account, sent: dict[str, str], focus: bool) -> str:
     """The page as HTML. `sent` are the request's parameters, which come back with the form."""
-    template = Template(files(__package__).joinpath("consent.html").read_text(encoding="utf-8"))
     parts = urlsplit(asked.redirect_uri)
-    return template.substitute(
+    return filled(
+        "consent.html",
         app=escape(asked.app.name),
         hidden="\n".join(_hidden(name, value) for name, value in sent.items()),
         people="\n".join(_person(account, account is chosen) for account in people(world)),
@@ -37,6 +37,13 @@ def page(world: World, asked: Asked, chosen: Account, sent: dict[str, str], focu
         redirect_uri=escape(f"{parts.scheme}://{parts.netloc}"),
         focus=" autofocus" if focus else "",
     )
+
+
+def filled(name: str, **parts: str) -> str:
+    """A page of this package with its parts, which are HTML already."""
+    home = files(__package__)
+    template = Template(home.joinpath(name).read_text(encoding="utf-8"))
+    return template.substitute(parts, style=home.joinpath("pages.css").read_text(encoding="utf-8"))
 
 
 def people(world: World) -> list[Account]:
