@@ -1,0 +1,78 @@
+"""The whole journey in a browser, on either kind of means: from an account to a figure, to its PR."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from github_simulator.testing import Running
+from github_simulator.world import PullRequest
+from tests import journey
+from tests.conftest import Installation
+
+pytestmark = pytest.mark.browser
+
+
+def test_it_works(installed: Installation, page: Page) -> None:
+    page.goto(installed.program.url)
+    journey.sign_up(page, "alice@example.com")
+    journey.make_team(page, "Harbour")
+    journey.connect(page)
+    journey.choose_organization(page, "acme")
+    see_people(page, installed.github)
+    journey.track_everything(page, "acme/billing-service")
+    journey.wait_for_the_history(page)
+    see_the_count(page, installed.github)
+    merged = see_the_figure(page, installed.github)
+    open_one_of(page, merged)
+
+
+def see_people(page: Page, github: Running) -> None:
+    """All members of the organisation, as GitHub has them."""
+    world = github.simulator.world
+    acme = world.account("acme")
+    assert acme
+    journey.section(page, "People").click()
+    for member in world.organizations[acme.id].members:
+        row = page.get_by_role("rowheader").filter(has_text=world.accounts[member].login)
+        expect(row.first).to_be_visible()
+
+
+def of_acme(github: Running) -> list[PullRequest]:
+    """Every pull request of the organisation, as GitHub has it."""
+    repositories = github.simulator.world.repositories.values()
+    return [pr for r in repositories if r.owner.login == "acme" for pr in r.pull_requests.values()]
+
+
+def see_the_count(page: Page, github: Running) -> None:
+    total = len(of_acme(github))
+    expect(page.get_by_text(f"{total} of {total} pull requests")).to_be_visible()
+
+
+def see_the_figure(page: Page, github: Running) -> list[PullRequest]:
+    """How many were merged in a year, bots aside; counted here once more from GitHub's own rows."""
+    merged = [pr for pr in of_acme(github) if pr.state == "MERGED" and by_a_person(pr)]
+    journey.section(page, "Overview").click()
+    page.get_by_text("12 months").click()
+    figure = page.get_by_role("link", name=f"{len(merged)} merged pull requests")
+    expect(figure).to_be_visible()
+    figure.click()
+    expect(page.get_by_text(f"{len(merged)} pull requests")).to_be_visible()
+    return merged
+
+
+def by_a_person(pull_request: PullRequest) -> bool:
+    return pull_request.author is None or pull_request.author.type != "Bot"
+
+
+def open_one_of(page: Page, merged: list[PullRequest]) -> None:
+    """The first of the list: it is one of those counted, and leads to GitHub."""
+    page.get_by_role("main").get_by_role("row").nth(1).get_by_role("link").first.click()
+    heading = page.get_by_role("heading", level=1)
+    expect(heading).not_to_have_text("Pull requests")
+    title = heading.inner_text()
+    href = page.get_by_role("link", name="Open on GitHub").get_attribute("href") or ""
+    number = int(re.findall(r"/pull/(\d+)$", href)[0])
+    assert any(pr.number == number and pr.title.strip() == title.strip() for pr in merged)
