@@ -170,12 +170,14 @@ def tracked_counts(team: Team) -> dict[int, dict[str, Any]]:
 
 def _repository(row: TrackedRepository) -> RepositoryProgress:
     waits = row.status == SyncStatus.WAITING and row.due_at and row.due_at > timezone.now()
+    done, total = row.stored, row.pull_requests_total  # type: ignore[attr-defined]  # annotated
     return RepositoryProgress(
         github_repo_id=row.github_repo_id,
         full_name=row.full_name,
         status=row.status,
-        done=row.stored,  # type: ignore[attr-defined]  # annotated
-        total=row.pull_requests_total,
+        done=done,
+        # New ones can be stored before GitHub's count is asked for again.
+        total=total if total is None else max(total, done),
         points=row.points,
         waiting_until=row.due_at if waits else None,
         error=row.error,
