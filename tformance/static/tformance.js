@@ -10,7 +10,11 @@ function chooseTheme(theme) {
   document.cookie = `tformance_theme=${theme}; Path=/; Max-Age=${age}; SameSite=Lax${secure}`;
   if (theme) root.dataset.theme = theme;
   else delete root.dataset.theme;
-  showTheme();
+  // On a narrow screen the navigation scrolls sideways: begin with where we are in sight.
+const here = document.querySelector(".side nav [aria-current]");
+if (here) here.closest("nav").scrollLeft = here.offsetLeft - 24;
+
+showTheme();
   document.dispatchEvent(new CustomEvent("tformance:theme"));
 }
 
@@ -58,5 +62,9 @@ document.addEventListener("keydown", (event) => {
 document.addEventListener("change", (event) => {
   if (event.target.matches("[data-submit-on-change]")) event.target.form.requestSubmit();
 });
+
+// On a narrow screen the navigation scrolls sideways: begin with where we are in sight.
+const here = document.querySelector(".side nav [aria-current]");
+if (here) here.closest("nav").scrollLeft = here.offsetLeft - 24;
 
 showTheme();
