@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -79,10 +80,8 @@ class Progress:
     @property
     def status(self) -> str:
         """One word for all of them."""
-        present = {repository.status for repository in self.repositories}
-        if not present:
-            return SyncStatus.PENDING
-        return next((status for status in _PRECEDENCE if status in present), SyncStatus.COMPLETE)
+        counts = Counter(repository.status for repository in self.repositories)
+        return _whole({"tracked": len(self.repositories), **{s: counts[s] for s in SyncStatus}})
 
     @property
     def is_running(self) -> bool:
@@ -153,19 +152,28 @@ def of_team(team: Team) -> Progress:
 
 
 def tracked_counts(team: Team) -> dict[int, dict[str, Any]]:
-    """By integration: how many repositories are tracked, and when one was last synced."""
+    """By integration: how many repositories are tracked, their statuses, and the last sync."""
     rows = (
         TrackedRepository.objects.for_team(team)
         .values("integration")
         .annotate(
             tracked=Count("pk", filter=Q(is_active=True)),
             synced_at=Max("last_sync_at"),
-            running=Count("pk", filter=Q(is_active=True, status__in=UNDER_WAY)),
-            failed=Count("pk", filter=Q(is_active=True, status=SyncStatus.ERROR)),
+            **{
+                status.value: Count("pk", filter=Q(is_active=True, status=status))
+                for status in SyncStatus
+            },
         )
         .order_by(F("integration"))
     )
-    return {row["integration"]: row for row in rows}
+    return {row["integration"]: row | {"status": _whole(row)} for row in rows}
+
+
+def _whole(counts: dict[str, Any]) -> str:
+    """One word for repositories of which so many are in each status."""
+    if not counts["tracked"]:
+        return SyncStatus.PENDING
+    return next((status for status in _PRECEDENCE if counts[status]), SyncStatus.COMPLETE)
 
 
 def _repository(row: TrackedRepository) -> RepositoryProgress:

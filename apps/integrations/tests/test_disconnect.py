@@ -83,6 +83,8 @@ def test_connecting_again(connected: Client, work: Callable[[], None]) -> None:
     connect(connected, "acme")
     answer = connected.get("/a/acme/integrations/", headers=JSON).json()
     assert [entry["slug"] for entry in answer["github"]["organizations"]] == ["acme"]
+    before = connected.get(f"{REPOS}?show=before", headers=JSON).json()["repositories"]
+    assert [row["full_name"] for row in before] == ["acme/website"]
     connected.post(REPOS, {"repositories": ["acme/website"]})
     assert TrackedRepository.objects.get().is_active
 

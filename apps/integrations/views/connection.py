@@ -16,7 +16,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from apps.audit.record import record
 from apps.integrations import connect_state, connection, discovery, oauth, problems, progress
 from apps.integrations.connect_state import State
-from apps.integrations.models import GitHubIntegration
+from apps.integrations.models import GitHubIntegration, SyncStatus
 from apps.integrations.problems import ConnectError, Problem
 from apps.integrations.views import answers
 from apps.teams.access import TeamRequest, team_view, wants_json
@@ -229,8 +229,8 @@ def _organization(integration: GitHubIntegration, counts: dict[str, Any]) -> dic
     return {
         "integration": integration,
         "tracked": counts.get("tracked", 0),
-        "failed": counts.get("failed", 0),
-        "syncing": counts.get("running", 0),
+        "failed": counts.get("error", 0),
+        "status": counts.get("status", SyncStatus.PENDING),
         "members": integration.members.filter(is_active=True).count(),
         "available": integration.available_repositories.count(),
         "last_sync_at": counts.get("synced_at") or integration.last_sync_at,
@@ -245,7 +245,7 @@ def _as_json(organizations: list[dict[str, Any]]) -> dict[str, Any]:
             {
                 "slug": entry["integration"].organization_slug,
                 "id": entry["integration"].organization_id,
-                "sync_status": entry["integration"].sync_status,
+                "sync_status": entry["status"],
                 "last_sync_at": entry["last_sync_at"],
                 "repositories": entry["tracked"],
                 "members": entry["members"],

@@ -28,7 +28,12 @@ SORTS = {
     "pushed": (F("pushed_at").desc(nulls_last=True), "full_name"),
     "name": ("full_name",),
 }
-FILTERS = {"": "All", "tracked": "Tracked", "untracked": "Not tracked"}
+FILTERS = {
+    "": "All",
+    "tracked": "Tracked",
+    "untracked": "Not tracked",
+    "before": "Tracked before, not now",
+}
 
 
 @dataclass(frozen=True)
@@ -170,12 +175,19 @@ def _context(
 
 def _rows(team: Team, wish: Wish) -> QuerySet[AvailableRepository]:
     mine = TrackedRepository.objects.for_team(team).filter(
-        github_repo_id=OuterRef("github_repo_id"), is_active=True
+        github_repo_id=OuterRef("github_repo_id")
     )
-    rows = tracking.available(team).annotate(tracked=Exists(mine)).select_related("integration")
+    rows = (
+        tracking.available(team)
+        .annotate(tracked=Exists(mine.filter(is_active=True)))
+        .annotate(before=Exists(mine.filter(is_active=False)))
+        .select_related("integration")
+    )
     if wish.search:
         rows = rows.filter(full_name__icontains=wish.search)
-    if wish.show:
+    if wish.show == "before":
+        rows = rows.filter(before=True)
+    elif wish.show:
         rows = rows.filter(tracked=wish.show == "tracked")
     if wish.without_archived:
         rows = rows.filter(is_archived=False)
