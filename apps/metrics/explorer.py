@@ -130,8 +130,16 @@ def _in_period(state: str, period: Period) -> Q:
 def ordered(found: QuerySet[PullRequest], chosen: Choice) -> QuerySet[PullRequest]:
     """Sorted; those without a value come last either way."""
     key, tie = SORTS[chosen.column], "-pk" if chosen.is_descending else "pk"
-    order = key.desc(nulls_last=True) if chosen.is_descending else key.asc(nulls_last=True)
+    # Where none lacks a value, an index gives the order only if nothing is said of nulls.
+    last = True if _may_lack(chosen) else None
+    order = key.desc(nulls_last=last) if chosen.is_descending else key.asc(nulls_last=last)
     return found.annotate(sort_key=key).order_by(order, tie)
+
+
+def _may_lack(chosen: Choice) -> bool:
+    if chosen.column in ("merged_at", "closed_at"):
+        return DEFAULT_SORTS.get(chosen.state) != f"-{chosen.column}"
+    return chosen.column in queries.DURATIONS or chosen.column == "author"
 
 
 @dataclass(frozen=True)
@@ -183,8 +191,8 @@ def _beyond(found: QuerySet[PullRequest], chosen: Choice) -> QuerySet[PullReques
     way = "lt" if chosen.is_descending else "gt"
     if key is None:
         return found.filter(Q(**{"sort_key__isnull": True, f"pk__{way}": pk}))
-    return found.filter(
-        Q(**{f"sort_key__{way}": key})
-        | Q(**{"sort_key": key, f"pk__{way}": pk})
-        | Q(sort_key__isnull=True)
-    )
+    beyond = Q(**{f"sort_key__{way}": key}) | Q(**{"sort_key": key, f"pk__{way}": pk})
+    if _may_lack(chosen):
+        return found.filter(beyond | Q(sort_key__isnull=True))
+    # Says nothing new, but this an index can answer.
+    return found.filter(beyond, **{f"sort_key__{way}e": key})

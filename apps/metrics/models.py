@@ -183,6 +183,10 @@ class PullRequest(BaseTeamModel):
             models.Index(fields=["team", "author_github_id"]),
             models.Index(fields=["team", "github_id"]),
             models.Index(fields=["team", "merge_commit_sha"]),
+            # What changed last, and what came first, at once: every page asks.
+            models.Index(fields=["team", "fetched_at"]),
+            models.Index(fields=["team", "modified_at"]),
+            models.Index(fields=["team", "opened_at"]),
         ]
 
     def __str__(self) -> str:

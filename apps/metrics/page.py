@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import wraps
+from time import perf_counter
 from typing import Any
 
+from django.core.cache import cache
 from django.http import HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.utils import timezone
+from django.utils.safestring import mark_safe
 
 from apps.metrics import queries
 from apps.metrics.filters import RANGES, SIZES, Choices, FilterForm, Filters, parse
@@ -19,14 +24,16 @@ from apps.metrics.periods import zone_of
 from apps.teams.access import TeamRequest, team_view, wants_json
 
 Context = Mapping[str, Any]
+WORTH_KEEPING, KEPT = 0.1, 60  # seconds; "3 h ago" may be a minute old
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a page shows, and the same as plain data for machines."""
+    """What a part of a page shows, the same as plain data, and what stands around the part."""
 
     context: Context
     data: Context
+    around: Context = field(default_factory=dict)
 
 
 def figures_page(
@@ -45,23 +52,83 @@ def figures_page(
             choices = Choices.of(request.team)
             form = FilterForm(request.GET, choices)
             if not form.is_valid():
-                return _refused(request, form, choices)
+                return refused(request, form.sentences)
             filters = parse(form, request.team, version.first_opened_at)
-            bar = _bar(request, filters, choices) | {
+            bar = {
+                **_bar(request, filters, choices),
                 "version": version,
                 "freshness": fresh,
                 "begins_within": _begins_within(filters, version),
             }
-            if not version.count and not wants_json(request):
+            if version.is_empty and not wants_json(request):
                 return render(request, "metrics/empty.html", bar)
-            answer = view(request, filters, **arguments)
-            if not isinstance(answer, Answer):
-                return answer
-            return _answered(request, answer, bar, part if request.htmx else template)
+            key = _cache_key(request, version.etag)
+            shown = cache.get(key) or _shown(request, view, filters, bar, part, arguments)
+            if isinstance(shown, HttpResponseBase):
+                return shown
+            if shown.seconds > WORTH_KEEPING:
+                cache.set(key, replace(shown, seconds=0), KEPT)
+            return _reply(request, shown, bar, template)
 
         return page
 
     return decorate
+
+
+@dataclass(frozen=True)
+class Shown:
+    """An answer as it is sent: plain data, or a part of a page and what is around it."""
+
+    data: Context
+    part: str
+    around: Context
+    seconds: float
+
+
+def _shown(
+    request: TeamRequest,
+    view: Callable[..., Answer | HttpResponseBase],
+    filters: Filters,
+    bar: Context,
+    part: str,
+    arguments: Context,
+) -> Shown | HttpResponseBase:
+    begin = perf_counter()
+    answer = view(request, filters, **arguments)
+    if not isinstance(answer, Answer):
+        return answer
+    if wants_json(request):
+        data, text = answer.data, ""
+    else:
+        data, text = {}, render_to_string(part, {**bar, **answer.context}, request)
+    return Shown(data, text, answer.around, perf_counter() - begin)
+
+
+def _cache_key(request: TeamRequest, etag: str) -> str:
+    kind = "json" if wants_json(request) else "part"
+    # A session may belong to somebody who sees themselves first.
+    text = f"{etag} {request.user.pk} {kind} {request.path} {request.GET.urlencode()}"
+    return f"figures:{hashlib.blake2b(text.encode(), digest_size=16).hexdigest()}"
+
+
+def _reply(request: TeamRequest, shown: Shown, bar: Context, template: str) -> HttpResponse:
+    if wants_json(request):
+        response: HttpResponse = JsonResponse({**describe(bar["filters"]), **shown.data})
+    elif request.htmx:
+        response = HttpResponse(shown.part)
+    else:
+        part = mark_safe(shown.part)  # noqa: S308 rendered by a template
+        response = render(request, template, {**bar, **shown.around, "part": part})
+    response.headers["ETag"] = f'"{bar["version"].etag}"'
+    return response
+
+
+def refused(request: TeamRequest, sentences: list[str]) -> HttpResponse:
+    """Says what is wrong with an address."""
+    if wants_json(request):
+        return JsonResponse({"errors": sentences}, status=400)
+    context = {"sentences": sentences, "path": request.path}
+    return render(request, "metrics/refused.html", context, status=400)
 
 
 def _else(request: TeamRequest, fresh: Freshness) -> str:
@@ -74,17 +141,6 @@ def _is_current(request: TeamRequest, etag: str) -> bool:
     if request.htmx:
         return request.GET.get("version") == etag
     return request.headers.get("If-None-Match") == f'"{etag}"'
-
-
-def _answered(
-    request: TeamRequest, answer: Answer, bar: dict[str, Any], template: str
-) -> HttpResponse:
-    if wants_json(request):
-        response: HttpResponse = JsonResponse({**describe(bar["filters"]), **answer.data})
-    else:
-        response = render(request, template, {**bar, **answer.context})
-    response.headers["ETag"] = f'"{bar["version"].etag}"'
-    return response
 
 
 def _bar(request: TeamRequest, filters: Filters, choices: Choices) -> dict[str, Any]:
@@ -102,13 +158,6 @@ def _begins_within(filters: Filters, version: queries.DataVersion) -> bool:
     """Whether the team's data begins within the period that changes are shown against."""
     before, first = filters.period.previous, version.first_opened_at
     return first is not None and before.start < first < before.end
-
-
-def _refused(request: TeamRequest, form: FilterForm, choices: Choices) -> HttpResponse:
-    if wants_json(request):
-        return JsonResponse({"errors": form.sentences}, status=400)
-    context = {"sentences": form.sentences, "path": request.path}
-    return render(request, "metrics/refused.html", context, status=400)
 
 
 def describe(filters: Filters) -> dict[str, Any]:

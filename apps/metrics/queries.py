@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Avg, Count, F, Max, Min, Q, QuerySet, Sum, Window
+from django.db.models import Avg, Count, F, OuterRef, Q, QuerySet, Subquery, Sum, Window
 from django.db.models.functions import RowNumber
 
 from apps.metrics.expressions import Bucket, Percentiles
@@ -234,25 +234,36 @@ def waiting(team: Team, filters: Filters, oldest: int = 5) -> list[Waiting]:
 
 @dataclass(frozen=True)
 class DataVersion:
-    """What a team's pull requests are like: changes whenever one of them does."""
+    """What a team's pull requests are like: `etag` changes whenever one of them does."""
 
-    count: int
     first_opened_at: datetime | None
     fetched_at: datetime | None
     etag: str
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether the team has none."""
+        return self.first_opened_at is None
+
 
 def data_version(team: Team, more: str = "") -> DataVersion:
     """For caches, and for pages that follow new data; `more` is what else they depend on."""
-    row = PullRequest.objects.for_team(team).aggregate(
-        count=Count("pk"),
-        first=Min("opened_at"),
-        fetched=Max("fetched_at"),
-        modified=Max("modified_at"),
-    )
-    text = f"{team.pk} {team.timezone} {row['count']} {row['fetched']} {row['modified']} {more}"
+    ends = {
+        "first": _end("opened_at"),
+        "fetched": _end("-fetched_at"),
+        "modified": _end("-modified_at"),
+        "newest": _end("-pk"),
+    }
+    row: dict[str, Any] = Team.objects.filter(pk=team.pk).values("pk", "timezone", **ends).get()  # type: ignore[assignment]
+    text = " ".join(map(str, [*row.values(), more]))
     digest = hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
-    return DataVersion(row["count"], row["first"], row["fetched"], digest)
+    return DataVersion(row["first"], row["fetched"], digest)
+
+
+def _end(column: str) -> Subquery:
+    # One look into an index each; an aggregate would read all of the team's rows.
+    found = PullRequest.objects.filter(team=OuterRef("pk")).order_by(column)
+    return Subquery(found.values(column.removeprefix("-"))[:1])
 
 
 def _aggregates() -> dict[str, Any]:

@@ -254,6 +254,18 @@ class Migration(migrations.Migration):
             model_name='pullrequest',
             index=models.Index(fields=['team', 'merge_commit_sha'], name='metrics_pul_team_id_809733_idx'),
         ),
+        migrations.AddIndex(
+            model_name='pullrequest',
+            index=models.Index(fields=['team', 'fetched_at'], name='metrics_pul_team_id_e1f2d2_idx'),
+        ),
+        migrations.AddIndex(
+            model_name='pullrequest',
+            index=models.Index(fields=['team', 'modified_at'], name='metrics_pul_team_id_85a2e9_idx'),
+        ),
+        migrations.AddIndex(
+            model_name='pullrequest',
+            index=models.Index(fields=['team', 'opened_at'], name='metrics_pul_team_id_97c98c_idx'),
+        ),
         migrations.AddConstraint(
             model_name='pullrequest',
             constraint=models.UniqueConstraint(fields=('repository', 'number'), name='number_once_a_repository'),

@@ -141,11 +141,10 @@ def assert_responses(team: Team, filters: Any) -> None:
     for row in every.order_by("submitted_at", "pk"):
         first.setdefault((row.pull_request_id, row.reviewer_github_id), row)
     took = [seconds(row) for row in first.values() if within(row.submitted_at, team.timezone)]
-    assert_spread(review_queries.responses(team, filters), took)
-    by_reviewer = review_queries.responses_by_reviewer(team, filters)
-    assert sum(spread.count for spread in by_reviewer.values()) == len(took)
-    weeks = review_queries.response_series(team, filters)
-    assert sum(spread.count for spread in weeks if spread) == len(took)
+    found = review_queries.responses(team, filters)
+    assert_spread(found.whole, took)
+    assert sum(spread.count for spread in found.by_reviewer.values()) == len(took)
+    assert sum(spread.count for spread in found.by_span if spread) == len(took)
 
 
 def seconds(review: PRReview) -> float:
@@ -210,7 +209,7 @@ def test_it_works() -> None:
     [pair] = review_queries.pairs(team, filters)
 
     assert (pair.reviewer_login, pair.author_login, pair.reviews) == ("bob", "alice", 2)
-    assert review_queries.responses(team, filters).median == 2 * 3600
+    assert review_queries.responses(team, filters).whole.median == 2 * 3600
 
 
 def test_spans_of_one_that_went_to_and_fro() -> None:

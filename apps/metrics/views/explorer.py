@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from django.http import HttpResponse, JsonResponse, StreamingHttpResponse
+from django.http import StreamingHttpResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import render
 from django.utils import timezone
 
 from apps.metrics import explorer, export
 from apps.metrics.filters import Filters
 from apps.metrics.models import PullRequest
-from apps.metrics.page import Answer, figures_page
+from apps.metrics.page import Answer, figures_page, refused
 from apps.teams.access import TeamRequest, wants_json
 
 FORMATS = {"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl"}
@@ -42,7 +41,7 @@ def pull_requests(request: TeamRequest, filters: Filters) -> Answer | HttpRespon
             return _file(request, explorer.ordered(found, chosen), form)
         page = explorer.page(found, chosen)
     except explorer.BadAddressError as error:
-        return _refused(request, str(error))
+        return refused(request, [str(error)])
     count = found.count()
     data = {
         "count": count,
@@ -51,7 +50,8 @@ def pull_requests(request: TeamRequest, filters: Filters) -> Answer | HttpRespon
         if page.after
         else None,
     }
-    return Answer(_context(filters, chosen, page, count, request), data)
+    files = {form: filters.address(request.path, **chosen.params, format=form) for form in FORMATS}
+    return Answer(_context(filters, chosen, page, count, request), data, files)
 
 
 def _rows(request: TeamRequest, page: explorer.Page) -> list[export.Row]:
@@ -87,8 +87,6 @@ def _context(
         "now": timezone.now(),
         "first_page": filters.address(here, **chosen.params),
         "next_page": filters.address(here, **chosen.params, after=page.after),
-        "csv": filters.address(here, **chosen.params, format="csv"),
-        "jsonl": filters.address(here, **chosen.params, format="jsonl"),
     }
 
 
@@ -135,10 +133,3 @@ def _file(request: TeamRequest, found: Any, form: str) -> HttpResponseBase:
     name = f"{request.team.slug}-pull-requests.{form}"
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
-
-
-def _refused(request: TeamRequest, sentence: str) -> HttpResponse:
-    if wants_json(request):
-        return JsonResponse({"errors": [sentence]}, status=400)
-    context = {"sentences": [sentence], "path": request.path}
-    return render(request, "metrics/refused.html", context, status=400)

@@ -43,8 +43,9 @@ def reviews(request: TeamRequest, filters: Filters) -> Answer:
     team = request.team
     figures = queries.figures(team, filters)
     pairs = review_queries.pairs(team, filters)
-    given = review_queries.load(pairs, review_queries.responses_by_reviewer(team, filters))
-    response = review_queries.responses(team, filters)
+    responses = review_queries.responses(team, filters)
+    given = review_queries.load(pairs, responses.by_reviewer)
+    response = responses.whole
     context = {
         "figures": figures,
         "reviews": sum(each.reviews for each in given),
@@ -53,7 +54,7 @@ def reviews(request: TeamRequest, filters: Filters) -> Answer:
         "busiest": max(given, key=lambda each: each.share, default=None),
         "response": response,
         "matrix": _matrix(pairs),
-        "charts": [_response_chart(request, filters)],
+        "charts": [_response_chart(request, filters, responses.by_span)],
     }
     return Answer(context, _data(figures, pairs, given, response))
 
@@ -74,8 +75,9 @@ def _data(
     }
 
 
-def _response_chart(request: TeamRequest, filters: Filters) -> charts.Chart:
-    points = review_queries.response_series(request.team, filters)
+def _response_chart(
+    request: TeamRequest, filters: Filters, points: Sequence[queries.Spread | None]
+) -> charts.Chart:
     series = [
         charts.Series(name, _each(points, key), "stage-review", is_faint)
         for name, key, is_faint in (
