@@ -28,7 +28,15 @@ from .failures import primary_limit, reply_of
 from .faults import Fault
 from .graphql_schema import resolve_type, schema
 from .nodes import NodeIndex
-from .refusals import TOO_HEAVY, error, from_execution, from_validation, locations, paths_of
+from .refusals import (
+    TOO_HEAVY,
+    GitHubError,
+    error,
+    from_execution,
+    from_validation,
+    locations,
+    paths_of,
+)
 from .replies import refusal
 from .resolvers import Context
 from .scopes import missing
@@ -161,7 +169,15 @@ def _execute(document: DocumentNode, context: Context, body: Reply) -> Execution
         type_resolver=resolve_type,
     )
     assert isinstance(result, ExecutionResult)  # noqa: S101
+    _insist(result)
     return result
+
+
+def _insist(result: ExecutionResult) -> None:
+    """A mistake of the simulator's own is a 500, and no reply that GitHub could have given."""
+    for each in result.errors or ():
+        if not isinstance(each.original_error, GitHubError | GraphQLError | None):
+            raise each.original_error
 
 
 async def _take_time(context: Context) -> Response | None:

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import uvicorn
 
+from .faults import Kind
 from .run import prepare
 from .server import configuration
 from .sockets import listen
@@ -28,6 +30,21 @@ class Running:
     url: str
     token: str
     simulator: Simulator
+
+    def act(self, name: str, **given: Any) -> dict[str, Any]:
+        """Make something happen while it runs, as docs/simulator.md tells; what the act answers."""
+        return self._control("acts", {"act": name, **given})
+
+    def fault(self, kind: Kind, **given: Any) -> None:
+        """Switch a fault on, as docs/simulator.md tells."""
+        self._control("faults", {"kind": kind, **given})
+
+    def _control(self, address: str, given: dict[str, Any]) -> dict[str, Any]:
+        reply = httpx.post(f"{self.url}/_control/{address}", json=given, timeout=30)
+        if reply.is_error:
+            raise ValueError(reply.json()["error"])
+        answered: dict[str, Any] = reply.json()
+        return answered
 
 
 @contextmanager

@@ -168,6 +168,15 @@ def test_the_truth(http: httpx.Client) -> None:
     assert http.get("/_control/truth/acme/nope").status_code == 404
 
 
+def test_tests_have_a_short_way(github: Running, query: Query) -> None:
+    github.act("merge", repository="acme/api", number=3, actor="alice")
+    assert pull(query, 3)["state"] == "MERGED"
+    with pytest.raises(ValueError, match="no pull request 99"):
+        github.act("merge", repository="acme/api", number=99)
+    github.fault("server_error", times=1)
+    assert httpx.get(f"{github.url}/api/v3/rate_limit").status_code == 502
+
+
 def test_statistics(http: httpx.Client, query: Query) -> None:
     query("query Who { viewer { login } }")
     stats = http.get("/_control/stats").json()
