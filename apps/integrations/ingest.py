@@ -6,13 +6,14 @@ The caller opens the transaction: rows, cursor and counters belong together.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
 from django.db import models
 from django.db.models import Q
 
+from apps.integrations import renaming
 from apps.integrations.facts import Identity, PullRequestRow, read, tidy
 from apps.integrations.github import records
 from apps.metrics.models import (
@@ -69,10 +70,18 @@ Members = dict[int, TeamMember]
 Pairs = list[tuple[PullRequest, PullRequestRow]]
 
 
-def _members(team: Team, rows: Iterable[PullRequestRow]) -> Members:
+def _members(team: Team, rows: Sequence[PullRequestRow]) -> Members:
     ids = {who.github_id for row in rows for who in row.people() if who.github_id}
-    found = TeamMember.objects.filter(team=team, github_id__in=ids)
-    return {member.github_id: member for member in found}
+    found = {m.github_id: m for m in TeamMember.objects.filter(team=team, github_id__in=ids)}
+    logins = {who.github_id: who.login for row in rows for who in row.people()}
+    renamed: dict[int, str] = {
+        number: login
+        for number, login in logins.items()
+        if number and number in found and login and found[number].github_username != login
+    }
+    if renamed:
+        renaming.follow(team, renamed)
+    return found
 
 
 def _member(members: Members, who: Identity) -> TeamMember | None:

@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models import Model, OuterRef, Subquery
 from django.utils import timezone
 
+from apps.integrations import renaming
 from apps.integrations.github.people import GroupRecord, Person
 from apps.integrations.models import AvailableRepository, GitHubIntegration
 from apps.metrics.models import Commit, Group, PRReview, PullRequest, Repository, TeamMember
@@ -23,6 +24,7 @@ def members(integration: GitHubIntegration, people: Sequence[Person]) -> None:
     team = integration.team
     bots = {login.lower() for login in team.bot_logins}
     known = [person for person in people if person.github_id]
+    renaming.follow(team, {person.github_id: person.login for person in known})
     TeamMember.objects.bulk_create(
         [_member(team, person, bots) for person in known],
         batch_size=BATCH,

@@ -18,6 +18,7 @@ from django.db.models import F
 from apps.integrations import ingest
 from apps.integrations.github import limits, pull_requests
 from apps.integrations.github.client import GitHub
+from apps.integrations.github.errors import GitHubError
 from apps.integrations.github.pull_requests import Batch, Spoilt, WalkPage
 from apps.integrations.models import (
     StalePullRequest,
@@ -86,13 +87,16 @@ def is_live(work: Work, now: datetime) -> bool:
 
 
 def _stale(tracked: TrackedRepository, now: datetime) -> list[StalePullRequest]:
-    due = StalePullRequest.objects.filter(tracked=tracked, due_at__lte=now).order_by("marked_at")
+    due = StalePullRequest.objects.filter(tracked=tracked, due_at__lte=now)
     # Where the server found pages too heavy, asking for many at once would fail as well.
-    return list(due[: min(REFRESH_AT_ONCE, 2 * tracked.page_size - 1)])
+    at_once = min(REFRESH_AT_ONCE, 2 * tracked.page_size - 1)
+    fresh = list(due.filter(attempts=0).order_by("marked_at")[:at_once])
+    # One that failed before is asked for alone, so that it spoils no other.
+    return fresh or list(due.order_by("marked_at")[:1])
 
 
 def _refresh(github: GitHub, work: Work, stale: Sequence[StalePullRequest], now: datetime) -> None:
-    batch = pull_requests.by_ids(github, [row.node_id for row in stale])
+    batch = _by_ids(github, work.tracked, stale, now)
     changes = {"page_size": limits.larger(work.tracked.page_size), "failures": 0}
     with transaction.atomic():
         _save(work, changes)
@@ -103,6 +107,19 @@ def _refresh(github: GitHub, work: Work, stale: Sequence[StalePullRequest], now:
                 StalePullRequest.objects.filter(pk=row.pk, marked_at=row.marked_at).delete()
         _make_visible(work.tracked, [r.number for r in batch.pull_requests])
         count(work, github, pull_requests=len(batch.pull_requests))
+
+
+def _by_ids(
+    github: GitHub, tracked: TrackedRepository, stale: Sequence[StalePullRequest], now: datetime
+) -> Batch:
+    try:
+        return pull_requests.by_ids(github, [row.node_id for row in stale])
+    except GitHubError as error:
+        row = stale[0]
+        was_tried = row.attempts or tracked.failures >= TRIES_OF_ONE
+        if not error.is_heavy or len(stale) > 1 or not was_tried:
+            raise
+        return Batch(spoilt=[Spoilt(row.node_id, row.number, error.message, now)])
 
 
 def _make_visible(tracked: TrackedRepository, numbers: list[int]) -> None:

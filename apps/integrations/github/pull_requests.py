@@ -18,6 +18,7 @@ from apps.integrations.github.replies import Problem, error_from_problem, proble
 
 # Below twenty lists of a hundred a query stays far from GitHub's ten seconds.
 LISTS_AT_ONCE = 20
+_SAME = "GitHub sent the same page twice."
 _WITHHELD = "GitHub does not give its contents."
 _PAGES: dict[str, type] = {
     "commits": records.Page[records.CommitNode],
@@ -80,6 +81,8 @@ def walk(github: GitHub, repository_id: str, first: int, after: str) -> WalkPage
     if repository is None:
         raise _missing(reply.problems)
     page = repository.pull_requests
+    if after and page.page_info.has_next_page and page.page_info.end_cursor == after:
+        raise UnavailableError(_SAME)
     problems = problems_by_item(reply.problems, "node", "pullRequests", "nodes")
     batch = _batch(page.nodes or (), problems)
     if any(bytes(node) == b"null" for node in page.nodes or ()):
@@ -208,5 +211,5 @@ def _rest(
 
 def _joined(page: records.Page[Any], more: records.Page[Any]) -> records.Page[Any]:
     if more.page_info.has_next_page and more.page_info.end_cursor == page.page_info.end_cursor:
-        raise UnavailableError("GitHub sent the same page twice.")
+        raise UnavailableError(_SAME)
     return msgspec.structs.replace(page, nodes=[*page.items, *more.items], page_info=more.page_info)
