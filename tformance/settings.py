@@ -71,6 +71,7 @@ INSTALLED_APPS = [
     "allauth.socialaccount.providers.github",
     "django_filters",
     "django_htmx",
+    "ninja",
 ]
 
 MIDDLEWARE = [

@@ -4,12 +4,14 @@ from django.contrib import admin
 from django.urls import include, path
 
 from apps.integrations import webhooks
+from apps.metrics.api import api
 from tformance import health
 
 urlpatterns = [
     path("webhooks/github/", webhooks.receive, name="github_webhook"),
     path("admin/", admin.site.urls),
     path("", include("apps.users.urls")),
+    path("api/v1/", api.urls),
     path("accounts/", include("allauth.urls")),
     path("health/live", health.live),
     path("health/ready", health.ready),

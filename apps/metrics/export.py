@@ -106,7 +106,7 @@ def pull_requests(team: Team, repository: str | None = None) -> Iterator[Row]:
 
 def pull_request_rows(found: QuerySet[PullRequest]) -> Iterator[Row]:
     """The rows of any choice of pull requests, in its order."""
-    return _rows(found, PULL_REQUEST_FIELDS)
+    return rows(found, PULL_REQUEST_FIELDS)
 
 
 def reviews(team: Team, repository: str | None = None) -> Iterator[Row]:
@@ -116,7 +116,7 @@ def reviews(team: Team, repository: str | None = None) -> Iterator[Row]:
     )
     if repository:
         found = found.filter(pull_request__repository__full_name__iexact=repository)
-    return _rows(found, REVIEW_FIELDS)
+    return rows(found, REVIEW_FIELDS)
 
 
 def commits(team: Team, repository: str | None = None) -> Iterator[Row]:
@@ -126,12 +126,12 @@ def commits(team: Team, repository: str | None = None) -> Iterator[Row]:
     )
     if repository:
         found = found.filter(pull_request__repository__full_name__iexact=repository)
-    return _rows(found, COMMIT_FIELDS)
+    return rows(found, COMMIT_FIELDS)
 
 
 def members(team: Team, repository: str | None = None) -> Iterator[Row]:
     """The people and bots of the team's organisations, whatever the repository."""
-    return _rows(TeamMember.objects.for_team(team).order_by("github_id"), MEMBER_FIELDS)
+    return rows(TeamMember.objects.for_team(team).order_by("github_id"), MEMBER_FIELDS)
 
 
 EXPORTS: Mapping[str, tuple[Callable[[Team, str | None], Iterator[Row]], Mapping[str, str]]] = {
@@ -176,7 +176,8 @@ def _taken(buffer: io.StringIO) -> str:
     return text
 
 
-def _rows(found: QuerySet[Any], fields: Mapping[str, str]) -> Iterator[Row]:
+def rows(found: QuerySet[Any], fields: Mapping[str, str]) -> Iterator[Row]:
+    """A row for each, with `fields` by name."""
     names = list(fields)
     for values in found.values_list(*fields.values()).iterator(chunk_size=2000):
         yield dict(zip(names, map(_plain, values), strict=True))

@@ -134,3 +134,20 @@ class Invitation(BaseTeamModel):
         if self.email and self.accepted_at:
             return "used"
         return "expired" if self.expires_at <= timezone.now() else ""
+
+
+class ApiKey(BaseTeamModel):
+    """Lets a program read the team's figures in a member's name; only its hash is kept."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="api_keys")
+    name = models.CharField(max_length=100)
+    prefix = models.CharField(max_length=12, help_text="What it begins with, to tell keys apart.")
+    key_hash = models.CharField(max_length=64, unique=True)
+    last_used_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.prefix}…)"

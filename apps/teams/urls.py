@@ -1,6 +1,6 @@
 from django.urls import URLPattern, path
 
-from apps.teams import member_views, views
+from apps.teams import key_views, member_views, views
 
 urlpatterns: list[URLPattern] = [
     path("", views.home, name="home"),
@@ -20,6 +20,10 @@ urlpatterns: list[URLPattern] = [
         name="member_remove",
     ),
     path("a/<slug:team>/settings/invitations/", member_views.invite, name="team_invite"),
+    path("a/<slug:team>/settings/api-keys/", key_views.keys, name="api_keys"),
+    path(
+        "a/<slug:team>/settings/api-keys/<int:key>/revoke/", key_views.revoke, name="api_key_revoke"
+    ),
     path(
         "a/<slug:team>/settings/invitations/<int:invitation>/revoke/",
         member_views.revoke,

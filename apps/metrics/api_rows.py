@@ -1,0 +1,104 @@
+"""The rows of the read API; each field is what the export of the same name has."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from ninja import Schema
+
+
+class PullRequestRow(Schema):
+    """A pull request; durations in seconds, null where the stage did not happen."""
+
+    repository: str
+    number: int
+    github_id: int | None
+    node_id: str
+    title: str
+    state: str
+    is_draft: bool
+    author_login: str | None
+    author_github_id: int | None
+    author_type: str | None
+    is_bot: bool
+    base_branch: str
+    head_branch: str
+    labels: list[str]
+    additions: int
+    deletions: int
+    changed_files: int
+    commits: int
+    comments: int
+    opened_at: datetime
+    updated_at: datetime
+    closed_at: datetime | None
+    merged_at: datetime | None
+    merged_by_login: str | None
+    first_commit_at: datetime
+    ready_at: datetime | None
+    first_review_at: datetime | None
+    approved_at: datetime | None
+    cycle_time: int | None
+    coding_time: int | None
+    pickup_time: int | None
+    review_time: int | None
+    merge_time: int | None
+    time_to_merge: int | None
+    review_rounds: int
+    commits_after_first_review: int
+    reviewers: int
+    size: str
+    is_revert: bool
+    is_hotfix: bool
+    is_external: bool
+    has_old_commit: bool
+    url: str
+
+
+class ReviewRow(Schema):
+    """A submitted review, by anyone."""
+
+    repository: str
+    number: int
+    github_id: int | None
+    reviewer_login: str | None
+    reviewer_github_id: int | None
+    state: str
+    submitted_at: datetime
+
+
+class CommitRow(Schema):
+    """A commit of a pull request."""
+
+    repository: str
+    number: int
+    sha: str
+    author_login: str | None
+    authored_at: datetime
+    committed_at: datetime
+    additions: int
+    deletions: int
+    message_headline: str
+
+
+class MemberRow(Schema):
+    """A person or bot of the team's organisations."""
+
+    github_id: int
+    login: str
+    name: str
+    email: str
+    role: str
+    is_active: bool
+    is_bot: bool
+
+
+class RepositoryRow(Schema):
+    """A repository."""
+
+    github_repo_id: int
+    full_name: str
+    default_branch: str
+    is_private: bool
+    is_archived: bool
+    url: str

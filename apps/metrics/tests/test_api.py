@@ -1,0 +1,148 @@
+"""`/api/v1/`: the same figures as the pages, for whoever holds a key of the team."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from apps.metrics.models import PullRequest, Repository
+from apps.metrics.tests.factories import Review, make_member, make_pull_request, make_repository
+from apps.teams.models import ApiKey, Membership, Team
+from apps.users.models import User
+
+pytestmark = pytest.mark.django_db
+API = "/api/v1"
+KEYS = "/a/acme/settings/api-keys/"
+JSON = {"Accept": "application/json"}
+
+
+def make_key(client: Client, page: str = KEYS) -> str:
+    """Makes a key on the page, and copies it as a person would."""
+    text = client.post(page, {"name": "Wallboard"}).content.decode()
+    found = re.search(r"tfk_[\w-]{40,}", text)
+    assert found
+    return found[0]
+
+
+def ask(path: str, key: str, **query: Any) -> Any:
+    return Client().get(API + path, query, headers={"Authorization": f"Bearer {key}"})
+
+
+@pytest.fixture
+def shop(team: Team) -> Repository:
+    """A repository with three merged pull requests and an open one."""
+    repository = make_repository(team)
+    bob = make_member(team, "bob")
+    alice = make_member(team, "alice")
+    for days in (3, 5, 9):
+        make_pull_request(
+            repository,
+            author=alice,
+            opened_at=timezone.now().replace(microsecond=0) - timedelta(days=days),
+            commits=[-2, 3],
+            reviews=[Review(bob, 5)],
+            events=[("merged", 10)],
+            title=f"Change {days}",
+        )
+    return repository
+
+
+@pytest.fixture
+def key(alice_client: Client, team: Team) -> str:
+    return make_key(alice_client)
+
+
+def test_it_works(shop: Repository, key: str, alice_client: Client) -> None:
+    page = alice_client.get("/a/acme/", headers=JSON).json()
+    reply = ask("/overview", key).json()
+    assert reply["figures"]["merged"] == 3
+    assert {name: reply[name] for name in ("figures", "previous", "series")} == {
+        name: page[name] for name in ("figures", "previous", "series")
+    }
+
+
+def test_rows_are_those_of_the_export(shop: Repository, key: str, alice_client: Client) -> None:
+    lines = b"".join(
+        alice_client.get("/a/acme/pull-requests/", {"format": "jsonl"}).streaming_content  # type: ignore[attr-defined]
+    )
+    exported = [json.loads(line) for line in lines.decode().splitlines()]
+    reply = ask("/pull-requests", key).json()
+    assert reply["count"] == 3
+    assert reply["pull_requests"] == exported
+    one = exported[0]
+    assert ask(f"/pull-requests/{one['repository']}/{one['number']}", key).json() == one
+
+
+def test_lists_go_on_to_their_end(shop: Repository, key: str) -> None:
+    assert len(ask("/reviews", key).json()["reviews"]) == 3
+    assert len(ask("/commits", key).json()["commits"]) == 6
+    assert [row["login"] for row in ask("/members", key).json()] == ["bob", "alice"]
+    assert [row["full_name"] for row in ask("/repositories", key).json()] == ["acme/shop"]
+    assert ask("/team", key).json()["slug"] == "acme"
+
+
+@pytest.mark.parametrize("path", ["/overview", "/pull-requests", "/reviews", "/members", "/team"])
+@pytest.mark.parametrize("wrong", ["", "tfk_wrong", "x" * 5000, "a\x00b"])
+def test_without_a_key_nothing(shop: Repository, path: str, wrong: str) -> None:
+    assert ask(path, wrong).status_code == 401
+
+
+def test_a_key_opens_its_own_team_only(shop: Repository, bob: User, bob_client: Client) -> None:
+    other = Team.objects.create(name="Other", slug="other")
+    Membership.objects.create(team=other, user=bob)
+    key = make_key(bob_client, "/a/other/settings/api-keys/")
+    assert ask("/overview", key).json()["figures"]["merged"] == 0
+    number = PullRequest.objects.values_list("number", flat=True)[0]
+    assert ask(f"/pull-requests/acme/shop/{number}", key).status_code == 404
+    assert ask("/reviews", key).json() == {"reviews": [], "next": None}
+    assert ask("/overview", key, repo="acme/shop").status_code == 400
+
+
+def test_a_revoked_key_is_closed(shop: Repository, key: str, alice_client: Client) -> None:
+    row = ApiKey.objects.get()
+    assert key not in (row.key_hash, row.prefix)
+    alice_client.post(f"{KEYS}{row.pk}/revoke/")
+    assert ask("/overview", key).status_code == 401
+
+
+def test_a_key_ends_with_its_owners_membership(key: str, alice: User, team: Team) -> None:
+    Membership.objects.filter(user=alice).delete()
+    assert ask("/team", key).status_code == 401
+
+
+def test_the_key_is_shown_once(key: str, alice_client: Client) -> None:
+    assert key not in alice_client.get(KEYS).content.decode()
+
+
+def test_others_keys(key: str, bob_client: Client, charlie_client: Client) -> None:
+    row = ApiKey.objects.get()
+    assert row.name not in bob_client.get(KEYS).content.decode()
+    assert bob_client.post(f"{KEYS}{row.pk}/revoke/").status_code == 404
+    assert charlie_client.get(KEYS).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"since": "2026-02-01", "until": "2026-01-01", "range": "dates"},
+        {"repo": "acme/none"},
+        {"sort": "secret"},
+        {"after": "not-a-cursor"},
+    ],
+)
+def test_bad_filters_are_said(shop: Repository, key: str, query: dict[str, str]) -> None:
+    reply = ask("/pull-requests", key, **query)
+    assert reply.status_code == 400
+    assert reply.json()["errors"]
+
+
+def test_the_description(client: Client) -> None:
+    described = client.get(f"{API}/openapi.json").json()
+    assert f"{API}/pull-requests" in described["paths"]
+    assert client.get(f"{API}/docs").status_code == 200
