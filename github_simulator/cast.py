@@ -83,6 +83,11 @@ class Cast:
     plain: Organization
     zones: dict[int, int]
 
+    @property
+    def accounts(self) -> dict[int, Account]:
+        """People by id."""
+        return {account.id: account for account in self.people}
+
 
 class _Registry:
     def __init__(self, world: World, rng: Random) -> None:

@@ -17,7 +17,7 @@ from .lifecycle import (
 )
 from .node_ids import node_id
 from .stories import BotStory, ForkStory, RevertStory
-from .world import Account, Label, Organization, PullRequest, Repository, World
+from .world import Account, Label, PullRequest, Repository, World
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,7 @@ _LABELS = {
     "dependencies": "0366d6",
     "good first issue": "7057ff",
 }
+_CORE = 14  # people of a team who work on a repository
 _HOURS = (1, 3, 6, 7, 6, 4, 6, 7, 7, 6, 4, 2, 1)  # 7 o'clock and the hours after it
 
 
@@ -95,8 +96,8 @@ def _populate(setting: Setting, cast: Cast, plans: list[Plan], pull_requests: in
     whole = sum(plan.weight for plan in plans) or 1
     for position, plan in enumerate(plans):
         repository = _repository(setting, cast.acme.account, plan)
-        _permit(setting.rng, repository, cast.acme)
         habits = _habits(setting.rng, cast, plan, position)
+        _permit(repository, habits.authors)
         count = round(pull_requests * plan.weight / whole)
         _fill(setting, cast, plan, repository, habits, count)
         if position == 0 and count > 60:
@@ -125,9 +126,9 @@ def _repository(setting: Setting, owner: Account, plan: Plan) -> Repository:
     return repository
 
 
-def _permit(rng: Random, repository: Repository, organization: Organization) -> None:
-    for account, role in organization.members.items():
-        repository.permissions[account] = "admin" if role == "admin" else "push"
+def _permit(repository: Repository, people: list[Account]) -> None:
+    """Who works here may push; owners may everything and other members read without a word."""
+    repository.permissions = {account.id: "push" for account in people}
 
 
 def _labels(rng: Random) -> dict[str, Label]:
@@ -140,7 +141,8 @@ def _labels(rng: Random) -> dict[str, Label]:
 
 def _habits(rng: Random, cast: Cast, plan: Plan, position: int) -> Habits:
     team = cast.acme.teams[position % len(cast.acme.teams)]
-    core = [cast.people[0], *(a for a in cast.people if a.id in team.members)]
+    known = cast.accounts
+    core = [cast.people[0], *(known[number] for number in team.members[:_CORE])]
     guests = rng.sample(cast.people, min(3, len(cast.people)))
     authors = list(dict.fromkeys([*core, *guests]))
     return Habits(
@@ -243,7 +245,7 @@ def _elsewhere(setting: Setting, cast: Cast) -> None:
             repository = _repository(setting, owner, plan)
             people = [a for a in cast.people if organization and a.id in organization.members]
             if organization:
-                _permit(setting.rng, repository, organization)
+                _permit(repository, people)
             else:
                 repository.permissions[owner.id] = "admin"
             _fill(setting, cast, plan, repository, _alone(setting.rng, people or [owner]), 12)
