@@ -129,7 +129,9 @@ def _operation(document: DocumentNode, name: str | None) -> OperationDefinitionN
     return operations[0]
 
 
-def _variables(operation: OperationDefinitionNode, given: Reply) -> Reply:
+def _variables(operation: OperationDefinitionNode, given: object) -> Reply:
+    if not isinstance(given, dict):
+        raise Refused([{"message": "Variables must be a JSON object."}])
     values = get_variable_values(schema(), operation.variable_definitions, given)
     if isinstance(values, list):
         raise Refused([from_validation(each, {}) for each in values])

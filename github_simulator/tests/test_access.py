@@ -179,7 +179,9 @@ def test_versions(http: httpx.Client, version: str, status: int) -> None:
     assert reply.status_code == status
 
 
-def test_a_trailing_slash_is_another_address(http: httpx.Client) -> None:
-    reply = http.post("/api/graphql/", json={"query": "{ viewer { login } }"})
+@pytest.mark.parametrize("path", ["/api/graphql/", "/api/v3/user/", "/api/v3/repos/acme/api/"])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_trailing_slash_is_another_address(http: httpx.Client, method: str, path: str) -> None:
+    reply = http.request(method, path)
     assert reply.status_code == 404
     assert reply.json()["status"] == "404"

@@ -178,6 +178,12 @@ def test_a_variable_that_is_missing_or_wrong(query: Query, given: dict[str, Any]
     assert "was provided invalid value" in answer["errors"][0]["message"]
 
 
+def test_variables_that_are_no_object(http: httpx.Client) -> None:
+    reply = http.post("/api/graphql", json={"query": "{ viewer { id } }", "variables": [1]})
+    assert reply.status_code == 200
+    assert "data" not in reply.json()
+
+
 def test_one_operation_of_several_is_named(http: httpx.Client) -> None:
     body = {"query": "query A { viewer { login } } query B { viewer { id } }"}
     assert "data" not in http.post("/api/graphql", json=body).json()
