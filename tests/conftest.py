@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -17,20 +15,10 @@ from github_simulator.generator import generate
 from github_simulator.testing import Running, running
 from github_simulator.world import World
 from tests.absence import absent
+from tests.browser import FLAGS, find
 from tests.program import Program, free_address, on_one_machine, on_services
 
 Means = Callable[..., AbstractContextManager[Program]]
-
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 
 
 @pytest.fixture(scope="module")
@@ -48,9 +36,7 @@ def small_world() -> World:
 @pytest.fixture(scope="session")
 def chromium() -> str:
     """Where the system's Chromium is."""
-    named = os.environ.get("TEST_BROWSER", "")
-    found = next((path for name in (named, *BROWSERS) if name and (path := shutil.which(name))), "")
-    return found or absent("no Chromium; `apt install chromium`, or name one with TEST_BROWSER")
+    return find() or absent("no Chromium; `apt install chromium`, or name one with TEST_BROWSER")
 
 
 # Playwright's loop must not outlive the module: Django refuses the database beside a running loop.

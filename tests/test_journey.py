@@ -1,4 +1,4 @@
-"""The whole journey in a browser, on either kind of means: from an account to a figure, to its PR."""
+"""The whole journey in a browser, on both kinds of means: to a figure, and to the PR behind it."""
 
 from __future__ import annotations
 
