@@ -142,7 +142,9 @@ def _labels(rng: Random) -> dict[str, Label]:
 def _habits(rng: Random, cast: Cast, plan: Plan, position: int) -> Habits:
     team = cast.acme.teams[position % len(cast.acme.teams)]
     known = cast.accounts
-    core = [cast.people[0], *(known[number] for number in team.members[:_CORE])]
+    core = [known[number] for number in team.members[:_CORE]]
+    if position % 6 == 0:  # the owner writes code as well, but not everywhere
+        core.append(cast.people[0])
     guests = rng.sample(cast.people, min(3, len(cast.people)))
     authors = list(dict.fromkeys([*core, *guests]))
     return Habits(
