@@ -10,6 +10,9 @@ from apps.integrations import budget
 from apps.integrations.github.client import GitHub
 from apps.integrations.github.errors import CredentialsRejectedError
 from apps.integrations.models import IntegrationCredential
+from apps.integrations.token_refresh import keep_good
+
+TOKEN_FIELDS = ["access_token", "refresh_token", "token_expires_at"]
 
 
 @dataclass(frozen=True)
@@ -23,10 +26,19 @@ class StoredToken:
         if self.credential.kind == IntegrationCredential.Kind.ENVIRONMENT:
             token = settings.GITHUB_TOKEN
         else:
-            token = self.credential.access_token
+            token = self._stored()
         if not token:
             raise CredentialsRejectedError("There is no token for GitHub.")
         return token
+
+    def _stored(self) -> str:
+        # Read anew each time: somebody may have renewed or replaced it, or disconnected.
+        try:
+            self.credential.refresh_from_db(fields=TOKEN_FIELDS)
+        except IntegrationCredential.DoesNotExist:
+            return ""
+        keep_good(self.credential)
+        return str(self.credential.access_token)
 
 
 def with_github(credential: IntegrationCredential) -> GitHub:

@@ -37,6 +37,7 @@ class IntegrationCredential(BaseTeamModel):
     access_token = EncryptedTextField(blank=True)
     refresh_token = EncryptedTextField(blank=True)
     token_expires_at = models.DateTimeField(null=True, blank=True)
+    refreshing_until = models.DateTimeField(null=True, blank=True)
     scopes = models.JSONField(default=list)
     account_id = models.BigIntegerField(null=True, help_text="GitHub's id of whose token it is.")
     account_login = models.CharField(max_length=100, blank=True)

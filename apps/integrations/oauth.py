@@ -63,8 +63,13 @@ class ConnectAdapter(GitHubOAuth2Adapter):  # type: ignore[misc]
 
     def __init__(self, request: HttpRequest) -> None:
         super().__init__(request)
-        self.access_token_url = f"{settings.GITHUB_URL}/login/oauth/access_token"
+        self.access_token_url = self.token_url()
         self.authorize_url = f"{settings.GITHUB_URL}/login/oauth/authorize"
+
+    @staticmethod
+    def token_url() -> str:
+        """Where codes and refresh tokens are traded in."""
+        return f"{settings.GITHUB_URL}/login/oauth/access_token"
 
     def client(self) -> ConnectClient:
         return ConnectClient(
@@ -96,7 +101,24 @@ def authorize_url(request: HttpRequest, state: str) -> tuple[str, str]:
 def exchange(request: HttpRequest, code: str, verifier: str) -> Grant:
     """Trades the code for a token. Raises ConnectError."""
     adapter = ConnectAdapter(request)
-    data = adapter.client().get_access_token(code, pkce_code_verifier=verifier)
+    return _grant(adapter, adapter.client().get_access_token(code, pkce_code_verifier=verifier))
+
+
+def refresh(refresh_token: str) -> Grant:
+    """Trades a refresh token for a new pair; both old tokens end. Raises ConnectError."""
+    data = _post(
+        ConnectAdapter.token_url(),
+        client_id=settings.GITHUB_CLIENT_ID,
+        client_secret=settings.GITHUB_CLIENT_SECRET,
+        grant_type="refresh_token",
+        refresh_token=refresh_token,
+    )
+    if "access_token" not in data:
+        raise problems.ConnectError(problems.from_code(str(data.get("error", ""))))
+    return _grant(ConnectAdapter(HttpRequest()), data)
+
+
+def _grant(adapter: ConnectAdapter, data: dict[str, Any]) -> Grant:
     token = adapter.parse_token(data)  # an unsaved SocialToken
     return Grant(
         token.token, token.token_secret, token.expires_at, scopes.parse(str(data.get("scope", "")))

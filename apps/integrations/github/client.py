@@ -17,7 +17,11 @@ import msgspec
 
 from apps.integrations.github import limits, replies, scopes
 from apps.integrations.github.documents import document
-from apps.integrations.github.errors import RefusedError, UnavailableError
+from apps.integrations.github.errors import (
+    CredentialsRejectedError,
+    RefusedError,
+    UnavailableError,
+)
 from apps.integrations.github.limits import Limit
 from apps.integrations.github.records import RateLimit
 from apps.integrations.github.tokens import TokenSource
@@ -170,7 +174,18 @@ class GitHub:
         return GraphQLReply(envelope.data, envelope.errors)
 
     def _send(self, method: str, url: str, **options: Any) -> httpx.Response:
-        headers = {"Authorization": f"Bearer {self.tokens.token()}", **options.pop("headers", {})}
+        token = self.tokens.token()
+        try:
+            return self._send_with(token, method, url, **options)
+        except CredentialsRejectedError:
+            # Another worker may have renewed the token meanwhile, which ends the old one at once.
+            renewed = self.tokens.token()
+            if renewed == token:
+                raise
+            return self._send_with(renewed, method, url, **options)
+
+    def _send_with(self, token: str, method: str, url: str, **options: Any) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {token}", **options.pop("headers", {})}
         self.usage.requests += 1
         try:
             response = self._http.request(method, url, headers=headers, **options)

@@ -1,0 +1,80 @@
+"""Tokens that expire are renewed before they do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from apps.integrations.models import AvailableRepository, IntegrationCredential
+from apps.integrations.tests.github import connect, messages_of
+from apps.teams.models import Team
+from github_simulator.faults import Fault
+from github_simulator.testing import Running
+
+pytestmark = pytest.mark.django_db
+Work = Callable[[], None]
+
+
+@pytest.fixture
+def expiring(github: Running, team: Team, alice_client: Client) -> IntegrationCredential:
+    """A connection whose token ends in five minutes."""
+    for app in github.simulator.world.oauth_apps.values():
+        app.expiring_tokens = True
+    connect(alice_client)
+    IntegrationCredential.objects.update(token_expires_at=timezone.now() + timedelta(minutes=5))
+    return IntegrationCredential.objects.get()
+
+
+def test_it_works(github: Running, expiring: IntegrationCredential, work: Work) -> None:
+    work()
+    assert AvailableRepository.objects.count() == 5
+    renewed = IntegrationCredential.objects.get()
+    assert renewed.access_token != expiring.access_token
+    assert renewed.refresh_token != expiring.refresh_token
+    assert renewed.token_expires_at
+    assert renewed.token_expires_at > timezone.now() + timedelta(hours=7)
+    assert github.simulator.log.counts["POST /login/oauth/access_token"] == 2
+
+
+def test_token_that_lives_long_enough(
+    github: Running, expiring: IntegrationCredential, work: Work
+) -> None:
+    IntegrationCredential.objects.update(token_expires_at=timezone.now() + timedelta(hours=1))
+    work()
+    assert IntegrationCredential.objects.get().access_token == expiring.access_token
+
+
+def test_refused_refresh_asks_to_reconnect(
+    github: Running, expiring: IntegrationCredential, alice_client: Client, work: Work
+) -> None:
+    for token in github.simulator.world.tokens.values():
+        token.revoked = True
+    work()
+    assert "GitHub does not accept the token any more" in messages_of(alice_client)
+    assert IntegrationCredential.objects.get().rejected_at
+
+
+def test_github_down_is_tried_again(
+    github: Running, expiring: IntegrationCredential, alice_client: Client, work: Work
+) -> None:
+    github.simulator.faults.add(Fault("server_error", path="/login/oauth/access_token"))
+    work()
+    assert not IntegrationCredential.objects.get().rejected_at
+    assert "GitHub cannot be reached to renew the token" in messages_of(alice_client)
+    github.simulator.faults.clear()
+    alice_client.post("/a/acme/integrations/github/refresh/")
+    work()
+    assert AvailableRepository.objects.count() == 5
+
+
+def test_somebody_else_is_renewing(
+    github: Running, expiring: IntegrationCredential, work: Work
+) -> None:
+    IntegrationCredential.objects.update(refreshing_until=timezone.now() + timedelta(seconds=20))
+    work()  # The old token is still good for some minutes.
+    assert AvailableRepository.objects.count() == 5
+    assert IntegrationCredential.objects.get().access_token == expiring.access_token
