@@ -48,7 +48,7 @@ def figures_page(
             fresh = freshness(request.team)
             version = queries.data_version(request.team, _else(request, fresh))
             if _is_current(request, version.etag):
-                return HttpResponse(status=204 if request.htmx else 304)
+                return _unchanged(request, fresh, version)
             choices = Choices.of(request.team)
             form = FilterForm(request.GET, choices)
             if not form.is_valid():
@@ -58,6 +58,7 @@ def figures_page(
                 **_bar(request, filters, choices),
                 "version": version,
                 "freshness": fresh,
+                "poll": _poll(request, version.etag),
                 "begins_within": _begins_within(filters, version),
             }
             if version.is_empty and not wants_json(request):
@@ -107,18 +108,21 @@ def _shown(
 def _cache_key(request: TeamRequest, etag: str) -> str:
     kind = "json" if wants_json(request) else "part"
     # A session may belong to somebody who sees themselves first.
-    text = f"{etag} {request.user.pk} {kind} {request.path} {request.GET.urlencode()}"
+    query = request.GET.copy()
+    query.pop("version", None)
+    text = f"{etag} {request.user.pk} {kind} {request.path} {query.urlencode()}"
     return f"figures:{hashlib.blake2b(text.encode(), digest_size=16).hexdigest()}"
 
 
 def _reply(request: TeamRequest, shown: Shown, bar: Context, template: str) -> HttpResponse:
     if wants_json(request):
         response: HttpResponse = JsonResponse({**describe(bar["filters"]), **shown.data})
-    elif request.htmx:
-        response = HttpResponse(shown.part)
     else:
         part = mark_safe(shown.part)  # noqa: S308 rendered by a template
-        response = render(request, template, {**bar, **shown.around, "part": part})
+        name = "metrics/figures.html" if request.htmx else template
+        response = render(request, name, {**bar, **shown.around, "part": part})
+        # The line that asks is replaced by itself, unless there is more to replace.
+        response.headers["HX-Retarget"], response.headers["HX-Reswap"] = "#figures", "innerHTML"
     response.headers["ETag"] = f'"{bar["version"].etag}"'
     return response
 
@@ -129,6 +133,21 @@ def refused(request: TeamRequest, sentences: list[str]) -> HttpResponse:
         return JsonResponse({"errors": sentences}, status=400)
     context = {"sentences": sentences, "path": request.path}
     return render(request, "metrics/refused.html", context, status=400)
+
+
+def _unchanged(
+    request: TeamRequest, fresh: Freshness, version: queries.DataVersion
+) -> HttpResponse:
+    if not request.htmx:
+        return HttpResponse(status=304)
+    context = {"freshness": fresh, "version": version, "poll": _poll(request, version.etag)}
+    return render(request, "metrics/fresh.html", context)
+
+
+def _poll(request: TeamRequest, etag: str) -> str:
+    query = request.GET.copy()
+    query["version"] = etag
+    return f"{request.path}?{query.urlencode()}"
 
 
 def _else(request: TeamRequest, fresh: Freshness) -> str:

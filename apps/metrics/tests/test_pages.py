@@ -226,12 +226,15 @@ def test_an_open_page_follows_new_data(
 ) -> None:
     etag = alice_client.get(HOME).headers["ETag"].strip('"')
     asked = {"HX-Request": "true"}
-    assert alice_client.get(f"{HOME}?version={etag}", headers=asked).status_code == 204
+    same = alice_client.get(f"{HOME}?version={etag}", headers=asked).content.decode()
+    assert "As of" in same
+    assert "merged pull request" not in same
     make_pull_request(shop, opened_at=recent())
     part = alice_client.get(f"{HOME}?version={etag}", headers=asked)
     assert part.status_code == 200
     assert "2 merged pull requests" in part.content.decode()
     assert "<html" not in part.content.decode()
+    assert part.headers["HX-Retarget"] == "#figures"
 
 
 def test_a_program_that_has_it_gets_not_modified(merged: PullRequest, alice_client: Client) -> None:
