@@ -6,6 +6,9 @@ class IntegrationsConfig(AppConfig):
 
     def ready(self) -> None:
         from apps.integrations.freshness import freshness
+        from apps.integrations.recalculation import settings_changed
         from apps.metrics.freshness import register
+        from apps.teams.changes import team_settings_changed
 
         register(freshness)
+        team_settings_changed.connect(settings_changed, dispatch_uid="recalculation")

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from celery import shared_task
 
-from apps.integrations import discovery, events, hooks, poll, sync
+from apps.integrations import discovery, events, hooks, poll, recalculation, sync
 
 LOOK_FOR = timedelta(seconds=50)
 
@@ -22,6 +22,7 @@ def look_for_due_work() -> None:
     events.prune(now)
     sync.conclude_all()
     ends = now + LOOK_FOR
+    recalculation.run_due(ends)
     while _do_one(datetime.now(UTC)) and datetime.now(UTC) < ends:
         pass
 

@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from django.dispatch import Signal
 
-# Sent after commit with `team` and `changed` (a set of field names): what a figure counts may
-# have changed, such as the patterns of hotfixes or the bots.
+# Sent after commit with `team` and `changed` (a set of field names): the history that is wanted
+# may have changed, or what a figure counts (then the team has `recalculate_from`).
 team_settings_changed = Signal()

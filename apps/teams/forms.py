@@ -103,14 +103,18 @@ class TeamForm(forms.ModelForm):  # type: ignore[type-arg]
         required=False,
         help_text="How far back pull requests are fetched from GitHub.",
     )
-    hotfix_labels = PatternsField(
-        label="Labels", required=False, help_text="One on a line; * stands for anything."
+    hotfix_labels = LinesField(
+        label="Labels", required=False, help_text="Whole labels, one on a line, in any case."
     )
     hotfix_branches = PatternsField(
-        label="Branches", required=False, help_text="Patterns of the branch’s whole name."
+        label="Branches",
+        required=False,
+        help_text="The branch’s whole name; * stands for anything.",
     )
     hotfix_titles = PatternsField(
-        label="Titles", required=False, help_text="Patterns of the whole title, in any case."
+        label="Titles",
+        required=False,
+        help_text="How the title begins; or all of it, where * stands for anything.",
     )
     bot_logins = LoginsField(
         label="More bots",

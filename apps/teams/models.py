@@ -40,6 +40,11 @@ class Team(models.Model):
     hotfix_branches = models.JSONField(default=_default_hotfix_branches)
     hotfix_titles = models.JSONField(default=_default_hotfix_titles)
     bot_logins = models.JSONField(default=list)
+    recalculate_from = models.PositiveBigIntegerField(
+        null=True,
+        blank=True,
+        help_text="Pull requests whose row has a higher id still follow former settings.",
+    )
 
     def __str__(self) -> str:
         return self.name

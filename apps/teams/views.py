@@ -21,6 +21,9 @@ from apps.teams.membership import create_team
 from apps.teams.models import Membership, Team
 from apps.users.models import User
 
+# What a pull request's own figures depend on.
+DEFINITIONS = {"hotfix_labels", "hotfix_branches", "hotfix_titles", "bot_logins"}
+
 
 @require_safe
 @never_cache
@@ -57,7 +60,9 @@ def team_settings(request: TeamRequest) -> HttpResponse:
     form = TeamForm(request.POST or None, instance=Team.objects.get(pk=request.team.pk))
     if request.method == "POST" and form.is_valid():
         _save(request, form)
-        messages.success(request, "The settings are saved.")
+        later = DEFINITIONS & set(form.changed_data)
+        follow = " The figures follow in a moment." if later else ""
+        messages.success(request, f"The settings are saved.{follow}")
         return redirect("team_settings", team=request.team.slug)
     return render(request, "teams/settings.html", {"form": form}, status=_status(form))
 
@@ -78,6 +83,8 @@ def _save(request: TeamRequest, form: TeamForm) -> None:
     changed = set(form.changed_data)
     details: dict[str, Any] = {field: form.cleaned_data[field] for field in sorted(changed)}
     with transaction.atomic():
+        if changed & DEFINITIONS:
+            form.instance.recalculate_from = 0
         team = form.save()
         if not changed:
             return

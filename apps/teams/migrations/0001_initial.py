@@ -67,6 +67,7 @@ class Migration(migrations.Migration):
                 ('hotfix_branches', models.JSONField(default=apps.teams.models._default_hotfix_branches)),
                 ('hotfix_titles', models.JSONField(default=apps.teams.models._default_hotfix_titles)),
                 ('bot_logins', models.JSONField(default=list)),
+                ('recalculate_from', models.PositiveBigIntegerField(blank=True, help_text='Pull requests whose row has a higher id still follow former settings.', null=True)),
             ],
         ),
     ]

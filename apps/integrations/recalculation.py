@@ -1,0 +1,130 @@
+"""Figures that follow a team's new definitions, from what is stored: nothing is fetched.
+
+What is left to do is `Team.recalculate_from`, so that a killed worker loses nothing. Each row is
+written by itself, and only if no sync has stored it anew in between: a sync that comes from
+GitHub knows better.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Prefetch
+
+from apps.integrations.facts import Identity
+from apps.integrations.models import GitHubIntegration, TrackedRepository
+from apps.integrations.nudge import nudge
+from apps.metrics import calculations
+from apps.metrics.calculations import CommitFact, EventFact, PullRequestFacts, ReviewFact
+from apps.metrics.models import PRReview, PullRequest
+from apps.teams.models import Team
+
+BATCH = 200
+
+
+def settings_changed(team: Team, changed: set[str], **_: Any) -> None:
+    """Makes due what a team's new settings need."""
+    now = datetime.now(UTC)
+    if "history_days" in changed:
+        TrackedRepository.objects.for_team(team).filter(is_active=True).update(due_at=now)
+    if "bot_logins" in changed:
+        GitHubIntegration.objects.for_team(team).update(members_due_at=now)
+    nudge()
+
+
+def run_due(ends: datetime) -> None:
+    """Recalculates what is due, until it is done or `ends` has come."""
+    for team_id in Team.objects.filter(recalculate_from__isnull=False).values_list("pk", flat=True):
+        while datetime.now(UTC) < ends and _batch(team_id):
+            pass
+
+
+def _batch(team_id: int) -> bool:
+    """Recalculates the next rows; whether there may be more."""
+    team = Team.objects.get(pk=team_id)
+    if team.recalculate_from is None:
+        return False
+    rows = PullRequest.objects.for_team(team).filter(pk__gt=team.recalculate_from).order_by("pk")
+    batch = list(rows.prefetch_related(*_RELATED)[:BATCH])
+    for row in batch:
+        _recalculate(team, row)
+    return _advance(team, batch[-1].pk if len(batch) == BATCH else None)
+
+
+# In the order in which GitHub told them.
+_RELATED = (
+    Prefetch("reviews", PRReview.objects.order_by("submitted_at", "pk")),
+    "commits",
+    "timeline",
+)
+
+
+def _advance(team: Team, reached: int | None) -> bool:
+    with transaction.atomic():
+        current = Team.objects.select_for_update().get(pk=team.pk)
+        if _definitions(current) == _definitions(team):
+            Team.objects.filter(pk=team.pk).update(recalculate_from=reached)
+            return reached is not None
+    return True  # They were changed while we worked by the former ones: it begins anew.
+
+
+def _definitions(team: Team) -> list[Any]:
+    hotfixes = [team.hotfix_labels, team.hotfix_branches, team.hotfix_titles]
+    return [*hotfixes, team.bot_logins, team.recalculate_from]
+
+
+def _recalculate(team: Team, row: PullRequest) -> None:
+    facts = _facts(team, row)
+    figures = dict(vars(calculations.calculate(facts)))
+    qualifying = figures.pop("qualifying")
+    figures |= {
+        "is_bot": facts.author.is_bot,
+        "is_external": row.author_id is None and not facts.author.is_bot,
+        "is_hotfix": calculations.is_hotfix(
+            row.labels, row.head_branch, row.title, _patterns(team)
+        ),
+    }
+    reviews = list(zip(row.reviews.all(), qualifying, strict=True))
+    changed = {name: new for name, new in figures.items() if getattr(row, name) != new}
+    if changed or any(review.is_qualifying != counts for review, counts in reviews):
+        _store(row, changed, reviews)
+
+
+@transaction.atomic
+def _store(row: PullRequest, changed: dict[str, Any], reviews: list[tuple[PRReview, bool]]) -> None:
+    current = PullRequest.objects.filter(pk=row.pk, fetched_at=row.fetched_at)
+    if not current.update(**{"modified_at": datetime.now(UTC), **changed}):
+        return
+    for review, counts in reviews:
+        if review.is_qualifying != counts:
+            PRReview.objects.filter(pk=review.pk).update(is_qualifying=counts)
+
+
+def _facts(team: Team, row: PullRequest) -> PullRequestFacts:
+    author = Identity(row.author_github_id, row.author_login, row.author_type)
+    return PullRequestFacts(
+        state=row.state,
+        is_draft=row.is_draft,
+        author=author.person(team),
+        opened_at=row.opened_at,
+        closed_at=row.closed_at,
+        merged_at=row.merged_at,
+        additions=row.additions,
+        deletions=row.deletions,
+        commits=[CommitFact(c.authored_at, c.committed_at) for c in row.commits.all()],
+        reviews=[_review(team, review) for review in row.reviews.all()],
+        events=[EventFact(event.kind, event.at) for event in row.timeline.all()],
+    )
+
+
+def _review(team: Team, review: PRReview) -> ReviewFact:
+    who = Identity(review.reviewer_github_id, review.reviewer_login, review.reviewer_type)
+    return ReviewFact(who.person(team), review.state, review.submitted_at)
+
+
+def _patterns(team: Team) -> calculations.HotfixPatterns:
+    return calculations.HotfixPatterns(
+        labels=team.hotfix_labels, branches=team.hotfix_branches, titles=team.hotfix_titles
+    )
