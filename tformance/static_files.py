@@ -16,8 +16,8 @@ class StaticFiles(StaticFilesConfig):
 
     # Of ECharts only echarts.common.min.js is served.
     ignore_patterns = [
-        *("CVS", ".*", "*~", "*.map", "extension", "package.json"),
-        *("echarts.[!c]*", "echarts.common.js"),
+        *("CVS", ".*", "*~", "extension", "package.json"),
+        *("echarts.[!c]*", "echarts.common.js", "echarts*.map"),
     ]
 
 
