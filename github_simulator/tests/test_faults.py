@@ -61,6 +61,25 @@ def test_only_the_address_and_body_that_it_concerns(http: httpx.Client) -> None:
     assert http.get("/api/v3/no/such/address").status_code == 404
 
 
+def test_signing_in_can_fail_too(http: httpx.Client) -> None:
+    fault(http, "server_error", status=503, path="/login/oauth/", times=1)
+    form = {"client_id": "x", "client_secret": "y", "code": "z"}
+    assert http.post("/login/oauth/access_token", data=form).status_code == 503
+    assert http.post("/login/oauth/access_token", data=form).status_code != 503
+
+
+def test_rest_fails_in_its_own_shapes(http: httpx.Client) -> None:
+    fault(http, "primary_limit", status=429, seconds=30, times=1)
+    spent = http.get("/api/v3/user")
+    assert (spent.status_code, spent.headers["x-ratelimit-remaining"]) == (429, "0")
+    assert "rate limit" in spent.json()["message"]
+    http.delete("/_control/faults")
+    fault(http, "secondary_limit", times=1)
+    fast = http.get("/api/v3/user")
+    assert (fast.status_code, fast.headers["x-ratelimit-remaining"]) == (403, "4998")
+    assert http.get("/api/v3/user").status_code == 200
+
+
 def test_a_cut_connection(http: httpx.Client) -> None:
     fault(http, "cut", times=1)
     with pytest.raises(httpx.RemoteProtocolError):
