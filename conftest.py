@@ -19,7 +19,8 @@ def _person(name: str) -> User:
     return User.objects.create(email=f"{name.lower()}@example.com", first_name=name, password=quick)
 
 
-def _signed_in(user: User) -> Client:
+def signed_in(user: User) -> Client:
+    """A browser in which this person is signed in."""
     client = Client()
     client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
     return client
@@ -51,17 +52,17 @@ def team(alice: User, bob: User) -> Team:
 
 @pytest.fixture
 def alice_client(alice: User) -> Client:
-    return _signed_in(alice)
+    return signed_in(alice)
 
 
 @pytest.fixture
 def bob_client(bob: User) -> Client:
-    return _signed_in(bob)
+    return signed_in(bob)
 
 
 @pytest.fixture
 def charlie_client(charlie: User) -> Client:
-    return _signed_in(charlie)
+    return signed_in(charlie)
 
 
 @pytest.fixture(scope="session")

@@ -7,9 +7,10 @@ from typing import Any
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import redirect
+from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -46,9 +47,9 @@ def integrations(request: TeamRequest) -> HttpResponse:
 @team_view("admin")
 def connect(request: TeamRequest) -> HttpResponse:
     """Sends the browser to GitHub; programs get the address."""
-    wanted = request.POST.get("organization", "")
+    known = _one(request, GitHubIntegration.objects.for_team(request.team))
     try:
-        url = connection.begin(request, request.team, int(wanted) if wanted.isdigit() else None)
+        url = connection.begin(request, request.team, known.organization_id if known else None)
     except ConnectError as error:
         return answers.back(request, "integrations", error.problem)
     if wants_json(request):
@@ -142,7 +143,7 @@ def organization(request: TeamRequest) -> HttpResponse:
 @team_view("admin")
 def disconnect(request: TeamRequest) -> HttpResponse:
     """Ends the connection; forms ask first."""
-    only = _one(request)
+    only = _one(request, connection.connected(request.team))
     method = answers.effective_method(request)
     if method != "DELETE":
         ending = [only] if only else list(connection.connected(request.team))
@@ -200,11 +201,17 @@ def _failed(request: TeamRequest, problem: Problem, page: str = "integrations") 
     return answers.back(request, page, problem)
 
 
-def _one(request: TeamRequest) -> GitHubIntegration | None:
+def _one(request: TeamRequest, rows: QuerySet[GitHubIntegration]) -> GitHubIntegration | None:
+    """The organisation that is named, None where none is: one that is not found is not all."""
     wanted = request.POST.get("organization") or request.GET.get("organization", "")
-    if not wanted.isdigit():
+    if not wanted:
         return None
-    return connection.connected(request.team).filter(organization_id=int(wanted)).first()
+    return get_object_or_404(rows, organization_id=_number(wanted))
+
+
+def _number(text: str) -> int:
+    # An id of GitHub's is above 0: none has this one.
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
 
 
 def _farewell(revoked: bool) -> str:

@@ -10,7 +10,7 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Page, Paginator
 from django.db.models import Exists, F, OuterRef, QuerySet
-from django.http import HttpResponse, JsonResponse, QueryDict
+from django.http import Http404, HttpResponse, JsonResponse, QueryDict
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods
 
@@ -107,19 +107,17 @@ def tracking_of_one(request: TeamRequest, github_repo_id: int) -> HttpResponse:
     if answers.effective_method(request) != "DELETE":
         return answers.refused("Send DELETE, or POST with _method=delete.", "bad_method", 405)
     stopped = tracking.stop(request.team, github_repo_id)
-    if stopped is None and wants_json(request):
-        return answers.refused("This repository is not tracked.", "not_tracked", 404)
-    if stopped is not None:
-        record(
-            "github.repository.untracked",
-            team_id=request.team.pk,
-            request=request,
-            object_name=stopped.full_name,
-        )
+    if stopped is None:
+        raise Http404("This repository is not tracked.")
+    record(
+        "github.repository.untracked",
+        team_id=request.team.pk,
+        request=request,
+        object_name=stopped.full_name,
+    )
     if request.method == "DELETE" or wants_json(request):
         return HttpResponse(status=204)
-    name = stopped.full_name if stopped else "The repository"
-    said = f"{name} is no longer tracked. Its pull requests so far are kept."
+    said = f"{stopped.full_name} is no longer tracked. Its pull requests so far are kept."
     return answers.back(request, "repositories", said=said)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from django.http import HttpResponse, JsonResponse
+from django.db.models import QuerySet
+from django.http import Http404, HttpResponse, JsonResponse
 from django.views.decorators.http import require_GET, require_POST
 
 from apps.audit.record import record
@@ -23,8 +24,8 @@ def start(request: TeamRequest) -> HttpResponse:
         is_active=True, integration__disconnected_at=None
     )
     wanted = request.POST.get("repository", "")
-    if wanted.isdigit():
-        tracked = tracked.filter(github_repo_id=int(wanted))
+    if wanted:
+        tracked = tracked.filter(github_repo_id=_known_id(tracked, wanted))
     if not tracked.exists():
         return _nothing(request)
     run = sync.begin(request.team, tracked, SyncRun.Reason.MANUAL)
@@ -50,6 +51,13 @@ def status(request: TeamRequest) -> HttpResponse:
         "is_admin": request.membership.is_admin,
     }
     return answers.page(request, "sync_status", context, fragment="_sync_status")
+
+
+def _known_id(tracked: QuerySet[TrackedRepository], wanted: str) -> int:
+    ids = {str(number): number for number in tracked.values_list("github_repo_id", flat=True)}
+    if wanted not in ids:
+        raise Http404("The team tracks no such repository.")
+    return ids[wanted]
 
 
 def _nothing(request: TeamRequest) -> HttpResponse:

@@ -1,0 +1,131 @@
+"""Every address of the program and who may use it; what has no rule fails a test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from django.urls import URLPattern, URLResolver, get_resolver
+
+TEAM = "a/<slug:team>/"
+GITHUB = f"{TEAM}integrations/github/"
+PULL_REQUEST = f"{TEAM}pull-requests/<str:owner>/<str:repository>/<int:number>/"
+
+
+class For(Enum):
+    """Who may use an address."""
+
+    EVERYONE = "everyone"
+    SIGNED_IN = "whoever is signed in"
+    MEMBER = "members of the team"
+    ADMIN = "admins of the team"
+    STAFF = "the operator's staff"
+    GITHUB = "GitHub, by its signature"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Who may use an address, by which methods, and what a form sends."""
+
+    who: For
+    methods: tuple[str, ...] = ("GET",)
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+BOTH = ("GET", "POST")
+POST = ("POST",)
+
+RULES: dict[str, Rule] = {
+    "webhooks/github/": Rule(For.GITHUB, POST),
+    "health/live": Rule(For.EVERYONE),
+    "health/ready": Rule(For.EVERYONE),
+    "": Rule(For.EVERYONE),
+    "invitations/<str:key>/": Rule(For.EVERYONE, BOTH),
+    "teams/new/": Rule(For.SIGNED_IN, BOTH),
+    "accounts/profile/": Rule(For.SIGNED_IN, BOTH),
+    "integrations/github/callback/": Rule(For.SIGNED_IN),
+    # The figures.
+    TEAM: Rule(For.MEMBER),
+    f"{TEAM}pull-requests/": Rule(For.MEMBER),
+    PULL_REQUEST: Rule(For.MEMBER),
+    f"{TEAM}reviews/": Rule(For.MEMBER),
+    f"{TEAM}flow/": Rule(For.MEMBER),
+    f"{TEAM}compare/repositories/": Rule(For.MEMBER),
+    f"{TEAM}compare/people/": Rule(For.MEMBER),
+    f"{TEAM}how-we-count/": Rule(For.MEMBER),
+    # Where they come from.
+    f"{TEAM}people/": Rule(For.MEMBER),
+    f"{TEAM}people/<int:github_id>/": Rule(For.ADMIN, POST),
+    f"{TEAM}integrations/": Rule(For.MEMBER),
+    f"{GITHUB}connect/": Rule(For.ADMIN, POST),
+    f"{GITHUB}callback/": Rule(For.ADMIN),
+    f"{GITHUB}token/": Rule(For.ADMIN, POST),
+    f"{GITHUB}organization/": Rule(For.ADMIN, BOTH),
+    f"{GITHUB}disconnect/": Rule(For.ADMIN, (*BOTH, "DELETE")),
+    f"{GITHUB}refresh/": Rule(For.ADMIN, POST),
+    f"{GITHUB}repos/": Rule(For.MEMBER),
+    f"{GITHUB}repos/matches/": Rule(For.MEMBER),
+    f"{GITHUB}repos/<int:github_repo_id>/": Rule(For.ADMIN, ("DELETE",)),
+    f"{GITHUB}webhooks/": Rule(For.MEMBER),
+    f"{GITHUB}webhooks/<int:delivery_id>/": Rule(For.ADMIN, POST),
+    f"{GITHUB}sync/": Rule(For.ADMIN, POST),
+    f"{GITHUB}sync/status/": Rule(For.MEMBER),
+    # The team.
+    f"{TEAM}settings/": Rule(For.MEMBER),
+    f"{TEAM}settings/leave/": Rule(For.MEMBER, POST),
+    f"{TEAM}settings/members/": Rule(For.MEMBER),
+    f"{TEAM}settings/members/<int:member>/role/": Rule(For.ADMIN, POST, {"role": "member"}),
+    f"{TEAM}settings/members/<int:member>/remove/": Rule(For.ADMIN, POST),
+    f"{TEAM}settings/invitations/": Rule(For.ADMIN, BOTH),
+    f"{TEAM}settings/invitations/<int:invitation>/revoke/": Rule(For.ADMIN, POST),
+    # Signing in, which is allauth's.
+    "accounts/login/": Rule(For.EVERYONE),
+    "accounts/logout/": Rule(For.EVERYONE),
+    "accounts/inactive/": Rule(For.EVERYONE),
+    "accounts/signup/": Rule(For.EVERYONE),
+    "accounts/confirm-email/": Rule(For.EVERYONE),
+    "accounts/^confirm-email/(?P<key>[-:\\w]+)/$": Rule(For.EVERYONE),
+    "accounts/login/code/confirm/": Rule(For.EVERYONE),
+    "accounts/password/reset/": Rule(For.EVERYONE),
+    "accounts/password/reset/done/": Rule(For.EVERYONE),
+    "accounts/password/reset/key/done/": Rule(For.EVERYONE),
+    "accounts/^password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$": Rule(For.EVERYONE),
+    "accounts/3rdparty/login/cancelled/": Rule(For.EVERYONE),
+    "accounts/3rdparty/login/error/": Rule(For.EVERYONE),
+    "accounts/3rdparty/signup/": Rule(For.EVERYONE),
+    "accounts/social/login/cancelled/": Rule(For.EVERYONE),
+    "accounts/social/login/error/": Rule(For.EVERYONE),
+    "accounts/social/signup/": Rule(For.EVERYONE),
+    "accounts/social/connections/": Rule(For.EVERYONE),
+    "accounts/github/login/": Rule(For.EVERYONE, BOTH),
+    "accounts/github/login/callback/": Rule(For.EVERYONE),
+    "accounts/reauthenticate/": Rule(For.SIGNED_IN),
+    "accounts/email/": Rule(For.SIGNED_IN),
+    "accounts/password/change/": Rule(For.SIGNED_IN),
+    "accounts/password/set/": Rule(For.SIGNED_IN),
+    "accounts/3rdparty/": Rule(For.SIGNED_IN),
+}
+STAFF = Rule(For.STAFF)
+# The door of the staff's own pages leads whoever is refused to the sign-in.
+DOORS = ("admin/login/", "admin/logout/", "admin/(?P<url>.*)$")
+
+
+def routes() -> Iterator[str]:
+    """Every address that the program answers at, as its patterns say it."""
+    return _below(get_resolver().url_patterns, "")
+
+
+def rule_of(route: str) -> Rule | None:
+    """What is promised about an address; None where nothing is."""
+    return STAFF if route.startswith("admin/") else RULES.get(route)
+
+
+def _below(patterns: list[URLPattern | URLResolver], start: str) -> Iterator[str]:
+    for each in patterns:
+        route = start + str(each.pattern)
+        if isinstance(each, URLResolver):
+            yield from _below(each.url_patterns, route)
+        else:
+            yield route
