@@ -31,6 +31,10 @@ SIGNED_OUT = ["/", "/accounts/login/", "/accounts/signup/", "/accounts/password/
 SIGNED_IN = [
     "/a/acme/",
     "/a/acme/pull-requests/",
+    "/a/acme/reviews/",
+    "/a/acme/flow/",
+    "/a/acme/compare/",
+    "/a/acme/how-we-count/",
     "/a/acme/people/",
     "/a/acme/integrations/",
     "/a/acme/integrations/github/repos/",

@@ -80,6 +80,7 @@ class GitHubIntegration(BaseTeamModel):
     members = models.ManyToManyField(TeamMember, related_name="integrations", blank=True)
 
     class Meta:
+        verbose_name = "GitHub integration"
         constraints = [
             models.UniqueConstraint(
                 fields=["team", "organization_id"], name="organization_once_a_team"
@@ -108,6 +109,7 @@ class AvailableRepository(BaseTeamModel):
     listed_at = models.DateTimeField()
 
     class Meta:
+        verbose_name_plural = "available repositories"
         constraints = [
             models.UniqueConstraint(
                 fields=["integration", "github_repo_id"], name="listed_once_an_organization"

@@ -15,8 +15,9 @@ from django.utils import timezone
 
 from apps.metrics.expressions import HasLabel
 from apps.metrics.models import Group, PullRequest, Repository, TeamMember
-from apps.metrics.periods import PRESETS, Period, zone_of
+from apps.metrics.periods import PRESETS, Period
 from apps.teams.models import Team
+from apps.teams.zones import zone_of
 
 RANGES = (
     ("4w", "4 weeks"),

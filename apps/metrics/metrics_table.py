@@ -10,8 +10,9 @@ from django.db.models import Count, Max, Min, Q
 from apps.metrics import queries
 from apps.metrics.filters import Filters
 from apps.metrics.models import PullRequest
-from apps.metrics.periods import Period, zone_of
+from apps.metrics.periods import Period
 from apps.teams.models import Team
+from apps.teams.zones import zone_of
 
 
 @dataclass(frozen=True)

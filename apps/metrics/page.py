@@ -20,8 +20,8 @@ from django.utils.safestring import mark_safe
 from apps.metrics import queries
 from apps.metrics.filters import RANGES, SIZES, Choices, FilterForm, Filters, parse
 from apps.metrics.freshness import Freshness, freshness
-from apps.metrics.periods import zone_of
 from apps.teams.access import TeamRequest, team_view, wants_json
+from apps.teams.zones import zone_of
 
 Context = Mapping[str, Any]
 WORTH_KEEPING, KEPT = 0.1, 60  # seconds; "3 h ago" may be a minute old

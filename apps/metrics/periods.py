@@ -11,14 +11,6 @@ PRESETS = {"4w": 28, "3m": 91, "12m": 364}
 LONGEST_IN_WEEKS = 190
 
 
-def zone_of(name: str) -> ZoneInfo:
-    """A time zone by its name; UTC where there is none such."""
-    try:
-        return ZoneInfo(name)
-    except (ValueError, KeyError, OSError):
-        return ZoneInfo("UTC")
-
-
 @dataclass(frozen=True)
 class Period:
     """Whole days, the last one included."""

@@ -16,6 +16,7 @@ from django_htmx.http import HttpResponseClientRefresh
 from django_htmx.middleware import HtmxDetails
 
 from apps.teams.models import Membership, Team
+from apps.teams.zones import zone_of
 from apps.users.models import User
 
 RoleName = Literal["member", "admin"]
@@ -52,7 +53,10 @@ def team_view(role: RoleName = "member") -> Callable[[View], View]:
                 if not wants_json(request):
                     raise
                 return _json_refusal(error)
-            return refusal or view(request, **arguments)
+            if refusal:
+                return refusal
+            with timezone.override(zone_of(request.team.timezone)):  # type: ignore[attr-defined]
+                return view(request, **arguments)
 
         return guarded
 

@@ -85,6 +85,9 @@ class Migration(migrations.Migration):
                 ('team', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='teams.team')),
                 ('credential', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='integrations', to='integrations.integrationcredential')),
             ],
+            options={
+                'verbose_name': 'GitHub integration',
+            },
         ),
         migrations.CreateModel(
             name='RateBudget',
@@ -228,6 +231,7 @@ class Migration(migrations.Migration):
                 ('integration', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='available_repositories', to='integrations.githubintegration')),
             ],
             options={
+                'verbose_name_plural': 'available repositories',
                 'constraints': [models.UniqueConstraint(fields=('integration', 'github_repo_id'), name='listed_once_an_organization')],
             },
         ),

@@ -43,7 +43,7 @@ def instant_text(instant: datetime, now: datetime) -> str:
     """`3 h ago`, `in 5 min`, or a date where that is more than 30 days away."""
     seconds = (now - instant).total_seconds()
     if abs(seconds) > 30 * DAY:
-        return f"{instant:%-d %b %Y}"
+        return f"{timezone.localtime(instant):%-d %b %Y}"
     if abs(seconds) < 10:
         return "just now"
     size = next((unit for unit in (DAY, HOUR, MINUTE) if abs(seconds) >= unit), 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from datetime import UTC, datetime
 
 import pytest
 from django.db import connection
@@ -93,6 +94,16 @@ def test_members_see_who_is_in_the_team_without_buttons(bob_client: Client, team
     assert "/role/" not in page
     assert "/remove/" not in page
     assert "Invite" not in page
+
+
+def test_days_are_those_of_the_team(alice_client: Client, bob: User, team: Team) -> None:
+    late = datetime(2026, 9, 1, 22, 30, tzinfo=UTC)
+    Membership.objects.filter(user=bob).update(created_at=late)
+    assert "1 Sep 2026" in alice_client.get("/a/acme/settings/members/").content.decode()
+    Team.objects.update(timezone="Europe/Berlin")
+    page = alice_client.get("/a/acme/settings/members/").content.decode()
+    assert "2 Sep 2026" in page
+    assert "2026-09-01 22:30:00 UTC" in page
 
 
 @pytest.mark.django_db(transaction=True)
