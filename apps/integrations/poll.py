@@ -111,7 +111,7 @@ def mark_stale(tracked: TrackedRepository, wanted: Iterable[tuple[int, str]], no
             marked_at=now,
             due_at=now,
         )
-        for number, node_id in sorted(wanted)
+        for number, node_id in sorted(dict(wanted).items())
     ]
     StalePullRequest.objects.bulk_create(
         rows,

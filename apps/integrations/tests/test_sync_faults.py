@@ -154,7 +154,8 @@ def test_nothing_is_asked_while_a_repository_waits(stage: Stage, shop: Place) ->
 def mark_all_stale(stage: Stage) -> None:
     from apps.integrations import poll
 
-    rows = PullRequest.objects.values_list("number", "node_id")
+    rows = PullRequest.objects.filter(repository__full_name="acme/shop")
+    rows = rows.values_list("number", "node_id")
     poll.mark_stale(stage.tracked("shop"), rows, ago())
 
 

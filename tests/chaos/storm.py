@@ -1,0 +1,467 @@
+"""One storm: a GitHub that changes and fails, workers that die, and in the end the truth.
+
+`python -m tests.chaos.storm SEED` runs on the database of DATABASE_URL, which must be new. The
+same seed makes the same world, faults and events; only the processes' timing is the machine's.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import sqlite3
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import django
+
+PLAN = json.loads((Path(__file__).parent / "plan.json").read_text())
+
+
+@dataclass
+class Storm:
+    """The driver of a storm; it alone knows what is true."""
+
+    seed: int
+    folder: Path
+    events: list[str] = field(default_factory=list)
+    interruptions: int = 0
+
+    def run(self) -> list[str]:
+        """What is wrong in the end, a line each."""
+        self.random = random.Random(self.seed)
+        with self._github(), self._workers():
+            self._begin()
+            for _ in range(PLAN["steps"]):
+                self._event()
+                time.sleep(PLAN["seconds_between_steps"])
+            # What only happens in a moment's race happens at least once, late enough to matter.
+            self.hint_in_flight()
+            self.stall()
+            self.kill_in_transaction()
+        with self._github_again():
+            self._drain()
+            return self._judge()
+
+    @contextmanager
+    def _github(self) -> Iterator[None]:
+        from django.conf import settings
+
+        from github_simulator.generator import generate
+        from github_simulator.testing import running
+
+        self.now = datetime.now(UTC)
+        world = generate(self.seed, self.now - timedelta(hours=1), **PLAN["world"])
+        self._served = running(
+            world, node_latency=PLAN["node_latency"], patience=PLAN["patience"], seed=self.seed
+        )
+        self.github = self._served.__enter__()
+        self.simulator = self.github.simulator
+        settings.GITHUB_URL = self.github.url
+        self.places = [
+            each for each in world.repositories.values() if each.full_name.startswith("acme/")
+        ]
+        yield
+
+    @contextmanager
+    def _github_again(self) -> Iterator[None]:
+        """The storm is over: nothing fails, and GitHub is patient."""
+        import dataclasses
+
+        self.simulator.faults.clear()
+        self.simulator.limits.reset()
+        self.simulator.options = dataclasses.replace(
+            self.simulator.options, patience=10.0, node_latency=0.0
+        )
+        try:
+            yield
+        finally:
+            self._served.__exit__(None, None, None)
+
+    @contextmanager
+    def _workers(self) -> Iterator[None]:
+        import os
+
+        from tests.chaos.workers import Workers
+
+        os.environ["GITHUB_URL"] = self.github.url
+        self.workers = Workers(PLAN["workers"], str(self.folder / "workers.log"))
+        try:
+            yield
+        finally:
+            self.workers.end()
+
+    def _begin(self) -> None:
+        from github_simulator.faults import Fault
+
+        self.team = self._team("acme")
+        for kind, rate in PLAN["fault_rates"].items():
+            seconds = 1.0 if kind in ("timeout", "secondary_limit", "primary_limit") else None
+            self.simulator.faults.add(Fault(kind, "/api/graphql", rate=rate, seconds=seconds))
+
+    def _team(self, slug: str) -> Any:
+        """A team that tracks every repository, from now on."""
+        from apps.integrations import sync
+        from apps.integrations.models import (
+            GitHubIntegration,
+            IntegrationCredential,
+            SyncRun,
+            TrackedRepository,
+        )
+        from apps.integrations.tests.stage import NEVER
+        from apps.metrics.models import Repository
+        from apps.teams.models import Team
+
+        team = Team.objects.create(name=slug, slug=slug)
+        credential = IntegrationCredential.objects.create(
+            team=team,
+            kind="token",
+            access_token=self.github.token,
+            account_id=self.simulator.world.tokens[self.github.token].account.id,
+        )
+        later = {"poll_due_at": NEVER, "sweep_due_at": NEVER, "members_due_at": NEVER}
+        integration = GitHubIntegration.objects.create(
+            team=team, credential=credential, organization_slug="acme", organization_id=1, **later
+        )
+        for place in self.places:
+            repository = Repository.objects.create(
+                team=team,
+                github_repo_id=place.id,
+                node_id=place.node_id,
+                full_name=place.full_name,
+            )
+            TrackedRepository.objects.create(
+                team=team,
+                integration=integration,
+                repository=repository,
+                github_repo_id=place.id,
+                full_name=place.full_name,
+                hook_due_at=None,
+            )
+        sync.begin(team, TrackedRepository.objects.for_team(team), SyncRun.Reason.FIRST)
+        return team
+
+    # What happens
+
+    def _event(self) -> None:
+        weights = PLAN["event_weights"]
+        name = self.random.choices(list(weights), list(weights.values()))[0]
+        happens: Callable[[], None] = getattr(self, name)
+        self.events.append(name)
+        happens()
+
+    def change(self) -> None:
+        """Somebody does something, and a webhook tells of it, or gets lost."""
+        place = self.random.choice(self.places)
+        pull = self._change_one(place)
+        if pull is not None and self.random.random() > PLAN["share_of_hints_lost"]:
+            self._hint(place, [pull])
+
+    def _change_one(self, place: Any) -> Any:
+        pull = self.random.choice(list(place.pull_requests.values()))
+        act = self.random.choice(self._possible(pull))
+        actor = self.random.choice(list(place.permissions))
+        given = {"repository": place.full_name, "number": pull.number}
+        given["actor"] = self.simulator.world.accounts[actor].login
+        if act == "review":
+            given["state"] = self.random.choice(["APPROVED", "COMMENTED", "CHANGES_REQUESTED"])
+        elif act == "dismiss_review":
+            given["review"] = pull.reviews[0].id
+        elif act == "edit":
+            given["title"] = f"Title {self.random.random()}"
+        elif act == "label":
+            given["label"] = self.random.choice(["bug", "hotfix", "later"])
+        self._act(act, given)
+        return None if act == "open" else pull
+
+    def _possible(self, pull: Any) -> list[str]:
+        always = ["open", "review", "edit", "label", "comment"]
+        if pull.reviews:
+            always.append("dismiss_review")
+        if pull.state == "OPEN":
+            draft = "mark_ready" if pull.is_draft else "convert_to_draft"
+            return [*always, draft, "push", "force_push", "force_push", "merge", "close"]
+        return [*always, "reopen"] if pull.state == "CLOSED" else always
+
+    def _act(self, act: str, given: dict[str, Any]) -> None:
+        import httpx
+
+        httpx.post(
+            f"{self.github.url}/_control/acts", json={"act": act, **given}
+        ).raise_for_status()
+
+    def _hint(self, place: Any, pulls: list[Any]) -> None:
+        from apps.integrations import poll
+        from apps.integrations.models import TrackedRepository
+
+        tracked = TrackedRepository.objects.get(team=self.team, github_repo_id=place.id)
+        told = [(pull.number, pull.node_id) for pull in pulls]
+        poll.mark_stale(tracked, told, datetime.now(UTC))
+
+    def quiet_change(self) -> None:
+        """Something that does not move `updatedAt`: only its webhook tells of it."""
+        place = self.random.choice(self.places)
+        pull = self.random.choice(list(place.pull_requests.values()))
+        self._change_quietly(place, [pull])
+
+    def _change_quietly(self, place: Any, pulls: list[Any]) -> None:
+        for pull in pulls:
+            pull.changed_files += 1
+        self._hint(place, pulls)
+
+    def time_passes(self) -> None:
+        """Minutes later, all at once: due times come, leases run out."""
+        from apps.integrations.tests.stage import let_time_pass
+
+        let_time_pass(minutes=5)
+        self.interruptions += 1
+        self._reconnect()
+
+    def poll(self) -> None:
+        """The schedule's turn."""
+        from apps.integrations.models import GitHubIntegration
+
+        GitHubIntegration.objects.filter(team=self.team).update(poll_due_at=datetime.now(UTC))
+
+    def ask(self) -> None:
+        """Somebody presses the button."""
+        from apps.integrations import sync
+        from apps.integrations.models import SyncRun, TrackedRepository
+
+        rows = TrackedRepository.objects.for_team(self.team)
+        sync.begin(self.team, rows, SyncRun.Reason.MANUAL)
+
+    def _reconnect(self) -> None:
+        """Where GitHub refused the token twice in a row, somebody connects again."""
+        from apps.integrations.models import IntegrationCredential
+
+        rejected = IntegrationCredential.objects.filter(rejected_at__isnull=False)
+        if rejected.update(rejected_at=None):
+            self.ask()
+
+    def kill(self) -> None:
+        """A worker, with -9."""
+        self.workers.kill(self.random.choice(self.workers.alive))
+        self.interruptions += 1
+
+    def kill_in_transaction(self) -> None:
+        """All workers, while they wait to write."""
+        with self._nobody_writes():
+            time.sleep(0.25)
+            for pid in list(self.workers.alive):
+                self.workers.kill(pid)
+                self.interruptions += 1
+
+    @contextmanager
+    def _nobody_writes(self) -> Iterator[None]:
+        from django.db import connection, transaction
+
+        with transaction.atomic():  # on SQLite this alone keeps all others from writing
+            if connection.vendor == "postgresql":
+                with connection.cursor() as cursor:
+                    cursor.execute("LOCK TABLE metrics_pullrequest IN SHARE MODE")
+            yield
+
+    def stall(self) -> None:
+        """A worker stands still with GitHub's answer in hand until its lease has run out."""
+        from apps.integrations.tests.stage import let_time_pass
+
+        self.interruptions += 2
+        place, pulls = self._answer_in_flight()
+        self.workers.start()
+        let_time_pass(minutes=5)
+        self._change_quietly(place, pulls)
+        self._wait(lambda: not self._marked(place))
+        self.workers.go_on()
+        time.sleep(0.3)
+        self.workers.kill(self.workers.alive[0])
+        while len(self.workers.alive) > PLAN["workers"]:
+            self._retire()
+
+    def hint_in_flight(self) -> None:
+        """A pull request changes, and its webhook comes, while it is being fetched."""
+        place, pulls = self._answer_in_flight()
+        self._change_quietly(place, pulls)
+        self.workers.go_on()
+
+    def _answer_in_flight(self) -> tuple[Any, list[Any]]:
+        """Stops all workers while one of them has asked for some pull requests."""
+        from github_simulator.faults import Fault
+
+        place = self.random.choice(self.places)
+        pulls = self.random.sample(list(place.pull_requests.values()), 2)
+        slow = Fault("slow", "/api/graphql", contains=pulls[0].node_id, seconds=0.2, times=1)
+        self.simulator.faults.active.insert(0, slow)
+        self._hint(place, pulls)
+        self._wait(lambda: slow.struck > 0)
+        self._stop_outside_transactions()
+        time.sleep(0.5)  # GitHub answers; the answer waits in the socket
+        self.simulator.faults.active.remove(slow)
+        return place, pulls
+
+    def _stop_outside_transactions(self) -> None:
+        """Stops all workers; one that stood still with a lock would hold up everybody."""
+        for _ in range(100):
+            for pid in list(self.workers.alive):
+                self.workers.stop(pid)
+            if self._is_quiet():
+                return
+            self.workers.go_on()
+            time.sleep(0.005)
+        for pid in list(self.workers.alive):
+            self.workers.kill(pid)
+
+    def _is_quiet(self) -> bool:
+        from django.db import connection
+
+        if connection.vendor == "postgresql":
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+                    "AND pid <> pg_backend_pid() AND state <> 'idle'"
+                )
+                return cursor.fetchone() == (0,)
+        try:
+            with sqlite3.connect(connection.settings_dict["NAME"], timeout=0) as other:
+                other.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return False
+        return True
+
+    def _retire(self) -> None:
+        import os
+        import signal
+
+        os.kill(self.workers.alive.pop(0), signal.SIGKILL)
+        self.interruptions += 1
+
+    def _marked(self, place: Any) -> bool:
+        from apps.integrations.models import StalePullRequest
+
+        rows = StalePullRequest.objects.filter(team=self.team, tracked__github_repo_id=place.id)
+        return rows.filter(attempts=0).exists()
+
+    def _wait(self, happened: Callable[[], bool], seconds: float = 4) -> None:
+        """Not for ever: where faults hold the work up, the storm goes on without."""
+        from apps.integrations.tests.stage import let_time_pass
+
+        deadline = time.monotonic() + seconds
+        while not happened() and time.monotonic() < deadline:
+            time.sleep(0.05)
+            if self.random.random() < 0.1:
+                let_time_pass(seconds=20)
+                self._reconnect()
+
+    def database_restarts(self) -> None:
+        """Every connection but ours is cut, on PostgreSQL; SQLite has none to cut."""
+        from django.db import connection
+
+        if connection.vendor == "postgresql":
+            self.interruptions += 1
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                    "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                )
+
+    # What must be true in the end
+
+    def _drain(self) -> None:
+        from apps.integrations.tasks import look_for_due_work
+        from apps.integrations.tests.stage import let_time_pass
+
+        for _ in range(6):
+            let_time_pass(days=3)
+            self._reconnect()
+            self.poll()
+            look_for_due_work()
+
+    def _judge(self) -> list[str]:
+        from apps.integrations.tests import comparison
+        from apps.metrics.models import Repository
+
+        found = self._unfinished() + self._spent_twice()
+        for place in self.places:
+            mine = Repository.objects.get(team=self.team, github_repo_id=place.id)
+            found += comparison.differences(mine, self._truth(place))
+        if not found:
+            found = self._differences_from_a_calm_sync()
+        return found
+
+    def _truth(self, place: Any) -> Any:
+        import httpx
+
+        return httpx.get(f"{self.github.url}/_control/truth/{place.full_name}").json()
+
+    def _unfinished(self) -> list[str]:
+        from apps.integrations.models import StalePullRequest, SyncRun, TrackedRepository
+        from apps.metrics.models import Commit
+
+        rows = TrackedRepository.objects.exclude(status="complete")
+        return [
+            *(f"{row}: {row.status} {row.error}" for row in rows),
+            *(f"{row} is still stale: {row.error}" for row in StalePullRequest.objects.all()),
+            *(f"Run {run.pk} never ended" for run in SyncRun.objects.filter(finished_at=None)),
+            *(f"{c} is in no pull request" for c in Commit.objects.filter(pull_request_links=None)),
+        ]
+
+    def _spent_twice(self) -> list[str]:
+        """Each answered point is in the books, but for what was in flight when something broke."""
+        from django.db.models import Sum
+
+        from apps.integrations.models import TrackedRepository
+
+        harmless = (None, "shifted_page", "duplicated_page", "slow")
+        answered = sum(
+            request.points
+            for request in self.simulator.log.requests
+            if request.status == 200
+            and request.fault in harmless
+            and request.operation != "NewestChanges"
+        )
+        booked = TrackedRepository.objects.aggregate(sum=Sum("points"))["sum"] or 0
+        allowed = 2 * PLAN["workers"] * self.interruptions
+        self.spent = f"{answered} points, {booked} in the books, {self.interruptions} interruptions"
+        return [] if answered <= booked + allowed else [f"Spent without use: {self.spent}"]
+
+    def _differences_from_a_calm_sync(self) -> list[str]:
+        """Every column of every row, against those of a team that saw no storm."""
+        from apps.integrations.tasks import look_for_due_work
+        from tests.chaos.rows import rows_of
+
+        calm = self._team("calm")
+        look_for_due_work()
+        mine, theirs = rows_of(self.team), rows_of(calm)
+        return [
+            f"{key}: {mine.get(key)} instead of {theirs.get(key)}"
+            for key in sorted(mine.keys() | theirs.keys())
+            if mine.get(key) != theirs.get(key)
+        ]
+
+
+def main() -> int:
+    """Runs the storm of a seed; 0 where all is well."""
+    import tempfile
+
+    django.setup()
+    seed = int(sys.argv[1])
+    with tempfile.TemporaryDirectory() as folder:
+        storm = Storm(seed, Path(folder))
+        wrong = storm.run()
+        if wrong:
+            log = (Path(folder) / "workers.log").read_text()[-2000:]
+            events = " ".join(storm.events)
+            sys.stderr.write(f"Seed {seed}: {len(wrong)} things are wrong.\n")
+            sys.stderr.write("\n".join([*wrong[:20], f"Events: {events}", log, ""]))
+            return 1
+    sys.stdout.write(f"Seed {seed}: all is true. {storm.spent}.\n")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
