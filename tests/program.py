@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parent.parent
 COMMAND = str(Path(sys.executable).parent / "tformance")
 POSTGRES = os.environ.get("TEST_POSTGRES_URL", "postgresql://postgres@127.0.0.1:5432/postgres")
 REDIS = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379")
-START = 90  # seconds
+START = 180  # seconds
 
 
 @dataclass(frozen=True)
@@ -70,8 +70,8 @@ def free_address() -> str:
 def on_one_machine(folder: Path, url: str, **settings: str) -> Iterator[Program]:
     """`tformance up`: SQLite, a folder as broker."""
     program = _program(folder, url, settings)
-    with _process(folder, program.environment, COMMAND, "up"):
-        _wait(program)
+    with _process(folder, program.environment, COMMAND, "up") as process:
+        _wait(program, process)
         yield program
 
 
@@ -87,9 +87,11 @@ def on_services(folder: Path, url: str, **settings: str) -> Iterator[Program]:
         environment = {**program.environment, "BIND": url.removeprefix("http://")}
         bash = ("bash", "-c")
         subprocess.run([*bash, parts.pop("release")], check=True, cwd=ROOT, env=environment)
-        for command in parts.values():
+        started = [
             stack.enter_context(_process(folder, environment, *bash, f"exec {command}"))
-        _wait(program)
+            for command in parts.values()
+        ]
+        _wait(program, *started)
         yield program
 
 
@@ -140,14 +142,16 @@ def _program(folder: Path, url: str, settings: Mapping[str, str]) -> Program:
 
 
 @contextmanager
-def _process(folder: Path, environment: Mapping[str, str], *command: str) -> Iterator[None]:
+def _process(
+    folder: Path, environment: Mapping[str, str], *command: str
+) -> Iterator[subprocess.Popen[bytes]]:
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "test.log").open("ab") as log:
         process = subprocess.Popen(
             command, cwd=ROOT, env=environment, stdout=log, stderr=log, start_new_session=True
         )
         try:
-            yield
+            yield process
         finally:
             process.terminate()
             try:
@@ -157,9 +161,9 @@ def _process(folder: Path, environment: Mapping[str, str], *command: str) -> Ite
                 process.wait()
 
 
-def _wait(program: Program) -> None:
+def _wait(program: Program, *processes: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + START
-    while time.monotonic() < deadline:
+    while time.monotonic() < deadline and all(process.poll() is None for process in processes):
         try:
             urllib.request.urlopen(f"{program.url}/health/ready", timeout=2).close()
         except (urllib.error.URLError, OSError):

@@ -219,9 +219,10 @@ STORAGES = {
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         if DEBUG
-        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        else "tformance.static_storage.Storage"
     },
 }
+WHITENOISE_KEEP_ONLY_HASHED_FILES = True
 # In development and in tests, files come from where they stand, uncollected.
 WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = DEBUG
 

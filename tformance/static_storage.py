@@ -1,0 +1,30 @@
+"""Where collected static files are kept: under names made of their content, and compressed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import brotli
+from django.contrib.staticfiles.storage import HashedFilesMixin
+from whitenoise.compress import Compressor
+from whitenoise.storage import CompressedManifestStaticFilesStorage
+
+
+class QuickCompressor(Compressor):  # type: ignore[misc]
+    """Brotli's best takes ten times as long and saves a twentieth."""
+
+    @staticmethod
+    def compress_brotli(data: bytes) -> bytes:
+        return bytes(brotli.compress(data, quality=9))
+
+
+class Storage(CompressedManifestStaticFilesStorage):  # type: ignore[misc]
+    """As WhiteNoise has it, but indifferent to source maps, which are not collected."""
+
+    patterns = tuple(
+        (files, tuple(rule for rule in rules if "sourceMappingURL" not in str(rule)))
+        for files, rules in HashedFilesMixin.patterns
+    )
+
+    def create_compressor(self, **options: Any) -> Compressor:
+        return QuickCompressor(**options)
