@@ -37,7 +37,7 @@ def integrations(request: TeamRequest) -> HttpResponse:
         .exclude(disconnected_at=None)
         .order_by("organization_slug"),
         "pending": connection.pending(request, request.team),
-        "is_running": any(organization["is_running"] for organization in organizations),
+        "is_running": any(_is_moving(organization) for organization in organizations),
         **_setup(),
     }
     return answers.page(request, "integrations", context, fragment="_organizations")
@@ -243,6 +243,13 @@ def _organization(integration: GitHubIntegration, counts: dict[str, Any]) -> dic
         "last_sync_at": counts.get("synced_at") or integration.last_sync_at,
         "is_running": discovery.is_running(integration),
     }
+
+
+def _is_moving(organization: dict[str, Any]) -> bool:
+    return bool(
+        organization["is_running"]
+        or (organization["tracked"] and organization["status"] in progress.UNDER_WAY)
+    )
 
 
 def _as_json(organizations: list[dict[str, Any]]) -> dict[str, Any]:
