@@ -1,0 +1,152 @@
+"""The pages of figures in a browser, over a synced repository: they draw, fit, follow and agree."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from github_simulator.testing import Running
+from tests.journey import make_team, sign_up
+from tests.program import Program, free_address, on_one_machine
+
+pytestmark = pytest.mark.browser
+HOME = "/a/acme/"
+PAGES = ("", "pull-requests/", "reviews/", "flow/", "compare/repositories/", "how-we-count/")
+OPEN_ALL = "for (const each of document.querySelectorAll('details')) each.open = true"
+
+
+@pytest.fixture(scope="module")
+def program(
+    github: Running, browser: Browser, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Program]:
+    """With the team Acme and its largest repository."""
+    settings = {"GITHUB_URL": github.url, "GITHUB_TOKEN": github.token}
+    repositories = github.simulator.world.repositories.values()
+    largest = max(repositories, key=lambda each: len(each.pull_requests))
+    folder = tmp_path_factory.mktemp("data")
+    with on_one_machine(folder, free_address(), **settings) as program:
+        context = browser.new_context()
+        page = context.new_page()
+        page.goto(program.url)
+        sign_up(page, "alice@example.com")
+        make_team(page, "Acme")
+        context.storage_state(path=folder / "session.json")
+        context.close()
+        done = program.run("sync", largest.full_name, "--team", "acme")
+        assert done.returncode == 0, done.stderr
+        yield program
+
+
+@pytest.fixture
+def alice(program: Program, browser: Browser) -> Iterator[BrowserContext]:
+    """Alice's browser, at a desk."""
+    context = browser.new_context(
+        viewport={"width": 1280, "height": 900}, storage_state=program.folder / "session.json"
+    )
+    context.set_default_timeout(15_000)
+    yield context
+    context.close()
+
+
+def opened(context: BrowserContext, program: Program, address: str) -> Page:
+    """A page of Acme's; what it complains of in the console fails the test."""
+    page = context.new_page()
+    page.on("console", lambda message: pytest.fail(message.text))
+    page.on("pageerror", lambda error: pytest.fail(str(error)))
+    page.goto(program.url + HOME + address)
+    return page
+
+
+def test_it_works(alice: BrowserContext, program: Program) -> None:
+    page = opened(alice, program, "?range=12m")
+    answer = page.locator(".answer")
+    expect(answer).to_contain_text("from first commit to merge")
+    found = re.search(r"(\d+) merged pull requests", answer.inner_text())
+    assert found
+    expect(page.locator("[data-chart] svg")).to_have_count(4)
+    answer.get_by_role("link").first.click()
+    expect(page.get_by_text(f"{found[1]} pull requests", exact=True).first).to_be_visible()
+    page.locator("tbody th a").first.click()
+    expect(page.get_by_role("heading", name="Timeline")).to_be_visible()
+    expect(page.get_by_role("link", name="Open on GitHub")).to_be_visible()
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (360, "dark"), (640, "light")])
+def test_pages_with_figures_fit_and_can_be_read(
+    browser: Browser, program: Program, width: int, scheme: str
+) -> None:
+    context = browser.new_context(
+        viewport={"width": width, "height": 800},
+        color_scheme=scheme,  # type: ignore[arg-type]
+        storage_state=program.folder / "session.json",
+    )
+    problems = []
+    for address in PAGES:
+        page = opened(context, program, f"{address}?range=12m")
+        for state in ("", OPEN_ALL):
+            page.evaluate(state or "0")
+            wide = page.evaluate("document.documentElement.scrollWidth")
+            problems += [f"{address} is {wide} wide"] if wide > width else []
+            for each in Axe().run(page).response["violations"]:
+                problems.append(f"{address} {each['id']} {each['nodes'][0]['target']}")
+        page.close()
+    context.close()
+    assert "\n".join(problems) == ""
+
+
+def test_charts_take_the_chosen_colours(alice: BrowserContext, program: Program) -> None:
+    page = opened(alice, program, "")
+    chart = page.locator("#merged svg")
+    expect(chart).to_be_visible()
+    light = chart.inner_html()
+    page.evaluate("chooseTheme('dark')")
+    expect(chart).to_be_visible()
+    assert page.locator("#merged svg").inner_html() != light
+
+
+def test_a_chart_can_be_kept_and_read_as_a_table(alice: BrowserContext, program: Program) -> None:
+    page = opened(alice, program, "")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="PNG of Merged").click()
+    assert download.value.suggested_filename == "merged.png"
+    figure = page.locator("figure", has=page.locator("#merged"))
+    figure.get_by_text("Table").click()
+    expect(figure.get_by_role("columnheader", name="Week")).to_be_visible()
+
+
+def test_filters_by_keys_stay_in_the_address(alice: BrowserContext, program: Program) -> None:
+    page = opened(alice, program, "")
+    page.get_by_role("radio", name="3 months").focus()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_url("**range=12m**")
+    page.get_by_text("More", exact=True).click()
+    page.get_by_label("Bots too").check()
+    page.locator(".filters details[open]").get_by_role("button", name="Apply").click()
+    page.wait_for_url("**bots=1**")
+    assert "range=12m" in page.url
+    expect(page.get_by_role("link", name="Reset")).to_be_visible()
+
+
+def test_nothing_moves_while_charts_appear(alice: BrowserContext, program: Program) -> None:
+    page = alice.new_page()
+    page.add_init_script(
+        "window.moved = 0; new PerformanceObserver((list) => { for (const each of list.getEntries())"
+        " window.moved += each.value; }).observe({type: 'layout-shift', buffered: true})"
+    )
+    page.goto(program.url + HOME)
+    expect(page.locator("[data-chart] svg")).to_have_count(4)
+    assert page.evaluate("window.moved") < 0.02
+
+
+def test_no_request_leaves_the_host(alice: BrowserContext, program: Program) -> None:
+    page = alice.new_page()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    for address in PAGES:
+        page.goto(program.url + HOME + address)
+    ours = (program.url, "data:", "blob:")
+    assert [url for url in asked if not url.startswith(ours)] == []
