@@ -16,6 +16,12 @@ from tests.program import Program, free_address, on_one_machine
 pytestmark = pytest.mark.browser
 HOME = "/a/acme/"
 PAGES = ("", "pull-requests/", "reviews/", "flow/", "compare/repositories/", "how-we-count/")
+WATCH_SHIFTS = """
+window.moved = 0;
+new PerformanceObserver((list) => {
+  for (const each of list.getEntries()) window.moved += each.value;
+}).observe({type: 'layout-shift', buffered: true});
+"""
 OPEN_ALL = "for (const each of document.querySelectorAll('details')) each.open = true"
 
 
@@ -133,10 +139,7 @@ def test_filters_by_keys_stay_in_the_address(alice: BrowserContext, program: Pro
 
 def test_nothing_moves_while_charts_appear(alice: BrowserContext, program: Program) -> None:
     page = alice.new_page()
-    page.add_init_script(
-        "window.moved = 0; new PerformanceObserver((list) => { for (const each of list.getEntries())"
-        " window.moved += each.value; }).observe({type: 'layout-shift', buffered: true})"
-    )
+    page.add_init_script(WATCH_SHIFTS)
     page.goto(program.url + HOME)
     expect(page.locator("[data-chart] svg")).to_have_count(4)
     assert page.evaluate("window.moved") < 0.02
