@@ -36,6 +36,9 @@ class Answer:
     around: Context = field(default_factory=dict)
 
 
+Asked = Callable[[Filters], "Answer | HttpResponseBase"]
+
+
 def figures_page(
     template: str, part: str
 ) -> Callable[[Callable[..., Answer | HttpResponseBase]], Callable[..., HttpResponseBase]]:
@@ -45,35 +48,46 @@ def figures_page(
         @team_view()
         @wraps(view)
         def page(request: TeamRequest, **arguments: Any) -> HttpResponseBase:
-            fresh = freshness(request.team)
-            version = queries.data_version(request.team, _else(request, fresh))
-            if _is_current(request, version.etag):
-                return _unchanged(request, fresh, version)
-            choices = Choices.of(request.team)
-            form = FilterForm(request.GET, choices)
-            if not form.is_valid():
-                return refused(request, form.sentences)
-            filters = parse(form, request.team, version.first_opened_at)
-            bar = {
-                **_bar(request, filters, choices),
-                "version": version,
-                "freshness": fresh,
-                "poll": _poll(request, version.etag),
-                "begins_within": _begins_within(filters, version),
-            }
-            if version.is_empty and not wants_json(request):
-                return render(request, "metrics/empty.html", bar)
-            key = _cache_key(request, version.etag)
-            shown = cache.get(key) or _shown(request, view, filters, bar, part, arguments)
-            if isinstance(shown, HttpResponseBase):
-                return shown
-            if shown.seconds > WORTH_KEEPING:
-                cache.set(key, replace(shown, seconds=0), KEPT)
-            return _reply(request, shown, bar, template)
+            return _page(
+                request, lambda filters: view(request, filters, **arguments), template, part
+            )
 
         return page
 
     return decorate
+
+
+def _page(request: TeamRequest, ask: Asked, template: str, part: str) -> HttpResponseBase:
+    fresh = freshness(request.team)
+    version = queries.data_version(request.team, _else(request, fresh))
+    if _is_current(request, version.etag):
+        return _unchanged(request, fresh, version)
+    choices = Choices.of(request.team)
+    form = FilterForm(request.GET, choices)
+    if not form.is_valid():
+        return refused(request, form.sentences)
+    filters = parse(form, request.team, version.first_opened_at)
+    bar = _bar(request, filters, choices) | _state(request, filters, fresh, version)
+    if version.is_empty and not wants_json(request):
+        return render(request, "metrics/empty.html", bar)
+    key = _cache_key(request, version.etag)
+    shown = cache.get(key) or _shown(request, ask, filters, bar, part)
+    if isinstance(shown, HttpResponseBase):
+        return shown
+    if shown.seconds > WORTH_KEEPING:
+        cache.set(key, replace(shown, seconds=0), KEPT)
+    return _reply(request, shown, bar, template)
+
+
+def _state(
+    request: TeamRequest, filters: Filters, fresh: Freshness, version: queries.DataVersion
+) -> dict[str, Any]:
+    return {
+        "version": version,
+        "freshness": fresh,
+        "poll": _poll(request, version.etag),
+        "begins_within": _begins_within(filters, version),
+    }
 
 
 @dataclass(frozen=True)
@@ -87,15 +101,10 @@ class Shown:
 
 
 def _shown(
-    request: TeamRequest,
-    view: Callable[..., Answer | HttpResponseBase],
-    filters: Filters,
-    bar: Context,
-    part: str,
-    arguments: Context,
+    request: TeamRequest, ask: Asked, filters: Filters, bar: Context, part: str
 ) -> Shown | HttpResponseBase:
     begin = perf_counter()
-    answer = view(request, filters, **arguments)
+    answer = ask(filters)
     if not isinstance(answer, Answer):
         return answer
     if wants_json(request):

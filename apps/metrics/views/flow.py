@@ -42,11 +42,7 @@ def flow(request: TeamRequest, filters: Filters) -> Answer:
         "ended": work,
         "under_way": next((count for count in reversed(progress) if count is not None), None),
         "work": [_progress_chart(filters, progress), _age_chart(ages, filters, path)],
-        "distributions": [
-            _histogram(name, histograms[name], figures.spreads[name])
-            for name in ("cycle_time", *queries.STAGES)
-        ]
-        + [_size_chart(sizes, filters, path)],
+        "distributions": [*_histograms(histograms, figures), _size_chart(sizes, filters, path)],
         "heat": _heat(hours),
         "hour_names": range(24),
     }
@@ -61,6 +57,11 @@ def flow(request: TeamRequest, filters: Filters) -> Answer:
         "reopened": work.reopened,
     }
     return Answer(context, data)
+
+
+def _histograms(counts: dict[str, list[int]], figures: queries.Figures) -> list[Chart]:
+    names = ("cycle_time", *queries.STAGES)
+    return [_histogram(name, counts[name], figures.spreads[name]) for name in names]
 
 
 def _histogram(name: str, counts: list[int], spread: queries.Spread) -> Chart:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Any
 
@@ -124,99 +124,87 @@ def _longest(request: TeamRequest, filters: Filters) -> Any:
     return longest.select_related("repository")[:LONGEST]
 
 
+@dataclass(frozen=True)
+class Measure:
+    """What a tile shows: how it is read, how many it is from, and what its list begins with."""
+
+    label: str
+    anchor: str
+    unit: str
+    read: Callable[[Figures], float | None]
+    link: Mapping[str, str] = field(default_factory=dict)
+    good: str = ""
+    base: Callable[[Figures], int] = lambda figures: figures.merged
+
+
+def _duration(label: str, name: str) -> Measure:
+    return Measure(
+        label,
+        name,
+        "duration",
+        lambda figures: figures.spreads[name].median,
+        {"sort": f"-{name}"},
+        "less",
+        lambda figures: figures.spreads[name].count,
+    )
+
+
+MEASURES = (
+    Measure("Merged a week", "throughput", "decimal", lambda f: f.per_week, good="more"),
+    _duration("Cycle time", "cycle_time"),
+    _duration("Pickup time", "pickup_time"),
+    _duration("Time to merge", "time_to_merge"),
+    Measure(
+        *("Review coverage", "review_coverage", "share", lambda f: f.coverage),
+        link={"reviewed": "no"},
+        good="more",
+    ),
+    Measure("Lines changed", "size", "count", lambda f: f.lines.median, {"sort": "-lines"}),
+    Measure(
+        *("Review rounds", "review_rounds", "hundredths", lambda f: f.mean_rounds),
+        link={"sort": "-review_rounds"},
+        good="less",
+        base=lambda f: f.reviewed,
+    ),
+    Measure(
+        *("Reverts", "revert_rate", "share", lambda f: f.revert_rate),
+        link={"flag": "revert"},
+        good="less",
+    ),
+)
+
+
 def _tiles(now: Figures, before: Figures, filters: Filters, path: str) -> list[Tile]:
-    base = before.merged
-    link = filters.address(path)
-
-    def spread(label: str, name: str) -> Tile:
-        a, b = now.spreads[name], before.spreads[name]
-        change = Change.of(a.median, b.median, b.count)
-        return Tile(label, name, "duration", change, filters.address(path, sort=f"-{name}"), "less")
-
     return [
         Tile(
-            "Merged a week",
-            "throughput",
-            "decimal",
-            Change.of(now.per_week, before.per_week, base),
-            link,
-            "more",
-        ),
-        spread("Cycle time", "cycle_time"),
-        spread("Pickup time", "pickup_time"),
-        spread("Time to merge", "time_to_merge"),
-        Tile(
-            "Review coverage",
-            "review_coverage",
-            "share",
-            Change.of(now.coverage, before.coverage, base),
-            filters.address(path, reviewed="no"),
-            "more",
-        ),
-        Tile(
-            "Lines changed",
-            "size",
-            "count",
-            Change.of(now.lines.median, before.lines.median, base),
-            filters.address(path, sort="-lines"),
-        ),
-        Tile(
-            "Review rounds",
-            "review_rounds",
-            "hundredths",
-            Change.of(now.mean_rounds, before.mean_rounds, before.reviewed),
-            filters.address(path, sort="-review_rounds"),
-            "less",
-        ),
-        Tile(
-            "Reverts",
-            "revert_rate",
-            "share",
-            Change.of(now.revert_rate, before.revert_rate, base),
-            filters.address(path, flag="revert"),
-            "less",
-        ),
+            each.label,
+            each.anchor,
+            each.unit,
+            Change.of(each.read(now), each.read(before), each.base(before)),
+            filters.address(path, **each.link),
+            each.good,
+        )
+        for each in MEASURES
     ]
 
 
 def _charts(points: Sequence[queries.Point], filters: Filters, path: str) -> list[charts.Chart]:
     make = charts.trend(points, filters, path)
-    merged = charts.Series("Merged", [p.figures.merged if p.figures else None for p in points])
+    cycle_time = charts.spread_series(points, "cycle_time", "accent")
+    stages = charts.stage_series(points)
+    merged = charts.Series("Merged", charts.values(points, lambda f: f.merged))
     coverage = charts.Series("Reviewed", charts.values(points, lambda f: f.coverage), "good")
+    average = {"note": "The average pull request"}
+    shown: tuple[tuple[list[charts.Series], tuple[str, ...], dict[str, str]], ...] = (
+        (cycle_time, ("cycle-time", "Cycle time", "line", "duration", "cycle_time"), {}),
+        (stages, ("stages", "Where the time goes", "stack", "duration", "stages"), average),
+        ([merged], ("merged", "Merged", "bar", "count", "throughput"), {}),
+        ([coverage], ("coverage", "Review coverage", "line", "share", "review_coverage"), {}),
+    )
+    names = ("id", "title", "kind", "unit", "definition")
     return [
-        make(
-            *charts.spread_series(points, "cycle_time", "accent"),
-            id="cycle-time",
-            title="Cycle time",
-            kind="line",
-            unit="duration",
-            definition="cycle_time",
-        ),
-        make(
-            *charts.stage_series(points),
-            id="stages",
-            title="Where the time goes",
-            kind="stack",
-            unit="duration",
-            note="The average pull request",
-            definition="stages",
-        ),
-        make(
-            merged,
-            id="merged",
-            title="Merged",
-            kind="bar",
-            unit="count",
-            definition="throughput",
-        ),
-        make(
-            coverage,
-            id="coverage",
-            title="Review coverage",
-            kind="line",
-            unit="share",
-            definition="review_coverage",
-        ),
+        make(*series, **dict(zip(names, described, strict=True)), **more)
+        for series, described, more in shown
     ]
 
 
