@@ -22,6 +22,7 @@ class For(Enum):
     MEMBER = "members of the team"
     ADMIN = "admins of the team"
     STAFF = "the operator's staff"
+    KEY = "whoever holds a key of the team"
     GITHUB = "GitHub, by its signature"
 
 
@@ -80,6 +81,20 @@ RULES: dict[str, Rule] = {
     f"{TEAM}settings/members/<int:member>/remove/": Rule(For.ADMIN, POST),
     f"{TEAM}settings/invitations/": Rule(For.ADMIN, BOTH),
     f"{TEAM}settings/invitations/<int:invitation>/revoke/": Rule(For.ADMIN, POST),
+    f"{TEAM}settings/api-keys/": Rule(For.MEMBER, BOTH),
+    f"{TEAM}settings/api-keys/<int:key>/revoke/": Rule(For.MEMBER, POST),
+    # The read API.
+    "api/v1/openapi.json": Rule(For.EVERYONE),
+    "api/v1/docs": Rule(For.EVERYONE),
+    "api/v1/": Rule(For.EVERYONE),
+    "api/v1/team": Rule(For.KEY),
+    "api/v1/overview": Rule(For.KEY),
+    "api/v1/pull-requests": Rule(For.KEY),
+    "api/v1/pull-requests/<owner>/<name>/<number>": Rule(For.KEY),
+    "api/v1/reviews": Rule(For.KEY),
+    "api/v1/commits": Rule(For.KEY),
+    "api/v1/members": Rule(For.KEY),
+    "api/v1/repositories": Rule(For.KEY),
     # Signing in, which is allauth's.
     "accounts/login/": Rule(For.EVERYONE),
     "accounts/logout/": Rule(For.EVERYONE),

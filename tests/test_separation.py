@@ -121,7 +121,7 @@ def _check_data(rule: Rule, visitor: str, reply: HttpResponseBase, page: HttpRes
 def _expected(rule: Rule, visitor: str) -> int | str:
     if rule.who is For.EVERYONE:
         return "let in"
-    if rule.who is For.GITHUB:
+    if rule.who in (For.GITHUB, For.KEY):
         return 401
     if visitor == "signed out":
         return "sign in"
@@ -161,6 +161,17 @@ def test_ids_of_another_team_in_an_address(town: Town, route: str) -> None:
                 headers={"accept": accept},
             )
             assert reply.status_code == 404, (method, theirs)
+
+
+@pytest.mark.parametrize("route", [route for route in RULES if RULES[route].who is For.KEY])
+def test_a_key_opens_its_own_team_only(town: Town, route: str) -> None:
+    for mine, other in ((town.acme, town.beta), (town.beta, town.acme)):
+        key = {"authorization": f"Bearer {mine.key}"}
+        assert Client().get(mine.path(route), headers=key).status_code == 200
+        theirs = Client().get(other.path(route), headers=key)
+        assert other.mark not in theirs.content.decode()
+        if "<" in route:
+            assert theirs.status_code == 404
 
 
 FORMS = [

@@ -23,11 +23,12 @@ from apps.integrations.models import (
 )
 from apps.metrics.models import Repository, TeamMember
 from apps.metrics.tests import factories
+from apps.teams import api_keys
 from apps.teams.models import Invitation, Membership, Team
 from apps.users.models import User
 
 SHARED = 60_000_001  # the repository that both teams track
-CONVERTED = re.compile(r"<\w+:(\w+)>|\(\?P<(\w+)>[^)]*\)")
+CONVERTED = re.compile(r"<(?:\w+:)?(\w+)>|\(\?P<(\w+)>[^)]*\)")
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class Belongings:
     team: Team
     ids: Mapping[str, Any]
     mark: str
+    key: str
 
     def path(self, route: str, **others: Any) -> str:
         """The address of a route, for rows of this team unless others are named."""
@@ -66,6 +68,7 @@ def belongings(team: Team, member: User, start: int) -> Belongings:
     )
     record("team.created", team_id=team.pk, object_name=f"{mark} event")
     run = SyncRun.objects.create(team=team, reason="manual", error=f"{mark} failed")
+    row, key = api_keys.make(team, member, f"{mark} key")
     pull_request = own.repository.pull_requests.get()
     ids = {
         "team": team.slug,
@@ -79,11 +82,12 @@ def belongings(team: Team, member: User, start: int) -> Belongings:
         "invitation": invitation.pk,
         "organization": integration.organization_id,
         "run": run.pk,
-        "key": "x",
+        "key": row.pk,
+        "name": mark,
         "uidb36": "1",
         "path": "x",
     }
-    return Belongings(team, ids, mark)
+    return Belongings(team, ids, mark, key)
 
 
 def _connected(team: Team, start: int, mark: str) -> GitHubIntegration:
