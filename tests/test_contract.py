@@ -10,6 +10,7 @@ from graphql import (
     ASTValidationRule,
     GraphQLSchema,
     NoDeprecatedCustomRule,
+    OperationDefinitionNode,
     build_schema,
     parse,
     specified_rules,
@@ -17,6 +18,8 @@ from graphql import (
 )
 
 from apps.integrations.github.documents import LISTS, document, rest_of_lists
+from apps.integrations.github.limits import LARGEST_PAGE, points
+from github_simulator.cost import NODE_LIMIT, cost
 from tests.program import ROOT
 
 PUBLISHED = ROOT / "node_modules/@octokit/graphql-schema/schema.graphql"
@@ -56,3 +59,35 @@ def messages(text: str, rules: Collection[type[ASTValidationRule]]) -> list[str]
 
 def test_a_wrong_document_would_be_noticed() -> None:
     assert messages("query { viewer { loginName } }", specified_rules)
+
+
+# Variables, and requests by GitHub's formula: one for each parent of each connection.
+COSTS = {
+    "pull_requests": ({"first": 37}, 1 + 4 * 37),
+    "pull_requests_by_id": ({"ids": ["PR"] * 37}, 1 + 4 * 37),
+    "newest_changes": ({"ids": ["R"] * 100}, 1 + 100),
+    "pull_request_names": ({"first": 37}, 1),
+    "pull_request_counts": ({"ids": ["R"] * 100}, 1 + 100),
+    "repository": ({}, 1),
+    "rest of each list": ({}, len(LISTS)),
+    "members": ({}, 1),
+    "groups": ({}, 1 + 50),
+    "group_members": ({}, 1),
+}
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_what_each_document_costs(name: str) -> None:
+    variables, requests = COSTS[name]
+    document = parse(DOCUMENTS[name])
+    operation = document.definitions[0]
+    assert isinstance(operation, OperationDefinitionNode)
+    price = cost(published(), document, operation, variables)
+    assert price.requests == requests
+    assert price.points == points(requests) == 1
+    assert price.nodes < NODE_LIMIT
+
+
+def test_one_more_on_a_page_would_cost_twice_as_much() -> None:
+    assert points(1 + 4 * LARGEST_PAGE) == 1
+    assert points(1 + 4 * (LARGEST_PAGE + 1)) == 2

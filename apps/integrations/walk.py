@@ -137,9 +137,9 @@ def _walk_head(github: GitHub, work: Work, now: datetime) -> None:
     """A page from the top down to the watermark, which rises when the walk is whole."""
     tracked = work.tracked
     page = _fetch(github, tracked, tracked.head_cursor)
-    newest = tracked.head_newest if tracked.head_cursor else _settled(page, now)
+    newest = tracked.head_newest if tracked.head_cursor else settled(page.instants, now)
     changes: dict[str, Any] = {"head_cursor": page.end_cursor or "", "head_newest": newest}
-    if not page.has_next or _reaches(page, tracked.watermark):
+    if not page.has_next or reaches(page.instants, tracked.watermark):
         raised = max(filter(None, (tracked.watermark, newest)))
         changes = {
             "head_cursor": "",
@@ -156,7 +156,7 @@ def _walk_history(github: GitHub, work: Work, now: datetime) -> None:
     page = _fetch(github, tracked, tracked.history_cursor)
     changes: dict[str, Any] = {}
     if tracked.watermark is None:
-        changes |= {"watermark": _settled(page, now), "wants_head": False}
+        changes |= {"watermark": settled(page.instants, now), "wants_head": False}
     if _cut(page.batch, work.window_start):
         # Whoever widens the window later begins with this page once more.
         changes["history_floor"] = work.window_start
@@ -176,13 +176,14 @@ def _fetch(github: GitHub, tracked: TrackedRepository, cursor: str) -> WalkPage:
     return pull_requests.walk(github, node_id, tracked.page_size, cursor)
 
 
-def _settled(page: WalkPage, now: datetime) -> datetime:
-    """Where a walk began: up to here nothing can appear any more that it has not seen."""
-    return min(max(page.instants, default=now), now - OVERLAP)
+def settled(instants: Sequence[datetime], now: datetime) -> datetime:
+    """The watermark of a walk that began with these: nothing can appear below it any more."""
+    return min(max(instants, default=now), now - OVERLAP)
 
 
-def _reaches(page: WalkPage, watermark: datetime | None) -> bool:
-    return watermark is not None and any(at <= watermark for at in page.instants)
+def reaches(instants: Sequence[datetime], watermark: datetime | None) -> bool:
+    """Whether a page comes down to what an earlier walk has read."""
+    return watermark is not None and any(at <= watermark for at in instants)
 
 
 def _cut(batch: Batch, start: datetime | None) -> bool:

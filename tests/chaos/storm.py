@@ -41,9 +41,9 @@ class Storm:
                 self._event()
                 time.sleep(PLAN["seconds_between_steps"])
             # What only happens in a moment's race happens at least once, late enough to matter.
+            self.kill_in_transaction()
             self.hint_in_flight()
             self.stall()
-            self.kill_in_transaction()
         with self._github_again():
             self._drain()
             return self._judge()
@@ -278,10 +278,8 @@ class Storm:
         self._change_quietly(place, pulls)
         self._wait(lambda: not self._marked(place))
         self.workers.go_on()
-        time.sleep(0.3)
-        self.workers.kill(self.workers.alive[0])
-        while len(self.workers.alive) > PLAN["workers"]:
-            self._retire()
+        self._retire()
+        time.sleep(1)
 
     def hint_in_flight(self) -> None:
         """A pull request changes, and its webhook comes, while it is being fetched."""
@@ -295,12 +293,12 @@ class Storm:
 
         place = self.random.choice(self.places)
         pulls = self.random.sample(list(place.pull_requests.values()), 2)
-        slow = Fault("slow", "/api/graphql", contains=pulls[0].node_id, seconds=0.2, times=1)
+        slow = Fault("slow", "/api/graphql", contains=pulls[0].node_id, seconds=0.6, times=1)
         self.simulator.faults.active.insert(0, slow)
         self._hint(place, pulls)
         self._wait(lambda: slow.struck > 0)
         self._stop_outside_transactions()
-        time.sleep(0.5)  # GitHub answers; the answer waits in the socket
+        time.sleep(0.9)  # GitHub answers; the answer waits in the socket
         self.simulator.faults.active.remove(slow)
         return place, pulls
 
@@ -346,14 +344,14 @@ class Storm:
         rows = StalePullRequest.objects.filter(team=self.team, tracked__github_repo_id=place.id)
         return rows.filter(attempts=0).exists()
 
-    def _wait(self, happened: Callable[[], bool], seconds: float = 4) -> None:
+    def _wait(self, happened: Callable[[], bool], seconds: float = 8) -> None:
         """Not for ever: where faults hold the work up, the storm goes on without."""
         from apps.integrations.tests.stage import let_time_pass
 
         deadline = time.monotonic() + seconds
         while not happened() and time.monotonic() < deadline:
-            time.sleep(0.05)
-            if self.random.random() < 0.1:
+            time.sleep(0.01)
+            if self.random.random() < 0.02:
                 let_time_pass(seconds=20)
                 self._reconnect()
 

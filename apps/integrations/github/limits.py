@@ -41,7 +41,7 @@ def from_headers(headers: Mapping[str, str]) -> Limit | None:
 def wait_until(headers: Mapping[str, str], now: datetime, *, secondary: bool) -> datetime:
     """When to ask again after a rate limit: `retry-after`, else the reset, else a minute."""
     seconds = headers.get("retry-after", "")
-    if seconds.isdigit():
+    if seconds.isdecimal():
         return now + timedelta(seconds=max(1, int(seconds)))
     known = from_headers(headers)
     if known and (known.remaining == 0 or not secondary):
