@@ -64,6 +64,8 @@ def can_see(world: World, repository: Repository, token: Token | None) -> bool:
     """Whether a request with this token is told that the repository exists."""
     if token is None:
         return not repository.private
+    if token.installation is not None:
+        return not repository.private or repository.owner.id == token.installation
     if token.organizations is not None and repository.owner.id not in token.organizations:
         return not repository.private
     if repository.private and not is_granted(token, "repo"):

@@ -202,7 +202,7 @@ def caller(scope: Scope) -> int:
     token, app = scope["state"]["token"], scope["state"]["oauth_app"]
     if app:
         return -1 - zlib.crc32(app.client_id.encode())
-    return token.account.id if token else ANONYMOUS
+    return token.counted_as if token else ANONYMOUS
 
 
 def resource_of(scope: Scope) -> Resource:

@@ -88,7 +88,7 @@ async def _answer(simulator: Simulator, request: Request, body: Reply) -> Respon
     price = cost(schema(), document, operation, variables)
     request.state.operation = operation.name.value if operation.name else None
     _check(simulator, document, token, price)
-    simulator.limits.charge(token.account.id, "graphql", price.points)
+    simulator.limits.charge(token.counted_as, "graphql", price.points)
     request.state.points = price.points
     context = Context(simulator, token, _index(simulator), price, request.state.fault)
     result = _execute(document, context, body)
@@ -144,7 +144,7 @@ def _check(simulator: Simulator, document: DocumentNode, token: Token, price: Co
     if price.nodes > NODE_LIMIT:
         raise Refused([error("MAX_NODE_LIMIT_EXCEEDED", _too_many(price))])
     limits = simulator.limits
-    if limits.enabled and limits.window(token.account.id, "graphql").remaining <= 0:
+    if limits.enabled and limits.window(token.counted_as, "graphql").remaining <= 0:
         raise BudgetSpentError
 
 
@@ -189,7 +189,7 @@ async def _take_time(context: Context) -> Response | None:
     await asyncio.sleep(min(needed, options.patience))
     if needed <= options.patience:
         return None
-    context.simulator.limits.charge(context.viewer.id, "graphql", context.cost.points)
+    context.simulator.limits.charge(context.token.counted_as, "graphql", context.cost.points)
     return reply_of(Fault("server_error"), 0, graphql=True)
 
 

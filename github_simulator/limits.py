@@ -21,6 +21,12 @@ MOST_FAILURES = 10
 LOCKOUT = 900
 
 
+def installation_limit(repositories: int, people: int) -> int:
+    """Requests or points an hour of a GitHub App's installation outside Enterprise Cloud."""
+    more = max(0, repositories - 20) + max(0, people - 20)
+    return min(12_500, 5_000 + 50 * more)
+
+
 class Timestamps(Protocol):
     def timestamp(self) -> float: ...
 
@@ -48,6 +54,7 @@ class Limits:
     content_per_minute: int = 80
     content_per_hour: int = 500
     concurrency: int = 100
+    special: dict[int, int] = field(default_factory=dict)  # by account, such as an installation's
     enabled: bool = True  # an Enterprise Server may have them off: then /rate_limit is 404
     rest_status: int = 403  # or 429, where the hour's budget is used up
     newer_errors: bool = False  # GraphQL's error shape of 2026
@@ -108,7 +115,9 @@ class Limits:
         self._recent.clear()
 
     def _limit(self, account: int, resource: Resource) -> int:
-        return ANONYMOUS_LIMIT if account == ANONYMOUS else self.maximum[resource]
+        if account == ANONYMOUS:
+            return ANONYMOUS_LIMIT
+        return self.special.get(account, self.maximum[resource])
 
     def _exceeds(self, account: int, name: str, points: int, maximum: int, seconds: int) -> bool:
         now = self.clock.timestamp()

@@ -203,17 +203,27 @@ class OAuthApp:
 
 @dataclass(eq=False)
 class Token:
-    """An access token: whose, with which scopes, made by which app (None: personal)."""
+    """An access token: whose, with which scopes, made by which app (None: personal).
+
+    That of a GitHub App's installation, such as GitHub Actions gives to a workflow, acts as the
+    app's bot on the account `installation`; its `scopes` are what the app may read there.
+    """
 
     value: str
     account: Account
     scopes: list[str]
     client_id: str | None = None
     organizations: set[int] | None = None  # a fine-grained token sees these accounts only
+    installation: int | None = None
     expires_at: datetime | None = None
     refresh_token: str | None = None
     refresh_expires_at: datetime | None = None
     revoked: bool = False
+
+    @property
+    def counted_as(self) -> int:
+        """Under which number rate limits count it: each installation has its own, below zero."""
+        return self.account.id if self.installation is None else -self.installation
 
 
 @dataclass

@@ -75,7 +75,9 @@ class Context:
             raise GitHubError("FORBIDDEN", message, saml_failure=reason == "saml")
 
     def admit_insider(self, owner: Account) -> None:
-        """Raise GitHubError where a fine-grained token was not made for this organisation."""
+        """Raise GitHubError where the token may not know who is in this organisation."""
+        if self.token.installation is not None and "members" not in self.token.scopes:
+            raise GitHubError("FORBIDDEN", "Resource not accessible by integration")
         chosen = self.token.organizations
         if chosen is not None and owner.id not in chosen:
             raise GitHubError("FORBIDDEN", "Resource not accessible by personal access token")

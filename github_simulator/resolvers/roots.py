@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -94,9 +95,15 @@ def _node_or_error(info: Info, node_id: str) -> Served | GitHubError:
         return error
 
 
+def _viewer(source: object, info: Info) -> Account:
+    """Who asks. An app's installation is told a user whose login says that it is a bot."""
+    viewer: Account = info.context.viewer
+    return replace(viewer, login=f"{viewer.login}[bot]") if viewer.type == "Bot" else viewer
+
+
 def _rate_limit(source: object, info: Info, **arguments: Any) -> Window | None:
     limits: Limits = info.context.simulator.limits
-    return limits.window(info.context.viewer.id, "graphql") if limits.enabled else None
+    return limits.window(info.context.token.counted_as, "graphql") if limits.enabled else None
 
 
 RESOLVERS: Resolvers = {
@@ -108,7 +115,7 @@ RESOLVERS: Resolvers = {
         "repository": _repository,
         "repositoryOwner": _repository_owner,
         "user": _user,
-        "viewer": lambda source, info: info.context.viewer,
+        "viewer": _viewer,
     },
     "RateLimit": {
         "cost": lambda window, info: info.context.cost.points,

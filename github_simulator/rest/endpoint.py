@@ -70,10 +70,12 @@ class Call:
         return self.request.query_params.get(name, default)
 
     def signed_in(self) -> tuple[Token, Account]:
-        """The caller's token and account. Refuses with 401 without."""
+        """The caller's token and account. Refuses with 401 without, with 403 where it is no one."""
         token = self.access.token
         if token is None:
             raise RefusedError(401, "Requires authentication")
+        if token.installation is not None:
+            raise RefusedError(403, "Resource not accessible by integration")
         return token, token.account
 
     async def body(self) -> dict[str, Any]:
