@@ -7,7 +7,7 @@ credential that no integration uses: invisible, used for nothing else, and soon 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
@@ -16,7 +16,7 @@ from django.http import HttpRequest, QueryDict
 from django.utils import timezone
 
 from apps.audit.record import record
-from apps.integrations import connect_state, discovery, hooks, oauth, problems, sync, tracking
+from apps.integrations import connect_state, discovery, oauth, problems, sync
 from apps.integrations.connect_state import State
 from apps.integrations.github import people, scopes
 from apps.integrations.github.client import GitHub
@@ -32,7 +32,6 @@ from apps.integrations.models import (
     GitHubIntegration,
     IntegrationCredential,
     SyncRun,
-    SyncStatus,
     TrackedRepository,
 )
 from apps.integrations.problems import ConnectError
@@ -65,7 +64,6 @@ def begin(request: HttpRequest, team: Team, organization_id: int | None = None) 
     """The address at GitHub to send the browser to. Raises ConnectError."""
     if not settings.GITHUB_CLIENT_ID:
         raise ConnectError(problems.NOT_CONFIGURED)
-    forget_abandoned(team)
     signed, state = connect_state.issue(request.user.pk or 0, team, organization_id)
     url, verifier = oauth.authorize_url(request, signed)
     connect_state.remember(request, state, verifier)
@@ -101,7 +99,6 @@ def finish(request: HttpRequest, team: Team, state: State, answer: QueryDict) ->
 
 def begin_with_token(request: HttpRequest, team: Team, token: str) -> None:
     """Takes a pasted personal access token: then a credential is pending. Raises ConnectError."""
-    forget_abandoned(team)
     record("github.connect.begun", team_id=team.pk, request=request, method="token")
     granted = _scopes_of(token)
     if granted is not None and (lacking := scopes.missing(granted)):
@@ -112,13 +109,9 @@ def begin_with_token(request: HttpRequest, team: Team, token: str) -> None:
 
 def pending(request: HttpRequest, team: Team) -> IntegrationCredential | None:
     """The credential that waits for this user to choose an organisation."""
-    found: IntegrationCredential | None = (
-        _unused(team)
-        .filter(connected_by=request.user.pk, created_at__gt=timezone.now() - PENDING_FOR)
-        .order_by("-pk")
-        .first()
-    )
-    return found
+    since = timezone.now() - PENDING_FOR
+    mine = _unused().filter(team=team, connected_by=request.user.pk, created_at__gt=since)
+    return mine.order_by("-pk").first()
 
 
 def choice(credential: IntegrationCredential) -> Choice:
@@ -140,7 +133,9 @@ def choose(request: HttpRequest, credential: IntegrationCredential, name: str) -
     Raises ConnectError where the token cannot see it; then the credential stays pending.
     """
     account = _visible(credential, name.strip())
+    former_token = _former_token(credential)
     integration = _store(credential, account)
+    _revoke(credential.kind, former_token)
     record(
         "github.connect.completed",
         team_id=integration.team_id,
@@ -153,74 +148,33 @@ def choose(request: HttpRequest, credential: IntegrationCredential, name: str) -
 
 def cancel(credential: IntegrationCredential) -> None:
     """Gives up a pending connection, at GitHub too."""
-    oauth.revoke(credential.access_token)
+    _revoke(credential.kind, credential.access_token)
     credential.delete()
 
 
-def forget_abandoned(team: Team) -> None:
-    """Deletes what waited for a choice for too long."""
-    _unused(team).filter(created_at__lte=timezone.now() - PENDING_FOR).delete()
+def forget_abandoned(now: datetime) -> None:
+    """Gives up what waited for a choice for too long."""
+    for credential in _unused().filter(created_at__lte=now - PENDING_FOR):
+        cancel(credential)
 
 
-def disconnect(request: HttpRequest, team: Team, only: GitHubIntegration | None = None) -> bool:
-    """Ends the team's connection, or that of one organisation; what was fetched stays.
-
-    Whether GitHub confirmed that every token of ours is revoked.
-    """
-    ending = [only] if only else list(connected(team))
-    for integration in ending:
-        # While there is a token: GitHub keeps hooks when a token is revoked.
-        hooks.forget_all(integration)
-    tokens = _end(team, ending)
-    answers = [oauth.revoke(token) for token in tokens]
-    revoked = all(answers)
-    for integration in ending:
-        record(
-            "github.disconnected",
-            team_id=team.pk,
-            request=request,
-            object_name=integration.organization_slug,
-            revoked=revoked,
-        )
-    return revoked
-
-
-@transaction.atomic
-def _end(team: Team, ending: list[GitHubIntegration]) -> list[str]:
-    """Forgets the tokens that nothing else needs, and returns them."""
-    tracked: QuerySet[TrackedRepository] = TrackedRepository.objects.for_team(team)
-    tracking.stop_all(tracked.filter(integration__in=ending))
-    GitHubIntegration.objects.filter(pk__in=[integration.pk for integration in ending]).update(
-        disconnected_at=timezone.now(), members_due_at=None, sync_status=SyncStatus.PENDING
+def _unused() -> QuerySet[IntegrationCredential]:
+    found: QuerySet[IntegrationCredential] = IntegrationCredential.objects.filter(
+        integrations=None, kind__in=[Kind.OAUTH, Kind.TOKEN]
     )
-    needless = IntegrationCredential.objects.for_team(team).exclude(
-        integrations__disconnected_at=None
-    )
-    tokens = []
-    for credential in needless.filter(integrations__in=ending).distinct():
-        if credential.access_token and credential.kind == Kind.OAUTH:
-            tokens.append(credential.access_token)
-        credential.access_token = credential.refresh_token = ""
-        credential.save()
-    return tokens
-
-
-def _unused(team: Team) -> QuerySet[IntegrationCredential]:
-    found: QuerySet[IntegrationCredential] = IntegrationCredential.objects.for_team(team)
-    return found.filter(integrations=None, kind__in=[Kind.OAUTH, Kind.TOKEN])
+    return found
 
 
 def _hold(request: HttpRequest, team: Team, owner: Account, **fields: object) -> None:
-    mine = _unused(team).filter(connected_by=request.user.pk)
-    with transaction.atomic():
-        mine.delete()
-        IntegrationCredential.objects.create(
-            team=team,
-            connected_by_id=request.user.pk,
-            account_id=owner.id,
-            account_login=owner.login,
-            **fields,
-        )
+    for former in _unused().filter(team=team, connected_by=request.user.pk):
+        cancel(former)
+    IntegrationCredential.objects.create(
+        team=team,
+        connected_by_id=request.user.pk,
+        account_id=owner.id,
+        account_login=owner.login,
+        **fields,
+    )
 
 
 def _conversation(token: str) -> GitHub:
@@ -327,14 +281,7 @@ def _resume(team: Team, reached: list[GitHubIntegration]) -> None:
 
 def _replace_token(fresh: IntegrationCredential) -> IntegrationCredential | None:
     """Puts a pending token where the same account's former one is, if it has one here."""
-    in_use = GitHubIntegration.objects.for_team(fresh.team).values("credential")
-    former: IntegrationCredential | None = (
-        IntegrationCredential.objects.for_team(fresh.team)
-        .select_for_update()
-        .filter(kind=fresh.kind, account_id=fresh.account_id, pk__in=in_use)
-        .order_by("pk")
-        .first()
-    )
+    former = _same_account(fresh).select_for_update().first()
     if former is None:
         return None
     for field in ("access_token", "refresh_token", "token_expires_at", "scopes", "account_login"):
@@ -345,3 +292,19 @@ def _replace_token(fresh: IntegrationCredential) -> IntegrationCredential | None
     former.save()
     fresh.delete()
     return former
+
+
+def _same_account(fresh: IntegrationCredential) -> QuerySet[IntegrationCredential]:
+    in_use = GitHubIntegration.objects.for_team(fresh.team).values("credential")
+    found: QuerySet[IntegrationCredential] = IntegrationCredential.objects.for_team(fresh.team)
+    return found.filter(kind=fresh.kind, account_id=fresh.account_id, pk__in=in_use).order_by("pk")
+
+
+def _former_token(fresh: IntegrationCredential) -> str:
+    former = _same_account(fresh).first()
+    return former.access_token if former else ""
+
+
+def _revoke(kind: str, token: str) -> None:
+    if kind == Kind.OAUTH:
+        oauth.revoke(token)

@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from apps.integrations import ingest_people, tracking
+from apps.integrations import ingest_people, problems, tracking
 from apps.integrations.conversation import with_github
 from apps.integrations.github import people
 from apps.integrations.github.client import GitHub
@@ -21,6 +21,7 @@ from apps.integrations.github.errors import (
     CredentialsRejectedError,
     GitHubError,
     NotFoundError,
+    OrganizationRestrictedError,
     ScopeMissingError,
     WaitError,
 )
@@ -239,7 +240,15 @@ def _postpone(integration: GitHubIntegration, error: GitHubError) -> None:
         credential.rejected_at = timezone.now()
         credential.save(update_fields=["rejected_at"])
     later = error.until if isinstance(error, WaitError) else timezone.now() + RETRY_AFTER
-    _finish(integration, str(error), due_at=later if error.retryable else None)
+    _finish(integration, _said(integration, error), due_at=later if error.retryable else None)
+
+
+def _said(integration: GitHubIntegration, error: GitHubError) -> str:
+    """What happened, what to do, and where."""
+    if isinstance(error, OrganizationRestrictedError):
+        problem = problems.restricted(integration.organization_slug)
+        return f"{problem} {problem.url}"
+    return f"{error} {error.url}".strip()
 
 
 def _finish(integration: GitHubIntegration, problem: str, due_at: datetime | None) -> None:

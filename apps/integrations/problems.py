@@ -97,8 +97,8 @@ UNREACHABLE = Problem(
 )
 NOTHING_PENDING = Problem(
     "nothing_pending",
-    "The connection was not finished in time, so what GitHub had granted was discarded.",
-    "Connect again.",
+    "There is no connection to finish: it was finished already, or it took more than an hour.",
+    "If the organisation is not listed below, connect again.",
 )
 NOT_CONFIGURED = Problem(
     "not_configured",

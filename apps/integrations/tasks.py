@@ -7,7 +7,15 @@ from datetime import UTC, datetime, timedelta
 
 from celery import shared_task
 
-from apps.integrations import discovery, events, hooks, poll, recalculation, sync
+from apps.integrations import (
+    connection,
+    discovery,
+    events,
+    hooks,
+    poll,
+    recalculation,
+    sync,
+)
 
 LOOK_FOR = timedelta(seconds=50)
 
@@ -20,6 +28,7 @@ def look_for_due_work() -> None:
     poll.poll_due(now)
     poll.sweep_due(now)
     events.prune(now)
+    connection.forget_abandoned(now)
     sync.conclude_all()
     ends = now + LOOK_FOR
     recalculation.run_due(ends)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 
@@ -293,6 +294,7 @@ def test_reconnecting_replaces_the_token(github: Running, team: Team, alice_clie
     assert after.credential.pk == before.credential.pk
     assert after.credential.access_token != before.credential.access_token
     assert after.credential.rejected_at is None
+    assert token_count(github) == 1
     assert IntegrationCredential.objects.count() == 1
 
 
@@ -314,13 +316,16 @@ def test_cancel_revokes(github: Running, team: Team, alice_client: Client) -> No
     assert token_count(github) == 0
 
 
-def test_abandoned_choice_is_forgotten(github: Running, team: Team, alice_client: Client) -> None:
+def test_abandoned_choice_is_forgotten(
+    github: Running, team: Team, alice_client: Client, work: Callable[[], None]
+) -> None:
     alice_client.get(path_of(consent(begin(alice_client))))
     IntegrationCredential.objects.update(created_at=timezone.now() - timedelta(hours=2))
     alice_client.get(CHOOSE)
-    assert "was not finished in time" in messages_of(alice_client)
-    begin(alice_client)
+    assert "There is no connection to finish" in messages_of(alice_client)
+    work()
     assert nothing_is_stored()
+    assert token_count(github) == 0
 
 
 def test_without_an_oauth_app(

@@ -182,6 +182,17 @@ def test_github_fails_half_way(
     assert "GitHub answered 502" not in messages_of(alice_client)
 
 
+def test_organization_that_restricts_apps_later(
+    github: Running, team: Team, alice_client: Client, work: Work
+) -> None:
+    connect(alice_client)
+    github.simulator.world.organizations[ACME].restricts_oauth_apps = True
+    work()
+    page = messages_of(alice_client)
+    assert "acme lets only approved applications in" in page
+    assert f'href="{github.url}/organizations/acme/settings/oauth_application_policy"' in page
+
+
 def test_revoked_token(github: Running, team: Team, alice_client: Client, work: Work) -> None:
     connect(alice_client)
     for token in github.simulator.world.tokens.values():

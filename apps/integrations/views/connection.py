@@ -15,7 +15,15 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from apps.audit.record import record
-from apps.integrations import connect_state, connection, discovery, oauth, problems, progress
+from apps.integrations import (
+    connect_state,
+    connection,
+    disconnection,
+    discovery,
+    oauth,
+    problems,
+    progress,
+)
 from apps.integrations.connect_state import State
 from apps.integrations.models import GitHubIntegration, SyncStatus
 from apps.integrations.problems import ConnectError, Problem
@@ -148,7 +156,7 @@ def disconnect(request: TeamRequest) -> HttpResponse:
     if method != "DELETE":
         ending = [only] if only else list(connection.connected(request.team))
         return answers.page(request, "disconnect", {"ending": ending, "only": only})
-    revoked = connection.disconnect(request, request.team, only)
+    revoked = disconnection.disconnect(request, request.team, only)
     if request.method == "DELETE" or wants_json(request):
         return HttpResponse(status=204)
     return answers.back(request, "integrations", said=_farewell(revoked))
