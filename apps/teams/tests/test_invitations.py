@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import threading
 from datetime import timedelta
 
 import pytest
 from django.core import mail
 from django.core.cache import cache
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
@@ -95,6 +97,31 @@ def test_a_newcomer_signs_up_and_joins(alice_client: Client, team: Team) -> None
     assert newcomer.post("/accounts/signup/", sent).headers["Location"] == link
     newcomer.post(link)
     assert role(User.objects.get(email="dana@example.com")) == "member"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_who_open_one_e_mail_at_once_one_gets_in(
+    alice_client: Client, charlie_client: Client, charlie: User, team: Team
+) -> None:
+    link = invited(alice_client, "new@example.com")
+    dana = User.objects.create(email="dana@example.com")
+    dana_client = Client()
+    dana_client.force_login(dana, backend="django.contrib.auth.backends.ModelBackend")
+    together = threading.Barrier(2)
+    answers = []
+
+    def open_it(client: Client) -> None:
+        together.wait()
+        answers.append(client.post(link).status_code)
+        connection.close()
+
+    threads = [threading.Thread(target=open_it, args=[c]) for c in (charlie_client, dana_client)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(answers) == [302, 410]
+    assert team.memberships.filter(user__in=[charlie, dana]).count() == 1
 
 
 def test_a_link_works_for_several(

@@ -8,6 +8,7 @@ import pytest
 from django.core import mail
 from django.core.cache import cache
 from django.test import Client
+from django.views.defaults import server_error
 
 from apps.audit.models import AuditEvent
 from apps.teams.models import Team
@@ -181,6 +182,12 @@ def test_a_forged_form_is_refused_in_our_look(alice: User) -> None:
     assert response.status_code == 403
     assert "This page was open for too long" in response.content.decode()
     assert "tformance.css" in response.content.decode()
+
+
+def test_our_own_failure_is_told_without_the_database(client: Client) -> None:
+    page = server_error(client.get("/").wsgi_request).content.decode()
+    assert "Something went wrong on our side" in page
+    assert "tformance.css" in page
 
 
 def _without_token(page: bytes) -> str:
