@@ -78,24 +78,26 @@ class Story:
         share = (setting.now - opened_at) / (setting.now - setting.start)
         self.pace = habits.pace * (0.75 + (habits.trend - 0.75) * min(1.0, share))
         self.author: Account | None = self.rng.choice(habits.authors)
+        self.is_left_lying = self.rng.random() < 0.085
         self.pull_request: PullRequest
 
     def live(self) -> PullRequest:
         """Open the pull request and let it go on until it ends or the present comes."""
         self.open()
-        steps = [self.become_ready, self.be_reviewed, self.end]
+        last = self.linger if self.is_left_lying else self.end
         try:
-            for step in steps[: self.reach()]:
-                step()
+            for step in (self.become_ready, self.be_reviewed, last):
+                if not self.is_left_lying or step is last or self.rng.random() < 0.45:
+                    step()
         except TheFutureError:
             pass
         return self.pull_request
 
-    def reach(self) -> int:
-        """How many of the steps are gone: some work is left lying, and most of it tidied later."""
-        recent = self.setting.now - self.clock < timedelta(days=75)
-        left_lying = self.rng.random() < (0.11 if recent else 0.004)
-        return self.rng.randint(0, 2) if left_lying else 3
+    def linger(self) -> None:
+        """Nobody goes on with it. Somebody tidies up weeks later, or never."""
+        self.pace = 1.0
+        if self.rng.random() < 0.95:
+            actions.close(self.later(self.author, 24 * 26, 0.6), self.pull_request)
 
     # Time
 
@@ -130,7 +132,7 @@ class Story:
             head_ref=branch,
             body=body,
             commits=self.first_commits(),
-            is_draft=self.rng.random() < self.habits.drafts,
+            is_draft=self.rng.random() < (0.5 if self.is_left_lying else self.habits.drafts),
             number=self.number,
             labels=labels,
         )
@@ -260,7 +262,7 @@ class Story:
 
     def end(self) -> None:
         chance = self.rng.random()
-        if chance < 0.06:
+        if chance < 0.025:
             actions.close(self.later(self.author, 60, 1.2), self.pull_request)
             return
         if chance < 0.08:

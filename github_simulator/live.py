@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
 
 from . import actions, prose
 from .actions import Deed, Draft, new_oid, requested_reviewers
@@ -13,10 +14,9 @@ from .lifecycle import invented_commit
 from .state import Happening, Simulator
 from .world import Account, Commit, PullRequest, Repository
 
-MOST_OPEN = 140
+UNDER_WAY = 45  # pull requests; with more of them, new ones are opened more rarely
 MOST_MADE = 4000  # then nothing new is opened, so that memory stays bounded
-_RECENT = 14
-Step = Callable[[Deed, PullRequest], list[Happening]]
+FRESH = timedelta(days=14)  # older work is left alone: merged now, it would bend every figure
 
 
 class Life:
@@ -29,12 +29,13 @@ class Life:
 
     def step(self) -> list[Happening]:
         """Somebody does one thing, now; whoever listens is told."""
-        waiting = self._open_work()
-        room = len(waiting) < MOST_OPEN and self.made < MOST_MADE
-        if not waiting or (room and self.rng.random() < 0.22):
+        fresh = self._fresh_work()
+        rate = 0.04 if len(fresh) >= UNDER_WAY else 0.12
+        may_open = self.made < MOST_MADE
+        if may_open and (not fresh or self.rng.random() < rate):
             happenings = self._open()
         else:
-            happenings = self._go_on(*self._chosen(waiting))
+            happenings = self._go_on(*self.rng.choice(fresh)) if fresh else []
         for happening in happenings:
             self.simulator.announce(happening)
         return happenings
@@ -45,21 +46,14 @@ class Life:
         every = self.simulator.world.repositories.values()
         return [r for r in every if r.pull_requests and not r.archived and not r.fork]
 
-    def _open_work(self) -> list[tuple[Repository, PullRequest]]:
+    def _fresh_work(self) -> list[tuple[Repository, PullRequest]]:
+        since = self.simulator.clock.now() - FRESH
         return [
             (repository, pull_request)
             for repository in self._repositories()
             for pull_request in repository.pull_requests.values()
-            if pull_request.state == "OPEN"
+            if pull_request.state == "OPEN" and pull_request.created_at > since
         ]
-
-    def _chosen(
-        self, waiting: list[tuple[Repository, PullRequest]]
-    ) -> tuple[Repository, PullRequest]:
-        """Mostly what was opened lately, so that one can watch it go through."""
-        if self.rng.random() < 0.85:
-            waiting = sorted(waiting, key=lambda pair: pair[1].created_at)[-_RECENT:]
-        return self.rng.choice(waiting)
 
     # Who
 
@@ -94,32 +88,51 @@ class Life:
         draft = Draft(
             title=title,
             head_ref=prose.branch(self.rng, author.login, title),
-            commits=self._commits(deed, self.rng.randint(1, 4)),
+            commits=self._commits(deed, self.rng.randint(1, 4), self.rng.lognormvariate(1.4, 0.9)),
             body=prose.body(self.rng),
             is_draft=self.rng.random() < 0.2,
         )
         self.made += 1
         return actions.open_pull_request(deed, draft)[1]
 
-    def _commits(self, deed: Deed, count: int) -> list[Commit]:
+    def _commits(self, deed: Deed, count: int, hours: float = 0.0) -> list[Commit]:
+        """Commits of the last hours, the oldest first."""
         rng, home = self.rng, deed.repository.id
+        moments = sorted(deed.at - timedelta(hours=rng.uniform(0, hours)) for _ in range(count))
         return [
-            invented_commit(rng, deed.actor, deed.at, new_oid(home, deed.at, rng.random()), 20)
-            for _ in range(count)
+            invented_commit(rng, deed.actor, moment, new_oid(home, moment, rng.random()), 20)
+            for moment in moments
         ]
 
     def _go_on(self, repository: Repository, pull_request: PullRequest) -> list[Happening]:
+        """Mostly talk; now and then a step towards the end."""
+        if self.rng.random() < 0.5:
+            return self._touch(repository, pull_request)
         by_author = self._deed(repository, pull_request.author)
-        if self.rng.random() < 0.04:
-            return actions.close(by_author, pull_request)
         if pull_request.is_draft:
             return actions.mark_ready(by_author, pull_request)
         verdict = _verdict(pull_request)
         if verdict == "APPROVED":
-            return actions.merge(by_author, pull_request)
+            return self._finish(by_author, pull_request)
         if verdict == "CHANGES_REQUESTED":
             return self._amend(by_author, pull_request)
         return self._review(repository, pull_request)
+
+    def _touch(self, repository: Repository, pull_request: PullRequest) -> list[Happening]:
+        who = self._reviewer(repository, pull_request) or pull_request.author
+        chance, deed = self.rng.random(), self._deed(repository, who)
+        if chance < 0.7:
+            return actions.comment(deed, pull_request)
+        if chance < 0.85 and who is not pull_request.author:
+            return actions.submit_review(deed, pull_request, "COMMENTED", "", 1)
+        by_author = self._deed(repository, pull_request.author)
+        return actions.push(by_author, pull_request, self._commits(by_author, 1))
+
+    def _finish(self, deed: Deed, pull_request: PullRequest) -> list[Happening]:
+        chance = self.rng.random()
+        if chance < 0.02:
+            return actions.close(deed, pull_request)
+        return actions.merge(deed, pull_request) if chance < 0.3 else []
 
     def _amend(self, deed: Deed, pull_request: PullRequest) -> list[Happening]:
         told = actions.push(deed, pull_request, self._commits(deed, 1))

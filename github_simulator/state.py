@@ -26,7 +26,7 @@ class Options:
     node_latency: float = 0.0
     patience: float = 10.0  # a query that takes longer is given up
     live: bool = False
-    live_interval: float = 3.0
+    live_interval: float = 5.0
     seed: int = 1
     personal_token: str | None = None
     callback_urls: tuple[str, ...] = ()

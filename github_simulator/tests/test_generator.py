@@ -83,7 +83,7 @@ def test_what_breaks_importers_is_there(world: World) -> None:
 
 def test_the_demo_has_an_open_queue(world: World) -> None:
     waiting = [p for p in pull_requests(world) if p.state == "OPEN"]
-    assert 40 < len(waiting) < 200
+    assert 30 < len(waiting) < 200
 
 
 def test_sizes_are_asked_for() -> None:
