@@ -7,6 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
+from github_simulator.acts import act
 from github_simulator.testing import Running
 from github_simulator.world import PullRequest
 from tests import journey
@@ -27,6 +28,7 @@ def test_it_works(installed: Installation, page: Page) -> None:
     see_the_count(page, installed.github)
     merged = see_the_figure(page, installed.github)
     open_one_of(page, merged)
+    follow_a_merge(page, installed.github, len(merged))
 
 
 def see_people(page: Page, github: Running) -> None:
@@ -61,6 +63,28 @@ def see_the_figure(page: Page, github: Running) -> list[PullRequest]:
     figure.click()
     expect(page.get_by_text(f"{len(merged)} pull requests")).to_be_visible()
     return merged
+
+
+def follow_a_merge(page: Page, github: Running, count: int) -> None:
+    """Somebody merges while the overview is open: the hook tells, and the figure changes."""
+    journey.section(page, "Overview").click()
+    page.get_by_text("12 months").click()
+    figure = page.get_by_role("link", name=f"{count} merged pull requests")
+    expect(figure).to_be_visible()
+    here = page.url
+    who = {"repository": "acme/billing-service", "actor": a_member(github)}
+    number = act(github.simulator, "open", {**who, "title": "Round to the cent"})["number"]
+    act(github.simulator, "merge", {**who, "number": number})
+    figure = page.get_by_role("link", name=f"{count + 1} merged pull requests")
+    expect(figure).to_be_visible(timeout=60_000)
+    assert page.url == here
+
+
+def a_member(github: Running) -> str:
+    world = github.simulator.world
+    acme = world.account("acme")
+    assert acme
+    return world.accounts[next(iter(world.organizations[acme.id].members))].login
 
 
 def by_a_person(pull_request: PullRequest) -> bool:

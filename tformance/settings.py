@@ -71,7 +71,6 @@ INSTALLED_APPS = [
     "allauth.socialaccount.providers.github",
     "django_filters",
     "django_htmx",
-    "ninja",
 ]
 
 MIDDLEWARE = [

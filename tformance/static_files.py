@@ -16,8 +16,13 @@ class StaticFiles(StaticFilesConfig):
 
     # Of ECharts only echarts.common.min.js is served, and the API is shown by Swagger.
     ignore_patterns = [
+<<<<<<< HEAD
         *("CVS", ".*", "*~", "*.map", "extension", "package.json"),
         *("echarts.[!c]*", "echarts.common.js", "redoc.*"),
+=======
+        *("CVS", ".*", "*~", "extension", "package.json"),
+        *("echarts.[!c]*", "echarts.common.js", "echarts.common.*.map"),
+>>>>>>> e38e132 (Describe the API on a page of our own, without a script; follow a merge in the browser)
     ]
 
 

@@ -5,12 +5,14 @@ from django.urls import include, path
 
 from apps.integrations import webhooks
 from apps.metrics.api import api
+from apps.metrics.views.api_docs import api_docs
 from tformance import health
 
 urlpatterns = [
     path("webhooks/github/", webhooks.receive, name="github_webhook"),
     path("admin/", admin.site.urls),
     path("", include("apps.users.urls")),
+    path("api/v1/docs", api_docs, name="api_docs"),
     path("api/v1/", api.urls),
     path("accounts/", include("allauth.urls")),
     path("health/live", health.live),

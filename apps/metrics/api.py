@@ -48,6 +48,7 @@ api = NinjaAPI(
     auth=Key(),
     throttle=PerKey("600/m"),
     urls_namespace="api-1",
+    docs_url=None,  # The page of our own needs neither a script nor megabytes.
 )
 
 
