@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from django.conf import settings
 
-from apps.integrations.github.errors import GitHubError
+from apps.integrations.github.errors import GitHubError, WaitError
 
 
 @dataclass(frozen=True)
@@ -166,9 +166,14 @@ def approvals_url() -> str:
 
 def from_github(error: GitHubError) -> Problem:
     """What GitHub's API refused, in the words of the error."""
-    url = getattr(error, "url", "") or ""
-    code = type(error).__name__.removesuffix("Error").lower()
-    return Problem(code, error.message, error.advice, url, "Open GitHub" if url else "")
+    name = type(error).__name__.removesuffix("Error")
+    code = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+    advice = error.advice
+    if isinstance(error, WaitError):
+        advice = f"Try again after {error.until:%H:%M} UTC."
+    elif error.retryable:
+        advice = "Nothing was changed; try again in a few minutes."
+    return Problem(code, error.message, advice, error.url, "Open GitHub" if error.url else "")
 
 
 def _listed(names: list[str]) -> str:

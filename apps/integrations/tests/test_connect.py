@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 
@@ -29,6 +30,7 @@ from apps.integrations.tests.github import (
 )
 from apps.teams.models import Membership, Team
 from apps.users.models import User
+from github_simulator.faults import Fault
 from github_simulator.testing import Running
 
 pytestmark = pytest.mark.django_db
@@ -242,6 +244,38 @@ def test_github_is_down(
     alice_client.get(path_of(back))
     assert "GitHub could not be reached" in messages_of(alice_client)
     assert nothing_is_stored()
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (Fault("server_error", path="/api/v3/user", status=502), "GitHub answered 502. Nothing"),
+        (Fault("cut", path="/api/v3/user"), "Nothing was changed; try again in a few minutes"),
+        (Fault("half_body", path="/api/v3/user"), "Nothing was changed; try again"),
+        (
+            Fault("primary_limit", path="/api/v3/user", seconds=60),
+            "limit is reached. Try again aft",
+        ),
+        (Fault("server_error", path="/login/oauth/access_token"), "GitHub could not be reached"),
+        (Fault("half_body", path="/login/oauth/access_token"), "GitHub could not be reached"),
+    ],
+)
+def test_github_fails_on_the_way(
+    github: Running, team: Team, alice_client: Client, fault: Fault, said: str
+) -> None:
+    back = consent(begin(alice_client))
+    github.simulator.faults.add(replace(fault))
+    alice_client.get(path_of(back))
+    github.simulator.faults.clear()
+    assert said in messages_of(alice_client)
+    assert nothing_is_stored()
+
+
+def test_choosing_twice_connects_once(github: Running, team: Team, alice_client: Client) -> None:
+    connect(alice_client)
+    alice_client.post(CHOOSE, {"organization": "acme"})
+    assert "it was finished already" in messages_of(alice_client)
+    assert GitHubIntegration.objects.count() == 1
 
 
 def test_restricted_organization(github: Running, team: Team, alice_client: Client) -> None:
