@@ -14,15 +14,10 @@ from django.core.management import call_command
 class StaticFiles(StaticFilesConfig):
     """Django's static files, less what a package brings that no page loads."""
 
-    # Of ECharts only echarts.common.min.js is served, and the API is shown by Swagger.
+    # Of ECharts only echarts.common.min.js is served.
     ignore_patterns = [
-<<<<<<< HEAD
         *("CVS", ".*", "*~", "*.map", "extension", "package.json"),
-        *("echarts.[!c]*", "echarts.common.js", "redoc.*"),
-=======
-        *("CVS", ".*", "*~", "extension", "package.json"),
-        *("echarts.[!c]*", "echarts.common.js", "echarts.common.*.map"),
->>>>>>> e38e132 (Describe the API on a page of our own, without a script; follow a merge in the browser)
+        *("echarts.[!c]*", "echarts.common.js"),
     ]
 
 
