@@ -134,7 +134,7 @@ def test_filters_by_keys_stay_in_the_address(alice: BrowserContext, program: Pro
     page.locator(".filters details[open]").get_by_role("button", name="Apply").click()
     page.wait_for_url("**bots=1**")
     assert "range=12m" in page.url
-    expect(page.get_by_role("link", name="Reset")).to_be_visible()
+    expect(page.get_by_role("link", name="Reset", exact=True)).to_be_visible()
 
 
 def test_nothing_moves_while_charts_appear(alice: BrowserContext, program: Program) -> None:
