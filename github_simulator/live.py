@@ -30,7 +30,7 @@ class Life:
     def step(self) -> list[Happening]:
         """Somebody does one thing, now; whoever listens is told."""
         fresh = self._fresh_work()
-        rate = 0.04 if len(fresh) >= UNDER_WAY else 0.12
+        rate = 0.01 if len(fresh) >= UNDER_WAY else 0.03
         may_open = self.made < MOST_MADE
         if may_open and (not fresh or self.rng.random() < rate):
             happenings = self._open()
@@ -88,7 +88,7 @@ class Life:
         draft = Draft(
             title=title,
             head_ref=prose.branch(self.rng, author.login, title),
-            commits=self._commits(deed, self.rng.randint(1, 4), self.rng.lognormvariate(1.4, 0.9)),
+            commits=self._commits(deed, self.rng.randint(1, 4), self.rng.lognormvariate(2.3, 0.9)),
             body=prose.body(self.rng),
             is_draft=self.rng.random() < 0.2,
         )
@@ -106,7 +106,7 @@ class Life:
 
     def _go_on(self, repository: Repository, pull_request: PullRequest) -> list[Happening]:
         """Mostly talk; now and then a step towards the end."""
-        if self.rng.random() < 0.5:
+        if self.rng.random() < 0.75:
             return self._touch(repository, pull_request)
         by_author = self._deed(repository, pull_request.author)
         if pull_request.is_draft:
@@ -132,7 +132,7 @@ class Life:
         chance = self.rng.random()
         if chance < 0.02:
             return actions.close(deed, pull_request)
-        return actions.merge(deed, pull_request) if chance < 0.3 else []
+        return actions.merge(deed, pull_request) if chance < 0.2 else []
 
     def _amend(self, deed: Deed, pull_request: PullRequest) -> list[Happening]:
         told = actions.push(deed, pull_request, self._commits(deed, 1))

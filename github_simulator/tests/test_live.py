@@ -44,7 +44,7 @@ def test_pull_requests_go_through_and_instants_are_now(seed: int) -> None:
     simulator = prepare(None, world, seed=seed)
     before = {id(p) for r in world.repositories.values() for p in r.pull_requests.values()}
     life, began = Life(simulator), simulator.clock.now()
-    actions = {happening.action for _ in range(2500) for happening in life.step()}
+    actions = {happening.action for _ in range(6000) for happening in life.step()}
     new = [
         pull_request
         for repository in world.repositories.values()
