@@ -1,0 +1,165 @@
+"""One measure in a fresh process: `python -m benchmarks.measures NAME NUMBER` prints JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import sys
+import time
+from typing import Any
+
+import django
+
+from benchmarks.github import ACME, ADA, Served, serve
+
+LATENCY = {"latency": 0.05, "node_latency": 0.0001}
+
+
+class Clock:
+    """Seconds in all, and those spent waiting for GitHub."""
+
+    def __init__(self) -> None:
+        from apps.integrations.github.client import GitHub
+
+        self.waited = 0.0
+        send = GitHub._send
+
+        def timed(*args: Any, **more: Any) -> Any:
+            begun = time.perf_counter()
+            try:
+                return send(*args, **more)
+            finally:
+                self.waited += time.perf_counter() - begun
+
+        GitHub._send = timed
+
+    def __enter__(self) -> Clock:
+        self.begun, self.waited = time.perf_counter(), 0.0
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.seconds = time.perf_counter() - self.begun
+
+
+def track(github: Served) -> Any:
+    """A team that tracks all of it; nothing else is due."""
+    from django.conf import settings
+
+    from apps.integrations.models import GitHubIntegration, IntegrationCredential, TrackedRepository
+    from apps.integrations.tests.stage import NEVER
+    from apps.metrics.models import Repository, TeamMember
+    from apps.teams.models import Team
+
+    settings.GITHUB_URL = github.url
+    team = Team.objects.create(name="Acme", slug="acme")
+    credential = IntegrationCredential.objects.create(
+        team=team, kind="token", access_token=github.token, account_id=ADA
+    )
+    later = {"poll_due_at": NEVER, "sweep_due_at": NEVER, "members_due_at": NEVER}
+    integration = GitHubIntegration.objects.create(
+        team=team, credential=credential, organization_slug="acme", organization_id=ACME, **later
+    )
+    TeamMember.objects.create(team=team, github_id=ADA, github_username="ada")
+    for number, node, name in github.repositories:
+        stored = Repository.objects.create(
+            team=team, github_repo_id=number, node_id=node, full_name=name
+        )
+        TrackedRepository.objects.create(
+            team=team,
+            integration=integration,
+            repository=stored,
+            github_repo_id=number,
+            full_name=name,
+            hook_due_at=None,
+        )
+    return team
+
+
+def sync_all(team: Any) -> None:
+    from apps.integrations import sync
+    from apps.integrations.models import SyncRun, TrackedRepository
+    from apps.integrations.tasks import look_for_due_work
+
+    run = sync.begin(team, TrackedRepository.objects.for_team(team), SyncRun.Reason.FIRST)
+    while run.finished_at is None:
+        look_for_due_work()
+        run.refresh_from_db()
+    assert run.status == "complete", run.error
+
+
+def backfill(count: int, options: dict[str, float] | None = None) -> dict[str, Any]:
+    """The history of one repository, with GitHub's latency or without."""
+    from apps.metrics.models import PullRequest
+
+    with serve([count], **(LATENCY if options is None else options)) as github:
+        team = track(github)
+        github.reset()
+        with Clock() as clock:
+            sync_all(team)
+        stats = github.stats()
+        assert PullRequest.objects.count() == count
+    return {
+        "requests": stats["requests"],
+        "points": stats["points"],
+        "seconds": round(clock.seconds, 2),
+        "own_ms_per_pr": round(1000 * (clock.seconds - clock.waited) / count, 3),
+        "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+    }
+
+
+def delta(count: int) -> dict[str, Any]:
+    """Ten changed pull requests among so many."""
+    with serve([count], **LATENCY) as github:
+        team = track(github)
+        sync_all(team)
+        for number in range(1, count, count // 10):
+            github.act("comment", repository="acme/service-0", number=number, actor="grace")
+        github.reset()
+        with Clock() as clock:
+            sync_all(team)
+        stats = github.stats()
+    return {"requests": stats["requests"], "points": stats["points"], "seconds": clock.seconds}
+
+
+def no_change(count: int) -> dict[str, Any]:
+    """A poll of so many repositories in which nothing happened."""
+    from datetime import UTC, datetime
+
+    from apps.integrations.models import GitHubIntegration, SyncRun
+    from apps.integrations.tasks import look_for_due_work
+
+    with serve([1] * count, **LATENCY) as github:
+        team = track(github)
+        sync_all(team)
+        runs = SyncRun.objects.count()
+        github.reset()
+        GitHubIntegration.objects.update(poll_due_at=datetime.now(UTC))
+        with Clock() as clock:
+            look_for_due_work()
+        stats = github.stats()
+        assert SyncRun.objects.count() == runs
+    return {"requests": stats["requests"], "points": stats["points"], "seconds": clock.seconds}
+
+
+def own_time(count: int) -> dict[str, Any]:
+    """Our time for a pull request without GitHub's, beside the bare insertion of the same rows."""
+    from benchmarks.bare import insert_again
+
+    found = backfill(count, {})
+    bare = 1000 * insert_again(os.environ["SECOND_DATABASE_URL"]) / count
+    return {**found, "bare_ms_per_pr": round(bare, 3), "ratio": found["own_ms_per_pr"] / bare}
+
+
+MEASURES = {
+    "backfill": backfill,
+    "delta": delta,
+    "no_change": no_change,
+    "own_time": own_time,
+    "growth": lambda count: backfill(count, {}),
+}
+
+
+if __name__ == "__main__":
+    django.setup()
+    print(json.dumps(MEASURES[sys.argv[1]](int(sys.argv[2]))))
