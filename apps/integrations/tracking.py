@@ -84,7 +84,8 @@ def select(team: Team, selection: Selection) -> list[AvailableRepository]:
     with transaction.atomic():
         track(team, rows)
         if selection.track_new is not None:
-            _go_on(team, selection)
+            patterns = ["*"] if selection.everything else selection.patterns
+            follow(team, patterns if selection.track_new else [])
     return rows
 
 
@@ -167,11 +168,10 @@ def track_new(integration: GitHubIntegration) -> list[TrackedRepository]:
     return track(integration.team, appeared, SyncRun.Reason.SCHEDULE)
 
 
-def _go_on(team: Team, selection: Selection) -> None:
-    patterns = ["*"] if selection.everything else selection.patterns
+def follow(team: Team, patterns: Sequence[str]) -> None:
+    """Tracks from now on what appears and fits one of `patterns`; none: nothing by itself."""
     GitHubIntegration.objects.for_team(team).filter(disconnected_at=None).update(
-        track_new=bool(selection.track_new and patterns),
-        track_patterns=patterns if selection.track_new else [],
+        track_new=bool(patterns), track_patterns=list(patterns)
     )
 
 

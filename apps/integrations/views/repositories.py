@@ -166,7 +166,7 @@ def _context(
         "hidden": total - page.paginator.count,
         "tracked": TrackedRepository.objects.for_team(request.team).filter(is_active=True).count(),
         "found": discovery.Summary(integrations),
-        "going_on": [i for i in integrations if i.track_new],
+        "followed": sorted({p for i in integrations if i.track_new for p in i.track_patterns}),
         "is_admin": request.membership.is_admin,
     }
 
@@ -218,6 +218,8 @@ def _track(request: TeamRequest) -> HttpResponse:
         if wants_json(request):
             return answers.refused("Only an admin of the team may do this.", "not_admin", 403)
         raise PermissionDenied("Only an admin of the team may do this.")
+    if request.POST.get("action") == "follow-none":
+        return _follow_none(request)
     try:
         selection = _selection(request)
     except answers.BadBodyError as error:
@@ -242,6 +244,13 @@ def _track(request: TeamRequest) -> HttpResponse:
     if not rows:
         return _nothing_tracked(request, "No repository fits that pattern.", "no_match")
     return answers.back(request, "sync_status")
+
+
+def _follow_none(request: TeamRequest) -> HttpResponse:
+    tracking.follow(request.team, [])
+    record("github.repositories.following_ended", team_id=request.team.pk, request=request)
+    said = "New repositories are no longer tracked by themselves."
+    return answers.back(request, "repositories", said=said)
 
 
 def _selection(request: TeamRequest) -> Selection:
