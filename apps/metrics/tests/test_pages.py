@@ -243,6 +243,18 @@ def test_a_program_that_has_it_gets_not_modified(merged: PullRequest, alice_clie
     assert reply.status_code == 304
 
 
+def test_changes_need_a_whole_period_before(shop: Repository, alice_client: Client) -> None:
+    for days in (30, *range(100, 106)):
+        make_pull_request(shop, opened_at=recent(days))
+    page = alice_client.get(HOME).content.decode()
+    assert "so the period before is not whole" in page
+    assert "from 10 h" not in page
+    make_pull_request(shop, opened_at=recent(300))
+    page = alice_client.get(HOME).content.decode()
+    assert "so the period before is not whole" not in page
+    assert "from 10 h" in page
+
+
 def test_no_inline_scripts(merged: PullRequest, alice_client: Client) -> None:
     for path in (*PAGES, f"{PULLS}acme/shop/{merged.number}/"):
         page = alice_client.get(path).content.decode()

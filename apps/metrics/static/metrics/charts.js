@@ -121,7 +121,7 @@
     return {
       silent: true, symbol: "none", lineStyle: { color: style.muted, type: [3, 3], width: 1 },
       label: { color: style.muted, fontSize: 12, formatter: (mark) => mark.name },
-      data: chart.marks.map((mark) => ({ name: mark.name, xAxis: mark.place })),
+      data: chart.marks.map((mark, i) => ({ name: mark.name, xAxis: mark.place, label: { align: i ? "left" : "right" } })),
     };
   }
 
