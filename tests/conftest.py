@@ -53,8 +53,16 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
     """A visitor of their own, at a desk."""
     context = browser.new_context(viewport={"width": 1280, "height": 900}, locale="en-GB")
     context.set_default_timeout(15_000)
+    refused: list[str] = []
+    context.on("console", lambda message: _note_refusal(message.text, refused))
     yield context
     context.close()
+    assert refused == [], "the pages want more than their own policy allows"
+
+
+def _note_refusal(text: str, refused: list[str]) -> None:
+    if "Content Security Policy" in text or "Permissions-Policy" in text:
+        refused.append(text)
 
 
 @pytest.fixture

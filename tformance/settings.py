@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import environ
 
 from tformance import environment
+from tformance.browser_policy import content_security_policy
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = environment.data_dir()
@@ -47,7 +48,11 @@ CSRF_COOKIE_NAME = "tformance_csrf"
 SESSION_COOKIE_HTTPONLY = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = content_security_policy(GITHUB_URL, https=_https)
+PROXIES = int(environment.number("PROXIES") or 0)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 2**20
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000  # repositories that are ticked at once
+DEFAULT_EXCEPTION_REPORTER_FILTER = "tformance.redaction.ReportFilter"
 # An organisation's repositories, each ticked by hand.
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000
 
@@ -69,12 +74,16 @@ INSTALLED_APPS = [
     "allauth.account",
     "allauth.socialaccount",
     "allauth.socialaccount.providers.github",
+    "csp",
     "django_filters",
     "django_htmx",
 ]
 
 MIDDLEWARE = [
+    "tformance.client_address.client_address",
     "django.middleware.security.SecurityMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "tformance.browser_policy.permissions_policy",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -228,7 +237,12 @@ WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = DEBUG
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "formatters": {
+        "line": {
+            "()": "tformance.redaction.RedactingFormatter",
+            "format": "%(asctime)s %(levelname)s %(name)s: %(message)s",
+        }
+    },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": "WARNING"},
     "loggers": {

@@ -1,0 +1,118 @@
+"""What browsers are told, and that no page of ours wants more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from django.core.cache import cache
+from django.test import Client
+from playwright.sync_api import BrowserContext, Page
+from pytest_django import Settings
+
+from apps.audit.models import AuditEvent
+from apps.users.models import User
+from conftest import PASSWORD
+from tests import journey
+from tests.addresses import RULES, TEAM
+from tests.conftest import Installation, installation, small_world
+from tests.program import on_one_machine
+
+NOT_PAGES = ("health/", "metrics", "openapi.json")
+
+
+@pytest.fixture(scope="module")
+def place(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    with installation(on_one_machine, tmp_path_factory.mktemp("data"), small_world()) as found:
+        yield found
+
+
+def test_it_works(client: Client, db: None) -> None:
+    headers = client.get("/").headers
+    policy = headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "script-src 'self';" in f"{policy};"
+    assert "frame-ancestors 'none'" in policy
+    assert "form-action 'self' https://github.com" in policy
+    assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Referrer-Policy"] == "same-origin"
+    assert "camera=()" in headers["Permissions-Policy"]
+
+
+def _addresses() -> list[str]:
+    pages = [route for route, rule in RULES.items() if "GET" in rule.methods]
+    plain = [page.replace(TEAM, "a/acme/") for page in pages if "^" not in page]
+    return [page for page in plain if "<" not in page and not page.startswith(NOT_PAGES)]
+
+
+@pytest.mark.browser
+def test_no_page_wants_more(place: Installation, context: BrowserContext, page: Page) -> None:
+    """The fixture of the context fails where a browser refused anything."""
+    page.goto(place.program.url)
+    journey.sign_up(page, "alice@example.com")
+    journey.make_team(page, "Acme")
+    journey.connect(page)
+    journey.choose_organization(page, "acme")
+    journey.track_everything(page, "acme/billing-service")
+    journey.wait_for_the_history(page)
+    for address in _addresses():
+        if "logout" not in address:
+            page.goto(f"{place.program.url}/{address}", wait_until="load")
+    page.goto(f"{place.program.url}/a/acme/")
+    page.locator("[data-chart] canvas, [data-chart] svg").first.hover()
+
+
+@pytest.fixture(autouse=True)
+def _forget_attempts() -> None:
+    cache.clear()
+
+
+def test_throttling_sees_who_asks(settings: Settings, alice: User) -> None:
+    settings.PROXIES = 1
+    forged = "198.51.100.{}, 203.0.113.7"
+    for guess in range(11):
+        wrong = {"login": f"nobody{guess}@example.com", "password": "wrong"}
+        _sign_in(wrong, forged.format(guess))
+    right = {"login": "alice@example.com", "password": PASSWORD}
+    assert "Too many attempts" in _sign_in(right, forged.format(99))
+    assert _sign_in(right, "203.0.113.9") == ""
+    assert AuditEvent.objects.get(action="account.signed_in").ip_address == "203.0.113.9"
+
+
+def _sign_in(form: dict[str, str], forwarded_for: str) -> str:
+    """What the page says; nothing where it led on."""
+    headers = {"x-forwarded-for": forwarded_for}
+    return Client().post("/accounts/login/", form, headers=headers).content.decode()
+
+
+@pytest.mark.parametrize("header", ["203.0.113.9", "nonsense", "", "1.1.1.1, , "])
+def test_without_proxies_nothing_is_believed(client: Client, alice: User, header: str) -> None:
+    right = {"login": "alice@example.com", "password": PASSWORD}
+    client.post("/accounts/login/", right, headers={"x-forwarded-for": header})
+    assert AuditEvent.objects.get(action="account.signed_in").ip_address == "127.0.0.1"
+
+
+ELSEWHERE = [
+    *("https://evil.example/", "//evil.example/", "/\\evil.example/", "javascript:alert(1)"),
+    *("https:evil.example", "\t//evil.example", "http:///evil.example"),
+]
+
+
+@pytest.mark.parametrize("goal", ELSEWHERE)
+def test_signing_in_leads_nowhere_else(client: Client, alice: User, goal: str) -> None:
+    form = {"login": "alice@example.com", "password": PASSWORD, "next": goal}
+    for address in ("/accounts/login/", f"/accounts/login/?next={goal}"):
+        reply = client.post(address, form)
+        assert "evil" not in reply.headers.get("location", "")
+        assert "javascript" not in reply.headers.get("location", "")
+        reply = client.post("/accounts/logout/", {"next": goal})
+        assert "evil" not in reply.headers.get("location", "")
+
+
+def test_a_form_that_is_too_large_is_refused(alice_client: Client) -> None:
+    assert alice_client.post("/teams/new/", {"name": "x" * 6 * 2**20}).status_code in (400, 413)
+
+
+def test_a_host_that_is_not_ours_is_refused(client: Client) -> None:
+    assert client.get("/accounts/login/", headers={"host": "evil.example"}).status_code == 400

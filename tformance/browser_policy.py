@@ -1,0 +1,52 @@
+"""What browsers may do with our pages: our own scripts and styles, and next to nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from csp.constants import NONE, SELF, UNSAFE_INLINE
+from django.http import HttpRequest, HttpResponse
+
+Answer = Callable[[HttpRequest], HttpResponse]
+UNUSED = (
+    *("accelerometer", "autoplay", "camera", "display-capture", "encrypted-media", "fullscreen"),
+    *("geolocation", "gyroscope", "magnetometer", "microphone", "midi", "payment", "usb"),
+)
+
+
+def content_security_policy(github_url: str, *, https: bool) -> dict[str, Any]:
+    """django-csp's setting: no script but from our own files, no page of ours in a frame."""
+    return {
+        "DIRECTIVES": {
+            "default-src": [NONE],
+            "script-src": [SELF],
+            "style-src": [SELF],
+            # ECharts places what it shows on hover by style attributes, which run nothing.
+            "style-src-attr": [UNSAFE_INLINE],
+            "img-src": [SELF, "data:"],
+            "font-src": [SELF],
+            "connect-src": [SELF],
+            # Connecting is a form whose answer leads to GitHub.
+            "form-action": [SELF, github_url],
+            "frame-ancestors": [NONE],
+            "base-uri": [NONE],
+            "object-src": [NONE],
+            **({"upgrade-insecure-requests": True} if https else {}),
+        }
+    }
+
+
+def permissions_policy(get_response: Answer) -> Answer:
+    """Middleware that switches off what no page of ours uses.
+
+    https://www.w3.org/TR/permissions-policy/
+    """
+    header = ", ".join(f"{feature}=()" for feature in UNUSED)
+
+    def answer(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        response.headers["Permissions-Policy"] = header
+        return response
+
+    return answer

@@ -1,0 +1,63 @@
+"""Keeps secrets out of logs and error reports, whoever writes them."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import ItemsView
+from typing import Any
+
+from django.views.debug import SafeExceptionReporterFilter
+
+HIDDEN = "[hidden]"
+_SECRETS = re.compile(
+    r"""
+    (?P<token> \b gh[a-z]_[\w.~+/-]{8,} | \b github_pat_\w{8,} | \b tfk_[\w-]{8,} )
+  | (?P<header> \b (?:Bearer|Basic) \s+ ) [\w.~+/=-]{8,}
+  | (?P<user> \w+://[^\s/@:]* ) : [^\s/@]+ @
+  | (?P<name> \b (?:access_token|refresh_token|client_secret|code_verifier|secret|password)
+      ["']? \s* [=:] \s* ["']? ) [^\s"'&,})]+
+  | (?P<query> [?&] (?:code|state|key|token) = ) [^\s"'&]+
+  | -----BEGIN\ [A-Z ]*PRIVATE\ KEY-----[\s\S]*?(?:-----END\ [A-Z ]*PRIVATE\ KEY-----|$)
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+
+
+def redact(text: str) -> str:
+    """The text, with what looks like a secret replaced."""
+    return _SECRETS.sub(_replacement, text)
+
+
+def _replacement(found: re.Match[str]) -> str:
+    if found["user"]:
+        return f"{found['user']}:{HIDDEN}@"
+    return f"{found['header'] or found['name'] or found['query'] or ''}{HIDDEN}"
+
+
+class RedactingFormatter(logging.Formatter):
+    """Redacts whole lines, traceback and all: after formatting, nothing is added."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line as it is written."""
+        return redact(super().format(record))
+
+
+class ReportFilter(SafeExceptionReporterFilter):
+    """Of error reports, hides settings and variables that could hold a secret."""
+
+    hidden_settings = re.compile(
+        "API|AUTH|TOKEN|KEY|SECRET|PASS|SIGNATURE|COOKIE|DATABASE|REDIS|BROKER|CACHES|EMAIL|GRANT"
+        "|HEADERS|CREDENTIAL|VERIFIER|BODY|PAYLOAD|SOCIALACCOUNT",
+        re.IGNORECASE,
+    )
+
+    def is_active(self, request: object) -> bool:
+        """Also with DEBUG: a page of an error is soon pasted somewhere."""
+        return True
+
+    def get_traceback_frame_variables(
+        self, request: object, tb_frame: object
+    ) -> ItemsView[str, Any]:
+        """No local variables: any of them can hold a token."""
+        return dict[str, Any]().items()
