@@ -89,15 +89,19 @@ class FilterForm(forms.Form):
 
     def __init__(self, data: QueryDict, choices: Choices) -> None:
         super().__init__(data)
+        self.choices = choices
         allowed = {
             "repo": [option.value for option in choices.repositories],
-            "person": [option.value for option in choices.people],
             "group": [option.value for option in choices.groups],
             "size": SIZES,
         }
         for name, values in allowed.items():
             field: Any = self.fields[name]
             field.allowed = {value.casefold(): value for value in values}
+
+    def clean_person(self) -> list[str]:
+        """Members, and outsiders who are authors."""
+        return [self.choices.person(login) for login in self.cleaned_data["person"]]
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
@@ -126,6 +130,7 @@ class Option:
 class Choices:
     """What a team's filter bar offers."""
 
+    team: Team
     repositories: Sequence[Option]
     people: Sequence[Option]
     groups: Sequence[Option]
@@ -146,7 +151,18 @@ class Choices:
         )
         rows = sorted(repositories.union(people, groups, all=True), key=lambda row: row[1].lower())
         kinds = ("repository", "person", "group")
-        return cls(*([Option(*row[1:]) for row in rows if row[0] == kind] for kind in kinds))
+        return cls(team, *([Option(*row[1:]) for row in rows if row[0] == kind] for kind in kinds))
+
+    def person(self, login: str) -> str:
+        """A member's login, or an outsider's who is an author. Raises ValidationError."""
+        members = {option.value.casefold(): option.value for option in self.people}
+        if login.casefold() in members:
+            return members[login.casefold()]
+        written = PullRequest.objects.for_team(self.team).filter(author_login__iexact=login)
+        found: str | None = written.values_list("author_login", flat=True).first()
+        if found is None:
+            raise forms.ValidationError(f"There is no person “{login[:100]}” here.")
+        return found
 
 
 @dataclass(frozen=True)
@@ -186,7 +202,8 @@ class Filters:
     def _people(self, prefix: str) -> Q:
         found = Q()
         if self.people:
-            found &= Q(**{f"{prefix}author__github_username__in": self.people})
+            is_member = Q(**{f"{prefix}author__github_username__in": self.people})
+            found &= is_member | Q(**{f"{prefix}author_login__in": self.people})
         if self.groups:
             # A subquery, since a join would count those twice who are in two of the groups.
             members = TeamMember.objects.filter(groups__slug__in=self.groups).values("pk")

@@ -276,6 +276,19 @@ def test_pages_ask_no_more_than_twelve_times(
 
 
 @pytest.mark.django_db
+def test_outsiders_stand_beside_members(shop: Repository, alice_client: Client) -> None:
+    opened_at = timezone.now().replace(microsecond=0) - timedelta(days=2)
+    visitor = {"author_login": "visitor", "author_github_id": 77, "is_external": True}
+    make_pull_request(shop, opened_at=opened_at, fields=visitor)
+    people = alice_client.get("/a/acme/compare/people/", headers=JSON).json()["people"]
+    assert [person["name"] for person in people] == ["alice", "bob", "visitor"]
+    theirs = alice_client.get("/a/acme/?person=Visitor", headers=JSON).json()
+    assert theirs["figures"]["merged"] == 1
+    without = alice_client.get("/a/acme/compare/people/?outsiders=0", headers=JSON).json()
+    assert [person["name"] for person in without["people"]] == ["alice", "bob"]
+
+
+@pytest.mark.django_db
 def test_people_see_themselves_first(
     shop: Repository, bob_client: Client, bob: Any, team: Team
 ) -> None:

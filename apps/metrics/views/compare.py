@@ -8,7 +8,7 @@ from typing import Any
 
 from apps.metrics import queries, review_queries
 from apps.metrics.filters import Filters
-from apps.metrics.models import TeamMember
+from apps.metrics.models import PullRequest, TeamMember
 from apps.metrics.page import Answer, figures_data, figures_page
 from apps.metrics.queries import Figures
 from apps.teams.access import TeamRequest
@@ -25,6 +25,7 @@ class Line:
     figures: Figures
     reviews: int = 0
     is_you: bool = False
+    is_outside: bool = False
 
 
 @dataclass(frozen=True)
@@ -75,19 +76,43 @@ def compare_people(request: TeamRequest, filters: Filters) -> Answer:
     given: dict[int | None, int] = {}
     for pair in review_queries.pairs(request.team, filters):
         given[pair.reviewer] = given.get(pair.reviewer, 0) + pair.reviews
-    accounts = {*found, *given} - {None}
-    members = TeamMember.objects.for_team(request.team).filter(github_id__in=accounts)
     lines = [
         Line(
-            member.github_username,
-            {"person": member.github_username},
-            found.get(member.github_id) or queries.nothing(filters.period),
-            given.get(member.github_id, 0),
-            member.user_id == request.user.pk,
+            person.login,
+            {"person": person.login},
+            found.get(account) or queries.nothing(filters.period),
+            given.get(account, 0),
+            person.is_you,
+            person.is_outside,
         )
-        for member in members.order_by("github_username")
+        for account, person in _people(request, {*found, *given} - {None}).items()
     ]
     return _answer(request, filters, lines, OF_PEOPLE, "people")
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody who wrote or reviewed."""
+
+    login: str
+    is_you: bool = False
+    is_outside: bool = False
+
+
+def _people(request: TeamRequest, accounts: set[int | None]) -> dict[int | None, Person]:
+    """By GitHub's id: members by their names of today, outsiders by those on what they wrote."""
+    people: dict[int | None, Person] = {}
+    members = TeamMember.objects.for_team(request.team).filter(github_id__in=accounts)
+    for member in members:
+        is_you = member.user_id == request.user.pk
+        people[member.github_id] = Person(member.github_username, is_you)
+    outside = accounts - people.keys()
+    written = PullRequest.objects.for_team(request.team).filter(
+        author_github_id__in=outside, author_login__isnull=False
+    )
+    for account, login in written.values_list("author_github_id", "author_login").distinct():
+        people[account] = Person(login, is_outside=True)
+    return people
 
 
 def _answer(

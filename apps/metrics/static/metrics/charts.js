@@ -219,13 +219,6 @@
     const button = event.target.closest("[data-chart-save]");
     if (button) save(button.dataset.chartSave);
   });
-  document.addEventListener("input", (event) => {
-    if (!event.target.matches("[data-find]")) return;
-    const wanted = event.target.value.toLowerCase();
-    for (const option of event.target.parentElement.querySelectorAll(".options li")) {
-      option.hidden = !option.textContent.toLowerCase().includes(wanted);
-    }
-  });
   addEventListener("resize", () => { for (const { instance } of drawn.values()) instance.resize(); });
   document.addEventListener("tformance:theme", redraw);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
