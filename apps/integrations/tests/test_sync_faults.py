@@ -155,8 +155,8 @@ def mark_all_stale(stage: Stage) -> None:
     from apps.integrations import poll
 
     rows = PullRequest.objects.filter(repository__full_name="acme/shop")
-    rows = rows.values_list("number", "node_id")
-    poll.mark_stale(stage.tracked("shop"), rows, ago())
+    pairs = rows.values_list("number", "node_id")
+    poll.mark_stale(stage.tracked("shop"), pairs, ago())
 
 
 @pytest.mark.parametrize("newer", [False, True])

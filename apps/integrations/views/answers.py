@@ -70,7 +70,7 @@ def back(
 
 
 def _sentence(problem: Problem) -> str:
-    if not problem.url:
+    if not problem.url.startswith(("https://", "http://")):  # some come from GitHub's headers
         return str(problem)
     label = problem.url_label or "Open GitHub"
     return format_html('{} <a href="{}" rel="noreferrer">{}</a>', problem, problem.url, label)

@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from apps.audit.record import record
@@ -96,6 +97,7 @@ def team_callback(request: TeamRequest) -> HttpResponse:
         return _failed(request, error.problem)
 
 
+@sensitive_post_parameters("token")
 @require_POST
 @team_view("admin")
 def token(request: TeamRequest) -> HttpResponse:
