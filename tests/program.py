@@ -61,6 +61,18 @@ def tformance(*arguments: str, **settings: str) -> subprocess.CompletedProcess[s
     )
 
 
+def manage(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    """Run one of Django's commands."""
+    return subprocess.run(
+        [sys.executable, "manage.py", *arguments],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=clean_environment(**settings),
+        timeout=120,
+    )
+
+
 def free_address() -> str:
     """Where a program can be."""
     return f"http://127.0.0.1:{free_port()}"
