@@ -87,7 +87,7 @@ def _look_up(credential: IntegrationCredential, full_name: str) -> records.Repos
         except NotFoundError:
             break
         else:
-            found = pull_requests.decode(reply.data, records.RepositoryReply).repository
+            found = pull_requests.decode(reply.data, records.PullRequestsReply).repository
             if found:
                 return found  # type: ignore[no-any-return]
             break

@@ -19,7 +19,7 @@ from apps.integrations import ingest
 from apps.integrations.github import limits, pull_requests
 from apps.integrations.github.client import GitHub
 from apps.integrations.github.errors import GitHubError
-from apps.integrations.github.pull_requests import Batch, Spoilt, WalkPage
+from apps.integrations.github.pull_requests import Batch, Known, Spoilt, WalkPage
 from apps.integrations.models import (
     StalePullRequest,
     SyncRun,
@@ -169,11 +169,12 @@ def _walk_history(github: GitHub, work: Work, now: datetime) -> None:
 
 
 def _fetch(github: GitHub, tracked: TrackedRepository, cursor: str) -> WalkPage:
-    node_id = tracked.repository.node_id
+    repository = tracked.repository
+    known = Known(tracked.full_name, repository.node_id, repository.github_repo_id)
     if tracked.page_size == limits.SMALLEST_PAGE and tracked.failures >= TRIES_OF_ONE:
         # One that GitHub cannot tell at all is set aside, and the walk goes on behind it.
-        return pull_requests.names(github, node_id, tracked.page_size, cursor)
-    return pull_requests.walk(github, node_id, tracked.page_size, cursor)
+        return pull_requests.names(github, known, tracked.page_size, cursor)
+    return pull_requests.walk(github, known, tracked.page_size, cursor)
 
 
 def settled(instants: Sequence[datetime], now: datetime) -> datetime:

@@ -63,7 +63,7 @@ def _rest(n: int, name: str) -> str:
     field, fragment = LISTS[name]
     field = field.replace("{n}", str(n))
     return (
-        f"  rest{n}: node(id: $id{n}) {{ ... on PullRequest {{ "
+        f"  rest{n}: nodes(ids: [$id{n}]) {{ ... on PullRequest {{ "
         f"rest: {field} {{ ...{fragment} }} }} }}"
     )
 

@@ -13,12 +13,13 @@ from msgspec import Raw, Struct
 from apps.integrations.github import records
 from apps.integrations.github.client import GitHub
 from apps.integrations.github.documents import LISTS, rest_of_lists
-from apps.integrations.github.errors import GitHubError, NotFoundError, UnavailableError
+from apps.integrations.github.errors import NotFoundError, UnavailableError
 from apps.integrations.github.replies import Problem, error_from_problem, problems_by_item
 
 # Below twenty lists of a hundred a query stays far from GitHub's ten seconds.
 LISTS_AT_ONCE = 20
 _SAME = "GitHub sent the same page twice."
+_GONE = "GitHub does not find the repository, or the token may not see it."
 _WITHHELD = "GitHub does not give its contents."
 _PAGES: dict[str, type] = {
     "commits": records.Page[records.CommitNode],
@@ -70,39 +71,69 @@ class WalkPage:
         return told + [item.updated_at for item in self.batch.spoilt]
 
 
-def walk(github: GitHub, repository_id: str, first: int, after: str) -> WalkPage:
-    """The `first` pull requests behind the cursor `after` (empty: from the top), newest first.
+@dataclass(frozen=True)
+class Known:
+    """A repository as we know it; its name may be another's by now, its ids never are."""
 
-    The repository is named by its node id, since its name may be another's tomorrow.
-    """
-    variables = {"id": repository_id, "first": first, "after": after or None}
-    reply = github.graphql("pull_requests", variables)
-    repository = decode(reply.data, records.PullRequestsReply).node
-    if repository is None:
-        raise _missing(reply.problems)
+    full_name: str
+    node_id: str
+    database_id: int
+
+
+def walk(github: GitHub, known: Known, first: int, after: str) -> WalkPage:
+    """The `first` pull requests behind the cursor `after` (empty: from the top), newest first."""
+    repository, problems = _page(github, "pull_requests", known, first, after)
     page = repository.pull_requests
     if after and page.page_info.has_next_page and page.page_info.end_cursor == after:
         raise UnavailableError(_SAME)
-    problems = problems_by_item(reply.problems, "node", "pullRequests", "nodes")
-    batch = _batch(page.nodes or (), problems)
+    batch = _batch(
+        page.nodes or (), problems_by_item(problems, "repository", "pullRequests", "nodes")
+    )
     if any(bytes(node) == b"null" for node in page.nodes or ()):
-        batch.spoilt += _withheld(github, variables, batch)
+        batch.spoilt += _withheld(batch, names(github, known, first, after))
     complete(github, batch)
     info = page.page_info
     return WalkPage(repository, batch, page.total_count, info.end_cursor, info.has_next_page)
 
 
-def names(github: GitHub, repository_id: str, first: int, after: str) -> WalkPage:
+def names(github: GitHub, known: Known, first: int, after: str) -> WalkPage:
     """The same page without its contents, where GitHub cannot give them: all are set aside."""
-    variables = {"id": repository_id, "first": first, "after": after or None}
-    reply = github.graphql("pull_request_names", variables)
-    repository = decode(reply.data, records.PullRequestsReply).node
-    if repository is None:
-        raise _missing(reply.problems)
+    repository, _ = _page(github, "pull_request_names", known, first, after)
     page, info = repository.pull_requests, repository.pull_requests.page_info
-    known = [decode(node, Identified) for node in page.nodes or () if bytes(node) != b"null"]
-    batch = Batch(spoilt=[_spoilt(one, _WITHHELD) for one in known])
+    found = [decode(node, Identified) for node in page.nodes or () if bytes(node) != b"null"]
+    batch = Batch(spoilt=[_spoilt(one, _WITHHELD) for one in found])
     return WalkPage(repository, batch, page.total_count, info.end_cursor, info.has_next_page)
+
+
+def _page(
+    github: GitHub, document: str, known: Known, first: int, after: str
+) -> tuple[records.RepositoryWithPullRequests, list[Problem]]:
+    """Asks by name, which follows a rename, and by the new name where the old one is another's."""
+    name = known.full_name
+    for _ in range(2):
+        owner, _, short = name.partition("/")
+        variables = {"owner": owner, "name": short, "first": first, "after": after or None}
+        try:
+            reply = github.graphql(document, variables)
+        except NotFoundError:
+            found = None
+        else:
+            found = decode(reply.data, records.PullRequestsReply).repository
+            if found and found.database_id == known.database_id:
+                return found, reply.problems
+            if found is None and any(p.kind != "NOT_FOUND" for p in reply.problems):
+                raise error_from_problem(reply.problems[0])
+        name = _present_name(github, known)
+    raise NotFoundError(_GONE)
+
+
+def _present_name(github: GitHub, known: Known) -> str:
+    """What the repository is called now. Raises NotFoundError where it is gone."""
+    reply = github.graphql("newest_changes", {"ids": [known.node_id]})
+    (found,) = decode(reply.data, records.NodesReply[records.RepositoryWithNewest]).nodes or [None]
+    if found is None:
+        raise NotFoundError(_GONE)
+    return str(found.name_with_owner)
 
 
 def by_ids(github: GitHub, ids: Sequence[str]) -> Batch:
@@ -142,16 +173,9 @@ def in_parts(items: Sequence[Any], size: int) -> Iterable[Sequence[Any]]:
     return (items[start : start + size] for start in range(0, len(items), size))
 
 
-def _missing(problems: Sequence[Problem]) -> GitHubError:
-    if problems:
-        return error_from_problem(problems[0])
-    return NotFoundError("GitHub does not find the repository, or the token may not see it.")
-
-
-def _withheld(github: GitHub, variables: dict[str, Any], batch: Batch) -> list[Spoilt]:
+def _withheld(batch: Batch, page: WalkPage) -> list[Spoilt]:
     """Those of a page that GitHub gave as null: they are known by name at least."""
     told = {record.id for record in batch.pull_requests} | {item.id for item in batch.spoilt}
-    page = names(github, variables["id"], variables["first"], variables["after"])
     return [item for item in page.batch.spoilt if item.id not in told]
 
 
@@ -203,10 +227,12 @@ def _rest(
     if any(not _is_bearable(problem) for problem in reply.problems):
         raise UnavailableError(f"GitHub left out a part: {reply.problems[0].message}")
     found = decode(reply.data, dict[str, Raw])
-    return [
-        decode(decode(found[f"rest{n}"], dict[str, Raw])["rest"], _PAGES[name])
-        for n, (_, name) in enumerate(wanted)
-    ]
+    return [_only(found[f"rest{n}"], _PAGES[name]) for n, (_, name) in enumerate(wanted)]
+
+
+def _only(nodes: Raw, kind: type[Any]) -> Any:
+    (node,) = decode(nodes, list[dict[str, Raw]])
+    return decode(node["rest"], kind)
 
 
 def _joined(page: records.Page[Any], more: records.Page[Any]) -> records.Page[Any]:

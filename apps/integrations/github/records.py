@@ -187,13 +187,7 @@ class RepositoryWithNewest(Repository, frozen=True, kw_only=True):
 
 
 class PullRequestsReply(Record, frozen=True):
-    """The reply to `pull_requests.graphql` and `pull_request_names.graphql`."""
-
-    node: RepositoryWithPullRequests | None = None
-
-
-class RepositoryReply(Record, frozen=True):
-    """The reply to `repository.graphql`."""
+    """The reply to a query for a repository by its name, with a page of its pull requests."""
 
     repository: RepositoryWithPullRequests | None = None
 
