@@ -69,7 +69,7 @@ COSTS = {
     "pull_request_names": ({"first": 37}, 1),
     "pull_request_counts": ({"ids": ["R"] * 100}, 1 + 100),
     "repository": ({}, 1),
-    "rest of each list": ({}, len(LISTS)),
+    "rest of each list": ({}, 2 * len(LISTS)),
     "members": ({}, 1),
     "groups": ({}, 1 + 50),
     "group_members": ({}, 1),
