@@ -83,6 +83,7 @@ RULES: dict[str, Rule] = {
     f"{TEAM}settings/invitations/<int:invitation>/revoke/": Rule(For.ADMIN, POST),
     f"{TEAM}settings/api-keys/": Rule(For.MEMBER, BOTH),
     f"{TEAM}settings/api-keys/<int:key>/revoke/": Rule(For.MEMBER, POST),
+    f"{TEAM}settings/audit/": Rule(For.ADMIN),
     # The read API.
     "api/v1/openapi.json": Rule(For.EVERYONE),
     "api/v1/docs": Rule(For.EVERYONE),

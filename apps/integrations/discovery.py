@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from apps.integrations import ingest_people, problems, tracking
+from apps.integrations import ingest_people, problems, sync, tracking
 from apps.integrations.conversation import with_github
 from apps.integrations.github import people
 from apps.integrations.github.client import GitHub
@@ -236,9 +236,7 @@ def _keep_lease(integration: GitHubIntegration) -> None:
 
 def _postpone(integration: GitHubIntegration, error: GitHubError) -> None:
     if isinstance(error, CredentialsRejectedError):
-        credential = integration.credential
-        credential.rejected_at = timezone.now()
-        credential.save(update_fields=["rejected_at"])
+        sync.reject(integration.credential)
     later = error.until if isinstance(error, WaitError) else timezone.now() + RETRY_AFTER
     _finish(integration, _said(integration, error), due_at=later if error.retryable else None)
 

@@ -17,6 +17,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
 
+from apps.audit.record import record
 from apps.integrations import budget
 from apps.integrations.conversation import with_github
 from apps.integrations.events import SUBSCRIBED
@@ -109,6 +110,7 @@ def forget(tracked: TrackedRepository, github: GitHub) -> None:
             github.rest("DELETE", f"/repos/{tracked.full_name}/hooks/{hook.hook_id}")
         except (NotFoundError, ScopeMissingError):
             log.info("Hook %s is gone already, or not ours to delete.", hook.hook_id)
+        record("github.hook.removed", team_id=tracked.team_id, object_name=tracked.full_name)
     hook.delete()
 
 
@@ -177,7 +179,8 @@ def _ensure(tracked: TrackedRepository, github: GitHub) -> None:
         Hook.objects.filter(pk=hook.pk, repositories__isnull=True).delete()
         raise
     tracked.hook = hook
-    TrackedRepository.objects.filter(pk=tracked.pk).update(hook=hook)
+    if TrackedRepository.objects.filter(pk=tracked.pk, hook=None).update(hook=hook):
+        record("github.hook.made", team_id=tracked.team_id, object_name=tracked.full_name)
 
 
 def _is_as_made(github: GitHub, tracked: TrackedRepository, hook: Hook) -> bool:

@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Value, When
 
+from apps.audit.record import record
 from apps.integrations import budget
 from apps.integrations.conversation import with_github
 from apps.integrations.github import limits
@@ -298,7 +299,11 @@ def _give_up(work: Work, error: GitHubError) -> None:
 def reject(credential: IntegrationCredential) -> None:
     """Stops all work with a token that GitHub refused, until somebody connects again."""
     now = _now()
-    IntegrationCredential.objects.filter(pk=credential.pk).update(rejected_at=now)
+    if IntegrationCredential.objects.filter(pk=credential.pk, rejected_at=None).update(
+        rejected_at=now
+    ):
+        name = credential.account_login
+        record("github.token.refused", team_id=credential.team_id, object_name=name)
     stopped = TrackedRepository.objects.filter(
         integration__credential=credential, status__in=_OPEN, is_active=True
     )
@@ -343,6 +348,14 @@ def conclude(run_id: int) -> None:
     GitHubIntegration.objects.filter(pk__in=rows.values("integration")).update(
         sync_status=run.status, last_sync_at=run.finished_at
     )
+    # What the schedule does every few minutes would hide what people did.
+    if failed or run.reason != SyncRun.Reason.SCHEDULE:
+        record(
+            f"github.sync.{run.status}",
+            team_id=run.team_id,
+            run=run.pk,
+            pull_requests=run.pull_requests,
+        )
 
 
 def conclude_all() -> None:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from celery import shared_task
 
+from apps.audit import history
 from apps.integrations import (
     connection,
     discovery,
@@ -28,6 +29,7 @@ def look_for_due_work() -> None:
     poll.poll_due(now)
     poll.sweep_due(now)
     events.prune(now)
+    history.forget_old(now)
     connection.forget_abandoned(now)
     sync.conclude_all()
     ends = now + LOOK_FOR

@@ -12,6 +12,7 @@ from datetime import timedelta
 from django.db.models import Q
 from django.utils import timezone
 
+from apps.audit.record import record
 from apps.integrations import oauth
 from apps.integrations.github.errors import CredentialsRejectedError, UnavailableError
 from apps.integrations.models import IntegrationCredential
@@ -56,3 +57,8 @@ def _renew(credential: IntegrationCredential) -> None:
     credential.save(
         update_fields=["access_token", "refresh_token", "token_expires_at", "refreshing_until"]
     )
+    _note(credential, "github.token.refreshed")
+
+
+def _note(credential: IntegrationCredential, action: str) -> None:
+    record(action, team_id=credential.team_id, object_name=credential.account_login)

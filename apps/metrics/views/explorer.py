@@ -9,6 +9,7 @@ from django.http import StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.utils import timezone
 
+from apps.audit.record import record
 from apps.metrics import explorer, export
 from apps.metrics.filters import Filters
 from apps.metrics.models import PullRequest
@@ -123,6 +124,7 @@ def _column(
 def _file(request: TeamRequest, found: Any, form: str) -> HttpResponseBase:
     if form not in FORMATS:
         raise explorer.BadAddressError("Choose csv or jsonl as the format.")
+    record("export.made", team_id=request.team.pk, request=request, object_name=form)
     rows = export.pull_request_rows(found)
     lines: Iterator[str] = (
         export.csv_lines(export.PULL_REQUEST_FIELDS, rows)

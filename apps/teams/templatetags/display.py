@@ -9,6 +9,8 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from apps.audit.words import words
+
 register = template.Library()
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
@@ -80,6 +82,12 @@ def initials(name: object) -> str:
     words = str(name).replace("-", " ").replace("_", " ").split()
     letters = [word[0] for word in words if word[0].isalnum()]
     return "".join(letters[:1] + letters[1:][-1:])
+
+
+@register.filter
+def action_words(action: str) -> str:
+    """What an action of the audit log is called."""
+    return words(action)
 
 
 def _two_units(whole: int, large: int, unit: str, small: int, part: str) -> str:

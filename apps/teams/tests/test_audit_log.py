@@ -1,0 +1,111 @@
+"""`/a/{team}/settings/audit/`: who did what, when and from where."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.utils import timezone
+
+from apps.audit import history
+from apps.audit.models import AuditEvent
+from apps.audit.words import ACTIONS
+from apps.teams.models import Team
+from apps.users.models import User
+
+PAGE = "/a/acme/settings/audit/"
+APPS = Path(__file__).resolve().parents[2]
+JSON = {"accept": "application/json"}
+
+
+def test_it_works(alice_client: Client, team: Team) -> None:
+    alice_client.post("/a/acme/settings/invitations/", {"email": "", "role": "member"})
+    page = " ".join(alice_client.get(PAGE).content.decode().split())
+    assert "Invited somebody" in page
+    assert "alice@example.com" in page
+    assert "127.0.0.1" in page
+
+
+def test_it_is_for_admins(bob_client: Client, charlie_client: Client, team: Team) -> None:
+    assert bob_client.get(PAGE).status_code == 403
+    assert charlie_client.get(PAGE).status_code == 404
+    assert PAGE not in bob_client.get("/a/acme/settings/").content.decode()
+
+
+def test_filters(alice_client: Client, team: Team) -> None:
+    made = {"team": team, "actor_email": "bob@example.com"}
+    AuditEvent.objects.create(action="github.sync.begun", **made)
+    AuditEvent.objects.create(action="team.settings_changed", **made)
+    assert _actions(alice_client, "what=github.sync") == ["github.sync.begun"]
+    assert "github.sync.begun" in _actions(alice_client, "who=BOB")
+    assert _actions(alice_client, "who=dana") == []
+    today = timezone.now().date()
+    assert len(_actions(alice_client, f"since={today}&until={today}&who=bob")) == 2
+    assert _actions(alice_client, f"since={today + timedelta(days=1)}") == []
+    assert alice_client.get(f"{PAGE}?since=tomorrow").status_code == 400
+    assert alice_client.get(f"{PAGE}?format=xml").status_code == 400
+
+
+def _actions(client: Client, query: str) -> list[str]:
+    events = client.get(f"{PAGE}?{query}", headers=JSON).json()["events"]
+    return [event["action"] for event in events]
+
+
+def test_sign_ins_of_members_are_shown_and_of_nobody_else(
+    alice_client: Client, team: Team, bob: User, charlie: User
+) -> None:
+    for person in (bob, charlie):
+        AuditEvent.objects.create(
+            action="account.signed_in", actor=person, actor_email=person.email
+        )
+    page = alice_client.get(f"{PAGE}?what=account", headers=JSON).json()
+    assert "bob@example.com" in {event["who"] for event in page["events"]}
+    assert "charlie@example.com" not in {event["who"] for event in page["events"]}
+
+
+def test_pages(alice_client: Client, team: Team) -> None:
+    for number in range(history.PAGE + 5):
+        AuditEvent.objects.create(team=team, action="team.created", object_name=str(number))
+    first = alice_client.get(f"{PAGE}?what=team", headers=JSON).json()
+    rest = alice_client.get(f"{PAGE}?what=team&before={first['next']}", headers=JSON).json()
+    names = [event["object"] for event in first["events"] + rest["events"]]
+    assert names == [str(number) for number in reversed(range(history.PAGE + 5))]
+    assert rest["next"] is None
+
+
+def test_taking_it_away_is_noted_too(alice_client: Client, team: Team) -> None:
+    AuditEvent.objects.create(team=team, action="team.created", object_name="=1+1")
+    lines = alice_client.get(f"{PAGE}?format=csv").getvalue().decode().splitlines()
+    assert lines[0] == "at,who,from,action,object,details"
+    assert any("'=1+1" in line for line in lines)
+    rows = alice_client.get(f"{PAGE}?format=jsonl").getvalue().decode().splitlines()
+    assert {json.loads(row)["action"] for row in rows} >= {"team.created", "audit.exported"}
+
+
+def test_nothing_can_be_changed(team: Team) -> None:
+    event = AuditEvent.objects.create(team=team, action="team.created")
+    with pytest.raises(TypeError, match="append-only"):
+        event.save()
+
+
+def test_a_year_is_kept(team: Team) -> None:
+    for days in (364, 366):
+        event = AuditEvent.objects.create(team=team, action="team.created", object_name=str(days))
+        then = timezone.now() - timedelta(days=days)
+        with connection.cursor() as cursor:
+            cursor.execute("UPDATE audit_auditevent SET at = %s WHERE id = %s", [then, event.pk])
+    history.forget_old(timezone.now())
+    assert [event.object_name for event in AuditEvent.objects.all()] == ["364"]
+
+
+def test_every_action_has_words() -> None:
+    call = re.compile(r'\b(?:record|_note)\(\s*(?:request, |credential, )?"([a-z_]+\.[a-z_.]+)"')
+    code = [path for path in APPS.glob("**/*.py") if "tests" not in path.parts]
+    recorded = {name for path in code for name in call.findall(path.read_text())}
+    assert len(recorded) > 20
+    assert recorded <= set(ACTIONS)
