@@ -5,6 +5,7 @@ What is due stands in `members_due_at`; people come first, so that authors are n
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,7 +14,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from apps.integrations import ingest_people, problems, sync, tracking
+from apps.integrations import estimate, ingest_people, problems, sync, tracking
 from apps.integrations.conversation import with_github
 from apps.integrations.github import people
 from apps.integrations.github.client import GitHub
@@ -33,6 +34,8 @@ from apps.integrations.models import (
 )
 from apps.integrations.nudge import nudge
 from apps.metrics.models import Repository
+
+log = logging.getLogger(__name__)
 
 LEASE = timedelta(minutes=5)
 RETRY_AFTER = timedelta(minutes=1)
@@ -124,6 +127,7 @@ def _look(integration: GitHubIntegration) -> str:
     with with_github(integration.credential) as github:
         problem = _people(integration, github)
         _repositories(integration, github)
+        _count_pull_requests(integration, github)
     tracking.track_new(integration)
     return problem
 
@@ -185,6 +189,14 @@ def _repositories(integration: GitHubIntegration, github: GitHub) -> None:
     gone.exclude(github_repo_id__in=tracked).delete()
     integration.repositories_synced_at = began
     integration.save(update_fields=["repositories_synced_at"])
+
+
+def _count_pull_requests(integration: GitHubIntegration, github: GitHub) -> None:
+    try:
+        estimate.count_pull_requests(github, integration)
+    except GitHubError as error:
+        # Only the estimate needs it: the list is good without.
+        log.info("The pull requests of %s could not be counted: %s", integration, error)
 
 
 @transaction.atomic

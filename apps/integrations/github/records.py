@@ -180,6 +180,19 @@ class RepositoryWithPullRequests(Repository, frozen=True, kw_only=True):
     pull_requests: RawPage
 
 
+class Total(Record, frozen=True):
+    """How many there are."""
+
+    total_count: int = 0
+
+
+class Counted(Record, frozen=True):
+    """A repository, and how many pull requests it has."""
+
+    id: str
+    pull_requests: Total = Total()
+
+
 class RepositoryWithNewest(Repository, frozen=True, kw_only=True):
     """A repository and when its newest change was."""
 

@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods
 
 from apps.audit.record import record
-from apps.integrations import connection, discovery, tracking
+from apps.integrations import connection, discovery, estimate, tracking
 from apps.integrations.models import AvailableRepository, TrackedRepository
 from apps.integrations.tracking import Selection, UnknownRepositoriesError
 from apps.integrations.views import answers
@@ -89,9 +89,13 @@ def matches(request: TeamRequest) -> HttpResponse:
     patterns = _patterns(request.GET.get("patterns", ""))
     names = tracking.available(request.team).order_by("full_name")
     found = tracking.matches(names.values_list("full_name", flat=True), patterns)
+    cost = estimate.of(names.filter(full_name__in=found))
     if wants_json(request):
-        return JsonResponse({"count": len(found), "repositories": found})
+        return JsonResponse(
+            {"count": len(found), "repositories": found, "estimate": cost.as_json()}
+        )
     context = {
+        "estimate": cost,
         "patterns": patterns,
         "count": len(found),
         "first": found[:SHOWN_MATCHES],
