@@ -18,7 +18,7 @@ TABLES = (
     "metrics_pullrequestcommit",
     "metrics_timelineevent",
 )
-CHUNK = 37  # pull requests a transaction, as the sync does
+CHUNK = 37  # pull requests at a time, as the sync does; here in one transaction
 
 
 def insert_again(url: str) -> float:
@@ -34,7 +34,7 @@ def insert_again(url: str) -> float:
             for table, (names, rows) in given.items():
                 size = -(-len(rows) // chunks)
                 _insert(bare, table, names, rows[chunk * size : (chunk + 1) * size])
-            bare.commit()
+        bare.commit()
         return time.perf_counter() - begun
 
 
