@@ -58,5 +58,6 @@ def _end(team: Team, ending: list[GitHubIntegration]) -> list[str]:
         if credential.access_token and credential.kind == Kind.OAUTH:
             tokens.append(credential.access_token)
         credential.access_token = credential.refresh_token = ""
+        credential.token_expires_at = None
         credential.save()
     return tokens

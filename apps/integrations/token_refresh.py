@@ -50,14 +50,26 @@ def _renew(credential: IntegrationCredential) -> None:
         if error.problem is UNREACHABLE:
             raise UnavailableError("GitHub cannot be reached to renew the token.") from None
         raise CredentialsRejectedError(REFUSED) from None
-    credential.access_token = grant.access_token
-    credential.refresh_token = grant.refresh_token
-    credential.token_expires_at = grant.expires_at
-    credential.refreshing_until = None
-    credential.save(
-        update_fields=["access_token", "refresh_token", "token_expires_at", "refreshing_until"]
-    )
+    _store(credential, grant)
     _note(credential, "github.token.refreshed")
+
+
+def _store(credential: IntegrationCredential, grant: oauth.Grant) -> None:
+    renewed = {
+        "access_token": grant.access_token,
+        "refresh_token": grant.refresh_token,
+        "token_expires_at": grant.expires_at,
+        "refreshing_until": None,
+    }
+    rows = IntegrationCredential.objects.filter(
+        pk=credential.pk, token_expires_at=credential.token_expires_at
+    )
+    if not rows.update(**renewed):
+        # Somebody disconnected or connected again meanwhile: theirs stays, ours must not live on.
+        oauth.revoke(grant.access_token)
+        raise UnavailableError("The connection changed while its token was renewed.")
+    for name, value in renewed.items():
+        setattr(credential, name, value)
 
 
 def _note(credential: IntegrationCredential, action: str) -> None:

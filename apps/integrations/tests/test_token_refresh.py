@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
+from apps.audit.models import AuditEvent
+from apps.integrations.conversation import with_github
 from apps.integrations.models import AvailableRepository, IntegrationCredential
 from apps.integrations.tests.github import connect, messages_of
+from apps.integrations.token_refresh import keep_good
 from apps.teams.models import Team
 from github_simulator.faults import Fault
 from github_simulator.testing import Running
@@ -78,3 +83,32 @@ def test_somebody_else_is_renewing(
     work()  # The old token is still good for some minutes.
     assert AvailableRepository.objects.count() == 5
     assert IntegrationCredential.objects.get().access_token == expiring.access_token
+
+
+@pytest.mark.django_db(transaction=True)
+def test_many_workers_renew_once(github: Running, expiring: IntegrationCredential) -> None:
+    """A refresh ends both old tokens: a second one would burn what the first has stored."""
+
+    def ask(_: int) -> str:
+        try:
+            mine = IntegrationCredential.objects.get(pk=expiring.pk)
+            with with_github(mine) as conversation:
+                return str(conversation.get("/user").data["login"])
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(6) as workers:
+        assert list(workers.map(ask, range(12))) == ["ada"] * 12
+    assert github.simulator.log.counts["POST /login/oauth/access_token"] == 2
+    events = AuditEvent.objects.filter(action__startswith="github.token")
+    assert [event.action for event in events] == ["github.token.refreshed"]
+
+
+def test_disconnecting_meanwhile_leaves_no_token(
+    github: Running, expiring: IntegrationCredential, alice_client: Client
+) -> None:
+    stale = IntegrationCredential.objects.get()
+    alice_client.delete("/a/acme/integrations/github/disconnect/")
+    keep_good(stale)  # as a worker does that has read the credential just before
+    assert github.simulator.log.counts["POST /login/oauth/access_token"] == 1
+    assert IntegrationCredential.objects.get().access_token == ""
