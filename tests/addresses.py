@@ -71,6 +71,7 @@ RULES: dict[str, Rule] = {
     f"{GITHUB}repos/<int:github_repo_id>/": Rule(For.ADMIN, ("DELETE",)),
     f"{GITHUB}webhooks/": Rule(For.MEMBER),
     f"{GITHUB}webhooks/<int:delivery_id>/": Rule(For.ADMIN, POST),
+    f"{GITHUB}webhooks/secrets/": Rule(For.ADMIN, POST),
     f"{GITHUB}sync/": Rule(For.ADMIN, POST),
     f"{GITHUB}sync/status/": Rule(For.MEMBER),
     # The team.

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
+from django.utils import timezone
 
 from apps.audit.record import record
 from apps.integrations import budget
@@ -37,6 +38,7 @@ from apps.integrations.models import (
     TrackedRepository,
     WebhookDelivery,
 )
+from apps.teams.models import Team
 
 log = logging.getLogger(__name__)
 
@@ -128,15 +130,21 @@ def forget_all(integration: GitHubIntegration) -> None:
                     return
 
 
-def rotate(tracked: TrackedRepository, github: GitHub, now: datetime) -> None:
-    """Gives a hook a new secret; what was signed with the old one is taken for another day."""
-    hook = tracked.hook
-    if hook is None or hook.hook_id is None:
-        return
-    hook.previous_secret, hook.secret, hook.rotated_at = hook.secret, _secret(), now
-    # Stored first: from the moment GitHub knows the new secret, both are good here.
-    hook.save()
-    _write(github, tracked, hook)
+def rotate(team: Team) -> int:
+    """Gives the hooks of a team's repositories new secrets, which GitHub is told soon; how many.
+
+    What is signed with an old one is taken until GitHub was told, and for another day.
+    """
+    tracked = TrackedRepository.objects.for_team(team).filter(is_active=True, hook__isnull=False)
+    with transaction.atomic():
+        hooks = list(Hook.objects.select_for_update().filter(pk__in=tracked.values("hook")))
+        for hook in hooks:
+            if hook.is_secret_told:
+                hook.previous_secret = hook.secret
+            hook.secret, hook.is_secret_told, hook.rotated_at = _secret(), False, timezone.now()
+            hook.save()
+        tracked.update(hook_due_at=timezone.now())
+    return len(hooks)
 
 
 def _look_after(tracked: TrackedRepository, now: datetime) -> None:
@@ -173,7 +181,8 @@ def _ensure(tracked: TrackedRepository, github: GitHub) -> None:
         defaults={"secret": _secret()},
     )
     try:
-        if hook.hook_id is None or not _is_as_made(github, tracked, hook):
+        told = hook.hook_id is not None and hook.is_secret_told
+        if not told or not _is_as_made(github, tracked, hook):
             _write(github, tracked, hook)
     except (NotFoundError, ScopeMissingError):
         Hook.objects.filter(pk=hook.pk, repositories__isnull=True).delete()
@@ -213,7 +222,11 @@ def _write(github: GitHub, tracked: TrackedRepository, hook: Hook) -> None:
             github.rest("PATCH", f"{path}/{hook.hook_id}", json=_wanted(hook))
     else:
         github.rest("PATCH", f"{path}/{hook.hook_id}", json=_wanted(hook))
-    hook.save(update_fields=["hook_id"])
+    # Another rotation may have come between: then this was not the last word.
+    Hook.objects.filter(pk=hook.pk).update(hook_id=hook.hook_id)
+    now = Hook.objects.get(pk=hook.pk)
+    if now.secret == hook.secret:
+        Hook.objects.filter(pk=hook.pk).update(is_secret_told=True)
 
 
 def _adopt(github: GitHub, path: str) -> int:

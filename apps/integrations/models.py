@@ -157,6 +157,7 @@ class Hook(models.Model):
     # Deliveries that were signed before a rotation arrive after it.
     previous_secret = EncryptedTextField(blank=True)
     rotated_at = models.DateTimeField(null=True, blank=True)
+    is_secret_told = models.BooleanField(default=False, help_text="Whether GitHub has `secret`.")
     created_at = models.DateTimeField(auto_now_add=True)
     confirmed_at = models.DateTimeField(null=True, help_text="When its first delivery came.")
 

@@ -21,6 +21,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{GITHUB}/repos/matches/", repositories.matches, name="repository_matches"),
     path(f"{GITHUB}/repos/<int:github_repo_id>/", repositories.tracking_of_one, name="tracking"),
     path(f"{GITHUB}/webhooks/", hooks.webhooks, name="webhooks"),
+    path(f"{GITHUB}/webhooks/secrets/", hooks.new_secrets, name="webhook_secrets"),
     path(f"{GITHUB}/webhooks/<int:delivery_id>/", hooks.retry, name="delivery"),
     path(f"{GITHUB}/sync/", sync.start, name="sync"),
     path(f"{GITHUB}/sync/status/", sync.status, name="sync_status"),

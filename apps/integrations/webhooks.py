@@ -63,10 +63,14 @@ def _number(request: HttpRequest, header: str) -> int | None:
 
 
 def _is_genuine(hook: Hook | None, body: bytes, given: str) -> bool:
-    keys = [hook.secret if hook else _NO_SECRET, _NO_SECRET]
-    if hook and hook.rotated_at and hook.rotated_at > datetime.now(UTC) - KEEP_OLD_SECRET:
-        keys[1] = hook.previous_secret or _NO_SECRET
+    keys = [hook.secret, _former_secret(hook)] if hook else [_NO_SECRET, _NO_SECRET]
     return signature.is_valid(keys, body, given) and hook is not None
+
+
+def _former_secret(hook: Hook) -> str:
+    """The secret before the last rotation, until GitHub was told and for a day after it."""
+    is_recent = hook.rotated_at and hook.rotated_at > datetime.now(UTC) - KEEP_OLD_SECRET
+    return (hook.previous_secret if is_recent or not hook.is_secret_told else "") or _NO_SECRET
 
 
 def _keep(hook: Hook | None, request: HttpRequest, body: bytes) -> HttpResponse:

@@ -348,6 +348,23 @@ def test_what_was_signed_before_a_rotation_is_taken_after_it(client: Client, hoo
     assert (old.status_code, new.status_code) == (202, 202)
 
 
+def test_new_secrets_lose_no_delivery(
+    github: Running, tracked: TrackedRepository, alice_client: Client, bob_client: Client
+) -> None:
+    (on_github,) = hooks_on_github(github)
+    old = on_github.secret
+    page = "/a/acme/integrations/github/webhooks/secrets/"
+    assert bob_client.post(page).status_code == 403
+    assert alice_client.post(page).status_code == 302
+    assert alice_client.post(page).status_code == 302
+    between = do(github, "open")["number"]  # GitHub still signs with the old one
+    due(tracked)
+    assert hooks_on_github(github)[0].secret == Hook.objects.get().secret != old
+    after = do(github, "open")["number"]
+    work()
+    assert PullRequest.objects.filter(number__in=[between, after]).count() == 2
+
+
 def test_a_missed_delivery_is_redelivered(github: Running, tracked: TrackedRepository) -> None:
     (on_github,) = hooks_on_github(github)
     here = on_github.url

@@ -52,3 +52,15 @@ def retry(request: TeamRequest, delivery_id: int) -> HttpResponse:
     if wants_json(request):
         return JsonResponse({"delivery": delivery_id}, status=202)
     return answers.back(request, "webhooks", said="The delivery is handled again.")
+
+
+@require_POST
+@team_view("admin")
+def new_secrets(request: TeamRequest) -> HttpResponse:
+    """Gives every hook of the team a new secret, without losing a delivery."""
+    count = hooks.rotate(request.team)
+    record("github.hooks.rotated", team_id=request.team.pk, request=request, count=count)
+    nudge()
+    if wants_json(request):
+        return JsonResponse({"hooks": count}, status=202)
+    return answers.back(request, "webhooks", said=f"GitHub is told {count} new secrets now.")
