@@ -63,7 +63,7 @@ _RELATED = (
 
 def _advance(team: Team, reached: int | None) -> bool:
     with transaction.atomic():
-        current = Team.objects.select_for_update().get(pk=team.pk)
+        current = Team.objects.select_for_update(no_key=True).get(pk=team.pk)
         if _definitions(current) == _definitions(team):
             Team.objects.filter(pk=team.pk).update(recalculate_from=reached)
             return reached is not None

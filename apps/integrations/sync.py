@@ -62,9 +62,13 @@ class OwnWaitError(WaitError):
 
 
 def begin(team: Team, repositories: Iterable[TrackedRepository], reason: str) -> SyncRun:
-    """Makes repositories due, in the run that is under way or a new one."""
+    """Makes repositories due, in the run that is under way or a new one.
+
+    Locks leave the keys alone (`no_key`): rows that a worker stores refer to their team, and are
+    checked when it commits.
+    """
     with transaction.atomic():
-        Team.objects.select_for_update().get(pk=team.pk)
+        Team.objects.select_for_update(no_key=True).get(pk=team.pk)
         chosen = _lock(team, repositories)
         run = _lock_run(team) or SyncRun.objects.create(team=team, reason=reason)
         chosen.exclude(status__in=_OPEN, run=run).update(
@@ -90,12 +94,12 @@ def _lock(team: Team, repositories: Iterable[TrackedRepository]) -> QuerySet[Tra
     rows: QuerySet[TrackedRepository] = TrackedRepository.objects.filter(
         team=team, is_active=True, pk__in=[tracked.pk for tracked in repositories]
     )
-    list(rows.select_for_update().order_by("pk").values_list("pk"))
+    list(rows.select_for_update(no_key=True).order_by("pk").values_list("pk"))
     return rows
 
 
 def _lock_run(team: Team) -> SyncRun | None:
-    runs: QuerySet[SyncRun] = SyncRun.objects.for_team(team).select_for_update()
+    runs: QuerySet[SyncRun] = SyncRun.objects.for_team(team).select_for_update(no_key=True)
     return runs.filter(finished_at__isnull=True).first()
 
 
@@ -336,7 +340,11 @@ def _set(work: Work, **changes: object) -> None:
 @transaction.atomic
 def conclude(run_id: int) -> None:
     """Ends a run when none of its repositories has anything left to do."""
-    run = SyncRun.objects.select_for_update().filter(pk=run_id, finished_at__isnull=True).first()
+    run = (
+        SyncRun.objects.select_for_update(no_key=True)
+        .filter(pk=run_id, finished_at__isnull=True)
+        .first()
+    )
     rows = TrackedRepository.objects.filter(run_id=run_id, is_active=True)
     if run is None or rows.filter(status__in=_OPEN).exists():
         return

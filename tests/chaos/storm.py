@@ -38,6 +38,8 @@ class Storm:
         self.patience = random.Random(self.seed)  # its use depends on the machine's speed
         with self._github(), self._workers():
             self._begin()
+            for _ in range(3):
+                self.kill_in_transaction()
             for _ in range(PLAN["steps"]):
                 self._event()
                 time.sleep(PLAN["seconds_between_steps"])
@@ -46,6 +48,8 @@ class Storm:
             for _ in range(2):
                 self.hint_in_flight()
                 self.stall()
+            for place in self.places:
+                self.change_in_flight(place)
         with self._github_again():
             self._drain()
             return self._judge()
@@ -258,7 +262,9 @@ class Storm:
     def kill_in_transaction(self) -> None:
         """All workers, while they wait to write."""
         with self._nobody_writes():
-            time.sleep(0.25)
+            deadline = time.monotonic() + 1
+            while not self._somebody_wants_to_write() and time.monotonic() < deadline:
+                time.sleep(0.02)
             for pid in list(self.workers.alive):
                 self.workers.kill(pid)
                 self.interruptions += 1
@@ -273,12 +279,24 @@ class Storm:
                     cursor.execute("LOCK TABLE metrics_pullrequest IN SHARE MODE")
             yield
 
+    def _somebody_wants_to_write(self) -> bool:
+        from django.db import connection
+
+        if connection.vendor != "postgresql":
+            return False  # SQLite does not tell
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+                "AND wait_event_type = 'Lock'"
+            )
+            return cursor.fetchone() != (0,)
+
     def stall(self) -> None:
         """A worker stands still with GitHub's answer in hand until its lease has run out."""
         from apps.integrations.tests.stage import let_time_pass
 
         self.interruptions += 2
-        place, pulls = self._answer_in_flight()
+        place, pulls = self._refresh_in_flight()
         self.workers.start()
         let_time_pass(minutes=5)
         self._change_quietly(place, pulls)
@@ -289,25 +307,37 @@ class Storm:
 
     def hint_in_flight(self) -> None:
         """A pull request changes, and its webhook comes, while it is being fetched."""
-        place, pulls = self._answer_in_flight()
+        place, pulls = self._refresh_in_flight()
         self._change_quietly(place, pulls)
         self.workers.go_on()
 
-    def _answer_in_flight(self) -> tuple[Any, list[Any]]:
-        """Stops all workers while one of them has asked for some pull requests."""
-        from github_simulator.faults import Fault
+    def change_in_flight(self, place: Any) -> None:
+        """Something changes while a walk is under way, and no webhook tells of it."""
+        self.ask()
+        self._answer_in_flight(f'"id":"{place.node_id}"')
+        given = {"repository": place.full_name, "number": min(place.pull_requests)}
+        self._act("edit", {**given, "actor": "alice", "title": f"Title {self.random.random()}"})
+        self.workers.go_on()
+        time.sleep(0.5)
 
+    def _refresh_in_flight(self) -> tuple[Any, list[Any]]:
         place = self.random.choice(self.places)
         pulls = self.random.sample(self._untouched(place), 2)
-        slow = Fault("slow", "/api/graphql", contains=pulls[0].node_id, seconds=0.6, times=1)
-        self.simulator.faults.active.insert(0, slow)
         self._hint(place, pulls)
+        self._answer_in_flight(pulls[0].node_id)
+        return place, pulls
+
+    def _answer_in_flight(self, asked: str) -> None:
+        """Stops all workers while one of them has asked for this and holds the answer."""
+        from github_simulator.faults import Fault
+
+        slow = Fault("slow", "/api/graphql", contains=asked, seconds=0.6, times=1)
+        self.simulator.faults.active.insert(0, slow)
         self._wait(lambda: slow.struck > 0)
         self.events.append("in flight" if slow.struck else "not in flight")
         self._stop_outside_transactions()
         time.sleep(0.9)  # GitHub answers; the answer waits in the socket
         self.simulator.faults.active.remove(slow)
-        return place, pulls
 
     def _stop_outside_transactions(self) -> None:
         """Stops all workers; one that stood still with a lock would hold up everybody."""
