@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from django.conf import settings
+from django.utils import timezone
 
 from apps.integrations import budget
 from apps.integrations.github.client import GitHub
-from apps.integrations.github.errors import CredentialsRejectedError
+from apps.integrations.github.errors import CredentialsRejectedError, UnavailableError
 from apps.integrations.models import IntegrationCredential
-from apps.integrations.token_refresh import keep_good
+from apps.integrations.token_refresh import BUSY, keep_good
 
-TOKEN_FIELDS = ["access_token", "refresh_token", "token_expires_at"]
+TOKEN_FIELDS = ["access_token", "refresh_token", "token_expires_at", "refreshing_until"]
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,17 @@ class StoredToken:
         if not token:
             raise CredentialsRejectedError("There is no token for GitHub.")
         return token
+
+    def instead_of(self, refused: str) -> str:
+        """What another worker has put in its place. Raises `UnavailableError` while it does."""
+        token = self.token()
+        if token != refused:
+            return token
+        busy_until = self.credential.refreshing_until
+        if busy_until and busy_until > timezone.now():
+            # A refresh ends the old token at GitHub a moment before the new one is stored here.
+            raise UnavailableError(BUSY)
+        return ""
 
     def _stored(self) -> str:
         # Read anew each time: somebody may have renewed or replaced it, or disconnected.

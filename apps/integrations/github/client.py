@@ -179,8 +179,8 @@ class GitHub:
             return self._send_with(token, method, url, **options)
         except CredentialsRejectedError:
             # Another worker may have renewed the token meanwhile, which ends the old one at once.
-            renewed = self.tokens.token()
-            if renewed == token:
+            renewed = self.tokens.instead_of(token)
+            if not renewed:
                 raise
             return self._send_with(renewed, method, url, **options)
 

@@ -13,6 +13,13 @@ class TokenSource(Protocol):
         """A token that is good now; raises `CredentialsRejectedError` where there is none."""
         ...
 
+    def instead_of(self, refused: str) -> str:
+        """Another token in place of one that GitHub refused; empty where there is none.
+
+        Raises `UnavailableError` where one is just being made.
+        """
+        ...
+
 
 @dataclass(frozen=True, repr=False)
 class FixedToken:
@@ -23,3 +30,7 @@ class FixedToken:
     def token(self) -> str:
         """The token."""
         return self.value
+
+    def instead_of(self, refused: str) -> str:
+        """None: there is only this one."""
+        return ""
