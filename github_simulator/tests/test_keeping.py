@@ -1,0 +1,82 @@
+"""A world that is kept goes on where it stopped, whatever way it was stopped."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from time import monotonic, sleep
+
+import httpx
+import pytest
+
+from tformance.ports import free_port
+
+HOOK = {
+    "name": "web",
+    "events": ["pull_request"],
+    "config": {"url": "https://example.com/hook", "content_type": "json", "secret": "s"},
+}
+
+
+@contextmanager
+def simulator(kept: Path, stop: signal.Signals) -> Iterator[httpx.Client]:
+    """A simulator of its own process, and a conversation with it; it ends by this signal."""
+    port = free_port()
+    command = [sys.executable, "-m", "github_simulator", f"--keep={kept}", f"--port={port}"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout
+        match = re.search(r"token (\w+),", process.stdout.readline())
+        assert match
+        client = httpx.Client(
+            base_url=f"http://127.0.0.1:{port}/api/v3",
+            headers={"Authorization": f"Bearer {match[1]}", "User-Agent": "tests"},
+        )
+        wait(client)
+        yield client
+    finally:
+        process.send_signal(stop)
+        process.wait(20)
+
+
+def wait(client: httpx.Client) -> None:
+    deadline = monotonic() + 60
+    while monotonic() < deadline:
+        try:
+            client.get("/rate_limit")
+        except httpx.ConnectError:
+            sleep(0.05)
+        else:
+            return
+    raise TimeoutError("The simulator does not answer.")
+
+
+def pulls(client: httpx.Client) -> object:
+    reply = client.get("/repos/acme/web/pulls", params={"state": "all", "per_page": 100})
+    assert reply.status_code == 200
+    return [(pr["id"], pr["title"], pr["created_at"]) for pr in reply.json()]
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_it_works(tmp_path: Path, stop: signal.Signals) -> None:
+    kept = tmp_path / "world"
+    with simulator(kept, stop) as client:
+        before = pulls(client)
+        made = client.post("/repos/acme/web/hooks", json=HOOK)
+        assert made.status_code == 201
+    assert kept.stat().st_mode & 0o777 == 0o600
+    with simulator(kept, stop) as client:
+        assert pulls(client) == before
+        hooks = client.get("/repos/acme/web/hooks").json()
+        assert [hook["id"] for hook in hooks] == [made.json()["id"]]
+
+
+def test_a_spoilt_file_begins_anew(tmp_path: Path) -> None:
+    (tmp_path / "world").write_bytes(b"nothing")
+    with simulator(tmp_path / "world", signal.SIGTERM) as client:
+        assert pulls(client)
