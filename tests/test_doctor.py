@@ -28,7 +28,8 @@ def test_it_works(program: Program) -> None:
 
 
 def test_what_is_missing_is_told_with_what_to_do(tmp_path: Path, github: Running) -> None:
-    result = tformance("doctor", DATA_DIR=str(tmp_path), GITHUB_URL=github.url)
+    settings = {"DATA_DIR": str(tmp_path), "PUBLIC_URL": free_address()}
+    result = tformance("doctor", GITHUB_URL=github.url, **settings)
     assert result.returncode == 1
     for problem in ("database: its tables are not up to date", "worker: has never", "web: "):
         assert f"problem {problem}" in result.stdout
