@@ -57,6 +57,7 @@ RULES: dict[str, Rule] = {
     f"{TEAM}compare/people/": Rule(For.MEMBER),
     f"{TEAM}how-we-count/": Rule(For.MEMBER),
     # Where they come from.
+    f"{TEAM}promises/": Rule(For.MEMBER),
     f"{TEAM}people/": Rule(For.MEMBER),
     f"{TEAM}people/<int:github_id>/": Rule(For.ADMIN, POST),
     f"{TEAM}integrations/": Rule(For.MEMBER),

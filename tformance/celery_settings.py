@@ -34,6 +34,11 @@ timezone = "UTC"
 
 beat_schedule_filename = str(settings.DATA_DIR / "beat-schedule")
 beat_schedule = {
+    "compare-with-github": {
+        "task": "apps.integrations.tasks.compare_with_github",
+        "schedule": timedelta(minutes=15),
+        "options": {"expires": 900},
+    },
     "look-for-due-work": {
         "task": "apps.integrations.tasks.look_for_due_work",
         "schedule": timedelta(seconds=10),

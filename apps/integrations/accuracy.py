@@ -20,6 +20,7 @@ from apps.integrations.facts import PullRequestRow, read
 from apps.integrations.github import pull_requests, records
 from apps.integrations.models import TrackedRepository
 from apps.metrics.models import PullRequest
+from apps.teams.models import Team
 
 AT_ONCE = 25
 
@@ -50,13 +51,20 @@ class Outcome:
         return 1 - len(self.differences) / self.fields if self.fields else None
 
 
-def check(sample: int, chance: random.Random | None = None) -> Outcome:
+def check(
+    sample: int,
+    chance: random.Random | None = None,
+    *,
+    team: Team | None = None,
+    outcome: Outcome | None = None,
+) -> Outcome:
     """Compares up to `sample` stored pull requests of tracked repositories with GitHub.
 
+    Of all teams, or of one. Adds to `outcome`, which holds what was compared until an error.
     Raises `GitHubError`.
     """
-    outcome = Outcome()
-    for tracked, ids in _drawn(sample, chance or random.Random()):  # noqa: S311 no secret
+    outcome = outcome or Outcome()
+    for tracked, ids in _drawn(sample, chance or random.Random(), team):  # noqa: S311 no secret
         with with_github(tracked.integration.credential) as github:
             for some in pull_requests.in_parts(ids, AT_ONCE):
                 batch = pull_requests.by_ids(github, some)
@@ -65,8 +73,12 @@ def check(sample: int, chance: random.Random | None = None) -> Outcome:
     return outcome
 
 
-def _drawn(sample: int, chance: random.Random) -> Iterator[tuple[TrackedRepository, Sequence[str]]]:
+def _drawn(
+    sample: int, chance: random.Random, team: Team | None
+) -> Iterator[tuple[TrackedRepository, Sequence[str]]]:
     rows = PullRequest.objects.filter(repository__tracking__is_active=True)
+    if team:
+        rows = rows.filter(team=team)
     ids = list(rows.values_list("pk", flat=True))
     chosen = chance.sample(ids, min(sample, len(ids)))
     by_repository: dict[int, list[str]] = defaultdict(list)

@@ -298,6 +298,24 @@ class StalePullRequest(BaseTeamModel):
         return f"{self.tracked} #{self.number}"
 
 
+class SpotCheck(BaseTeamModel):
+    """Of a day, how many fields of pull requests fetched anew were what is stored."""
+
+    day = models.DateField()
+    pull_requests = models.PositiveIntegerField(default=0)
+    fields = models.PositiveIntegerField(default=0)
+    different = models.PositiveIntegerField(default=0)
+    gone = models.PositiveIntegerField(default=0)
+    differences = models.JSONField(default=list, help_text="The first of them, with both values.")
+    error = models.TextField(blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["team", "day"], name="one_check_a_day")]
+
+    def __str__(self) -> str:
+        return f"{self.team} {self.day}: {self.different} of {self.fields} differ"
+
+
 class RateBudget(models.Model):
     """What GitHub still grants an account, shared by all workers."""
 

@@ -15,6 +15,7 @@ from apps.integrations import (
     hooks,
     poll,
     recalculation,
+    spot_checks,
     sync,
 )
 
@@ -35,6 +36,14 @@ def look_for_due_work() -> None:
     ends = now + LOOK_FOR
     recalculation.run_due(ends)
     while _do_one(datetime.now(UTC)) and datetime.now(UTC) < ends:
+        pass
+
+
+@shared_task
+def compare_with_github() -> None:
+    """Today's spot checks, as far as they are due."""
+    now = datetime.now(UTC)
+    while spot_checks.run_due(now) and datetime.now(UTC) < now + LOOK_FOR:
         pass
 
 

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from apps.integrations.views import connection, hooks, people, repositories, sync
+from apps.integrations.views import connection, hooks, people, promises, repositories, sync
 
 TEAM = "a/<slug:team>"
 GITHUB = f"{TEAM}/integrations/github"
@@ -25,6 +25,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{GITHUB}/webhooks/<int:delivery_id>/", hooks.retry, name="delivery"),
     path(f"{GITHUB}/sync/", sync.start, name="sync"),
     path(f"{GITHUB}/sync/status/", sync.status, name="sync_status"),
+    path(f"{TEAM}/promises/", promises.promises, name="promises"),
     path(f"{TEAM}/people/", people.people, name="people"),
     path(f"{TEAM}/people/<int:github_id>/", people.person, name="person"),
 ]

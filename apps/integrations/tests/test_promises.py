@@ -1,0 +1,132 @@
+"""`/a/{team}/promises/`: what the product promises, measured on itself, and its spot checks."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from apps.integrations import tasks
+from apps.integrations.models import Hook, SpotCheck, SyncRun, TrackedRepository, WebhookDelivery
+from apps.integrations.tests.github import connect
+from apps.integrations.tests.stage import Stage, ago, set_up
+from apps.metrics.models import PullRequest
+from apps.teams.models import Membership, Team
+from github_simulator.faults import Fault
+from github_simulator.testing import Running
+
+pytestmark = pytest.mark.django_db
+PAGE = "/a/acme/promises/"
+
+
+def promises(client: Client, page: str = PAGE) -> dict[str, Any]:
+    answer = client.get(page, headers={"accept": "application/json"}).json()
+    return {promise["name"]: promise for promise in answer["promises"]}
+
+
+@pytest.fixture
+def stage(team: Team, github: Running) -> Stage:
+    """Ten pull requests that are stored."""
+    stage = set_up(team, github)
+    stage.track("shop").open_many(10, newest=ago(hours=1), every=timedelta(hours=5))
+    stage.sync()
+    return stage
+
+
+def test_it_works(alice_client: Client, stage: Stage) -> None:
+    tasks.compare_with_github()
+    found = promises(alice_client)
+    assert found["accuracy"]["shown"] == "100 %"
+    assert "in 10 pull requests drawn at random" in found["accuracy"]["made_of"]
+    assert found["syncing"]["made_of"] == "1 of 1 syncs that ended were complete"
+    assert found["syncing"]["is_kept"] is True
+    page = alice_client.get(PAGE).content.decode()
+    assert "everything was equal" in page
+    assert "Kept" in page
+
+
+def test_no_data_is_no_data(bob_client: Client, team: Team) -> None:
+    for promise in promises(bob_client).values():
+        assert promise["value"] is None
+        assert promise["is_kept"] is None
+    assert "There was none yet" in bob_client.get(PAGE).content.decode()
+
+
+def test_a_difference_is_shown_with_both_values_and_repaired(
+    alice_client: Client, stage: Stage
+) -> None:
+    PullRequest.objects.filter(pk=PullRequest.objects.first().pk).update(additions=424242)
+    tasks.compare_with_github()
+    accuracy = promises(alice_client)["accuracy"]
+    assert accuracy["is_kept"] is False
+    assert accuracy["value"] < 1
+    assert accuracy["shown"] != "100 %"
+    page = alice_client.get(PAGE).content.decode()
+    assert "<code>424242</code> here" in page
+    assert not PullRequest.objects.filter(additions=424242).exists()
+
+
+def test_once_a_day(stage: Stage) -> None:
+    tasks.compare_with_github()
+    with stage.counted() as asked:
+        tasks.compare_with_github()
+    assert asked.requests == 0
+    assert SpotCheck.objects.count() == 1
+    SpotCheck.objects.update(day=timezone.now().date() - timedelta(days=1))
+    tasks.compare_with_github()
+    assert SpotCheck.objects.count() == 2
+
+
+def test_github_is_down(alice_client: Client, stage: Stage, github: Running) -> None:
+    github.simulator.faults.add(Fault("server_error", path="/api/graphql"))
+    tasks.compare_with_github()
+    assert "Not finished" in alice_client.get(PAGE).content.decode()
+    assert promises(alice_client)["accuracy"]["value"] is None
+
+
+def test_connecting_counts_teams(
+    github: Running, team: Team, alice_client: Client, alice: Any
+) -> None:
+    other = Team.objects.create(name="Beta", slug="beta")
+    Membership.objects.create(team=other, user=alice, role="admin")
+    connect(alice_client)
+    connect(alice_client)  # once more is not another team
+    alice_client.post("/a/beta/integrations/github/connect/")
+    connecting = promises(alice_client)["connecting"]
+    assert connecting["shown"] == "50.00 %"
+    assert connecting["made_of"].startswith("1 of 2 teams")
+    assert connecting["is_kept"] is False
+
+
+def test_syncs_that_failed_and_old_ones(alice_client: Client, team: Team) -> None:
+    now = timezone.now()
+    for days, status in ((1, "complete"), (2, "error"), (31, "error")):
+        ended = now - timedelta(days=days)
+        SyncRun.objects.create(team=team, reason="manual", status=status, finished_at=ended)
+    SyncRun.objects.create(team=team, reason="manual", status="syncing")
+    syncing = promises(alice_client)["syncing"]
+    assert syncing["made_of"] == "1 of 2 syncs that ended were complete"
+    assert [week["value"] for week in syncing["history"]] == [0.5, None, None, None]
+
+
+def test_how_fast_changes_show(alice_client: Client, stage: Stage) -> None:
+    hook = Hook.objects.create(host="x", github_repo_id=1, secret="s")
+    TrackedRepository.objects.update(hook=hook)
+    now = timezone.now()
+    for number, seconds in enumerate((2, 4, 6)):
+        WebhookDelivery.objects.create(
+            hook=hook,
+            guid=str(number),
+            event="pull_request",
+            payload="{}",
+            received_at=now - timedelta(hours=1),
+            happened_at=now - timedelta(hours=1),
+            visible_at=now - timedelta(hours=1) + timedelta(seconds=seconds),
+        )
+    latency = promises(alice_client)["latency"]
+    assert latency["value"] == pytest.approx(5.8)
+    assert "median 4 s, worst 6 s, over 3 deliveries" in latency["made_of"]
+    assert latency["is_kept"] is True
