@@ -52,6 +52,12 @@ def test_what_cannot_be_reached_is_told(tmp_path: Path) -> None:
     assert "Traceback" not in result.stderr
 
 
+def test_an_address_that_github_cannot_reach_is_told(tmp_path: Path) -> None:
+    settings = {"DATA_DIR": str(tmp_path), "PUBLIC_URL": "http://127.0.0.1:1"}
+    result = tformance("doctor", GITHUB_URL="https://github.invalid", **settings)
+    assert "note    webhooks: GitHub cannot reach http://127.0.0.1:1" in result.stdout
+
+
 def test_a_bad_token_is_told_and_not_shown(program: Program) -> None:
     settings = {**program.environment, "GITHUB_TOKEN": "ghp_opensesame"}
     result = tformance("doctor", **settings)

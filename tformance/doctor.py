@@ -32,7 +32,7 @@ def doctor() -> bool:
     """Print a line for each check; whether there is no problem."""
     django.setup()
     well = True
-    for check in (_settings, _database, _broker, _worker, _public_url, _github, _tokens):
+    for check in (_settings, _database, _broker, _worker, _public_url, _hooks, _github, _tokens):
         for finding in check():
             well = well and finding.state != PROBLEM
             _print(finding)
@@ -129,6 +129,16 @@ def _public_url() -> Iterator[Finding]:
     else:
         todo = "Check that PUBLIC_URL leads to tformance and that the lines above are well."
         yield Finding(PROBLEM, "web", f"{address} answers {reply.status_code}", todo)
+
+
+def _hooks() -> Iterator[Finding]:
+    from apps.integrations import hooks
+
+    if hooks.is_reachable():
+        yield Finding(OK, "webhooks", f"GitHub is given {hooks.address()}")
+    else:
+        todo = "Changes are found by asking every five minutes; for webhooks, set PUBLIC_URL."
+        yield Finding(NOTE, "webhooks", f"GitHub cannot reach {settings.PUBLIC_URL}", todo)
 
 
 def _github() -> Iterator[Finding]:
