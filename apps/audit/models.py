@@ -29,6 +29,18 @@ class AuditEvent(models.Model):
     def __str__(self) -> str:
         return f"{self.at:%Y-%m-%d %H:%M} {self.action} {self.object_name}"
 
+    @property
+    def shown_details(self) -> list[tuple[str, Any]]:
+        """What there is to say beside the object, without what is empty."""
+        return [
+            (
+                name.replace("_", " "),
+                ", ".join(map(str, value)) if isinstance(value, list) else value,
+            )
+            for name, value in self.details.items()
+            if value not in (None, "", [], {}, False)
+        ]
+
     def save(self, *args: Any, **kwargs: Any) -> None:
         if self.pk:
             raise TypeError("The audit log is append-only.")
