@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs
 
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError
+from django.db import DatabaseError, IntegrityError, InterfaceError
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
@@ -83,11 +83,14 @@ def _keep(hook: Hook | None, request: HttpRequest, body: bytes) -> HttpResponse:
     row = WebhookDelivery(
         hook=hook, guid=guid, event=event, payload=payload, received_at=now, due_at=now
     )
-    WebhookDelivery.objects.bulk_create([row], ignore_conflicts=True)
-    # A redelivery of what failed here is a new try; of anything else, a no-op.
-    WebhookDelivery.objects.filter(
-        hook=hook, guid=guid, state=WebhookDelivery.State.FAILED, due_at__isnull=True
-    ).update(state=WebhookDelivery.State.RECEIVED, due_at=now, attempts=0)
+    try:
+        row.save(force_insert=True)
+    except IntegrityError:
+        # A redelivery of what failed here is a new try; of anything else, a no-op.
+        failed = WebhookDelivery.objects.filter(
+            hook=hook, guid=guid, state=WebhookDelivery.State.FAILED, due_at__isnull=True
+        )
+        failed.update(state=WebhookDelivery.State.RECEIVED, due_at=now, attempts=0)
     nudge_soon()
     return JsonResponse({"delivery": guid}, status=202)
 

@@ -1,0 +1,5 @@
+"""tformance's own settings, with one more address: a bare view to compare with."""
+
+from tformance.settings import *  # noqa: F403
+
+ROOT_URLCONF = "benchmarks.site"
