@@ -29,6 +29,11 @@ class AuditEvent(models.Model):
     def __str__(self) -> str:
         return f"{self.at:%Y-%m-%d %H:%M} {self.action} {self.object_name}"
 
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if self.pk:
+            raise TypeError("The audit log is append-only.")
+        super().save(*args, **kwargs)
+
     @property
     def shown_details(self) -> list[tuple[str, Any]]:
         """What there is to say beside the object, without what is empty."""
@@ -40,8 +45,3 @@ class AuditEvent(models.Model):
             for name, value in self.details.items()
             if value not in (None, "", [], {}, False)
         ]
-
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        if self.pk:
-            raise TypeError("The audit log is append-only.")
-        super().save(*args, **kwargs)

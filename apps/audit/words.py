@@ -32,6 +32,7 @@ ACTIONS = {
     "github.token.refused": "Had the token refused by GitHub",
     "github.hook.made": "Made a webhook on GitHub",
     "github.hook.removed": "Removed a webhook from GitHub",
+    "github.hooks.rotated": "Gave the webhooks new secrets",
     "github.repositories.tracked": "Chose repositories to track",
     "github.repositories.following_ended": "Stopped following new repositories",
     "github.repository.untracked": "Stopped tracking a repository",
