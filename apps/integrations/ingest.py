@@ -221,19 +221,17 @@ def _link_by_number(repository: Repository, stored: Sequence[PullRequest]) -> No
 
 def _link_by_sha(repository: Repository, stored: Sequence[PullRequest]) -> None:
     """`This reverts commit SHA` makes a revert only where SHA is a merge that is stored."""
-    by_prefix = {
-        row.merge_commit_sha[:length]: row
-        for row in stored
-        for length in range(7, len(row.merge_commit_sha) + 1)
-    }
+    mine = {row.pk for row in stored}
+    merged = [row for row in stored if row.merge_commit_sha]
+    # Few commits revert anything, and an index knows them.
     mentions = PullRequestCommit.objects.filter(
-        Q(pull_request__in=stored) | Q(commit__reverts_sha__in=list(by_prefix)),
-        pull_request__repository=repository,
-        commit__reverts_sha__gt="",
+        commit__repository=repository, commit__reverts_sha__gt=""
     )
     for sha, revert in mentions.values_list("commit__reverts_sha", "pull_request_id"):
-        merges = PullRequest.objects.filter(repository=repository, merge_commit_sha__startswith=sha)
-        target = by_prefix.get(sha) or merges.first()
+        target = next((row for row in merged if row.merge_commit_sha.startswith(sha)), None)
+        if target is None and revert in mine:
+            merges = PullRequest.objects.filter(repository=repository)
+            target = merges.filter(merge_commit_sha__startswith=sha).first()
         if target and target.pk != revert:
             reverting = PullRequest.objects.filter(pk=revert)
             reverting.update(is_revert=True)

@@ -48,6 +48,7 @@ class Storm:
             for _ in range(2):
                 self.hint_in_flight()
                 self.stall()
+            self.simulator.faults.clear()
             for place in self.places:
                 self.change_in_flight(place)
         with self._github_again():
@@ -238,12 +239,13 @@ class Storm:
 
         GitHubIntegration.objects.filter(team=self.team).update(poll_due_at=datetime.now(UTC))
 
-    def ask(self) -> None:
+    def ask(self, places: list[Any] | None = None) -> None:
         """Somebody presses the button."""
         from apps.integrations import sync
         from apps.integrations.models import SyncRun, TrackedRepository
 
-        rows = TrackedRepository.objects.for_team(self.team)
+        ids = [place.id for place in places or self.places]
+        rows = TrackedRepository.objects.filter(team=self.team, github_repo_id__in=ids)
         sync.begin(self.team, rows, SyncRun.Reason.MANUAL)
 
     def _reconnect(self) -> None:
@@ -313,7 +315,8 @@ class Storm:
 
     def change_in_flight(self, place: Any) -> None:
         """Something changes while a walk is under way, and no webhook tells of it."""
-        self.ask()
+        self.time_passes()
+        self.ask([place])
         self._answer_in_flight(f'"id":"{place.node_id}"')
         given = {"repository": place.full_name, "number": min(place.pull_requests)}
         self._act("edit", {**given, "actor": "alice", "title": f"Title {self.random.random()}"})
