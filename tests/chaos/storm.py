@@ -317,7 +317,7 @@ class Storm:
         """Something changes while a walk is under way, and no webhook tells of it."""
         self.time_passes()
         self.ask([place])
-        self._answer_in_flight(f'"id":"{place.node_id}"')
+        self._answer_in_flight(place.node_id)
         given = {"repository": place.full_name, "number": min(place.pull_requests)}
         self._act("edit", {**given, "actor": "alice", "title": f"Title {self.random.random()}"})
         self.workers.go_on()
@@ -384,7 +384,7 @@ class Storm:
         rows = StalePullRequest.objects.filter(team=self.team, tracked__github_repo_id=place.id)
         return rows.filter(attempts=0).exists()
 
-    def _wait(self, happened: Callable[[], bool], seconds: float = 8) -> None:
+    def _wait(self, happened: Callable[[], bool], seconds: float = 5) -> None:
         """Not for ever: where faults hold the work up, the storm goes on without."""
         from apps.integrations.tests.stage import let_time_pass
 
