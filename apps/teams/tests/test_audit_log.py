@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from apps.audit import history
 from apps.audit.models import AuditEvent
-from apps.audit.words import ACTIONS
+from apps.audit.words import ACTIONS, GROUPS
 from apps.teams.models import Team
 from apps.users.models import User
 
@@ -109,3 +109,14 @@ def test_every_action_has_words() -> None:
     recorded = {name for path in code for name in call.findall(path.read_text())}
     assert len(recorded) > 20
     assert recorded <= set(ACTIONS)
+
+
+def test_every_action_can_be_chosen() -> None:
+    assert [name for name in ACTIONS if not name.startswith(tuple(GROUPS))] == []
+
+
+def test_disconnections_can_be_chosen(alice_client: Client, team: Team) -> None:
+    for action in ("github.disconnected", "github.delivery.retried", "github.connect.begun"):
+        AuditEvent.objects.create(team=team, action=action)
+    assert _actions(alice_client, "what=github.disconnect") == ["github.disconnected"]
+    assert _actions(alice_client, "what=github.delivery") == ["github.delivery.retried"]
