@@ -19,10 +19,13 @@ from apps.integrations.models import (
 from apps.teams.models import Team
 
 
-def disconnect(request: HttpRequest, team: Team, only: GitHubIntegration | None = None) -> bool:
+def disconnect(
+    request: HttpRequest, team: Team, only: GitHubIntegration | None = None
+) -> bool | None:
     """Ends the team's connection, or that of one organisation; what was fetched stays.
 
-    Whether GitHub confirmed that every token of ours is revoked.
+    Whether GitHub confirmed that every token of ours is revoked; None where there was none to
+    revoke.
     """
     ending = [only] if only else list(connected(team))
     for integration in ending:
@@ -30,7 +33,7 @@ def disconnect(request: HttpRequest, team: Team, only: GitHubIntegration | None 
         hooks.forget_all(integration)
     tokens = _end(team, ending)
     answers = [oauth.revoke(token) for token in tokens]
-    revoked = all(answers)
+    revoked = all(answers) if answers else None
     for integration in ending:
         record(
             "github.disconnected",

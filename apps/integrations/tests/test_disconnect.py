@@ -8,6 +8,7 @@ import pytest
 from django.test import Client
 from pytest_django import Settings
 
+from apps.audit.models import AuditEvent
 from apps.integrations.models import (
     GitHubIntegration,
     IntegrationCredential,
@@ -71,10 +72,25 @@ def test_asking_is_not_doing(connected: Client) -> None:
 
 def test_one_of_two(connected: Client, github: Running) -> None:
     connect(connected, "ada")
+    before = token_count(github)
     connected.post(DISCONNECT, {"_method": "delete", "organization": str(ACME)})
+    assert "No token was revoked there" in messages_of(connected)
+    assert token_count(github) == before
+    assert AuditEvent.objects.get(action="github.disconnected").details["revoked"] is None
     answer = connected.get("/a/acme/integrations/", headers=JSON).json()
     assert [entry["slug"] for entry in answer["github"]["organizations"]] == ["ada"]
     assert IntegrationCredential.objects.get().access_token
+
+
+def test_a_personal_access_token(team: Team, github: Running, alice_client: Client) -> None:
+    alice_client.post(
+        "/a/acme/integrations/github/token/", {"token": github.token, "organization": "acme"}
+    )
+    alice_client.post(DISCONNECT, {"_method": "delete"})
+    page = messages_of(alice_client)
+    assert "a personal access token, which only its owner can delete" in page
+    assert "token revoked" not in page
+    assert IntegrationCredential.objects.get().access_token == ""
 
 
 def test_connecting_again(connected: Client, work: Callable[[], None]) -> None:

@@ -224,8 +224,13 @@ def _number(text: str) -> int:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
 
 
-def _farewell(revoked: bool) -> str:
+def _farewell(revoked: bool | None) -> str:
     kept = "What was fetched so far is kept."
+    if revoked is None:
+        return (
+            "GitHub is disconnected. No token was revoked there: another connection still uses it, "
+            f"or it is a personal access token, which only its owner can delete. {kept}"
+        )
     if revoked:
         return f"GitHub is disconnected and its token revoked. {kept}"
     return (
