@@ -27,14 +27,10 @@ def account_of(credential: IntegrationCredential) -> str:
 
 def note(credential: IntegrationCredential, limit: Limit) -> None:
     """Remembers what a reply said is left; a good reply also ends a series of secondary limits."""
-    RateBudget.objects.update_or_create(
-        **_key(credential, limit.resource),
-        defaults={
-            "limit": limit.limit,
-            "remaining": limit.remaining,
-            "reset_at": limit.reset_at,
-        },
-    )
+    key = _key(credential, limit.resource)
+    told = {"limit": limit.limit, "remaining": limit.remaining, "reset_at": limit.reset_at}
+    if not RateBudget.objects.filter(**key).update(**told):
+        RateBudget.objects.update_or_create(**key, defaults=told)
 
 
 def block(credential: IntegrationCredential, wait: WaitError, now: datetime) -> datetime:

@@ -32,7 +32,19 @@ Row = TypeVar("Row", bound=models.Model)
 
 def repository(team: Team, record: records.Repository) -> Repository:
     """Stores a repository under its numeric id; a rename changes its name and nothing else."""
-    values = {
+    stored, _ = Repository.objects.update_or_create(
+        team=team, github_repo_id=record.database_id, defaults=_repository(record)
+    )
+    return stored
+
+
+def differs(stored: Repository, record: records.Repository) -> bool:
+    """Whether a repository is no longer as it is stored."""
+    return any(getattr(stored, name) != value for name, value in _repository(record).items())
+
+
+def _repository(record: records.Repository) -> dict[str, Any]:
+    return {
         "node_id": record.id,
         "full_name": tidy(record.name_with_owner),
         "default_branch": record.default_branch_ref.name if record.default_branch_ref else "",
@@ -40,10 +52,6 @@ def repository(team: Team, record: records.Repository) -> Repository:
         "is_archived": record.is_archived,
         "url": record.url,
     }
-    stored, _ = Repository.objects.update_or_create(
-        team=team, github_repo_id=record.database_id, defaults=values
-    )
-    return stored
 
 
 def pull_requests(

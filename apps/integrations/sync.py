@@ -188,7 +188,7 @@ def _take_turn(
 
 def _go_on(github: GitHub, work: Work) -> bool:
     credential = work.tracked.integration.credential
-    if until := budget.wait_for(credential, _now(), live=is_live(work, _now())):
+    if until := _wait_for(work, credential):
         raise OwnWaitError("GitHub's rate limit is reached.", until, secondary=False)
     _set(work, lease_until=_now() + LEASE)
     try:
@@ -200,6 +200,13 @@ def _go_on(github: GitHub, work: Work) -> bool:
         raise UnavailableError(f"tformance failed on what GitHub sent ({error}).") from None
     budget.unblock(credential)
     return more
+
+
+def _wait_for(work: Work, credential: IntegrationCredential) -> datetime | None:
+    until = budget.wait_for(credential, _now())
+    if until and is_live(work, _now()):
+        return budget.wait_for(credential, _now(), live=True)
+    return until
 
 
 def _step(github: GitHub, work: Work) -> bool:

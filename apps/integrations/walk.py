@@ -90,9 +90,9 @@ def _stale(tracked: TrackedRepository, now: datetime) -> list[StalePullRequest]:
     due = StalePullRequest.objects.filter(tracked=tracked, due_at__lte=now)
     # Where the server found pages too heavy, asking for many at once would fail as well.
     at_once = min(REFRESH_AT_ONCE, 2 * tracked.page_size - 1)
-    fresh = list(due.filter(attempts=0).order_by("marked_at")[:at_once])
+    rows = list(due.order_by("attempts", "marked_at")[:at_once])
     # One that failed before is asked for alone, so that it spoils no other.
-    return fresh or list(due.order_by("marked_at")[:1])
+    return [row for row in rows if not row.attempts] or rows[:1]
 
 
 def _refresh(github: GitHub, work: Work, stale: Sequence[StalePullRequest], now: datetime) -> None:
@@ -211,7 +211,8 @@ def _store_page(
     }
     with transaction.atomic():
         _save(work, changes)
-        ingest.repository(work.tracked.team, page.repository)
+        if ingest.differs(work.tracked.repository, page.repository):
+            ingest.repository(work.tracked.team, page.repository)
         _store(work.tracked, page.batch, now)
         count(work, github, pages=1, pull_requests=len(page.batch.pull_requests))
 

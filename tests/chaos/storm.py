@@ -316,8 +316,7 @@ class Storm:
     def change_in_flight(self, place: Any) -> None:
         """Something changes while a walk is under way, and no webhook tells of it."""
         self.time_passes()
-        self.ask([place])
-        self._answer_in_flight(place.node_id)
+        self._answer_in_flight(place.node_id, lambda: self.ask([place]))
         given = {"repository": place.full_name, "number": min(place.pull_requests)}
         self._act("edit", {**given, "actor": "alice", "title": f"Title {self.random.random()}"})
         self.workers.go_on()
@@ -326,16 +325,16 @@ class Storm:
     def _refresh_in_flight(self) -> tuple[Any, list[Any]]:
         place = self.random.choice(self.places)
         pulls = self.random.sample(self._untouched(place), 2)
-        self._hint(place, pulls)
-        self._answer_in_flight(pulls[0].node_id)
+        self._answer_in_flight(pulls[0].node_id, lambda: self._hint(place, pulls))
         return place, pulls
 
-    def _answer_in_flight(self, asked: str) -> None:
+    def _answer_in_flight(self, asked: str, begin: Callable[[], None]) -> None:
         """Stops all workers while one of them has asked for this and holds the answer."""
         from github_simulator.faults import Fault
 
         slow = Fault("slow", "/api/graphql", contains=asked, seconds=0.6, times=1)
         self.simulator.faults.active.insert(0, slow)
+        begin()
         self._wait(lambda: slow.struck > 0)
         self.events.append("in flight" if slow.struck else "not in flight")
         self._stop_outside_transactions()
