@@ -119,6 +119,7 @@ RULES: dict[str, Rule] = {
     "accounts/social/connections/": Rule(For.EVERYONE),
     "accounts/github/login/": Rule(For.EVERYONE, BOTH),
     "accounts/github/login/callback/": Rule(For.EVERYONE),
+    "accounts/sessions/": Rule(For.SIGNED_IN),
     "accounts/reauthenticate/": Rule(For.SIGNED_IN),
     "accounts/email/": Rule(For.SIGNED_IN),
     "accounts/password/change/": Rule(For.SIGNED_IN),

@@ -68,13 +68,15 @@ def test_it_works(
     client.cookies = alice_client.cookies
     replies = list(_a_full_run(client, github))
     secrets = _secrets(github) | {api_keys.make(team, alice, "Wallboard")[1]}
+    shown = "\n".join([*replies, *_pages(client), *_admin_pages()])
     assert len(secrets) > 6
     written = {
         "the log": log.getvalue(),
         "the database": _dump(),
         "the sessions": " ".join(str(row.get_decoded()) for row in Session.objects.all()),
-        "the pages": "\n".join([*replies, *_pages(client), *_admin_pages()]),
+        "the pages": shown,
     }
+    assert not [key for key in Session.objects.values_list("pk", flat=True) if key in shown]
     for place, text in written.items():
         assert text, place
         for secret in secrets:

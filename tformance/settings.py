@@ -72,6 +72,7 @@ INSTALLED_APPS = [
     "tformance.static_files.StaticFiles",
     "allauth",
     "allauth.account",
+    "allauth.usersessions",
     "allauth.socialaccount",
     "allauth.socialaccount.providers.github",
     "csp",

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 from allauth.account.admin import EmailConfirmation
 from allauth.account.decorators import secure_admin_login
 from allauth.socialaccount import admin as socialaccount_admin
+from allauth.usersessions.models import UserSession
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
 
@@ -19,6 +20,7 @@ for model in (
     socialaccount_admin.SocialApp,
     socialaccount_admin.SocialToken,
     EmailConfirmation,
+    UserSession,
 ):
     if admin.site.is_registered(model):
         admin.site.unregister(model)

@@ -14,6 +14,22 @@ from apps.audit.words import words
 register = template.Library()
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
+# In this order: each names those after it, too.
+BROWSERS = (
+    ("Edg", "Edge"),
+    ("OPR/", "Opera"),
+    ("Firefox/", "Firefox"),
+    ("Chrome/", "Chrome"),
+    ("Safari/", "Safari"),
+)
+SYSTEMS = (
+    ("Android", "Android"),
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Windows", "Windows"),
+    ("Mac OS X", "macOS"),
+    ("Linux", "Linux"),
+)
 NOTHING = SafeString('<span class="nothing" title="No data">–</span>')
 
 
@@ -88,6 +104,14 @@ def initials(name: object) -> str:
 def action_words(action: str) -> str:
     """What an action of the audit log is called."""
     return words(action)
+
+
+@register.filter
+def browser(user_agent: str) -> str:
+    """Which browser on which system, as far as it says so."""
+    name = next((name for mark, name in BROWSERS if mark in user_agent), "Another program")
+    system = next((name for mark, name in SYSTEMS if mark in user_agent), "")
+    return f"{name} on {system}" if system else name
 
 
 def _two_units(whole: int, large: int, unit: str, small: int, part: str) -> str:
