@@ -33,12 +33,17 @@ def note(credential: IntegrationCredential, limit: Limit) -> None:
         RateBudget.objects.update_or_create(**key, defaults=told)
 
 
-def block(credential: IntegrationCredential, wait: WaitError, now: datetime) -> datetime:
-    """Stops all work of the account until the wait is over; longer each time in a row.
+def block(
+    credential: IntegrationCredential, wait: WaitError, now: datetime, resource: str = "graphql"
+) -> datetime:
+    """Stops an account's work until the wait is over; a secondary limit stops all kinds of it."""
+    resources = ("graphql", "core") if wait.secondary else (resource,)
+    return max(_block(_key(credential, each), wait, now) for each in resources)
 
-    What several workers are told at the same time counts once.
-    """
-    budget, _ = RateBudget.objects.get_or_create(**_key(credential))
+
+def _block(key: dict[str, Any], wait: WaitError, now: datetime) -> datetime:
+    """Longer each time in a row; what several workers are told at the same time counts once."""
+    budget, _ = RateBudget.objects.get_or_create(**key)
     if budget.blocked_until and budget.blocked_until > now:
         return max(budget.blocked_until, wait.until)
     if not wait.secondary:
@@ -51,23 +56,26 @@ def block(credential: IntegrationCredential, wait: WaitError, now: datetime) -> 
 
 def unblock(credential: IntegrationCredential) -> None:
     """After a good reply: the next secondary limit begins with the shortest wait again."""
-    RateBudget.objects.filter(**_key(credential), blocks__gt=0).update(blocks=0)
+    rows = RateBudget.objects.filter(host=settings.GITHUB_URL, account=account_of(credential))
+    rows.filter(blocks__gt=0).update(blocks=0)
 
 
 def may_write(credential: IntegrationCredential, now: datetime) -> bool:
     """Takes the account's turn to change something on GitHub: one a second, over all workers."""
-    if wait_for(credential, now, live=True):
-        return False
     budget, _ = RateBudget.objects.get_or_create(**_key(credential, "core"))
     free = Q(written_at__isnull=True) | Q(written_at__lte=now - BETWEEN_WRITES)
     return bool(RateBudget.objects.filter(free, pk=budget.pk).update(written_at=now))
 
 
 def wait_for(
-    credential: IntegrationCredential, now: datetime, *, live: bool = False
+    credential: IntegrationCredential,
+    now: datetime,
+    *,
+    live: bool = False,
+    resource: str = "graphql",
 ) -> datetime | None:
     """Until when this account's work must wait; None where it may go on now."""
-    budget = RateBudget.objects.filter(**_key(credential)).first()
+    budget = RateBudget.objects.filter(**_key(credential, resource)).first()
     if budget is None:
         return None
     if budget.blocked_until and budget.blocked_until > now:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from django.db.models import Count, Max, Q
+from django.utils import timezone
 
 from apps.integrations.models import TrackedRepository
 from apps.metrics.freshness import Freshness
@@ -12,6 +15,10 @@ from apps.teams.models import Team
 def freshness(team: Team) -> Freshness:
     """Over the repositories that the team tracks."""
     unfinished = Q(history_complete=False)
+    if team.history_days:
+        # A window's beginning moves on: whoever came down to it once has all that it wants.
+        start = timezone.now() - timedelta(days=team.history_days)
+        unfinished &= Q(history_floor__isnull=True) | Q(history_floor__gt=start)
     row = TrackedRepository.objects.for_team(team).aggregate(
         checked=Max("last_sync_at"),
         repositories=Count("pk", filter=Q(is_active=True)),

@@ -88,7 +88,13 @@ def look_after_one(now: datetime) -> bool:
     if not is_reachable():
         rows.update(hook_due_at=now + CHECK_EVERY, hook_error=NOT_REACHABLE)
         return False
-    if not budget.may_write(tracked.integration.credential, now):
+    credential = tracked.integration.credential
+    if until := budget.wait_for(credential, now, live=True, resource="core"):
+        # One account's limit holds up no other's hooks.
+        mine = rows.filter(integration__credential__account_id=credential.account_id)
+        mine.filter(hook_due_at__lt=until).update(hook_due_at=until)
+        return True
+    if not budget.may_write(credential, now):
         return False
     taken = TrackedRepository.objects.filter(pk=tracked.pk, hook_due_at=tracked.hook_due_at)
     if taken.update(hook_due_at=now + TAKEN_FOR):
@@ -101,12 +107,11 @@ def forget(tracked: TrackedRepository, github: GitHub) -> None:
     hook = tracked.hook
     if hook is None:
         return
-    with transaction.atomic():
-        Hook.objects.select_for_update().get(pk=hook.pk)
+    others = TrackedRepository.objects.filter(hook=hook, is_active=True).exclude(pk=tracked.pk)
+    if others.exists():
         TrackedRepository.objects.filter(pk=tracked.pk).update(hook=None, hook_error="")
-        shared = TrackedRepository.objects.filter(hook=hook, is_active=True).exists()
-    if shared:
         return
+    # Unlinked only when GitHub has deleted it: what fails here is tried again.
     if hook.hook_id:
         try:
             github.rest("DELETE", f"/repos/{tracked.full_name}/hooks/{hook.hook_id}")
@@ -114,6 +119,11 @@ def forget(tracked: TrackedRepository, github: GitHub) -> None:
             log.info("Hook %s is gone already, or not ours to delete.", hook.hook_id)
         record("github.hook.removed", team_id=tracked.team_id, object_name=tracked.full_name)
     hook.delete()
+    # Whoever began to track it meanwhile gets a hook of its own.
+    taken_up = TrackedRepository.objects.filter(
+        github_repo_id=tracked.github_repo_id, is_active=True
+    )
+    taken_up.update(hook_due_at=timezone.now())
 
 
 def forget_all(integration: GitHubIntegration) -> None:
@@ -169,9 +179,13 @@ def _look_after(tracked: TrackedRepository, now: datetime) -> None:
     except CredentialsRejectedError as error:
         problem = str(error)
     except GitHubError as error:
-        problem = str(error)
-        due_at = error.until if isinstance(error, WaitError) else now + TRY_AGAIN
-    TrackedRepository.objects.filter(pk=tracked.pk).update(hook_due_at=due_at, hook_error=problem)
+        problem, due_at = str(error), now + TRY_AGAIN
+        if isinstance(error, WaitError):
+            due_at = budget.block(tracked.integration.credential, error, now, resource="core")
+    mine = TrackedRepository.objects.filter(pk=tracked.pk)
+    mine.update(hook_error=problem)
+    # Whoever asked for it meanwhile is not overruled.
+    mine.filter(hook_due_at=now + TAKEN_FOR).update(hook_due_at=due_at)
 
 
 def _ensure(tracked: TrackedRepository, github: GitHub) -> None:

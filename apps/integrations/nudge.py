@@ -8,6 +8,7 @@ from typing import Any
 from celery import current_app
 from django.core.cache import cache
 from kombu.exceptions import KombuError
+from redis.exceptions import RedisError
 
 log = logging.getLogger(__name__)
 
@@ -21,7 +22,12 @@ def nudge() -> None:
 
 def nudge_soon() -> None:
     """The same for things that come in bursts: one message now, and one for all that follow."""
-    if cache.add("nudged", True, timeout=TOGETHER):
+    try:
+        is_first = cache.add("nudged", True, timeout=TOGETHER)
+    except RedisError as error:
+        log.warning("The cache cannot be reached (%s); work begins at the next tick.", error)
+        return
+    if is_first:
         _send()
         _send(countdown=TOGETHER + 0.1)
 
@@ -31,5 +37,5 @@ def _send(**options: Any) -> None:
         current_app.send_task(
             "apps.integrations.tasks.look_for_due_work", expires=30, retry=False, **options
         )
-    except (KombuError, OSError) as error:
+    except (KombuError, RedisError, OSError) as error:
         log.warning("The broker cannot be reached (%s); work begins at the next tick.", error)

@@ -135,12 +135,17 @@ def _moved(github: GitHub, some: Sequence[TrackedRepository]) -> list[TrackedRep
     reply = github.graphql("newest_changes", {"ids": [row.repository.node_id for row in some]})
     found = pull_requests.decode(reply.data, records.NodesReply[records.RepositoryWithNewest]).nodes
     problems_by_item(reply.problems, "nodes")
-    moved = []
+    moved: list[TrackedRepository] = []
+    quiet: list[TrackedRepository] = []
     for tracked, record in zip(some, found, strict=True):
         if record is None:
             _gone(tracked)
-        elif _has_news(tracked, record):
-            moved.append(tracked)
+        else:
+            (moved if _has_news(tracked, record) else quiet).append(tracked)
+    # What did not move was checked all the same.
+    TrackedRepository.objects.filter(
+        pk__in=[tracked.pk for tracked in quiet], status=SyncStatus.COMPLETE
+    ).update(last_sync_at=datetime.now(UTC))
     return moved
 
 

@@ -71,13 +71,14 @@ def begin(team: Team, repositories: Iterable[TrackedRepository], reason: str) ->
         Team.objects.select_for_update(no_key=True).get(pk=team.pk)
         chosen = _lock(team, repositories)
         run = _lock_run(team) or SyncRun.objects.create(team=team, reason=reason)
+        # Those under way as well: what changed since they began is above where they began.
+        chosen.update(wants_head=True)
         chosen.exclude(status__in=_OPEN, run=run).update(
             run=run,
             status=SyncStatus.PENDING,
             error="",
             failures=0,
             is_permanent_error=False,
-            wants_head=True,
             due_at=_now(),
             not_before=None,
         )
@@ -126,6 +127,9 @@ def due(now: datetime, run: SyncRun | None = None) -> QuerySet[TrackedRepository
     )
     if run:
         rows = rows.filter(run=run)
+    else:
+        # Only whoever typed the command has that token.
+        rows = rows.exclude(integration__credential__kind=IntegrationCredential.Kind.ENVIRONMENT)
     live = Q(Exists(stale))
     recent = Q(reached_at__isnull=True) | Q(reached_at__gt=now - RECENT) | Q(wants_head=True)
     return rows.annotate(
@@ -238,9 +242,12 @@ def _window_start(team: Team) -> datetime | None:
 
 def _finish(work: Work) -> None:
     now = _now()
-    if TrackedRepository.objects.filter(pk=work.tracked.pk, wants_head=True).exists():
-        return _release(work, due_at=now)  # Somebody asked while we worked.
-    _release(work, status=SyncStatus.COMPLETE, due_at=None, last_sync_at=now, error="", failures=0)
+    done = {"status": SyncStatus.COMPLETE, "last_sync_at": now, "error": "", "failures": 0}
+    held = TrackedRepository.objects.filter(pk=work.tracked.pk, lease_owner=work.owner)
+    free = {"lease_until": None, "lease_owner": ""}
+    # In one statement: somebody may ask for more at any instant.
+    if not held.filter(wants_head=False).update(due_at=None, **done, **free):
+        return _release(work, due_at=now)
     if work.tracked.run_id:
         conclude(work.tracked.run_id)
     return None

@@ -102,10 +102,13 @@ def _refresh(github: GitHub, work: Work, stale: Sequence[StalePullRequest], now:
         _save(work, changes)
         spoilt = _store(work.tracked, batch, now)
         # A mark that was renewed while we fetched stays: its row has a later `marked_at`.
-        for row in sorted(stale, key=attrgetter("number")):
-            if row.node_id not in spoilt:
-                StalePullRequest.objects.filter(pk=row.pk, marked_at=row.marked_at).delete()
-        _make_visible(work.tracked, [r.number for r in batch.pull_requests])
+        done = [
+            row.number
+            for row in sorted(stale, key=attrgetter("number"))
+            if row.node_id not in spoilt
+            and StalePullRequest.objects.filter(pk=row.pk, marked_at=row.marked_at).delete()[0]
+        ]
+        _make_visible(work.tracked, done)
         count(work, github, pull_requests=len(batch.pull_requests))
 
 

@@ -450,3 +450,15 @@ def due(tracked: TrackedRepository) -> None:
 
 def tracked_owner(github: Running) -> Any:
     return github.simulator.world.repositories[NUMBER].owner
+
+
+def test_a_hook_that_could_not_be_deleted_is_deleted_later(
+    github: Running, tracked: TrackedRepository, alice_client: Client
+) -> None:
+    github.fault("server_error", path=f"/api/v3/repos/{NAME}/hooks", times=1)
+    alice_client.post(f"/a/acme/integrations/github/repos/{NUMBER}/", {"_method": "delete"})
+    work()
+    assert len(hooks_on_github(github)) == 1
+    due(tracked)
+    assert hooks_on_github(github) == []
+    assert not Hook.objects.exists()
