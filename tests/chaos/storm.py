@@ -6,6 +6,7 @@ same seed makes the same world, faults and events; only the processes' timing is
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import random
 import sqlite3
@@ -48,7 +49,7 @@ class Storm:
             for _ in range(2):
                 self.hint_in_flight()
                 self.stall()
-            self.simulator.faults.clear()
+            self._calm_down()
             for place in self.places:
                 self.change_in_flight(place)
         with self._github_again():
@@ -77,18 +78,18 @@ class Storm:
 
     @contextmanager
     def _github_again(self) -> Iterator[None]:
-        """The storm is over: nothing fails, and GitHub is patient."""
-        import dataclasses
+        try:
+            yield
+        finally:
+            self._served.__exit__(None, None, None)
 
+    def _calm_down(self) -> None:
+        """Nothing fails any more, and GitHub is patient."""
         self.simulator.faults.clear()
         self.simulator.limits.reset()
         self.simulator.options = dataclasses.replace(
             self.simulator.options, patience=10.0, node_latency=0.0
         )
-        try:
-            yield
-        finally:
-            self._served.__exit__(None, None, None)
 
     @contextmanager
     def _workers(self) -> Iterator[None]:
@@ -316,7 +317,7 @@ class Storm:
     def change_in_flight(self, place: Any) -> None:
         """Something changes while a walk is under way, and no webhook tells of it."""
         self.time_passes()
-        self._answer_in_flight(place.node_id, lambda: self.ask([place]))
+        self._answer_in_flight(f'"{place.name}"', lambda: self.ask([place]))
         given = {"repository": place.full_name, "number": min(place.pull_requests)}
         self._act("edit", {**given, "actor": "alice", "title": f"Title {self.random.random()}"})
         self.workers.go_on()
