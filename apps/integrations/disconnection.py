@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -19,18 +21,21 @@ from apps.integrations.models import (
 from apps.teams.models import Team
 
 
-def disconnect(
-    request: HttpRequest, team: Team, only: GitHubIntegration | None = None
-) -> bool | None:
-    """Ends the team's connection, or that of one organisation; what was fetched stays.
+@dataclass(frozen=True)
+class Outcome:
+    """What GitHub did of it."""
 
-    Whether GitHub confirmed that every token of ours is revoked; None where there was none to
-    revoke.
-    """
+    revoked: bool | None
+    """Whether it confirmed that every token of ours is revoked; None: there was none to revoke."""
+    hooks_left: list[str]
+    """Names of the repositories whose hook it keeps."""
+
+
+def disconnect(request: HttpRequest, team: Team, only: GitHubIntegration | None = None) -> Outcome:
+    """Ends the team's connection, or that of one organisation; what was fetched stays."""
     ending = [only] if only else list(connected(team))
-    for integration in ending:
-        # While there is a token: GitHub keeps hooks when a token is revoked.
-        hooks.forget_all(integration)
+    # While there is a token: GitHub keeps hooks when a token is revoked.
+    left = {integration.pk: hooks.forget_all(integration) for integration in ending}
     tokens = _end(team, ending)
     answers = [oauth.revoke(token) for token in tokens]
     revoked = all(answers) if answers else None
@@ -41,8 +46,9 @@ def disconnect(
             request=request,
             object_name=integration.organization_slug,
             revoked=revoked,
+            hooks_left=left[integration.pk],
         )
-    return revoked
+    return Outcome(revoked, [name for names in left.values() for name in names])
 
 
 @transaction.atomic

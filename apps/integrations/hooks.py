@@ -45,6 +45,7 @@ log = logging.getLogger(__name__)
 CHECK_EVERY = timedelta(days=1)
 TRY_AGAIN = timedelta(minutes=2)
 TAKEN_FOR = timedelta(minutes=1)
+IN_VAIN = 3  # failures in a row; somebody waits for the answer
 
 NO_RIGHT = (
     "The token may not make hooks here (GitHub asks for admin rights on the repository). "
@@ -104,40 +105,68 @@ def look_after_one(now: datetime) -> bool:
 
 def forget(tracked: TrackedRepository, github: GitHub) -> None:
     """Lets a repository's hook go: deleted on GitHub when no other team uses it."""
+    hook = _let_go(tracked)
+    if hook:
+        _delete(tracked, hook, github)
+
+
+def forget_all(integration: GitHubIntegration) -> list[str]:
+    """Lets all hooks of an organisation go; the repositories whose hook stays on GitHub."""
+    stayed, failures = [], 0
+    rows = integration.tracked_repositories.filter(hook__isnull=False).select_related("hook")
+    with with_github(integration.credential) as github:
+        for tracked in rows:
+            TrackedRepository.objects.filter(pk=tracked.pk).update(is_active=False)
+            hook = _let_go(tracked)
+            if hook and failures < IN_VAIN:
+                failures = _try_to_delete(tracked, hook, github, failures)
+            if hook and failures:
+                stayed.append(tracked.full_name)
+    return stayed
+
+
+def _try_to_delete(tracked: TrackedRepository, hook: Hook, github: GitHub, failures: int) -> int:
+    """How often in a row it failed now; `IN_VAIN` where asking again is no use."""
+    try:
+        _delete(tracked, hook, github)
+    except GitHubError as error:
+        log.warning("The hook of %s stays on GitHub: %s", tracked, error)
+        return IN_VAIN if isinstance(error, CredentialsRejectedError) else failures + 1
+    return 0
+
+
+def _let_go(tracked: TrackedRepository) -> Hook | None:
+    """The hook, where it is to be deleted on GitHub: nobody else uses it."""
     hook = tracked.hook
     if hook is None:
-        return
+        return None
     others = TrackedRepository.objects.filter(hook=hook, is_active=True).exclude(pk=tracked.pk)
     if others.exists():
         TrackedRepository.objects.filter(pk=tracked.pk).update(hook=None, hook_error="")
-        return
-    # Unlinked only when GitHub has deleted it: what fails here is tried again.
+        return None
     if hook.hook_id:
-        try:
-            github.rest("DELETE", f"/repos/{tracked.full_name}/hooks/{hook.hook_id}")
-        except (NotFoundError, ScopeMissingError):
-            log.info("Hook %s is gone already, or not ours to delete.", hook.hook_id)
-        record("github.hook.removed", team_id=tracked.team_id, object_name=tracked.full_name)
+        return hook
+    _drop(tracked, hook)
+    return None
+
+
+def _delete(tracked: TrackedRepository, hook: Hook, github: GitHub) -> None:
+    # Unlinked only when GitHub has deleted it: what fails here is tried again.
+    try:
+        github.rest("DELETE", f"/repos/{tracked.full_name}/hooks/{hook.hook_id}")
+    except (NotFoundError, ScopeMissingError):
+        log.info("Hook %s is gone already, or not ours to delete.", hook.hook_id)
+    record("github.hook.removed", team_id=tracked.team_id, object_name=tracked.full_name)
+    _drop(tracked, hook)
+
+
+def _drop(tracked: TrackedRepository, hook: Hook) -> None:
     hook.delete()
     # Whoever began to track it meanwhile gets a hook of its own.
     taken_up = TrackedRepository.objects.filter(
         github_repo_id=tracked.github_repo_id, is_active=True
     )
     taken_up.update(hook_due_at=timezone.now())
-
-
-def forget_all(integration: GitHubIntegration) -> None:
-    """Lets all hooks of an organisation go, as far as GitHub can be reached."""
-    rows = integration.tracked_repositories.filter(hook__isnull=False).select_related("hook")
-    with with_github(integration.credential) as github:
-        for tracked in rows:
-            TrackedRepository.objects.filter(pk=tracked.pk).update(is_active=False)
-            try:
-                forget(tracked, github)
-            except GitHubError as error:
-                log.warning("The hook of %s stays on GitHub: %s", tracked, error)
-                if not isinstance(error, RefusedError):
-                    return
 
 
 def rotate(team: Team) -> int:

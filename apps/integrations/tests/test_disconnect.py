@@ -12,11 +12,13 @@ from apps.audit.models import AuditEvent
 from apps.integrations.models import (
     GitHubIntegration,
     IntegrationCredential,
+    RateBudget,
     TrackedRepository,
 )
 from apps.integrations.tests.github import ACME, REPOSITORIES, connect, messages_of, token_count
 from apps.metrics.models import Repository, TeamMember
 from apps.teams.models import Team
+from github_simulator.faults import Fault
 from github_simulator.testing import Running
 
 pytestmark = pytest.mark.django_db
@@ -68,6 +70,33 @@ def test_asking_is_not_doing(connected: Client) -> None:
     connected.get(DISCONNECT)
     connected.post(DISCONNECT)
     assert GitHubIntegration.objects.get().disconnected_at is None
+
+
+def test_hooks_that_github_keeps_are_named(
+    connected: Client, github: Running, work: Callable[[], None]
+) -> None:
+    world = github.simulator.world
+    connected.post(REPOS, {"repositories": ["acme/api-service", "acme/mail-service"]})
+    for _ in range(3):  # a write a second
+        RateBudget.objects.update(written_at=None)
+        work()
+    names = ("api-service", "mail-service", "website")
+    there = {name: world.repositories[REPOSITORIES[name]] for name in names}
+    assert all(repository.hooks for repository in there.values())
+    github.simulator.faults.add(
+        Fault("server_error", path="/api/v3/repos/acme/website/hooks", times=1)
+    )
+    connected.post(DISCONNECT, {"_method": "delete"})
+    (kept,) = [repository for repository in there.values() if repository.hooks]
+    page = messages_of(connected)
+    assert "token revoked. 1 webhook stays on GitHub" in page
+    assert f"in the settings of {kept.full_name}." in page
+    event = AuditEvent.objects.get(action="github.disconnected")
+    assert event.details["hooks_left"] == [kept.full_name]
+    connect(connected)
+    RateBudget.objects.update(written_at=None)
+    work()
+    assert not kept.hooks
 
 
 def test_one_of_two(connected: Client, github: Running) -> None:

@@ -32,6 +32,8 @@ from apps.integrations.views import answers
 from apps.teams.access import TeamRequest, team_view, wants_json
 from apps.teams.models import Team
 
+SHOWN_HOOKS = 5
+
 
 @require_GET
 @team_view()
@@ -56,8 +58,8 @@ def integrations(request: TeamRequest) -> HttpResponse:
 @team_view("admin")
 def connect(request: TeamRequest) -> HttpResponse:
     """Sends the browser to GitHub; programs get the address."""
-    known = _one(request, GitHubIntegration.objects.for_team(request.team))
     try:
+        known = _one(request, GitHubIntegration.objects.for_team(request.team))
         url = connection.begin(request, request.team, known.organization_id if known else None)
     except ConnectError as error:
         return answers.back(request, "integrations", error.problem)
@@ -158,10 +160,10 @@ def disconnect(request: TeamRequest) -> HttpResponse:
     if method != "DELETE":
         ending = [only] if only else list(connection.connected(request.team))
         return answers.page(request, "disconnect", {"ending": ending, "only": only})
-    revoked = disconnection.disconnect(request, request.team, only)
+    outcome = disconnection.disconnect(request, request.team, only)
     if request.method == "DELETE" or wants_json(request):
         return HttpResponse(status=204)
-    return answers.back(request, "integrations", said=_farewell(revoked))
+    return answers.back(request, "integrations", said=_farewell(outcome))
 
 
 @require_POST
@@ -224,18 +226,30 @@ def _number(text: str) -> int:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
 
 
-def _farewell(revoked: bool | None) -> str:
-    kept = "What was fetched so far is kept."
+def _farewell(outcome: disconnection.Outcome) -> str:
+    parts = [_of_token(outcome.revoked), "What was fetched so far is kept."]
+    if count := len(outcome.hooks_left):
+        hooks = "1 webhook stays" if count == 1 else f"{count} webhooks stay"
+        first = ", ".join(outcome.hooks_left[:SHOWN_HOOKS])
+        parts.insert(
+            1,
+            f"{hooks} on GitHub, which did not answer to the removal: delete what stays in the "
+            f"settings of {first}{' and others' if count > SHOWN_HOOKS else ''}.",
+        )
+    return " ".join(parts)
+
+
+def _of_token(revoked: bool | None) -> str:
     if revoked is None:
         return (
             "GitHub is disconnected. No token was revoked there: another connection still uses it, "
-            f"or it is a personal access token, which only its owner can delete. {kept}"
+            "or it is a personal access token, which only its owner can delete."
         )
     if revoked:
-        return f"GitHub is disconnected and its token revoked. {kept}"
+        return "GitHub is disconnected and its token revoked."
     return (
         f"GitHub is disconnected and its token deleted here. GitHub did not confirm that it is "
-        f"revoked there too: see {problems.approvals_url()}. {kept}"
+        f"revoked there too: see {problems.approvals_url()}."
     )
 
 
