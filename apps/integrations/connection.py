@@ -134,8 +134,10 @@ def choose(request: HttpRequest, credential: IntegrationCredential, name: str) -
     """
     account = _visible(credential, name.strip())
     former_token = _former_token(credential)
-    integration = _store(credential, account)
+    integration, dropped = _store(credential, account)
     _revoke(credential.kind, former_token)
+    if dropped:
+        oauth.revoke(dropped)
     record(
         "github.connect.completed",
         team_id=integration.team_id,
@@ -245,10 +247,12 @@ def _try(github: GitHub, organization: str) -> None:
 
 
 @transaction.atomic
-def _store(fresh: IntegrationCredential, account: Account) -> GitHubIntegration:
+def _store(fresh: IntegrationCredential, account: Account) -> tuple[GitHubIntegration, str]:
+    """The connection, and a token of somebody else's that nothing needs any more."""
+    dropped = ""
     credential = _replace_token(fresh) or fresh
     integration: GitHubIntegration
-    integration, created = GitHubIntegration.objects.select_for_update().get_or_create(
+    integration, _ = GitHubIntegration.objects.select_for_update().get_or_create(
         team=fresh.team,
         organization_id=account.id,
         defaults={"credential": credential, "organization_slug": account.login},
@@ -261,13 +265,13 @@ def _store(fresh: IntegrationCredential, account: Account) -> GitHubIntegration:
     integration.discovery_error = ""
     integration.disconnected_at = None
     integration.save()
-    if not created and former.pk != credential.pk and not former.integrations.exists():
-        former.delete()
+    if former.pk != credential.pk and not former.integrations.filter(disconnected_at=None).exists():
+        dropped = _drop(former)
     reached = list(credential.integrations.filter(disconnected_at=None))
     for one in reached:
         discovery.request(one)
     _resume(integration.team, reached)
-    return integration
+    return integration, dropped
 
 
 def _resume(team: Team, reached: list[GitHubIntegration]) -> None:
@@ -308,3 +312,17 @@ def _former_token(fresh: IntegrationCredential) -> str:
 def _revoke(kind: str, token: str) -> None:
     if kind == Kind.OAUTH:
         oauth.revoke(token)
+
+
+def _drop(former: IntegrationCredential) -> str:
+    """Forgets a credential's token, and returns it where it is to be revoked at GitHub."""
+    token = former.access_token
+    if former.integrations.exists():
+        former.access_token = former.refresh_token = ""
+        former.token_expires_at = None
+        former.save()
+    else:
+        former.delete()
+    others = IntegrationCredential.objects.filter(account_id=former.account_id)
+    used = any(other.access_token == token for other in others)
+    return "" if used or former.kind != Kind.OAUTH else token

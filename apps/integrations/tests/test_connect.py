@@ -21,6 +21,7 @@ from apps.integrations.tests.github import (
     ACME,
     ADA,
     CALLBACK,
+    GRACE,
     begin,
     connect,
     consent,
@@ -330,6 +331,25 @@ def test_reconnecting_replaces_the_token(github: Running, team: Team, alice_clie
     assert after.credential.rejected_at is None
     assert token_count(github) == 1
     assert IntegrationCredential.objects.count() == 1
+
+
+def test_reconnecting_by_another_admin_revokes_the_first_ones_token(
+    github: Running, team: Team, alice_client: Client, bob_client: Client
+) -> None:
+    Membership.objects.filter(user__email="bob@example.com").update(role="admin")
+    github.simulator.world.organizations[ACME].members[GRACE] = "admin"
+    connect(alice_client)
+    connect(alice_client, "ada")
+    bob_client.get(path_of(consent(begin(bob_client), "grace")))
+    bob_client.post(CHOOSE, {"organization": "acme"})
+    assert token_count(github) == 2  # Alice's still serves her own account
+    alice_client.post("/a/acme/integrations/github/disconnect/", {"_method": "delete"})
+    connect(alice_client)
+    assert token_count(github) == 1
+    bob_client.get(path_of(consent(begin(bob_client), "grace")))
+    bob_client.post(CHOOSE, {"organization": "acme"})
+    assert token_count(github) == 1
+    assert GitHubIntegration.objects.get(disconnected_at=None).credential.account_id == GRACE
 
 
 def test_several_organizations(github: Running, team: Team, alice_client: Client) -> None:
