@@ -111,6 +111,31 @@ def test_one_of_two(connected: Client, github: Running) -> None:
     assert IntegrationCredential.objects.get().access_token
 
 
+def test_one_of_two_by_json(connected: Client) -> None:
+    connect(connected, "ada")
+    before = GitHubIntegration.objects.filter(disconnected_at=None)
+    for body in ("{", "[]", f'{{"organisation": {ACME}}}', '"acme"'):
+        reply = connected.delete(DISCONNECT, body, content_type="application/json")
+        assert reply.status_code == 400, body
+        assert reply.json()["error"] == "bad_body"
+    assert connected.delete(DISCONNECT, "acme", content_type="text/plain").status_code == 400
+    for other in (1, "acme", [ACME], False):
+        reply = connected.delete(DISCONNECT, {"organization": other}, "application/json")
+        assert reply.status_code == 404, other
+    assert before.count() == 2
+    reply = connected.delete(DISCONNECT, {"organization": ACME}, "application/json")
+    assert reply.status_code == 204
+    assert [one.organization_slug for one in before] == ["ada"]
+
+
+def test_one_of_two_by_a_form_that_is_a_delete(connected: Client) -> None:
+    connect(connected, "ada")
+    form = "application/x-www-form-urlencoded"
+    connected.delete(DISCONNECT, f"organization={ACME}", content_type=form)
+    kept = GitHubIntegration.objects.get(disconnected_at=None)
+    assert kept.organization_slug == "ada"
+
+
 def test_a_personal_access_token(team: Team, github: Running, alice_client: Client) -> None:
     alice_client.post(
         "/a/acme/integrations/github/token/", {"token": github.token, "organization": "acme"}

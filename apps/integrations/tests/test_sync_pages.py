@@ -80,6 +80,18 @@ def test_asking_for_a_sync(tracking: Client, work: Work) -> None:
     assert tracking.post(SYNC).headers["location"] == STATUS
 
 
+def test_asking_for_one_repository_by_json(tracking: Client, work: Work) -> None:
+    work()
+    kind = "application/json"
+    for body in ("{", "[]", '{"repositories": [1]}'):
+        assert tracking.post(SYNC, body, content_type=kind).status_code == 400
+    assert tracking.post(SYNC, {"repository": 1}, kind, headers=JSON).status_code == 404
+    wanted = REPOSITORIES["website"]
+    assert tracking.post(SYNC, {"repository": wanted}, kind, headers=JSON).status_code == 202
+    under_way = TrackedRepository.objects.exclude(status="complete")
+    assert [row.full_name for row in under_way] == ["acme/website"]
+
+
 def test_who_may(tracking: Client, bob_client: Client, charlie_client: Client) -> None:
     assert bob_client.get(STATUS, headers=JSON).status_code == 200
     assert bob_client.post(SYNC).status_code == 403

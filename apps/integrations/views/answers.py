@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.utils.html import format_html
 
 from apps.integrations.problems import Problem
 from apps.teams.access import TeamRequest, wants_json
+
+FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 
 class BadBodyError(Exception):
@@ -39,6 +42,25 @@ def body(request: HttpRequest) -> dict[str, Any]:
 def is_json(request: HttpRequest) -> bool:
     """Whether the request's body is JSON."""
     return request.content_type == "application/json"
+
+
+def sent(request: HttpRequest, *names: str) -> Mapping[str, Any]:
+    """What a form or a JSON object says, of which `names` are known. Raises BadBodyError.
+
+    What is not understood must not pass for nothing: it may have been meant to limit what is done.
+    """
+    if is_json(request):
+        data = body(request)
+        if unknown := sorted(set(data) - set(names)):
+            raise BadBodyError(f"Not known here: {', '.join(unknown)}.")
+        return data
+    if request.method == "POST" and request.content_type in FORMS:
+        return request.POST
+    if request.content_type == FORMS[0]:
+        return QueryDict(request.body)  # Django reads forms of POST alone
+    if request.body:
+        raise BadBodyError("The body must be JSON or a form.")
+    return {}
 
 
 def refused(message: str, code: str, status: int = 400, **more: Any) -> JsonResponse:

@@ -61,6 +61,8 @@ def connect(request: TeamRequest) -> HttpResponse:
     try:
         known = _one(request, GitHubIntegration.objects.for_team(request.team))
         url = connection.begin(request, request.team, known.organization_id if known else None)
+    except answers.BadBodyError as error:
+        return answers.refused(str(error), "bad_body")
     except ConnectError as error:
         return answers.back(request, "integrations", error.problem)
     if wants_json(request):
@@ -155,7 +157,10 @@ def organization(request: TeamRequest) -> HttpResponse:
 @team_view("admin")
 def disconnect(request: TeamRequest) -> HttpResponse:
     """Ends the connection; forms ask first."""
-    only = _one(request, connection.connected(request.team))
+    try:
+        only = _one(request, connection.connected(request.team))
+    except answers.BadBodyError as error:
+        return answers.refused(str(error), "bad_body")
     method = answers.effective_method(request)
     if method != "DELETE":
         ending = [only] if only else list(connection.connected(request.team))
@@ -214,8 +219,12 @@ def _failed(request: TeamRequest, problem: Problem, page: str = "integrations") 
 
 
 def _one(request: TeamRequest, rows: QuerySet[GitHubIntegration]) -> GitHubIntegration | None:
-    """The organisation that is named, None where none is: one that is not found is not all."""
-    wanted = request.POST.get("organization") or request.GET.get("organization", "")
+    """The organisation that is named, None where none is: one that is not found is not all.
+
+    Raises BadBodyError.
+    """
+    said = answers.sent(request, "organization").get("organization")
+    wanted = request.GET.get("organization", "") if said in (None, "") else str(said)
     if not wanted:
         return None
     return get_object_or_404(rows, organization_id=_number(wanted))

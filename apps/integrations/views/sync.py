@@ -23,9 +23,12 @@ def start(request: TeamRequest) -> HttpResponse:
     tracked = TrackedRepository.objects.for_team(request.team).filter(
         is_active=True, integration__disconnected_at=None
     )
-    wanted = request.POST.get("repository", "")
-    if wanted:
-        tracked = tracked.filter(github_repo_id=_known_id(tracked, wanted))
+    try:
+        wanted = answers.sent(request, "repository").get("repository")
+    except answers.BadBodyError as error:
+        return answers.refused(str(error), "bad_body")
+    if wanted not in (None, ""):
+        tracked = tracked.filter(github_repo_id=_known_id(tracked, str(wanted)))
     if not tracked.exists():
         return _nothing(request)
     run = sync.begin(request.team, tracked, SyncRun.Reason.MANUAL)
