@@ -43,10 +43,18 @@ def sync(names: Sequence[str], team_slug: str, since: datetime | None) -> int:
     _prepare()
     from django.db import DatabaseError
 
-    from apps.integrations.github.errors import GitHubError
+    from apps.integrations.github.errors import (
+        CredentialsRejectedError,
+        GitHubError,
+        UnavailableError,
+    )
 
     try:
         return _sync(list(dict.fromkeys(names)), team_slug, since)
+    except CredentialsRejectedError as error:
+        return _say(f"{error.message} Set GITHUB_TOKEN to one that it accepts.", INCOMPLETE)
+    except UnavailableError as error:
+        return _say(f"{error.message} Run the same command again later.", INCOMPLETE)
     except GitHubError as error:
         return _say(str(error), INCOMPLETE)
     except (DatabaseError, OSError) as error:

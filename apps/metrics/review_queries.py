@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import (
+    BigIntegerField,
+    Case,
     Count,
     Exists,
     F,
@@ -17,6 +19,7 @@ from django.db.models import (
     QuerySet,
     Subquery,
     Value,
+    When,
 )
 from django.db.models.functions import Coalesce, Greatest
 
@@ -27,6 +30,7 @@ from apps.metrics.queries import Spread
 from apps.teams.models import Team
 
 GHOST = "deleted accounts"
+HIDDEN = -1  # no account of GitHub's: whoever was switched off
 Account = int | None
 
 
@@ -71,15 +75,21 @@ def reviews(team: Team, filters: Filters) -> QuerySet[PRReview]:
 
 
 def pairs(team: Team, filters: Filters) -> list[Pair]:
-    """Who reviewed whom; people switched off by an admin are left out."""
+    """Who reviewed whom; of people switched off by an admin only that they were reviewed."""
+    is_hidden = Q(pull_request__author__is_hidden=True)
+    author, login = F("pull_request__author_github_id"), F("pull_request__author_login")
     rows: Any = (
         reviews(team, filters)
-        .exclude(Q(reviewer__is_hidden=True) | Q(pull_request__author__is_hidden=True))
+        .exclude(reviewer__is_hidden=True)
         .order_by()
-        .values("reviewer_github_id", "pull_request__author_github_id")
+        .annotate(
+            author_id=Case(When(is_hidden, then=Value(HIDDEN, BigIntegerField())), default=author),
+            shown_login=Case(When(is_hidden, then=Value("switched off")), default=login),
+        )
+        .values("reviewer_github_id", "author_id")
         .annotate(
             reviewer_name=Max("reviewer_login"),
-            author_name=Max("pull_request__author_login"),
+            author_name=Max("shown_login"),
             reviews=Count("pk"),
             pull_requests=Count("pull_request", distinct=True),
             approvals=Count("pk", filter=Q(state=PRReview.State.APPROVED)),
@@ -90,7 +100,7 @@ def pairs(team: Team, filters: Filters) -> list[Pair]:
         Pair(
             row["reviewer_github_id"],
             row["reviewer_name"] or GHOST,
-            row["pull_request__author_github_id"],
+            row["author_id"],
             row["author_name"] or GHOST,
             *(row[n] for n in ("reviews", "pull_requests", "approvals", "changes_requested")),
         )

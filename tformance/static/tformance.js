@@ -10,11 +10,7 @@ function chooseTheme(theme) {
   document.cookie = `tformance_theme=${theme}; Path=/; Max-Age=${age}; SameSite=Lax${secure}`;
   if (theme) root.dataset.theme = theme;
   else delete root.dataset.theme;
-  // On a narrow screen the navigation scrolls sideways: begin with where we are in sight.
-const here = document.querySelector(".side nav [aria-current]");
-if (here) here.closest("nav").scrollLeft = here.offsetLeft - 24;
-
-showTheme();
+  showTheme();
   document.dispatchEvent(new CustomEvent("tformance:theme"));
 }
 
@@ -50,6 +46,13 @@ document.addEventListener("click", (event) => {
   if (theme) chooseTheme(theme.dataset.chooseTheme);
   const copied = event.target.closest("[data-copy]");
   if (copied) copy(copied);
+});
+
+// Enter within a panel of the filter bar presses the panel's own button, not the form's first.
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" || !event.target.matches(".picker input")) return;
+  event.preventDefault();
+  event.target.closest(".picker").querySelector("button:not([type=button])").click();
 });
 
 document.addEventListener("keydown", (event) => {
