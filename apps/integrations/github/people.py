@@ -11,7 +11,8 @@ from msgspec import Struct
 
 from apps.integrations.github import replies
 from apps.integrations.github.client import GitHub
-from apps.integrations.github.errors import GitHubError, NotFoundError
+from apps.integrations.github.errors import GitHubError, NotFoundError, UnavailableError
+from apps.integrations.github.pull_requests import decode
 from apps.integrations.github.records import Page, PageInfo, Record
 
 T = TypeVar("T")
@@ -105,23 +106,23 @@ class _TeamReply(Record, frozen=True):
 
 def account(github: GitHub) -> Account:
     """Whose token it is."""
-    return msgspec.convert(github.get("/user").data, Account)
+    return _as(github.get("/user").data, Account)
 
 
 def user(github: GitHub, login: str) -> Account:
     """A personal account by its login."""
-    return msgspec.convert(github.get(f"/users/{login}").data, Account)
+    return _as(github.get(f"/users/{login}").data, Account)
 
 
 def organizations(github: GitHub) -> Iterator[Account]:
     """The organisations that the token can see; those that restrict OAuth apps are left out."""
     for page in github.pages("/user/orgs"):
-        yield from msgspec.convert(page, list[Account])
+        yield from _as(page, list[Account])
 
 
 def organization(github: GitHub, login: str) -> Account:
     """An organisation by its login."""
-    return msgspec.convert(github.get(f"/orgs/{login}").data, Account)
+    return _as(github.get(f"/orgs/{login}").data, Account)
 
 
 def is_member(github: GitHub, organization: str) -> bool:
@@ -130,7 +131,7 @@ def is_member(github: GitHub, organization: str) -> bool:
         reply = github.get(f"/user/memberships/orgs/{organization}")
     except NotFoundError:
         return False
-    return bool(reply.data.get("state") == "active")
+    return bool(_as(reply.data, dict[str, Any]).get("state") == "active")
 
 
 def members(github: GitHub, organization: str) -> Iterator[list[Person]]:
@@ -163,16 +164,16 @@ def repositories(github: GitHub, owner: str, owner_type: str) -> Iterator[list[L
     else:
         pages = github.pages("/user/repos", affiliation="owner")
     for page in pages:
-        yield msgspec.convert(page, list[ListedRepository])
+        yield _as(page, list[ListedRepository])
 
 
 def _ask(github: GitHub, name: str, login: str, after: str | None) -> _Organization:
     reply = github.graphql(name, {"login": login, "after": after})
     _refuse_parts(reply.problems)
-    organization = msgspec.json.decode(reply.data, type=_OrganizationReply).organization
-    if organization is None:
+    told: _OrganizationReply = decode(reply.data, _OrganizationReply)
+    if told.organization is None:
         raise NotFoundError(f"GitHub shows no organisation {login} to this token.")
-    return organization
+    return told.organization
 
 
 def _rest(github: GitHub, group: GroupRecord) -> list[int]:
@@ -181,7 +182,7 @@ def _rest(github: GitHub, group: GroupRecord) -> list[int]:
     while page.has_next_page:
         reply = github.graphql("group_members", {"id": group.id, "after": page.end_cursor})
         _refuse_parts(reply.problems)
-        team = msgspec.json.decode(reply.data, type=_TeamReply).node
+        team = decode(reply.data, _TeamReply).node
         members = (team and team.members) or Page[GroupMember]()
         found += _ids(members.items)
         page = members.page_info
@@ -202,6 +203,13 @@ def _person(edge: _Edge) -> Person:
         role=(edge.role or "member").lower(),
         is_bot=user.typename == "Bot",
     )
+
+
+def _as(data: Any, kind: type[T]) -> T:
+    try:
+        return msgspec.convert(data, kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise UnavailableError(f"GitHub's reply cannot be read ({error}).") from None
 
 
 def _refuse_parts(problems: Sequence[Any]) -> None:

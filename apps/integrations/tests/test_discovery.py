@@ -204,3 +204,17 @@ def test_revoked_token(github: Running, team: Team, alice_client: Client, work: 
     before = len(github.simulator.log.requests)
     refresh(alice_client, work)
     assert len(github.simulator.log.requests) == before
+
+
+def test_a_reply_that_cannot_be_read(
+    github: Running, team: Team, alice_client: Client, work: Work
+) -> None:
+    connect(alice_client)
+    work()
+    website = github.simulator.world.repositories[REPOSITORIES["website"]]
+    website.default_branch = 7  # type: ignore[assignment]
+    refresh(alice_client, work)
+    assert "reply cannot be read" in messages_of(alice_client)
+    website.default_branch = "main"
+    refresh(alice_client, work)
+    assert "reply cannot be read" not in messages_of(alice_client)
