@@ -30,6 +30,7 @@ from apps.integrations.github.people import ListedRepository, Person
 from apps.integrations.models import (
     AvailableRepository,
     GitHubIntegration,
+    IntegrationCredential,
     TrackedRepository,
 )
 from apps.integrations.nudge import nudge
@@ -87,7 +88,7 @@ def due(now: datetime) -> QuerySet[GitHubIntegration]:
         disconnected_at=None,
         credential__rejected_at=None,
         members_due_at__lte=now,
-    )
+    ).exclude(credential__kind=IntegrationCredential.Kind.ENVIRONMENT)
     return found.order_by("members_due_at")
 
 
@@ -262,6 +263,10 @@ def _said(integration: GitHubIntegration, error: GitHubError) -> str:
 
 
 def _finish(integration: GitHubIntegration, problem: str, due_at: datetime | None) -> None:
-    GitHubIntegration.objects.filter(pk=integration.pk).update(
-        discovery_error=problem, members_due_at=due_at, lease_until=None
-    )
+    rows = GitHubIntegration.objects.filter(pk=integration.pk)
+    # Who asked anew meanwhile, or connected with another token, is not to be overwritten.
+    as_read = rows.filter(members_due_at=integration.members_due_at)
+    is_last_word = as_read.update(discovery_error=problem, members_due_at=due_at)
+    rows.update(lease_until=None)
+    if not is_last_word:
+        nudge()

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
+from pytest_django import Settings
 
-from apps.integrations.models import AvailableRepository, GitHubIntegration
+from apps.integrations.models import AvailableRepository, GitHubIntegration, IntegrationCredential
 from apps.integrations.tests.github import (
     ACME,
     ADA,
@@ -204,6 +207,44 @@ def test_revoked_token(github: Running, team: Team, alice_client: Client, work: 
     before = len(github.simulator.log.requests)
     refresh(alice_client, work)
     assert len(github.simulator.log.requests) == before
+
+
+def test_asking_again_while_people_are_being_fetched(
+    github: Running, team: Team, alice_client: Client, work: Work
+) -> None:
+    connect(alice_client)
+    acme = github.simulator.world.organizations[ACME]
+
+    def meanwhile(execute: Any, sql: str, *more: Any) -> Any:
+        result = execute(sql, *more)
+        if "integrations_availablerepository" in sql and LINUS not in acme.members:
+            acme.members[LINUS] = "member"
+            alice_client.post("/a/acme/integrations/github/refresh/")
+        return result
+
+    with connection.execute_wrapper(meanwhile):
+        work()
+    assert not TeamMember.objects.filter(github_id=LINUS).exists()
+    assert "Fetching people" in messages_of(alice_client, "/a/acme/people/")
+    work()
+    assert TeamMember.objects.filter(github_id=LINUS).exists()
+
+
+def test_what_the_terminal_syncs_is_not_looked_at_by_workers(
+    github: Running, team: Team, work: Work, settings: Settings
+) -> None:
+    settings.GITHUB_TOKEN = github.token
+    credential = IntegrationCredential.objects.create(team=team, kind="environment")
+    GitHubIntegration.objects.create(
+        team=team,
+        credential=credential,
+        organization_slug="acme",
+        organization_id=ACME,
+        members_due_at=timezone.now(),
+    )
+    work()
+    assert not TeamMember.objects.exists()
+    assert GitHubIntegration.objects.get().discovery_error == ""
 
 
 def test_a_reply_that_cannot_be_read(
