@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from github_simulator.testing import Running
-from tests.program import Program, free_address, on_one_machine, tformance
+from tests.program import Program, free_address, manage, on_one_machine, tformance
 
 
 @pytest.fixture(scope="module")
@@ -75,3 +75,22 @@ def test_a_token_that_may_too_little_is_told(program: Program, github: Running) 
     finally:
         world.tokens[github.token].scopes = before
     assert "GITHUB_TOKEN: lacks the scopes read:org, repo, read:user" in result.stdout
+
+
+def test_the_token_of_an_ended_connection_is_not_asked_for(program: Program) -> None:
+    code = """
+from django.utils import timezone
+from apps.integrations.models import GitHubIntegration, IntegrationCredential
+from apps.teams.models import Team
+team = Team.objects.create(name="Acme", slug="acme")
+used = IntegrationCredential.objects.create(team=team, kind="oauth", account_login="ada")
+GitHubIntegration.objects.create(
+    team=team, credential=used, organization_slug="acme", organization_id=1,
+    disconnected_at=timezone.now(),
+)
+"""
+    made = manage("shell", "-c", code, **program.environment)
+    assert made.returncode == 0, made.stderr
+    result = program.run("doctor")
+    assert result.returncode == 0, result.stdout
+    assert "token of ada" not in result.stdout

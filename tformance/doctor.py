@@ -169,7 +169,11 @@ def _stored_tokens() -> Iterator[Finding]:
     from apps.integrations.models import IntegrationCredential
 
     kinds = IntegrationCredential.Kind
-    rows = IntegrationCredential.objects.filter(kind__in=[kinds.OAUTH, kinds.TOKEN])
+    # One whose organisations are all disconnected has no token any more.
+    live = IntegrationCredential.objects.filter(integrations__disconnected_at=None)
+    rows = IntegrationCredential.objects.filter(
+        pk__in=live.values("pk"), kind__in=[kinds.OAUTH, kinds.TOKEN]
+    )
     try:
         found = list(rows.defer("access_token", "refresh_token").select_related("team"))
     except DatabaseError:
