@@ -9,6 +9,7 @@ from django.db.models import Count, F, OuterRef, QuerySet, Subquery
 from django.utils import timezone
 
 from apps.integrations.models import TrackedRepository, WebhookDelivery
+from apps.metrics.expressions import percentile
 from apps.teams.models import Team
 
 LATENCY_OVER = timedelta(days=7)
@@ -40,19 +41,23 @@ def by_state(team: Team) -> dict[str, int]:
 def latency(team: Team) -> Latency | None:
     """How fast changes were seen in the last seven days; None where none was."""
     now = timezone.now()
-    rows = of_team(team).filter(
-        received_at__gt=now - LATENCY_OVER, visible_at__isnull=False, happened_at__isnull=False
-    )
-    pairs = rows.order_by("-received_at").values_list("happened_at", "visible_at")[:MOST_MEASURED]
-    seconds = sorted(
-        max(0, round((seen - at).total_seconds())) for at, seen in pairs if seen and at
-    )
+    seconds = seconds_until_seen(team, now - LATENCY_OVER, now)
     if not seconds:
         return None
-    last = len(seconds) - 1
-    return Latency(
-        seconds[round(last * 0.5)], seconds[round(last * 0.95)], seconds[-1], len(seconds)
+    median, p95 = (round(percentile(seconds, share)) for share in (0.5, 0.95))
+    return Latency(median, p95, round(seconds[-1]), len(seconds))
+
+
+def seconds_until_seen(team: Team, since: datetime, until: datetime) -> list[float]:
+    """Of the newest deliveries that changed something, from event to row here; shortest first."""
+    rows = of_team(team).filter(
+        received_at__gte=since,
+        received_at__lt=until,
+        visible_at__isnull=False,
+        happened_at__isnull=False,
     )
+    pairs = rows.order_by("-received_at").values_list("happened_at", "visible_at")[:MOST_MEASURED]
+    return sorted(max(0.0, (seen - at).total_seconds()) for at, seen in pairs if seen and at)
 
 
 def retry(team: Team, delivery_id: int, now: datetime) -> bool:

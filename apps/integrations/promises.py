@@ -93,13 +93,7 @@ def _accuracy(team: Team, since: datetime, until: datetime) -> Measured:
 
 
 def _latency(team: Team, since: datetime, until: datetime) -> Measured:
-    rows = deliveries.of_team(team).filter(
-        received_at__gte=since, received_at__lt=until, visible_at__isnull=False
-    )
-    pairs = rows.exclude(happened_at=None).values_list("happened_at", "visible_at")
-    seconds = sorted(max(0.0, (seen - at).total_seconds()) for at, seen in pairs if seen and at)[
-        : deliveries.MOST_MEASURED
-    ]
+    seconds = deliveries.seconds_until_seen(team, since, until)
     if not seconds:
         return Measured(None, "No data", "no delivery changed a pull request", None)
     median, p95 = (percentile(seconds, share) for share in (0.5, 0.95))

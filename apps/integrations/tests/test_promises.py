@@ -10,6 +10,7 @@ from django.test import Client
 from django.utils import timezone
 
 from apps.integrations import tasks
+from apps.integrations.deliveries import MOST_MEASURED
 from apps.integrations.models import Hook, SpotCheck, SyncRun, TrackedRepository, WebhookDelivery
 from apps.integrations.tests.github import connect
 from apps.integrations.tests.stage import Stage, ago, set_up
@@ -112,21 +113,47 @@ def test_syncs_that_failed_and_old_ones(alice_client: Client, team: Team) -> Non
     assert [week["value"] for week in syncing["history"]] == [0.5, None, None, None]
 
 
-def test_how_fast_changes_show(alice_client: Client, stage: Stage) -> None:
+def _deliveries(*seconds: float) -> list[WebhookDelivery]:
+    """Delivered in turn, each shown so many seconds after it happened."""
     hook = Hook.objects.create(host="x", github_repo_id=1, secret="s")
     TrackedRepository.objects.update(hook=hook)
-    now = timezone.now()
-    for number, seconds in enumerate((2, 4, 6)):
-        WebhookDelivery.objects.create(
-            hook=hook,
-            guid=str(number),
-            event="pull_request",
-            payload="{}",
-            received_at=now - timedelta(hours=1),
-            happened_at=now - timedelta(hours=1),
-            visible_at=now - timedelta(hours=1) + timedelta(seconds=seconds),
-        )
+    began = timezone.now() - timedelta(hours=12)
+    made = []
+    for number, duration in enumerate(seconds):
+        at = began + timedelta(seconds=number)
+        times = {
+            "received_at": at,
+            "happened_at": at,
+            "visible_at": at + timedelta(seconds=duration),
+        }
+        made.append(WebhookDelivery(hook=hook, guid=str(number), event="x", payload="{}", **times))
+    return WebhookDelivery.objects.bulk_create(made, batch_size=1000)
+
+
+def test_how_fast_changes_show(alice_client: Client, stage: Stage) -> None:
+    _deliveries(2, 4, 6)
     latency = promises(alice_client)["latency"]
     assert latency["value"] == pytest.approx(5.8)
     assert "median 4 s, worst 6 s, over 3 deliveries" in latency["made_of"]
     assert latency["is_kept"] is True
+
+
+def test_both_pages_tell_the_same_of_the_newest(alice_client: Client, stage: Stage) -> None:
+    _deliveries(9, *[1] * (MOST_MEASURED - 2), 600, 1)
+    latency = promises(alice_client)["latency"]
+    assert f"worst 10 min, over {MOST_MEASURED} deliveries" in latency["made_of"]
+    assert latency["is_kept"] is False
+    WebhookDelivery.objects.filter(pk__lte=WebhookDelivery.objects.order_by("-pk")[2].pk).delete()
+    WebhookDelivery.objects.create(
+        hook=Hook.objects.get(),
+        guid="last",
+        event="x",
+        payload="{}",
+        happened_at=ago(seconds=110),
+        received_at=ago(seconds=110),
+        visible_at=ago(seconds=100),
+    )
+    page = "/a/acme/integrations/github/webhooks/"
+    shown = alice_client.get(page, headers={"accept": "application/json"}).json()["latency"]
+    assert shown == {"median": 10, "p95": 541, "worst": 600, "count": 3}
+    assert promises(alice_client)["latency"]["value"] == pytest.approx(541, abs=2)
