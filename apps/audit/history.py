@@ -13,6 +13,7 @@ from django import forms
 from django.db.models import QuerySet
 
 from apps.audit.models import AuditEvent
+from apps.audit.spreadsheets import no_formula
 from apps.audit.words import GROUPS
 
 KEPT = timedelta(days=365)
@@ -92,9 +93,7 @@ def _csv_line(cells: Iterable[str]) -> str:
 
 
 def _cell(value: Any) -> str:
-    text = "" if value is None else str(value)
-    # No spreadsheet may take what somebody wrote for a formula.
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+    return "" if value is None else no_formula(str(value))
 
 
 def _midnight(day: date) -> datetime:

@@ -15,6 +15,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 
+from apps.audit.spreadsheets import no_formula
 from apps.metrics.models import PRReview, PullRequest, PullRequestCommit, TeamMember
 from apps.teams.models import Team
 
@@ -199,6 +200,4 @@ def _cell(value: Any) -> Any:
         return "true" if value else "false"
     if isinstance(value, list):
         value = ";".join(map(str, value))
-    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r", "\n")):
-        return "'" + value
-    return value
+    return no_formula(value) if isinstance(value, str) else value

@@ -79,10 +79,12 @@ def test_pages(alice_client: Client, team: Team) -> None:
 
 
 def test_taking_it_away_is_noted_too(alice_client: Client, team: Team) -> None:
-    AuditEvent.objects.create(team=team, action="team.created", object_name="=1+1")
+    for name in ("=1+1", "\n=1+2"):
+        AuditEvent.objects.create(team=team, action="team.created", object_name=name)
     lines = alice_client.get(f"{PAGE}?format=csv").getvalue().decode().splitlines()
     assert lines[0] == "at,who,from,action,object,details"
     assert any("'=1+1" in line for line in lines)
+    assert any(line.endswith("\"'") for line in lines)
     rows = alice_client.get(f"{PAGE}?format=jsonl").getvalue().decode().splitlines()
     assert {json.loads(row)["action"] for row in rows} >= {"team.created", "audit.exported"}
 
