@@ -52,6 +52,16 @@ def test_no_such_repository(terminal: Terminal) -> None:
     assert done.stderr.count("\n") == 1
 
 
+def test_an_unknown_repository_among_others(terminal: Terminal, name: str, github: Running) -> None:
+    done = terminal.run("sync", "acme/no-such-thing", name)
+    assert done.returncode == 1
+    assert "tformance: GitHub does not find acme/no-such-thing" in done.stderr
+    assert name in done.stdout
+    repository = github.simulator.world.repository(name)
+    assert repository is not None
+    assert len(terminal.rows("pull-requests")) == len(repository.pull_requests)
+
+
 @pytest.mark.parametrize("wrong", ["acme", "https://github.com/acme/app", "a/b/c", "acme/"])
 def test_what_is_no_name(terminal: Terminal, wrong: str) -> None:
     done = terminal.run("sync", wrong)

@@ -10,7 +10,7 @@ import logging
 import re
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -155,7 +155,9 @@ def _sync(names: list[str], team_slug: str, since: datetime | None) -> int:
     from apps.integrations.models import SyncRun
 
     team = adhoc.team(team_slug)
-    tracked = [adhoc.track(team, name, _note) for name in names]
+    tracked = list(_track(team, names))
+    if not tracked:
+        return INCOMPLETE
     run = schedule.begin(team, tracked, SyncRun.Reason.TERMINAL)
     with _progress() as progress:
         _work(run, since, progress)
@@ -164,7 +166,19 @@ def _sync(names: list[str], team_slug: str, since: datetime | None) -> int:
     for line in problems:
         _say(line, INCOMPLETE)
     _print_figures(team, rows)
-    return INCOMPLETE if problems else COMPLETE
+    return INCOMPLETE if problems or len(tracked) < len(names) else COMPLETE
+
+
+def _track(team: Team, names: list[str]) -> Iterator[TrackedRepository]:
+    """Those that GitHub finds; the others are told."""
+    from apps.integrations import adhoc
+    from apps.integrations.github.errors import NotFoundError
+
+    for name in names:
+        try:
+            yield adhoc.track(team, name, _note)
+        except NotFoundError as error:
+            _say(str(error), INCOMPLETE)
 
 
 def _note(message: str) -> None:
