@@ -76,7 +76,6 @@ INSTALLED_APPS = [
     "allauth.socialaccount",
     "allauth.socialaccount.providers.github",
     "csp",
-    "django_filters",
     "django_htmx",
 ]
 
