@@ -53,8 +53,6 @@ PROXIES = int(environment.number("PROXIES") or 0)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 2**20
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000  # repositories that are ticked at once
 DEFAULT_EXCEPTION_REPORTER_FILTER = "tformance.redaction.ReportFilter"
-# An organisation's repositories, each ticked by hand.
-DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000
 
 INSTALLED_APPS = [
     "apps.users",

@@ -57,7 +57,7 @@ class Usage:
 
 @dataclass(frozen=True)
 class Reply:
-    """A good REST reply; `data` is its JSON, None where it has no body (204, 304)."""
+    """A good REST reply; `data` is its JSON, None where it has no body (204)."""
 
     status: int
     headers: Mapping[str, str]
@@ -118,11 +118,9 @@ class GitHub:
         """Ends the conversation."""
         self._http.close()
 
-    def get(self, path: str, *, etag: str = "", **params: Any) -> Reply:
-        """GET `path` below the REST address; a `GitHubError` for anything but success or 304."""
-        return self.rest(
-            "GET", path, params=params, headers={"If-None-Match": etag} if etag else {}
-        )
+    def get(self, path: str, **params: Any) -> Reply:
+        """GET `path` below the REST address; a `GitHubError` for anything but success."""
+        return self.rest("GET", path, params=params)
 
     def rest(
         self,
@@ -131,7 +129,6 @@ class GitHub:
         *,
         params: Mapping[str, Any] | None = None,
         json: Any = None,
-        headers: Mapping[str, str] | None = None,
     ) -> Reply:
         """A REST request; `path` begins with a slash, or is an address that GitHub gave."""
         url = path if path.startswith("http") else self.addresses.rest + path
@@ -141,7 +138,7 @@ class GitHub:
             url,
             params=params or None,
             json=json,
-            headers={"Accept": "application/vnd.github+json", **(headers or {})},
+            headers={"Accept": "application/vnd.github+json"},
         )
         if limit := limits.from_headers(response.headers):
             self._tell(limit)
