@@ -144,8 +144,15 @@ def _age_chart(ages: dict[str, list[int]], filters: Filters, path: str) -> Chart
 
 
 def _heat(hours: list[list[float]]) -> list[tuple[str, list[tuple[float, int]]]]:
-    most = max((max(row) for row in hours), default=0) or 1
+    least = min((min(row) for row in hours), default=0)
+    most = max((max(row) for row in hours), default=0)
+    # Four shades between the quietest and the busiest hour: from zero, most weeks would be one.
+    step = (most - least) / 4 or 1
+
+    def shade(value: float) -> int:
+        return min(4, 1 + int((value - least) / step)) if value else 0
+
     return [
-        (day, [(value, -int(-value * 4 // most)) for value in row])
+        (day, [(value, shade(value)) for value in row])
         for day, row in zip(DAYS, hours, strict=True)
     ]

@@ -153,9 +153,11 @@
     style.font = getComputedStyle(document.body).fontFamily;
     const many = chart.series.length > 1;
     const lines = chart.kind === "line";
+    // More than four names take two rows.
+    const legendRows = chart.series.length > 4 ? 2 : 1;
     return {
       animation: false, textStyle: { fontFamily: style.font },
-      grid: { left: 4, right: lines && many ? 56 : 8, top: many && !lines ? 32 : chart.marks.length ? 24 : 12, bottom: 4, containLabel: true },
+      grid: { left: 4, right: lines && many ? 56 : 8, top: many && !lines ? 12 + 20 * legendRows : chart.marks.length ? 24 : 12, bottom: 4, containLabel: true },
       legend: many && !lines ? { left: 0, top: 0, itemWidth: 11, itemHeight: 11, itemGap: 16, icon: "roundRect", padding: 0, textStyle: { color: style.muted, fontSize: 12 }, selectedMode: false } : undefined,
       xAxis: {
         type: "category", data: chart.labels, boundaryGap: !lines, axisTick: { show: false },
