@@ -72,6 +72,13 @@ def follow_a_merge(page: Page, github: Running, count: int) -> None:
     figure = page.get_by_role("link", name=f"{count} merged pull requests")
     expect(figure).to_be_visible()
     here = page.url
+    billing = github.simulator.world.repository("acme/billing-service")
+    for _ in range(120):  # hooks are made one a second, after the history
+        if billing and billing.hooks:
+            break
+        page.wait_for_timeout(500)
+    assert billing
+    assert billing.hooks, "no hook was made within a minute"
     who = {"repository": "acme/billing-service", "actor": a_member(github)}
     number = act(github.simulator, "open", {**who, "title": "Round to the cent"})["number"]
     act(github.simulator, "merge", {**who, "number": number})
