@@ -169,6 +169,12 @@ def _flags(team: Team, record: records.PullRequest) -> dict[str, Any]:
     }
 
 
+def is_excluded(team: Team, repository: str, base_branch: str) -> bool:
+    """Whether the team leaves such a pull request out of its figures."""
+    exclusions = calculations.Exclusions(team.excluded_repositories, team.excluded_branches)
+    return calculations.is_excluded(repository, base_branch, exclusions)
+
+
 def _submitted(record: records.PullRequest) -> list[tuple[records.Review, datetime]]:
     """Reviews that were submitted, each once though pages may have shifted."""
     reviews = {review.id: review for review in record.reviews.items} if record.reviews else {}

@@ -14,7 +14,7 @@ from django.db import models
 from django.db.models import Q
 
 from apps.integrations import renaming
-from apps.integrations.facts import Identity, PullRequestRow, read, tidy
+from apps.integrations.facts import Identity, PullRequestRow, is_excluded, read, tidy
 from apps.integrations.github import records
 from apps.metrics.models import (
     Commit,
@@ -32,8 +32,13 @@ Row = TypeVar("Row", bound=models.Model)
 
 def repository(team: Team, record: records.Repository) -> Repository:
     """Stores a repository under its numeric id; a rename changes its name and nothing else."""
+    values = _repository(record)
+    known = Repository.objects.filter(team=team, github_repo_id=record.database_id)
+    if team.excluded_repositories and known.exclude(full_name=values["full_name"]).exists():
+        # What is left out goes by the name.
+        Team.objects.filter(pk=team.pk).update(recalculate_from=0)
     stored, _ = Repository.objects.update_or_create(
-        team=team, github_repo_id=record.database_id, defaults=_repository(record)
+        team=team, github_repo_id=record.database_id, defaults=values
     )
     return stored
 
@@ -106,6 +111,7 @@ def _pull_request(
         author=author,
         is_external=author is None and not row.is_bot,
         is_bot=row.is_bot,
+        is_excluded=is_excluded(repository.team, repository.full_name, row.columns["base_branch"]),
         fetched_at=fetched_at,
         **row.columns,
     )

@@ -13,7 +13,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Prefetch
 
-from apps.integrations.facts import Identity
+from apps.integrations.facts import Identity, is_excluded
 from apps.integrations.models import GitHubIntegration, TrackedRepository
 from apps.integrations.nudge import nudge
 from apps.metrics import calculations
@@ -46,7 +46,12 @@ def _batch(team_id: int) -> bool:
     team = Team.objects.get(pk=team_id)
     if team.recalculate_from is None:
         return False
-    rows = PullRequest.objects.for_team(team).filter(pk__gt=team.recalculate_from).order_by("pk")
+    rows = (
+        PullRequest.objects.for_team(team)
+        .filter(pk__gt=team.recalculate_from)
+        .order_by("pk")
+        .select_related("repository")
+    )
     batch = list(rows.prefetch_related(*_RELATED)[:BATCH])
     for row in batch:
         _recalculate(team, row)
@@ -72,7 +77,8 @@ def _advance(team: Team, reached: int | None) -> bool:
 
 def _definitions(team: Team) -> list[Any]:
     hotfixes = [team.hotfix_labels, team.hotfix_branches, team.hotfix_titles]
-    return [*hotfixes, team.bot_logins, team.recalculate_from]
+    excluded = [team.excluded_repositories, team.excluded_branches]
+    return [*hotfixes, *excluded, team.bot_logins, team.recalculate_from]
 
 
 def _recalculate(team: Team, row: PullRequest) -> None:
@@ -85,6 +91,7 @@ def _recalculate(team: Team, row: PullRequest) -> None:
         "is_hotfix": calculations.is_hotfix(
             row.labels, row.head_branch, row.title, _patterns(team)
         ),
+        "is_excluded": is_excluded(team, row.repository.full_name, row.base_branch),
     }
     reviews = list(zip(row.reviews.all(), qualifying, strict=True))
     changed = {name: new for name, new in figures.items() if getattr(row, name) != new}

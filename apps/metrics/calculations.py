@@ -287,6 +287,21 @@ def is_hotfix(
     )
 
 
+@dataclass(frozen=True)
+class Exclusions:
+    """Patterns of what a team leaves out: repositories by full name, and base branches."""
+
+    repositories: Sequence[str] = ()
+    branches: Sequence[str] = ()
+
+
+def is_excluded(repository: str, base_branch: str, exclusions: Exclusions) -> bool:
+    """Whether a pull request of this repository into this branch leaves every figure."""
+    return any(_matches(pattern, repository) for pattern in exclusions.repositories) or any(
+        _matches(pattern, base_branch) for pattern in exclusions.branches
+    )
+
+
 def _matches(pattern: str, text: str, tail: str = r"\Z") -> bool:
     # Not fnmatch: there "[hotfix]" is a class of letters, and people write it as a title's tag.
     parts = (".*" if c == "*" else "." if c == "?" else re.escape(c) for c in pattern)

@@ -179,6 +179,7 @@ class Filters:
     sizes: Sequence[str] = ()
     bots: bool = False
     outsiders: bool = True
+    excluded: Sequence[str] = ()
     params: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def condition(self, prefix: str = "") -> Q:
@@ -193,6 +194,7 @@ class Filters:
                 found &= Q(**{prefix + name: values})
         for label in self.labels:
             found &= Q(HasLabel(f"{prefix}labels", label))
+        found &= Q(**{f"{prefix}is_excluded": False})
         if not self.bots:
             found &= Q(**{f"{prefix}is_bot": False})
         if not self.outsiders:
@@ -221,7 +223,10 @@ class Filters:
         """What is left out, as a sentence."""
         shown = {"bots": self.bots, "outsiders": self.outsiders}
         hidden = [name for name, is_shown in shown.items() if not is_shown]
-        return f"Without {' and '.join(hidden)}." if hidden else ""
+        *most, last = [*hidden, *self.excluded] or [""]
+        if not most:
+            return f"Without {last}." if last else ""
+        return f"Without {', '.join(most)} and {last}."
 
 
 def parse(form: FilterForm, team: Team, first_opened_at: datetime | None) -> Filters:
@@ -238,8 +243,17 @@ def parse(form: FilterForm, team: Team, first_opened_at: datetime | None) -> Fil
         sizes=cleaned["size"],
         bots=cleaned["bots"],
         outsiders=cleaned["outsiders"] != "0",
+        excluded=_excluded(team),
         params=_params(cleaned),
     )
+
+
+def _excluded(team: Team) -> list[str]:
+    kinds = (
+        ("repositories", team.excluded_repositories),
+        ("base branches", team.excluded_branches),
+    )
+    return [f"{kind} {', '.join(patterns)}" for kind, patterns in kinds if patterns]
 
 
 def _range_name(cleaned: Mapping[str, Any]) -> str:

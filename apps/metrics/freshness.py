@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from apps.metrics.models import PullRequest
 from apps.teams.models import Team
 
 
@@ -22,6 +23,15 @@ class Freshness:
     def is_partial(self) -> bool:
         """Whether history is still being read."""
         return self.incomplete > 0
+
+
+def recounted(team: Team) -> int | None:
+    """How much follows the team's new settings already, in per cent; None when all of it does."""
+    if team.recalculate_from is None:
+        return None
+    rows = PullRequest.objects.for_team(team)
+    done = rows.filter(pk__lte=team.recalculate_from).count()
+    return 100 * done // max(rows.count(), 1)
 
 
 _sources: list[Callable[[Team], Freshness]] = []

@@ -40,7 +40,9 @@ class MetricsTable:
 
 def metrics_table(team: Team, repository: str) -> MetricsTable | None:
     """Of a repository by its full name; none where nothing is stored of it. Bots are left out."""
-    found = PullRequest.objects.for_team(team).filter(repository__full_name__iexact=repository)
+    found = PullRequest.objects.for_team(team).filter(
+        repository__full_name__iexact=repository, is_excluded=False
+    )
     counts = found.aggregate(
         name=Max("repository__full_name"),
         pull_requests=Count("pk"),

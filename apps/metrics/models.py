@@ -154,6 +154,9 @@ class PullRequest(BaseTeamModel):
     is_revert = models.BooleanField(default=False)
     is_hotfix = models.BooleanField(default=False)
     has_old_commit = models.BooleanField(default=False)
+    is_excluded = models.BooleanField(
+        default=False, help_text="By the team's patterns: the row stays, no figure counts it."
+    )
     waiting_for = models.CharField(
         max_length=10,
         blank=True,

@@ -19,7 +19,7 @@ from django.utils.safestring import mark_safe
 
 from apps.metrics import queries
 from apps.metrics.filters import RANGES, SIZES, Choices, FilterForm, Filters, parse
-from apps.metrics.freshness import Freshness, freshness
+from apps.metrics.freshness import Freshness, freshness, recounted
 from apps.teams.access import TeamRequest, team_view, wants_json
 from apps.teams.zones import zone_of
 
@@ -85,6 +85,7 @@ def _state(
     return {
         "version": version,
         "freshness": fresh,
+        "recounted": recounted(request.team),
         "poll": _poll(request, version.etag),
         "begins_within": _begins_within(filters, version),
     }
@@ -162,7 +163,9 @@ def _poll(request: TeamRequest, etag: str) -> str:
 def _else(request: TeamRequest, fresh: Freshness) -> str:
     """What pages depend on beside the pull requests: the day, since ranges end with it."""
     today = timezone.now().astimezone(zone_of(request.team.timezone)).date()
-    return f"{today} {fresh.incomplete} {fresh.whole_since}"
+    team = request.team
+    settings = f"{team.recalculate_from} {team.are_people_private}"
+    return f"{today} {fresh.incomplete} {fresh.whole_since} {settings}"
 
 
 def _is_current(request: TeamRequest, etag: str) -> bool:

@@ -27,6 +27,9 @@ class TeamAdmin(InspectionAdmin):
         "hotfix_labels",
         "hotfix_branches",
         "hotfix_titles",
+        "excluded_repositories",
+        "excluded_branches",
+        "are_people_private",
         "bot_logins",
         "created_at",
     ]

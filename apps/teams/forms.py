@@ -122,6 +122,21 @@ class TeamForm(forms.ModelForm):  # type: ignore[type-arg]
         help_text="Logins on GitHub, one on a line. Accounts that GitHub marks as bots are known.",
     )
 
+    excluded_repositories = PatternsField(
+        label="Repositories left out",
+        required=False,
+        help_text="Full names, one on a line; * stands for anything: acme/legacy-*.",
+    )
+    excluded_branches = PatternsField(
+        label="Base branches left out",
+        required=False,
+        help_text="What is merged into these does not count; * stands for anything: release/*.",
+    )
+    are_people_private = forms.BooleanField(
+        label="Only admins and the person see figures on a single person",
+        required=False,
+    )
+
     class Meta:
         model = Team
         fields: ClassVar[list[str]] = [
@@ -132,6 +147,9 @@ class TeamForm(forms.ModelForm):  # type: ignore[type-arg]
             "hotfix_branches",
             "hotfix_titles",
             "bot_logins",
+            "excluded_repositories",
+            "excluded_branches",
+            "are_people_private",
         ]
 
     def __init__(self, *arguments: Any, **named: Any) -> None:

@@ -40,6 +40,15 @@ class Team(models.Model):
     hotfix_branches = models.JSONField(default=_default_hotfix_branches)
     hotfix_titles = models.JSONField(default=_default_hotfix_titles)
     bot_logins = models.JSONField(default=list)
+    excluded_repositories = models.JSONField(
+        default=list, help_text="Patterns of full names; their pull requests leave every figure."
+    )
+    excluded_branches = models.JSONField(
+        default=list, help_text="Patterns of base branches; what goes into them is left out too."
+    )
+    are_people_private = models.BooleanField(
+        default=False, help_text="Figures on a single person are for admins and that person."
+    )
     recalculate_from = models.PositiveBigIntegerField(
         null=True,
         blank=True,

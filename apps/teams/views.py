@@ -22,7 +22,10 @@ from apps.teams.models import Membership, Team
 from apps.users.models import User
 
 # What a pull request's own figures depend on.
-DEFINITIONS = {"hotfix_labels", "hotfix_branches", "hotfix_titles", "bot_logins"}
+DEFINITIONS = {
+    *("hotfix_labels", "hotfix_branches", "hotfix_titles", "bot_logins"),
+    *("excluded_repositories", "excluded_branches"),
+}
 
 
 @require_safe

@@ -24,6 +24,8 @@ SETTINGS = {
     "hotfix_branches": "hotfix/*",
     "hotfix_titles": "hotfix:*\nhotfix(*",
     "bot_logins": "",
+    "excluded_repositories": "",
+    "excluded_branches": "",
 }
 
 
@@ -117,6 +119,50 @@ def test_a_new_bots_own_work_is_a_bots(alice_client: Client, merged: PullRequest
     save(alice_client)
     merged.refresh_from_db()
     assert (merged.is_bot, merged.is_external) == (False, True)
+
+
+def test_what_is_left_out_leaves_every_figure_and_comes_back(
+    alice_client: Client, merged: PullRequest
+) -> None:
+    other = Repository.objects.create(team=merged.team, github_repo_id=2, full_name="acme/site")
+    kept = pull_request(other, 2, title="Greet visitors")
+    save(alice_client, excluded_repositories="ACME/a*")
+    assert shown(alice_client) == ([kept.title], 1)
+    page = alice_client.get("/a/acme/?range=all").content.decode()
+    assert "Without bots and repositories ACME/a*." in page
+    alone = alice_client.get("/a/acme/pull-requests/acme/api/1/").content.decode()
+    assert "leave it out of every figure" in alone
+    save(alice_client, excluded_branches="main")
+    assert shown(alice_client) == ([], 0)
+    save(alice_client)
+    assert shown(alice_client) == (["Greet visitors", "Mend the door"], 2)
+
+
+def shown(client: Client) -> tuple[list[str], int]:
+    """The titles in the list, and how many the overview counts."""
+    json = {"Accept": "application/json"}
+    listed = client.get("/a/acme/pull-requests/?range=all", headers=json).json()
+    overview = client.get("/a/acme/?range=all", headers=json).json()
+    titles = sorted(row["title"] for row in listed["pull_requests"])
+    return titles, overview["figures"]["merged"]
+
+
+def test_pages_say_how_far_it_is(alice_client: Client, merged: PullRequest) -> None:
+    pull_request(merged.repository, 2)
+    Team.objects.update(recalculate_from=merged.pk)
+    for address in ("/a/acme/", "/a/acme/settings/"):
+        page = alice_client.get(address).content.decode()
+        assert "counted anew" in page
+        assert "50 %" in page
+    look_for_due_work()
+    assert "counted anew" not in alice_client.get("/a/acme/").content.decode()
+
+
+@pytest.mark.parametrize("pattern", ["*", "a\n**?"])
+def test_not_everything_can_be_left_out(alice_client: Client, team: Team, pattern: str) -> None:
+    page = save(alice_client, excluded_repositories=pattern)
+    assert "would match everything" in page
+    assert Team.objects.get().excluded_repositories == []
 
 
 def test_every_row_is_reached_and_only_this_teams(

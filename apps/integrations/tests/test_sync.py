@@ -174,6 +174,17 @@ def test_a_deleted_author_and_a_deleted_fork(stage: Stage, shop: Place) -> None:
     assert stage.row(pull).author_login is None
 
 
+def test_what_is_left_out_goes_by_the_repositorys_name(stage: Stage, shop: Place) -> None:
+    Team.objects.update(excluded_repositories=["acme/shop"], excluded_branches=["release/*"])
+    work_there = shop.open()
+    stage.sync()
+    assert stage.row(work_there).is_excluded
+    act(shop.github.simulator, "rename_repository", {"repository": "acme/shop", "name": "store"})
+    stage.poll()
+    work()
+    assert not stage.row(work_there).is_excluded
+
+
 def test_a_renamed_member_is_renamed_everywhere(stage: Stage, shop: Place) -> None:
     old, *_ = shop.open_many(60, newest=ago(days=2), every=timedelta(days=1))
     actions.submit_review(shop.deed(old.created_at), old, "COMMENTED")

@@ -13,9 +13,11 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from apps.metrics.filters import Filters
+from apps.metrics.freshness import recounted
 from apps.metrics.models import PullRequest
 from apps.metrics.queries import Change
 from apps.metrics.timeline import Bar, stage_bars
+from apps.teams.models import Team
 from apps.teams.templatetags.display import NOTHING, duration, duration_text
 
 register = template.Library()
@@ -80,6 +82,12 @@ def address(context: dict[str, Any], path: str = "", **changes: object) -> str:
     """This page's address, or another's, with the same filters, some changed."""
     filters: Filters = context["filters"]
     return filters.address(path or context["path"], **changes)
+
+
+@register.simple_tag
+def recounting(team: Team) -> int | None:
+    """How many per cent follow the team's new settings, while some do not yet."""
+    return recounted(team)
 
 
 @register.simple_tag(takes_context=True)
