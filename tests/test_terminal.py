@@ -62,6 +62,18 @@ def test_an_unknown_repository_among_others(terminal: Terminal, name: str, githu
     assert len(terminal.rows("pull-requests")) == len(repository.pull_requests)
 
 
+def test_a_github_that_falters_at_first(terminal: Terminal, name: str, github: Running) -> None:
+    github.fault("null_data", contains="query Repository(", nth=1)
+    github.fault("secondary_limit", contains="query Repository(", nth=2, seconds=1, status=200)
+    github.fault("server_error", contains="query Members(", nth=1)
+    done = terminal.run("sync", name)
+    assert done.returncode == 0, done.stderr
+    assert "Waiting until" in done.stderr
+    assert any(
+        row["author_login"] and not row["is_external"] for row in terminal.rows("pull-requests")
+    )
+
+
 @pytest.mark.parametrize("wrong", ["acme", "https://github.com/acme/app", "a/b/c", "acme/"])
 def test_what_is_no_name(terminal: Terminal, wrong: str) -> None:
     done = terminal.run("sync", wrong)

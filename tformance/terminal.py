@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 COMPLETE, INCOMPLETE, WRONG_USE = 0, 1, 2
 
-_NAME = re.compile(r"[A-Za-z0-9-]+/[A-Za-z0-9._-]+")
+# Logins of companies that manage their users themselves have an underscore.
+_NAME = re.compile(r"[A-Za-z0-9_-]+/[A-Za-z0-9._-]+")
 _stderr = Console(stderr=True, highlight=False)
 
 

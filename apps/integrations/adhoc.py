@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import TypeVar
 
 from apps.integrations import discovery, ingest
 from apps.integrations.conversation import with_github
 from apps.integrations.github import limits, pull_requests, records
-from apps.integrations.github.errors import GitHubError, NotFoundError, UnavailableError
+from apps.integrations.github.client import GitHub
+from apps.integrations.github.errors import GitHubError, NotFoundError, WaitError
 from apps.integrations.models import (
     GitHubIntegration,
     IntegrationCredential,
@@ -21,6 +24,9 @@ from apps.teams.models import Team
 
 ATTEMPTS = 4
 
+Note = Callable[[str], None]
+T = TypeVar("T")
+
 
 def team(slug: str) -> Team:
     """The team of this slug, made when it is missing."""
@@ -29,10 +35,10 @@ def team(slug: str) -> Team:
     ]
 
 
-def track(team: Team, full_name: str, note: Callable[[str], None]) -> TrackedRepository:
+def track(team: Team, full_name: str, note: Note) -> TrackedRepository:
     """Looks a repository up and tracks it; `note` is told what the token does not allow."""
     credential = _credential(team)
-    found = _look_up(credential, full_name)
+    found = _look_up(credential, full_name, note)
     integration = _integration(team, credential, found)
     _find_people(integration, note)
     repository = ingest.repository(team, found)
@@ -74,24 +80,39 @@ def _credential(team: Team) -> IntegrationCredential:
     )[0]
 
 
-def _look_up(credential: IntegrationCredential, full_name: str) -> records.Repository:
+def _look_up(credential: IntegrationCredential, full_name: str, note: Note) -> records.Repository:
     owner, _, name = full_name.partition("/")
-    for attempt in range(1, ATTEMPTS + 1):
+    variables = {"owner": owner, "name": name}
+    try:
+        reply = _patiently(credential, lambda github: github.graphql("repository", variables), note)
+        found = pull_requests.decode(reply.data, records.PullRequestsReply).repository
+    except NotFoundError:
+        found = None
+    if found is None:
+        raise NotFoundError(f"GitHub does not find {full_name}, or GITHUB_TOKEN may not see it.")
+    return found  # type: ignore[no-any-return]
+
+
+def _patiently(credential: IntegrationCredential, ask: Callable[[GitHub], T], note: Note) -> T:
+    """What GitHub answers, asked again where that helps; somebody at a terminal can be kept."""
+    attempt = 1
+    while True:
         try:
             with with_github(credential) as github:
-                reply = github.graphql("repository", {"owner": owner, "name": name})
-        except UnavailableError:
-            if attempt == ATTEMPTS:
+                return ask(github)
+        except GitHubError as error:
+            if not error.retryable or attempt == ATTEMPTS:
                 raise
-            time.sleep(limits.backoff(attempt).total_seconds())
-        except NotFoundError:
-            break
-        else:
-            found = pull_requests.decode(reply.data, records.PullRequestsReply).repository
-            if found:
-                return found  # type: ignore[no-any-return]
-            break
-    raise NotFoundError(f"GitHub does not find {full_name}, or GITHUB_TOKEN may not see it.")
+            time.sleep(_pause(error, attempt, note))
+            attempt += 1
+
+
+def _pause(error: GitHubError, attempt: int, note: Note) -> float:
+    """Seconds until it is worth asking again; a rate limit is said, since it can take an hour."""
+    if not isinstance(error, WaitError):
+        return limits.backoff(attempt).total_seconds()
+    note(f"{error.message} Waiting until {error.until.astimezone():%H:%M:%S}.")
+    return max(0.0, (error.until - datetime.now(UTC)).total_seconds())
 
 
 def _integration(
@@ -111,10 +132,13 @@ def _integration(
     )[0]
 
 
-def _find_people(integration: GitHubIntegration, note: Callable[[str], None]) -> None:
+def _find_people(integration: GitHubIntegration, note: Note) -> None:
     try:
-        with with_github(integration.credential) as github:
-            discovery.read_members(github, integration)
+        _patiently(
+            integration.credential,
+            lambda github: discovery.read_members(github, integration),
+            note,
+        )
     except GitHubError as error:
         note(
             f"The members of {integration.organization_slug} cannot be read, so everyone counts as "
