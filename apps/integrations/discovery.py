@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from apps.integrations import estimate, ingest_people, problems, sync, tracking
 from apps.integrations.conversation import with_github
-from apps.integrations.github import people
+from apps.integrations.github import people, pull_requests, records
 from apps.integrations.github.client import GitHub
 from apps.integrations.github.errors import (
     CredentialsRejectedError,
@@ -35,12 +35,14 @@ from apps.integrations.models import (
 )
 from apps.integrations.nudge import nudge
 from apps.metrics.models import Repository
+from apps.teams.models import Team
 
 log = logging.getLogger(__name__)
 
 LEASE = timedelta(minutes=5)
 RETRY_AFTER = timedelta(minutes=1)
 EVERY = timedelta(days=1)
+LOOK_UP_AT_ONCE = 20
 NO_PEOPLE = (
     "The token may not list the organisation's people, so authors are shown by their GitHub "
     "login. Connect with a token that has the scope read:org to see names and teams."
@@ -57,6 +59,14 @@ class Summary:
     def is_running(self) -> bool:
         """Whether one of them is being fetched, or about to be."""
         return any(is_running(integration) for integration in self.integrations)
+
+    @property
+    def is_listing(self) -> bool:
+        """Whether a first list of repositories is still awaited."""
+        return any(
+            integration.repositories_synced_at is None and is_running(integration)
+            for integration in self.integrations
+        )
 
     @property
     def problems(self) -> list[GitHubIntegration]:
@@ -121,6 +131,35 @@ def is_running(integration: GitHubIntegration) -> bool:
     now = timezone.now()
     soon = integration.members_due_at and integration.members_due_at <= now
     return bool(soon or (integration.lease_until and integration.lease_until > now))
+
+
+def look_up(team: Team, names: Sequence[str]) -> None:
+    """Lists repositories that the list lacks, since it is a day old or still being fetched.
+
+    Names that GitHub does not show, or that belong to no connected account, stay unlisted.
+    """
+    connected = GitHubIntegration.objects.for_team(team).filter(
+        disconnected_at=None, credential__rejected_at=None
+    )
+    owners = {row.organization_slug.lower(): row for row in connected.select_related("credential")}
+    for name in names[:LOOK_UP_AT_ONCE]:
+        owner, slash, short = name.lower().partition("/")
+        if slash and owner in owners:
+            _look_up(owners[owner], short)
+
+
+def _look_up(integration: GitHubIntegration, name: str) -> None:
+    variables = {"owner": integration.organization_slug, "name": name}
+    try:
+        with with_github(integration.credential) as github:
+            reply = github.graphql("repository", variables)
+        found = pull_requests.decode(reply.data, records.PullRequestsReply).repository
+    except GitHubError as error:
+        log.info("%s/%s could not be looked up: %s", integration, name, error)
+        return
+    # A name that was given up leads to where the repository is now.
+    if found and found.owner and found.owner.database_id == integration.organization_id:
+        _list(integration, [people.ListedRepository.of(found)])
 
 
 def _look(integration: GitHubIntegration) -> str:

@@ -13,7 +13,7 @@ from apps.integrations.github import replies
 from apps.integrations.github.client import GitHub
 from apps.integrations.github.errors import GitHubError, NotFoundError, UnavailableError
 from apps.integrations.github.pull_requests import decode
-from apps.integrations.github.records import Page, PageInfo, Record
+from apps.integrations.github.records import Page, PageInfo, Record, Repository
 
 T = TypeVar("T")
 
@@ -40,7 +40,7 @@ class Account(Struct, frozen=True):
 
 
 class ListedRepository(Struct, frozen=True):
-    """A repository, as REST lists it."""
+    """A repository, by REST's names."""
 
     id: int
     node_id: str
@@ -51,6 +51,22 @@ class ListedRepository(Struct, frozen=True):
     default_branch: str | None = None
     pushed_at: datetime | None = None
     html_url: str = ""
+
+    @classmethod
+    def of(cls, record: Repository) -> ListedRepository:
+        """The same, from what GraphQL says of one."""
+        branch = record.default_branch_ref
+        return cls(
+            id=record.database_id,
+            node_id=record.id,
+            full_name=record.name_with_owner,
+            private=record.is_private,
+            archived=record.is_archived,
+            fork=record.is_fork,
+            default_branch=branch.name if branch else None,
+            pushed_at=record.pushed_at,
+            html_url=record.url,
+        )
 
 
 class GroupMember(Record, frozen=True):

@@ -98,6 +98,20 @@ def test_what_is_refused(listed: Client, body: dict[str, Any], error: str) -> No
         assert answer.json()["unknown"] == ["acme/secret", "x"]
 
 
+def test_a_name_that_the_list_lacks_so_far(
+    github: Running, team: Team, alice_client: Client, work: Work
+) -> None:
+    connect(alice_client)
+    assert alice_client.get(REPOS, headers=JSON).json()["repositories"] == []
+    waiting = post(alice_client, all=True)
+    assert (waiting.status_code, waiting.json()["error"]) == (409, "still_listing")
+    assert post(alice_client, repositories=["ada/notes"]).json()["unknown"] == ["ada/notes"]
+    assert post(alice_client, repositories=["Acme/Website"]).json()["tracked"] == ["acme/website"]
+    assert tracked() == {"acme/website"}
+    work()
+    assert len(alice_client.get(REPOS, headers=JSON).json()["repositories"]) == len(REPOSITORIES)
+
+
 def test_unknown_name_in_a_form(listed: Client) -> None:
     listed.post(REPOS, {"repositories": ["acme/website", "acme/secret"]})
     assert "GitHub does not show acme/secret to this team" in messages_of(listed, REPOS)

@@ -230,8 +230,12 @@ def _track(request: TeamRequest) -> HttpResponse:
         return answers.refused(str(error), "bad_body")
     if selection.is_empty:
         return _nothing_tracked(request, "No repository was chosen.", "nothing_chosen")
+    awaited = discovery.Summary(list(connection.connected(request.team))).is_listing
+    if awaited and (selection.everything or selection.patterns):
+        said = "GitHub's list of repositories is still being fetched. Try again in a moment."
+        return _nothing_tracked(request, said, "still_listing", status=409)
     try:
-        rows = tracking.select(request.team, selection)
+        rows = _select(request.team, selection)
     except UnknownRepositoriesError as error:
         said = _unknown(error)
         return _nothing_tracked(request, said, "unknown_repositories", unknown=error.names)
@@ -248,6 +252,14 @@ def _track(request: TeamRequest) -> HttpResponse:
     if not rows:
         return _nothing_tracked(request, "No repository fits that pattern.", "no_match")
     return answers.back(request, "sync_status")
+
+
+def _select(team: Team, selection: Selection) -> list[AvailableRepository]:
+    try:
+        return tracking.select(team, selection)
+    except UnknownRepositoriesError as error:
+        discovery.look_up(team, error.names)
+        return tracking.select(team, selection)
 
 
 def _follow_none(request: TeamRequest) -> HttpResponse:
@@ -303,8 +315,10 @@ def _unknown(error: UnknownRepositoriesError) -> str:
     )
 
 
-def _nothing_tracked(request: TeamRequest, said: str, code: str, **more: Any) -> HttpResponse:
+def _nothing_tracked(
+    request: TeamRequest, said: str, code: str, status: int = 400, **more: Any
+) -> HttpResponse:
     if wants_json(request):
-        return answers.refused(said, code, **more)
+        return answers.refused(said, code, status, **more)
     messages.error(request, said)
     return answers.back(request, "repositories")
