@@ -65,12 +65,34 @@ def can_see(world: World, repository: Repository, token: Token | None) -> bool:
     if token is None:
         return not repository.private
     if token.installation is not None:
-        return not repository.private or repository.owner.id == token.installation
+        return not repository.private or token.installation.reaches(repository)
     if token.organizations is not None and repository.owner.id not in token.organizations:
         return not repository.private
     if repository.private and not is_granted(token, "repo"):
         return False
     return permission(world, repository, token.account) is not None
+
+
+def allows(token: Token | None, wanted: str) -> bool:
+    """Whether a token may do what `wanted` says, such as `members=read`.
+
+    Only tokens of a GitHub App's installation are held to permissions here.
+    """
+    if token is None or token.installation is None:
+        return True
+    name, _, level = wanted.partition("=")
+    held = token.permissions.get(name, "read" if name == "metadata" else "")
+    return held == "write" or held == level
+
+
+def is_insider(world: World, owner: Account, token: Token | None) -> bool:
+    """Whether the token is told who is in an organisation, concealed members included."""
+    organization = world.organizations.get(owner.id)
+    if organization is None or token is None:
+        return False
+    if token.installation is not None:
+        return token.installation.account is owner and allows(token, "members=read")
+    return token.account.id in organization.members
 
 
 def restriction(
@@ -92,5 +114,6 @@ def _is_restricted(organization: Organization, token: Token) -> bool:
     return (
         organization.restricts_oauth_apps
         and token.client_id is not None
+        and not token.value.startswith("ghu_")  # a GitHub App is let in by being installed
         and token.client_id not in organization.approved_apps
     )

@@ -13,6 +13,13 @@ class BadCredentialsError(Exception):
     """The header names a token or an app that does not exist, ran out or was revoked."""
 
 
+def assertion(authorization: str | None) -> str:
+    """The JSON web token of a GitHub App in an Authorization header; empty where there is none."""
+    scheme, _, value = (authorization or "").strip().partition(" ")
+    is_token = scheme.lower() == "bearer" and value.count(".") == 2 and value.startswith("ey")
+    return value.strip() if is_token else ""
+
+
 def authenticate(
     world: World, authorization: str | None, now: datetime
 ) -> tuple[Token | None, OAuthApp | None]:

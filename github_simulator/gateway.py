@@ -14,7 +14,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from .authentication import BadCredentialsError, authenticate
+from .apps import AppError, identify
+from .authentication import BadCredentialsError, assertion, authenticate
 from .failures import fail, primary_limit, secondary_limit
 from .limits import ANONYMOUS, Resource
 from .replies import bad_credentials, refusal
@@ -27,6 +28,7 @@ VERSIONS = ("2022-11-28", "2026-03-10")
 WRITES = ("POST", "PUT", "PATCH", "DELETE")
 CREATES = ("POST", "PUT", "PATCH")
 RETRY_AFTER = 60
+SUSPENDED = "This installation has been suspended"
 LOCKED_OUT = "Maximum number of login attempts exceeded. Please try again later."
 
 
@@ -42,7 +44,8 @@ class Gateway:
             await self.app(scope, receive, send)
             return
         state = scope.setdefault("state", {})
-        state.update(token=None, oauth_app=None, points=0, operation=None, fault=None, status=0)
+        state.update(token=None, oauth_app=None, github_app=None)
+        state.update(points=0, operation=None, fault=None, status=0)
         try:
             await self._handle(scope, receive, send)
         finally:
@@ -97,12 +100,24 @@ class Gateway:
         authorization = headers.get("authorization")
         if self.simulator.limits.is_locked_out(authorization):
             return refusal(403, LOCKED_OUT)
+        if signed := assertion(authorization):
+            return self._identify_app(scope, signed)
         try:
             token, app = authenticate(world, authorization, now)
         except BadCredentialsError:
             self.simulator.limits.failed_to_sign_in(authorization)
             return bad_credentials()
+        if token and token.installation and token.installation.suspended_at:
+            return refusal(403, SUSPENDED)
         scope["state"].update(token=token, oauth_app=app)
+        return None
+
+    def _identify_app(self, scope: Scope, signed: str) -> Response | None:
+        try:
+            app = identify(self.simulator.world, signed, self.simulator.clock.timestamp())
+        except AppError as error:
+            return refusal(error.status, error.message)
+        scope["state"]["github_app"] = app
         return None
 
     def _limited(self, scope: Scope) -> Response | None:
@@ -199,7 +214,10 @@ def _replay(body: bytes, receive: Receive) -> Receive:
 
 def caller(scope: Scope) -> int:
     """The account id under which this request counts; an OAuth app's own is below zero."""
-    token, app = scope["state"]["token"], scope["state"]["oauth_app"]
+    token, app = (
+        scope["state"]["token"],
+        scope["state"]["oauth_app"] or scope["state"]["github_app"],
+    )
     if app:
         return -1 - zlib.crc32(app.client_id.encode())
     return token.counted_as if token else ANONYMOUS

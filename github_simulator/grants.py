@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from .access import INCLUDES, expand
-from .tokens import new_token
+from .tokens import Prefix, new_token
 from .world import Account, OAuthApp, Token, World
 
 CODE_LIFETIME = timedelta(minutes=10)
@@ -124,7 +124,8 @@ class Authorizations:
                 token.revoked = True
 
     def _issue(self, app: OAuthApp, account: Account, scopes: list[str], now: datetime) -> Token:
-        token = Token(new_token("gho", self.source), account, list(scopes), app.client_id)
+        prefix: Prefix = "gho" if app.github_app is None else "ghu"
+        token = Token(new_token(prefix, self.source), account, list(scopes), app.client_id)
         if app.expiring_tokens:
             token.expires_at = now + TOKEN_LIFETIME
             token.refresh_token = new_token("ghr", self.source)

@@ -22,7 +22,7 @@ from urllib.parse import quote_plus
 
 import httpx
 
-from .world import Hook, Organization, Repository
+from .world import GitHubApp, Hook, Installation, Organization, Repository
 
 if TYPE_CHECKING:
     from .state import Happening, Simulator
@@ -34,7 +34,7 @@ TIMEOUT = 10.0  # seconds
 _GATHERING = 0.25  # seconds in which shuffled deliveries are collected
 # What became of a repository that is somewhere else now is told to its owner alone.
 _NOT_FOR_ITSELF = (("repository", "deleted"), ("repository", "transferred"))
-Home = Repository | Organization
+Home = Repository | Organization | GitHubApp
 
 
 @dataclass
@@ -90,13 +90,27 @@ class Deliveries:
         """Queue a delivery for each hook that subscribed to what happened."""
         from .payloads import payload  # it draws what REST draws, and REST knows this module
 
-        hooks = list(self._subscribed(happening))
-        if not hooks:
+        hooks = [] if happening.app else list(self._subscribed(happening))
+        apps = list(self._installed(happening))
+        if not hooks and not apps:
             return
-        body = encoded(payload(self.simulator, happening))
-        guid = self.new_guid()
+        drawn, guid = payload(self.simulator, happening), self.new_guid()
+        body = encoded(drawn)
         for home, hook in hooks:
             self.send(home, hook, happening.event, happening.action, body, guid)
+        for app, named in apps:
+            if app.hook and app.hook.active:
+                own = encoded(drawn | named)
+                self.send(app, app.hook, happening.event, happening.action, own, guid)
+
+    def _installed(self, happening: Happening) -> Iterator[tuple[GitHubApp, dict[str, Any]]]:
+        """Apps that are told, with what their payload says of the installation."""
+        if happening.app:
+            yield happening.app, {}
+            return
+        for each in self.simulator.world.installations.values():
+            if not each.suspended_at and _hears(each, happening):
+                yield each.app, {"installation": {"id": each.id, "node_id": f"MDI{each.id}"}}
 
     def _subscribed(self, happening: Happening) -> Iterator[tuple[Home, Hook]]:
         repository, organizations = happening.repository, self.simulator.world.organizations
@@ -205,6 +219,15 @@ class Deliveries:
         self.attempted.append(delivery)
 
 
+def _hears(installation: Installation, happening: Happening) -> bool:
+    if happening.event not in installation.events:
+        return False
+    if happening.repository:
+        return installation.reaches(happening.repository)
+    organization = happening.organization
+    return organization is not None and organization.account is installation.account
+
+
 def _settle(delivery: Delivery, response: httpx.Response) -> None:
     delivery.status_code = response.status_code
     good = f"{response.reason_phrase or 'OK'}"
@@ -227,7 +250,7 @@ def signature(secret: str, body: bytes, algorithm: str = "sha256") -> str:
 def headers(delivery: Delivery, url: str) -> dict[str, str]:
     """All headers of a delivery."""
     home, hook = delivery.home, delivery.hook
-    target = home.id if isinstance(home, Repository) else home.account.id
+    target = home.account.id if isinstance(home, Organization) else home.id
     form = hook.content_type == "form"
     sent = {
         "Accept": "*/*",
@@ -249,4 +272,6 @@ def headers(delivery: Delivery, url: str) -> dict[str, str]:
 
 def kind(home: Home) -> str:
     """What a hook belongs to, in GitHub's word."""
+    if isinstance(home, GitHubApp):
+        return "integration"
     return "repository" if isinstance(home, Repository) else "organization"

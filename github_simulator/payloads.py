@@ -10,6 +10,7 @@ from typing import Any
 from .actions import new_oid
 from .instants import optional_zulu, zulu
 from .rest.accounts import GHOST, Json, membership, simple_organization, simple_user, team_anywhere
+from .rest.app_shapes import installation_shape
 from .rest.pull_shapes import (
     association,
     full_pull_request,
@@ -34,6 +35,8 @@ class _Painter:
         drawn = {"action": self.happening.action, **self.subject()}
         if self.happening.repository:
             drawn["repository"] = plain_repository(self.url, self.happening.repository)
+        if self.happening.installation:
+            drawn["installation"] = installation_shape(self.url, self.happening.installation)
         if organization := self.organization():
             drawn["organization"] = simple_organization(self.url, organization.account)
         drawn["sender"] = simple_user(self.url, self.happening.sender or GHOST)
@@ -56,6 +59,8 @@ class _Painter:
                 return self.membership()
             case "member":
                 return {"member": simple_user(self.url, self.happening.extra["member"])}
+            case "installation" | "installation_repositories":
+                return dict(self.happening.extra)
             case _:
                 return {name: v for name, v in self.happening.extra.items() if name == "changes"}
 

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
-from . import control, graphql, hook_control, oauth, pages, rest, settings_pages
+from . import app_pages, control, graphql, hook_control, oauth, pages, rest, settings_pages
 from .gateway import Gateway
 from .live import going_on
 from .replies import not_found
@@ -21,7 +21,7 @@ from .state import Simulator
 
 def routes() -> list[BaseRoute]:
     """The routes of every room."""
-    rooms = (graphql, rest, oauth, hook_control, control, settings_pages, pages)
+    rooms = (graphql, rest, oauth, hook_control, control, settings_pages, app_pages, pages)
     return [route for room in rooms for route in room.routes]
 
 

@@ -9,11 +9,21 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from .apps import Registrations
 from .faults import Faults
 from .grants import Authorizations
 from .hooks import Deliveries
 from .limits import Limits
-from .world import Account, Organization, PullRequest, Repository, Review, World
+from .world import (
+    Account,
+    GitHubApp,
+    Installation,
+    Organization,
+    PullRequest,
+    Repository,
+    Review,
+    World,
+)
 
 LOG_LENGTH = 10_000
 
@@ -95,6 +105,8 @@ class Happening:
     sender: Account | None = None
     extra: dict[str, Any] = field(default_factory=dict)
     organization: Organization | None = None
+    app: GitHubApp | None = None  # only its hook hears of it
+    installation: Installation | None = None
 
 
 Listener = Callable[[Happening], None]
@@ -113,6 +125,7 @@ class Simulator:
         self.faults = Faults(self.options.seed)
         self.log = RequestLog()
         self.authorizations = Authorizations(world, self.random)
+        self.registrations = Registrations()
         self.deliveries = Deliveries(self)
         self.listeners: list[Listener] = [self.deliveries.hear]
         self.url = ""  # web address, such as http://127.0.0.1:9100; set when the port is known

@@ -31,7 +31,7 @@ class Running:
     token: str
     simulator: Simulator
 
-    def act(self, name: str, **given: Any) -> dict[str, Any]:
+    def act(self, name: str, /, **given: Any) -> dict[str, Any]:
         """Make something happen while it runs, as docs/simulator.md tells; what the act answers."""
         return self._control("acts", {"act": name, **given})
 

@@ -199,6 +199,51 @@ class OAuthApp:
     callback_urls: list[str]
     expiring_tokens: bool = False
     suspended: bool = False
+    github_app: int | None = None  # the GitHub App for whose users it asks
+
+
+@dataclass(eq=False)
+class GitHubApp:
+    """A GitHub App. Its private key is its owner's: here is only the public one, in PEM."""
+
+    id: int
+    node_id: str
+    slug: str
+    client_id: str
+    name: str
+    owner: Account
+    bot: Account
+    permissions: dict[str, str] = field(default_factory=dict)  # such as members: read
+    events: list[str] = field(default_factory=list)
+    public_key: str = ""
+    url: str = ""
+    description: str | None = None
+    public: bool = False
+    setup_url: str = ""
+    asks_users: bool = False  # request_oauth_on_install
+    hook: Hook | None = None
+    created_at: datetime | None = None
+
+
+@dataclass(eq=False)
+class Installation:
+    """A GitHub App on an account: what it may do there, and for which repositories."""
+
+    id: int
+    app: GitHubApp
+    account: Account
+    permissions: dict[str, str]
+    events: list[str] = field(default_factory=list)
+    repositories: set[int] | None = None  # None: all of them
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+    suspended_at: datetime | None = None
+    suspended_by: Account | None = None
+
+    def reaches(self, repository: Repository) -> bool:
+        """Whether it was chosen for this repository."""
+        chosen = self.repositories is None or repository.id in self.repositories
+        return repository.owner is self.account and chosen
 
 
 @dataclass(eq=False)
@@ -206,7 +251,7 @@ class Token:
     """An access token: whose, with which scopes, made by which app (None: personal).
 
     That of a GitHub App's installation, such as GitHub Actions gives to a workflow, acts as the
-    app's bot on the account `installation`; its `scopes` are what the app may read there.
+    app's bot.
     """
 
     value: str
@@ -214,7 +259,8 @@ class Token:
     scopes: list[str]
     client_id: str | None = None
     organizations: set[int] | None = None  # a fine-grained token sees these accounts only
-    installation: int | None = None
+    installation: Installation | None = None
+    permissions: dict[str, str] = field(default_factory=dict)  # of an installation's token
     expires_at: datetime | None = None
     refresh_token: str | None = None
     refresh_expires_at: datetime | None = None
@@ -223,7 +269,7 @@ class Token:
     @property
     def counted_as(self) -> int:
         """Under which number rate limits count it: each installation has its own, below zero."""
-        return self.account.id if self.installation is None else -self.installation
+        return self.account.id if self.installation is None else -self.installation.id
 
 
 @dataclass
@@ -234,6 +280,8 @@ class World:
     organizations: dict[int, Organization] = field(default_factory=dict)  # by account id
     repositories: dict[int, Repository] = field(default_factory=dict)
     oauth_apps: dict[str, OAuthApp] = field(default_factory=dict)
+    apps: dict[int, GitHubApp] = field(default_factory=dict)
+    installations: dict[int, Installation] = field(default_factory=dict)
     tokens: dict[str, Token] = field(default_factory=dict)
     used_ids: set[int] = field(default_factory=set)  # by whatever was made since the start
 

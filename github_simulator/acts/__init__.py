@@ -7,12 +7,17 @@ the caller needs to go on.
 from __future__ import annotations
 
 from ..state import Simulator
-from . import people, pull_requests, repositories
+from . import apps, people, pull_requests, repositories
 from .named import Act, ImpossibleError, Json
 
 __all__ = ["ACTS", "ImpossibleError", "act"]
 
-ACTS: dict[str, Act] = {**pull_requests.ACTS, **repositories.ACTS, **people.ACTS}
+ACTS: dict[str, Act] = {
+    **pull_requests.ACTS,
+    **repositories.ACTS,
+    **people.ACTS,
+    **apps.ACTS,
+}
 
 
 def act(simulator: Simulator, name: str, given: Json) -> Json:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from ..limits import installation_limit
 from ..oddities import forget
 from ..state import Happening, Simulator
 from ..tokens import new_token
@@ -87,38 +86,6 @@ def _make_token(simulator: Simulator, given: Json) -> Json:
     return {"token": value}
 
 
-def _install_app(simulator: Simulator, given: Json) -> Json:
-    """A token as GitHub Actions has it, or any GitHub App's installation."""
-    owner = named.account(simulator, given["owner"])
-    value = given.get("token") or new_token("ghs", simulator.random)
-    readable = list(given.get("permissions", ["metadata", "pull_requests"]))
-    token = Token(
-        value,
-        _bot(simulator, given.get("app", "github-actions")),
-        readable,
-        organizations={owner.id},
-        installation=owner.id,
-        expires_at=simulator.clock.now() + timedelta(seconds=given.get("expires_in", 3600)),
-    )
-    simulator.world.tokens[value] = token
-    simulator.limits.special[token.counted_as] = _limit(simulator, owner)
-    return {"token": value}
-
-
-def _bot(simulator: Simulator, login: str) -> Account:
-    world = simulator.world
-    number = max(world.accounts, default=0) + 1
-    found = world.account(login) or Account(number, f"BOT_{number}", login, "Bot")
-    return world.accounts.setdefault(found.id, found)
-
-
-def _limit(simulator: Simulator, owner: Account) -> int:
-    world = simulator.world
-    owned = [each for each in world.repositories.values() if each.owner is owner]
-    organization = world.organizations.get(owner.id)
-    return installation_limit(len(owned), len(organization.members) if organization else 1)
-
-
 def _revoke_token(simulator: Simulator, given: Json) -> None:
     if given["token"] not in simulator.world.tokens:
         raise named.ImpossibleError("There is no such token.")
@@ -142,7 +109,6 @@ ACTS: dict[str, Act] = {
     "approve_oauth_app": _approve,
     "require_sso": _require_sso,
     "make_token": _make_token,
-    "install_app": _install_app,
     "revoke_token": _revoke_token,
     "set_callbacks": _set_callbacks,
 }

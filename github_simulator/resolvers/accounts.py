@@ -35,21 +35,21 @@ def _members(account: Account, info: Info, **arguments: Any) -> Connection:
         world.accounts[each]
         for each in organization.members
         if each in world.accounts
-        and (each not in organization.concealed or _is_member(account, info))
+        and (each not in organization.concealed or info.context.is_insider(account))
     ]
     return paginate(info, _by_id(people), arguments, owner=organization)
 
 
 def _teams(account: Account, info: Info, **arguments: Any) -> Connection:
     info.context.admit_insider(account)
-    teams = _organization(account, info).teams if _is_member(account, info) else []
+    teams = _organization(account, info).teams if info.context.is_insider(account) else []
     wanted = (arguments.get("query") or "").casefold()
     found = [team for team in teams if wanted in team.name.casefold()]
     return paginate(info, _by_id(found), arguments)
 
 
 def _team(account: Account, info: Info, slug: str) -> Team | None:
-    teams = _organization(account, info).teams if _is_member(account, info) else []
+    teams = _organization(account, info).teams if info.context.is_insider(account) else []
     return next((team for team in teams if team.slug == slug), None)
 
 

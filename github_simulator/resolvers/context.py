@@ -35,6 +35,9 @@ RESTRICTIONS = {
 }
 
 
+NOT_ACCESSIBLE = "Resource not accessible by integration"
+
+
 @dataclass
 class Context:
     """One query: who asks, what it costs, and how many nodes it has been given."""
@@ -76,11 +79,20 @@ class Context:
 
     def admit_insider(self, owner: Account) -> None:
         """Raise GitHubError where the token may not know who is in this organisation."""
-        if self.token.installation is not None and "members" not in self.token.scopes:
-            raise GitHubError("FORBIDDEN", "Resource not accessible by integration")
+        if self.token.installation is not None and not self.is_insider(owner):
+            raise GitHubError("FORBIDDEN", NOT_ACCESSIBLE)
         chosen = self.token.organizations
         if chosen is not None and owner.id not in chosen:
             raise GitHubError("FORBIDDEN", "Resource not accessible by personal access token")
+
+    def is_insider(self, owner: Account) -> bool:
+        """Whether the token is told who is in this organisation, concealed members included."""
+        return access.is_insider(self.world, owner, self.token)
+
+    def admit_reader(self, repository: Repository, permission: str) -> None:
+        """Raise GitHubError where an installation's token may not read this of a private one."""
+        if repository.private and not access.allows(self.token, f"{permission}=read"):
+            raise GitHubError("FORBIDDEN", NOT_ACCESSIBLE)
 
     def is_open(self, owner: Account) -> bool:
         """Whether lists show what belongs to this organisation."""

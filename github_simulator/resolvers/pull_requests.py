@@ -53,6 +53,7 @@ def _labels(placed: Placed, info: Info, **arguments: Any) -> Connection:
 
 
 def _commits(placed: Placed, info: Info, **arguments: Any) -> Connection:
+    info.context.admit_reader(placed.repository, "contents")
     commits = placed.pull_request.commits
     ordered = Ordered([[place] for place in range(len(commits))], commits)
     return _placed(placed, paginate(info, ordered, arguments))

@@ -83,6 +83,7 @@ def one_of_owner(
 
 
 def _pull_requests(repository: Repository, info: Info, **arguments: Any) -> Connection:
+    info.context.admit_reader(repository, "pull_requests")
     page = paginate(info, _in_order(repository, arguments), arguments)
     page.items = [Placed(repository, each, each) for each in page.items]
     fault: Fault | None = info.context.fault
@@ -125,6 +126,7 @@ def _is_asked_for(pull_request: PullRequest, arguments: dict[str, Any]) -> bool:
 
 
 def _pull_request(repository: Repository, info: Info, number: int) -> Placed:
+    info.context.admit_reader(repository, "pull_requests")
     found = repository.pull_requests.get(number)
     if found is None:
         raise GitHubError(

@@ -64,6 +64,8 @@ def _is_visible(found: Served, info: Info) -> bool:
         if not info.context.can_see(repository):
             return False
         info.context.admit(repository.owner)
+        if isinstance(found, Placed):
+            info.context.admit_reader(repository, "pull_requests")
     elif isinstance(found, Account):
         info.context.admit(found)
     elif isinstance(found, Team):
@@ -73,7 +75,7 @@ def _is_visible(found: Served, info: Info) -> bool:
 
 def _sees_team(team: Team, info: Info) -> bool:
     return any(
-        team in organization.teams and info.context.viewer.id in organization.members
+        team in organization.teams and info.context.is_insider(organization.account)
         for organization in info.context.world.organizations.values()
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import applications, avatars, hooks, meta, organizations, pulls, repositories, users
+from . import applications, apps, avatars, hooks, meta, organizations, pulls, repositories, users
 
 routes = [
     *users.routes,
@@ -12,5 +12,6 @@ routes = [
     *hooks.routes,
     *meta.routes,
     *applications.routes,
+    *apps.routes,
     *avatars.routes,
 ]

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from ..access import allows
 from ..replies import DOCS, refusal
 from ..state import Simulator
 from ..world import Account, Organization, Repository, Token, World
@@ -39,6 +40,7 @@ class RefusedError(Exception):
 
 
 NOT_FOUND = RefusedError(404, "Not Found")
+NOT_ACCESSIBLE = RefusedError(403, "Resource not accessible by integration")
 
 
 @dataclass
@@ -50,6 +52,7 @@ class Call:
     access: Access
     headers: dict[str, str] = field(default_factory=dict)
     base: str = ""  # the address that pages link to, by ids, below /api/v3
+    permission: str = ""  # what the endpoint asks of an installation's token
 
     @property
     def world(self) -> World:
@@ -75,8 +78,17 @@ class Call:
         if token is None:
             raise RefusedError(401, "Requires authentication")
         if token.installation is not None:
-            raise RefusedError(403, "Resource not accessible by integration")
+            raise NOT_ACCESSIBLE
         return token, token.account
+
+    def admit_installation(self, *, public: bool = False) -> None:
+        """Refuses with 403 an installation's token without the endpoint's permission.
+
+        What is `public` can be read without.
+        """
+        readable = public and self.permission in ("metadata=read", "pull_requests=read")
+        if not readable and not allows(self.access.token, self.permission):
+            raise NOT_ACCESSIBLE
 
     async def body(self) -> dict[str, Any]:
         """The JSON object that was sent. Refuses with 400 where there is none."""
@@ -134,7 +146,7 @@ def endpoint(
     async def answer(request: Request) -> Response:
         simulator: Simulator = request.app.state.simulator
         access = Access(simulator.world, request.state.token)
-        call = Call(request, simulator, access)
+        call = Call(request, simulator, access, permission=permission)
         if access.is_fine_grained:
             call.headers["x-accepted-github-permissions"] = permission
         else:
@@ -210,6 +222,7 @@ def find_organization(call: Call) -> Organization:
         found = call.world.organizations.get(account.id) if account else None
     if found is None or not call.access.granted(found.account):
         raise NOT_FOUND
+    call.admit_installation()
     call.base = f"/organizations/{found.account.id}{_rest(call, '/orgs/', 1)}"
     return found
 
@@ -223,6 +236,7 @@ def find_repository(call: Call) -> Repository:
         guard_organization(call, blocked)
     if not call.access.sees(found):
         raise NOT_FOUND
+    call.admit_installation(public=not found.private)
     if found.unavailable:
         raise _unavailable(found.unavailable)
     _redirect_renamed(call, found)

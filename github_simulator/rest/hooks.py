@@ -17,6 +17,7 @@ from .accounts import Json
 from .endpoint import (
     NOT_FOUND,
     ORGANIZATION_PATHS,
+    PREFIX,
     REPOSITORY_PATHS,
     Call,
     RefusedError,
@@ -223,7 +224,11 @@ def _send(call: Call, home: Home, hook: Hook, event: str, action: str | None, bo
 
 async def deliveries(call: Call) -> Any:
     """Pages by cursor; `status=failure` means answers from 400 on, so no time-outs."""
-    _, hook = _hook(call)
+    return delivery_pages(call, _hook(call)[1])
+
+
+def delivery_pages(call: Call, hook: Hook) -> list[Json]:
+    """A page of a hook's deliveries."""
     found = [d for d in call.simulator.deliveries.of(hook) if _wanted(call, d)]
     cursor = call.query("cursor").removeprefix("v1_")
     if cursor.isdecimal():
@@ -232,7 +237,8 @@ async def deliveries(call: Call) -> Any:
     page = found[:size]
     if len(found) > size:
         following = call.request.url.include_query_params(cursor=f"v1_{page[-1].id}")
-        call.headers["link"] = f'<{call.api}{call.base}?{following.query}>; rel="next"'
+        path = call.base or call.request.url.path.removeprefix(PREFIX)
+        call.headers["link"] = f'<{call.api}{path}?{following.query}>; rel="next"'
     return [delivery_item(delivery) for delivery in page]
 
 
@@ -247,7 +253,11 @@ def _wanted(call: Call, delivery: Delivery) -> bool:
 
 
 def _delivery(call: Call) -> Delivery:
-    _, hook = _hook(call)
+    return found_delivery(call, _hook(call)[1])
+
+
+def found_delivery(call: Call, hook: Hook) -> Delivery:
+    """The delivery of the address. Refuses with 404."""
     wanted = int(call.parameter("delivery_id"))
     found = next((d for d in call.simulator.deliveries.of(hook) if d.id == wanted), None)
     if found is None:

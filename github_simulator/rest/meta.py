@@ -23,7 +23,7 @@ async def rate_limit(call: Call) -> Any:
     """Free to ask for. 404 where the limits are off, as an Enterprise Server may have it."""
     if not call.simulator.limits.enabled:
         raise NOT_FOUND
-    account = call.access.identity or ANONYMOUS
+    account = call.access.token.counted_as if call.access.token else ANONYMOUS
     resources = {}
     for resource in ("core", "graphql"):
         window = call.simulator.limits.window(account, resource)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..access import is_insider
 from ..world import Account, Organization
 from .accounts import full_organization, full_team, simple_user
 from .endpoint import (
@@ -40,7 +41,8 @@ def _invalid(name: str, value: str) -> RefusedError:
 
 
 def _shown(call: Call, found: Organization, role: str) -> list[Account]:
-    insider = call.access.is_member(found) and call.access.has_scope("read:org", "repo", "user")
+    told = call.access.has_scope("read:org", "repo", "user")
+    insider = told and is_insider(call.world, found.account, call.access.token)
     return [
         call.world.accounts[number]
         for number, has in found.members.items()
@@ -51,7 +53,7 @@ def _shown(call: Call, found: Organization, role: str) -> list[Account]:
 def _teams_home(call: Call) -> Organization:
     found = find_organization(call)
     guard_organization(call, found)
-    if not call.access.is_member(found):
+    if not is_insider(call.world, found.account, call.access.token):
         raise NOT_FOUND
     if not call.access.has_scope("read:org"):
         raise RefusedError(403, "You need at least read:org scope to list the teams.")

@@ -1,0 +1,121 @@
+"""What becomes of an installation, told to its app's hook.
+
+https://docs.github.com/webhooks/webhook-events-and-payloads#installation
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import apps
+from .rest.app_shapes import chosen_repository
+from .state import Happening, Simulator
+from .world import Account, GitHubApp, Installation
+
+
+def install(
+    simulator: Simulator,
+    app: GitHubApp,
+    account: Account,
+    sender: Account,
+    repositories: set[int] | None,
+) -> Installation:
+    """Puts an app on an account; where it is already, changes which repositories it is for."""
+    known = [
+        each
+        for each in simulator.world.installations.values()
+        if each.app is app and each.account is account
+    ]
+    if known:
+        choose(simulator, known[0], repositories, sender)
+        return known[0]
+    made = apps.install(simulator, app, account, repositories)
+    _tell(simulator, made, "created", sender, repositories=_chosen(simulator, made))
+    return made
+
+
+def uninstall(
+    simulator: Simulator, installation: Installation, sender: Account | None = None
+) -> None:
+    chosen = _chosen(simulator, installation)
+    apps.uninstall(simulator.world, installation)
+    _tell(simulator, installation, "deleted", sender, repositories=chosen)
+
+
+def suspend(
+    simulator: Simulator, installation: Installation, sender: Account | None = None
+) -> None:
+    installation.suspended_at = simulator.clock.now()
+    installation.suspended_by = sender or installation.app.owner
+    _tell(simulator, installation, "suspend", sender, repositories=_chosen(simulator, installation))
+
+
+def unsuspend(
+    simulator: Simulator, installation: Installation, sender: Account | None = None
+) -> None:
+    installation.suspended_at = installation.suspended_by = None
+    _tell(
+        simulator, installation, "unsuspend", sender, repositories=_chosen(simulator, installation)
+    )
+
+
+def accept(simulator: Simulator, installation: Installation, permissions: dict[str, str]) -> None:
+    """An owner agrees to what the app asks for now."""
+    installation.permissions = dict(permissions)
+    chosen = _chosen(simulator, installation)
+    _tell(simulator, installation, "new_permissions_accepted", None, repositories=chosen)
+
+
+def choose(
+    simulator: Simulator,
+    installation: Installation,
+    repositories: set[int] | None,
+    sender: Account | None = None,
+) -> None:
+    """Changes which repositories an installation is for."""
+    before = apps.reached(simulator.world, installation)
+    installation.repositories = repositories
+    after = apps.reached(simulator.world, installation)
+    added = [chosen_repository(each) for each in after if each not in before]
+    removed = [chosen_repository(each) for each in before if each not in after]
+    selection = "all" if repositories is None else "selected"
+    for action, changed in (("added", added), ("removed", removed)):
+        if changed:
+            told = {
+                "repository_selection": selection,
+                "repositories_added": added if action == "added" else [],
+                "repositories_removed": removed if action == "removed" else [],
+                "requester": None,
+            }
+            _tell(simulator, installation, action, sender, "installation_repositories", **told)
+
+
+def revoke_user(simulator: Simulator, app: GitHubApp, person: Account) -> None:
+    """A person takes back what they let the app do in their name."""
+    client = simulator.world.oauth_apps[app.client_id]
+    simulator.authorizations.revoke_grant(client, person)
+    told = Happening("github_app_authorization", "revoked", sender=person, app=app)
+    simulator.announce(told)
+
+
+def _chosen(simulator: Simulator, installation: Installation) -> list[dict[str, Any]]:
+    return [chosen_repository(each) for each in apps.reached(simulator.world, installation)]
+
+
+def _tell(
+    simulator: Simulator,
+    installation: Installation,
+    action: str,
+    sender: Account | None,
+    event: str = "installation",
+    **extra: Any,
+) -> None:
+    told = Happening(
+        event,
+        action,
+        sender=sender or installation.app.owner,
+        extra=extra,
+        app=installation.app,
+        installation=installation,
+    )
+    simulator.announce(told)
