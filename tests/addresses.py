@@ -66,6 +66,7 @@ RULES: dict[str, Rule] = {
     f"{GITHUB}token/": Rule(For.ADMIN, POST),
     f"{GITHUB}organization/": Rule(For.ADMIN, BOTH),
     f"{GITHUB}disconnect/": Rule(For.ADMIN, (*BOTH, "DELETE")),
+    f"{GITHUB}left/<int:farewell_id>/": Rule(For.ADMIN, POST),
     f"{GITHUB}refresh/": Rule(For.ADMIN, POST),
     f"{GITHUB}repos/": Rule(For.MEMBER),
     f"{GITHUB}repos/matches/": Rule(For.MEMBER),

@@ -14,6 +14,7 @@ from django.utils import timezone
 from apps.audit.record import record
 from apps.integrations.models import (
     AvailableRepository,
+    Farewell,
     GitHubIntegration,
     Hook,
     IntegrationCredential,
@@ -75,6 +76,7 @@ def belongings(team: Team, member: User, start: int) -> Belongings:
         "github_id": login.github_id,
         "github_repo_id": own.github_repo_id,
         "delivery_id": delivery.pk,
+        "farewell_id": _farewell(integration, mark).pk,
         "owner": mark,
         "repository": mark,
         "number": pull_request.number,
@@ -110,6 +112,12 @@ def _tracked(integration: GitHubIntegration, number: int, full_name: str) -> Tra
         team=integration.team, integration=integration, repository=repository, **names
     )
     return tracked
+
+
+def _farewell(integration: GitHubIntegration, mark: str) -> Farewell:
+    return Farewell.objects.create(
+        team=integration.team, account_login=f"{mark} left", gives_up_at=timezone.now()
+    )
 
 
 def _delivery(tracked: TrackedRepository, number: int, mark: str) -> WebhookDelivery:

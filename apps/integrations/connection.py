@@ -16,7 +16,7 @@ from django.http import HttpRequest, QueryDict
 from django.utils import timezone
 
 from apps.audit.record import record
-from apps.integrations import connect_state, discovery, oauth, problems, sync
+from apps.integrations import connect_state, discovery, farewell, oauth, problems, sync
 from apps.integrations.connect_state import State
 from apps.integrations.github import people, scopes
 from apps.integrations.github.client import GitHub
@@ -29,6 +29,7 @@ from apps.integrations.github.errors import (
 from apps.integrations.github.people import Account
 from apps.integrations.github.tokens import FixedToken
 from apps.integrations.models import (
+    Farewell,
     GitHubIntegration,
     IntegrationCredential,
     SyncRun,
@@ -135,9 +136,9 @@ def choose(request: HttpRequest, credential: IntegrationCredential, name: str) -
     account = _visible(credential, name.strip())
     former_token = _former_token(credential)
     integration, dropped = _store(credential, account)
-    _revoke(credential.kind, former_token)
+    farewell.end_token(integration.team_id, former_token, integration.credential)
     if dropped:
-        oauth.revoke(dropped)
+        farewell.go_on(dropped, timezone.now())
     record(
         "github.connect.completed",
         team_id=integration.team_id,
@@ -150,7 +151,7 @@ def choose(request: HttpRequest, credential: IntegrationCredential, name: str) -
 
 def cancel(credential: IntegrationCredential) -> None:
     """Gives up a pending connection, at GitHub too."""
-    _revoke(credential.kind, credential.access_token)
+    farewell.end_token(credential.team_id, credential.access_token, credential)
     credential.delete()
 
 
@@ -247,9 +248,11 @@ def _try(github: GitHub, organization: str) -> None:
 
 
 @transaction.atomic
-def _store(fresh: IntegrationCredential, account: Account) -> tuple[GitHubIntegration, str]:
-    """The connection, and a token of somebody else's that nothing needs any more."""
-    dropped = ""
+def _store(
+    fresh: IntegrationCredential, account: Account
+) -> tuple[GitHubIntegration, Farewell | None]:
+    """The connection, and the farewell to a token of somebody else's that it no longer needs."""
+    dropped = None
     credential = _replace_token(fresh) or fresh
     integration: GitHubIntegration
     integration, _ = GitHubIntegration.objects.select_for_update().get_or_create(
@@ -309,20 +312,15 @@ def _former_token(fresh: IntegrationCredential) -> str:
     return former.access_token if former else ""
 
 
-def _revoke(kind: str, token: str) -> None:
-    if kind == Kind.OAUTH:
-        oauth.revoke(token)
-
-
-def _drop(former: IntegrationCredential) -> str:
-    """Forgets a credential's token, and returns it where it is to be revoked at GitHub."""
-    token = former.access_token
+def _drop(former: IntegrationCredential) -> Farewell | None:
+    """Forgets a credential's token; what is left to do at GitHub."""
+    others = IntegrationCredential.objects.filter(account_id=former.account_id)
+    used = any(other.access_token == former.access_token for other in others.exclude(pk=former.pk))
+    left = None if used else farewell.to(former, [])
     if former.integrations.exists():
         former.access_token = former.refresh_token = ""
         former.token_expires_at = None
         former.save()
     else:
         former.delete()
-    others = IntegrationCredential.objects.filter(account_id=former.account_id)
-    used = any(other.access_token == token for other in others)
-    return "" if used or former.kind != Kind.OAUTH else token
+    return left

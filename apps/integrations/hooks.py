@@ -32,7 +32,6 @@ from apps.integrations.github.errors import (
     WaitError,
 )
 from apps.integrations.models import (
-    GitHubIntegration,
     Hook,
     IntegrationCredential,
     TrackedRepository,
@@ -45,7 +44,6 @@ log = logging.getLogger(__name__)
 CHECK_EVERY = timedelta(days=1)
 TRY_AGAIN = timedelta(minutes=2)
 TAKEN_FOR = timedelta(minutes=1)
-IN_VAIN = 3  # failures in a row; somebody waits for the answer
 
 NO_RIGHT = (
     "The token may not make hooks here (GitHub asks for admin rights on the repository). "
@@ -110,29 +108,28 @@ def forget(tracked: TrackedRepository, github: GitHub) -> None:
         _delete(tracked, hook, github)
 
 
-def forget_all(integration: GitHubIntegration) -> list[str]:
-    """Lets all hooks of an organisation go; the repositories whose hook stays on GitHub."""
-    stayed, failures = [], 0
-    rows = integration.tracked_repositories.filter(hook__isnull=False).select_related("hook")
-    with with_github(integration.credential) as github:
-        for tracked in rows:
-            TrackedRepository.objects.filter(pk=tracked.pk).update(is_active=False)
-            hook = _let_go(tracked)
-            if hook and failures < IN_VAIN:
-                failures = _try_to_delete(tracked, hook, github, failures)
-            if hook and failures:
-                stayed.append(tracked.full_name)
-    return stayed
+def release_all(rows: QuerySet[TrackedRepository]) -> list[dict[str, Any]]:
+    """Lets the hooks of repositories that are no longer tracked go, here.
 
-
-def _try_to_delete(tracked: TrackedRepository, hook: Hook, github: GitHub, failures: int) -> int:
-    """How often in a row it failed now; `IN_VAIN` where asking again is no use."""
-    try:
-        _delete(tracked, hook, github)
-    except GitHubError as error:
-        log.warning("The hook of %s stays on GitHub: %s", tracked, error)
-        return IN_VAIN if isinstance(error, CredentialsRejectedError) else failures + 1
-    return 0
+    Returns those that no other team uses, to be deleted on GitHub.
+    """
+    ours = rows.filter(hook__isnull=False).values("hook")
+    # Locked, so that of two teams that leave at the same time the second sees that it is the last.
+    hooks = {hook.pk: hook for hook in Hook.objects.select_for_update().filter(pk__in=ours)}
+    tracked = {row.hook_id: row for row in rows.filter(hook__in=hooks)}
+    shared = TrackedRepository.objects.filter(hook__in=hooks, is_active=True)
+    kept = set(shared.values_list("hook", flat=True))
+    rows.filter(hook__in=kept).update(hook=None, hook_error="")
+    Hook.objects.filter(pk__in=hooks.keys() - kept).delete()
+    return [
+        {
+            "path": f"/repos/{tracked[pk].full_name}/hooks/{hook.hook_id}",
+            "repository": tracked[pk].full_name,
+            "repository_id": hook.github_repo_id,
+        }
+        for pk, hook in hooks.items()
+        if pk not in kept and hook.hook_id
+    ]
 
 
 def _let_go(tracked: TrackedRepository) -> Hook | None:
@@ -265,9 +262,12 @@ def _write(github: GitHub, tracked: TrackedRepository, hook: Hook) -> None:
             github.rest("PATCH", f"{path}/{hook.hook_id}", json=_wanted(hook))
     else:
         github.rest("PATCH", f"{path}/{hook.hook_id}", json=_wanted(hook))
-    # Another rotation may have come between: then this was not the last word.
     Hook.objects.filter(pk=hook.pk).update(hook_id=hook.hook_id)
-    now = Hook.objects.get(pk=hook.pk)
+    now = Hook.objects.filter(pk=hook.pk).first()
+    if now is None:
+        github.rest("DELETE", f"{path}/{hook.hook_id}")
+        raise RefusedError("The connection ended while the hook was made; it is deleted again.")
+    # Another rotation may have come between: then this was not the last word.
     if now.secret == hook.secret:
         Hook.objects.filter(pk=hook.pk).update(is_secret_told=True)
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from apps.integrations.encryption import EncryptedTextField
 from apps.metrics.models import Repository, TeamMember
-from apps.teams.models import BaseTeamModel
+from apps.teams.models import BaseTeamModel, Team
 
 
 class SyncStatus(models.TextChoices):
@@ -314,6 +314,63 @@ class SpotCheck(BaseTeamModel):
 
     def __str__(self) -> str:
         return f"{self.team} {self.day}: {self.different} of {self.fields} differ"
+
+
+class Farewell(models.Model):
+    """What is left to do on GitHub after a connection ended here, with a token kept for it alone.
+
+    Nothing else asks GitHub with this token. It is dropped when all is done, or at `gives_up_at`.
+    """
+
+    team = models.ForeignKey(Team, models.SET_NULL, null=True, related_name="+")
+    credential = models.ForeignKey(
+        IntegrationCredential,
+        models.CASCADE,
+        null=True,
+        related_name="farewells",
+        help_text="Of another connection that goes on: its token does, and none is kept here.",
+    )
+    kind = models.CharField(max_length=20, choices=IntegrationCredential.Kind.choices)
+    host = models.CharField(max_length=255)
+    access_token = EncryptedTextField(blank=True)
+    refresh_token = EncryptedTextField(blank=True)
+    token_expires_at = models.DateTimeField(null=True, blank=True)
+    account_id = models.BigIntegerField(null=True)
+    account_login = models.CharField(max_length=100, blank=True)
+    hooks = models.JSONField(
+        default=list, help_text="Those to delete: path, repository, repository_id."
+    )
+    is_to_revoke = models.BooleanField(default=False, help_text="Whether the token is still alive.")
+    created_at = models.DateTimeField(auto_now_add=True)
+    due_at = models.DateTimeField(null=True, help_text="Null: given up, or left to its owner.")
+    gives_up_at = models.DateTimeField()
+    attempts = models.PositiveIntegerField(default=0, help_text="In vain, in a row.")
+    error = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["pk"]
+
+    def __str__(self) -> str:
+        return f"Farewell to {self.account_login}: {len(self.hooks)} hooks"
+
+    @property
+    def has_given_up(self) -> bool:
+        """Whether somebody must do the rest by hand."""
+        return self.due_at is None
+
+
+class Erasure(models.Model):
+    """What somebody asked to delete and is not gone yet: a repository, or a connection's people."""
+
+    team = models.ForeignKey(Team, models.CASCADE, related_name="+")
+    repository = models.OneToOneField(Repository, models.CASCADE, null=True, related_name="+")
+    integration = models.OneToOneField(
+        GitHubIntegration, models.CASCADE, null=True, related_name="+"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return f"Deletion of {self.repository or self.integration}"
 
 
 class RateBudget(models.Model):

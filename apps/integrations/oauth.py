@@ -125,14 +125,18 @@ def _grant(adapter: ConnectAdapter, data: dict[str, Any]) -> Grant:
     )
 
 
-def revoke(access_token: str) -> bool:
+def revoke(access_token: str, *, whole_grant: bool = False) -> bool:
     """Ends one token of our OAuth app at GitHub; whether GitHub confirmed that it is gone.
+
+    With `whole_grant` the user's authorisation ends, and all their tokens of our app with it.
 
     https://docs.github.com/en/rest/apps/oauth-applications#delete-an-app-token
     """
     if not settings.GITHUB_CLIENT_ID or not access_token:
         return False
-    url = f"{Addresses.of(settings.GITHUB_URL).rest}/applications/{settings.GITHUB_CLIENT_ID}/token"
+    what = "grant" if whole_grant else "token"
+    rest = Addresses.of(settings.GITHUB_URL).rest
+    url = f"{rest}/applications/{settings.GITHUB_CLIENT_ID}/{what}"
     try:
         with get_adapter().get_requests_session() as session:
             reply = session.request(

@@ -11,7 +11,9 @@ from apps.audit import history
 from apps.integrations import (
     connection,
     discovery,
+    erasure,
     events,
+    farewell,
     hooks,
     poll,
     recalculation,
@@ -35,6 +37,7 @@ def look_for_due_work() -> None:
     sync.conclude_all()
     ends = now + LOOK_FOR
     recalculation.run_due(ends)
+    erasure.run_due(ends)
     while _do_one(datetime.now(UTC)) and datetime.now(UTC) < ends:
         pass
 
@@ -50,7 +53,7 @@ def compare_with_github() -> None:
 def _do_one(now: datetime) -> bool:
     """Handles what hooks told, then a hook, then a repository; False when nothing is due."""
     handled = events.handle_due(now)
-    looked_after = hooks.look_after_one(now)
+    looked_after = hooks.look_after_one(now) or farewell.do_one(now)
     tracked = sync.claim(now)
     if tracked:
         sync.serve(tracked)

@@ -2,7 +2,15 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from apps.integrations.views import connection, hooks, people, promises, repositories, sync
+from apps.integrations.views import (
+    connection,
+    farewells,
+    hooks,
+    people,
+    promises,
+    repositories,
+    sync,
+)
 
 TEAM = "a/<slug:team>"
 GITHUB = f"{TEAM}/integrations/github"
@@ -16,6 +24,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{GITHUB}/token/", connection.token, name="github_token"),
     path(f"{GITHUB}/organization/", connection.organization, name="github_organization"),
     path(f"{GITHUB}/disconnect/", connection.disconnect, name="github_disconnect"),
+    path(f"{GITHUB}/left/<int:farewell_id>/", farewells.left_on_github, name="left_on_github"),
     path(f"{GITHUB}/refresh/", connection.refresh, name="github_refresh"),
     path(f"{GITHUB}/repos/", repositories.repositories, name="repositories"),
     path(f"{GITHUB}/repos/matches/", repositories.matches, name="repository_matches"),

@@ -6,19 +6,19 @@ from collections.abc import Callable
 
 import pytest
 from django.test import Client
-from pytest_django import Settings
 
 from apps.audit.models import AuditEvent
 from apps.integrations.models import (
+    Farewell,
     GitHubIntegration,
+    Hook,
     IntegrationCredential,
-    RateBudget,
     TrackedRepository,
 )
 from apps.integrations.tests.github import ACME, REPOSITORIES, connect, messages_of, token_count
 from apps.metrics.models import Repository, TeamMember
-from apps.teams.models import Team
-from github_simulator.faults import Fault
+from apps.teams.models import Membership, Team
+from apps.users.models import User
 from github_simulator.testing import Running
 
 pytestmark = pytest.mark.django_db
@@ -40,7 +40,9 @@ def connected(
 
 
 def test_it_works(connected: Client, github: Running, work: Callable[[], None]) -> None:
-    assert "revoked at GitHub" in messages_of(connected, DISCONNECT)
+    page = messages_of(connected, DISCONNECT)
+    assert "1 webhook is deleted on GitHub: acme/website" in page
+    assert "The token of ada is deleted here and revoked at GitHub" in page
     assert token_count(github) == 1
     website = github.simulator.world.repositories[REPOSITORIES["website"]]
     assert len(website.hooks) == 1
@@ -62,7 +64,8 @@ def test_by_form(connected: Client) -> None:
     reply = connected.post(DISCONNECT, {"_method": "delete"})
     assert reply.headers["location"] == "/a/acme/integrations/"
     page = messages_of(connected)
-    assert "GitHub is disconnected and its token revoked" in page
+    assert "GitHub is disconnected, and its token deleted here. The token is revoked" in page
+    assert "Left to do on GitHub" not in page
     assert "Connect again" in page
 
 
@@ -72,40 +75,13 @@ def test_asking_is_not_doing(connected: Client) -> None:
     assert GitHubIntegration.objects.get().disconnected_at is None
 
 
-def test_hooks_that_github_keeps_are_named(
-    connected: Client, github: Running, work: Callable[[], None]
-) -> None:
-    world = github.simulator.world
-    connected.post(REPOS, {"repositories": ["acme/api-service", "acme/mail-service"]})
-    for _ in range(3):  # a write a second
-        RateBudget.objects.update(written_at=None)
-        work()
-    names = ("api-service", "mail-service", "website")
-    there = {name: world.repositories[REPOSITORIES[name]] for name in names}
-    assert all(repository.hooks for repository in there.values())
-    github.simulator.faults.add(
-        Fault("server_error", path="/api/v3/repos/acme/website/hooks", times=1)
-    )
-    connected.post(DISCONNECT, {"_method": "delete"})
-    (kept,) = [repository for repository in there.values() if repository.hooks]
-    page = messages_of(connected)
-    assert "token revoked. 1 webhook stays on GitHub" in page
-    assert f"in the settings of {kept.full_name}." in page
-    event = AuditEvent.objects.get(action="github.disconnected")
-    assert event.details["hooks_left"] == [kept.full_name]
-    connect(connected)
-    RateBudget.objects.update(written_at=None)
-    work()
-    assert not kept.hooks
-
-
 def test_one_of_two(connected: Client, github: Running) -> None:
     connect(connected, "ada")
     before = token_count(github)
     connected.post(DISCONNECT, {"_method": "delete", "organization": str(ACME)})
-    assert "No token was revoked there" in messages_of(connected)
+    assert "another connection still uses the token" in messages_of(connected)
     assert token_count(github) == before
-    assert AuditEvent.objects.get(action="github.disconnected").details["revoked"] is None
+    assert not Farewell.objects.exists()
     answer = connected.get("/a/acme/integrations/", headers=JSON).json()
     assert [entry["slug"] for entry in answer["github"]["organizations"]] == ["ada"]
     assert IntegrationCredential.objects.get().access_token
@@ -142,8 +118,9 @@ def test_a_personal_access_token(team: Team, github: Running, alice_client: Clie
     )
     alice_client.post(DISCONNECT, {"_method": "delete"})
     page = messages_of(alice_client)
-    assert "a personal access token, which only its owner can delete" in page
-    assert "token revoked" not in page
+    assert "A personal access token can only be deleted by its owner" in page
+    assert "is revoked" not in page
+    assert not Farewell.objects.exists()
     assert IntegrationCredential.objects.get().access_token == ""
 
 
@@ -159,8 +136,34 @@ def test_connecting_again(connected: Client, work: Callable[[], None]) -> None:
     assert TrackedRepository.objects.get().is_active
 
 
-def test_github_is_down(connected: Client, settings: Settings) -> None:
-    settings.GITHUB_URL = "http://127.0.0.1:1"
-    connected.post(DISCONNECT, {"_method": "delete"})
-    assert "GitHub did not confirm that it is revoked" in messages_of(connected)
-    assert IntegrationCredential.objects.get().access_token == ""
+def test_what_is_kept_for_others(connected: Client, github: Running, alice: User) -> None:
+    other = Team.objects.create(name="Beta", slug="beta")
+    Membership.objects.create(team=other, user=alice, role=Membership.Role.ADMIN)
+    connect(connected, team="beta")
+    hook = Hook.objects.get()
+    integration = GitHubIntegration.objects.get(team=other)
+    repository = Repository.objects.create(team=other, github_repo_id=hook.github_repo_id)
+    TrackedRepository.objects.create(
+        team=other,
+        integration=integration,
+        repository=repository,
+        github_repo_id=hook.github_repo_id,
+        hook=hook,
+    )
+    plan = connected.get(DISCONNECT, headers=JSON).json()
+    assert plan["hooks_deleted"] == []
+    assert plan["hooks_kept_for_other_teams"] == ["acme/website"]
+    assert "1 stays, because another team" in messages_of(connected, DISCONNECT)
+    assert token_count(github) == 2
+    connected.delete(DISCONNECT)
+    # Theirs is another token of the same person: it must live on.
+    assert token_count(github) == 1
+    assert Hook.objects.get() == hook
+    assert AuditEvent.objects.get(action="github.token.revoked").details == {
+        "whole_authorization": False
+    }
+    connected.delete("/a/beta/integrations/github/disconnect/")
+    assert token_count(github) == 0
+    assert not Hook.objects.exists()
+    newest = AuditEvent.objects.filter(action="github.token.revoked")[0]
+    assert newest.details == {"whole_authorization": True}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
@@ -21,6 +22,8 @@ from apps.integrations import (
     connection,
     disconnection,
     discovery,
+    erasure,
+    farewell,
     oauth,
     problems,
     progress,
@@ -28,11 +31,9 @@ from apps.integrations import (
 from apps.integrations.connect_state import State
 from apps.integrations.models import GitHubIntegration, SyncStatus
 from apps.integrations.problems import ConnectError, Problem
-from apps.integrations.views import answers
+from apps.integrations.views import answers, farewells
 from apps.teams.access import TeamRequest, team_view, wants_json
 from apps.teams.models import Team
-
-SHOWN_HOOKS = 5
 
 
 @require_GET
@@ -48,6 +49,8 @@ def integrations(request: TeamRequest) -> HttpResponse:
         .exclude(disconnected_at=None)
         .order_by("organization_slug"),
         "pending": connection.pending(request, request.team),
+        "farewells": farewell.of_team(request.team) if request.membership.is_admin else [],
+        "erasing": erasure.left_of(request.team),
         "is_running": any(_is_moving(organization) for organization in organizations),
         **_setup(),
     }
@@ -59,7 +62,8 @@ def integrations(request: TeamRequest) -> HttpResponse:
 def connect(request: TeamRequest) -> HttpResponse:
     """Sends the browser to GitHub; programs get the address."""
     try:
-        known = _one(request, GitHubIntegration.objects.for_team(request.team))
+        sent = answers.sent(request, "organization")
+        known = _one(request, GitHubIntegration.objects.for_team(request.team), sent)
         url = connection.begin(request, request.team, known.organization_id if known else None)
     except answers.BadBodyError as error:
         return answers.refused(str(error), "bad_body")
@@ -158,17 +162,37 @@ def organization(request: TeamRequest) -> HttpResponse:
 def disconnect(request: TeamRequest) -> HttpResponse:
     """Ends the connection; forms ask first."""
     try:
-        only = _one(request, connection.connected(request.team))
+        said = answers.sent(request, "organization", "delete_data")
+        only = _one(request, connection.connected(request.team), said)
+        delete_data = _yes(said.get("delete_data", request.GET.get("delete_data", "")))
     except answers.BadBodyError as error:
         return answers.refused(str(error), "bad_body")
-    method = answers.effective_method(request)
-    if method != "DELETE":
-        ending = [only] if only else list(connection.connected(request.team))
-        return answers.page(request, "disconnect", {"ending": ending, "only": only})
-    outcome = disconnection.disconnect(request, request.team, only)
+    if answers.effective_method(request) != "DELETE":
+        return _asked(request, disconnection.plan(request.team, only), only)
+    outcome = disconnection.disconnect(request, request.team, only, delete_data=delete_data)
     if request.method == "DELETE" or wants_json(request):
         return HttpResponse(status=204)
-    return answers.back(request, "integrations", said=_farewell(outcome))
+    parts = farewells.words(outcome, delete_data=delete_data)
+    return answers.back(request, "integrations", said=" ".join(parts))
+
+
+def _asked(
+    request: TeamRequest, plan: disconnection.Plan, only: GitHubIntegration | None
+) -> HttpResponse:
+    if wants_json(request):
+        return JsonResponse(farewells.plan_as_json(plan))
+    context = {"plan": plan, "only": only, "github_url": settings.GITHUB_URL}
+    return answers.page(request, "disconnect", context)
+
+
+def _yes(said: object) -> bool:
+    """A form's or a JSON object's yes. Raises BadBodyError for what is neither yes nor no."""
+    answer = {"1": True, "true": True, "on": True, "": False, "0": False, "false": False}.get(
+        str(said).lower()
+    )
+    if answer is None:
+        raise answers.BadBodyError("delete_data must be true or false.")
+    return answer
 
 
 @require_POST
@@ -218,12 +242,11 @@ def _failed(request: TeamRequest, problem: Problem, page: str = "integrations") 
     return answers.back(request, page, problem)
 
 
-def _one(request: TeamRequest, rows: QuerySet[GitHubIntegration]) -> GitHubIntegration | None:
-    """The organisation that is named, None where none is: one that is not found is not all.
-
-    Raises BadBodyError.
-    """
-    said = answers.sent(request, "organization").get("organization")
+def _one(
+    request: TeamRequest, rows: QuerySet[GitHubIntegration], sent: Mapping[str, Any]
+) -> GitHubIntegration | None:
+    """The organisation that is named, None where none is: one that is not found is not all."""
+    said = sent.get("organization")
     wanted = request.GET.get("organization", "") if said in (None, "") else str(said)
     if not wanted:
         return None
@@ -233,33 +256,6 @@ def _one(request: TeamRequest, rows: QuerySet[GitHubIntegration]) -> GitHubInteg
 def _number(text: str) -> int:
     # An id of GitHub's is above 0: none has this one.
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
-
-
-def _farewell(outcome: disconnection.Outcome) -> str:
-    parts = [_of_token(outcome.revoked), "What was fetched so far is kept."]
-    if count := len(outcome.hooks_left):
-        hooks = "1 webhook stays" if count == 1 else f"{count} webhooks stay"
-        first = ", ".join(outcome.hooks_left[:SHOWN_HOOKS])
-        parts.insert(
-            1,
-            f"{hooks} on GitHub, which did not answer to the removal: delete what stays in the "
-            f"settings of {first}{' and others' if count > SHOWN_HOOKS else ''}.",
-        )
-    return " ".join(parts)
-
-
-def _of_token(revoked: bool | None) -> str:
-    if revoked is None:
-        return (
-            "GitHub is disconnected. No token was revoked there: another connection still uses it, "
-            "or it is a personal access token, which only its owner can delete."
-        )
-    if revoked:
-        return "GitHub is disconnected and its token revoked."
-    return (
-        f"GitHub is disconnected and its token deleted here. GitHub did not confirm that it is "
-        f"revoked there too: see {problems.approvals_url()}."
-    )
 
 
 def _organizations(team: Team) -> list[dict[str, Any]]:
