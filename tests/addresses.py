@@ -19,6 +19,7 @@ class For(Enum):
 
     EVERYONE = "everyone"
     SIGNED_IN = "whoever is signed in"
+    OWNER = "whoever has such a second factor"
     MEMBER = "members of the team"
     ADMIN = "admins of the team"
     STAFF = "the operator's staff"
@@ -126,6 +127,20 @@ RULES: dict[str, Rule] = {
     "accounts/password/change/": Rule(For.SIGNED_IN),
     "accounts/password/set/": Rule(For.SIGNED_IN),
     "accounts/3rdparty/": Rule(For.SIGNED_IN),
+    "accounts/2fa/": Rule(For.SIGNED_IN),
+    "accounts/2fa/authenticate/": Rule(For.EVERYONE),
+    "accounts/2fa/reauthenticate/": Rule(For.SIGNED_IN),
+    "accounts/2fa/totp/activate/": Rule(For.SIGNED_IN),
+    "accounts/2fa/totp/deactivate/": Rule(For.OWNER),
+    "accounts/2fa/recovery-codes/": Rule(For.OWNER),
+    "accounts/2fa/recovery-codes/generate/": Rule(For.SIGNED_IN),
+    "accounts/2fa/recovery-codes/download/": Rule(For.OWNER),
+    "accounts/2fa/webauthn/": Rule(For.SIGNED_IN),
+    "accounts/2fa/webauthn/add/": Rule(For.SIGNED_IN),
+    "accounts/2fa/webauthn/login/": Rule(For.EVERYONE),
+    "accounts/2fa/webauthn/keys/<int:pk>/remove/": Rule(For.OWNER, BOTH),
+    "accounts/2fa/webauthn/keys/<int:pk>/edit/": Rule(For.OWNER, BOTH),
+    "accounts/2fa/webauthn/reauthenticate/": Rule(For.SIGNED_IN),
 }
 STAFF = Rule(For.STAFF)
 # The door of the staff's own pages leads whoever is refused to the sign-in.

@@ -97,6 +97,8 @@ def _check_page(rule: Rule, visitor: str, reply: HttpResponseBase) -> None:
     if expected == "sign in":
         assert status == 302, status
         assert reply["Location"].startswith("/accounts/login/")
+    elif expected == "not theirs":
+        assert status == 404 or "/accounts/reauthenticate/" in reply["Location"], status
     elif expected == "let in":
         assert status < 500, status
         if rule.who is not For.EVERYONE:
@@ -127,6 +129,8 @@ def _expected(rule: Rule, visitor: str) -> int | str:
         return "sign in"
     if rule.who is For.SIGNED_IN:
         return "let in"
+    if rule.who is For.OWNER:
+        return "not theirs"
     if visitor in ("outsider", "neighbour", "staff"):
         return 404
     return 403 if rule.who is For.ADMIN and visitor == "member" else "let in"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from allauth.mfa.models import Authenticator
 from django.conf import settings
 from django.utils import timezone
 
@@ -71,6 +72,8 @@ def belongings(team: Team, member: User, start: int) -> Belongings:
     run = SyncRun.objects.create(team=team, reason="manual", error=f"{mark} failed")
     row, key = api_keys.make(team, member, f"{mark} key")
     pull_request = own.repository.pull_requests.get()
+    owner = User.objects.create(email=f"{mark}-owner@example.com")
+    factor = Authenticator.objects.create(user=owner, type="webauthn", data={"name": mark})
     ids = {
         "team": team.slug,
         "github_id": login.github_id,
@@ -86,6 +89,7 @@ def belongings(team: Team, member: User, start: int) -> Belongings:
         "run": run.pk,
         "key": row.pk,
         "name": mark,
+        "pk": factor.pk,
         "uidb36": "1",
         "path": "x",
     }

@@ -186,7 +186,7 @@ def _stored_tokens() -> Iterator[Finding]:
 
 
 def _token(subject: str, read: Callable[[], str]) -> Finding:
-    from apps.integrations.encryption import EncryptionKeyError
+    from apps.encryption import EncryptionKeyError
     from apps.integrations.github import scopes
     from apps.integrations.github.client import GitHub
     from apps.integrations.github.errors import GitHubError

@@ -70,6 +70,7 @@ INSTALLED_APPS = [
     "tformance.static_files.StaticFiles",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
     "allauth.usersessions",
     "allauth.socialaccount",
     "allauth.socialaccount.providers.github",
@@ -203,11 +204,29 @@ SOCIALACCOUNT_PROVIDERS: dict[str, dict[str, Any]] = {
     }
 }
 
+MFA_ADAPTER = "apps.users.second_factors.SecondFactorAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_RECOVERY_CODES_SHOW_ONCE = True
+MFA_TOTP_ISSUER = f"tformance ({_public.hostname})"
+MFA_FORMS = {
+    "activate_totp": "apps.users.second_factors.ActivateTOTPForm",
+    "authenticate": "apps.users.second_factors.AuthenticateForm",
+    "reauthenticate": "apps.users.second_factors.ReauthenticateForm",
+    "authenticate_webauthn": "apps.users.second_factors.AuthenticatePasskeyForm",
+    "login_webauthn": "apps.users.second_factors.LoginPasskeyForm",
+    "reauthenticate_webauthn": "apps.users.second_factors.ReauthenticatePasskeyForm",
+    "add_webauthn": "apps.users.second_factors.AddPasskeyForm",
+    "edit_webauthn": "apps.users.second_factors.RenamePasskeyForm",
+}
+
 EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
 if _email := environment.email_url("EMAIL_URL"):
     globals().update(_email)
 else:
     EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+# Where no mail is sent, no address can be confirmed either.
+MFA_ALLOW_UNVERIFIED_EMAIL = not _email
 DEFAULT_FROM_EMAIL = environment.text("EMAIL_FROM", f"tformance@{_public.hostname}")
 
 LANGUAGE_CODE = "en"

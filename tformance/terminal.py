@@ -113,8 +113,8 @@ def audit(sample: int) -> int:
 def rotate_keys() -> int:
     """Encrypts every stored secret anew; safe while everything runs."""
     _prepare()
+    from apps.encryption import EncryptionKeyError
     from apps.integrations import rotation
-    from apps.integrations.encryption import EncryptionKeyError
 
     try:
         count = rotation.rotate()

@@ -6,6 +6,7 @@ from django.apps import apps
 from django.db import transaction
 
 from apps.integrations.models import secret_fields
+from apps.users import second_factors
 
 
 def rotate() -> int:
@@ -14,7 +15,7 @@ def rotate() -> int:
     Each row is locked while it is read and written, so that a token that is replaced meanwhile
     stays the newer one.
     """
-    count = 0
+    count = second_factors.encrypt_anew()
     for model in apps.get_app_config("integrations").get_models():
         names = secret_fields(model)
         if names:

@@ -10,6 +10,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
+from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django_htmx.http import HttpResponseClientRefresh
@@ -18,9 +19,17 @@ from django_htmx.middleware import HtmxDetails
 from apps.teams.models import Membership, Team
 from apps.teams.zones import zone_of
 from apps.users.models import User
+from apps.users.second_factors import has_second_factor
 
 RoleName = Literal["member", "admin"]
 View = Callable[..., HttpResponseBase]
+
+
+class SecondFactorError(PermissionDenied):
+    """The team asks its members for a second factor, and this one has none."""
+
+    def __init__(self) -> None:
+        super().__init__("This team asks for a second factor. Set one up in your account first.")
 
 
 class TeamRequest(HttpRequest):
@@ -50,9 +59,7 @@ def team_view(role: RoleName = "member") -> Callable[[View], View]:
             try:
                 refusal = _admit(request, team, role)
             except (Http404, PermissionDenied) as error:
-                if not wants_json(request):
-                    raise
-                return _json_refusal(error)
+                return _refuse(request, error)
             if refusal:
                 return refusal
             with timezone.override(zone_of(request.team.timezone)):  # type: ignore[attr-defined]
@@ -73,6 +80,8 @@ def _admit(request: HttpRequest, slug: str, role: RoleName) -> HttpResponse | No
     )
     if membership is None:
         raise Http404("There is no such page, or you are not in its team.")
+    if membership.team.require_second_factor and not has_second_factor(user):
+        raise SecondFactorError
     if role == "admin" and not membership.is_admin:
         raise PermissionDenied("Only an admin of the team may do this.")
     request.team, request.membership = membership.team, membership  # type: ignore[attr-defined]
@@ -91,9 +100,15 @@ def _ask_to_sign_in(request: HttpRequest, slug: str) -> HttpResponse:
     return redirect_to_login(request.get_full_path() if reading else f"/a/{slug}/")
 
 
-def _json_refusal(error: Http404 | PermissionDenied) -> JsonResponse:
-    status = 404 if isinstance(error, Http404) else 403
-    return JsonResponse({"error": str(error)}, status=status)
+def _refuse(request: HttpRequest, error: Http404 | PermissionDenied) -> HttpResponse:
+    if wants_json(request):
+        status = 404 if isinstance(error, Http404) else 403
+        return JsonResponse({"error": str(error)}, status=status)
+    if not isinstance(error, SecondFactorError):
+        raise error
+    if getattr(request, "htmx", None):
+        return HttpResponseClientRefresh()
+    return render(request, "teams/second_factor_missing.html", status=403)
 
 
 def _remember(request: HttpRequest, membership: Membership) -> None:

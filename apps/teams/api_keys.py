@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from apps.teams.models import ApiKey, Membership, Team
 from apps.users.models import User
+from apps.users.second_factors import has_second_factor
 
 # Begins like nothing else, so that scanners for leaked secrets can find it.
 BEGINNING = "tfk_"
@@ -32,10 +33,16 @@ def find(text: str) -> ApiKey | None:
         .filter(key_hash=_hash(text), revoked_at__isnull=True, user__is_active=True)
         .first()
     )
-    if key is None or not Membership.objects.filter(team=key.team, user=key.user).exists():
+    if key is None or not _may_open(key.team, key.user):
         return None
     _note_use(key)
     return key
+
+
+def _may_open(team: Team, owner: User) -> bool:
+    if not Membership.objects.filter(team=team, user=owner).exists():
+        return False
+    return not team.require_second_factor or has_second_factor(owner)
 
 
 def revoke(key: ApiKey) -> None:

@@ -10,6 +10,8 @@ from django import forms
 from django.core.exceptions import ValidationError
 
 from apps.teams.models import Membership, Team
+from apps.users.models import User
+from apps.users.second_factors import has_second_factor
 
 GITHUB_LOGIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,98}(\[bot\])?")
 HISTORY = ((30, "30 days"), (90, "90 days"), (365, "One year"), (730, "Two years"))
@@ -103,6 +105,11 @@ class TeamForm(forms.ModelForm):  # type: ignore[type-arg]
         required=False,
         help_text="How far back pull requests are fetched from GitHub.",
     )
+    require_second_factor = forms.BooleanField(
+        label="Ask every member for a second factor",
+        required=False,
+        help_text="Whoever has neither an app nor a passkey must set one up to open the team.",
+    )
     hotfix_labels = LinesField(
         label="Labels", required=False, help_text="Whole labels, one on a line, in any case."
     )
@@ -143,6 +150,7 @@ class TeamForm(forms.ModelForm):  # type: ignore[type-arg]
             "name",
             "timezone",
             "history_days",
+            "require_second_factor",
             "hotfix_labels",
             "hotfix_branches",
             "hotfix_titles",
@@ -152,13 +160,20 @@ class TeamForm(forms.ModelForm):  # type: ignore[type-arg]
             "are_people_private",
         ]
 
-    def __init__(self, *arguments: Any, **named: Any) -> None:
+    def __init__(self, user: User, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
+        self.user = user
         history: Any = self.fields["history_days"]
         history.choices = _history_choices(self.instance.history_days)
         zone: Any = self.fields["timezone"]
         if (current := self.instance.timezone) not in dict(_zones()):
             zone.choices = [(current, current), *_zones()]
+
+    def clean_require_second_factor(self) -> bool:
+        wanted = bool(self.cleaned_data["require_second_factor"])
+        if wanted and not self.instance.require_second_factor and not has_second_factor(self.user):
+            raise ValidationError("Set one up for yourself first, under “Your account”.")
+        return wanted
 
 
 def _history_choices(current: int | None) -> list[tuple[int | str, str]]:

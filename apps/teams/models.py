@@ -49,6 +49,7 @@ class Team(models.Model):
     are_people_private = models.BooleanField(
         default=False, help_text="Figures on a single person are for admins and that person."
     )
+    require_second_factor = models.BooleanField(default=False)
     recalculate_from = models.PositiveBigIntegerField(
         null=True,
         blank=True,

@@ -60,7 +60,8 @@ def team_settings(request: TeamRequest) -> HttpResponse:
     """How the team is called and counts; members read, admins change."""
     if not request.membership.is_admin:
         return team_settings_shown(request)
-    form = TeamForm(request.POST or None, instance=Team.objects.get(pk=request.team.pk))
+    now = Team.objects.get(pk=request.team.pk)
+    form = TeamForm(request.user, request.POST or None, instance=now)
     if request.method == "POST" and form.is_valid():
         _save(request, form)
         later = DEFINITIONS & set(form.changed_data)

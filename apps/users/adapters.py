@@ -9,6 +9,12 @@ from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.models import SocialApp
 from django.http import Http404, HttpRequest
 
+CONFIRMATIONS = {
+    "reauthenticate": "Use your password",
+    "mfa_reauthenticate": "Use a code",
+    "mfa_reauthenticate:webauthn": "Use a passkey",
+}
+
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     """Passwords and e-mail addresses."""
@@ -20,6 +26,11 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         "too_many_login_attempts": "Too many attempts. Wait a few minutes, then try again.",
         "rate_limited": "Too many attempts. Wait a few minutes, then try again.",
     }
+
+    def get_reauthentication_methods(self, user: Any) -> list[dict[str, Any]]:
+        """Ways to confirm that it is the user, in our words."""
+        methods = super().get_reauthentication_methods(user)
+        return [{**each, "description": CONFIRMATIONS[each["id"]]} for each in methods]
 
 
 class GitHubSignInAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]

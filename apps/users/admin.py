@@ -4,10 +4,12 @@ from typing import Any, ClassVar
 
 from allauth.account.admin import EmailConfirmation
 from allauth.account.decorators import secure_admin_login
+from allauth.mfa.admin import Authenticator
 from allauth.socialaccount import admin as socialaccount_admin
 from allauth.usersessions.models import UserSession
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
+from django.http import HttpRequest
 
 from apps.users.models import User
 
@@ -21,6 +23,7 @@ for model in (
     socialaccount_admin.SocialToken,
     EmailConfirmation,
     UserSession,
+    Authenticator,
 ):
     if admin.site.is_registered(model):
         admin.site.unregister(model)
@@ -40,3 +43,16 @@ class PersonAdmin(UserAdmin):  # type: ignore[type-arg]
     add_fieldsets: Any = [
         (None, {"fields": ["email", "usable_password", "password1", "password2"]})
     ]
+
+
+@admin.register(Authenticator)
+class SecondFactorAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Staff can remove the second factor of somebody who has lost it, and see nothing of it."""
+
+    list_display = ["user", "type", "created_at", "last_used_at"]
+    fields: ClassVar[Any] = ["user", "type", "created_at", "last_used_at"]
+    readonly_fields: ClassVar[Any] = fields
+    search_fields = ["user__email"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False

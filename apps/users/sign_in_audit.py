@@ -13,6 +13,14 @@ from allauth.account.signals import (
     password_set,
     user_signed_up,
 )
+from allauth.mfa.models import Authenticator
+from allauth.mfa.signals import (
+    authentication_failed,
+    authenticator_added,
+    authenticator_removed,
+    authenticator_reset,
+    authenticator_used,
+)
 from allauth.socialaccount.signals import social_account_added, social_account_removed
 from django.contrib.auth.signals import user_logged_in, user_logged_out
 from django.dispatch import Signal
@@ -33,11 +41,26 @@ ACTIONS: dict[str, Signal] = {
     "account.email_removed": email_removed,
 }
 
+FACTORS: dict[str, Signal] = {
+    "account.factor_added": authenticator_added,
+    "account.factor_removed": authenticator_removed,
+    "account.factor_used": authenticator_used,
+    "account.factor_refused": authentication_failed,
+    "account.recovery_codes_made": authenticator_reset,
+}
+KINDS = {
+    Authenticator.Type.TOTP: "app",
+    Authenticator.Type.WEBAUTHN: "passkey",
+    Authenticator.Type.RECOVERY_CODES: "recovery codes",
+}
+
 
 def connect() -> None:
     """Listens to all of them."""
     for action, signal in ACTIONS.items():
         signal.connect(_note(action), dispatch_uid=action, weak=False)
+    for action, signal in FACTORS.items():
+        signal.connect(_note_factor(action), dispatch_uid=action, weak=False)
     social_account_added.connect(_github_added, dispatch_uid="github_added")
     social_account_removed.connect(_github_removed, dispatch_uid="github_removed")
 
@@ -46,6 +69,16 @@ def _note(action: str) -> Any:
     def receiver(*, user: User | None, request: HttpRequest | None = None, **_: Any) -> None:
         if user is not None:
             record(action, request=request, actor=user, object_name=user.email)
+
+    return receiver
+
+
+def _note_factor(action: str) -> Any:
+    def receiver(
+        *, user: User, request: HttpRequest, authenticator: Authenticator, **_: Any
+    ) -> None:
+        kind = KINDS[authenticator.type]
+        record(action, request=request, actor=user, object_name=user.email, kind=kind)
 
     return receiver
 

@@ -1,0 +1,181 @@
+"""Codes of an app, recovery codes and passkeys beside the password: allauth's, kept encrypted."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from allauth.core import context
+from allauth.mfa.adapter import DefaultMFAAdapter
+from allauth.mfa.base import forms as base_forms
+from allauth.mfa.models import Authenticator
+from allauth.mfa.totp import forms as totp_forms
+from allauth.mfa.totp.internal.auth import SECRET_SESSION_KEY
+from allauth.mfa.utils import is_mfa_enabled
+from allauth.mfa.webauthn import forms as webauthn_forms
+from django import forms
+from django.core.exceptions import ValidationError
+from django.db import transaction
+
+from apps.encryption import EncryptionKeyError, decrypt, encrypt
+from apps.users.models import User
+
+WRONG_CODE = "This code is not right. Codes change every 30 seconds, and each works once."
+
+
+class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]
+    """Encrypts what second factors are made of, and speaks our words."""
+
+    error_messages = {
+        **DefaultMFAAdapter.error_messages,
+        "incorrect_code": WRONG_CODE,
+        "unverified_email": (
+            "Confirm your e-mail address first, so that nobody can lock you out of an account "
+            "made with it."
+        ),
+        "add_email_blocked": (
+            "Remove your second factors first; then you can add an address and set them up again."
+        ),
+        "cannot_generate_recovery_codes": "Set up an app or a passkey first.",
+    }
+
+    def encrypt(self, text: str) -> str:
+        """By the keys that encrypt GitHub's tokens too."""
+        return encrypt(text)
+
+    def decrypt(self, encrypted_text: str) -> str:
+        """Raises EncryptionKeyError."""
+        return decrypt(encrypted_text)
+
+    def generate_authenticator_name(self, user: User, kind: Any = "webauthn", **_: Any) -> str:
+        """A name to begin with, until the user has a better one."""
+        count = Authenticator.objects.filter(user_id=user.pk, type=kind).count()
+        return f"Passkey {count + 1}" if count else "Passkey"
+
+
+class ActivateTOTPForm(totp_forms.ActivateTOTPForm):  # type: ignore[misc]
+    """Sets up an app. Until then its secret waits in the session: encrypted there too."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        session = context.request.session
+        if waiting := session.pop(SECRET_SESSION_KEY, ""):
+            try:
+                session[SECRET_SESSION_KEY] = decrypt(waiting)
+            except EncryptionKeyError:
+                session.modified = True
+        super().__init__(*arguments, **named)
+        session[SECRET_SESSION_KEY] = encrypt(self.secret)
+        _plain_code(self.fields["code"], "Code that the app shows")
+
+
+class AuthenticateForm(base_forms.AuthenticateForm):  # type: ignore[misc]
+    """Signs in with a code."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        _plain_code(self.fields["code"], "Code")
+
+
+class ReauthenticateForm(base_forms.ReauthenticateForm):  # type: ignore[misc]
+    """Confirms by a code that it is the user."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        _plain_code(self.fields["code"], "Code")
+
+
+def _refusal() -> ValidationError:
+    return ValidationError("The passkey could not be used. Try again.")
+
+
+def _only_from_a_device(check: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """The library stumbles over answers that no device gives, and calls the others codes."""
+
+    def checked(form: Any) -> Any:
+        try:
+            return check(form)
+        except ValidationError as error:
+            raise (_refusal() if error.code == "incorrect_code" else error) from None
+        except (TypeError, KeyError, AttributeError, ValueError):
+            raise _refusal() from None
+
+    return checked
+
+
+class AddPasskeyForm(webauthn_forms.AddWebAuthnForm):  # type: ignore[misc]
+    """Adds a passkey."""
+
+    name = forms.CharField(label="Name", max_length=100, required=False)
+    passwordless = forms.BooleanField(
+        label="Sign in with this passkey alone, without the password",
+        help_text="The device then asks for a PIN, a finger or a face.",
+        required=False,
+        initial=True,
+    )
+
+    def clean_credential(self) -> Any:
+        """What the device says is kept as it is, which PostgreSQL refuses to do with a NUL."""
+        credential = self.cleaned_data["credential"]
+        if "\\u0000" in json.dumps(credential):
+            raise _refusal()
+        return credential
+
+    clean = _only_from_a_device(webauthn_forms.AddWebAuthnForm.clean)
+
+
+class RenamePasskeyForm(webauthn_forms.EditWebAuthnForm):  # type: ignore[misc]
+    """Gives a passkey another name."""
+
+    name = forms.CharField(label="Name", max_length=100)
+
+
+class AuthenticatePasskeyForm(webauthn_forms.AuthenticateWebAuthnForm):  # type: ignore[misc]
+    """Signs in with a passkey beside the password."""
+
+    clean_credential = _only_from_a_device(webauthn_forms.AuthenticateWebAuthnForm.clean_credential)
+
+
+class LoginPasskeyForm(webauthn_forms.LoginWebAuthnForm):  # type: ignore[misc]
+    """Signs in with a passkey alone."""
+
+    clean_credential = AuthenticatePasskeyForm.clean_credential
+
+
+class ReauthenticatePasskeyForm(webauthn_forms.ReauthenticateWebAuthnForm):  # type: ignore[misc]
+    """Confirms by a passkey that it is the user."""
+
+    clean_credential = AuthenticatePasskeyForm.clean_credential
+
+
+def has_second_factor(user: User) -> bool:
+    """Whether signing in takes more than the password."""
+    types = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
+    return bool(is_mfa_enabled(user, types))
+
+
+def encrypt_anew() -> int:
+    """Encrypts all second factors with the first key; how many there were."""
+    pks = Authenticator.objects.order_by("pk").values_list("pk", flat=True)
+    return sum(_encrypt_one_anew(pk) for pk in pks)
+
+
+@transaction.atomic
+def _encrypt_one_anew(pk: int) -> bool:
+    # Locked, so that a recovery code that is used meanwhile stays used.
+    row = Authenticator.objects.select_for_update().filter(pk=pk).first()
+    secrets = {name for name in ("secret", "seed") if row and name in row.data}
+    if row is not None and secrets:
+        row.data.update({name: encrypt(decrypt(row.data[name])) for name in secrets})
+        row.save(update_fields=["data"])
+    return bool(secrets)
+
+
+def _plain_code(field: Any, label: str) -> None:
+    field.label = label
+    field.widget.attrs = {
+        "autocomplete": "one-time-code",
+        "inputmode": "numeric",
+        "autofocus": True,
+        "spellcheck": "false",
+    }
