@@ -102,17 +102,18 @@ def read(team: Team, record: records.PullRequest) -> PullRequestRow:
         reviews=[
             ReviewFact(Identity.of(r.author).person(team), r.state.lower(), at) for r, at in reviews
         ],
-        events=[EventFact(event["kind"], event["at"]) for event in timeline],
+        events=[
+            EventFact(event["kind"], event["at"], event["reviewer_github_id"]) for event in timeline
+        ],
     )
     figures = dict(vars(calculations.calculate(facts)))
-    qualifying = figures.pop("qualifying")
+    counted = list(zip(figures.pop("qualifying"), figures.pop("responses"), strict=True))
     return PullRequestRow(
         author=author,
         is_bot=facts.author.is_bot,
         columns={**_as_github_has_it(record), **_flags(team, record), **figures},
         reviews=[
-            _review(review, at, counts)
-            for (review, at), counts in zip(reviews, qualifying, strict=True)
+            _review(review, at, *told) for (review, at), told in zip(reviews, counted, strict=True)
         ],
         commits=[_commit(commit) for commit in commits],
         timeline=timeline,
@@ -189,7 +190,9 @@ def _distinct_commits(record: records.PullRequest) -> list[records.Commit]:
     return list({node.commit.oid: node.commit for node in record.commits.items}.values())
 
 
-def _review(review: records.Review, submitted_at: datetime, qualifies: bool) -> OwnedRow:
+def _review(
+    review: records.Review, submitted_at: datetime, qualifies: bool, response: int | None
+) -> OwnedRow:
     return OwnedRow(
         Identity.of(review.author),
         {
@@ -198,6 +201,7 @@ def _review(review: records.Review, submitted_at: datetime, qualifies: bool) -> 
             "state": review.state.lower(),
             "submitted_at": submitted_at,
             "is_qualifying": qualifies,
+            "response_time": response,
         },
     )
 

@@ -84,7 +84,7 @@ def _definitions(team: Team) -> list[Any]:
 def _recalculate(team: Team, row: PullRequest) -> None:
     facts = _facts(team, row)
     figures = dict(vars(calculations.calculate(facts)))
-    qualifying = figures.pop("qualifying")
+    counted = zip(figures.pop("qualifying"), figures.pop("responses"), strict=True)
     figures |= {
         "is_bot": facts.author.is_bot,
         "is_external": row.author_id is None and not facts.author.is_bot,
@@ -93,20 +93,25 @@ def _recalculate(team: Team, row: PullRequest) -> None:
         ),
         "is_excluded": is_excluded(team, row.repository.full_name, row.base_branch),
     }
-    reviews = list(zip(row.reviews.all(), qualifying, strict=True))
     changed = {name: new for name, new in figures.items() if getattr(row, name) != new}
-    if changed or any(review.is_qualifying != counts for review, counts in reviews):
+    reviews = [
+        (review.pk, new)
+        for review, new in zip(row.reviews.all(), counted, strict=True)
+        if (review.is_qualifying, review.response_time) != new
+    ]
+    if changed or reviews:
         _store(row, changed, reviews)
 
 
 @transaction.atomic
-def _store(row: PullRequest, changed: dict[str, Any], reviews: list[tuple[PRReview, bool]]) -> None:
+def _store(
+    row: PullRequest, changed: dict[str, Any], reviews: list[tuple[int, tuple[bool, int | None]]]
+) -> None:
     current = PullRequest.objects.filter(pk=row.pk, fetched_at=row.fetched_at)
     if not current.update(**{"modified_at": datetime.now(UTC), **changed}):
         return
-    for review, counts in reviews:
-        if review.is_qualifying != counts:
-            PRReview.objects.filter(pk=review.pk).update(is_qualifying=counts)
+    for pk, (counts, response) in reviews:
+        PRReview.objects.filter(pk=pk).update(is_qualifying=counts, response_time=response)
 
 
 def _facts(team: Team, row: PullRequest) -> PullRequestFacts:
@@ -122,7 +127,7 @@ def _facts(team: Team, row: PullRequest) -> PullRequestFacts:
         deletions=row.deletions,
         commits=[CommitFact(c.authored_at, c.committed_at) for c in row.commits.all()],
         reviews=[_review(team, review) for review in row.reviews.all()],
-        events=[EventFact(event.kind, event.at) for event in row.timeline.all()],
+        events=[EventFact(e.kind, e.at, e.reviewer_github_id) for e in row.timeline.all()],
     )
 
 

@@ -58,10 +58,11 @@ class CommitFact:
 
 @dataclass(frozen=True)
 class EventFact:
-    """A timeline event, its kind as in `TimelineEvent.Kind`."""
+    """A timeline event, its kind as in `TimelineEvent.Kind`; `reviewer` is whom it asks."""
 
     kind: str
     at: datetime
+    reviewer: int | None = None
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,10 @@ class Durations:
 
 @dataclass(frozen=True, kw_only=True)
 class Figures(Durations):
-    """What a pull request's row says of it; `qualifying` is parallel to the reviews given."""
+    """What a pull request's row says of it; the last two are parallel to the reviews given.
+
+    `responses` are the seconds that a reviewer took, at their first review that counts.
+    """
 
     first_commit_at: datetime
     last_commit_at: datetime | None
@@ -114,6 +118,7 @@ class Figures(Durations):
     has_old_commit: bool
     waiting_for: str
     qualifying: tuple[bool, ...]
+    responses: tuple[int | None, ...]
 
 
 def calculate(facts: PullRequestFacts) -> Figures:
@@ -144,6 +149,7 @@ def calculate(facts: PullRequestFacts) -> Figures:
         has_old_commit=facts.opened_at - first_commit_at > OLD_COMMIT,
         waiting_for=_waiting_for(facts, reviews),
         qualifying=qualifying,
+        responses=_responses(facts, qualifying, ready_at or facts.opened_at),
     )
 
 
@@ -161,6 +167,35 @@ def _qualifies(review: ReviewFact, facts: PullRequestFacts) -> bool:
         and review.submitted_at >= facts.opened_at
         and (ended_at is None or review.submitted_at <= ended_at)
     )
+
+
+def _responses(
+    facts: PullRequestFacts, qualifying: Sequence[bool], ready_at: datetime
+) -> tuple[int | None, ...]:
+    """For each reviewer's first review that counts. Deleted accounts can't be told apart."""
+    first: dict[int, int] = {}
+    for place, review in enumerate(facts.reviews):
+        who = review.author.id
+        if who is None or not qualifying[place]:
+            continue
+        if who not in first or review.submitted_at < facts.reviews[first[who]].submitted_at:
+            first[who] = place
+    return tuple(
+        _response(facts, review, ready_at) if first.get(review.author.id or 0) == place else None
+        for place, review in enumerate(facts.reviews)
+    )
+
+
+def _response(facts: PullRequestFacts, review: ReviewFact, ready_at: datetime) -> int:
+    requests = (
+        event.at
+        for event in facts.events
+        if event.kind == "review_requested"
+        and event.reviewer == review.author.id
+        and event.at <= review.submitted_at
+    )
+    # Whoever reviews a draft answers before anybody could ask.
+    return max(0, _second(review.submitted_at) - _second(min(requests, default=ready_at)))
 
 
 def _ready_at(facts: PullRequestFacts) -> datetime | None:

@@ -7,14 +7,22 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
-from itertools import chain
 from typing import Any
 
+from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import Aggregate, BooleanField, FloatField, Func, IntegerField, Value
+from django.db.models import (
+    Aggregate,
+    BooleanField,
+    FloatField,
+    Func,
+    IntegerField,
+    QuerySet,
+    Value,
+)
 from django.db.models.sql.compiler import SQLCompiler
 
 PERCENTILES = (0.5, 0.75, 0.9)
@@ -34,8 +42,7 @@ class _Numbers(FloatField):  # type: ignore[type-arg]
     """A list of numbers: an array, or JSON where the database has no arrays."""
 
     def from_db_value(self, value: Any, *_: Any) -> list[float] | None:
-        found: list[float] | None = json.loads(value) if isinstance(value, str) else value
-        return found
+        return None if value is None else _as_list(value)
 
     def get_internal_type(self) -> str:
         return "JSONField"
@@ -52,13 +59,7 @@ class Percentiles(Aggregate):
         super().__init__(expression, output_field=_Numbers(), **extra)
 
     def as_sql(self, compiler: SQLCompiler, connection: Any, **extra: Any) -> Any:  # type: ignore[override]
-        fractions = ",".join(map(str, PERCENTILES))
-        template = (
-            f"PERCENTILE_CONT(ARRAY[{fractions}]::float8[]) "
-            "WITHIN GROUP (ORDER BY (%(expressions)s))"
-        )
-        if connection.vendor == "sqlite":
-            template = "TFORMANCE_PERCENTILES(%(expressions)s)"
+        template = _percentiles(connection.vendor, "%(expressions)s")
         if self.filter is not None:
             return self._filtered(compiler, connection, template)
         return super().as_sql(compiler, connection, template=template, **extra)
@@ -69,6 +70,45 @@ class Percentiles(Aggregate):
         sql, params = bare.as_sql(compiler, connection)
         condition, more = compiler.compile(self.filter)
         return f"{sql} FILTER (WHERE {condition})", (*params, *more)
+
+
+def _percentiles(vendor: str, sql: str) -> str:
+    if vendor == "sqlite":
+        return f"TFORMANCE_PERCENTILES({sql})"
+    fractions = ",".join(map(str, PERCENTILES))
+    return f"PERCENTILE_CONT(ARRAY[{fractions}]::float8[]) WITHIN GROUP (ORDER BY ({sql}))"
+
+
+def grouped_percentiles(
+    found: QuerySet[Any], value: str, *groups: str
+) -> Iterator[tuple[int, Any, int, list[float]]]:
+    """Count and percentiles of a column, in all and for each value of each of the groups.
+
+    Yields place (0 for all, 1 for the first group, …), the group's value, count, percentiles. The
+    rows are found once, which the ORM cannot say: GROUP BY knows one grouping.
+    """
+    connection = connections[found.db]
+    inner, params = found.order_by().values_list(value, *groups).query.sql_with_params()
+    columns = [f"g{place}" for place in range(1, len(groups) + 1)]
+    shown = f"COUNT(value), {_percentiles(connection.vendor, 'value')} FROM found"
+    parts = [f"SELECT 0, NULL, {shown}"]
+    parts += [
+        f"SELECT {place}, {column}, {shown} GROUP BY {column}"
+        for place, column in enumerate(columns, start=1)
+    ]
+    names = ", ".join(["value", *columns])
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"WITH found({names}) AS MATERIALIZED ({inner}) {' UNION ALL '.join(parts)}", params
+        )
+        for place, group, count, numbers in cursor.fetchall():
+            if count:
+                yield place, group, count, _as_list(numbers)
+
+
+def _as_list(numbers: str | list[float]) -> list[float]:
+    # A database without arrays gives JSON.
+    return list(json.loads(numbers)) if isinstance(numbers, str) else numbers
 
 
 class Bucket(Func):
@@ -116,31 +156,6 @@ class HasLabel(Func):
 
     def as_postgresql(self, compiler: SQLCompiler, connection: Any, **extra: Any) -> Any:
         return self.as_sql(compiler, connection, function="JSONB_EXISTS", **extra)
-
-
-class Seconds(Func):
-    """The seconds from one instant to another."""
-
-    output_field = FloatField()
-
-    def __init__(self, begin: Any, end: Any) -> None:
-        super().__init__(end, begin)
-
-    def as_sqlite(self, compiler: SQLCompiler, connection: Any, **extra: Any) -> Any:
-        # strftime's seconds are whole, julianday's are not exact.
-        end, begin = (compiler.compile(part) for part in self.source_expressions)
-        sql = "({} - {})".format(
-            *(f"CAST(STRFTIME('%%s', {part[0]}) AS INTEGER)" for part in (end, begin))
-        )
-        return sql, tuple(chain(end[1], begin[1]))
-
-    def as_postgresql(self, compiler: SQLCompiler, connection: Any, **extra: Any) -> Any:
-        end, begin = (compiler.compile(part) for part in self.source_expressions)
-        sql = (
-            f"(EXTRACT(EPOCH FROM DATE_TRUNC('second', {end[0]}))"
-            f" - EXTRACT(EPOCH FROM DATE_TRUNC('second', {begin[0]})))::float8"
-        )
-        return sql, tuple(chain(end[1], begin[1]))
 
 
 class _SQLitePercentiles:

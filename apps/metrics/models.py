@@ -222,6 +222,9 @@ class PRReview(BaseTeamModel):
     is_qualifying = models.BooleanField(
         default=False, help_text="By a person other than the author, in time: METRICS counts it."
     )
+    response_time = models.BigIntegerField(
+        null=True, help_text="Seconds from the request, at a reviewer's first review that counts."
+    )
 
     class Meta:
         constraints = [

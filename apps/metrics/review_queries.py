@@ -6,26 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import (
-    BigIntegerField,
-    Case,
-    Count,
-    Exists,
-    F,
-    FloatField,
-    Max,
-    OuterRef,
-    Q,
-    QuerySet,
-    Subquery,
-    Value,
-    When,
-)
-from django.db.models.functions import Coalesce, Greatest
+from django.db.models import BigIntegerField, Case, Count, F, Max, Q, QuerySet, Value, When
 
-from apps.metrics.expressions import PERCENTILES, Bucket, Seconds, percentile
+from apps.metrics.expressions import Bucket, grouped_percentiles
 from apps.metrics.filters import Filters
-from apps.metrics.models import PRReview, TimelineEvent
+from apps.metrics.models import PRReview
 from apps.metrics.queries import Spread
 from apps.teams.models import Team
 
@@ -146,56 +131,27 @@ class Responses:
 
 def responses(team: Team, filters: Filters) -> Responses:
     """In all, for each reviewer by GitHub's id, and for each week or month of the period."""
-    bucket = Bucket(F("submitted_at"), filters.period.boundaries())
-    rows = _first_reviews(team, filters).order_by().annotate(span=bucket)
-    whole: list[float] = []
-    of_reviewer: dict[Account, list[float]] = {}
-    of_span: dict[int, list[float]] = {}
-    # One pass here is quicker than three over the same subqueries in the database.
-    for account, span, seconds in rows.values_list("reviewer_github_id", "span", "seconds"):
-        whole.append(seconds)
-        of_reviewer.setdefault(account, []).append(seconds)
-        of_span.setdefault(span, []).append(seconds)
-    places = range(1, len(filters.period.spans()) + 1)
-    return Responses(
-        _spread(whole),
-        {account: _spread(values) for account, values in of_reviewer.items()},
-        [_spread(of_span[place]) if place in of_span else None for place in places],
-    )
-
-
-def _spread(values: list[float]) -> Spread:
-    values.sort()
-    return Spread.of(len(values), values and [percentile(values, p) for p in PERCENTILES])
-
-
-def _first_reviews(team: Team, filters: Filters) -> QuerySet[PRReview]:
-    """Each reviewer's first of a pull request. Deleted accounts can't be told apart: left out."""
-    same = PRReview.objects.filter(
-        pull_request=OuterRef("pull_request"),
-        reviewer_github_id=OuterRef("reviewer_github_id"),
-        is_qualifying=True,
-    )
-    earlier = same.filter(
-        Q(submitted_at__lt=OuterRef("submitted_at"))
-        | Q(submitted_at=OuterRef("submitted_at"), pk__lt=OuterRef("pk"))
-    )
-    requests = TimelineEvent.objects.filter(
-        pull_request=OuterRef("pull_request"),
-        reviewer_github_id=OuterRef("reviewer_github_id"),
-        kind=TimelineEvent.Kind.REVIEW_REQUESTED,
-        at__lte=OuterRef("submitted_at"),
-    ).order_by("at")
-    asked = Coalesce(
-        Subquery(requests.values("at")[:1]), "pull_request__ready_at", "pull_request__opened_at"
-    )
-    # Whoever reviews a draft answers before anybody could ask.
-    nothing = Value(0.0, output_field=FloatField())
-    seconds = Greatest(Seconds(asked, F("submitted_at")), nothing)
-    return (
+    period = filters.period
+    rows = (
         reviews(team, filters)
-        .exclude(reviewer_github_id=None)
+        .exclude(response_time=None)
         .exclude(reviewer__is_hidden=True)
-        .filter(~Exists(earlier))
-        .annotate(seconds=seconds)
+        .annotate(span=Bucket(F("submitted_at"), period.boundaries()))
     )
+    found: tuple[dict[Any, Spread], ...] = ({}, {}, {})
+    for place, group, count, numbers in grouped_percentiles(
+        rows, "response_time", "reviewer_github_id", "span"
+    ):
+        found[place][group] = Spread.of(count, numbers)
+    whole, of_reviewer, of_span = found
+    places = range(1, len(period.spans()) + 1)
+    return Responses(
+        whole.get(None, Spread()), of_reviewer, [of_span.get(place) for place in places]
+    )
+
+
+def given(team: Team, filters: Filters) -> dict[Account, int]:
+    """How many reviews each person gave, by GitHub's id."""
+    rows = reviews(team, filters).exclude(reviewer__is_hidden=True).order_by()
+    counts = rows.values("reviewer_github_id").annotate(count=Count("pk"))
+    return dict(counts.values_list("reviewer_github_id", "count"))

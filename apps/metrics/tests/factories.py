@@ -68,6 +68,7 @@ class Given:
     commits: Sequence[float] = ()
     reviews: Sequence[Review] = ()
     events: Sequence[tuple[str, float]] = ()
+    requests: Sequence[tuple[TeamMember | None, float]] = ()
     additions: int = 10
     deletions: int = 0
     title: str = "Add a thing"
@@ -102,8 +103,15 @@ def facts_of(given: Given) -> calculations.PullRequestFacts:
             calculations.ReviewFact(_person(r.reviewer), r.state, given.at(r.hours))
             for r in given.reviews
         ],
-        events=[calculations.EventFact(kind, given.at(hours)) for kind, hours in given.events],
+        events=[
+            *(calculations.EventFact(kind, given.at(hours)) for kind, hours in given.events),
+            *(_request(member, given.at(hours)) for member, hours in given.requests),
+        ],
     )
+
+
+def _request(member: TeamMember | None, at: datetime) -> calculations.EventFact:
+    return calculations.EventFact("review_requested", at, member.github_id if member else None)
 
 
 def make_pull_request(repository: Repository, **given: Any) -> PullRequest:
@@ -118,7 +126,7 @@ def make_pull_request(repository: Repository, **given: Any) -> PullRequest:
 def _columns(repository: Repository, given: Given) -> dict[str, Any]:
     facts = facts_of(given)
     figures = dict(vars(calculations.calculate(facts)))
-    del figures["qualifying"]
+    del figures["qualifying"], figures["responses"]
     number = next(_ids)
     author = given.author
     return {
@@ -151,9 +159,16 @@ def _columns(repository: Repository, given: Given) -> dict[str, Any]:
 
 
 def _store_children(pull_request: PullRequest, given: Given) -> None:
-    qualifying = calculations.calculate(facts_of(given)).qualifying
-    for review, counts in zip(given.reviews, qualifying, strict=True):
-        _store_review(pull_request, review, given.at(review.hours), counts)
+    facts = facts_of(given)
+    figures = calculations.calculate(facts)
+    for place, review in enumerate(given.reviews):
+        _store_review(
+            pull_request,
+            review,
+            submitted_at=given.at(review.hours),
+            is_qualifying=figures.qualifying[place],
+            response_time=figures.responses[place],
+        )
     for position, hours in enumerate(given.commits):
         commit = Commit.objects.create(
             team=pull_request.team,
@@ -167,19 +182,18 @@ def _store_children(pull_request: PullRequest, given: Given) -> None:
         PullRequestCommit.objects.create(
             pull_request=pull_request, commit=commit, position=position
         )
-    for kind, hours in given.events:
+    for event in facts.events:
         TimelineEvent.objects.create(
             team=pull_request.team,
             pull_request=pull_request,
             node_id=f"E_{next(_ids)}",
-            kind=kind,
-            at=given.at(hours),
+            kind=event.kind,
+            at=event.at,
+            reviewer_github_id=event.reviewer,
         )
 
 
-def _store_review(
-    pull_request: PullRequest, review: Review, submitted_at: datetime, counts: bool
-) -> None:
+def _store_review(pull_request: PullRequest, review: Review, **figures: Any) -> None:
     number = next(_ids)
     reviewer = review.reviewer
     PRReview.objects.create(
@@ -192,6 +206,5 @@ def _store_review(
         reviewer_login=reviewer.github_username if reviewer else None,
         reviewer_type=("Bot" if reviewer.is_bot else "User") if reviewer else None,
         state=review.state,
-        submitted_at=submitted_at,
-        is_qualifying=counts,
+        **figures,
     )

@@ -194,6 +194,24 @@ def test_a_closed_one_counts_reviews_until_it_was_closed() -> None:
     assert stages(found) == (None, None, None, None)
 
 
+def test_responses_run_from_the_request_to_the_reviewer_s_first_review() -> None:
+    found = figures(
+        reviews=[review(BOB, 8), review(BOB, 6), review(CHARLIE, 5), review(GHOST, 1)],
+        events=[
+            EventFact("review_requested", at(2), BOB.id),
+            EventFact("review_requested", at(4), BOB.id),
+            EventFact("review_requested", at(7), CHARLIE.id),
+        ],
+    )
+    assert found.responses == (None, hours(4), hours(5), None)
+
+
+def test_whoever_reviews_a_draft_answers_at_once() -> None:
+    ready = [EventFact("ready_for_review", at(3))]
+    found = figures(reviews=[review(BOB, 1), review(CHARLIE, 4)], events=ready)
+    assert found.responses == (0, hours(1))
+
+
 def test_a_ghost_can_not_be_told_from_a_ghost_author() -> None:
     found = figures(author=GHOST, reviews=[review(GHOST, 1), review(BOB, 2)])
     assert found.qualifying == (False, True)
@@ -410,7 +428,9 @@ def test_order_of_what_comes_in_does_not_matter(facts: PullRequestFacts, random:
     if len({r.submitted_at for r in facts.reviews}) == len(reviews) and len(
         {e.at for e in facts.events}
     ) == len(events):
-        assert vars(first) | {"qualifying": ()} == vars(second) | {"qualifying": ()}
+        of_reviews = {"qualifying": (), "responses": ()}
+        assert vars(first) | of_reviews == vars(second) | of_reviews
+        assert second.responses == tuple(first.responses[place] for place, _ in reviews)
 
 
 def test_another_offset_is_the_same_instant() -> None:

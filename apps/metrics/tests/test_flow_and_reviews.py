@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
 from apps.metrics import flow_queries, review_queries
-from apps.metrics.models import PRReview, PullRequest, Repository, TeamMember, TimelineEvent
+from apps.metrics.models import PRReview, PullRequest, Repository, TeamMember
 from apps.metrics.tests.factories import (
     NOON,
     Review,
@@ -55,7 +55,7 @@ def store(team: Team, world: Sequence[dict[str, Any]]) -> None:
         ended = told["ended"] / 60
         turns = sorted(turn / 60 for turn in told["turns"] if turn / 60 < ended)
         kinds = ("ready_for_review", "convert_to_draft") * 2
-        pull_request = make_pull_request(
+        make_pull_request(
             repository,
             author=people[told["author"]],
             opened_at=NOON - timedelta(days=7) + timedelta(minutes=told["opened"]),
@@ -63,19 +63,10 @@ def store(team: Team, world: Sequence[dict[str, Any]]) -> None:
             state=told["state"],
             is_draft=told["is_draft"],
             reviews=[Review(people[who], minutes / 60) for who, minutes in told["reviews"]],
+            requests=[(people[who], minutes / 60) for who, minutes in told["requests"]],
             events=list(zip(kinds, turns, strict=False))
             + ([("closed", ended)] if told["state"] != "open" else []),
         )
-        for number, (who, minutes) in enumerate(told["requests"]):
-            person = people[who]
-            TimelineEvent.objects.create(
-                team=team,
-                pull_request=pull_request,
-                node_id=f"request-{number}",
-                kind="review_requested",
-                at=pull_request.opened_at + timedelta(minutes=minutes),
-                reviewer_github_id=person.github_id if person else None,
-            )
 
 
 class Worlds(TestCase):
@@ -129,6 +120,7 @@ def assert_load(team: Team, filters: Any) -> None:
     )
     given_reviews = review_queries.load(pairs, {})
     assert sum(each.reviews for each in given_reviews) == len(rows)
+    assert review_queries.given(team, filters) == Counter(row.reviewer_github_id for row in rows)
     for each in given_reviews:
         mine = [row for row in rows if row.reviewer_github_id == each.account]
         assert each.pull_requests == len({row.pull_request_id for row in mine})
@@ -140,11 +132,22 @@ def assert_responses(team: Team, filters: Any) -> None:
     first: dict[tuple[int, int | None], PRReview] = {}
     for row in every.order_by("submitted_at", "pk"):
         first.setdefault((row.pull_request_id, row.reviewer_github_id), row)
-    took = [seconds(row) for row in first.values() if within(row.submitted_at, team.timezone)]
+    counted = [row for row in first.values() if within(row.submitted_at, team.timezone)]
     found = review_queries.responses(team, filters)
-    assert_spread(found.whole, took)
-    assert sum(spread.count for spread in found.by_reviewer.values()) == len(took)
-    assert sum(spread.count for spread in found.by_span if spread) == len(took)
+    assert_spread(found.whole, [seconds(row) for row in counted])
+    of_reviewer: dict[int | None, list[float]] = {}
+    of_week: dict[str, list[float]] = {}
+    for row in counted:
+        of_reviewer.setdefault(row.reviewer_github_id, []).append(seconds(row))
+        week = f"{row.submitted_at.astimezone(ZoneInfo(team.timezone)):%G-W%V}"
+        of_week.setdefault(week, []).append(seconds(row))
+    assert found.by_reviewer.keys() == of_reviewer.keys()
+    for account, spread in found.by_reviewer.items():
+        assert_spread(spread, of_reviewer[account])
+    for span, week_spread in zip(filters.period.spans(), found.by_span, strict=True):
+        assert (week_spread is None) == (span.name not in of_week)
+        if week_spread:
+            assert_spread(week_spread, of_week[span.name])
 
 
 def seconds(review: PRReview) -> float:

@@ -73,9 +73,7 @@ def compare_repositories(request: TeamRequest, filters: Filters) -> Answer:
 def compare_people(request: TeamRequest, filters: Filters) -> Answer:
     """The team's people side by side, oneself first."""
     found = queries.by_author(request.team, filters)
-    given: dict[int | None, int] = {}
-    for pair in review_queries.pairs(request.team, filters):
-        given[pair.reviewer] = given.get(pair.reviewer, 0) + pair.reviews
+    given = review_queries.given(request.team, filters)
     lines = [
         Line(
             person.login,
