@@ -298,6 +298,7 @@ def _pull_request(
         "is_bot": facts.author.is_bot,
         "is_external": not (author and author.member) and not facts.author.is_bot,
         "is_revert": is_revert,
+        "is_excluded": False,
         "is_hotfix": calculations.is_hotfix(labels, branch, title, calculations.HotfixPatterns()),
         "reverts_repository": "",
         "fetched_at": company.now,

@@ -11,7 +11,7 @@ def make_due(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('metrics', '0003_initial'),
+        ('metrics', '0004_is_excluded'),
         ('teams', '0002_initial'),
     ]
 
