@@ -36,5 +36,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{GITHUB}/sync/status/", sync.status, name="sync_status"),
     path(f"{TEAM}/promises/", promises.promises, name="promises"),
     path(f"{TEAM}/people/", people.people, name="people"),
-    path(f"{TEAM}/people/<int:github_id>/", people.person, name="person"),
+    path(f"{TEAM}/people/<int:github_id>/switch/", people.person, name="person"),
 ]

@@ -18,6 +18,7 @@ from apps.metrics.api_rows import CommitRow, MemberRow, PullRequestRow, Reposito
 from apps.metrics.filters import Choices, FilterForm, Filters, parse
 from apps.metrics.models import PRReview, PullRequest, PullRequestCommit, Repository, TeamMember
 from apps.metrics.page import describe, figures_data
+from apps.metrics.viewer import viewer_with
 from apps.teams import api_keys
 from apps.teams.models import ApiKey, Team
 
@@ -139,7 +140,7 @@ def _team(request: HttpRequest) -> Team:
 
 def _filters(request: HttpRequest) -> Filters:
     team = _team(request)
-    form = FilterForm(request.GET, Choices.of(team))
+    form = FilterForm(request.GET, Choices.of(viewer_with(request.auth)))  # type: ignore[attr-defined]
     if not form.is_valid():
         raise InvalidFiltersError(*form.sentences)
     return parse(form, team, queries.data_version(team).first_opened_at)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -16,6 +16,7 @@ from django.utils import timezone
 from apps.metrics.expressions import HasLabel
 from apps.metrics.models import Group, PullRequest, Repository, TeamMember
 from apps.metrics.periods import PRESETS, Period
+from apps.metrics.viewer import REFUSAL, Viewer
 from apps.teams.models import Team
 from apps.teams.zones import zone_of
 
@@ -130,14 +131,15 @@ class Option:
 class Choices:
     """What a team's filter bar offers."""
 
-    team: Team
+    viewer: Viewer
     repositories: Sequence[Option]
     people: Sequence[Option]
     groups: Sequence[Option]
 
     @classmethod
-    def of(cls, team: Team) -> Choices:
-        """Those of a team, in one query."""
+    def of(cls, viewer: Viewer) -> Choices:
+        """Those of a team that are for this viewer, in one query."""
+        team = viewer.team
         nothing = Value("", output_field=CharField())
         repositories, people, groups = (
             model.objects.for_team(team)
@@ -151,14 +153,18 @@ class Choices:
         )
         rows = sorted(repositories.union(people, groups, all=True), key=lambda row: row[1].lower())
         kinds = ("repository", "person", "group")
-        return cls(team, *([Option(*row[1:]) for row in rows if row[0] == kind] for kind in kinds))
+        found = [[Option(*row[1:]) for row in rows if row[0] == kind] for kind in kinds]
+        found[1] = [option for option in found[1] if viewer.sees_login(option.value)]
+        return cls(viewer, *found)
 
     def person(self, login: str) -> str:
         """A member's login, or an outsider's who is an author. Raises ValidationError."""
+        if not self.viewer.sees_login(login):
+            raise forms.ValidationError(REFUSAL)
         members = {option.value.casefold(): option.value for option in self.people}
         if login.casefold() in members:
             return members[login.casefold()]
-        written = PullRequest.objects.for_team(self.team).filter(author_login__iexact=login)
+        written = PullRequest.objects.for_team(self.viewer.team).filter(author_login__iexact=login)
         found: str | None = written.values_list("author_login", flat=True).first()
         if found is None:
             raise forms.ValidationError(f"There is no person “{login[:100]}” here.")
@@ -217,6 +223,17 @@ class Filters:
         params: dict[str, Any] = {**self.params, **changes}
         text = urlencode({k: v for k, v in params.items() if v not in (None, "", [])}, doseq=True)
         return f"{path}?{text}" if text else path
+
+    def of_everyone(self) -> Filters:
+        """The same for whoever wrote it."""
+        params = {k: v for k, v in self.params.items() if k not in ("person", "group")}
+        return replace(self, people=(), groups=(), params=params)
+
+    def narrowed(self, **to: str) -> Filters:
+        """The same for one repository or person alone, named as an address says it."""
+        fields = {"repo": "repositories", "person": "people"}
+        chosen: dict[str, Any] = {fields[key]: (text,) for key, text in to.items()}
+        return replace(self, params={**self.params, **{k: [t] for k, t in to.items()}}, **chosen)
 
     @property
     def hides(self) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from django.conf import settings
 from django.db import models
 
 from apps.teams.models import BaseTeamModel
@@ -29,9 +28,6 @@ class TeamMember(BaseTeamModel):
         default=False, help_text="Switched off by an admin: left out of the figures on people."
     )
     left_at = models.DateTimeField(null=True, blank=True)
-    user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
-    )
 
     class Meta:
         constraints = [

@@ -20,6 +20,7 @@ from django.utils.safestring import mark_safe
 from apps.metrics import queries
 from apps.metrics.filters import RANGES, SIZES, Choices, FilterForm, Filters, parse
 from apps.metrics.freshness import Freshness, freshness, recounted
+from apps.metrics.viewer import viewer_of
 from apps.teams.access import TeamRequest, team_view, wants_json
 from apps.teams.zones import zone_of
 
@@ -62,7 +63,7 @@ def _page(request: TeamRequest, ask: Asked, template: str, part: str) -> HttpRes
     version = queries.data_version(request.team, _else(request, fresh))
     if _is_current(request, version.etag):
         return _unchanged(request, fresh, version)
-    choices = Choices.of(request.team)
+    choices = Choices.of(viewer_of(request))
     form = FilterForm(request.GET, choices)
     if not form.is_valid():
         return refused(request, form.sentences)

@@ -7,7 +7,9 @@ from apps.metrics.views.explorer import pull_requests
 from apps.metrics.views.flow import flow
 from apps.metrics.views.how_we_count import how_we_count
 from apps.metrics.views.overview import overview
+from apps.metrics.views.person import person_page
 from apps.metrics.views.pull_request import pull_request
+from apps.metrics.views.repository import repository_page
 from apps.metrics.views.reviews import reviews
 
 TEAM = "a/<slug:team>"
@@ -24,5 +26,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{TEAM}/flow/", flow, name="flow"),
     path(f"{TEAM}/compare/repositories/", compare_repositories, name="compare_repositories"),
     path(f"{TEAM}/compare/people/", compare_people, name="compare_people"),
+    path(f"{TEAM}/repositories/<int:github_repo_id>/", repository_page, name="repository_page"),
+    path(f"{TEAM}/people/<int:github_id>/", person_page, name="person_page"),
     path(f"{TEAM}/how-we-count/", how_we_count, name="how_we_count"),
 ]

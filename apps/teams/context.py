@@ -24,7 +24,7 @@ SECTIONS = (
     ("Settings", "team_settings", "settings/"),
 )
 # Pages whose place is in a section that they are not below.
-WITHIN = {"promises/": "settings/"}
+WITHIN = {"promises/": "settings/", "repositories/": "compare/"}
 THEMES = ("light", "dark")
 
 
@@ -62,7 +62,7 @@ def _teams_of(request: HttpRequest) -> list[Team]:
 def _sections(team: Team, path: str) -> list[Section]:
     home = f"/a/{team.slug}/"
     below = path.removeprefix(home)
-    below = WITHIN.get(below, below)
+    below = next((to for start, to in WITHIN.items() if below.startswith(start)), below)
     matching = [start for *_, start in SECTIONS if start and below.startswith(start)]
     current = max(matching, key=len, default="" if not below else None)
     return [

@@ -57,10 +57,10 @@ def test_search_and_group(known: Client) -> None:
 
 
 def test_switching_off_and_on(known: Client) -> None:
-    known.post(f"{PEOPLE}{GRACE}/", {"hidden": "1"})
+    known.post(f"{PEOPLE}{GRACE}/switch/", {"hidden": "1"})
     assert TeamMember.objects.get(github_id=GRACE).is_hidden
     assert logins(known, "show=hidden") == ["grace"]
-    row = known.post(f"{PEOPLE}{GRACE}/", {"hidden": "0"}, headers={"HX-Request": "true"})
+    row = known.post(f"{PEOPLE}{GRACE}/switch/", {"hidden": "0"}, headers={"HX-Request": "true"})
     assert row.content.decode().startswith(f'<tr id="person-{GRACE}">')
     assert not TeamMember.objects.get(github_id=GRACE).is_hidden
 
@@ -81,11 +81,11 @@ def test_left_and_bots(
 def test_who_may(known: Client, bob_client: Client, charlie_client: Client) -> None:
     assert logins(bob_client) == ["ada", "grace"]
     assert "Switch Ada" not in messages_of(bob_client, PEOPLE)
-    assert bob_client.post(f"{PEOPLE}{GRACE}/", {"hidden": "1"}).status_code == 403
+    assert bob_client.post(f"{PEOPLE}{GRACE}/switch/", {"hidden": "1"}).status_code == 403
     assert bob_client.post("/a/acme/integrations/github/refresh/").status_code == 403
     assert charlie_client.get(PEOPLE).status_code == 404
-    assert charlie_client.post(f"{PEOPLE}{GRACE}/", {"hidden": "1"}).status_code == 404
-    assert known.post(f"{PEOPLE}1/", {"hidden": "1"}).status_code == 404
+    assert charlie_client.post(f"{PEOPLE}{GRACE}/switch/", {"hidden": "1"}).status_code == 404
+    assert known.post(f"{PEOPLE}1/switch/", {"hidden": "1"}).status_code == 404
 
 
 def test_states(github: Running, team: Team, alice_client: Client) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -88,13 +87,6 @@ def address(context: dict[str, Any], path: str = "", **changes: object) -> str:
 def recounting(team: Team) -> int | None:
     """How many per cent follow the team's new settings, while some do not yet."""
     return recounted(team)
-
-
-@register.simple_tag(takes_context=True)
-def filtered(context: dict[str, Any], path: str, changes: Mapping[str, str]) -> str:
-    """Another page's address with the same filters and some more."""
-    filters: Filters = context["filters"]
-    return filters.address(path, **changes)
 
 
 @register.filter

@@ -18,7 +18,9 @@ from apps.metrics.models import (
     TeamMember,
     TimelineEvent,
 )
+from apps.metrics.viewer import Viewer
 from apps.teams.models import Team
+from apps.users.models import User
 
 _ids = count(1)
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -26,6 +28,11 @@ NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
 def make_team(name: str = "Acme", **fields: Any) -> Team:
     return Team.objects.create(name=name, slug=f"{name.lower()}-{next(_ids)}", **fields)
+
+
+def anyone(team: Team) -> Viewer:
+    """Somebody to whom no figure of the team is closed."""
+    return Viewer(team, User(), sees_everyone=True)
 
 
 def make_repository(team: Team, full_name: str = "acme/shop") -> Repository:

@@ -289,12 +289,3 @@ def test_outsiders_stand_beside_members(shop: Repository, alice_client: Client) 
     assert theirs["figures"]["merged"] == 1
     without = alice_client.get("/a/acme/compare/people/?outsiders=0", headers=JSON).json()
     assert [person["name"] for person in without["people"]] == ["alice", "bob"]
-
-
-@pytest.mark.django_db
-def test_people_see_themselves_first(
-    shop: Repository, bob_client: Client, bob: Any, team: Team
-) -> None:
-    TeamMember.objects.filter(github_username="bob").update(user=bob)
-    people = bob_client.get("/a/acme/compare/people/", headers=JSON).json()["people"]
-    assert [person["name"] for person in people] == ["bob", "alice"]

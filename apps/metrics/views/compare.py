@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
+
+from django.urls import reverse
 
 from apps.metrics import queries, review_queries
 from apps.metrics.filters import Filters
-from apps.metrics.models import PullRequest, TeamMember
+from apps.metrics.models import PullRequest, Repository, TeamMember
 from apps.metrics.page import Answer, figures_data, figures_page
 from apps.metrics.queries import Figures
+from apps.metrics.viewer import Viewer, viewer_of
 from apps.teams.access import TeamRequest
 
 Value = float | int | None
@@ -18,10 +21,10 @@ Value = float | int | None
 
 @dataclass(frozen=True)
 class Line:
-    """A repository or person with its figures; `filter` is what an address says for it."""
+    """A repository or person with its figures and the address of its own page."""
 
     name: str
-    filter: Mapping[str, str]
+    page: str
     figures: Figures
     reviews: int = 0
     is_you: bool = False
@@ -65,27 +68,36 @@ OF_PEOPLE = (MERGED, GIVEN, CYCLE, PICKUP, REVIEW, LINES, COVERAGE)
 def compare_repositories(request: TeamRequest, filters: Filters) -> Answer:
     """The team's repositories side by side."""
     found = queries.by_repository(request.team, filters)
-    lines = [Line(name, {"repo": name}, figures) for name, figures in found.items()]
+    rows = Repository.objects.for_team(request.team).filter(full_name__in=found)
+    numbers = dict(rows.values_list("full_name", "github_repo_id"))
+    slug = request.team.slug
+    lines = [
+        Line(name, reverse("repository_page", args=[slug, numbers[name]]), figures)
+        for name, figures in found.items()
+    ]
     return _answer(request, filters, lines, OF_REPOSITORIES, "repositories")
 
 
 @figures_page("metrics/compare.html", "metrics/compare_part.html")
 def compare_people(request: TeamRequest, filters: Filters) -> Answer:
     """The team's people side by side, oneself first."""
+    viewer = viewer_of(request)
     found = queries.by_author(request.team, filters)
     given = review_queries.given(request.team, filters)
     lines = [
         Line(
             person.login,
-            {"person": person.login},
+            reverse("person_page", args=[request.team.slug, account]),
             found.get(account) or queries.nothing(filters.period),
             given.get(account, 0),
             person.is_you,
             person.is_outside,
         )
-        for account, person in _people(request, {*found, *given} - {None}).items()
+        for account, person in _people(viewer, {*found, *given} - {None}).items()
+        if viewer.sees(account)
     ]
-    return _answer(request, filters, lines, OF_PEOPLE, "people")
+    answer = _answer(request, filters, lines, OF_PEOPLE, "people")
+    return replace(answer, context={**answer.context, "viewer": viewer})
 
 
 @dataclass(frozen=True)
@@ -97,19 +109,19 @@ class Person:
     is_outside: bool = False
 
 
-def _people(request: TeamRequest, accounts: set[int | None]) -> dict[int | None, Person]:
+def _people(viewer: Viewer, accounts: set[int | None]) -> dict[int | None, Person]:
     """By GitHub's id: members by their names of today, outsiders by those on what they wrote."""
     people: dict[int | None, Person] = {}
-    members = TeamMember.objects.for_team(request.team).filter(github_id__in=accounts)
+    members = TeamMember.objects.for_team(viewer.team).filter(github_id__in=accounts)
     for member in members:
-        is_you = member.user_id == request.user.pk
+        is_you = member.github_id in viewer.accounts
         people[member.github_id] = Person(member.github_username, is_you)
     outside = accounts - people.keys()
-    written = PullRequest.objects.for_team(request.team).filter(
+    written = PullRequest.objects.for_team(viewer.team).filter(
         author_github_id__in=outside, author_login__isnull=False
     )
     for account, login in written.values_list("author_github_id", "author_login").distinct():
-        people[account] = Person(login, is_outside=True)
+        people[account] = Person(login, account in viewer.accounts, is_outside=True)
     return people
 
 

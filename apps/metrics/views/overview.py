@@ -15,8 +15,11 @@ from apps.metrics.filters import Filters
 from apps.metrics.page import Answer, figures_data, figures_page
 from apps.metrics.queries import Change, Figures
 from apps.teams.access import TeamRequest
+from apps.teams.models import Team
 
 LONGEST = 6
+NOTABLE = 5  # per cent: what changed less is neither better nor worse
+MOST_VERDICTS = 3
 
 
 @dataclass(frozen=True)
@@ -29,13 +32,13 @@ class Tile:
     change: Change
     link: str
     good: str = ""
-    note: str = ""
+    spread: queries.Spread | None = None
 
     @property
     def verdict(self) -> str:
         """`better`, `worse` or nothing, for a change that a percentage is shown for."""
         percent = self.change.percent
-        if not self.good or percent is None or abs(percent) < 1:
+        if not self.good or percent is None or abs(percent) < NOTABLE:
             return ""
         return "better" if (percent < 0) == (self.good == "less") else "worse"
 
@@ -79,24 +82,30 @@ class Stage:
 @figures_page("metrics/overview.html", "metrics/overview_part.html")
 def overview(request: TeamRequest, filters: Filters) -> Answer:
     """How the team's pull requests flow."""
-    now, before = queries.figures_and_before(request.team, filters)
-    points = queries.series(request.team, filters)
-    waiting = queries.waiting(request.team, filters)
-    path = reverse("pull_requests", args=[request.team.slug])
-    tiles = _tiles(now, before, filters, path)
+    return answer(request.team, filters)
+
+
+def answer(team: Team, filters: Filters) -> Answer:
+    """The figures of whatever the filters let through."""
+    now, before = queries.figures_and_before(team, filters)
+    points = queries.series(team, filters)
+    waiting = queries.waiting(team, filters)
+    path = reverse("pull_requests", args=[team.slug])
+    shown = tiles(now, before, filters, path)
     stages = _stages(now)
     context = {
         "now": now,
         "before": before,
-        "tiles": tiles,
-        "cycle": next(tile for tile in tiles if tile.anchor == "cycle_time"),
+        "tiles": shown,
+        "verdicts": _verdicts(shown),
+        "cycle": next(tile for tile in shown if tile.anchor == "cycle_time"),
         "charts": _charts(points, filters, path),
         "stages": stages,
         "slowest": max(stages, key=lambda stage: stage.share, default=None),
         "mean_cycle": sum(now.mean_stages.values()) if stages else None,
         "waiting": waiting,
         "waiting_count": sum(group.count for group in waiting),
-        "longest": _longest(request, filters),
+        "longest": _longest(team, filters),
     }
     return Answer(context, _data(now, before, points, waiting))
 
@@ -118,8 +127,8 @@ def _data(
     }
 
 
-def _longest(request: TeamRequest, filters: Filters) -> Any:
-    found = queries.merged(request.team, filters, filters.period)
+def _longest(team: Team, filters: Filters) -> Any:
+    found = queries.merged(team, filters, filters.period)
     longest = found.filter(has_old_commit=False).order_by(F("cycle_time").desc(), "-pk")
     return longest.select_related("repository")[:LONGEST]
 
@@ -134,6 +143,7 @@ class Measure:
     read: Callable[[Figures], float | None]
     link: Mapping[str, str] = field(default_factory=dict)
     good: str = ""
+    spread: Callable[[Figures], queries.Spread | None] = lambda figures: None
     base: Callable[[Figures], int] = lambda figures: figures.merged
 
 
@@ -145,6 +155,7 @@ def _duration(label: str, name: str) -> Measure:
         lambda figures: figures.spreads[name].median,
         {"sort": f"-{name}"},
         "less",
+        lambda figures: figures.spreads[name],
         lambda figures: figures.spreads[name].count,
     )
 
@@ -159,7 +170,11 @@ MEASURES = (
         link={"reviewed": "no"},
         good="more",
     ),
-    Measure("Lines changed", "size", "count", lambda f: f.lines.median, {"sort": "-lines"}),
+    Measure(
+        *("Lines changed", "size", "count", lambda f: f.lines.median),
+        link={"sort": "-lines"},
+        spread=lambda f: f.lines,
+    ),
     Measure(
         *("Review rounds", "review_rounds", "hundredths", lambda f: f.mean_rounds),
         link={"sort": "-review_rounds"},
@@ -174,7 +189,10 @@ MEASURES = (
 )
 
 
-def _tiles(now: Figures, before: Figures, filters: Filters, path: str) -> list[Tile]:
+def tiles(
+    now: Figures, before: Figures, filters: Filters, path: str, *, judged: bool = True
+) -> list[Tile]:
+    """Each figure with its change; `judged` says which way is better."""
     return [
         Tile(
             each.label,
@@ -182,10 +200,22 @@ def _tiles(now: Figures, before: Figures, filters: Filters, path: str) -> list[T
             each.unit,
             Change.of(each.read(now), each.read(before), each.base(before)),
             filters.address(path, **each.link),
-            each.good,
+            each.good if judged else "",
+            each.spread(now),
         )
         for each in MEASURES
     ]
+
+
+def _verdicts(shown: Sequence[Tile]) -> list[tuple[str, str, list[Tile]]]:
+    """What got better and what got worse beside the cycle time, the greatest change first."""
+    changed = [tile for tile in shown if tile.verdict and tile.anchor != "cycle_time"]
+    changed.sort(key=lambda tile: -abs(tile.change.percent or 0))
+    found = [
+        (verdict, words, [tile for tile in changed if tile.verdict == verdict][:MOST_VERDICTS])
+        for verdict, words in (("better", "Better than before"), ("worse", "Worse than before"))
+    ]
+    return [each for each in found if each[2]]
 
 
 def _charts(points: Sequence[queries.Point], filters: Filters, path: str) -> list[charts.Chart]:

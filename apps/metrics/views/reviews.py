@@ -12,6 +12,7 @@ from apps.metrics import charts, queries, review_queries
 from apps.metrics.filters import Filters
 from apps.metrics.page import Answer, figures_data, figures_page, spread_data
 from apps.metrics.review_queries import Account, Load, Pair
+from apps.metrics.viewer import Viewer, viewer_of
 from apps.teams.access import TeamRequest
 
 MOST_IN_MATRIX = 60
@@ -42,6 +43,7 @@ def reviews(request: TeamRequest, filters: Filters) -> Answer:
     """Load, response times and coverage of reviews."""
     team = request.team
     figures = queries.figures(team, filters)
+    viewer = viewer_of(request)
     pairs = review_queries.pairs(team, filters)
     responses = review_queries.responses(team, filters)
     given = review_queries.load(pairs, responses.by_reviewer)
@@ -50,13 +52,15 @@ def reviews(request: TeamRequest, filters: Filters) -> Answer:
         "figures": figures,
         "reviews": sum(each.reviews for each in given),
         "per_week": sum(each.reviews for each in given) / filters.period.weeks,
-        "load": given,
+        "load": [each for each in given if viewer.sees(each.account)],
+        "reviewers": len(given),
+        "viewer": viewer,
         "busiest": max(given, key=lambda each: each.share, default=None),
         "response": response,
-        "matrix": _matrix(pairs),
+        "matrix": _matrix(pairs) if viewer.sees_everyone else None,
         "charts": [_response_chart(request, filters, responses.by_span)],
     }
-    return Answer(context, _data(figures, pairs, given, response))
+    return Answer(context, _data(figures, pairs, given, response, viewer))
 
 
 def _data(
@@ -64,14 +68,21 @@ def _data(
     pairs: Sequence[Pair],
     given: Sequence[Load],
     response: queries.Spread,
+    viewer: Viewer,
 ) -> dict[str, Any]:
     return {
         "figures": figures_data(figures),
         "reviews": sum(each.reviews for each in given),
         "concentration": review_queries.concentration(given),
         "response_time": spread_data(response),
-        "reviewers": [{**vars(each), "response": spread_data(each.response)} for each in given],
-        "pairs": [vars(pair) for pair in pairs],
+        "reviewers": [
+            {**vars(each), "response": spread_data(each.response)}
+            for each in given
+            if viewer.sees(each.account)
+        ],
+        "pairs": [
+            vars(pair) for pair in pairs if viewer.sees(pair.reviewer) or viewer.sees(pair.author)
+        ],
     }
 
 

@@ -1,0 +1,286 @@
+"""Pages of one repository and one person: what they say, and who may read it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from statistics import median
+from typing import Any
+
+import pytest
+from allauth.socialaccount.models import SocialAccount
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from apps.metrics.models import PullRequest, Repository, TeamMember
+from apps.metrics.tests.factories import (
+    Review,
+    make_member,
+    make_pull_request,
+    make_repository,
+    make_team,
+)
+from apps.teams import api_keys
+from apps.teams.models import Team
+from apps.users.models import User
+
+pytestmark = pytest.mark.django_db
+JSON = {"Accept": "application/json"}
+MOST_QUERIES = 15
+
+
+@pytest.fixture
+def shop(team: Team) -> Repository:
+    return make_repository(team)
+
+
+@pytest.fixture
+def people(team: Team) -> tuple[TeamMember, TeamMember, TeamMember]:
+    """Ada, Ben and Cleo on GitHub."""
+    ada, ben, cleo = (make_member(team, login) for login in ("ada", "ben", "cleo"))
+    return ada, ben, cleo
+
+
+@pytest.fixture
+def work(shop: Repository, people: tuple[TeamMember, TeamMember, TeamMember]) -> list[PullRequest]:
+    """Ada merged three, which Ben reviewed after 2, 4 and 9 hours; she reviewed one of Cleo's."""
+    ada, ben, cleo = people
+    begin = timezone.now().replace(microsecond=0) - timedelta(days=9)
+    of_ada = [
+        make_pull_request(
+            shop,
+            author=ada,
+            opened_at=begin + timedelta(days=place),
+            ended=10 + place,
+            reviews=[Review(ben, hours, "commented"), Review(ben, hours + 0.5)],
+            title=f"Ada's work {place}",
+        )
+        for place, hours in enumerate((2, 4, 9))
+    ]
+    of_cleo = make_pull_request(
+        shop, author=cleo, opened_at=begin, ended=30, reviews=[Review(ada, 6)], title="Cleo's work"
+    )
+    return [*of_ada, of_cleo]
+
+
+def page(person: TeamMember) -> str:
+    return f"/a/acme/people/{person.github_id}/"
+
+
+def signs_in_with_github(user: User, person: TeamMember) -> None:
+    SocialAccount.objects.create(user=user, provider="github", uid=str(person.github_id))
+
+
+def test_it_works(
+    work: list[PullRequest], people: tuple[TeamMember, ...], bob_client: Client
+) -> None:
+    ada = people[0]
+    told = bob_client.get(page(ada), headers=JSON).json()
+    assert told["person"]["login"] == "ada"
+    assert told["figures"]["merged"] == 3
+    cycle = median(row.cycle_time or 0 for row in work[:3])
+    assert told["figures"]["cycle_time"]["median"] == cycle
+    assert (told["reviews_given"], told["reviews_received"]) == (1, 6)
+    assert told["response_time"]["median"] == 6 * 3600
+    exchanged = {each["login"]: each for each in told["with"]}
+    assert exchanged["ben"]["received"] == 6
+    assert exchanged["ben"]["received_on"] == 3
+    assert exchanged["cleo"]["given"] == 1
+    text = bob_client.get(page(ada)).content.decode()
+    assert "Whom they review with" in text
+    assert "person=ada" in text
+    assert "better" not in text
+    assert "worse" not in text
+
+
+def test_the_figures_are_those_of_the_overview_with_the_filter(
+    work: list[PullRequest], people: tuple[TeamMember, ...], shop: Repository, bob_client: Client
+) -> None:
+    other = make_repository(shop.team, "acme/other")
+    make_pull_request(other, author=people[0], opened_at=timezone.now() - timedelta(days=2))
+    for address, narrowed in (
+        (page(people[0]), "person=ada"),
+        (f"/a/acme/repositories/{shop.github_repo_id}/", "repo=acme/shop"),
+    ):
+        alone = bob_client.get(f"{address}?range=4w", headers=JSON).json()
+        overview = bob_client.get(f"/a/acme/?range=4w&{narrowed}", headers=JSON).json()
+        assert alone["figures"] == overview["figures"]
+        assert alone["previous"] == overview["previous"]
+
+
+def test_another_persons_filter_changes_nothing(
+    work: list[PullRequest], people: tuple[TeamMember, ...], bob_client: Client
+) -> None:
+    plain = bob_client.get(page(people[0]), headers=JSON).json()
+    narrowed = bob_client.get(f"{page(people[0])}?person=ben", headers=JSON).json()
+    assert narrowed["reviews_given"] == plain["reviews_given"] == 1
+    assert narrowed["figures"] == plain["figures"]
+
+
+def test_a_repository_says_what_it_is(
+    work: list[PullRequest], shop: Repository, bob_client: Client
+) -> None:
+    text = bob_client.get(f"/a/acme/repositories/{shop.github_repo_id}/").content.decode()
+    assert "<h1>acme/shop</h1>" in text
+    assert "repo=acme%2Fshop" in text
+    assert "https://github.com/acme/shop" in text
+
+
+def test_requests_that_still_stand(
+    team: Team, shop: Repository, people: tuple[TeamMember, ...], bob_client: Client
+) -> None:
+    ada, ben, _ = people
+    begin = timezone.now().replace(microsecond=0) - timedelta(days=2)
+    titles = {
+        "answered": [Review(ben, 3)],
+        "answered, then asked again": [Review(ben, 1)],
+        "standing": [],
+        "taken back": [],
+    }
+    for title, reviews in titles.items():
+        row = make_pull_request(
+            shop, author=ada, opened_at=begin, state="open", reviews=reviews, title=title
+        )
+        events = [("review_requested", 2)]
+        if title == "taken back":
+            events.append(("review_request_removed", 3))
+        for kind, hours in events:
+            row.timeline.create(
+                team=team,
+                node_id=f"{title} {kind}",
+                kind=kind,
+                at=begin + timedelta(hours=hours),
+                reviewer_github_id=ben.github_id,
+            )
+    text = bob_client.get(page(ben)).content.decode()
+    listed = text.split("Asked for a review")[1].split("</section>")[0]
+    assert [title in listed for title in (">answered<", "asked again", "standing", "back")] == [
+        False,
+        True,
+        True,
+        False,
+    ]
+
+
+def test_somebody_from_outside_and_somebody_unknown(shop: Repository, bob_client: Client) -> None:
+    make_pull_request(
+        shop,
+        opened_at=timezone.now() - timedelta(days=2),
+        fields={"author_github_id": 777, "author_login": "stranger", "is_external": True},
+    )
+    text = bob_client.get("/a/acme/people/777/").content.decode()
+    assert "stranger" in text
+    assert "outside" in text
+    assert bob_client.get("/a/acme/people/778/").status_code == 404
+    assert bob_client.get("/a/acme/repositories/778/").status_code == 404
+
+
+def test_who_is_switched_off_has_no_figures(
+    work: list[PullRequest], people: tuple[TeamMember, ...], alice_client: Client
+) -> None:
+    TeamMember.objects.filter(github_username="ada").update(is_hidden=True)
+    assert "is switched off" in alice_client.get(page(people[0])).content.decode()
+    assert "figures" not in alice_client.get(page(people[0]), headers=JSON).json()
+    others = alice_client.get(page(people[1]), headers=JSON).json()
+    assert [each["login"] for each in others["with"]] == []
+
+
+def test_charlie_learns_nothing(
+    work: list[PullRequest], people: tuple[TeamMember, ...], charlie_client: Client
+) -> None:
+    repository = f"/a/acme/repositories/{work[0].repository.github_repo_id}/"
+    for address in (page(people[0]), repository):
+        assert charlie_client.get(address).status_code == 404
+        assert charlie_client.get(address, headers=JSON).status_code == 404
+
+
+def test_ids_of_another_team_are_unknown(work: list[PullRequest], bob_client: Client) -> None:
+    elsewhere = make_team("Other")
+    stranger, theirs = make_member(elsewhere, "eve"), make_repository(elsewhere, "eve/own")
+    assert bob_client.get(page(stranger)).status_code == 404
+    assert bob_client.get(f"/a/acme/repositories/{theirs.github_repo_id}/").status_code == 404
+
+
+def test_people_see_themselves_first(
+    work: list[PullRequest], people: tuple[TeamMember, ...], bob: User, bob_client: Client
+) -> None:
+    address = "/a/acme/compare/people/"
+    assert names(bob_client, address) == ["ada", "ben", "cleo"]
+    signs_in_with_github(bob, people[2])
+    assert names(bob_client, f"{address}?sort=-merged") == ["cleo", "ada", "ben"]
+    assert ">you<" in bob_client.get(page(people[2])).content.decode()
+
+
+def names(client: Client, address: str) -> list[str]:
+    return [line["name"] for line in client.get(address, headers=JSON).json()["people"]]
+
+
+@pytest.fixture
+def private(team: Team, bob: User, people: tuple[TeamMember, ...], work: list[PullRequest]) -> Team:
+    """The team keeps figures on people private; Bob is Ada on GitHub."""
+    Team.objects.filter(pk=team.pk).update(are_people_private=True)
+    signs_in_with_github(bob, people[0])
+    return team
+
+
+def test_private_pages_are_for_admins_and_the_person(
+    private: Team, people: tuple[TeamMember, ...], bob_client: Client, alice_client: Client
+) -> None:
+    ada, ben, _ = people
+    assert bob_client.get(page(ada)).status_code == 200
+    assert bob_client.get(page(ben)).status_code == 403
+    assert bob_client.get(page(ben), headers=JSON).status_code == 403
+    assert alice_client.get(page(ben)).status_code == 200
+    assert names(bob_client, "/a/acme/compare/people/") == ["ada"]
+    assert names(alice_client, "/a/acme/compare/people/") == ["ada", "ben", "cleo"]
+
+
+@pytest.mark.parametrize(
+    "address", ["", "flow/", "reviews/", "pull-requests/", "pull-requests/?format=csv"]
+)
+def test_a_private_person_cannot_be_chosen_in_the_filter(
+    private: Team, address: str, bob_client: Client, alice_client: Client
+) -> None:
+    joined = "&" if "?" in address else "?"
+    refused = bob_client.get(f"/a/acme/{address}{joined}person=BEN")
+    assert refused.status_code == 400
+    assert "for admins of the team and that person" in refused.content.decode()
+    assert bob_client.get(f"/a/acme/{address}{joined}person=ada").status_code == 200
+    assert alice_client.get(f"/a/acme/{address}{joined}person=ben").status_code == 200
+
+
+def test_private_reviews_show_totals_and_ones_own(
+    private: Team, bob_client: Client, alice_client: Client
+) -> None:
+    mine = bob_client.get("/a/acme/reviews/", headers=JSON).json()
+    whole = alice_client.get("/a/acme/reviews/", headers=JSON).json()
+    assert mine["reviews"] == whole["reviews"] == 7
+    assert [each["login"] for each in mine["reviewers"]] == ["ada"]
+    assert [each["login"] for each in whole["reviewers"]] == ["ada", "ben"]
+    assert "Who reviews whom" not in bob_client.get("/a/acme/reviews/").content.decode()
+    assert "Who reviews whom" in alice_client.get("/a/acme/reviews/").content.decode()
+
+
+def test_a_key_sees_what_its_owner_sees(
+    private: Team, alice: User, bob: User, client: Client
+) -> None:
+    for user, expected in ((alice, 200), (bob, 400)):
+        key = api_keys.make(private, user, "figures")[1]
+        bearer: Any = {"Authorization": f"Bearer {key}"}
+        for address in ("overview", "pull-requests"):
+            answer = client.get(f"/api/v1/{address}?person=ben", headers=bearer)
+            assert answer.status_code == expected
+
+
+def test_few_queries(
+    work: list[PullRequest], people: tuple[TeamMember, ...], alice_client: Client
+) -> None:
+    alice_client.get("/a/acme/")
+    repository = f"/a/acme/repositories/{work[0].repository.github_repo_id}/"
+    for address in (page(people[0]), repository):
+        with CaptureQueriesContext(
+            connection,
+        ) as asked:
+            alice_client.get(f"{address}?range=12m")
+        assert len(asked) <= MOST_QUERIES

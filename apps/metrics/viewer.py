@@ -1,0 +1,67 @@
+"""Who looks at figures, and on which single people they may see some.
+
+A team may keep figures on single people for admins and that person. Who wrote or reviewed what
+stays visible then, as it is on GitHub; what is closed is every figure that sums a person up.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from apps.metrics.models import PullRequest, TeamMember
+from apps.teams.access import TeamRequest
+from apps.teams.models import ApiKey, Membership, Team
+from apps.users.github_accounts import github_accounts
+from apps.users.models import User
+
+REFUSAL = "Figures on a single person are for admins of the team and that person."
+
+
+@dataclass(frozen=True)
+class Viewer:
+    """Somebody in a team; `sees_everyone` where no figure on a person is closed to them."""
+
+    team: Team
+    user: User
+    sees_everyone: bool
+
+    @cached_property
+    def accounts(self) -> frozenset[int]:
+        """GitHub's ids of the accounts that are theirs."""
+        return github_accounts(self.user)
+
+    def sees(self, account: int | None) -> bool:
+        """Whether figures on the person with this id on GitHub are for them."""
+        return self.sees_everyone or account in self.accounts
+
+    @cached_property
+    def logins(self) -> frozenset[str]:
+        """What they themselves are called in the team's rows, in lower case."""
+        members = TeamMember.objects.for_team(self.team).filter(github_id__in=self.accounts)
+        written = PullRequest.objects.for_team(self.team).filter(author_github_id__in=self.accounts)
+        logins = members.values_list("github_username", flat=True).union(
+            written.values_list("author_login", flat=True)
+        )
+        return frozenset(login.lower() for login in logins if login)
+
+    def sees_login(self, login: str) -> bool:
+        """Whether figures on the person with this login are for them."""
+        return self.sees_everyone or login.lower() in self.logins
+
+
+def viewer_of(request: TeamRequest) -> Viewer:
+    """Who asked for a page."""
+    is_open = request.membership.is_admin or not request.team.are_people_private
+    return Viewer(request.team, request.user, is_open)
+
+
+def viewer_with(key: ApiKey) -> Viewer:
+    """In whose name a program asks."""
+    return Viewer(key.team, key.user, not key.team.are_people_private or _is_admin(key))
+
+
+def _is_admin(key: ApiKey) -> bool:
+    return Membership.objects.filter(
+        team=key.team, user=key.user, role=Membership.Role.ADMIN
+    ).exists()
