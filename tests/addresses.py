@@ -77,6 +77,7 @@ RULES: dict[str, Rule] = {
     f"{GITHUB}webhooks/": Rule(For.MEMBER),
     f"{GITHUB}webhooks/<int:delivery_id>/": Rule(For.ADMIN, POST),
     f"{GITHUB}webhooks/secrets/": Rule(For.ADMIN, POST),
+    f"{GITHUB}webhooks/organization/": Rule(For.ADMIN, POST),
     f"{GITHUB}sync/": Rule(For.ADMIN, POST),
     f"{GITHUB}sync/status/": Rule(For.MEMBER),
     # The team.

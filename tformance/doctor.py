@@ -132,10 +132,10 @@ def _public_url() -> Iterator[Finding]:
 
 
 def _hooks() -> Iterator[Finding]:
-    from apps.integrations import hooks
+    from apps.integrations import registration
 
-    if hooks.is_reachable():
-        yield Finding(OK, "webhooks", f"GitHub is given {hooks.address()}")
+    if registration.is_reachable():
+        yield Finding(OK, "webhooks", f"GitHub is given {registration.address()}")
     else:
         todo = "Changes are found by asking every five minutes; for webhooks, set PUBLIC_URL."
         yield Finding(NOTE, "webhooks", f"GitHub cannot reach {settings.PUBLIC_URL}", todo)

@@ -41,6 +41,8 @@ ACTIONS = {
     "github.farewell.dismissed": "Noted that the rest was done on GitHub by hand",
     "github.hook.made": "Made a webhook on GitHub",
     "github.hook.removed": "Removed a webhook from GitHub",
+    "github.hook.one": "Chose one webhook for the organisation",
+    "github.hook.each": "Chose a webhook for each repository",
     "github.hooks.rotated": "Gave the webhooks new secrets",
     "github.repositories.tracked": "Chose repositories to track",
     "github.repositories.following_ended": "Stopped following new repositories",

@@ -21,18 +21,24 @@ _KEPT = 5  # connections begun in one session that can still be answered
 
 @dataclass(frozen=True)
 class State:
-    """Who began a connection, for which team, and to reconnect which organisation, if any."""
+    """Who began a connection, for which team, and to reconnect which organisation, if any.
+
+    `for_hook`: to let it have one hook of its own.
+    """
 
     team_id: int
     user_id: int
     nonce: str
     organization_id: int | None
+    for_hook: bool = False
 
 
-def issue(user_id: int, team: Team, organization_id: int | None) -> tuple[str, State]:
+def issue(
+    user_id: int, team: Team, organization_id: int | None, *, for_hook: bool = False
+) -> tuple[str, State]:
     """A fresh state and its signed form."""
-    state = State(team.pk, user_id, secrets.token_urlsafe(16), organization_id)
-    value = [state.team_id, state.user_id, state.nonce, state.organization_id]
+    state = State(team.pk, user_id, secrets.token_urlsafe(16), organization_id, for_hook)
+    value = [state.team_id, state.user_id, state.nonce, state.organization_id, state.for_hook]
     return signing.dumps(value, salt=_SALT, compress=False), state
 
 

@@ -61,12 +61,22 @@ def connected(team: Team) -> QuerySet[GitHubIntegration]:
     )
 
 
-def begin(request: HttpRequest, team: Team, organization_id: int | None = None) -> str:
-    """The address at GitHub to send the browser to. Raises ConnectError."""
+def begin(
+    request: HttpRequest, team: Team, organization_id: int | None = None, *, for_hook: bool = False
+) -> str:
+    """The address at GitHub to send the browser to. Raises ConnectError.
+
+    `for_hook` asks for what a hook of the organisation needs, and gives it one in the end.
+    """
     if not settings.GITHUB_CLIENT_ID:
         raise ConnectError(problems.NOT_CONFIGURED)
-    signed, state = connect_state.issue(request.user.pk or 0, team, organization_id)
-    url, verifier = oauth.authorize_url(request, signed)
+    signed, state = connect_state.issue(
+        request.user.pk or 0, team, organization_id, for_hook=for_hook
+    )
+    # A new token takes the place of the account's former one: it must not be able to do less.
+    has_hook = for_hook or connected(team).filter(wants_one_hook=True).exists()
+    more = (scopes.ORGANIZATION_HOOK,) if has_hook else ()
+    url, verifier = oauth.authorize_url(request, signed, (*scopes.NEEDED, *more))
     connect_state.remember(request, state, verifier)
     record("github.connect.begun", team_id=team.pk, request=request, method="oauth")
     return url

@@ -5,10 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Count, F, OuterRef, QuerySet, Subquery
+from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
-from apps.integrations.models import TrackedRepository, WebhookDelivery
+from apps.integrations.models import (
+    GitHubIntegration,
+    MissedDelivery,
+    TrackedRepository,
+    WebhookDelivery,
+)
 from apps.metrics.expressions import percentile
 from apps.teams.models import Team
 
@@ -27,9 +32,23 @@ class Latency:
 
 
 def of_team(team: Team) -> QuerySet[WebhookDelivery]:
-    """The deliveries of the hooks of repositories that the team tracks."""
-    hooks = TrackedRepository.objects.for_team(team).filter(is_active=True).values("hook")
-    return WebhookDelivery.objects.filter(hook__in=hooks)
+    """The deliveries about repositories that the team tracks, and about its organisations.
+
+    An organisation's hook tells of all its repositories, also of those that only others track.
+    """
+    tracked = TrackedRepository.objects.for_team(team).filter(is_active=True)
+    organizations = GitHubIntegration.objects.for_team(team).filter(hook__isnull=False)
+    own = Q(hook__in=tracked.values("hook"), hook__organization_id=None)
+    about = Q(github_repo_id=None) | Q(github_repo_id__in=tracked.values("github_repo_id"))
+    return WebhookDelivery.objects.filter(
+        own | (about & Q(hook__in=organizations.values("hook"))),
+    )
+
+
+def missed(team: Team) -> QuerySet[MissedDelivery]:
+    """What GitHub could not deliver to the hooks of the team's repositories."""
+    tracked = TrackedRepository.objects.for_team(team).filter(is_active=True)
+    return MissedDelivery.objects.filter(hook__in=tracked.values("hook"))
 
 
 def by_state(team: Team) -> dict[str, int]:
@@ -74,7 +93,10 @@ def health(team: Team) -> QuerySet[TrackedRepository]:
     """Repositories without a hook first, then by name; each with its latest delivery."""
     rows: QuerySet[TrackedRepository] = TrackedRepository.objects.for_team(team)
     latest = (
-        WebhookDelivery.objects.filter(hook=OuterRef("hook"))
+        WebhookDelivery.objects.filter(
+            Q(github_repo_id=OuterRef("github_repo_id")) | Q(hook__organization_id=None),
+            hook=OuterRef("hook"),
+        )
         .order_by("-received_at")
         .values("received_at")[:1]
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -15,7 +16,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from apps.audit.record import record
-from apps.integrations import erasure, farewell, hooks, tracking
+from apps.integrations import erasure, farewell, hooks, organization_hooks, tracking
 from apps.integrations.connection import Kind, connected
 from apps.integrations.models import (
     Farewell,
@@ -66,7 +67,7 @@ def plan(team: Team, only: GitHubIntegration | None = None) -> Plan:
     """What `disconnect` would do now."""
     ending = [only] if only else list(connected(team))
     tracked = _tracked(team, ending)
-    hooked = tracked.filter(hook__isnull=False)
+    hooked = tracked.filter(hook__isnull=False, hook__organization_id=None)
     elsewhere = TrackedRepository.objects.filter(is_active=True).exclude(pk__in=tracked)
     shared = hooked.filter(hook__in=elsewhere.filter(hook__isnull=False).values("hook"))
     staying = set(
@@ -77,7 +78,10 @@ def plan(team: Team, only: GitHubIntegration | None = None) -> Plan:
     credentials = {one.credential_id: one.credential for one in ending}
     return Plan(
         ending,
-        _names(hooked.exclude(pk__in=shared).exclude(hook__hook_id=None)),
+        [
+            *organization_hooks.last_users(ending),
+            *_names(hooked.exclude(pk__in=shared).exclude(hook__hook_id=None)),
+        ],
         _names(shared),
         [one for pk, one in credentials.items() if pk not in staying],
         [one for pk, one in credentials.items() if pk in staying],
@@ -133,16 +137,17 @@ def _end(team: Team, ending: Sequence[GitHubIntegration]) -> list[Farewell]:
         mine = [one for one in ending if one.credential_id == credential.pk]
         tracked = _tracked(team, mine)
         tracking.stop_all(tracked)
-        left.append(_let_go(credential, tracked))
+        hooks_left = organization_hooks.release_all(mine) + hooks.release_all(tracked)
+        left.append(_let_go(credential, hooks_left))
     return [one for one in left if one]
 
 
 def _let_go(
-    credential: IntegrationCredential, tracked: QuerySet[TrackedRepository]
+    credential: IntegrationCredential, hooks_left: list[dict[str, Any]]
 ) -> Farewell | None:
     # Locked, since another worker may be renewing its token.
     credential = IntegrationCredential.objects.select_for_update(no_key=True).get(pk=credential.pk)
-    left = farewell.to(credential, hooks.release_all(tracked))
+    left = farewell.to(credential, hooks_left)
     if not credential.integrations.filter(disconnected_at=None).exists():
         credential.access_token = credential.refresh_token = ""
         credential.token_expires_at = None

@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 from django.db import DatabaseError, transaction
+from django.db.models import Q, QuerySet
 
 from apps.integrations import poll
 from apps.integrations.github import limits
@@ -45,14 +46,27 @@ class Delivered:
 
     @property
     def tracked(self) -> list[TrackedRepository]:
-        """The repository of the hook, once for each team that tracks it."""
-        repository = self.payload.get("repository") or {}
-        if repository.get("id") != self.row.hook.github_repo_id:
+        """The repository that it is about, once for each team that tracks it."""
+        if self.row.github_repo_id is None:
             return []
         rows = TrackedRepository.objects.filter(
-            github_repo_id=self.row.hook.github_repo_id, is_active=True
+            github_repo_id=self.row.github_repo_id, is_active=True
         )
         return list(rows.select_related("team", "repository", "integration"))
+
+    @property
+    def integrations(self) -> QuerySet[GitHubIntegration]:
+        """The connections that it is about: the organisation's, or those of the repository."""
+        number = self.row.hook.organization_id
+        if (
+            number
+            and self.row.github_repo_id is None
+            and _id(self.payload, "organization") == number
+        ):
+            about = Q(organization_id=number)
+        else:
+            about = Q(pk__in=[tracked.integration_id for tracked in self.tracked])
+        return GitHubIntegration.objects.filter(about, disconnected_at=None)
 
 
 def pull_request_changed(delivered: Delivered) -> None:
@@ -78,8 +92,7 @@ def repository_changed(delivered: Delivered) -> None:
 
 def people_changed(delivered: Delivered) -> None:
     """Has the organisation's people read anew."""
-    ids = {tracked.integration_id for tracked in delivered.tracked}
-    GitHubIntegration.objects.filter(pk__in=ids).update(members_due_at=datetime.now(UTC))
+    delivered.integrations.update(members_due_at=datetime.now(UTC))
 
 
 def hook_confirmed(delivered: Delivered) -> None:
@@ -95,6 +108,7 @@ def hook_removed(delivered: Delivered) -> None:
     hook = delivered.row.hook
     Hook.objects.filter(pk=hook.pk).update(hook_id=None)
     TrackedRepository.objects.filter(hook=hook).update(hook_due_at=datetime.now(UTC))
+    GitHubIntegration.objects.filter(hook=hook).update(hook_due_at=datetime.now(UTC))
 
 
 HANDLERS: Mapping[str, Callable[[Delivered], None]] = {
@@ -106,6 +120,7 @@ HANDLERS: Mapping[str, Callable[[Delivered], None]] = {
     "member": people_changed,
     "membership": people_changed,
     "organization": people_changed,
+    "team": people_changed,
     "ping": hook_confirmed,
     "meta": hook_removed,
 }
@@ -172,7 +187,6 @@ IGNORED = frozenset(
         "star",
         "status",
         "sub_issues",
-        "team",
         "team_add",
         "watch",
         "workflow_dispatch",
@@ -192,6 +206,8 @@ SUBSCRIBED = (
     "pull_request_review_thread",
     "repository",
 )
+# People and their teams are told of to the organisation alone.
+SUBSCRIBED_BY_ORGANIZATION = (*SUBSCRIBED, "membership", "organization", "team")
 
 
 def handle_due(now: datetime) -> int:
@@ -204,6 +220,34 @@ def handle_due(now: datetime) -> int:
         for row in due:
             _handle(row, now)
     return len(due)
+
+
+def handle_all(hook: Hook) -> None:
+    """Handles what a hook that is about to go has still delivered."""
+    now = datetime.now(UTC)
+    with transaction.atomic():
+        for row in hook.deliveries.select_for_update(of=("self",)).filter(due_at__isnull=False):
+            _handle(row, now)
+
+
+def hand_over(former: Hook, heir: Hook) -> None:
+    """Handles and keeps a hook's deliveries under the hook that takes its place."""
+    handle_all(former)
+    twice = former.deliveries.filter(guid__in=heir.deliveries.values("guid"))
+    former.deliveries.exclude(pk__in=list(twice.values_list("pk", flat=True))).update(
+        hook=heir, github_repo_id=former.github_repo_id
+    )
+
+
+def give_back(former: Hook) -> None:
+    """The same for an organisation's hook, whose repositories have hooks of their own again."""
+    handle_all(former)
+    ids = former.deliveries.order_by().values("github_repo_id").distinct()
+    for heir in Hook.objects.filter(host=former.host, github_repo_id__in=ids):
+        told = former.deliveries.filter(github_repo_id=heir.github_repo_id)
+        told.exclude(guid__in=list(heir.deliveries.values_list("guid", flat=True))).update(
+            hook=heir
+        )
 
 
 def prune(now: datetime) -> None:
@@ -232,6 +276,7 @@ def _run_handler(row: WebhookDelivery) -> str:
     if not isinstance(payload, dict):
         raise PayloadError("The payload is no object.")
     row.action = str(payload.get("action") or "")[:60]
+    row.github_repo_id = _repository_of(row.hook, payload)
     handler = HANDLERS.get(row.event)
     if row.hook.confirmed_at is None:
         Hook.objects.filter(pk=row.hook_id).update(confirmed_at=row.received_at)
@@ -241,6 +286,21 @@ def _run_handler(row: WebhookDelivery) -> str:
         return State.IGNORED
     handler(Delivered(row, payload))
     return State.HANDLED
+
+
+def _repository_of(hook: Hook, payload: Mapping[str, Any]) -> int | None:
+    """The repository that a payload is about, if it is one of the hook's."""
+    number = _id(payload, "repository")
+    if hook.organization_id:
+        return number if _id(payload, "organization") == hook.organization_id else None
+    return number if number == hook.github_repo_id else None
+
+
+def _id(payload: Mapping[str, Any], name: str) -> int | None:
+    """The id of what a payload calls `name`; None where it is none of GitHub's."""
+    thing = payload.get(name)
+    number = thing.get("id") if isinstance(thing, dict) else None
+    return number if isinstance(number, int) and 0 < number < 2**63 else None
 
 
 def _happened_at(payload: Mapping[str, Any], pull: Mapping[str, Any]) -> datetime | None:

@@ -29,7 +29,13 @@ from apps.integrations.github.errors import (
     UnavailableError,
     WaitError,
 )
-from apps.integrations.models import Farewell, Hook, IntegrationCredential, TrackedRepository
+from apps.integrations.models import (
+    Farewell,
+    GitHubIntegration,
+    Hook,
+    IntegrationCredential,
+    TrackedRepository,
+)
 from apps.integrations.problems import UNREACHABLE, ConnectError
 from apps.teams.models import Team
 
@@ -144,7 +150,8 @@ def _delete_hooks(row: Farewell, count: int) -> None:
 
 
 def _delete(row: Farewell, hook: dict[str, Any], github: GitHub) -> None:
-    mine = {"github_repo_id": hook["repository_id"]}
+    of = "organization_id" if hook.get("organization_id") else "github_repo_id"
+    mine = {of: hook.get("organization_id") or hook["repository_id"]}
     if Hook.objects.filter(host=settings.GITHUB_URL, **mine).exists():
         return  # Somebody tracks it again, and with it goes the hook that was there.
     try:
@@ -153,7 +160,9 @@ def _delete(row: Farewell, hook: dict[str, Any], github: GitHub) -> None:
         log.info("The hook of %s is gone already, or not ours to delete.", hook["repository"])
     record("github.hook.removed", team_id=row.team_id, object_name=hook["repository"])
     # Whoever began to track it in this moment may have taken the hook over: looked after anew.
-    TrackedRepository.objects.filter(is_active=True, **mine).update(hook_due_at=timezone.now())
+    rows = (GitHubIntegration if of == "organization_id" else TrackedRepository).objects
+    live = {"wants_one_hook": True} if of == "organization_id" else {"is_active": True}
+    rows.filter(**live, **mine).update(hook_due_at=timezone.now())
 
 
 def _revoke(row: Farewell) -> None:

@@ -1,47 +1,47 @@
-"""Hooks on GitHub: registered when a repository is tracked, looked after daily, removed at the end.
+"""Which hooks there are to be: registered when a repository is tracked, looked after, removed.
 
 A hook is shared by the teams that track its repository: the first one makes it, the last one to
-leave deletes it. Each has a random secret of its own.
+leave deletes it. A team may want one hook of the organisation instead (`organization_hooks`). Each
+has a random secret of its own.
 """
 
 from __future__ import annotations
 
-import ipaddress
 import logging
-import secrets
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from apps.audit.record import record
-from apps.integrations import budget
+from apps.integrations import budget, events, organization_hooks, registration
 from apps.integrations.conversation import with_github
-from apps.integrations.events import SUBSCRIBED
 from apps.integrations.github.client import GitHub
 from apps.integrations.github.errors import (
     CredentialsRejectedError,
     GitHubError,
     NotFoundError,
-    RefusedError,
     ScopeMissingError,
     WaitError,
 )
 from apps.integrations.models import (
+    GitHubIntegration,
     Hook,
     IntegrationCredential,
     TrackedRepository,
-    WebhookDelivery,
 )
+from apps.integrations.redelivery import redeliver
+from apps.integrations.registration import home_of_repository, is_reachable
 from apps.teams.models import Team
 
 log = logging.getLogger(__name__)
 
-CHECK_EVERY = timedelta(days=1)
+REQUESTS_AN_HOUR = 500
+REQUESTS_A_VISIT = 2
+ARCHIVED_AGAIN = timedelta(days=1)
 TRY_AGAIN = timedelta(minutes=2)
 TAKEN_FOR = timedelta(minutes=1)
 
@@ -56,16 +56,6 @@ NOT_REACHABLE = (
 )
 
 
-def address() -> str:
-    """Where GitHub is to deliver."""
-    return f"{settings.PUBLIC_URL}/webhooks/github/"
-
-
-def is_reachable() -> bool:
-    """Whether GitHub could deliver here: not to this machine, unless it is on it too."""
-    return not _is_private(settings.PUBLIC_URL) or _is_private(settings.GITHUB_URL)
-
-
 def due(now: datetime) -> QuerySet[TrackedRepository]:
     """Repositories whose hook is to be made, checked or removed."""
     rows: QuerySet[TrackedRepository] = TrackedRepository.objects.filter(
@@ -76,16 +66,34 @@ def due(now: datetime) -> QuerySet[TrackedRepository]:
     return rows.exclude(integration__credential__kind=IntegrationCredential.Kind.ENVIRONMENT)
 
 
+def is_any_due(now: datetime) -> bool:
+    """Whether a hook waits to be looked after, perhaps only for its account's next second."""
+    return organization_hooks.due(now).exists() or due(now).exists()
+
+
+def interval(integration: GitHubIntegration) -> timedelta:
+    """An hour, or as long as it takes not to spend more than `REQUESTS_AN_HOUR` on looking."""
+    count = integration.tracked_repositories.filter(is_active=True).count()
+    hours = count * REQUESTS_A_VISIT / REQUESTS_AN_HOUR
+    return timedelta(hours=max(1.0, hours))
+
+
 def look_after_one(now: datetime) -> bool:
-    """Makes, checks or removes the hook of one repository that is due; False when none is."""
+    """Makes, checks or removes one hook that is due; False when none is."""
+    return organization_hooks.look_after_one(now) or _look_after_one(now)
+
+
+def _look_after_one(now: datetime) -> bool:
     rows = due(now)
     tracked = (
-        rows.select_related("integration__credential", "repository").order_by("hook_due_at").first()
+        rows.select_related("integration__credential", "integration__hook", "repository", "hook")
+        .order_by("hook_due_at")
+        .first()
     )
     if tracked is None:
         return False
     if not is_reachable():
-        rows.update(hook_due_at=now + CHECK_EVERY, hook_error=NOT_REACHABLE)
+        rows.update(hook_due_at=now + ARCHIVED_AGAIN, hook_error=NOT_REACHABLE)
         return False
     credential = tracked.integration.credential
     if until := budget.wait_for(credential, now, live=True, resource="core"):
@@ -101,18 +109,12 @@ def look_after_one(now: datetime) -> bool:
     return True
 
 
-def forget(tracked: TrackedRepository, github: GitHub) -> None:
-    """Lets a repository's hook go: deleted on GitHub when no other team uses it."""
-    hook = _let_go(tracked)
-    if hook:
-        _delete(tracked, hook, github)
-
-
 def release_all(rows: QuerySet[TrackedRepository]) -> list[dict[str, Any]]:
     """Lets the hooks of repositories that are no longer tracked go, here.
 
     Returns those that no other team uses, to be deleted on GitHub.
     """
+    rows.filter(hook__organization_id__isnull=False).update(hook=None, hook_error="")
     ours = rows.filter(hook__isnull=False).values("hook")
     # Locked, so that of two teams that leave at the same time the second sees that it is the last.
     hooks = {hook.pk: hook for hook in Hook.objects.select_for_update().filter(pk__in=ours)}
@@ -138,7 +140,7 @@ def _let_go(tracked: TrackedRepository) -> Hook | None:
     if hook is None:
         return None
     others = TrackedRepository.objects.filter(hook=hook, is_active=True).exclude(pk=tracked.pk)
-    if others.exists():
+    if hook.organization_id or others.exists():
         TrackedRepository.objects.filter(pk=tracked.pk).update(hook=None, hook_error="")
         return None
     if hook.hook_id:
@@ -149,15 +151,13 @@ def _let_go(tracked: TrackedRepository) -> Hook | None:
 
 def _delete(tracked: TrackedRepository, hook: Hook, github: GitHub) -> None:
     # Unlinked only when GitHub has deleted it: what fails here is tried again.
-    try:
-        github.rest("DELETE", f"/repos/{tracked.full_name}/hooks/{hook.hook_id}")
-    except (NotFoundError, ScopeMissingError):
-        log.info("Hook %s is gone already, or not ours to delete.", hook.hook_id)
+    registration.remove(github, home_of_repository(tracked), hook)
     record("github.hook.removed", team_id=tracked.team_id, object_name=tracked.full_name)
     _drop(tracked, hook)
 
 
 def _drop(tracked: TrackedRepository, hook: Hook) -> None:
+    events.handle_all(hook)
     hook.delete()
     # Whoever began to track it meanwhile gets a hook of its own.
     taken_up = TrackedRepository.objects.filter(
@@ -172,14 +172,18 @@ def rotate(team: Team) -> int:
     What is signed with an old one is taken until GitHub was told, and for another day.
     """
     tracked = TrackedRepository.objects.for_team(team).filter(is_active=True, hook__isnull=False)
+    organizations = GitHubIntegration.objects.for_team(team).filter(hook__isnull=False)
+    used = Q(pk__in=tracked.values("hook")) | Q(pk__in=organizations.values("hook"))
     with transaction.atomic():
-        hooks = list(Hook.objects.select_for_update().filter(pk__in=tracked.values("hook")))
+        hooks = list(Hook.objects.select_for_update().filter(used))
         for hook in hooks:
             if hook.is_secret_told:
                 hook.previous_secret = hook.secret
-            hook.secret, hook.is_secret_told, hook.rotated_at = _secret(), False, timezone.now()
+            hook.secret, hook.is_secret_told = registration.new_secret(), False
+            hook.rotated_at = timezone.now()
             hook.save()
         tracked.update(hook_due_at=timezone.now())
+        organizations.update(hook_due_at=timezone.now())
     return len(hooks)
 
 
@@ -187,19 +191,13 @@ def _look_after(tracked: TrackedRepository, now: datetime) -> None:
     if tracked.is_active and tracked.repository.is_archived:
         # GitHub takes no hook for what is read-only; should it be revived, the poll notices.
         rows = TrackedRepository.objects.filter(pk=tracked.pk)
-        rows.update(hook_due_at=now + CHECK_EVERY, hook_error=ARCHIVED)
+        rows.update(hook_due_at=now + ARCHIVED_AGAIN, hook_error=ARCHIVED)
         return
     problem = ""
-    due_at: datetime | None = now + CHECK_EVERY
+    due_at: datetime | None = now + interval(tracked.integration)
     try:
         with with_github(tracked.integration.credential) as github:
-            if tracked.is_active:
-                _ensure(tracked, github)
-                if redeliver_one(tracked, github):
-                    due_at = now
-            else:
-                forget(tracked, github)
-                due_at = None
+            due_at = _see_to(tracked, github, now, due_at)
     except (NotFoundError, ScopeMissingError):
         problem = NO_RIGHT
     except CredentialsRejectedError as error:
@@ -214,123 +212,50 @@ def _look_after(tracked: TrackedRepository, now: datetime) -> None:
     mine.filter(hook_due_at=now + TAKEN_FOR).update(hook_due_at=due_at)
 
 
-def _ensure(tracked: TrackedRepository, github: GitHub) -> None:
+def _see_to(
+    tracked: TrackedRepository, github: GitHub, now: datetime, later: datetime | None
+) -> datetime | None:
+    """Does what the repository's hook needs; when it is due again."""
+    if not tracked.is_active:
+        if hook := _let_go(tracked):
+            _delete(tracked, hook, github)
+        return None
+    if common := organization_hooks.covering(tracked):
+        _use(tracked, common, github)
+        return later
+    hook = _ensure(tracked, github)
+    again_at = redeliver(github, home_of_repository(tracked), hook, now)
+    return min(filter(None, (again_at, later)), default=later)
+
+
+def _use(tracked: TrackedRepository, common: Hook, github: GitHub) -> None:
+    """Lets the organisation's hook, which is there, take the place of the repository's own."""
+    own = tracked.hook
+    if own == common:
+        return
+    hook = _let_go(tracked)
+    if hook:
+        registration.remove(github, home_of_repository(tracked), hook)
+        record("github.hook.removed", team_id=tracked.team_id, object_name=tracked.full_name)
+    TrackedRepository.objects.filter(pk=tracked.pk).update(hook=common)
+    if hook:
+        events.hand_over(hook, common)
+        hook.delete()
+
+
+def _ensure(tracked: TrackedRepository, github: GitHub) -> Hook:
     hook, _ = Hook.objects.get_or_create(
         host=settings.GITHUB_URL,
         github_repo_id=tracked.github_repo_id,
-        defaults={"secret": _secret()},
+        defaults={"secret": registration.new_secret()},
     )
     try:
-        told = hook.hook_id is not None and hook.is_secret_told
-        if not told or not _is_as_made(github, tracked, hook):
-            _write(github, tracked, hook)
+        registration.ensure(github, home_of_repository(tracked), hook)
     except (NotFoundError, ScopeMissingError):
         Hook.objects.filter(pk=hook.pk, repositories__isnull=True).delete()
         raise
-    tracked.hook = hook
-    if TrackedRepository.objects.filter(pk=tracked.pk, hook=None).update(hook=hook):
+    mine = TrackedRepository.objects.filter(pk=tracked.pk).exclude(hook=hook)
+    if mine.update(hook=hook):
         record("github.hook.made", team_id=tracked.team_id, object_name=tracked.full_name)
-
-
-def _is_as_made(github: GitHub, tracked: TrackedRepository, hook: Hook) -> bool:
-    """Whether GitHub still has the hook as we made it; one that is gone is forgotten."""
-    try:
-        found = github.get(f"/repos/{tracked.full_name}/hooks/{hook.hook_id}").data
-    except NotFoundError:
-        hook.hook_id = None
-        return False
-    wanted = _wanted(hook)
-    config = found.get("config", {})
-    return bool(
-        found.get("active")
-        and set(found.get("events", ())) == set(SUBSCRIBED)
-        and all(config.get(name) == wanted["config"][name] for name in ("url", "content_type"))
-        and str(config.get("insecure_ssl", "0")) == "0"
-    )
-
-
-def _write(github: GitHub, tracked: TrackedRepository, hook: Hook) -> None:
-    """Makes the hook, or makes the one that is there ours again."""
-    path = f"/repos/{tracked.full_name}/hooks"
-    if hook.hook_id is None:
-        try:
-            hook.hook_id = github.rest("POST", path, json=_wanted(hook)).data["id"]
-        except RefusedError as error:
-            if "already exists" not in error.message:
-                raise
-            hook.hook_id = _adopt(github, path)
-            github.rest("PATCH", f"{path}/{hook.hook_id}", json=_wanted(hook))
-    else:
-        github.rest("PATCH", f"{path}/{hook.hook_id}", json=_wanted(hook))
-    Hook.objects.filter(pk=hook.pk).update(hook_id=hook.hook_id)
-    now = Hook.objects.filter(pk=hook.pk).first()
-    if now is None:
-        github.rest("DELETE", f"{path}/{hook.hook_id}")
-        raise RefusedError("The connection ended while the hook was made; it is deleted again.")
-    # Another rotation may have come between: then this was not the last word.
-    if now.secret == hook.secret:
-        Hook.objects.filter(pk=hook.pk).update(is_secret_told=True)
-
-
-def _adopt(github: GitHub, path: str) -> int:
-    for page in github.pages(path):
-        for found in page:
-            if found.get("config", {}).get("url") == address():
-                return int(found["id"])
-    raise RefusedError("GitHub says that our hook exists, but does not list it.")
-
-
-def _wanted(hook: Hook) -> dict[str, Any]:
-    return {
-        "name": "web",
-        "active": True,
-        "events": list(SUBSCRIBED),
-        # Always with the secret: a PATCH without it would remove it.
-        "config": {
-            "url": address(),
-            "content_type": "json",
-            "insecure_ssl": "0",
-            "secret": hook.secret,
-        },
-    }
-
-
-def redeliver_one(tracked: TrackedRepository, github: GitHub) -> bool:
-    """Asks GitHub to send one delivery again that never reached us; False when all did.
-
-    GitHub lists three days. A time-out is no failure by GitHub's own filter, so all are read.
-    """
-    hook = tracked.hook
-    if hook is None or hook.hook_id is None:
-        return False
-    path = f"/repos/{tracked.full_name}/hooks/{hook.hook_id}/deliveries"
-    attempts: dict[str, int] = {}
-    delivered, redelivered = set(), set()
-    for page in github.pages(path):
-        for attempt in page:
-            attempts.setdefault(attempt["guid"], attempt["id"])
-            if 200 <= int(attempt.get("status_code") or 0) < 300:
-                delivered.add(attempt["guid"])
-            if attempt.get("redelivery"):
-                redelivered.add(attempt["guid"])
-    # What failed again is left to the poll, or it would be asked for for ever.
-    missing = attempts.keys() - delivered - redelivered
-    known = WebhookDelivery.objects.filter(hook=hook, guid__in=missing)
-    lost = sorted(missing - set(known.values_list("guid", flat=True)))
-    for guid in lost[:1]:
-        github.rest("POST", f"{path}/{attempts[guid]}/attempts")
-    return len(lost) > 1
-
-
-def _secret() -> str:
-    return secrets.token_urlsafe(32)
-
-
-def _is_private(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    if host == "localhost" or host.endswith((".localhost", ".local")):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_private
-    except ValueError:
-        return False
+    tracked.hook = hook
+    return hook

@@ -77,6 +77,16 @@ class GitHubIntegration(BaseTeamModel):
     repositories_synced_at = models.DateTimeField(null=True, blank=True)
     discovery_error = models.TextField(blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
+    wants_one_hook = models.BooleanField(
+        default=False, help_text="One hook of the organisation instead of one a repository."
+    )
+    hook = models.ForeignKey(
+        "Hook", models.SET_NULL, null=True, blank=True, related_name="integrations"
+    )
+    hook_error = models.TextField(blank=True, help_text="Why there is none.")
+    hook_due_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the organisation's hook is to be looked after."
+    )
     members = models.ManyToManyField(TeamMember, related_name="integrations", blank=True)
 
     class Meta:
@@ -148,10 +158,11 @@ class SyncRun(BaseTeamModel):
 
 
 class Hook(models.Model):
-    """A webhook of a repository on GitHub, shared by the teams that track the repository."""
+    """A webhook on GitHub, of a repository or an organisation, shared by the teams that use it."""
 
     host = models.CharField(max_length=255)
-    github_repo_id = models.BigIntegerField()
+    github_repo_id = models.BigIntegerField(null=True, help_text="Whose it is; or else …")
+    organization_id = models.BigIntegerField(null=True, help_text="… the organisation's.")
     hook_id = models.BigIntegerField(null=True, help_text="GitHub's; null until it is known.")
     secret = EncryptedTextField()
     # Deliveries that were signed before a rotation arrive after it.
@@ -160,12 +171,18 @@ class Hook(models.Model):
     is_secret_told = models.BooleanField(default=False, help_text="Whether GitHub has `secret`.")
     created_at = models.DateTimeField(auto_now_add=True)
     confirmed_at = models.DateTimeField(null=True, help_text="When its first delivery came.")
+    listed_until = models.DateTimeField(
+        null=True, help_text="Attempts up to then were read from GitHub's list."
+    )
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["host", "hook_id"], name="one_row_a_hook"),
             models.UniqueConstraint(
                 fields=["host", "github_repo_id"], name="one_hook_a_repository"
+            ),
+            models.UniqueConstraint(
+                fields=["host", "organization_id"], name="one_hook_an_organization"
             ),
         ]
 
@@ -193,6 +210,7 @@ class WebhookDelivery(models.Model):
     attempts = models.PositiveIntegerField(default=0)
     error = models.TextField(blank=True)
     handled_at = models.DateTimeField(null=True)
+    github_repo_id = models.BigIntegerField(null=True, help_text="The repository it is about.")
     number = models.PositiveIntegerField(null=True, help_text="The pull request it is about.")
     happened_at = models.DateTimeField(null=True, help_text="The event's own instant on GitHub.")
     visible_at = models.DateTimeField(null=True, help_text="When the row here showed it.")
@@ -208,6 +226,26 @@ class WebhookDelivery(models.Model):
             ),
             models.Index(fields=["received_at"]),
         ]
+
+    def __str__(self) -> str:
+        return f"{self.event} {self.guid}"
+
+
+class MissedDelivery(models.Model):
+    """What GitHub could not deliver to a hook and is asked to send again."""
+
+    hook = models.ForeignKey(Hook, models.CASCADE, related_name="missed")
+    guid = models.CharField(max_length=64)
+    attempt_id = models.BigIntegerField(help_text="GitHub's, of the latest attempt.")
+    event = models.CharField(max_length=60, blank=True)
+    status = models.CharField(max_length=100, blank=True, help_text="In GitHub's words.")
+    missed_at = models.DateTimeField(help_text="When GitHub first tried.")
+    asked = models.PositiveIntegerField(default=0, help_text="How often it was to be sent again.")
+    due_at = models.DateTimeField(null=True, help_text="Null: it is left to the poll.")
+
+    class Meta:
+        verbose_name_plural = "missed deliveries"
+        constraints = [models.UniqueConstraint(fields=["hook", "guid"], name="missed_once_a_hook")]
 
     def __str__(self) -> str:
         return f"{self.event} {self.guid}"

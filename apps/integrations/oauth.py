@@ -5,6 +5,7 @@ https://docs.github.com/en/apps/oauth-apps/building-oauth-apps/authorizing-oauth
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
@@ -56,10 +57,9 @@ class ConnectClient(OAuth2Client):  # type: ignore[misc]
 
 
 class ConnectAdapter(GitHubOAuth2Adapter):  # type: ignore[misc]
-    """allauth's GitHub adapter for connecting a team: our scopes, our callback, our GitHub."""
+    """allauth's GitHub adapter for connecting a team: our callback, our GitHub."""
 
     client_class = ConnectClient
-    scopes = scopes.NEEDED
 
     def __init__(self, request: HttpRequest) -> None:
         super().__init__(request)
@@ -87,14 +87,16 @@ def callback_url() -> str:
     return settings.PUBLIC_URL + reverse("github_connect_callback")
 
 
-def authorize_url(request: HttpRequest, state: str) -> tuple[str, str]:
+def authorize_url(
+    request: HttpRequest, state: str, wanted: Sequence[str] = scopes.NEEDED
+) -> tuple[str, str]:
     """Where to send the browser, and the PKCE verifier to keep until it returns."""
     adapter = ConnectAdapter(request)
     client = adapter.client()
     client.state = state
     challenge = generate_code_challenge()
     verifier = challenge.pop("code_verifier")
-    url = client.get_redirect_url(adapter.authorize_url, adapter.scopes, challenge)
+    url = client.get_redirect_url(adapter.authorize_url, wanted, challenge)
     return url, verifier
 
 

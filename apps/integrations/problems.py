@@ -135,6 +135,28 @@ def too_few_scopes(missing: list[str]) -> Problem:
     )
 
 
+def no_hook_scope(organization: str, *, by_token: bool) -> Problem:
+    """The token may not make a hook for the organisation."""
+    return Problem(
+        "missing_scopes",
+        f"{organization} keeps one webhook for each repository: the token lacks the scope "
+        "admin:org_hook.",
+        "Connect with a token of an owner that has repo, read:org, read:user and admin:org_hook, "
+        "then choose again."
+        if by_token
+        else "Choose again and leave all permissions on GitHub as they are.",
+    )
+
+
+def no_hook_possible(organization: str) -> Problem:
+    """Only organisations that are connected with a token can have a hook of their own."""
+    return Problem(
+        "no_organization_hook",
+        f"{organization} cannot have one webhook for all of its repositories here.",
+        "A personal account has none, and a GitHub App brings its own.",
+    )
+
+
 def restricted(organization: str) -> Problem:
     """The organisation lets only approved OAuth apps in."""
     return Problem(

@@ -57,7 +57,7 @@ def _do_one(now: datetime) -> bool:
     tracked = sync.claim(now)
     if tracked:
         sync.serve(tracked)
-    elif not handled and not looked_after and hooks.due(now).exists():
+    elif not handled and not looked_after and hooks.is_any_due(now):
         time.sleep(0.25)  # The next hook may be made a second after the last one.
         return True
     return bool(handled or looked_after or tracked)

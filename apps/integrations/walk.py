@@ -130,6 +130,7 @@ def _make_visible(tracked: TrackedRepository, numbers: list[int]) -> None:
     if tracked.hook_id:
         WebhookDelivery.objects.filter(
             hook_id=tracked.hook_id,
+            github_repo_id=tracked.github_repo_id,
             number__in=numbers,
             state=WebhookDelivery.State.HANDLED,
             visible_at__isnull=True,

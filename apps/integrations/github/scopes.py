@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 NEEDED = ("read:org", "repo", "read:user")
+ORGANIZATION_HOOK = "admin:org_hook"
 
 _INCLUDES = {
     "repo": {"repo:status", "repo_deployment", "public_repo", "repo:invite", "security_events"},

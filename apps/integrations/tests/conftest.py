@@ -3,10 +3,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
+from django.test import Client
 from pytest_django import Settings
+from pytest_django.live_server_helper import LiveServer
 
 from apps.integrations import tasks
+from apps.integrations.models import TrackedRepository
 from apps.integrations.tests import github as small
+from apps.integrations.tests import hooked
+from apps.teams.models import Team
 from github_simulator.testing import Running, running
 
 
@@ -25,3 +30,26 @@ def github(settings: Settings) -> Iterator[Running]:
 def work() -> Callable[[], None]:
     """What a worker does when it is nudged."""
     return tasks.look_for_due_work
+
+
+@pytest.fixture
+def reachable(github: Running, live_server: LiveServer, settings: Settings) -> LiveServer:
+    """This server as GitHub reaches it."""
+    settings.PUBLIC_URL = live_server.url
+    settings.ALLOWED_HOSTS = ["*"]
+    return live_server
+
+
+@pytest.fixture
+def tracked(
+    github: Running, reachable: LiveServer, team: Team, alice_client: Client
+) -> TrackedRepository:
+    """Acme's website with its hook, everything synced."""
+    app = next(iter(github.simulator.world.oauth_apps.values()))
+    app.callback_urls = [f"{reachable.url}/integrations/github/callback/"]
+    small.connect(alice_client)
+    hooked.work()
+    hooked.choose(alice_client, "acme", hooked.NAME)
+    hooked.work()
+    row: TrackedRepository = TrackedRepository.objects.get(team=team, full_name=hooked.NAME)
+    return row

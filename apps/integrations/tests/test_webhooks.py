@@ -11,99 +11,33 @@ import pytest
 from django.conf import settings as django_settings
 from django.test import Client
 from pytest_django import Settings
-from pytest_django.live_server_helper import LiveServer
 
-from apps.integrations import tasks
 from apps.integrations.events import HANDLERS, IGNORED
 from apps.integrations.github import signature
 from apps.integrations.models import Hook, StalePullRequest, TrackedRepository, WebhookDelivery
-from apps.integrations.tests.github import ADA, REPOSITORIES, add_repository, connect
+from apps.integrations.tests.github import ADA, add_repository, connect
+from apps.integrations.tests.hooked import (
+    NAME,
+    NUMBER,
+    URL,
+    choose,
+    do,
+    due,
+    hooks_on_github,
+    post,
+    work,
+)
 from apps.metrics.models import PullRequest, Repository
 from apps.teams.models import Membership, Team
 from apps.users.models import User
-from github_simulator.acts import act
 from github_simulator.testing import Running
 
-URL = "/webhooks/github/"
-NUMBER = REPOSITORIES["website"]
-NAME = "acme/website"
 EXAMPLES = (
     Path(django_settings.BASE_DIR)
     / "node_modules/@octokit/webhooks-examples/api.github.com/index.json"
 )
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def reachable(github: Running, live_server: LiveServer, settings: Settings) -> LiveServer:
-    """This server as GitHub reaches it."""
-    settings.PUBLIC_URL = live_server.url
-    settings.ALLOWED_HOSTS = ["*"]
-    return live_server
-
-
-@pytest.fixture
-def tracked(
-    github: Running, reachable: LiveServer, team: Team, alice_client: Client
-) -> TrackedRepository:
-    """Acme's website with its hook, everything synced."""
-    app = next(iter(github.simulator.world.oauth_apps.values()))
-    app.callback_urls = [f"{reachable.url}/integrations/github/callback/"]
-    connect(alice_client)
-    work()
-    choose(alice_client, "acme", NAME)
-    work()
-    row: TrackedRepository = TrackedRepository.objects.get(team=team, full_name=NAME)
-    return row
-
-
-def choose(client: Client, team: str, name: str) -> None:
-    address = f"/a/{team}/integrations/github/repos/"
-    reply = client.post(
-        address,
-        json.dumps({"repositories": [name]}),
-        content_type="application/json",
-        headers={"Accept": "application/json"},
-    )
-    assert reply.status_code in (200, 201), reply.content
-
-
-def work() -> None:
-    tasks.look_for_due_work()
-
-
-def do(github: Running, what: str, **details: Any) -> Any:
-    """Something happens on GitHub, and its hooks are told."""
-    result = act(github.simulator, what, {"repository": NAME, "actor": "ada", **details})
-    assert github.simulator.deliveries.wait()
-    return result
-
-
-def hooks_on_github(github: Running) -> list[Any]:
-    return list(github.simulator.world.repositories[NUMBER].hooks.values())
-
-
-def post(
-    client: Client,
-    body: bytes,
-    *,
-    hook: Hook | None = None,
-    secret: str = "",
-    event: str = "pull_request",
-    guid: str = "72d3162e-cc78-11e3-81ab-4c9367dc0958",
-    content_type: str = "application/json",
-    **headers: str,
-) -> Any:
-    """Delivers a body, signed with the hook's secret unless told otherwise."""
-    sent = {
-        "X-GitHub-Event": event,
-        "X-GitHub-Delivery": guid,
-        "X-GitHub-Hook-ID": str(hook.hook_id) if hook else "1",
-        "X-Hub-Signature-256": signature.sign(secret or (hook.secret if hook else "x"), body),
-        **headers,
-    }
-    return client.post(URL, body, content_type=content_type, headers=sent)
 
 
 @pytest.fixture
@@ -435,17 +369,6 @@ def test_failed_deliveries_of_others_are_not_found(
     page = "/a/acme/integrations/github/webhooks/"
     assert alice_client.post(f"{page}{failed.pk}/").status_code == 404
     assert "names no pull request" not in alice_client.get(page).content.decode()
-
-
-def due(tracked: TrackedRepository) -> None:
-    """Lets the hook be looked after now."""
-    from django.utils import timezone
-
-    from apps.integrations.models import RateBudget
-
-    RateBudget.objects.update(written_at=None)
-    TrackedRepository.objects.filter(pk=tracked.pk).update(hook_due_at=timezone.now())
-    work()
 
 
 def tracked_owner(github: Running) -> Any:

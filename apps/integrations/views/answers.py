@@ -63,6 +63,11 @@ def sent(request: HttpRequest, *names: str) -> Mapping[str, Any]:
     return {}
 
 
+def github_id(text: str) -> int:
+    """An id of GitHub's; 0, which none has, for anything that is none."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
+
+
 def refused(message: str, code: str, status: int = 400, **more: Any) -> JsonResponse:
     """An error, for programs."""
     return JsonResponse({"error": code, "message": message, **more}, status=status)

@@ -32,6 +32,7 @@ from apps.integrations.connect_state import State
 from apps.integrations.models import GitHubIntegration, SyncStatus
 from apps.integrations.problems import ConnectError, Problem
 from apps.integrations.views import answers, farewells
+from apps.integrations.views.organization_hooks import turn_on
 from apps.teams.access import TeamRequest, team_view, wants_json
 from apps.teams.models import Team
 
@@ -211,17 +212,29 @@ def _choose_again(request: TeamRequest, state: State) -> HttpResponse | None:
     """A reconnection knows its organisation already."""
     if state.organization_id is None:
         return None
-    return _choose(request, str(state.organization_id))
+    chosen = _chosen(request, str(state.organization_id))
+    if state.for_hook and isinstance(chosen, GitHubIntegration):
+        return turn_on(request, chosen)
+    return _answer(request, chosen)
 
 
 def _choose(request: TeamRequest, wanted: str) -> HttpResponse:
+    return _answer(request, _chosen(request, wanted))
+
+
+def _chosen(request: TeamRequest, wanted: str) -> GitHubIntegration | HttpResponse:
     credential = connection.pending(request, request.team)
     if credential is None:
         return answers.back(request, "integrations", problems.NOTHING_PENDING)
     try:
-        chosen = connection.choose(request, credential, wanted)
+        return connection.choose(request, credential, wanted)
     except ConnectError as error:
         return _failed(request, error.problem, "github_organization")
+
+
+def _answer(request: TeamRequest, chosen: GitHubIntegration | HttpResponse) -> HttpResponse:
+    if isinstance(chosen, HttpResponse):
+        return chosen
     if wants_json(request):
         return JsonResponse({"connected": chosen.organization_slug}, status=201)
     said = f"{chosen.organization_slug} is connected. Now choose the repositories to track."
@@ -250,12 +263,7 @@ def _one(
     wanted = request.GET.get("organization", "") if said in (None, "") else str(said)
     if not wanted:
         return None
-    return get_object_or_404(rows, organization_id=_number(wanted))
-
-
-def _number(text: str) -> int:
-    # An id of GitHub's is above 0: none has this one.
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
+    return get_object_or_404(rows, organization_id=answers.github_id(wanted))
 
 
 def _organizations(team: Team) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from apps.audit.record import record
-from apps.integrations import connection, deliveries, hooks
+from apps.integrations import connection, deliveries, hooks, organization_hooks, registration
 from apps.integrations.nudge import nudge
 from apps.integrations.views import answers
 from apps.teams.access import TeamRequest, team_view, wants_json
@@ -25,6 +25,7 @@ def webhooks(request: TeamRequest) -> HttpResponse:
     latency = deliveries.latency(request.team)
     if wants_json(request):
         return JsonResponse({"deliveries": counts, "latency": vars(latency) if latency else None})
+    connected = list(connection.connected(request.team).select_related("hook"))
     repositories = list(deliveries.health(request.team)[: MOST_REPOSITORIES + 1])
     context = {
         "rows": rows,
@@ -34,8 +35,10 @@ def webhooks(request: TeamRequest) -> HttpResponse:
         "repositories": repositories[:MOST_REPOSITORIES],
         "are_more": len(repositories) > MOST_REPOSITORIES,
         "without": sum(1 for row in repositories if not row.hook_id),
-        "is_reachable": hooks.is_reachable(),
-        "is_connected": connection.connected(request.team).exists(),
+        "is_reachable": registration.is_reachable(),
+        "organizations": [row for row in connected if organization_hooks.is_possible(row)],
+        "missed": deliveries.missed(request.team).count(),
+        "is_connected": bool(connected),
         "is_admin": request.membership.is_admin,
     }
     return answers.page(request, "webhooks", context, fragment="_webhooks")

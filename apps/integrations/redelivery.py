@@ -1,0 +1,105 @@
+"""What GitHub could not deliver is sent again, as far as GitHub's list of three days tells of it.
+
+https://docs.github.com/rest/repos/webhooks#list-deliveries-for-a-repository-webhook
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from apps.integrations.github.client import GitHub
+from apps.integrations.github.errors import NotFoundError
+from apps.integrations.models import Hook, MissedDelivery, WebhookDelivery
+from apps.integrations.registration import Home
+
+# An attempt is listed when it has ended, which may be a while after it began.
+OVERLAP = timedelta(minutes=5)
+LISTED = timedelta(days=3)
+MOST_TRIES = 3
+AGAIN_AFTER = timedelta(minutes=10)
+
+
+def redeliver(github: GitHub, home: Home, hook: Hook, now: datetime) -> datetime | None:
+    """Reads what is new in GitHub's list and asks for one missed delivery again.
+
+    Returns when the next one is to be asked for; None where nothing is missing.
+    """
+    if hook.hook_id is None:
+        return None
+    path = f"{home.path}/{hook.hook_id}/deliveries"
+    if not _next(hook, now):
+        _read(github, path, hook)
+    _let_go(hook, now)
+    if missed := _next(hook, now):
+        # Counted first: whatever happens then, it is not asked for for ever.
+        missed.asked += 1
+        is_last = missed.asked >= MOST_TRIES
+        missed.due_at = None if is_last else now + AGAIN_AFTER * 2**missed.asked
+        missed.save()
+        try:
+            github.rest("POST", f"{path}/{missed.attempt_id}/attempts")
+        except NotFoundError:
+            missed.delete()  # GitHub keeps it no longer, or made the hook anew since.
+    following = hook.missed.filter(due_at__isnull=False).order_by("due_at").first()
+    return following.due_at if following else None
+
+
+def _next(hook: Hook, now: datetime) -> MissedDelivery | None:
+    return hook.missed.filter(due_at__lte=now).order_by("missed_at", "pk").first()
+
+
+def _read(github: GitHub, path: str, hook: Hook) -> None:
+    """Notes the attempts that came to nothing, back to what was read before.
+
+    All are read, since GitHub's own filter for failures leaves time-outs out.
+    """
+    newest = hook.listed_until
+    delivered: set[str] = set()
+    failed: dict[str, tuple[dict[str, Any], datetime]] = {}
+    for attempt in _since(github, path, hook.listed_until):
+        at = msgspec.convert(attempt["delivered_at"], datetime)
+        newest = max(filter(None, (newest, at)))
+        if 200 <= int(attempt.get("status_code") or 0) < 300:
+            delivered.add(attempt["guid"])
+        else:
+            # The newest attempt is the first in the list; when it began is in the oldest.
+            first = failed.get(attempt["guid"], (attempt, at))[0]
+            failed[attempt["guid"]] = (first, at)
+    known = WebhookDelivery.objects.filter(hook=hook, guid__in=list(failed))
+    delivered |= set(known.values_list("guid", flat=True))
+    hook.missed.filter(guid__in=delivered).delete()
+    for guid, (attempt, at) in failed.items():
+        if guid not in delivered:
+            _note(hook, guid, attempt, at)
+    Hook.objects.filter(pk=hook.pk).update(listed_until=newest)
+    hook.listed_until = newest
+
+
+def _since(github: GitHub, path: str, since: datetime | None) -> Iterator[dict[str, Any]]:
+    """Attempts, the newest first, down to what was read before."""
+    for page in github.pages(path):
+        for attempt in page:
+            if since and msgspec.convert(attempt["delivered_at"], datetime) < since - OVERLAP:
+                return
+            yield attempt
+
+
+def _note(hook: Hook, guid: str, attempt: dict[str, Any], at: datetime) -> None:
+    row, _ = MissedDelivery.objects.get_or_create(
+        hook=hook, guid=guid, defaults={"attempt_id": attempt["id"], "missed_at": at, "due_at": at}
+    )
+    row.attempt_id = attempt["id"]
+    row.event = str(attempt.get("event") or "")[:60]
+    row.status = str(attempt.get("status") or "")[:100]
+    row.save(update_fields=["attempt_id", "event", "status"])
+
+
+def _let_go(hook: Hook, now: datetime) -> None:
+    """Forgets what has come meanwhile, and what GitHub does not list any more."""
+    come = WebhookDelivery.objects.filter(hook=hook, guid__in=hook.missed.values("guid"))
+    hook.missed.filter(guid__in=come.values("guid")).delete()
+    hook.missed.filter(missed_at__lt=now - LISTED).delete()
