@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 from django.db import DatabaseError, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from apps.integrations import poll
 from apps.integrations.github import limits
@@ -72,9 +72,10 @@ class Delivered:
 def pull_request_changed(delivered: Delivered) -> None:
     """Marks the pull request stale for every team that tracks its repository."""
     pull = delivered.payload.get("pull_request")
-    if not isinstance(pull, dict) or not isinstance(pull.get("number"), int):
+    number = pull.get("number") if isinstance(pull, dict) else None
+    if not isinstance(pull, dict) or not isinstance(number, int) or not 0 < number < 2**31:
         raise PayloadError("The payload names no pull request.")
-    row, number = delivered.row, pull["number"]
+    row = delivered.row
     row.number = number
     row.happened_at = _happened_at(delivered.payload, pull)
     for tracked in delivered.tracked:
@@ -256,19 +257,30 @@ def prune(now: datetime) -> None:
 
 
 def _handle(row: WebhookDelivery, now: datetime) -> None:
-    row.attempts += 1
+    """Handles a delivery; one that fails is tried again, or set aside, and stops no other."""
     try:
         with transaction.atomic():
             row.state = _run_handler(row)
-        row.error, row.due_at, row.handled_at = "", None, now
+            row.attempts += 1
+            row.error, row.due_at, row.handled_at = "", None, now
+            row.save()
     except (PayloadError, msgspec.DecodeError, RecursionError) as error:
-        row.state, row.error, row.due_at = State.FAILED, str(error), None
-    except (DatabaseError, LookupError, TypeError, ValueError, AttributeError) as error:
+        _set_aside(row, str(error), None)
+    except (DatabaseError, LookupError, TypeError, ValueError, AttributeError, OverflowError) as e:
         log.exception("Delivery %s failed.", row.guid)
-        row.state, row.error = State.FAILED, f"{type(error).__name__}: {error}"
-        given_up = row.attempts >= GIVE_UP_AFTER
-        row.due_at = None if given_up else now + limits.backoff(row.attempts + 2)
-    row.save()
+        given_up = row.attempts + 1 >= GIVE_UP_AFTER
+        again_at = None if given_up else now + limits.backoff(row.attempts + 3)
+        _set_aside(row, f"{type(e).__name__}: {e}", again_at)
+
+
+def _set_aside(row: WebhookDelivery, error: str, again_at: datetime | None) -> None:
+    # What was read of the payload may be what the database does not take.
+    WebhookDelivery.objects.filter(pk=row.pk).update(
+        state=State.FAILED,
+        error=error.replace("\x00", ""),
+        due_at=again_at,
+        attempts=F("attempts") + 1,
+    )
 
 
 def _run_handler(row: WebhookDelivery) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import Any
 
 from celery import current_app
@@ -14,6 +15,8 @@ log = logging.getLogger(__name__)
 
 TOGETHER = 1  # seconds
 
+_nudged_at = 0.0
+
 
 def nudge() -> None:
     """Sends a message that says "look"; one that is lost only costs a few seconds."""
@@ -22,12 +25,16 @@ def nudge() -> None:
 
 def nudge_soon() -> None:
     """The same for things that come in bursts: one message now, and one for all that follow."""
+    global _nudged_at
+    if time.monotonic() - _nudged_at < TOGETHER:
+        return  # The one that follows is on its way.
     try:
         is_first = cache.add("nudged", True, timeout=TOGETHER)
     except RedisError as error:
         log.warning("The cache cannot be reached (%s); work begins at the next tick.", error)
         return
     if is_first:
+        _nudged_at = time.monotonic()
         _send()
         _send(countdown=TOGETHER + 0.1)
 
