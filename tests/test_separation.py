@@ -183,6 +183,7 @@ FORMS = [
     ("POST", "integrations/github/disconnect/", "organization", "organization"),
     ("GET", "integrations/github/disconnect/", "organization", "organization"),
     ("POST", "integrations/github/connect/", "organization", "organization"),
+    ("POST", "integrations/github/webhooks/organization/", "organization", "organization"),
 ]
 
 

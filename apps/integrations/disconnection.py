@@ -142,9 +142,7 @@ def _end(team: Team, ending: Sequence[GitHubIntegration]) -> list[Farewell]:
     return [one for one in left if one]
 
 
-def _let_go(
-    credential: IntegrationCredential, hooks_left: list[dict[str, Any]]
-) -> Farewell | None:
+def _let_go(credential: IntegrationCredential, hooks_left: list[dict[str, Any]]) -> Farewell | None:
     # Locked, since another worker may be renewing its token.
     credential = IntegrationCredential.objects.select_for_update(no_key=True).get(pk=credential.pk)
     left = farewell.to(credential, hooks_left)

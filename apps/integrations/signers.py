@@ -68,6 +68,13 @@ def of(request: HttpRequest, body: bytes) -> int | None:
     return found.pk
 
 
+def forget(hook_id: int) -> None:
+    """Looks a hook up anew the next time."""
+    for named, known in list(_remembered.items()):
+        if known.pk == hook_id:
+            _remembered.pop(named, None)
+
+
 def _named(request: HttpRequest) -> _Named:
     target_type = request.headers.get("X-GitHub-Hook-Installation-Target-Type", "")
     return _Named(

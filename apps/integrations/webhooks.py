@@ -33,10 +33,11 @@ def receive(request: HttpRequest) -> HttpResponse:
     if len(body) > LARGEST:
         return _refuse("The payload is larger than 25 MB.", 413)
     try:
-        signer = signers.of(request, body)
-        if signer is None:
-            return _refuse("No hook of this server signed this.", 401)
-        return _keep(signer, request, body)
+        while hook_id := signers.of(request, body):
+            if answer := _keep(hook_id, request, body):
+                return answer
+            signers.forget(hook_id)  # It was deleted since it was looked up.
+        return _refuse("No hook of this server signed this.", 401)
     except (DatabaseError, InterfaceError):
         return _refuse("The database cannot be reached; deliver this again later.", 503)
 
@@ -57,7 +58,8 @@ def _body(request: HttpRequest) -> bytes:
     return request.read(LARGEST + 1)
 
 
-def _keep(hook_id: int, request: HttpRequest, body: bytes) -> HttpResponse:
+def _keep(hook_id: int, request: HttpRequest, body: bytes) -> HttpResponse | None:
+    """Stores a delivery; None where the hook is not there any more."""
     guid = request.headers.get("X-GitHub-Delivery", "")
     event = request.headers.get("X-GitHub-Event", "")
     payload = _payload(request, body)
@@ -71,7 +73,7 @@ def _keep(hook_id: int, request: HttpRequest, body: bytes) -> HttpResponse:
         row.save(force_insert=True)
     except IntegrityError:
         if not _renew(hook_id, guid, now):
-            return _refuse("No hook of this server signed this.", 401)
+            return None
     nudge_soon()
     return JsonResponse({"delivery": guid}, status=202)
 

@@ -141,6 +141,7 @@ def test_what_is_kept_for_others(connected: Client, github: Running, alice: User
     Membership.objects.create(team=other, user=alice, role=Membership.Role.ADMIN)
     connect(connected, team="beta")
     hook = Hook.objects.get()
+    assert hook.github_repo_id
     integration = GitHubIntegration.objects.get(team=other)
     repository = Repository.objects.create(team=other, github_repo_id=hook.github_repo_id)
     TrackedRepository.objects.create(

@@ -18,19 +18,25 @@ from apps.teams.access import TeamRequest, team_view, wants_json
 @require_POST
 @team_view("admin")
 def organization_hook(request: TeamRequest) -> HttpResponse:
-    """Takes `organization`, and `one_hook` as true or false."""
+    """Takes `organization`, which may be left out where there is one only, and `one_hook`."""
     try:
         said = answers.sent(request, "organization", "one_hook")
     except answers.BadBodyError as error:
         return answers.refused(str(error), "bad_body")
-    number = answers.github_id(str(said.get("organization", "")))
-    integration = get_object_or_404(connection.connected(request.team), organization_id=number)
+    integration = _one(request, str(said.get("organization", "")))
     if str(said.get("one_hook", "")).lower() not in ("1", "true"):
         return _turn_off(request, integration)
     is_oauth = integration.credential.kind == IntegrationCredential.Kind.OAUTH
     if is_oauth and organization_hooks.lacks_scope(integration):
         return _ask(request, integration)
     return turn_on(request, integration)
+
+
+def _one(request: TeamRequest, wanted: str) -> GitHubIntegration:
+    rows = connection.connected(request.team)
+    if not wanted and len(rows) == 1:
+        return rows[0]
+    return get_object_or_404(rows, organization_id=answers.github_id(wanted))
 
 
 def turn_on(request: TeamRequest, integration: GitHubIntegration) -> HttpResponse:
