@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse, UnreadablePostE
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
+from apps.encryption import EncryptionKeyError
 from apps.integrations import signers
 from apps.integrations.models import WebhookDelivery
 from apps.integrations.nudge import nudge_soon
@@ -38,8 +39,8 @@ def receive(request: HttpRequest) -> HttpResponse:
                 return answer
             signers.forget(hook_id)  # It was deleted since it was looked up.
         return _refuse("No hook of this server signed this.", 401)
-    except (DatabaseError, InterfaceError):
-        return _refuse("The database cannot be reached; deliver this again later.", 503)
+    except (DatabaseError, InterfaceError, EncryptionKeyError):
+        return _refuse("This cannot be kept now; deliver it again later.", 503)
 
 
 def _body(request: HttpRequest) -> bytes:
