@@ -72,6 +72,16 @@ class PullRequestRow:
     timeline: list[dict[str, Any]]
 
     @property
+    def number(self) -> int:
+        """What it is called in its repository."""
+        return int(self.columns["number"])
+
+    @property
+    def reverted_shas(self) -> set[str]:
+        """What its commits say that they revert."""
+        return {sha for commit in self.commits if (sha := commit.columns["reverts_sha"])}
+
+    @property
     def shas(self) -> list[str]:
         """Its commits, in GitHub's order."""
         return [commit.columns["sha"] for commit in self.commits]
@@ -217,7 +227,7 @@ def _commit(commit: records.Commit) -> OwnedRow:
             "additions": commit.additions,
             "deletions": commit.deletions,
             "message_headline": tidy(commit.message_headline),
-            "reverts_sha": calculations.reverted_sha(message) or "",
+            "reverts_sha": calculations.reverted_sha(message),
         },
     )
 

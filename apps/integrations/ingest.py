@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
-from django.db import models
-from django.db.models import Q
+from django.db.models import Model
 
-from apps.integrations import renaming
+from apps.integrations import renaming, reverts
 from apps.integrations.facts import Identity, PullRequestRow, is_excluded, read, tidy
 from apps.integrations.github import records
+from apps.integrations.upsert import upsert
 from apps.metrics.models import (
     Commit,
     PRReview,
@@ -26,8 +26,6 @@ from apps.metrics.models import (
     TimelineEvent,
 )
 from apps.teams.models import Team
-
-Row = TypeVar("Row", bound=models.Model)
 
 
 def repository(team: Team, record: records.Repository) -> Repository:
@@ -61,192 +59,164 @@ def _repository(record: records.Repository) -> dict[str, Any]:
 
 def pull_requests(
     repository: Repository, incoming: Sequence[records.PullRequest], fetched_at: datetime
-) -> list[PullRequest]:
+) -> None:
     """Stores pull requests with all that belongs to them; what is gone on GitHub goes here too."""
     unique = {record.number: record for record in incoming}
     rows = [read(repository.team, record) for _, record in sorted(unique.items())]
+    known = _known(repository, rows)
     members = _members(repository.team, rows)
-    stored = _upsert(
-        PullRequest,
-        [_pull_request(repository, row, members, fetched_at) for row in rows],
-        keys=["repository", "number"],
+    stored = _store_pull_requests(repository, rows, members, fetched_at)
+    pairs = [(stored[row.number], row) for row in rows]
+    before = [key for key in stored.values() if key in known]
+    _store_reviews(repository.team, pairs, before, members)
+    _store_timeline(repository.team, pairs, before)
+    _store_commits(repository, pairs, before, members)
+    _link_reverts(repository, pairs)
+
+
+Members = dict[int, int]  # Keys of members, by GitHub's id.
+Pairs = list[tuple[int, PullRequestRow]]  # Pull requests' keys, and what is told of each.
+
+
+def _known(repository: Repository, rows: Sequence[PullRequestRow]) -> set[int]:
+    """Those that are stored already: only they can have anything that GitHub no longer has."""
+    found = PullRequest.objects.filter(
+        repository=repository, number__in=[row.number for row in rows]
     )
-    pairs = list(zip(stored, rows, strict=True))
-    _store_reviews(pairs, members)
-    _store_timeline(pairs)
-    _store_commits(repository, pairs, members)
-    _link_reverts(repository, stored)
-    return stored
-
-
-Members = dict[int, TeamMember]
-Pairs = list[tuple[PullRequest, PullRequestRow]]
+    return set(found.values_list("pk", flat=True))
 
 
 def _members(team: Team, rows: Sequence[PullRequestRow]) -> Members:
-    ids = {who.github_id for row in rows for who in row.people() if who.github_id}
-    found = {m.github_id: m for m in TeamMember.objects.filter(team=team, github_id__in=ids)}
-    logins = {who.github_id: who.login for row in rows for who in row.people()}
-    renamed: dict[int, str] = {
-        number: login
-        for number, login in logins.items()
-        if number and number in found and login and found[number].github_username != login
+    logins = {who.github_id: who.login for row in rows for who in row.people() if who.github_id}
+    found = list(
+        TeamMember.objects.filter(team=team, github_id__in=list(logins)).values_list(
+            "github_id", "pk", "github_username"
+        )
+    )
+    renamed = {
+        github_id: login
+        for github_id, _, former in found
+        if (login := logins[github_id]) and login != former
     }
     if renamed:
         renaming.follow(team, renamed)
-    return found
+    return {github_id: key for github_id, key, _ in found}
 
 
-def _member(members: Members, who: Identity) -> TeamMember | None:
+def _member(members: Members, who: Identity) -> int | None:
     return members.get(who.github_id) if who.github_id else None
 
 
-def _pull_request(
-    repository: Repository, row: PullRequestRow, members: Members, fetched_at: datetime
-) -> PullRequest:
-    author = _member(members, row.author)
-    return PullRequest(
-        team=repository.team,
-        repository=repository,
-        author=author,
-        is_external=author is None and not row.is_bot,
-        is_bot=row.is_bot,
-        is_excluded=is_excluded(repository.team, repository.full_name, row.columns["base_branch"]),
-        fetched_at=fetched_at,
-        **row.columns,
+def _store_pull_requests(
+    repository: Repository, rows: Sequence[PullRequestRow], members: Members, fetched_at: datetime
+) -> dict[int, int]:
+    """Stores them without what belongs to them; their keys by number."""
+    columns = [
+        {
+            **row.columns,
+            "team_id": repository.team_id,
+            "repository_id": repository.pk,
+            "author_id": (author := _member(members, row.author)),
+            "is_external": author is None and not row.is_bot,
+            "is_bot": row.is_bot,
+            "is_excluded": is_excluded(
+                repository.team, repository.full_name, row.columns["base_branch"]
+            ),
+            "fetched_at": fetched_at,
+        }
+        for row in rows
+    ]
+    found = upsert(
+        PullRequest, columns, keys=("repository_id", "number"), returning=("number", "id")
     )
+    return dict(found)
 
 
-def _upsert(model: type[Row], rows: list[Row], *, keys: list[str]) -> list[Row]:
-    """Inserts or updates `rows`, which have their primary keys afterwards."""
-    kept = {"id", "created_at", *keys}
-    changed = [field.name for field in model._meta.concrete_fields if field.name not in kept]
-    return model._default_manager.bulk_create(
-        rows,
-        batch_size=200,
-        update_conflicts=True,
-        unique_fields=keys,
-        update_fields=changed,
-    )
-
-
-def _delete_others(model: type[Row], pairs: Pairs, field: str, kept: set[tuple[int, Any]]) -> None:
-    """Deletes the rows below these pull requests that GitHub no longer has."""
-    below = model._default_manager.filter(pull_request__in=[stored for stored, _ in pairs])
+def _delete_others(
+    model: type[Model], before: Sequence[int], field: str, kept: set[tuple[int, Any]]
+) -> list[Any]:
+    """Deletes what GitHub no longer has below pull requests that were stored before; its keys."""
+    if not before:
+        return []
+    below = model._default_manager.filter(pull_request__in=before)
     gone = [
-        pk
+        (pk, key)
         for pk, pull_request, key in below.values_list("pk", "pull_request_id", field)
         if (pull_request, key) not in kept
     ]
     if gone:
-        model._default_manager.filter(pk__in=gone).delete()
+        model._default_manager.filter(pk__in=[pk for pk, _ in gone]).delete()
+    return [key for _, key in gone]
 
 
-def _store_reviews(pairs: Pairs, members: Members) -> None:
+def _store_reviews(team: Team, pairs: Pairs, before: Sequence[int], members: Members) -> None:
     rows = [
-        PRReview(
-            team_id=stored.team_id,
-            pull_request=stored,
-            reviewer=_member(members, review.author),
-            reviewer_github_id=review.author.github_id,
-            reviewer_login=review.author.login,
-            reviewer_type=review.author.type,
+        {
             **review.columns,
-        )
-        for stored, row in pairs
+            "team_id": team.pk,
+            "pull_request_id": key,
+            "reviewer_id": _member(members, review.author),
+            "reviewer_github_id": review.author.github_id,
+            "reviewer_login": review.author.login,
+            "reviewer_type": review.author.type,
+        }
+        for key, row in pairs
         for review in row.reviews
     ]
-    _delete_others(PRReview, pairs, "node_id", {(row.pull_request_id, row.node_id) for row in rows})
-    _upsert(PRReview, rows, keys=["pull_request", "node_id"])
+    _store_below(PRReview, rows, before)
 
 
-def _store_timeline(pairs: Pairs) -> None:
+def _store_timeline(team: Team, pairs: Pairs, before: Sequence[int]) -> None:
     rows = [
-        TimelineEvent(team_id=stored.team_id, pull_request=stored, **event)
-        for stored, row in pairs
+        {**event, "team_id": team.pk, "pull_request_id": key}
+        for key, row in pairs
         for event in row.timeline
     ]
-    _delete_others(
-        TimelineEvent, pairs, "node_id", {(row.pull_request_id, row.node_id) for row in rows}
-    )
-    _upsert(TimelineEvent, rows, keys=["pull_request", "node_id"])
+    _store_below(TimelineEvent, rows, before)
 
 
-def _store_commits(repository: Repository, pairs: Pairs, members: Members) -> None:
+def _store_below(model: type[Model], rows: Sequence[dict[str, Any]], before: Sequence[int]) -> None:
+    kept = {(row["pull_request_id"], row["node_id"]) for row in rows}
+    _delete_others(model, before, "node_id", kept)
+    upsert(model, rows, keys=("pull_request_id", "node_id"))
+
+
+def _store_commits(
+    repository: Repository, pairs: Pairs, before: Sequence[int], members: Members
+) -> None:
     rows = {
-        commit.columns["sha"]: Commit(
-            team=repository.team,
-            repository=repository,
-            author=_member(members, commit.author),
-            author_github_id=commit.author.github_id,
-            author_login=commit.author.login,
+        commit.columns["sha"]: {
             **commit.columns,
-        )
+            "team_id": repository.team_id,
+            "repository_id": repository.pk,
+            "author_id": _member(members, commit.author),
+            "author_github_id": commit.author.github_id,
+            "author_login": commit.author.login,
+        }
         for _, row in pairs
         for commit in row.commits
     }
     # In one order for all workers, so that two transactions never wait for each other.
-    stored = _upsert(Commit, [rows[sha] for sha in sorted(rows)], keys=["repository", "sha"])
-    ids = {commit.sha: commit.pk for commit in stored}
+    in_order = [rows[sha] for sha in sorted(rows)]
+    ids = dict(upsert(Commit, in_order, keys=("repository_id", "sha"), returning=("sha", "id")))
     links = [
-        PullRequestCommit(pull_request=pull_request, commit_id=ids[sha], position=position)
-        for pull_request, row in pairs
+        {"pull_request_id": key, "commit_id": ids[sha], "position": position}
+        for key, row in pairs
         for position, sha in enumerate(row.shas)
     ]
-    dropped = _dropped_commits(pairs, {(link.pull_request_id, link.commit_id) for link in links})
-    _upsert(PullRequestCommit, links, keys=["pull_request", "commit"])
-    Commit.objects.filter(pk__in=dropped, pull_request_links__isnull=True).delete()
+    kept = {(link["pull_request_id"], link["commit_id"]) for link in links}
+    # A rebase or a force-push dropped them; some may belong to nothing else.
+    dropped = _delete_others(PullRequestCommit, before, "commit_id", kept)
+    upsert(PullRequestCommit, links, keys=("pull_request_id", "commit_id"))
+    if dropped:
+        Commit.objects.filter(pk__in=dropped, pull_request_links__isnull=True).delete()
 
 
-def _dropped_commits(pairs: Pairs, kept: set[tuple[int, int]]) -> list[int]:
-    """Unlinks commits that a rebase or a force-push dropped; their ids, since some are orphans."""
-    links = PullRequestCommit.objects.filter(pull_request__in=[stored for stored, _ in pairs])
-    gone = [
-        (pk, commit)
-        for pk, pull_request, commit in links.values_list("pk", "pull_request_id", "commit_id")
-        if (pull_request, commit) not in kept
-    ]
-    if gone:
-        PullRequestCommit.objects.filter(pk__in=[pk for pk, _ in gone]).delete()
-    return [commit for _, commit in gone]
-
-
-def _link_reverts(repository: Repository, stored: Sequence[PullRequest]) -> None:
-    """Links reverts to what they revert, whichever of the two came first."""
-    _link_by_number(repository, stored)
-    _link_by_sha(repository, stored)
-
-
-def _link_by_number(repository: Repository, stored: Sequence[PullRequest]) -> None:
-    here = Q(reverts_repository__in=["", repository.full_name])
-    wanted = [row.reverts_number for row in stored if row.reverts_number]
-    numbers = {row.number: row for row in stored}
-    if wanted:
-        known = PullRequest.objects.filter(repository=repository, number__in=wanted)
-        numbers.update({row.number: row for row in known})
-    unlinked = PullRequest.objects.filter(
-        here, repository=repository, reverts__isnull=True, reverts_number__in=list(numbers)
-    )
-    for revert in unlinked:
-        target = numbers[revert.reverts_number]
-        if target.pk != revert.pk:
-            PullRequest.objects.filter(pk=revert.pk).update(reverts=target)
-
-
-def _link_by_sha(repository: Repository, stored: Sequence[PullRequest]) -> None:
-    """`This reverts commit SHA` makes a revert only where SHA is a merge that is stored."""
-    mine = {row.pk for row in stored}
-    merged = [row for row in stored if row.merge_commit_sha]
-    # Few commits revert anything, and an index knows them.
-    mentions = PullRequestCommit.objects.filter(
-        commit__repository=repository, commit__reverts_sha__gt=""
-    )
-    for sha, revert in mentions.values_list("commit__reverts_sha", "pull_request_id"):
-        target = next((row for row in merged if row.merge_commit_sha.startswith(sha)), None)
-        if target is None and revert in mine:
-            merges = PullRequest.objects.filter(repository=repository)
-            target = merges.filter(merge_commit_sha__startswith=sha).first()
-        if target and target.pk != revert:
-            reverting = PullRequest.objects.filter(pk=revert)
-            reverting.update(is_revert=True)
-            reverting.filter(reverts__isnull=True).update(reverts=target)
+def _link_reverts(repository: Repository, pairs: Pairs) -> None:
+    said: dict[str, list[int]] = {}
+    for key, row in pairs:
+        for sha in row.reverted_shas:
+            said.setdefault(sha, []).append(key)
+    merges = {sha: key for key, row in pairs if (sha := row.columns["merge_commit_sha"])}
+    reverts.link_by_number(repository, {row.number: key for key, row in pairs})
+    reverts.link_by_sha(repository, said, merges)

@@ -37,12 +37,11 @@ from apps.integrations.models import (
     TrackedRepository,
 )
 from apps.integrations.nudge import nudge
-from apps.integrations.walk import RECENT, LeaseLostError, Work, count, is_live, step
+from apps.integrations.walk import LEASE, RECENT, LeaseLostError, Work, count, is_live, step
 from apps.teams.models import Team
 
 log = logging.getLogger(__name__)
 
-LEASE = timedelta(minutes=2)
 TURN = timedelta(seconds=20)
 GIVE_UP_AFTER = 8
 TRY_AGAIN = timedelta(hours=1)
@@ -194,7 +193,6 @@ def _go_on(github: GitHub, work: Work) -> bool:
     credential = work.tracked.integration.credential
     if until := _wait_for(work, credential):
         raise OwnWaitError("GitHub's rate limit is reached.", until, secondary=False)
-    _set(work, lease_until=_now() + LEASE)
     try:
         more = _step(github, work)
     except (GitHubError, LeaseLostError, OperationalError, InterfaceError):

@@ -30,6 +30,7 @@ from apps.integrations.models import (
 # What changed within GitHub's own second, or while its index lagged, is read again: the watermark
 # stays this far behind the present, so that a later walk comes by once more.
 OVERLAP = timedelta(minutes=5)
+LEASE = timedelta(minutes=2)
 RECENT = timedelta(days=30)
 REFRESH_AT_ONCE = limits.LARGEST_PAGE
 TRIES_OF_ONE = 3
@@ -99,7 +100,7 @@ def _refresh(github: GitHub, work: Work, stale: Sequence[StalePullRequest], now:
     batch = _by_ids(github, work.tracked, stale, now)
     changes = {"page_size": limits.larger(work.tracked.page_size), "failures": 0}
     with transaction.atomic():
-        _save(work, changes)
+        _save(work, github, changes)
         spoilt = _store(work.tracked, batch, now)
         # A mark that was renewed while we fetched stays: its row has a later `marked_at`.
         done = [
@@ -109,7 +110,7 @@ def _refresh(github: GitHub, work: Work, stale: Sequence[StalePullRequest], now:
             and StalePullRequest.objects.filter(pk=row.pk, marked_at=row.marked_at).delete()[0]
         ]
         _make_visible(work.tracked, done)
-        count(work, github, pull_requests=len(batch.pull_requests))
+        _count_in_run(work, github, pull_requests=len(batch.pull_requests))
 
 
 def _by_ids(
@@ -214,35 +215,44 @@ def _store_page(
         "error": "",
     }
     with transaction.atomic():
-        _save(work, changes)
+        _save(work, github, changes)
         if ingest.differs(work.tracked.repository, page.repository):
-            ingest.repository(work.tracked.team, page.repository)
+            work.tracked.repository = ingest.repository(work.tracked.team, page.repository)
         _store(work.tracked, page.batch, now)
-        count(work, github, pages=1, pull_requests=len(page.batch.pull_requests))
+        _count_in_run(work, github, pages=1, pull_requests=len(page.batch.pull_requests))
 
 
-def _save(work: Work, changes: dict[str, Any]) -> None:
-    """Writes cursors, if the lease is still ours; locks the row for the rest."""
+def _save(work: Work, github: GitHub, changes: dict[str, Any]) -> None:
+    """Writes cursors and costs, if the lease is still ours; locks the row for the rest.
+
+    The lease begins anew, since the next request may take a while.
+    """
     tracked = work.tracked
     held = TrackedRepository.objects.filter(pk=tracked.pk, lease_owner=work.owner, is_active=True)
-    if not held.update(**changes):
+    changes = {**changes, "lease_until": datetime.now(UTC) + LEASE}
+    if not held.update(**changes, **_cost(github)):
         raise LeaseLostError
     for name, value in changes.items():
         setattr(tracked, name, value)
 
 
-def count(work: Work, github: GitHub, **done: int) -> None:
-    """Adds what was done and what it cost to the repository and its run.
+def count(work: Work, github: GitHub) -> None:
+    """Adds what was asked in vain to what the repository and its run have cost."""
+    TrackedRepository.objects.filter(pk=work.tracked.pk).update(**_cost(github))
+    _count_in_run(work, github)
 
-    The run's row is shared by all workers, so this comes last in a transaction.
-    """
-    usage = github.usage
-    cost = {"points": F("points") + usage.points, "requests": F("requests") + usage.requests}
-    usage.points = usage.requests = 0
-    TrackedRepository.objects.filter(pk=work.tracked.pk).update(**cost)
+
+def _count_in_run(work: Work, github: GitHub, **done: int) -> None:
+    """The run's row is shared by all workers, so this comes last in a transaction."""
     if work.tracked.run_id:
         more = {name: F(name) + number for name, number in done.items()}
-        SyncRun.objects.filter(pk=work.tracked.run_id).update(**cost, **more)
+        SyncRun.objects.filter(pk=work.tracked.run_id).update(**_cost(github), **more)
+    github.usage.points = github.usage.requests = 0
+
+
+def _cost(github: GitHub) -> dict[str, Any]:
+    usage = github.usage
+    return {"points": F("points") + usage.points, "requests": F("requests") + usage.requests}
 
 
 def _store(tracked: TrackedRepository, batch: Batch, now: datetime) -> set[str]:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from itertools import pairwise
 
 OLD_COMMIT = timedelta(days=30)
@@ -338,9 +339,14 @@ def is_excluded(repository: str, base_branch: str, exclusions: Exclusions) -> bo
 
 
 def _matches(pattern: str, text: str, tail: str = r"\Z") -> bool:
+    return _compiled(pattern, tail).match(text) is not None
+
+
+@lru_cache(1000)
+def _compiled(pattern: str, tail: str) -> re.Pattern[str]:
     # Not fnmatch: there "[hotfix]" is a class of letters, and people write it as a title's tag.
     parts = (".*" if c == "*" else "." if c == "?" else re.escape(c) for c in pattern)
-    return re.match("".join(parts) + tail, text, re.IGNORECASE | re.DOTALL) is not None
+    return re.compile("".join(parts) + tail, re.IGNORECASE | re.DOTALL)
 
 
 def _title_matches(pattern: str, title: str) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from django.db import models
+from django.db.models.functions import Left
 
 from apps.teams.models import BaseTeamModel
 
@@ -182,6 +183,11 @@ class PullRequest(BaseTeamModel):
             models.Index(fields=["team", "author_github_id"]),
             models.Index(fields=["team", "github_id"]),
             models.Index(fields=["team", "merge_commit_sha"]),
+            models.Index(
+                fields=["repository", "reverts_number"],
+                name="pull_request_reverting",
+                condition=models.Q(reverts_number__isnull=False),
+            ),
             # What changed last, and what came first, at once: every page asks.
             models.Index(fields=["team", "fetched_at"]),
             models.Index(fields=["team", "modified_at"]),
@@ -250,7 +256,7 @@ class Commit(BaseTeamModel):
     additions = models.PositiveIntegerField(default=0)
     deletions = models.PositiveIntegerField(default=0)
     message_headline = models.TextField(blank=True)
-    reverts_sha = models.CharField(max_length=64, blank=True)
+    reverts_sha = models.CharField(max_length=64, null=True)  # noqa: DJ001 null: none
     pull_requests = models.ManyToManyField(
         PullRequest, through="PullRequestCommit", related_name="commits"
     )
@@ -261,9 +267,10 @@ class Commit(BaseTeamModel):
         ]
         indexes: ClassVar[list[models.Index]] = [
             models.Index(
-                fields=["repository", "reverts_sha"],
+                "repository",
+                Left("reverts_sha", 7),
                 name="commit_reverting",
-                condition=models.Q(reverts_sha__gt=""),
+                condition=models.Q(reverts_sha__isnull=False),
             )
         ]
 
