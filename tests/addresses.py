@@ -58,6 +58,8 @@ RULES: dict[str, Rule] = {
     f"{TEAM}compare/people/": Rule(For.MEMBER),
     f"{TEAM}repositories/<int:github_repo_id>/": Rule(For.MEMBER),
     f"{TEAM}people/<int:github_id>/": Rule(For.MEMBER),
+    f"{TEAM}settings/digest/": Rule(For.MEMBER, BOTH),
+    "digest/off/<str:token>/": Rule(For.EVERYONE),
     f"{TEAM}how-we-count/": Rule(For.MEMBER),
     # Where they come from.
     f"{TEAM}promises/": Rule(For.MEMBER),

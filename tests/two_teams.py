@@ -92,6 +92,7 @@ def belongings(team: Team, member: User, start: int) -> Belongings:
         "pk": factor.pk,
         "uidb36": "1",
         "path": "x",
+        "token": "x",
     }
     return Belongings(team, ids, mark, key)
 

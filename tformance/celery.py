@@ -12,7 +12,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tformance.settings")
 
 app = Celery("tformance")
 app.config_from_object("tformance.celery_settings")
-app.autodiscover_tasks(["apps.integrations"])
+app.autodiscover_tasks(["apps.integrations", "apps.metrics"])
 
 
 @worker_ready.connect

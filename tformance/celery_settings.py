@@ -39,6 +39,11 @@ beat_schedule = {
         "schedule": timedelta(minutes=15),
         "options": {"expires": 900},
     },
+    "send-digests": {
+        "task": "apps.metrics.tasks.send_digests",
+        "schedule": timedelta(minutes=5),
+        "options": {"expires": 300},
+    },
     "look-for-due-work": {
         "task": "apps.integrations.tasks.look_for_due_work",
         "schedule": timedelta(seconds=10),

@@ -84,6 +84,8 @@ def _simulator(folder: Path, web: int, github: int) -> Part:
 
 def _sign_in(folder: Path) -> str:
     """Alice's password; makes her and her team where they are missing."""
+    from allauth.account.models import EmailAddress
+
     from apps.teams.membership import create_team
     from apps.users.models import User
 
@@ -92,6 +94,9 @@ def _sign_in(folder: Path) -> str:
     if not alice.check_password(password):
         alice.set_password(password)
         alice.save()
+    EmailAddress.objects.get_or_create(
+        user=alice, email=EMAIL, defaults={"primary": True, "verified": True}
+    )
     if not alice.memberships.exists():
         create_team("Acme", alice)
     return password

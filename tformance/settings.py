@@ -227,6 +227,7 @@ else:
     EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
 # Where no mail is sent, no address can be confirmed either.
 MFA_ALLOW_UNVERIFIED_EMAIL = not _email
+EMAIL_TIMEOUT = 20  # seconds: a mail server that hangs must not hold a worker
 DEFAULT_FROM_EMAIL = environment.text("EMAIL_FROM", f"tformance@{_public.hostname}")
 
 LANGUAGE_CODE = "en"

@@ -55,6 +55,8 @@ ACTIONS = {
     "people.switched_off": "Left a person out of the figures",
     "people.switched_on": "Counted a person again",
     "accuracy.checked": "Compared pull requests with GitHub",
+    "digest.switched_on": "Switched the weekly digest on",
+    "digest.switched_off": "Switched the weekly digest off",
     "export.made": "Exported figures",
     "audit.exported": "Exported the audit log",
 }
@@ -75,6 +77,7 @@ GROUPS = {
     "data": "Data deleted",
     "people": "People",
     "accuracy": "Spot checks",
+    "digest": "Weekly digests",
     "export": "Exports",
     "audit": "The audit log",
 }

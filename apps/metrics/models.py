@@ -11,7 +11,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models.functions import Left
 
-from apps.teams.models import BaseTeamModel
+from apps.teams.models import BaseTeamModel, Membership
 
 
 class TeamMember(BaseTeamModel):
@@ -329,3 +329,18 @@ class TimelineEvent(BaseTeamModel):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.at:%Y-%m-%d %H:%M}"
+
+
+class Digest(BaseTeamModel):
+    """The weekly mail to a member who switched it on; it ends with their membership."""
+
+    membership = models.OneToOneField(Membership, models.CASCADE, related_name="digest")
+    due_at = models.DateTimeField(db_index=True, help_text="When the next one is to be sent.")
+    held_until = models.DateTimeField(
+        null=True, help_text="A worker sends it, or it is tried again then."
+    )
+    failures = models.PositiveIntegerField(default=0, help_text="In a row.")
+    sent_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"Digest to {self.membership}"

@@ -3,6 +3,7 @@
 from django.urls import URLPattern, URLResolver, path
 
 from apps.metrics.views.compare import compare_people, compare_repositories
+from apps.metrics.views.digest import digest, digest_off
 from apps.metrics.views.explorer import pull_requests
 from apps.metrics.views.flow import flow
 from apps.metrics.views.how_we_count import how_we_count
@@ -28,5 +29,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{TEAM}/compare/people/", compare_people, name="compare_people"),
     path(f"{TEAM}/repositories/<int:github_repo_id>/", repository_page, name="repository_page"),
     path(f"{TEAM}/people/<int:github_id>/", person_page, name="person_page"),
+    path(f"{TEAM}/settings/digest/", digest, name="digest"),
+    path("digest/off/<str:token>/", digest_off, name="digest_off"),
     path(f"{TEAM}/how-we-count/", how_we_count, name="how_we_count"),
 ]

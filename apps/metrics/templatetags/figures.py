@@ -63,10 +63,11 @@ def change_text(change: Change, unit: str) -> str:
     """By how much a figure changed: shares by points, others by per cent."""
     if change.percent is None or change.now is None or change.before is None:
         return ""
-    sign = "+" if change.percent >= 0 else "−"
-    if unit == "share":
-        return f"{sign}{abs(change.now - change.before) * 100:.1f} points"
-    return sign + abs_percent(change.percent)
+    points = f"{abs(change.now - change.before) * 100:.1f} points"
+    text = points if unit == "share" else abs_percent(change.percent)
+    if float(text.split()[0]) == 0:
+        return text
+    return ("+" if change.percent > 0 else "−") + text
 
 
 @register.simple_tag(takes_context=True)
@@ -112,6 +113,12 @@ def page_of(context: dict[str, Any], pull_request: PullRequest) -> str:
 def bars(pull_request: PullRequest) -> list[Bar]:
     """Its stages as a strip of its own length."""
     return stage_bars(pull_request)
+
+
+@register.filter
+def age_text(since: datetime) -> str:
+    """How long ago, as plain text."""
+    return duration_text((timezone.now() - since).total_seconds())
 
 
 @register.filter

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
@@ -12,35 +12,13 @@ from django.urls import reverse
 
 from apps.metrics import charts, queries
 from apps.metrics.filters import Filters
+from apps.metrics.measures import tiles, verdicts
 from apps.metrics.page import Answer, figures_data, figures_page
-from apps.metrics.queries import Change, Figures
+from apps.metrics.queries import Figures
 from apps.teams.access import TeamRequest
 from apps.teams.models import Team
 
 LONGEST = 6
-NOTABLE = 5  # per cent: what changed less is neither better nor worse
-MOST_VERDICTS = 3
-
-
-@dataclass(frozen=True)
-class Tile:
-    """A figure with its change; `good` says which way is better, if one is."""
-
-    label: str
-    anchor: str
-    unit: str
-    change: Change
-    link: str
-    good: str = ""
-    spread: queries.Spread | None = None
-
-    @property
-    def verdict(self) -> str:
-        """`better`, `worse` or nothing, for a change that a percentage is shown for."""
-        percent = self.change.percent
-        if not self.good or percent is None or abs(percent) < NOTABLE:
-            return ""
-        return "better" if (percent < 0) == (self.good == "less") else "worse"
 
 
 @dataclass(frozen=True)
@@ -97,7 +75,7 @@ def answer(team: Team, filters: Filters) -> Answer:
         "now": now,
         "before": before,
         "tiles": shown,
-        "verdicts": _verdicts(shown),
+        "verdicts": verdicts(shown),
         "cycle": next(tile for tile in shown if tile.anchor == "cycle_time"),
         "charts": _charts(points, filters, path),
         "stages": stages,
@@ -131,91 +109,6 @@ def _longest(team: Team, filters: Filters) -> Any:
     found = queries.merged(team, filters, filters.period)
     longest = found.filter(has_old_commit=False).order_by(F("cycle_time").desc(), "-pk")
     return longest.select_related("repository")[:LONGEST]
-
-
-@dataclass(frozen=True)
-class Measure:
-    """What a tile shows: how it is read, how many it is from, and what its list begins with."""
-
-    label: str
-    anchor: str
-    unit: str
-    read: Callable[[Figures], float | None]
-    link: Mapping[str, str] = field(default_factory=dict)
-    good: str = ""
-    spread: Callable[[Figures], queries.Spread | None] = lambda figures: None
-    base: Callable[[Figures], int] = lambda figures: figures.merged
-
-
-def _duration(label: str, name: str) -> Measure:
-    return Measure(
-        label,
-        name,
-        "duration",
-        lambda figures: figures.spreads[name].median,
-        {"sort": f"-{name}"},
-        "less",
-        lambda figures: figures.spreads[name],
-        lambda figures: figures.spreads[name].count,
-    )
-
-
-MEASURES = (
-    Measure("Merged a week", "throughput", "decimal", lambda f: f.per_week, good="more"),
-    _duration("Cycle time", "cycle_time"),
-    _duration("Pickup time", "pickup_time"),
-    _duration("Time to merge", "time_to_merge"),
-    Measure(
-        *("Review coverage", "review_coverage", "share", lambda f: f.coverage),
-        link={"reviewed": "no"},
-        good="more",
-    ),
-    Measure(
-        *("Lines changed", "size", "count", lambda f: f.lines.median),
-        link={"sort": "-lines"},
-        spread=lambda f: f.lines,
-    ),
-    Measure(
-        *("Review rounds", "review_rounds", "hundredths", lambda f: f.mean_rounds),
-        link={"sort": "-review_rounds"},
-        good="less",
-        base=lambda f: f.reviewed,
-    ),
-    Measure(
-        *("Reverts", "revert_rate", "share", lambda f: f.revert_rate),
-        link={"flag": "revert"},
-        good="less",
-    ),
-)
-
-
-def tiles(
-    now: Figures, before: Figures, filters: Filters, path: str, *, judged: bool = True
-) -> list[Tile]:
-    """Each figure with its change; `judged` says which way is better."""
-    return [
-        Tile(
-            each.label,
-            each.anchor,
-            each.unit,
-            Change.of(each.read(now), each.read(before), each.base(before)),
-            filters.address(path, **each.link),
-            each.good if judged else "",
-            each.spread(now),
-        )
-        for each in MEASURES
-    ]
-
-
-def _verdicts(shown: Sequence[Tile]) -> list[tuple[str, str, list[Tile]]]:
-    """What got better and what got worse beside the cycle time, the greatest change first."""
-    changed = [tile for tile in shown if tile.verdict and tile.anchor != "cycle_time"]
-    changed.sort(key=lambda tile: -abs(tile.change.percent or 0))
-    found = [
-        (verdict, words, [tile for tile in changed if tile.verdict == verdict][:MOST_VERDICTS])
-        for verdict, words in (("better", "Better than before"), ("worse", "Worse than before"))
-    ]
-    return [each for each in found if each[2]]
 
 
 def _charts(points: Sequence[queries.Point], filters: Filters, path: str) -> list[charts.Chart]:

@@ -12,11 +12,11 @@ from django.urls import reverse
 
 from apps.metrics import charts, person_queries, queries
 from apps.metrics.filters import Filters
+from apps.metrics.measures import tiles
 from apps.metrics.models import PRReview, PullRequest, TeamMember
 from apps.metrics.page import Answer, figures_data, figures_page, spread_data
 from apps.metrics.person_queries import Exchanges
 from apps.metrics.viewer import REFUSAL, Viewer, viewer_of
-from apps.metrics.views import overview
 from apps.teams.access import TeamRequest
 from apps.teams.models import Team
 
@@ -61,7 +61,7 @@ def person_page(request: TeamRequest, filters: Filters, github_id: int) -> Answe
         "filters": mine,
         "person": person,
         "now": now,
-        "tiles": overview.tiles(now, before, mine, path, judged=False),
+        "tiles": tiles(now, before, mine, path, judged=False),
         "exchanged": exchanged,
         "response": exchanged.response,
         "charts": _charts(points, exchanged, mine, path),
