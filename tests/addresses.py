@@ -65,6 +65,8 @@ RULES: dict[str, Rule] = {
     f"{TEAM}promises/": Rule(For.MEMBER),
     f"{TEAM}people/": Rule(For.MEMBER),
     f"{TEAM}people/<int:github_id>/switch/": Rule(For.ADMIN, POST),
+    f"{TEAM}people/accounts/": Rule(For.ADMIN),
+    f"{TEAM}people/accounts/<int:github_id>/": Rule(For.ADMIN, POST, {"decision": "undo"}),
     f"{TEAM}integrations/": Rule(For.MEMBER),
     f"{GITHUB}connect/": Rule(For.ADMIN, POST),
     f"{GITHUB}callback/": Rule(For.ADMIN),

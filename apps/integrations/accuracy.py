@@ -14,11 +14,12 @@ from typing import Any
 
 from django.db import transaction
 
-from apps.integrations import ingest
+from apps.integrations import forgetting, ingest
 from apps.integrations.conversation import with_github
 from apps.integrations.facts import PullRequestRow, read
 from apps.integrations.github import pull_requests, records
 from apps.integrations.models import TrackedRepository
+from apps.metrics import accounts
 from apps.metrics.models import PullRequest
 from apps.teams.models import Team
 
@@ -93,9 +94,10 @@ def _drawn(
 def _compare(
     tracked: TrackedRepository, fetched: Iterable[records.PullRequest], outcome: Outcome
 ) -> None:
-    for record in fetched:
+    main = accounts.main_accounts(tracked.team)
+    for record in forgetting.without_forgotten(tracked.team, fetched):
         stored = PullRequest.objects.get(repository=tracked.repository, number=record.number)
-        here, there = dict(_stored(stored)), dict(_expected(read(tracked.team, record)))
+        here, there = dict(_stored(stored)), dict(_expected(read(tracked.team, record, main)))
         name = f"{tracked.full_name}#{record.number}"
         wrong = [
             Difference(
@@ -160,6 +162,7 @@ def _expected(row: PullRequestRow) -> Iterator[tuple[str, Any]]:
 _COLUMNS = (
     *("number", "github_id", "node_id", "url", "title", "state", "is_draft"),
     *("base_branch", "head_branch", "labels", "author_github_id", "author_login", "author_type"),
+    "author_person",
     *("merged_by_github_id", "merged_by_login", "merge_commit_sha"),
     *("additions", "deletions", "changed_files", "commit_count", "comment_count"),
     *("opened_at", "updated_at", "closed_at", "merged_at", "first_commit_at", "last_commit_at"),

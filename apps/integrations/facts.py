@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -31,6 +31,16 @@ def tidy(text: str) -> str:
     return text.replace("\x00", "")
 
 
+Accounts = Mapping[int, int]
+"""By the other accounts of people with several: their main one."""
+NO_OTHERS: Accounts = {}
+
+
+def main_account(main: Accounts, account: int | None) -> int | None:
+    """The account that stands for the person whose this is."""
+    return None if account is None else main.get(account, account)
+
+
 @dataclass(frozen=True)
 class Identity:
     """Who acted, as GitHub has it; all None where the account was deleted."""
@@ -46,10 +56,13 @@ class Identity:
             return cls()
         return cls(actor.database_id, actor.login, actor.typename)
 
-    def person(self, team: Team) -> Person:
-        """Who this is to the figures; the team's own list of bots included."""
+    def person(self, team: Team, main: Accounts = NO_OTHERS) -> Person:
+        """Who this is to the figures: by the main account of a person with several.
+
+        The team's own list of bots is included.
+        """
         is_bot = calculations.is_bot(self.type, self.login, team.bot_logins)
-        return Person(self.github_id, self.login, is_bot)
+        return Person(main_account(main, self.github_id), self.login, is_bot)
 
 
 @dataclass(frozen=True)
@@ -93,7 +106,7 @@ class PullRequestRow:
             yield owned.author
 
 
-def read(team: Team, record: records.PullRequest) -> PullRequestRow:
+def read(team: Team, record: records.PullRequest, main: Accounts = NO_OTHERS) -> PullRequestRow:
     """A record as rows, with every figure of METRICS calculated by the team's definitions."""
     author = Identity.of(record.author)
     reviews = _submitted(record)
@@ -102,7 +115,7 @@ def read(team: Team, record: records.PullRequest) -> PullRequestRow:
     facts = PullRequestFacts(
         state=record.state.lower(),
         is_draft=record.is_draft,
-        author=author.person(team),
+        author=author.person(team, main),
         opened_at=record.created_at,
         closed_at=record.closed_at,
         merged_at=record.merged_at,
@@ -110,10 +123,12 @@ def read(team: Team, record: records.PullRequest) -> PullRequestRow:
         deletions=record.deletions,
         commits=[CommitFact(c.authored_date, c.committed_date) for c in commits],
         reviews=[
-            ReviewFact(Identity.of(r.author).person(team), r.state.lower(), at) for r, at in reviews
+            ReviewFact(Identity.of(r.author).person(team, main), r.state.lower(), at)
+            for r, at in reviews
         ],
         events=[
-            EventFact(event["kind"], event["at"], event["reviewer_github_id"]) for event in timeline
+            EventFact(e["kind"], e["at"], main_account(main, e["reviewer_github_id"]))
+            for e in timeline
         ],
     )
     figures = dict(vars(calculations.calculate(facts)))
@@ -121,9 +136,15 @@ def read(team: Team, record: records.PullRequest) -> PullRequestRow:
     return PullRequestRow(
         author=author,
         is_bot=facts.author.is_bot,
-        columns={**_as_github_has_it(record), **_flags(team, record), **figures},
+        columns={
+            **_as_github_has_it(record),
+            **_flags(team, record),
+            **figures,
+            "author_person": main.get(author.github_id or 0),
+        },
         reviews=[
-            _review(review, at, *told) for (review, at), told in zip(reviews, counted, strict=True)
+            _review(main, review, at, *told)
+            for (review, at), told in zip(reviews, counted, strict=True)
         ],
         commits=[_commit(commit) for commit in commits],
         timeline=timeline,
@@ -201,11 +222,17 @@ def _distinct_commits(record: records.PullRequest) -> list[records.Commit]:
 
 
 def _review(
-    review: records.Review, submitted_at: datetime, qualifies: bool, response: int | None
+    main: Accounts,
+    review: records.Review,
+    submitted_at: datetime,
+    qualifies: bool,
+    response: int | None,
 ) -> OwnedRow:
+    who = Identity.of(review.author)
     return OwnedRow(
-        Identity.of(review.author),
+        who,
         {
+            "reviewer_person": main.get(who.github_id or 0),
             "github_id": review.full_database_id,
             "node_id": review.id,
             "state": review.state.lower(),

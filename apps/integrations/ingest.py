@@ -12,10 +12,18 @@ from typing import Any
 
 from django.db.models import Model
 
-from apps.integrations import renaming, reverts
-from apps.integrations.facts import Identity, PullRequestRow, is_excluded, read, tidy
+from apps.integrations import commit_identities, forgetting, renaming, reverts
+from apps.integrations.facts import (
+    Accounts,
+    Identity,
+    PullRequestRow,
+    is_excluded,
+    read,
+    tidy,
+)
 from apps.integrations.github import records
 from apps.integrations.upsert import upsert
+from apps.metrics import accounts
 from apps.metrics.models import (
     Commit,
     PRReview,
@@ -62,15 +70,19 @@ def pull_requests(
 ) -> None:
     """Stores pull requests with all that belongs to them; what is gone on GitHub goes here too."""
     unique = {record.number: record for record in incoming}
-    rows = [read(repository.team, record) for _, record in sorted(unique.items())]
+    team = repository.team
+    main = accounts.main_accounts(team)
+    kept = forgetting.without_forgotten(team, [record for _, record in sorted(unique.items())])
+    rows = [read(team, record, main) for record in kept]
     known = _known(repository, rows)
-    members = _members(repository.team, rows)
+    members = _members(team, rows, main)
     stored = _store_pull_requests(repository, rows, members, fetched_at)
     pairs = [(stored[row.number], row) for row in rows]
     before = [key for key in stored.values() if key in known]
-    _store_reviews(repository.team, pairs, before, members)
-    _store_timeline(repository.team, pairs, before)
+    _store_reviews(team, pairs, before, members)
+    _store_timeline(team, pairs, before)
     _store_commits(repository, pairs, before, members)
+    commit_identities.note(team, kept)
     _link_reverts(repository, pairs)
 
 
@@ -86,21 +98,24 @@ def _known(repository: Repository, rows: Sequence[PullRequestRow]) -> set[int]:
     return set(found.values_list("pk", flat=True))
 
 
-def _members(team: Team, rows: Sequence[PullRequestRow]) -> Members:
+def _members(team: Team, rows: Sequence[PullRequestRow], main: Accounts) -> Members:
+    """By each account the member whose it is, also where it is not their main one."""
     logins = {who.github_id: who.login for row in rows for who in row.people() if who.github_id}
+    others = {account: main[account] for account in logins.keys() & main.keys()}
     found = list(
-        TeamMember.objects.filter(team=team, github_id__in=list(logins)).values_list(
+        TeamMember.objects.filter(team=team, github_id__in={*logins, *others.values()}).values_list(
             "github_id", "pk", "github_username"
         )
     )
     renamed = {
         github_id: login
         for github_id, _, former in found
-        if (login := logins[github_id]) and login != former
+        if (login := logins.get(github_id)) and login != former
     }
     if renamed:
         renaming.follow(team, renamed)
-    return {github_id: key for github_id, key, _ in found}
+    keys = {github_id: key for github_id, key, _ in found}
+    return keys | {account: keys[person] for account, person in others.items() if person in keys}
 
 
 def _member(members: Members, who: Identity) -> int | None:

@@ -13,10 +13,10 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Prefetch
 
-from apps.integrations.facts import Identity, is_excluded
+from apps.integrations.facts import Accounts, Identity, is_excluded, main_account
 from apps.integrations.models import GitHubIntegration, TrackedRepository
 from apps.integrations.nudge import nudge
-from apps.metrics import calculations
+from apps.metrics import accounts, calculations
 from apps.metrics.calculations import CommitFact, EventFact, PullRequestFacts, ReviewFact
 from apps.metrics.models import PRReview, PullRequest
 from apps.teams.models import Team
@@ -53,9 +53,10 @@ def _batch(team_id: int) -> bool:
         .select_related("repository")
     )
     batch = list(rows.prefetch_related(*_RELATED)[:BATCH])
+    main = accounts.main_accounts(team)
     for row in batch:
-        _recalculate(team, row)
-    return _advance(team, batch[-1].pk if len(batch) == BATCH else None)
+        _recalculate(team, row, main)
+    return _advance(team, main, batch[-1].pk if len(batch) == BATCH else None)
 
 
 # In the order in which GitHub told them.
@@ -66,10 +67,11 @@ _RELATED = (
 )
 
 
-def _advance(team: Team, reached: int | None) -> bool:
+def _advance(team: Team, main: Accounts, reached: int | None) -> bool:
     with transaction.atomic():
         current = Team.objects.select_for_update(no_key=True).get(pk=team.pk)
-        if _definitions(current) == _definitions(team):
+        unchanged = _definitions(current) == _definitions(team)
+        if unchanged and accounts.main_accounts(team) == main:
             Team.objects.filter(pk=team.pk).update(recalculate_from=reached)
             return reached is not None
     return True  # They were changed while we worked by the former ones: it begins anew.
@@ -81,8 +83,8 @@ def _definitions(team: Team) -> list[Any]:
     return [*hotfixes, *excluded, team.bot_logins, team.recalculate_from]
 
 
-def _recalculate(team: Team, row: PullRequest) -> None:
-    facts = _facts(team, row)
+def _recalculate(team: Team, row: PullRequest, main: Accounts) -> None:
+    facts = _facts(team, row, main)
     figures = dict(vars(calculations.calculate(facts)))
     counted = zip(figures.pop("qualifying"), figures.pop("responses"), strict=True)
     figures |= {
@@ -114,26 +116,29 @@ def _store(
         PRReview.objects.filter(pk=pk).update(is_qualifying=counts, response_time=response)
 
 
-def _facts(team: Team, row: PullRequest) -> PullRequestFacts:
+def _facts(team: Team, row: PullRequest, main: Accounts) -> PullRequestFacts:
     author = Identity(row.author_github_id, row.author_login, row.author_type)
     return PullRequestFacts(
         state=row.state,
         is_draft=row.is_draft,
-        author=author.person(team),
+        author=author.person(team, main),
         opened_at=row.opened_at,
         closed_at=row.closed_at,
         merged_at=row.merged_at,
         additions=row.additions,
         deletions=row.deletions,
         commits=[CommitFact(c.authored_at, c.committed_at) for c in row.commits.all()],
-        reviews=[_review(team, review) for review in row.reviews.all()],
-        events=[EventFact(e.kind, e.at, e.reviewer_github_id) for e in row.timeline.all()],
+        reviews=[_review(team, review, main) for review in row.reviews.all()],
+        events=[
+            EventFact(e.kind, e.at, main_account(main, e.reviewer_github_id))
+            for e in row.timeline.all()
+        ],
     )
 
 
-def _review(team: Team, review: PRReview) -> ReviewFact:
+def _review(team: Team, review: PRReview, main: Accounts) -> ReviewFact:
     who = Identity(review.reviewer_github_id, review.reviewer_login, review.reviewer_type)
-    return ReviewFact(who.person(team), review.state, review.submitted_at)
+    return ReviewFact(who.person(team, main), review.state, review.submitted_at)
 
 
 def _patterns(team: Team) -> calculations.HotfixPatterns:

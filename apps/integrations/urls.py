@@ -10,6 +10,7 @@ from apps.integrations.views import (
     people,
     promises,
     repositories,
+    same_people,
     sync,
 )
 
@@ -43,4 +44,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{TEAM}/promises/", promises.promises, name="promises"),
     path(f"{TEAM}/people/", people.people, name="people"),
     path(f"{TEAM}/people/<int:github_id>/switch/", people.person, name="person"),
+    path(f"{TEAM}/people/accounts/", same_people.several_accounts, name="same_people"),
+    path(f"{TEAM}/people/accounts/<int:github_id>/", same_people.decide, name="same_person"),
 ]

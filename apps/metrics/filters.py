@@ -13,6 +13,7 @@ from django.db.models import CharField, Q, Value
 from django.http import QueryDict
 from django.utils import timezone
 
+from apps.metrics import accounts
 from apps.metrics.expressions import HasLabel
 from apps.metrics.models import Group, PullRequest, Repository, TeamMember
 from apps.metrics.periods import PRESETS, Period
@@ -141,14 +142,14 @@ class Choices:
         """Those of a team that are for this viewer, in one query."""
         team = viewer.team
         nothing = Value("", output_field=CharField())
+        others = accounts.others(team).values("github_id")
+        members = TeamMember.objects.for_team(team).exclude(github_id__in=others)
         repositories, people, groups = (
-            model.objects.for_team(team)
-            .order_by()
-            .values_list(Value(kind, output_field=CharField()), value, detail)
-            for kind, model, value, detail in (
-                ("repository", Repository, "full_name", nothing),
-                ("person", TeamMember, "github_username", "name"),
-                ("group", Group, "slug", "name"),
+            rows.order_by().values_list(Value(kind, output_field=CharField()), value, detail)
+            for kind, rows, value, detail in (
+                ("repository", Repository.objects.for_team(team), "full_name", nothing),
+                ("person", members, "github_username", "name"),
+                ("group", Group.objects.for_team(team), "slug", "name"),
             )
         )
         rows = sorted(repositories.union(people, groups, all=True), key=lambda row: row[1].lower())
@@ -159,6 +160,8 @@ class Choices:
 
     def person(self, login: str) -> str:
         """A member's login, or an outsider's who is an author. Raises ValidationError."""
+        other = accounts.others(self.viewer.team).filter(login__iexact=login)
+        login = other.values_list("member__github_username", flat=True).first() or login
         if not self.viewer.sees_login(login):
             raise forms.ValidationError(REFUSAL)
         members = {option.value.casefold(): option.value for option in self.people}

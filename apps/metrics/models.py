@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from django.conf import settings
 from django.db import models
 from django.db.models.functions import Left
 
@@ -37,6 +38,33 @@ class TeamMember(BaseTeamModel):
 
     def __str__(self) -> str:
         return self.name or self.github_username
+
+
+class SamePerson(BaseTeamModel):
+    """Whether an account on GitHub is another one of a member's: what an admin decided."""
+
+    github_id = models.BigIntegerField()
+    login = models.CharField(max_length=100, help_text="As it was when that was decided.")
+    member = models.ForeignKey(TeamMember, models.CASCADE, related_name="other_accounts")
+    is_same = models.BooleanField(help_text="False: not to be suggested again.")
+    reason = models.CharField(max_length=200, blank=True)
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+
+    class Meta:
+        verbose_name_plural = "same persons"
+        constraints = [
+            models.UniqueConstraint(fields=["team", "github_id", "member"], name="decided_once"),
+            models.UniqueConstraint(
+                fields=["team", "github_id"],
+                name="one_person_an_account",
+                condition=models.Q(is_same=True),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.login} {'is' if self.is_same else 'is not'} {self.member}"
 
 
 class Group(BaseTeamModel):
@@ -113,6 +141,9 @@ class PullRequest(BaseTeamModel):
     author_github_id = models.BigIntegerField(null=True)
     author_login = models.CharField(max_length=100, null=True)  # noqa: DJ001 null: deleted
     author_type = models.CharField(max_length=30, null=True)  # noqa: DJ001
+    author_person = models.BigIntegerField(
+        null=True, help_text="Their main account, where this is another one of somebody's."
+    )
     merged_by_github_id = models.BigIntegerField(null=True)
     merged_by_login = models.CharField(max_length=100, null=True)  # noqa: DJ001
     merge_commit_sha = models.CharField(max_length=64, blank=True)
@@ -219,6 +250,7 @@ class PRReview(BaseTeamModel):
     reviewer_github_id = models.BigIntegerField(null=True)
     reviewer_login = models.CharField(max_length=100, null=True)  # noqa: DJ001
     reviewer_type = models.CharField(max_length=30, null=True)  # noqa: DJ001
+    reviewer_person = models.BigIntegerField(null=True, help_text="As a pull request's author's.")
     state = models.CharField(max_length=20, choices=State.choices)
     submitted_at = models.DateTimeField()
     is_qualifying = models.BooleanField(

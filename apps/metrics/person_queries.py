@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db.models import Exists, F, OuterRef
 
-from apps.metrics import review_queries
+from apps.metrics import accounts, review_queries
 from apps.metrics.expressions import PERCENTILES, Bucket, percentile
 from apps.metrics.filters import Filters
 from apps.metrics.models import PRReview, PullRequest, TimelineEvent
@@ -76,11 +76,11 @@ def _response(given: Iterable[Mapping[str, Any]]) -> Spread:
 
 
 def _given(team: Team, filters: Filters, account: int) -> list[dict[str, Any]]:
-    found = review_queries.reviews(team, filters).filter(reviewer_github_id=account)
+    found = review_queries.reviews(team, filters).filter(accounts.is_by(account, "reviewer"))
     rows = found.annotate(
         span=Bucket(F("submitted_at"), filters.period.boundaries()),
-        other=F("pull_request__author_github_id"),
-        login=F("pull_request__author_login"),
+        other=accounts.author("pull_request__"),
+        login=accounts.author_login("pull_request__"),
         is_hidden=F("pull_request__author__is_hidden"),
     )
     return _rows(
@@ -90,8 +90,8 @@ def _given(team: Team, filters: Filters, account: int) -> list[dict[str, Any]]:
 
 def _received(team: Team, mine: Filters) -> list[dict[str, Any]]:
     rows = review_queries.reviews(team, mine).annotate(
-        other=F("reviewer_github_id"),
-        login=F("reviewer_login"),
+        other=accounts.reviewer(),
+        login=accounts.reviewer_login(),
         is_hidden=F("reviewer__is_hidden"),
     )
     return _rows(rows.values("other", "login", "is_hidden", "pull_request"))
@@ -126,17 +126,20 @@ class Asked:
     since: datetime
 
 
-def asked(team: Team, account: int) -> list[Asked]:
-    """The longest wait first; a request ends with their review, or when it is taken back."""
+def asked(team: Team, theirs: Sequence[int]) -> list[Asked]:
+    """Of a person, by all their accounts; the longest wait first.
+
+    A request ends with their review, or when it is taken back.
+    """
     answers = PRReview.objects.filter(
-        pull_request=OuterRef("pull_request"), reviewer_github_id=account
+        pull_request=OuterRef("pull_request"), reviewer_github_id__in=theirs
     )
     events = TimelineEvent.objects.for_team(team).filter(
         kind__in=(
             TimelineEvent.Kind.REVIEW_REQUESTED,
             TimelineEvent.Kind.REVIEW_REQUEST_REMOVED,
         ),
-        reviewer_github_id=account,
+        reviewer_github_id__in=theirs,
         pull_request__state=PullRequest.State.OPEN,
         pull_request__is_excluded=False,
     )

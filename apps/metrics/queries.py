@@ -11,6 +11,7 @@ from typing import Any
 from django.db.models import Avg, Count, F, OuterRef, Q, QuerySet, Subquery, Sum, Window
 from django.db.models.functions import RowNumber
 
+from apps.metrics import accounts
 from apps.metrics.expressions import Bucket, Percentiles
 from apps.metrics.filters import SIZES, Filters
 from apps.metrics.models import PullRequest
@@ -198,7 +199,7 @@ def by_repository(team: Team, filters: Filters) -> dict[str, Figures]:
 def by_author(team: Team, filters: Filters) -> dict[int | None, Figures]:
     """Side by side, by GitHub's id; None for deleted accounts."""
     found = merged(team, filters, filters.period).exclude(author__is_hidden=True)
-    rows = _grouped(found, F("author_github_id"))
+    rows = _grouped(found, accounts.author())
     return {account: _figures(row, filters.period.weeks) for account, row in rows}
 
 
@@ -270,7 +271,7 @@ def _aggregates() -> dict[str, Any]:
     young, reviewed = Q(has_old_commit=False), Q(reviewer_count__gt=0)
     found: dict[str, Any] = {
         "merged": Count("pk"),
-        "authors": Count("author_github_id", distinct=True),
+        "authors": Count(accounts.author(), distinct=True),
         "old": Count("pk", filter=Q(has_old_commit=True)),
         "lines": Percentiles(F("additions") + F("deletions")),
         "reviewed": Count("pk", filter=reviewed),

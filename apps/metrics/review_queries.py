@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db.models import BigIntegerField, Case, Count, F, Max, Q, QuerySet, Value, When
 
+from apps.metrics import accounts
 from apps.metrics.expressions import Bucket, grouped_percentiles
 from apps.metrics.filters import Filters
 from apps.metrics.models import PRReview
@@ -62,18 +63,20 @@ def reviews(team: Team, filters: Filters) -> QuerySet[PRReview]:
 def pairs(team: Team, filters: Filters) -> list[Pair]:
     """Who reviewed whom; of people switched off by an admin only that they were reviewed."""
     is_hidden = Q(pull_request__author__is_hidden=True)
-    author, login = F("pull_request__author_github_id"), F("pull_request__author_login")
+    author = accounts.author("pull_request__")
+    login = accounts.author_login("pull_request__")
     rows: Any = (
         reviews(team, filters)
         .exclude(reviewer__is_hidden=True)
         .order_by()
         .annotate(
+            given_by=accounts.reviewer(),
             author_id=Case(When(is_hidden, then=Value(HIDDEN, BigIntegerField())), default=author),
             shown_login=Case(When(is_hidden, then=Value("switched off")), default=login),
         )
-        .values("reviewer_github_id", "author_id")
+        .values("given_by", "author_id")
         .annotate(
-            reviewer_name=Max("reviewer_login"),
+            reviewer_name=Max(accounts.reviewer_login()),
             author_name=Max("shown_login"),
             reviews=Count("pk"),
             pull_requests=Count("pull_request", distinct=True),
@@ -83,7 +86,7 @@ def pairs(team: Team, filters: Filters) -> list[Pair]:
     )
     return [
         Pair(
-            row["reviewer_github_id"],
+            row["given_by"],
             row["reviewer_name"] or GHOST,
             row["author_id"],
             row["author_name"] or GHOST,
@@ -136,11 +139,11 @@ def responses(team: Team, filters: Filters) -> Responses:
         reviews(team, filters)
         .exclude(response_time=None)
         .exclude(reviewer__is_hidden=True)
-        .annotate(span=Bucket(F("submitted_at"), period.boundaries()))
+        .annotate(given_by=accounts.reviewer(), span=Bucket(F("submitted_at"), period.boundaries()))
     )
     found: tuple[dict[Any, Spread], ...] = ({}, {}, {})
     for place, group, count, numbers in grouped_percentiles(
-        rows, "response_time", "reviewer_github_id", "span"
+        rows, "response_time", "given_by", "span"
     ):
         found[place][group] = Spread.of(count, numbers)
     whole, of_reviewer, of_span = found
@@ -153,5 +156,5 @@ def responses(team: Team, filters: Filters) -> Responses:
 def given(team: Team, filters: Filters) -> dict[Account, int]:
     """How many reviews each person gave, by GitHub's id."""
     rows = reviews(team, filters).exclude(reviewer__is_hidden=True).order_by()
-    counts = rows.values("reviewer_github_id").annotate(count=Count("pk"))
-    return dict(counts.values_list("reviewer_github_id", "count"))
+    counts = rows.values(given_by=accounts.reviewer()).annotate(count=Count("pk"))
+    return dict(counts.values_list("given_by", "count"))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
+from apps.metrics import accounts
 from apps.metrics.models import PullRequest, TeamMember
 from apps.teams.access import TeamRequest
 from apps.teams.models import ApiKey, Membership, Team
@@ -28,8 +29,18 @@ class Viewer:
 
     @cached_property
     def accounts(self) -> frozenset[int]:
-        """GitHub's ids of the accounts that are theirs."""
-        return github_accounts(self.user)
+        """GitHub's ids of the accounts that are theirs, also by what an admin made one."""
+        own = github_accounts(self.user)
+        if not own:
+            return own
+        persons = {self.main_accounts.get(account, account) for account in own}
+        others = {other for other, main in self.main_accounts.items() if main in persons}
+        return own | persons | others
+
+    @cached_property
+    def main_accounts(self) -> dict[int, int]:
+        """By the other accounts of people with several: their main one."""
+        return accounts.main_accounts(self.team)
 
     def sees(self, account: int | None) -> bool:
         """Whether figures on the person with this id on GitHub are for them."""

@@ -61,6 +61,8 @@ class GitActor(Record, frozen=True):
     """Who a commit names; `user` is null where GitHub knows no account for the address."""
 
     user: Actor | None = None
+    name: str | None = None
+    email: str | None = None
 
 
 class Commit(Record, frozen=True):

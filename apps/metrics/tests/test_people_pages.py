@@ -27,7 +27,7 @@ from apps.users.models import User
 
 pytestmark = pytest.mark.django_db
 JSON = {"Accept": "application/json"}
-MOST_QUERIES = 15
+MOST_QUERIES = 16
 
 
 @pytest.fixture

@@ -43,6 +43,7 @@ class Person:
 def person_page(request: TeamRequest, filters: Filters, github_id: int) -> Answer:
     """By GitHub's id; where the team keeps such figures private, for admins and that person."""
     viewer = viewer_of(request)
+    github_id = viewer.main_accounts.get(github_id, github_id)
     if not viewer.sees(github_id):
         raise PermissionDenied(REFUSAL)
     person = _person(viewer, github_id)
@@ -55,7 +56,7 @@ def person_page(request: TeamRequest, filters: Filters, github_id: int) -> Answe
     points = queries.series(request.team, mine)
     exchanged = person_queries.exchanges(request.team, filters, mine, github_id)
     waiting = queries.waiting(request.team, mine)
-    asked = person_queries.asked(request.team, github_id)
+    asked = person_queries.asked(request.team, _all_accounts(viewer, github_id))
     path = reverse("pull_requests", args=[request.team.slug])
     context = {
         "filters": mine,
@@ -87,6 +88,10 @@ def _reviews_data(exchanged: Exchanges) -> dict[str, Any]:
         "response_time": spread_data(exchanged.response),
         "with": [vars(each) for each in exchanged.others],
     }
+
+
+def _all_accounts(viewer: Viewer, account: int) -> list[int]:
+    return [account, *(other for other, main in viewer.main_accounts.items() if main == account)]
 
 
 def _person(viewer: Viewer, account: int) -> Person:

@@ -1,0 +1,78 @@
+"""People whose identity was removed: GitHub's records without them, so that it stays removed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from msgspec.structs import replace
+
+from apps.integrations.github import records
+from apps.integrations.models import ForgottenAccount
+from apps.integrations.team_key import hashed, key_of
+from apps.teams.models import Team
+
+Page = Any
+
+
+def is_forgotten(team: Team) -> Callable[[int | None], bool]:
+    """Tells whether an account is one of those, in one query for the team."""
+    hashes = set(ForgottenAccount.objects.for_team(team).values_list("id_hash", flat=True))
+    if not hashes:
+        return lambda account: False
+    key = key_of(team)
+    return lambda account: account is not None and hashed(key, str(account)) in hashes
+
+
+def without_forgotten(
+    team: Team, fetched: Iterable[records.PullRequest]
+) -> list[records.PullRequest]:
+    """The records, with nobody in the place of whoever was forgotten: as GitHub's deleted ones."""
+    forgotten, found = is_forgotten(team), list(fetched)
+    ids = {account for record in found for account in _accounts(record)}
+    gone = {account for account in ids if forgotten(account)}
+    return [_without(record, gone) for record in found] if gone else found
+
+
+def _accounts(record: records.PullRequest) -> Iterable[int]:
+    for actor in _actors(record):
+        if actor and actor.database_id:
+            yield actor.database_id
+
+
+def _actors(record: records.PullRequest) -> Iterable[records.Actor | None]:
+    yield from (record.author, record.merged_by)
+    yield from (review.author for review in (record.reviews.items if record.reviews else ()))
+    yield from (node.commit.author.user for node in record.commits.items if node.commit.author)
+    for item in record.timeline_items.items:
+        yield from (item.actor, item.requested_reviewer)
+
+
+def _without(record: records.PullRequest, gone: set[int]) -> records.PullRequest:
+    def kept(actor: records.Actor | None) -> records.Actor | None:
+        return None if actor and actor.database_id in gone else actor
+
+    def review(one: records.Review) -> records.Review:
+        return replace(one, author=kept(one.author))
+
+    def event(one: records.TimelineItem) -> records.TimelineItem:
+        return replace(one, actor=kept(one.actor), requested_reviewer=kept(one.requested_reviewer))
+
+    def node(one: records.CommitNode) -> records.CommitNode:
+        author = one.commit.author
+        if author is None or kept(author.user) is author.user:
+            return one
+        return replace(one, commit=replace(one.commit, author=None))
+
+    return replace(
+        record,
+        author=kept(record.author),
+        merged_by=kept(record.merged_by),
+        reviews=record.reviews and _each(record.reviews, review),
+        commits=_each(record.commits, node),
+        timeline_items=_each(record.timeline_items, event),
+    )
+
+
+def _each(page: Page, change: Callable[[Any], Any]) -> Page:
+    return replace(page, nodes=[change(node) for node in page.items])

@@ -1,0 +1,50 @@
+"""Whose something is, counted once though somebody has several accounts on GitHub.
+
+GitHub's own id stays in `author_github_id` and `reviewer_github_id`, for exports; figures group by
+these instead.
+"""
+
+from __future__ import annotations
+
+from django.db.models import Q, QuerySet
+from django.db.models.functions import Coalesce
+
+from apps.metrics.models import SamePerson
+from apps.teams.models import Team
+
+
+def author(prefix: str = "") -> Coalesce:
+    """A pull request's author, by their main account; with a prefix, of what belongs to it."""
+    return Coalesce(f"{prefix}author_person", f"{prefix}author_github_id")
+
+
+def reviewer(prefix: str = "") -> Coalesce:
+    """A review's reviewer, by their main account."""
+    return Coalesce(f"{prefix}reviewer_person", f"{prefix}reviewer_github_id")
+
+
+def author_login(prefix: str = "") -> Coalesce:
+    """What that person is called: a member by the main account, an outsider by the row."""
+    return Coalesce(f"{prefix}author__github_username", f"{prefix}author_login")
+
+
+def reviewer_login(prefix: str = "") -> Coalesce:
+    """The same of a reviewer."""
+    return Coalesce(f"{prefix}reviewer__github_username", f"{prefix}reviewer_login")
+
+
+def is_by(account: int, role: str, prefix: str = "") -> Q:
+    """Whether it is of the person with this main account; `role` is author or reviewer."""
+    person, own = f"{prefix}{role}_person", f"{prefix}{role}_github_id"
+    return Q(**{person: account}) | Q(**{f"{person}__isnull": True, own: account})
+
+
+def others(team: Team) -> QuerySet[SamePerson]:
+    """The accounts of a team that are another one of somebody's."""
+    rows: QuerySet[SamePerson] = SamePerson.objects.for_team(team)
+    return rows.filter(is_same=True)
+
+
+def main_accounts(team: Team) -> dict[int, int]:
+    """By the other accounts of people with several: their main one."""
+    return dict(others(team).values_list("github_id", "member__github_id"))
