@@ -23,7 +23,7 @@ from apps.integrations.models import (
     TrackedRepository,
     WebhookDelivery,
 )
-from apps.metrics.models import Repository, TeamMember
+from apps.metrics.models import Repository, SavedView, TeamMember
 from apps.metrics.tests import factories
 from apps.teams import api_keys
 from apps.teams.models import Invitation, Membership, Team
@@ -71,6 +71,9 @@ def belongings(team: Team, member: User, start: int) -> Belongings:
     record("team.created", team_id=team.pk, object_name=f"{mark} event")
     run = SyncRun.objects.create(team=team, reason="manual", error=f"{mark} failed")
     row, key = api_keys.make(team, member, f"{mark} key")
+    view = SavedView.objects.create(
+        team=team, name=f"{mark} view", query=f"q={mark}", made_by=member
+    )
     pull_request = own.repository.pull_requests.get()
     owner = User.objects.create(email=f"{mark}-owner@example.com")
     factor = Authenticator.objects.create(user=owner, type="webauthn", data={"name": mark})
@@ -88,6 +91,7 @@ def belongings(team: Team, member: User, start: int) -> Belongings:
         "organization": integration.organization_id,
         "run": run.pk,
         "key": row.pk,
+        "view": view.pk,
         "name": mark,
         "pk": factor.pk,
         "uidb36": "1",

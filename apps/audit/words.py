@@ -62,6 +62,9 @@ ACTIONS = {
     "digest.switched_on": "Switched the weekly digest on",
     "digest.switched_off": "Switched the weekly digest off",
     "export.made": "Exported figures",
+    "view.saved": "Saved a view of pull requests",
+    "view.renamed": "Renamed a view of pull requests",
+    "view.deleted": "Deleted a view of pull requests",
     "audit.exported": "Exported the audit log",
 }
 GROUPS = {
@@ -83,6 +86,7 @@ GROUPS = {
     "accuracy": "Spot checks",
     "digest": "Weekly digests",
     "export": "Exports",
+    "view": "Saved views",
     "audit": "The audit log",
 }
 

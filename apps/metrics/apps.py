@@ -1,14 +1,17 @@
 from django.apps import AppConfig
 from django.db.backends.signals import connection_created
+from django.db.models.signals import post_migrate
 
 
 class MetricsConfig(AppConfig):
     name = "apps.metrics"
 
     def ready(self) -> None:
+        from apps.metrics import expressions, titles
         from apps.metrics.digest_mail import follow_zone
-        from apps.metrics.expressions import register
         from apps.teams.changes import team_settings_changed
 
-        connection_created.connect(register, dispatch_uid="metrics.expressions")
+        connection_created.connect(expressions.register, dispatch_uid="metrics.expressions")
+        connection_created.connect(titles.register, dispatch_uid="metrics.titles")
+        post_migrate.connect(titles.make_index, sender=self, dispatch_uid="metrics.titles")
         team_settings_changed.connect(follow_zone, dispatch_uid="metrics.digest")

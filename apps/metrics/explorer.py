@@ -1,48 +1,37 @@
-"""Which pull requests a list shows, in which order, and from where its next page goes on."""
+"""Which pull requests a list shows, in which order and columns, and where its next page begins."""
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any
+from itertools import chain
 
-from django.db.models import F, Q, QuerySet
+from django.core.cache import cache
+from django.db.models import Q, QuerySet
 from django.http import QueryDict
 
-from apps.metrics import queries
+from apps.metrics import export, keyset, queries, titles
+from apps.metrics.columns import COLUMNS, DEFAULTS, fields
 from apps.metrics.filters import Filters
 from apps.metrics.models import PullRequest
 from apps.metrics.periods import Period
 from apps.teams.models import Team
 
 PAGE = 50
+COUNT_KEPT = 600  # seconds
 STATES = (
     ("merged", "Merged"),
     ("open", "Open now"),
     ("closed", "Closed unmerged"),
     ("opened", "Opened"),
 )
-SORTS: Mapping[str, Any] = {
-    "merged_at": F("merged_at"),
-    "opened_at": F("opened_at"),
-    "closed_at": F("closed_at"),
-    "title": F("title"),
-    "repository": F("repository__full_name"),
-    "author": F("author_login"),
-    "lines": F("additions") + F("deletions"),
-    **{name: F(name) for name in queries.DURATIONS},
-    "review_rounds": F("review_rounds"),
-    "waiting_for": F("waiting_for"),
-    "reviewers": F("reviewer_count"),
-}
 DEFAULT_SORTS = {"merged": "-merged_at", "closed": "-closed_at", "open": "opened_at"}
 FLAGS = {"revert": "is_revert", "hotfix": "is_hotfix", "old": "has_old_commit"}
 WAITING = {"review": "review", "author": "author", "merge": "merge", "draft": "draft"}
 WAITING["discussion"] = ""
+# Beside the fields of every export.
+FIELDS = {**export.PULL_REQUEST_FIELDS, "waiting_for": "waiting_for"}
 
 
 class BadAddressError(ValueError):
@@ -59,7 +48,9 @@ class Choice:
     waiting: str | None = None
     reviewed: bool | None = None
     flags: tuple[str, ...] = ()
-    after: str = ""
+    columns: Sequence[str] = DEFAULTS["merged"]
+    fields: Sequence[str] = tuple(export.PULL_REQUEST_FIELDS)
+    place: keyset.Place | None = None
     params: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -72,6 +63,17 @@ class Choice:
         """Whether the greatest come first."""
         return self.sort.startswith("-")
 
+    @property
+    def order(self) -> keyset.Order:
+        """How it is sorted; those without a value come last either way."""
+        return COLUMNS[self.column].order(is_descending=self.is_descending)
+
+    @property
+    def narrows(self) -> dict[str, str]:
+        """What of its address decides which pull requests it has."""
+        shape = ("sort", "columns")
+        return {name: text for name, text in self.params.items() if name not in shape}
+
 
 def choice(query: QueryDict) -> Choice:
     """What an address asks for. Raises BadAddressError."""
@@ -81,11 +83,14 @@ def choice(query: QueryDict) -> Choice:
     reviewed = _one_of(query.get("reviewed", ""), ("", "yes", "no"), "reviewed")
     default = DEFAULT_SORTS.get(state, "-opened_at")
     sort = query.get("sort", "") or default
-    _one_of(sort.removeprefix("-"), tuple(SORTS), "sort")
-    flags = tuple(_one_of(flag, tuple(FLAGS), "flag") for flag in query.getlist("flag") if flag)
+    _one_of(sort.removeprefix("-"), tuple(COLUMNS), "sort")
+    flags = tuple(_one_of(flag, tuple(FLAGS), "flag") for flag in _texts(query, "flag"))
     text = query.get("q", "").replace("\x00", "").strip()
+    wanted = _texts(query, "columns")
+    columns = _columns(wanted, state)
     keep = {"state": state if state != "merged" else "", "sort": sort if sort != default else ""}
     keep |= {"waiting": waiting, "reviewed": reviewed, "q": text, "flag": ",".join(flags)}
+    keep["columns"] = ",".join(columns) if wanted else ""
     return Choice(
         state=state,
         sort=sort,
@@ -93,9 +98,33 @@ def choice(query: QueryDict) -> Choice:
         waiting=WAITING[waiting] if waiting else None,
         reviewed=reviewed == "yes" if reviewed else None,
         flags=flags,
-        after=query.get("after", ""),
+        columns=columns,
+        fields=fields(columns) if wanted else tuple(export.PULL_REQUEST_FIELDS),
+        place=_place(query, sort),
         params={name: value for name, value in keep.items() if value},
     )
+
+
+def _texts(query: QueryDict, name: str) -> list[str]:
+    found = [text for value in query.getlist(name) for text in value.split(",")]
+    return list(dict.fromkeys(text for text in found if text))
+
+
+def _columns(wanted: Sequence[str], state: str) -> list[str]:
+    """As the address has them; the title is always there, and first."""
+    found = [_one_of(name, tuple(COLUMNS), "column") for name in wanted]
+    return list(dict.fromkeys(["title", *found])) if found else list(DEFAULTS[state])
+
+
+def _place(query: QueryDict, sort: str) -> keyset.Place | None:
+    order = COLUMNS[sort.removeprefix("-")].order(is_descending=sort.startswith("-"))
+    before, after = query.get("before", ""), query.get("after", "")
+    if not before and not after:
+        return None
+    try:
+        return keyset.read(before or after, order, is_back=bool(before))
+    except keyset.UnknownPlaceError as error:
+        raise BadAddressError("This page of the list cannot be found. Begin anew.") from error
 
 
 def _one_of(value: str, allowed: tuple[str, ...], name: str) -> str:
@@ -114,8 +143,8 @@ def matching(team: Team, filters: Filters, chosen: Choice) -> QuerySet[PullReque
         found = found.filter(state=PullRequest.State.OPEN, waiting_for=chosen.waiting)
     if chosen.reviewed is not None:
         found = found.filter(**{"reviewer_count__gt" if chosen.reviewed else "reviewer_count": 0})
-    for word in chosen.text.split():
-        found = found.filter(title__icontains=word)
+    for word in titles.words(chosen.text):
+        found = found.filter(titles.TitleHas(word))
     return found
 
 
@@ -127,72 +156,31 @@ def _in_period(state: str, period: Period) -> Q:
     return found if state == "opened" else found & Q(state=state)
 
 
-def ordered(found: QuerySet[PullRequest], chosen: Choice) -> QuerySet[PullRequest]:
-    """Sorted; those without a value come last either way."""
-    key, tie = SORTS[chosen.column], "-pk" if chosen.is_descending else "pk"
-    # Where none lacks a value, an index gives the order only if nothing is said of nulls.
-    last = True if _may_lack(chosen) else None
-    order = key.desc(nulls_last=last) if chosen.is_descending else key.asc(nulls_last=last)
-    return found.annotate(sort_key=key).order_by(order, tie)
+def page(found: QuerySet[PullRequest], chosen: Choice) -> keyset.Page:
+    """The page that the address asks for."""
+    whole = found.select_related("repository", "author")
+    return keyset.page(whole, chosen.order, chosen.place, PAGE)
 
 
-def _may_lack(chosen: Choice) -> bool:
-    if chosen.column in ("merged_at", "closed_at"):
-        return DEFAULT_SORTS.get(chosen.state) != f"-{chosen.column}"
-    return chosen.column in queries.DURATIONS or chosen.column == "author"
+def count(found: QuerySet[PullRequest], filters: Filters, chosen: Choice, version: str) -> int:
+    """How many the list has. Counted once for all of its pages, until the data changes."""
+    narrowed = (version, filters.period.first, filters.period.last, filters.params, chosen.narrows)
+    key = hashlib.blake2b(repr(narrowed).encode(), digest_size=16).hexdigest()
+    return int(cache.get_or_set(f"count:{key}", found.count, COUNT_KEPT) or 0)
 
 
-@dataclass(frozen=True)
-class Page:
-    """Some of the list; `after` is where the next page begins, empty on the last."""
-
-    rows: list[Any]
-    after: str
+def rows(found: QuerySet[PullRequest], chosen: Choice) -> Iterator[export.Row]:
+    """All of the list as an export has it, in the list's order; read while it is sent."""
+    parts = keyset.parts(found, chosen.order)
+    return chain.from_iterable(export.rows(part, _named(chosen.fields)) for part in parts)
 
 
-def page(found: QuerySet[PullRequest], chosen: Choice) -> Page:
-    """The page that the address asks for. Raises BadAddressError."""
-    rows: list[Any] = list(
-        _beyond(ordered(found, chosen), chosen).select_related("repository", "author")[: PAGE + 1]
-    )
-    after = _cursor(rows[PAGE - 1]) if len(rows) > PAGE else ""
-    return Page(rows[:PAGE], after)
+def data(page: keyset.Page, names: Sequence[str]) -> list[export.Row]:
+    """The rows of a page as an export has them."""
+    whole = PullRequest.objects.filter(pk__in=[row.pk for row in page.rows])
+    found = {row.pop("pk"): row for row in export.rows(whole, {"pk": "pk", **_named(names)})}
+    return [found[row.pk] for row in page.rows if row.pk in found]
 
 
-def _cursor(row: Any) -> str:
-    key = row.sort_key
-    text = json.dumps([key.isoformat() if isinstance(key, datetime) else key, row.pk])
-    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
-
-
-def _read_cursor(text: str, column: str) -> tuple[Any, int]:
-    try:
-        key, pk = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-        if column.endswith("_at") and key is not None:
-            key = datetime.fromisoformat(key)
-        elif column in ("title", "repository", "author", "waiting_for"):
-            key = key if key is None else str(key).replace("\x00", "")
-        elif key is not None:
-            key = _bounded(key)
-        return key, _bounded(pk)
-    except (ValueError, TypeError, binascii.Error) as error:
-        raise BadAddressError("This page of the list cannot be found. Begin anew.") from error
-
-
-def _bounded(value: Any) -> int:
-    # Databases refuse what has more than 64 bits.
-    return max(-(2**63), min(int(value), 2**63 - 1))
-
-
-def _beyond(found: QuerySet[PullRequest], chosen: Choice) -> QuerySet[PullRequest]:
-    if not chosen.after:
-        return found
-    key, pk = _read_cursor(chosen.after, chosen.column)
-    way = "lt" if chosen.is_descending else "gt"
-    if key is None:
-        return found.filter(Q(**{"sort_key__isnull": True, f"pk__{way}": pk}))
-    beyond = Q(**{f"sort_key__{way}": key}) | Q(**{"sort_key": key, f"pk__{way}": pk})
-    if _may_lack(chosen):
-        return found.filter(beyond | Q(sort_key__isnull=True))
-    # Says nothing new, but this an index can answer.
-    return found.filter(beyond, **{f"sort_key__{way}e": key})
+def _named(names: Sequence[str]) -> dict[str, str]:
+    return {name: FIELDS[name] for name in names}

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django import forms
+from django.core.exceptions import NON_FIELD_ERRORS
 from django.db.models import CharField, Q, Value
 from django.http import QueryDict
 from django.utils import timezone
@@ -30,6 +31,7 @@ RANGES = (
 )
 DEFAULT_RANGE = "3m"
 EARLIEST, LATEST = date(1990, 1, 1), date(2199, 12, 31)
+NAMED = 5  # of what was chosen, in the line below the bar
 SIZES = tuple(PullRequest.Size.values)
 
 
@@ -43,9 +45,13 @@ class Texts(forms.Field):
         self.allowed: Mapping[str, str] | None = None
 
     def clean(self, value: Sequence[str] | None) -> list[str]:
+        return list(dict.fromkeys(self._known(text) for text in self.texts(value)))
+
+    def texts(self, value: Sequence[str] | None) -> list[str]:
+        """Each of the texts, known or not."""
         parts = [text.split(",") if self.split else [text] for text in value or ()]
         found = [text.strip() for part in parts for text in part]
-        return [self._known(text) for text in dict.fromkeys(found) if text]
+        return [text for text in dict.fromkeys(found) if text]
 
     def _known(self, text: str) -> str:
         if "\x00" in text:
@@ -91,6 +97,7 @@ class FilterForm(forms.Form):
 
     def __init__(self, data: QueryDict, choices: Choices) -> None:
         super().__init__(data)
+        self.query = data
         self.choices = choices
         allowed = {
             "repo": [option.value for option in choices.repositories],
@@ -118,6 +125,26 @@ class FilterForm(forms.Form):
     def sentences(self) -> list[str]:
         """What is wrong with the address."""
         return [str(message) for messages in self.errors.values() for message in messages]
+
+    def mended(self) -> FilterForm:
+        """The same without what is wrong: nothing else is lost."""
+        data = self.query.copy()
+        for name in self.errors:
+            for key in ("since", "until") if name == NON_FIELD_ERRORS else (name,):
+                data.setlist(key, self._good(key))
+        return FilterForm(data, self.choices)
+
+    def _good(self, name: str) -> list[str]:
+        field = self.fields[name]
+        if not isinstance(field, Texts):
+            return []
+        texts = field.texts(self.query.getlist(name))
+        return [text for text in texts if self._is_good(name, text)]
+
+    def _is_good(self, name: str, text: str) -> bool:
+        data = QueryDict(mutable=True)
+        data[name] = text
+        return name not in FilterForm(data, self.choices).errors
 
 
 @dataclass(frozen=True)
@@ -221,6 +248,16 @@ class Filters:
             found &= Q(**{f"{prefix}author__in": members})
         return found
 
+    @property
+    def is_default(self) -> bool:
+        """Whether nothing was chosen."""
+        return self.params == {"range": [DEFAULT_RANGE]}
+
+    @property
+    def query(self) -> str:
+        """What an address says for it."""
+        return urlencode(self.params, doseq=True)
+
     def address(self, path: str, **changes: object) -> str:
         """The path with these filters, some of them changed; None takes one away."""
         params: dict[str, Any] = {**self.params, **changes}
@@ -237,6 +274,23 @@ class Filters:
         fields = {"repo": "repositories", "person": "people"}
         chosen: dict[str, Any] = {fields[key]: (text,) for key, text in to.items()}
         return replace(self, params={**self.params, **{k: [t] for k, t in to.items()}}, **chosen)
+
+    @property
+    def only(self) -> list[tuple[str, str, int]]:
+        """What everything else is hidden for: a word, the first names, how many more."""
+        kinds = (
+            ("only", self.repositories),
+            ("only by", self.people),
+            ("only in", self.groups),
+            ("only into", self.bases),
+            ("only labelled", self.labels),
+            ("only", self.sizes),
+        )
+        return [
+            (word, ", ".join(names[:NAMED]), max(0, len(names) - NAMED))
+            for word, names in kinds
+            if names
+        ]
 
     @property
     def hides(self) -> str:
@@ -300,7 +354,8 @@ def _params(cleaned: Mapping[str, Any]) -> dict[str, Sequence[str]]:
     if name == "dates":
         days = {key: cleaned[key] for key in ("since", "until")}
         found |= {key: [day.isoformat()] for key, day in days.items() if day}
-    elif name != DEFAULT_RANGE:
+    # The range is always said: an address without a query is where one's last filter is opened.
+    if name != "dates" or not found:
         found["range"] = [name]
     for key in ("repo", "person", "group", "base", "label", "size"):
         if cleaned[key]:

@@ -12,16 +12,17 @@ from typing import Any
 from django.core.cache import cache
 from django.http import HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.safestring import mark_safe
 
-from apps.metrics import queries
+from apps.metrics import queries, remembering
 from apps.metrics.filters import RANGES, SIZES, Choices, FilterForm, Filters, parse
 from apps.metrics.freshness import Freshness, freshness, recounted
 from apps.metrics.viewer import viewer_of
 from apps.teams.access import TeamRequest, team_view, wants_json
+from apps.teams.models import Team
 from apps.teams.zones import zone_of
 
 Context = Mapping[str, Any]
@@ -53,14 +54,17 @@ def figures_page(
                 request, lambda filters: view(request, filters, **arguments), template, part
             )
 
+        page.answer = view  # type: ignore[attr-defined]  # for the read API, which says the same
         return page
 
     return decorate
 
 
 def _page(request: TeamRequest, ask: Asked, template: str, part: str) -> HttpResponseBase:
-    fresh = freshness(request.team)
-    version = queries.data_version(request.team, _else(request, fresh))
+    if remembered := remembering.opens_with(request):
+        return redirect(f"{request.path}?{remembered}")
+    fresh, version = current_version(request.team)
+    request.data_version = version.etag
     if _is_current(request, version.etag):
         return _unchanged(request, fresh, version)
     choices = Choices.of(viewer_of(request))
@@ -139,11 +143,17 @@ def _reply(request: TeamRequest, shown: Shown, bar: Context, template: str) -> H
 
 
 def refused(request: TeamRequest, sentences: list[str]) -> HttpResponse:
-    """Says what is wrong with an address."""
+    """Says what is wrong with an address, beside a filter bar that keeps the rest of it."""
     if wants_json(request):
         return JsonResponse({"errors": sentences}, status=400)
-    context = {"sentences": sentences, "path": request.path}
-    return render(request, "metrics/refused.html", context, status=400)
+    _, version = current_version(request.team)
+    choices = Choices.of(viewer_of(request))
+    form = FilterForm(request.GET, choices)
+    if not form.is_valid():
+        form = form.mended()
+        form.full_clean()
+    bar = _bar(request, parse(form, request.team, version.first_opened_at), choices)
+    return render(request, "metrics/refused.html", {**bar, "sentences": sentences}, status=400)
 
 
 def _unchanged(
@@ -161,12 +171,13 @@ def _poll(request: TeamRequest, etag: str) -> str:
     return f"{request.path}?{query.urlencode()}"
 
 
-def _else(request: TeamRequest, fresh: Freshness) -> str:
-    """What pages depend on beside the pull requests: the day, since ranges end with it."""
-    today = timezone.now().astimezone(zone_of(request.team.timezone)).date()
-    team = request.team
+def current_version(team: Team) -> tuple[Freshness, queries.DataVersion]:
+    """What pages depend on: the data, some settings, and the day, since ranges end with it."""
+    fresh = freshness(team)
+    today = timezone.now().astimezone(zone_of(team.timezone)).date()
     settings = f"{team.recalculate_from} {team.are_people_private}"
-    return f"{today} {fresh.incomplete} {fresh.whole_since} {settings}"
+    more = f"{today} {fresh.incomplete} {fresh.whole_since} {settings}"
+    return fresh, queries.data_version(team, more)
 
 
 def _is_current(request: TeamRequest, etag: str) -> bool:
@@ -182,7 +193,10 @@ def _bar(request: TeamRequest, filters: Filters, choices: Choices) -> dict[str, 
         "ranges": RANGES,
         "size_names": SIZES,
         "path": request.path,
-        "query": request.GET.get("q", ""),
+        "query_string": request.GET.urlencode(),
+        "kept": remembering.beside(request.GET),
+        "own_filter": request.membership.last_filter,
+        "is_own_filter": request.membership.last_filter == filters.query,
     }
 
 

@@ -5,6 +5,7 @@ from django.urls import URLPattern, URLResolver, path
 from apps.metrics.views.compare import compare_people, compare_repositories
 from apps.metrics.views.digest import digest, digest_off
 from apps.metrics.views.explorer import pull_requests
+from apps.metrics.views.filters import choose, options
 from apps.metrics.views.flow import flow
 from apps.metrics.views.how_we_count import how_we_count
 from apps.metrics.views.overview import overview
@@ -12,6 +13,7 @@ from apps.metrics.views.person import person_page
 from apps.metrics.views.pull_request import pull_request
 from apps.metrics.views.repository import repository_page
 from apps.metrics.views.reviews import reviews
+from apps.metrics.views.saved_views import saved_view, saved_views
 
 TEAM = "a/<slug:team>"
 
@@ -23,6 +25,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
         pull_request,
         name="pull_request",
     ),
+    path(f"{TEAM}/views/", saved_views, name="saved_views"),
+    path(f"{TEAM}/views/<int:view>/", saved_view, name="saved_view"),
+    path(f"{TEAM}/filters/", choose, name="choose_filter"),
+    path(f"{TEAM}/filters/options/", options, name="filter_options"),
     path(f"{TEAM}/reviews/", reviews, name="reviews"),
     path(f"{TEAM}/flow/", flow, name="flow"),
     path(f"{TEAM}/compare/repositories/", compare_repositories, name="compare_repositories"),

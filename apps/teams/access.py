@@ -39,6 +39,7 @@ class TeamRequest(HttpRequest):
     team: Team
     membership: Membership
     htmx: HtmxDetails
+    data_version: str
 
 
 def wants_json(request: HttpRequest) -> bool:

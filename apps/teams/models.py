@@ -74,6 +74,9 @@ class Membership(models.Model):
     last_opened_at = models.DateTimeField(
         null=True, blank=True, help_text="When this person last switched to the team."
     )
+    last_filter = models.TextField(
+        blank=True, help_text="What this person's pages of figures open with, as an address has it."
+    )
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["team", "user"], name="one_role_a_team")]

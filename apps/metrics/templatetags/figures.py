@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +12,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from apps.metrics.filters import Filters
+from apps.metrics.filters import Filters, Option
 from apps.metrics.freshness import recounted
 from apps.metrics.models import PullRequest
 from apps.metrics.queries import Change
@@ -21,6 +22,7 @@ from apps.teams.templatetags.display import NOTHING, duration, duration_text
 
 register = template.Library()
 
+LISTED, BEGINNING = 100, 50
 DECIMALS = {"decimal": 1, "hundredths": 2}
 
 
@@ -125,3 +127,15 @@ def age_text(since: datetime) -> str:
 def age(since: datetime) -> SafeString:
     """How long ago, as a duration."""
     return duration((timezone.now() - since).total_seconds())
+
+
+@register.filter
+def is_long(count: int | str) -> bool:
+    """Whether a list of choices is too long to stand on every page."""
+    return bool(count) and int(count) > LISTED
+
+
+@register.filter
+def first_of(many: Sequence[Option]) -> Sequence[Option]:
+    """What a long list begins with."""
+    return many[:BEGINNING]

@@ -2,34 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from django.http import StreamingHttpResponse
 from django.http.response import HttpResponseBase
-from django.utils import timezone
+from django.urls import reverse
 
 from apps.audit.record import record
-from apps.metrics import explorer, export
+from apps.metrics import explorer, export, keyset
+from apps.metrics.columns import COLUMNS
 from apps.metrics.filters import Filters
-from apps.metrics.models import PullRequest
 from apps.metrics.page import Answer, figures_page, refused
 from apps.teams.access import TeamRequest, wants_json
 
 FORMATS = {"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl"}
-FIRST = (("title", "Pull request", ""), ("author", "Author", ""))
-DURATIONS = (
-    ("cycle_time", "Cycle time", "figure"),
-    ("pickup_time", "Pickup", "figure"),
-    ("review_time", "Review", "figure"),
-)
-LAST = (
-    ("lines", "Lines", "figure"),
-    ("reviewers", "Reviewers", "figure"),
-    ("review_rounds", "Rounds", "figure"),
-)
-DATES = {"merged": "merged_at", "closed": "closed_at"}
-DATE_NAMES = {"merged_at": "Merged", "closed_at": "Closed", "opened_at": "Opened"}
+FORMAT_NAMES = (("csv", "CSV"), ("jsonl", "JSON Lines"))
 
 
 @figures_page("metrics/explorer.html", "metrics/explorer_part.html")
@@ -39,98 +26,100 @@ def pull_requests(request: TeamRequest, filters: Filters) -> Answer | HttpRespon
         chosen = explorer.choice(request.GET)
         found = explorer.matching(request.team, filters, chosen)
         if form := request.GET.get("format"):
-            return _file(request, explorer.ordered(found, chosen), form)
-        page = explorer.page(found, chosen)
+            return _file(request, found, chosen, form)
     except explorer.BadAddressError as error:
         return refused(request, [str(error)])
-    count = found.count()
+    page = explorer.page(found, chosen)
+    count = explorer.count(found, filters, chosen, request.data_version)
+    here = _Here(request.path, filters, chosen)
     data = {
         "count": count,
-        "pull_requests": _rows(request, page),
-        "next": filters.address(request.path, **chosen.params, after=page.after)
-        if page.after
-        else None,
+        "pull_requests": explorer.data(page, chosen.fields) if wants_json(request) else [],
+        "next": here.page(page)["next"],
+        "previous": here.page(page)["previous"],
     }
-    files = {form: filters.address(request.path, **chosen.params, format=form) for form in FORMATS}
-    return Answer(_context(filters, chosen, page, count, request), data, files)
+    return Answer(_context(request, here, page, count), data, {"downloads": here.downloads()})
 
 
-def _rows(request: TeamRequest, page: explorer.Page) -> list[export.Row]:
-    if not wants_json(request):
-        return []
-    keys = [row.pk for row in page.rows]
-    found = PullRequest.objects.for_team(request.team).filter(pk__in=keys)
-    rows = {row["github_id"]: row for row in export.pull_request_rows(found)}
-    return [rows[row.github_id] for row in page.rows]
+class _Here:
+    """The addresses of this list: the same filters and choice, some of it changed."""
+
+    def __init__(self, path: str, filters: Filters, chosen: explorer.Choice) -> None:
+        self.path, self.filters, self.chosen = path, filters, chosen
+
+    def but(self, **changes: object) -> str:
+        """The same list, changed; its first page."""
+        return self.filters.address(self.path, **{**self.chosen.params, **changes})
+
+    def page(self, page: keyset.Page) -> dict[str, str | None]:
+        """Where its other pages are."""
+        return {
+            "first": self.but(),
+            "next": self.but(after=page.after) if page.after else None,
+            "previous": self.but(before=page.before) if page.before else None,
+        }
+
+    def states(self) -> list[tuple[str, str, str]]:
+        """The list of each state; what is sorted and shown in one may not be in another."""
+        gone = dict.fromkeys(("sort", "waiting", "columns"))
+        return [
+            (name, label, self.but(**gone, state=name if name != "merged" else None))
+            for name, label in explorer.STATES
+        ]
+
+    def columns(self) -> list[dict[str, Any]]:
+        """Each column with the address that sorts by it, or turns its order round."""
+        return [self._column(key) for key in self.chosen.columns]
+
+    def _column(self, key: str) -> dict[str, Any]:
+        column = COLUMNS[key]
+        is_current = self.chosen.column == key
+        descends = column.begins_with_greatest
+        if is_current:
+            descends = not self.chosen.is_descending
+        direction = "descending" if self.chosen.is_descending else "ascending"
+        return {
+            "column": column,
+            "link": self.but(sort=f"-{key}" if descends else key),
+            "direction": direction if is_current else "",
+        }
+
+    def downloads(self) -> list[tuple[str, str, str]]:
+        """Each form's name, and where it is with the columns shown and with every field."""
+        shown = ",".join(self.chosen.columns)
+        return [
+            (
+                label,
+                self.but(columns=shown, format=form),
+                self.but(columns=None, format=form),
+            )
+            for form, label in FORMAT_NAMES
+        ]
 
 
-def _context(
-    filters: Filters,
-    chosen: explorer.Choice,
-    page: explorer.Page,
-    count: int,
-    request: TeamRequest,
-) -> dict[str, Any]:
-    date = DATES.get(chosen.state, "opened_at")
-    here = request.path
-    states = [
-        (name, label, filters.address(here, **_without_state(chosen), state=name))
-        for name, label in explorer.STATES
-    ]
+def _context(request: TeamRequest, here: _Here, page: keyset.Page, count: int) -> dict[str, Any]:
+    chosen = here.chosen
     return {
         "chosen": chosen,
         "page": page,
         "count": count,
-        "states": states,
-        "columns": [_column(filters, chosen, here, *c) for c in _columns(chosen, date)],
-        "date": date,
-        "has_durations": chosen.state in ("merged", "opened"),
-        "now": timezone.now(),
-        "first_page": filters.address(here, **chosen.params),
-        "next_page": filters.address(here, **chosen.params, after=page.after),
+        "states": here.states(),
+        "columns": here.columns(),
+        "all_columns": [column for key, column in COLUMNS.items() if key != "title"],
+        "default_columns": here.but(columns=None),
+        "links": here.page(page),
+        "everything": here.filters.address(here.path),
+        "sorts_by": COLUMNS[chosen.column].label,
+        "views_path": reverse("saved_views", args=[request.team.slug]),
     }
 
 
-def _without_state(chosen: explorer.Choice) -> dict[str, str]:
-    gone = ("state", "sort", "waiting")
-    return {name: value for name, value in chosen.params.items() if name not in gone}
-
-
-def _columns(chosen: explorer.Choice, date: str) -> list[tuple[str, str, str]]:
-    """Only merged ones have durations; open ones wait."""
-    has_durations = chosen.state in ("merged", "opened")
-    waits = (("waiting_for", "Waits for", ""),) if chosen.state == "open" else ()
-    durations = DURATIONS if has_durations else ()
-    return [*FIRST, (date, DATE_NAMES[date], ""), *waits, *durations, *LAST]
-
-
-def _column(
-    filters: Filters, chosen: explorer.Choice, here: str, name: str, label: str, style: str
-) -> dict[str, Any]:
-    is_current = chosen.column == name
-    # Texts begin with A, figures with the greatest.
-    descends = not chosen.is_descending if is_current else name not in ("title", "author")
-    sort = f"-{name}" if descends else name
-    direction = "descending" if chosen.is_descending else "ascending"
-    return {
-        "name": name,
-        "label": label,
-        "style": style,
-        "link": filters.address(here, **{**chosen.params, "sort": sort}),
-        "direction": direction if is_current else "",
-    }
-
-
-def _file(request: TeamRequest, found: Any, form: str) -> HttpResponseBase:
+def _file(request: TeamRequest, found: Any, chosen: explorer.Choice, form: str) -> HttpResponseBase:
     if form not in FORMATS:
         raise explorer.BadAddressError("Choose csv or jsonl as the format.")
     record("export.made", team_id=request.team.pk, request=request, object_name=form)
-    rows = export.pull_request_rows(found)
-    lines: Iterator[str] = (
-        export.csv_lines(export.PULL_REQUEST_FIELDS, rows)
-        if form == "csv"
-        else export.json_lines(rows)
-    )
+    rows = explorer.rows(found, chosen)
+    lines = export.csv_lines(chosen.fields, rows) if form == "csv" else export.json_lines(rows)
     response = StreamingHttpResponse(lines, content_type=FORMATS[form])
     name = f"{request.team.slug}-pull-requests.{form}"
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'

@@ -1,0 +1,94 @@
+"""What stands in the explorer's cells, and the views that a team has saved."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import template
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from apps.metrics.columns import Column
+from apps.metrics.models import PullRequest, SavedView
+from apps.teams.models import Team
+from apps.teams.templatetags.display import NOTHING, day, duration, instant
+
+register = template.Library()
+
+WAITS = {
+    "review": "a review",
+    "author": "its author",
+    "merge": "the merge",
+    "draft": "its draft’s end",
+    "": "discussion",
+}
+
+
+@register.filter
+def cell(pull_request: PullRequest, column: Column) -> SafeString | str:
+    """What a pull request has in a column; a dash for nothing."""
+    if column.kind == "lines":
+        return _lines(pull_request)
+    if column.key in _SPECIAL:
+        return _SPECIAL[column.key](pull_request)
+    value = getattr(pull_request, _attribute(column))
+    if column.kind == "duration":
+        return duration(value)
+    if column.kind == "instant":
+        is_age = pull_request.state == "open" and column.key == "opened_at"
+        return instant(value) if is_age else day(value)
+    return NOTHING if value in (None, "") else f"{value:,}" if column.kind == "number" else value
+
+
+@register.simple_tag
+def saved_views(team: Team) -> list[SavedView]:
+    """Those of a team, by name."""
+    return list(SavedView.objects.for_team(team))
+
+
+def _attribute(column: Column) -> str:
+    names = {"commits": "commit_count", "comments": "comment_count", "reviewers": "reviewer_count"}
+    return names.get(column.key, column.key)
+
+
+def _lines(pull_request: PullRequest) -> SafeString:
+    return format_html(
+        '<span title="+{} −{}">{}</span> <span class="muted small">{}</span>',
+        pull_request.additions,
+        pull_request.deletions,
+        f"{pull_request.lines:,}",
+        pull_request.size,
+    )
+
+
+def _author(pull_request: PullRequest) -> str:
+    return pull_request.author_login or "deleted account"
+
+
+def _repository(pull_request: PullRequest) -> str:
+    name: str = pull_request.repository.full_name
+    return name
+
+
+def _waits(pull_request: PullRequest) -> SafeString | str:
+    return WAITS[pull_request.waiting_for] if pull_request.state == "open" else NOTHING
+
+
+def _labels(pull_request: PullRequest) -> SafeString:
+    names: list[Any] = pull_request.labels
+    if not names:
+        return NOTHING
+    return format_html_join(" ", '<span class="badge">{}</span>', ((name,) for name in names))
+
+
+def _merged_by(pull_request: PullRequest) -> SafeString | str:
+    return pull_request.merged_by_login or NOTHING
+
+
+_SPECIAL = {
+    "author": _author,
+    "repository": _repository,
+    "waiting_for": _waits,
+    "labels": _labels,
+    "merged_by": _merged_by,
+}

@@ -1,0 +1,227 @@
+"""The list of every pull request: its order, its pages in both directions, its words, its files."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import random
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from apps.audit.models import AuditEvent
+from apps.metrics.columns import COLUMNS
+from apps.metrics.models import PullRequest, Repository
+from apps.metrics.tests.factories import make_member, make_pull_request, make_repository
+from apps.teams.models import Team
+
+pytestmark = pytest.mark.django_db
+PULLS = "/a/acme/pull-requests/"
+JSON = {"Accept": "application/json"}
+
+
+def ask(client: Client, query: str) -> Any:
+    return client.get(f"{PULLS}?{query}", headers=JSON).json()
+
+
+def numbers(reply: Any) -> list[int]:
+    return [row["number"] for row in reply["pull_requests"]]
+
+
+def walk(client: Client, address: str | None, way: str) -> Iterator[list[int]]:
+    """The pages of a list from an address on."""
+    while address:
+        reply = client.get(address, headers=JSON).json()
+        yield numbers(reply)
+        address = reply[way]
+
+
+@pytest.fixture
+def shop(team: Team) -> Repository:
+    return make_repository(team)
+
+
+@pytest.fixture
+def many(shop: Repository) -> list[PullRequest]:
+    """So many that a list has three pages; most columns have equal values and none at all."""
+    chance = random.Random(7)
+    people = [None, *(make_member(shop.team, login) for login in ("bob", "Alice", "émile"))]
+    now = timezone.now().replace(microsecond=0)
+    return [
+        make_pull_request(
+            shop,
+            author=chance.choice(people),
+            opened_at=now - timedelta(days=chance.randint(1, 9)),
+            ended=chance.randint(1, 4),
+            title=chance.choice(["add", "Bump", "zap", "Écrire"]),
+            additions=chance.choice([1, 7, 300]),
+            fields={
+                "labels": chance.choice([[], ["bug"], ["Api", "bug"]]),
+                "pickup_time": chance.choice([None, 60, 3600]),
+                "updated_at": now - timedelta(seconds=chance.randint(0, 3)),
+            },
+        )
+        for _ in range(120)
+    ]
+
+
+def test_it_works(many: list[PullRequest], alice_client: Client) -> None:
+    page = alice_client.get(f"{PULLS}?range=4w&columns=labels,state").content.decode()
+    assert "<strong>120</strong> pull requests" in page
+    assert 'rel="next"' in page
+    assert ">Labels</a>" in page
+    assert ">Cycle time</a>" not in page
+
+
+@pytest.mark.parametrize("column", COLUMNS)
+def test_every_column_sorts_and_pages_lead_on_and_back(
+    column: str, many: list[PullRequest], alice_client: Client
+) -> None:
+    for sort in (column, f"-{column}"):
+        there = list(walk(alice_client, f"{PULLS}?range=4w&sort={sort}", "next"))
+        whole = [number for page in there for number in page]
+        assert [len(page) for page in there] == [50, 50, 20]
+        assert sorted(whole) == sorted(each.number for each in many)
+        last = None
+        for reply in _replies(alice_client, f"{PULLS}?range=4w&sort={sort}"):
+            last = reply["previous"]
+        back = list(walk(alice_client, last, "previous"))
+        assert back == there[-2::-1]
+        rows = alice_client.get(f"{PULLS}?range=4w&sort={sort}&format=jsonl")
+        lines = rows.getvalue().decode().splitlines()
+        assert [json.loads(line)["number"] for line in lines] == whole
+
+
+def _replies(client: Client, address: str | None) -> Iterator[Any]:
+    while address:
+        reply = client.get(address, headers=JSON).json()
+        yield reply
+        address = reply["next"]
+
+
+def test_the_order_is_the_same_on_every_database(
+    many: list[PullRequest], alice_client: Client
+) -> None:
+    """By plain Python: in any case, letters by their codes, none last, ties by when they came."""
+    for sort, key in (
+        ("title", lambda each: each.title.replace("É", "é").lower()),
+        ("author", lambda each: (each.author_login or "").lower()),
+        ("pickup_time", lambda each: each.pickup_time or 0),
+        ("labels", lambda each: (each.labels or [""])[0].lower()),
+        ("updated_at", lambda each: each.updated_at),
+    ):
+        lacks = {"author": "author_login", "pickup_time": "pickup_time", "labels": "labels"}
+        none = [each for each in many if sort in lacks and getattr(each, lacks[sort]) in (None, [])]
+        some = [each for each in many if each not in none]
+        for sign, turned in (("", False), ("-", True)):
+            expected = sorted(some, key=lambda each: (key(each), each.pk), reverse=turned)
+            expected += sorted(none, key=lambda each: each.pk, reverse=turned)
+            got = [
+                n
+                for p in walk(alice_client, f"{PULLS}?range=4w&sort={sign}{sort}", "next")
+                for n in p
+            ]
+            assert got == [each.number for each in expected], sign + sort
+
+
+def test_a_place_stays_where_rows_come_and_go(
+    many: list[PullRequest], shop: Repository, alice_client: Client
+) -> None:
+    first = ask(alice_client, "range=4w&sort=-lines")
+    second = numbers(alice_client.get(first["next"], headers=JSON).json())
+    make_pull_request(shop, opened_at=timezone.now() - timedelta(days=1), additions=10**6, ended=1)
+    PullRequest.objects.filter(number=numbers(first)[-1]).delete()
+    assert numbers(alice_client.get(first["next"], headers=JSON).json()) == second
+
+
+@pytest.mark.parametrize(
+    "wrong", ["x", "W10", "WyJsaW5lcyIsMSwxXQ", "WyJtZXJnZWRfYXQiLG51bGwsMV0", "e30", "A" * 5000]
+)
+def test_a_place_that_is_none(wrong: str, many: list[PullRequest], alice_client: Client) -> None:
+    """Nonsense, the place of another order, and none where there is always a value."""
+    for way in ("after", "before"):
+        query = f"{PULLS}?sort=opened_at&{way}={wrong}"
+        assert alice_client.get(query, headers=JSON).status_code == 400
+
+
+def test_a_late_page_asks_an_index(many: list[PullRequest], alice_client: Client) -> None:
+    """Where to begin is looked up: no query counts off the rows before."""
+    second = ask(alice_client, "range=4w&sort=-cycle_time")["next"]
+    with CaptureQueriesContext(connection) as asked:
+        alice_client.get(second, headers=JSON)
+    texts = [query["sql"] for query in asked]
+    assert not [text for text in texts if "OFFSET" in text]
+    assert len(texts) <= 12
+
+
+def test_the_count_is_asked_once_for_all_pages(
+    many: list[PullRequest], shop: Repository, alice_client: Client
+) -> None:
+    first = ask(alice_client, "range=4w")
+    with CaptureQueriesContext(connection) as asked:
+        second = alice_client.get(first["next"], headers=JSON).json()
+    assert first["count"] == second["count"] == 120
+    assert not [query for query in asked if "COUNT(*)" in query["sql"]]
+    make_pull_request(shop, opened_at=timezone.now() - timedelta(days=1))
+    assert ask(alice_client, "range=4w")["count"] == 121
+
+
+WORDS = (
+    ("handle", 2),
+    ("HANDLE carts", 1),
+    ("carts handle", 1),
+    ('"handle empty"', 1),
+    ('"empty handle"', 0),
+    ("100%", 1),
+    ("%", 1),
+    ("_", 1),
+    ("\\", 1),
+    ("ÜBER", 1),
+    ("über", 1),
+    ("o'clock", 1),
+    ("art", 1),
+    ('"', 5),
+)
+
+
+def test_words_in_titles(shop: Repository, alice_client: Client) -> None:
+    """The same on every database: anywhere, in any case, whatever the signs."""
+    for title in (
+        "Handle empty carts",
+        "Übergabe: handle_it",
+        "Use 100% of it",
+        "At twelve o'clock",
+        "A \\ in a path",
+    ):
+        make_pull_request(shop, title=title, opened_at=timezone.now() - timedelta(days=2))
+    for text, count in WORDS:
+        reply = alice_client.get(PULLS, {"q": text}, headers=JSON).json()
+        assert reply["count"] == count, text
+
+
+def test_files_have_what_is_shown(many: list[PullRequest], alice_client: Client) -> None:
+    query = "range=4w&sort=-lines&columns=title,lines,waiting_for&q=zap"
+    shown = ask(alice_client, query)
+    expected = {"repository", "number", "title", "additions", "deletions", "size", "waiting_for"}
+    table = alice_client.get(f"{PULLS}?{query}&format=csv").getvalue().decode()
+    lines = alice_client.get(f"{PULLS}?{query}&format=jsonl").getvalue().decode()
+    rows = [json.loads(line) for line in lines.splitlines()]
+    assert rows == shown["pull_requests"]
+    assert set(rows[0]) == expected
+    cells = list(csv.DictReader(io.StringIO(table)))
+    assert [int(row["number"]) for row in cells] == numbers(shown)
+    assert list(cells[0]) == list(rows[0])
+    assert AuditEvent.objects.filter(action="export.made").count() == 2
+
+
+def test_a_file_begins_with_what_it_is_about(many: list[PullRequest], alice_client: Client) -> None:
+    page = alice_client.get(f"{PULLS}?range=4w&columns=author").content.decode()
+    assert "columns=title%2Cauthor&amp;format=csv" in page
+    assert "range=4w&amp;format=csv" in page

@@ -1,0 +1,56 @@
+"""What must be the same on PostgreSQL as on SQLite, where the other tests run."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+
+from tests.program import POSTGRES, ROOT, clean_environment, manage, postgres_database
+
+MODULES = (
+    "apps/metrics/tests/test_explorer.py",
+    "apps/metrics/tests/test_queries.py",
+)
+
+pytestmark = pytest.mark.services
+
+
+def test_it_works() -> None:
+    with postgres_database() as database:
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *MODULES],
+            cwd=ROOT,
+            env={**clean_environment(), "DATABASE_URL": database},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 0, done.stdout[-4000:]
+
+
+def test_a_database_user_who_may_not_make_the_extension(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    """Everything but the index is there; after the extension, the next migration makes it."""
+    with postgres_database() as database:
+        name = urlsplit(database).path.removeprefix("/")
+        own = f"{POSTGRES.rpartition('/')[0]}/{name}"
+        theirs = urlsplit(own)._replace(netloc=f"{name}@127.0.0.1:{urlsplit(own).port}").geturl()
+        with psycopg.connect(own, autocommit=True) as server:
+            server.execute(f"CREATE ROLE {name} LOGIN")
+            server.execute(f"GRANT ALL ON SCHEMA public TO {name}")
+        settings = {"DATABASE_URL": theirs, "DATA_DIR": str(tmp_path)}
+        first = manage("migrate", **settings)
+        assert first.returncode == 0, first.stderr
+        assert "CREATE EXTENSION pg_trgm" in first.stderr
+        with psycopg.connect(own, autocommit=True) as server:
+            server.execute("CREATE EXTENSION pg_trgm")
+        again = manage("migrate", **settings)
+        assert "CREATE EXTENSION" not in again.stderr
+        with psycopg.connect(own, autocommit=True) as server:
+            found = server.execute("SELECT TO_REGCLASS('pull_request_title_trigrams')").fetchone()
+            server.execute(f"DROP OWNED BY {name} CASCADE")
+            server.execute(f"DROP ROLE {name}")
+        assert found == ("pull_request_title_trigrams",)
