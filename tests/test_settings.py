@@ -40,6 +40,7 @@ BAD = [
     ("GITHUB_TOKEN_FILE", "/no/such/file", "cannot read /no/such/file"),
     ("GITHUB_CLIENT_ID", "Iv1.abc", "is missing"),
     ("GITHUB_APP_ID", "my-app", "is no number"),
+    ("API_RATE_LIMIT", "10/m", "is no number"),
     ("GITHUB_APP_PRIVATE_KEY", "secret", "is no private key"),
     ("DATA_DIR", "/dev/null/x", "cannot make"),
 ]

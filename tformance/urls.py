@@ -5,6 +5,7 @@ from django.urls import include, path
 
 from apps.integrations import webhooks
 from apps.metrics.api import api
+from apps.metrics.api_access import nowhere
 from apps.metrics.views.api_docs import api_docs
 from tformance import health
 
@@ -14,6 +15,7 @@ urlpatterns = [
     path("", include("apps.users.urls")),
     path("api/v1/docs", api_docs, name="api_docs"),
     path("api/v1/", api.urls),
+    path("api/v1/<path:path>", nowhere),
     path("accounts/", include("allauth.urls")),
     path("health/live", health.live),
     path("health/ready", health.ready),

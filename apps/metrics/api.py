@@ -5,61 +5,82 @@ Field names, units and filters are those of the exports and pages; the same quer
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
 from typing import Any, Literal
 
-from django.http import Http404, HttpRequest, HttpResponse
-from ninja import Field, NinjaAPI, Query, Schema
-from ninja.security import HttpBearer
-from ninja.throttling import AuthRateThrottle
+from django.http import Http404, HttpRequest
+from django.utils import timezone
+from ninja import Field, Query, Schema
 
-from apps.metrics import explorer, export, queries
-from apps.metrics.api_rows import CommitRow, MemberRow, PullRequestRow, RepositoryRow, ReviewRow
-from apps.metrics.filters import Choices, FilterForm, Filters, parse
-from apps.metrics.models import PRReview, PullRequest, PullRequestCommit, Repository, TeamMember
-from apps.metrics.page import describe, figures_data
-from apps.metrics.viewer import viewer_with
-from apps.teams import api_keys
-from apps.teams.models import ApiKey, Team
+from apps.metrics import explorer, export
+from apps.metrics.api_access import (
+    REFUSALS,
+    Api,
+    InvalidFiltersError,
+    Key,
+    PerKey,
+    admitted,
+    asked,
+    describe_errors,
+)
+from apps.metrics.api_figures import (
+    FlowReply,
+    FreshnessReply,
+    OverviewReply,
+    PeopleReply,
+    PersonFiguresReply,
+    RepositoriesReply,
+    RepositoryFiguresReply,
+    ReviewFiguresReply,
+    View,
+)
+from apps.metrics.api_rows import (
+    CommitRow,
+    MemberRow,
+    PullRequestDetail,
+    PullRequestRow,
+    RepositoryRow,
+    ReviewRow,
+)
+from apps.metrics.columns import COLUMNS
+from apps.metrics.models import (
+    PRReview,
+    PullRequest,
+    PullRequestCommit,
+    Repository,
+    SavedView,
+    TeamMember,
+)
+from apps.metrics.page import current_version, describe
+from apps.metrics.timeline import as_data as timeline_data
+from apps.metrics.timeline import timeline
+from apps.metrics.views.compare import compare_people, compare_repositories
+from apps.metrics.views.flow import flow
+from apps.metrics.views.overview import overview
+from apps.metrics.views.person import person_page
+from apps.metrics.views.repository import repository_page
+from apps.metrics.views.reviews import reviews as review_figures
+from apps.metrics.views.saved_views import as_data
+from apps.teams.models import Team
 
 PAGE = 100
 LARGEST_ID = 2**63 - 1
 
-
-class Key(HttpBearer):
-    """`Authorization: Bearer tfk_…`, a key from the team's settings."""
-
-    def authenticate(self, request: HttpRequest, token: str) -> ApiKey | None:
-        """The key, or None for a text that is none."""
-        return api_keys.find(token) if "\x00" not in token else None
-
-
-class PerKey(AuthRateThrottle):
-    """Counts for each key on its own."""
-
-    def get_cache_key(self, request: HttpRequest) -> str:
-        """A key's own count."""
-        return f"api-key-{request.auth.pk}"  # type: ignore[attr-defined]
-
-
-api = NinjaAPI(
+api = Api(
     title="tformance",
     version="1",
     description=__doc__,
     auth=Key(),
-    throttle=PerKey("600/m"),
+    throttle=PerKey(),
     urls_namespace="api-1",
     docs_url=None,  # The page of our own needs neither a script nor megabytes.
 )
+describe_errors(api)
 
 
-class InvalidFiltersError(Exception):
-    """Filters that say what there is not; its arguments are sentences."""
-
-
-@api.exception_handler(InvalidFiltersError)
-def _refuse(request: HttpRequest, error: InvalidFiltersError) -> HttpResponse:
-    return api.create_response(request, {"errors": list(error.args)}, status=400)
+def _get(path: str, reply: Any, tag: str) -> Callable[[Any], Any]:
+    return api.get(path, response={200: reply, **REFUSALS}, tags=[tag])
 
 
 class FilterQuery(Schema):
@@ -83,11 +104,14 @@ class ListQuery(FilterQuery):
 
     state: Literal["merged", "open", "closed", "opened"] | None = None
     q: str = Field("", description="Words in the title")
-    sort: str = Field("", description="A column; with - in front the greatest first")
+    sort: str = Field(
+        "", description=f"With - in front the greatest first; one of {', '.join(COLUMNS)}"
+    )
     waiting: Literal["review", "author", "merge", "draft", "discussion"] | None = None
     reviewed: Literal["yes", "no"] | None = None
     flag: list[Literal["revert", "hotfix", "old"]] = []
     after: str = Field("", description="`next` of the page before")
+    before: str = Field("", description="`previous` of the page after")
 
 
 class AfterQuery(Schema):
@@ -106,11 +130,12 @@ class TeamReply(Schema):
 
 
 class PullRequestsReply(Schema):
-    """A page of pull requests; `next` is null on the last."""
+    """A page of pull requests; `next` is null on the last, `previous` on the first."""
 
     count: int
     pull_requests: list[PullRequestRow]
     next: str | None
+    previous: str | None
 
 
 class ReviewsReply(Schema):
@@ -127,105 +152,138 @@ class CommitsReply(Schema):
     next: int | None
 
 
-class Errors(Schema):
-    """What is wrong with a request, in sentences."""
-
-    errors: list[str]
-
-
-def _team(request: HttpRequest) -> Team:
-    team: Team = request.auth.team  # type: ignore[attr-defined]
-    return team
-
-
-def _filters(request: HttpRequest) -> Filters:
-    team = _team(request)
-    form = FilterForm(request.GET, Choices.of(viewer_with(request.auth)))  # type: ignore[attr-defined]
-    if not form.is_valid():
-        raise InvalidFiltersError(*form.sentences)
-    return parse(form, team, queries.data_version(team).first_opened_at)
-
-
-@api.get("/team", response=TeamReply, tags=["team"])
+@_get("/team", TeamReply, "team")
 def team(request: HttpRequest) -> Team:
     """The team that the key belongs to."""
-    return _team(request)
+    return admitted(request).team
 
 
-@api.get("/overview", response={200: dict[str, Any], 400: Errors}, tags=["figures"])
-def overview(request: HttpRequest, query: Query[FilterQuery]) -> dict[str, Any]:
+@_get("/freshness", FreshnessReply, "team")
+def freshness(request: HttpRequest) -> dict[str, Any]:
+    """How fresh and how whole the data is."""
+    fresh, version = current_version(admitted(request).team)
+    return {**vars(fresh), "fetched_at": version.fetched_at}
+
+
+def _figures(page: Any, request: HttpRequest, **arguments: Any) -> dict[str, Any]:
+    """What a page answers to whoever asks for JSON."""
+    found, filters = asked(request)
+    return {**describe(filters), **page.answer(found, filters, **arguments).data}
+
+
+def _bounded(number: int) -> int:
+    # Databases refuse what has more than 64 bits.
+    return min(max(number, 0), LARGEST_ID)
+
+
+@_get("/overview", OverviewReply, "figures")
+def _overview(request: HttpRequest, query: Query[FilterQuery]) -> dict[str, Any]:
     """The overview's figures, the previous period's, and the trend; durations in seconds."""
-    filters = _filters(request)
-    now, before = queries.figures_and_before(_team(request), filters)
-    points = queries.series(_team(request), filters)
-    return {
-        **describe(filters),
-        "figures": figures_data(now),
-        "previous": figures_data(before),
-        "series": [
-            {"name": p.span.name, "figures": figures_data(p.figures) if p.figures else None}
-            for p in points
-        ],
-    }
+    return _figures(overview, request)
 
 
-@api.get("/pull-requests", response={200: PullRequestsReply, 400: Errors}, tags=["rows"])
+@_get("/flow", FlowReply, "figures")
+def _flow(request: HttpRequest, query: Query[FilterQuery]) -> dict[str, Any]:
+    """How long stages take, what waits and when, and how much is under way."""
+    return _figures(flow, request)
+
+
+@_get("/review-figures", ReviewFiguresReply, "figures")
+def _review_figures(request: HttpRequest, query: Query[FilterQuery]) -> dict[str, Any]:
+    """Load, response times and coverage of reviews."""
+    return _figures(review_figures, request)
+
+
+@_get("/compare/repositories", RepositoriesReply, "figures")
+def _repositories_compared(request: HttpRequest, query: Query[FilterQuery]) -> dict[str, Any]:
+    """The team's repositories side by side."""
+    return _figures(compare_repositories, request)
+
+
+@_get("/compare/people", PeopleReply, "figures")
+def _people_compared(request: HttpRequest, query: Query[FilterQuery]) -> dict[str, Any]:
+    """The team's people side by side, oneself first."""
+    return _figures(compare_people, request)
+
+
+@_get("/compare/repositories/{github_repo_id}", RepositoryFiguresReply, "figures")
+def _repository(
+    request: HttpRequest, github_repo_id: int, query: Query[FilterQuery]
+) -> dict[str, Any]:
+    """One repository by GitHub's id: what the overview says of it alone."""
+    return _figures(repository_page, request, github_repo_id=_bounded(github_repo_id))
+
+
+@_get("/compare/people/{github_id}", PersonFiguresReply, "figures")
+def _person(request: HttpRequest, github_id: int, query: Query[FilterQuery]) -> dict[str, Any]:
+    """One person by GitHub's id, where their figures are for the key's owner."""
+    return _figures(person_page, request, github_id=_bounded(github_id))
+
+
+@_get("/pull-requests", PullRequestsReply, "rows")
 def pull_requests(request: HttpRequest, query: Query[ListQuery]) -> dict[str, Any]:
     """Pull requests of the explorer, in pages of 50."""
-    filters = _filters(request)
+    found, filters = asked(request)
     try:
         chosen = explorer.choice(request.GET)
-        found = explorer.matching(_team(request), filters, chosen)
-        page = explorer.page(found, chosen)
     except explorer.BadAddressError as error:
         raise InvalidFiltersError(str(error)) from error
-    rows = PullRequest.objects.filter(pk__in=[row.pk for row in page.rows])
-    by_key = {(r["repository"], r["number"]): r for r in export.pull_request_rows(rows)}
+    rows = explorer.matching(found.team, filters, chosen)
+    page = explorer.page(rows, chosen)
     return {
-        "count": found.count(),
-        "pull_requests": [by_key[row.repository.full_name, row.number] for row in page.rows],
+        "count": explorer.count(rows, filters, chosen, found.data_version),
+        "pull_requests": explorer.data(page, tuple(export.PULL_REQUEST_FIELDS)),
         "next": page.after or None,
+        "previous": page.before or None,
     }
 
 
-@api.get("/pull-requests/{owner}/{name}/{number}", response=PullRequestRow, tags=["rows"])
+@_get("/pull-requests/{owner}/{name}/{number}", PullRequestDetail, "rows")
 def pull_request(request: HttpRequest, owner: str, name: str, number: int) -> dict[str, Any]:
-    """One pull request."""
+    """One pull request with its timeline."""
     full_name = f"{owner}/{name}".replace("\x00", "")
-    found = PullRequest.objects.for_team(_team(request)).filter(
-        repository__full_name__iexact=full_name, number=min(max(number, 0), LARGEST_ID)
+    found = PullRequest.objects.for_team(admitted(request).team).filter(
+        repository__full_name__iexact=full_name, number=_bounded(number)
     )
-    row: dict[str, Any] | None = next(iter(export.pull_request_rows(found)), None)
-    if row is None:
+    one = found.select_related("repository", "author", "reverts__repository").first()
+    if one is None:
         raise Http404("There is no such pull request.")
-    return row
+    [row] = export.pull_request_rows(found)
+    return {**row, "timeline": timeline_data(timeline(one, timezone.now()))}
 
 
-@api.get("/reviews", response=ReviewsReply, tags=["rows"])
+@_get("/views", list[View], "team")
+def views(request: HttpRequest) -> list[dict[str, Any]]:
+    """The lists of pull requests that the team has saved."""
+    found = SavedView.objects.for_team(admitted(request).team).select_related("made_by")
+    return [as_data(view) for view in found]
+
+
+@_get("/reviews", ReviewsReply, "rows")
 def reviews(request: HttpRequest, query: Query[AfterQuery]) -> dict[str, Any]:
     """Every submitted review, in pages of 100."""
-    found = PRReview.objects.for_team(_team(request))
+    found = PRReview.objects.for_team(admitted(request).team)
     return _rows("reviews", found, export.REVIEW_FIELDS, query, "pull_request__repository")
 
 
-@api.get("/commits", response=CommitsReply, tags=["rows"])
+@_get("/commits", CommitsReply, "rows")
 def commits(request: HttpRequest, query: Query[AfterQuery]) -> dict[str, Any]:
     """The commits of the pull requests, in pages of 100."""
-    found = PullRequestCommit.objects.filter(pull_request__team=_team(request))
+    found = PullRequestCommit.objects.filter(pull_request__team=admitted(request).team)
     return _rows("commits", found, export.COMMIT_FIELDS, query, "pull_request__repository")
 
 
-@api.get("/members", response=list[MemberRow], tags=["people"])
+@_get("/members", list[MemberRow], "people")
 def members(request: HttpRequest) -> list[dict[str, Any]]:
     """The people and bots of the team's organisations."""
-    found = TeamMember.objects.for_team(_team(request)).order_by("github_id")
+    found = TeamMember.objects.for_team(admitted(request).team).order_by("github_id")
     return list(export.rows(found, export.MEMBER_FIELDS))
 
 
-@api.get("/repositories", response=list[RepositoryRow], tags=["rows"])
+@_get("/repositories", list[RepositoryRow], "rows")
 def repositories(request: HttpRequest) -> Any:
     """The repositories whose pull requests the team keeps."""
-    return Repository.objects.for_team(_team(request))
+    return Repository.objects.for_team(admitted(request).team)
 
 
 def _rows(name: str, found: Any, fields: Any, query: AfterQuery, repository: str) -> dict[str, Any]:

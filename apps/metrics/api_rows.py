@@ -55,6 +55,23 @@ class PullRequestRow(Schema):
     url: str
 
 
+class Mark(Schema):
+    """Something that happened to a pull request."""
+
+    lane: str
+    kind: str
+    at: datetime
+    who: str
+    what: str
+    note: str
+
+
+class PullRequestDetail(PullRequestRow):
+    """A pull request and what happened to it, in order."""
+
+    timeline: list[Mark]
+
+
 class ReviewRow(Schema):
     """A submitted review, by anyone."""
 

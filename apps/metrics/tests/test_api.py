@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.utils import timezone
+from pytest_django import Settings
 
-from apps.metrics.models import PullRequest, Repository
+from apps.metrics.models import PullRequest, Repository, TeamMember
 from apps.metrics.tests.factories import Review, make_member, make_pull_request, make_repository
 from apps.teams.models import ApiKey, Membership, Team
 from apps.users.models import User
@@ -76,7 +77,114 @@ def test_rows_are_those_of_the_export(shop: Repository, key: str, alice_client: 
     assert reply["count"] == 3
     assert reply["pull_requests"] == exported
     one = exported[0]
-    assert ask(f"/pull-requests/{one['repository']}/{one['number']}", key).json() == one
+    whole = ask(f"/pull-requests/{one['repository']}/{one['number']}", key).json()
+    timeline = whole.pop("timeline")
+    assert whole == one
+    assert [mark["kind"] for mark in timeline][:2] == ["commit", "opened"]
+
+
+@pytest.mark.parametrize(
+    ("path", "page"),
+    [
+        ("/overview", ""),
+        ("/flow", "flow/"),
+        ("/review-figures", "reviews/"),
+        ("/compare/repositories", "compare/repositories/"),
+        ("/compare/people", "compare/people/"),
+    ],
+)
+def test_figures_are_those_of_the_page(
+    path: str, page: str, shop: Repository, key: str, alice_client: Client
+) -> None:
+    query = {"range": "4w", "person": "alice"}
+    shown = alice_client.get(f"/a/acme/{page}", query, headers=JSON).json()
+    assert ask(path, key, **query).json() == shown
+
+
+def test_a_repository_and_a_person(shop: Repository, key: str, alice_client: Client) -> None:
+    bob = TeamMember.objects.get(github_username="bob")
+    for path, page in (
+        (f"/compare/repositories/{shop.github_repo_id}", f"repositories/{shop.github_repo_id}/"),
+        (f"/compare/people/{bob.github_id}", f"people/{bob.github_id}/"),
+    ):
+        shown = alice_client.get(f"/a/acme/{page}?range=4w", headers=JSON).json()
+        told = ask(path, key, range="4w").json()
+        assert told == {name: shown[name] for name in told}
+    assert told["reviews_given"] == 3
+    assert ask(f"/compare/people/{10**30}", key).status_code == 404
+
+
+def test_figures_on_others_that_a_team_keeps_private(
+    shop: Repository, team: Team, bob_client: Client
+) -> None:
+    key = make_key(bob_client)
+    alice = TeamMember.objects.get(github_username="alice")
+    Team.objects.filter(pk=team.pk).update(are_people_private=True)
+    assert ask(f"/compare/people/{alice.github_id}", key).status_code == 403
+    assert ask("/compare/people", key).json()["people"] == []
+
+
+def test_saved_views_and_freshness(shop: Repository, key: str, alice_client: Client) -> None:
+    alice_client.post("/a/acme/views/", {"name": "Mine", "query": "q=change"})
+    [view] = ask("/views", key).json()
+    assert view["name"] == "Mine"
+    assert ask("/pull-requests", key, q="change 3").json()["count"] == 1
+    assert ask("/freshness", key).json()["fetched_at"]
+
+
+def test_what_a_program_has_is_not_sent_again(shop: Repository, key: str) -> None:
+    for path in ("/overview", "/pull-requests", "/members", "/team"):
+        etag = ask(path, key).headers["ETag"]
+        headers = {"Authorization": f"Bearer {key}", "If-None-Match": etag}
+        again = Client().get(API + path, headers=headers)
+        assert (again.status_code, again.content) == (304, b"")
+        assert again.headers["ETag"] == etag
+    etag = ask("/overview", key).headers["ETag"]
+    make_pull_request(shop, opened_at=timezone.now() - timedelta(days=1))
+    assert ask("/overview", key).headers["ETag"] != etag
+    headers = {"Authorization": "Bearer tfk_wrong", "If-None-Match": etag}
+    assert Client().get(f"{API}/overview", headers=headers).status_code == 401
+
+
+def test_pages_lead_back(shop: Repository, key: str) -> None:
+    for days in range(60):
+        make_pull_request(shop, opened_at=timezone.now() - timedelta(hours=days + 12))
+    first = ask("/pull-requests", key).json()
+    second = ask("/pull-requests", key, after=first["next"]).json()
+    assert (first["previous"], second["next"]) == (None, None)
+    back = ask("/pull-requests", key, before=second["previous"]).json()
+    assert back["pull_requests"] == first["pull_requests"]
+
+
+def test_a_key_that_asks_too_much_waits(
+    shop: Repository, key: str, alice_client: Client, settings: Settings
+) -> None:
+    settings.API_RATE_LIMIT = 2
+    other = make_key(alice_client)
+    answers = [ask("/team", key) for _ in range(6)]
+    refused = [each for each in answers if each.status_code == 429]
+    assert len(refused) >= 2  # six requests touch at most two minutes
+    assert 0 < int(refused[0].headers["Retry-After"]) <= 60
+    assert "2 times a minute" in refused[0].json()["errors"][0]
+    assert ask("/team", other).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "status"),
+    [
+        ("/team", {}, 401),
+        ("/overview", {"since": "soon"}, 400),
+        ("/pull-requests/acme/none/1", {}, 404),
+        ("/pull-requests/acme/none/x", {}, 400),
+        ("/nothing", {}, 404),
+    ],
+)
+def test_errors_are_sentences(
+    path: str, query: dict[str, str], status: int, shop: Repository, key: str
+) -> None:
+    reply = ask(path, "" if status == 401 else key, **query)
+    assert reply.status_code == status
+    assert reply.json()["errors"][0].endswith(".")
 
 
 def test_lists_go_on_to_their_end(shop: Repository, key: str) -> None:

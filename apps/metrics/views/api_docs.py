@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
@@ -40,7 +41,10 @@ def api_docs(request: HttpRequest) -> HttpResponse:
     """Every address of the API with its parameters and fields; it tells nothing of any team."""
     described = api.get_openapi_schema()
     schemas: Json = described["components"]["schemas"]
-    context = {"operations": list(_operations(described, schemas))}
+    context = {
+        "operations": list(_operations(described, schemas)),
+        "rate_limit": settings.API_RATE_LIMIT,
+    }
     return render(request, "metrics/api_docs.html", context)
 
 

@@ -1,0 +1,153 @@
+"""The figures of the read API: what the pages of the same name answer as JSON."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from ninja import Schema
+
+
+class Spread(Schema):
+    """Durations in seconds, sizes in lines; null where there is nothing to tell of."""
+
+    count: int
+    median: float | None
+    p75: float | None
+    p90: float | None
+    left_out: int
+
+
+class Figures(Schema):
+    """Of merged pull requests; shares between 0 and 1."""
+
+    merged: int
+    merged_per_week: float
+    active_authors: int
+    merged_per_week_and_author: float | None
+    review_coverage: float | None
+    revert_rate: float | None
+    reverts: int
+    hotfixes: int
+    mean_review_rounds: float | None
+    size: Spread
+    sizes: dict[str, int]
+    cycle_time: Spread
+    coding_time: Spread
+    pickup_time: Spread
+    review_time: Spread
+    merge_time: Spread
+    time_to_merge: Spread
+
+
+class Range(Schema):
+    """Both days belong to it, in the team's time zone."""
+
+    name: str
+    since: str
+    until: str
+    time_zone: str
+
+
+class _Described(Schema):
+    range: Range
+    bots: bool
+    outsiders: bool
+
+
+class Point(Schema):
+    """A week or month of the range; null where nothing was merged."""
+
+    name: str
+    figures: Figures | None
+
+
+class OverviewReply(_Described):
+    """The range's figures, the previous period's, the trend, and how many wait for what."""
+
+    figures: Figures
+    previous: Figures
+    series: list[Point]
+    waiting: dict[str, int]
+
+
+class FlowReply(_Described):
+    """Where `bins` begin is in seconds; null is work in progress that is still to come."""
+
+    figures: Figures
+    histograms: dict[str, list[int]]
+    bins: list[int]
+    work_in_progress: list[int | None]
+    open_by_age: dict[str, list[int]]
+    waiting_by_weekday_and_hour: list[list[float]]
+    abandoned: int
+    reopened: int
+
+
+class ReviewFiguresReply(_Described):
+    """Load, concentration and response times of reviews, and who reviewed whom."""
+
+    figures: Figures
+    reviews: int
+    concentration: float | None
+    response_time: Spread
+    reviewers: list[dict[str, Any]]
+    pairs: list[dict[str, Any]]
+
+
+class Compared(Schema):
+    """One of those side by side."""
+
+    name: str
+    reviews: int
+    figures: Figures
+
+
+class RepositoriesReply(_Described):
+    """Repositories with something merged."""
+
+    repositories: list[Compared]
+
+
+class PeopleReply(_Described):
+    """People who wrote or reviewed, the key's owner first."""
+
+    people: list[Compared]
+
+
+class RepositoryFiguresReply(OverviewReply):
+    """One repository's."""
+
+    repository: dict[str, Any]
+
+
+class PersonFiguresReply(_Described):
+    """One person's own pull requests, and reviews given and received; just `person` if hidden."""
+
+    person: dict[str, Any]
+    figures: Figures | None = None
+    previous: Figures | None = None
+    reviews_given: int | None = None
+    reviews_received: int | None = None
+    response_time: Spread | None = None
+    waiting: dict[str, int] | None = None
+    asked_for_review: int | None = None
+
+
+class View(Schema):
+    """A saved list of the explorer; `query` is what an address says behind the question mark."""
+
+    id: int
+    name: str
+    query: str
+    made_by: str | None
+
+
+class FreshnessReply(Schema):
+    """When GitHub was asked last, what came last, and how much history is still to come."""
+
+    checked_at: datetime | None
+    fetched_at: datetime | None
+    repositories: int
+    incomplete: int
+    whole_since: datetime | None
