@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('metrics', '0008_weekly_digest'),
+        ('metrics', '0009_same_person'),
         ('teams', '0002_initial'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
