@@ -5,11 +5,12 @@ PostgreSQL has each of these built in. For SQLite they are registered on every n
 
 from __future__ import annotations
 
+import hashlib
 import json
 from bisect import bisect_right
+from collections import Counter, OrderedDict
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Any
 
 from django.db import connections
@@ -84,26 +85,40 @@ def grouped_percentiles(
 ) -> Iterator[tuple[int, Any, int, list[float]]]:
     """Count and percentiles of a column, in all and for each value of each of the groups.
 
-    Yields place (0 for all, 1 for the first group, …), the group's value, count, percentiles. The
-    rows are found once, which the ORM cannot say: GROUP BY knows one grouping.
+    Yields place (0 for all, 1 for the first group, …), the group's value, count, percentiles.
     """
-    connection = connections[found.db]
-    inner, params = found.order_by().values_list(value, *groups).query.sql_with_params()
-    columns = [f"g{place}" for place in range(1, len(groups) + 1)]
-    shown = f"COUNT(value), {_percentiles(connection.vendor, 'value')} FROM found"
-    parts = [f"SELECT 0, NULL, {shown}"]
-    parts += [
-        f"SELECT {place}, {column}, {shown} GROUP BY {column}"
-        for place, column in enumerate(columns, start=1)
-    ]
-    names = ", ".join(["value", *columns])
-    with connection.cursor() as cursor:
+    vendor = connections[found.db].vendor
+    shown = f"COUNT(value), {_percentiles(vendor, 'value')} FROM found"
+    parts = [f"SELECT 0, NULL, {shown}", *_by_column(len(groups), shown)]
+    rows = _from_one_pass(found.order_by().values_list(*groups, value), len(groups), parts)
+    return ((*row[:3], _as_list(row[3])) for row in rows if row[2])
+
+
+def grouped_counts(found: QuerySet[Any], *groups: str) -> list[Counter[int]]:
+    """How many rows have which value of each of the groups; none is no value."""
+    counts: list[Counter[int]] = [Counter() for _ in groups]
+    parts = list(_by_column(len(groups), "COUNT(*) FROM found"))
+    rows = found.order_by().annotate(nothing=Value(0)).values_list(*groups, "nothing")
+    for place, group, count in _from_one_pass(rows, len(groups), parts):
+        if group is not None:
+            counts[place - 1][group] = count
+    return counts
+
+
+def _by_column(number: int, shown: str) -> Iterator[str]:
+    for place in range(1, number + 1):
+        yield f"SELECT {place}, g{place}, {shown} GROUP BY g{place}"
+
+
+def _from_one_pass(rows: Any, number: int, parts: Sequence[str]) -> list[tuple[Any, ...]]:
+    """Finds the rows once and groups them in several ways, which the ORM has no words for."""
+    inner, params = rows.query.sql_with_params()
+    names = ", ".join([*(f"g{place}" for place in range(1, number + 1)), "value"])
+    with connections[rows.db].cursor() as cursor:
         cursor.execute(
             f"WITH found({names}) AS MATERIALIZED ({inner}) {' UNION ALL '.join(parts)}", params
         )
-        for place, group, count, numbers in cursor.fetchall():
-            if count:
-                yield place, group, count, _as_list(numbers)
+        return list(cursor.fetchall())
 
 
 def _as_list(numbers: str | list[float]) -> list[float]:
@@ -129,14 +144,38 @@ class Bucket(Func):
 
     def as_sqlite(self, compiler: SQLCompiler, connection: Any, **_: Any) -> Any:
         sql, params = compiler.compile(self.source_expressions[0])
-        texts = [_sqlite_text(boundary) for boundary in self.boundaries]
-        return f"TFORMANCE_BUCKET({sql}, '{';'.join(texts)}')", params
+        return f"TFORMANCE_BUCKET({sql}, '{_tell(self.boundaries)}')", params
 
     def as_postgresql(self, compiler: SQLCompiler, connection: Any, **_: Any) -> Any:
         sql, params = compiler.compile(self.source_expressions[0])
         texts = [boundary.astimezone(UTC).isoformat() for boundary in self.boundaries]
         # Literals of our own making: a parameter twice in GROUP BY is not seen as the same.
         return f"WIDTH_BUCKET({sql}, '{{{','.join(texts)}}}'::timestamptz[])", params
+
+
+class HoursAfter(Func):
+    """The whole hours from an instant to another, rounded up; at least 0, at most `most`."""
+
+    output_field = IntegerField()
+
+    def __init__(self, expression: Any, begin: datetime, most: int) -> None:
+        super().__init__(expression)
+        self.begin, self.most = int(begin.timestamp()), most
+
+    @property
+    def identity(self) -> Any:
+        return (*super().identity, self.begin, self.most)
+
+    def as_sqlite(self, compiler: SQLCompiler, connection: Any, **_: Any) -> Any:
+        sql, params = compiler.compile(self.source_expressions[0])
+        # strftime's seconds are whole, julianday's are not exact.
+        seconds = f"CAST(STRFTIME('%%s', {sql}) AS INTEGER) - {self.begin}"
+        return f"MIN(MAX(({seconds} + 3599) / 3600, 0), {self.most})", params
+
+    def as_postgresql(self, compiler: SQLCompiler, connection: Any, **_: Any) -> Any:
+        sql, params = compiler.compile(self.source_expressions[0])
+        hours = f"CEIL((EXTRACT(EPOCH FROM {sql}) - {self.begin}) / 3600)"
+        return f"LEAST(GREATEST({hours}, 0), {self.most})::integer", params
 
 
 class HasLabel(Func):
@@ -177,14 +216,23 @@ def _sqlite_text(instant: datetime) -> str:
     return instant.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
-@lru_cache(maxsize=64)
-def _boundaries(text: str) -> list[str]:
-    return text.split(";")
+# What a statement's buckets are, by name: SQLite would hand over all their text for each row.
+_told: OrderedDict[str, list[str]] = OrderedDict()
 
 
-def _sqlite_bucket(instant: str | None, boundaries: str) -> int | None:
+def _tell(boundaries: Sequence[datetime]) -> str:
+    texts = [_sqlite_text(boundary) for boundary in boundaries]
+    name = hashlib.blake2b(";".join(texts).encode(), digest_size=16).hexdigest()
+    _told[name] = texts
+    _told.move_to_end(name)
+    while len(_told) > 256:
+        _told.popitem(last=False)
+    return name
+
+
+def _sqlite_bucket(instant: str | None, name: str) -> int | None:
     # Instants are stored as text in UTC that sorts by time.
-    return None if instant is None else bisect_right(_boundaries(boundaries), instant)
+    return None if instant is None else bisect_right(_told[name], instant)
 
 
 def register(connection: BaseDatabaseWrapper, **_: Any) -> None:

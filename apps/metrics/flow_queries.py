@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import accumulate, chain, pairwise
+from itertools import accumulate, islice
 from typing import Any
 
-from django.db.models import Count, F, Q
+from django.db.models import Case, Count, F, Q, QuerySet, Value, When
+from django.db.models.functions import Coalesce
 
 from apps.metrics import queries
-from apps.metrics.expressions import Bucket
+from apps.metrics.expressions import Bucket, HoursAfter, grouped_counts
 from apps.metrics.filters import Filters
 from apps.metrics.models import PullRequest, TimelineEvent
 from apps.metrics.periods import Period, midnight
@@ -40,7 +43,8 @@ AGES = (
     ("2–4 weeks", 14),
     ("over 4 weeks", 28),
 )
-_TURNS = ("ready_for_review", "convert_to_draft", "closed", "reopened", "merged")
+_TURNS = ("convert_to_draft", "reopened")
+_CHANGES = ("ready_for_review", *_TURNS, "closed", "merged")
 Span = tuple[datetime, datetime | None]
 
 
@@ -85,107 +89,140 @@ def open_by_age(team: Team, filters: Filters, now: datetime) -> dict[str, list[i
 
 
 @dataclass(frozen=True)
-class Worked:
-    """A pull request that was open at some time of a period."""
+class Turned:
+    """A pull request that was reopened or became a draft again, and what happened to it."""
 
-    pk: int
-    state: str
     opened_at: datetime
     ready_at: datetime | None
-    first_review_at: datetime | None
     closed_at: datetime | None
+    events: list[tuple[datetime, str]]
+
+    @property
+    def plain(self) -> list[Span]:
+        """When it was under way if it had gone straight on, as the database counts it."""
+        if not self.ready_at or (self.closed_at and self.closed_at <= self.ready_at):
+            return []
+        return [(self.ready_at, self.closed_at)]
+
+    @property
+    def real(self) -> list[Span]:
+        """When it was under way."""
+        return list(spans(self.opened_at, self.ready_at == self.opened_at, self.events))
 
 
 @dataclass(frozen=True)
 class Work:
-    """What was open at some time of a period, and the events of those that went to and fro."""
+    """What was open at some time of a period: how much of it changed on which day, in which hour.
+
+    Day 0 is before the period. Hours are counted from its beginning; what went to and fro is
+    counted as if it had gone straight on, and `turned` beside it.
+    """
 
     period: Period
     now: datetime
-    worked: Sequence[Worked]
-    turns: Mapping[int, Sequence[tuple[datetime, str]]]
-
-    @property
-    def abandoned(self) -> int:
-        """How many were closed unmerged."""
-        return sum(
-            each.state == PullRequest.State.CLOSED and self._has(each.closed_at)
-            for each in self.worked
-        )
+    begun: Counter[int]
+    ended: Counter[int]
+    waits_begun: Counter[int]
+    waits_ended: Counter[int]
+    abandoned: int
+    turned: Sequence[Turned]
 
     @property
     def reopened(self) -> int:
         """How many were reopened."""
         return sum(
-            any(kind == "reopened" and self._has(at) for at, kind in events)
-            for events in self.turns.values()
+            any(kind == "reopened" and self._has(at) for at, kind in each.events)
+            for each in self.turned
         )
 
-    def _has(self, instant: datetime | None) -> bool:
-        return instant is not None and self.period.start <= instant < self.period.end
+    def _has(self, instant: datetime) -> bool:
+        return self.period.start <= instant < self.period.end
 
     def in_progress(self) -> list[int | None]:
         """How many were open and no drafts at the end of each day; None for days to come."""
-        period = self.period
-        days = [period.first + timedelta(days=place) for place in range(period.days + 1)]
-        midnights = [midnight(day, period.zone) for day in days]
-        changes = sorted(self._changes())
-        counts, place, under_way = [], 0, 0
-        for begin, end in pairwise(midnights):
-            while place < len(changes) and changes[place][0] < end:
-                under_way += changes[place][1]
-                place += 1
-            counts.append(None if begin > self.now else under_way)
-        return counts
-
-    def _changes(self) -> Iterator[tuple[datetime, int]]:
-        for begin, end in chain.from_iterable(map(self._spans, self.worked)):
-            yield begin, 1
-            if end:
-                yield end, -1
-
-    def _spans(self, each: Worked) -> Iterator[Span]:
-        if each.pk in self.turns:
-            yield from spans(each.opened_at, each.ready_at == each.opened_at, self.turns[each.pk])
-        elif each.ready_at:
-            yield each.ready_at, each.closed_at
+        midnights = _midnights(self.period)
+        changes = Counter(self.begun)
+        changes.subtract(self.ended)
+        for each in self.turned:
+            _count(changes, each.real, midnights, 1)
+            _count(changes, each.plain, midnights, -1)
+        counts = accumulate(changes[day] for day in range(self.period.days + 1))
+        return [
+            None if begin > self.now else count
+            for begin, count in zip(midnights, islice(counts, 1, None), strict=False)
+        ]
 
     def waiting_hours(self) -> list[list[float]]:
         """How many waited for a first review, on average, by weekday (from Monday) and hour.
 
         A wait counts in each hour at whose beginning it lasts.
         """
-        first, last = self.period.start, min(self.period.end, self.now)
-        hours = max(int((last - first).total_seconds() // HOUR), 0)
-        changes = [0] * (hours + 1)
-        for each in self.worked:
-            end = each.first_review_at or each.closed_at
-            if each.ready_at and (end is None or end > each.ready_at):
-                start = _hour(each.ready_at, first, hours)
-                changes[start] += 1
-                changes[max(_hour(end, first, hours) if end else hours, start)] -= 1
-        return _by_weekday(list(accumulate(changes))[:hours], self.period)
+        changes = Counter(self.waits_begun)
+        changes.subtract(self.waits_ended)
+        hours = range(_hours(self.period, self.now))
+        return _by_weekday(list(accumulate(changes[hour] for hour in hours)), self.period)
+
+
+def _count(
+    changes: Counter[int], found: Iterable[Span], midnights: Sequence[datetime], sign: int
+) -> None:
+    for begin, end in found:
+        changes[bisect_right(midnights, begin)] += sign
+        if end:
+            changes[bisect_right(midnights, end)] -= sign
 
 
 def work(team: Team, filters: Filters, now: datetime) -> Work:
     """Of the filters' period, in two queries."""
-    period = filters.period
-    open_then = Q(closed_at=None) | Q(closed_at__gte=period.start)
-    found = queries.pull_requests(team, filters).filter(open_then, opened_at__lt=period.end)
-    columns = [column.name for column in fields(Worked)]
-    rows = found.values_list(*columns).iterator(chunk_size=2000)
-    return Work(period, now, [Worked(*row) for row in rows], _turns(team, filters))
+    period, hours = filters.period, _hours(filters.period, now)
+    end = Coalesce("first_review_at", "closed_at")
+    straight = Q(ready_at__isnull=False) & (Q(closed_at=None) | Q(closed_at__gt=F("ready_at")))
+    waited = Q(ready_at__isnull=False) & (Q(end=None) | Q(end__gt=F("ready_at")))
+    gone = Q(state=PullRequest.State.CLOSED, closed_at__gte=period.start, closed_at__lt=period.end)
+    midnights = _midnights(period)
+    groups: dict[str, tuple[Q, Any]] = {
+        "begun": (straight, Bucket(F("ready_at"), midnights)),
+        "ended": (straight, Bucket(F("closed_at"), midnights)),
+        "waits_begun": (waited, HoursAfter(F("ready_at"), period.start, hours)),
+        "waits_ended": (waited, HoursAfter(F("end"), period.start, hours)),
+        "gone": (gone, Value(1)),
+    }
+    cases = {name: Case(When(condition, then=value)) for name, (condition, value) in groups.items()}
+    found = _open_within(queries.pull_requests(team, filters), period)
+    *counts, abandoned = grouped_counts(found.annotate(end=end).annotate(**cases), *groups)
+    return Work(period, now, *counts, abandoned[1], _turned(team, filters))
 
 
-def _turns(team: Team, filters: Filters) -> dict[int, list[tuple[datetime, str]]]:
-    back = Q(kind="convert_to_draft") | Q(kind="reopened")
-    events = TimelineEvent.objects.for_team(team).filter(filters.condition("pull_request__"))
-    moved = events.filter(back).order_by().values("pull_request")
-    rows = events.filter(pull_request__in=moved, kind__in=_TURNS)
-    found: dict[int, list[tuple[datetime, str]]] = {}
-    for pk, at, kind in rows.order_by("at", "pk").values_list("pull_request", "at", "kind"):
-        found.setdefault(pk, []).append((at, kind))
-    return found
+def _open_within(found: QuerySet[Any], period: Period, prefix: str = "") -> QuerySet[Any]:
+    still_open = Q(**{f"{prefix}closed_at": None})
+    later = Q(**{f"{prefix}closed_at__gte": period.start})
+    return found.filter(still_open | later, **{f"{prefix}opened_at__lt": period.end})
+
+
+def _turned(team: Team, filters: Filters) -> list[Turned]:
+    turns = TimelineEvent.objects.for_team(team).filter(filters.condition("pull_request__"))
+    turns = _open_within(turns, filters.period, "pull_request__").filter(kind__in=_TURNS)
+    rows = TimelineEvent.objects.filter(
+        pull_request__in=turns.order_by().values("pull_request"), kind__in=_CHANGES
+    )
+    columns = [f"pull_request__{name}" for name in ("opened_at", "ready_at", "closed_at")]
+    found: dict[int, Turned] = {}
+    for pk, at, kind, *instants in rows.order_by("at", "pk").values_list(
+        "pull_request", "at", "kind", *columns
+    ):
+        found.setdefault(pk, Turned(*instants, [])).events.append((at, kind))
+    return list(found.values())
+
+
+def _midnights(period: Period) -> list[datetime]:
+    days = range(period.days + 1)
+    return [midnight(period.first + timedelta(days=day), period.zone) for day in days]
+
+
+def _hours(period: Period, now: datetime) -> int:
+    """How many hours of a period have begun to pass."""
+    last = min(period.end, now)
+    return max(int((last - period.start).total_seconds() // HOUR), 0)
 
 
 def spans(
@@ -204,11 +241,6 @@ def spans(
             begin = at
     if begin:
         yield begin, None
-
-
-def _hour(instant: datetime, first: datetime, hours: int) -> int:
-    seconds = (instant - first).total_seconds()
-    return min(max(-int(-seconds // HOUR), 0), hours)
 
 
 def _by_weekday(waiting: Sequence[int], period: Period) -> list[list[float]]:
