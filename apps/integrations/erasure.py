@@ -13,7 +13,9 @@ from django.db.models import Model, QuerySet
 
 from apps.audit.record import record
 from apps.integrations.models import Erasure, GitHubIntegration, TrackedRepository
+from apps.metrics import freshness
 from apps.metrics.models import Commit, Group, PullRequest, Repository, TeamMember
+from apps.teams.changes import figures_changed
 from apps.teams.models import Team
 
 BATCH = 200
@@ -65,6 +67,7 @@ def _of_repository(repository: Repository) -> bool:
         Commit.objects.filter(repository=repository),
     ):
         if _some(rows):
+            freshness.changed(repository)
             return True
     record("data.deleted", team_id=repository.team_id, object_name=repository.full_name)
     repository.delete()  # and the row that asked for it
@@ -80,6 +83,7 @@ def _of_integration(row: Erasure, integration: GitHubIntegration) -> bool:
     people = TeamMember.objects.filter(integrations=integration).exclude(
         pk__in=others.values("teammember")
     )
+    figures_changed(row.team_id)
     if _some(people):
         return True
     mine = {"team": row.team, "organization_id": integration.organization_id}

@@ -23,7 +23,7 @@ from apps.integrations.facts import (
 )
 from apps.integrations.github import records
 from apps.integrations.upsert import upsert
-from apps.metrics import accounts
+from apps.metrics import accounts, freshness
 from apps.metrics.models import (
     Commit,
     PRReview,
@@ -33,6 +33,7 @@ from apps.metrics.models import (
     TeamMember,
     TimelineEvent,
 )
+from apps.teams.changes import figures_changed
 from apps.teams.models import Team
 
 
@@ -46,6 +47,7 @@ def repository(team: Team, record: records.Repository) -> Repository:
     stored, _ = Repository.objects.update_or_create(
         team=team, github_repo_id=record.database_id, defaults=values
     )
+    figures_changed(team.pk)
     return stored
 
 
@@ -71,6 +73,7 @@ def pull_requests(
     """Stores pull requests with all that belongs to them; what is gone on GitHub goes here too."""
     unique = {record.number: record for record in incoming}
     team = repository.team
+    freshness.changed(repository, fetched_at)
     main = accounts.main_accounts(team)
     kept = forgetting.without_forgotten(team, [record for _, record in sorted(unique.items())])
     rows = [read(team, record, main) for record in kept]

@@ -13,6 +13,7 @@ from apps.integrations import renaming
 from apps.integrations.github.people import GroupRecord, Person
 from apps.integrations.models import AvailableRepository, GitHubIntegration
 from apps.metrics.models import Commit, Group, PRReview, PullRequest, Repository, TeamMember
+from apps.teams.changes import figures_changed
 from apps.teams.models import Team
 
 BATCH = 500
@@ -38,6 +39,7 @@ def members(integration: GitHubIntegration, people: Sequence[Person]) -> None:
     ids = [person.github_id for person in known]
     integration.members.add(*TeamMember.objects.for_team(team).filter(github_id__in=ids))
     _link_backwards(team, ids)
+    figures_changed(team.pk)
 
 
 @transaction.atomic
@@ -48,6 +50,7 @@ def members_left(integration: GitHubIntegration, seen: set[int]) -> int:
     """
     gone = [m for m in integration.members.all() if m.github_id not in seen]
     integration.members.remove(*gone)
+    figures_changed(integration.team_id)
     return (
         TeamMember.objects.for_team(integration.team)
         .filter(pk__in=[m.pk for m in gone], is_active=True, integrations=None)
@@ -69,6 +72,7 @@ def group(integration: GitHubIntegration, record: GroupRecord, member_ids: Itera
     )
     people = TeamMember.objects.for_team(integration.team)
     row.members.set(people.filter(github_id__in=list(member_ids)))
+    figures_changed(integration.team_id)
 
 
 def groups_gone(integration: GitHubIntegration, seen: set[int]) -> None:
@@ -76,6 +80,7 @@ def groups_gone(integration: GitHubIntegration, seen: set[int]) -> None:
     Group.objects.for_team(integration.team).filter(
         organization_id=integration.organization_id
     ).exclude(github_id__in=seen).delete()
+    figures_changed(integration.team_id)
 
 
 def repositories(
@@ -92,6 +97,7 @@ def repositories(
             *("url", "modified_at"),
         ],
     )
+    figures_changed(team.pk)
     ids = [listed.github_repo_id for listed in chosen]
     rows = Repository.objects.for_team(team).filter(github_repo_id__in=ids)
     return {row.github_repo_id: row for row in rows}

@@ -19,6 +19,7 @@ from apps.integrations.nudge import nudge
 from apps.metrics import accounts, calculations
 from apps.metrics.calculations import CommitFact, EventFact, PullRequestFacts, ReviewFact
 from apps.metrics.models import PRReview, PullRequest
+from apps.teams.changes import figures_changed
 from apps.teams.models import Team
 
 BATCH = 200
@@ -73,6 +74,7 @@ def _advance(team: Team, main: Accounts, reached: int | None) -> bool:
         unchanged = _definitions(current) == _definitions(team)
         if unchanged and accounts.main_accounts(team) == main:
             Team.objects.filter(pk=team.pk).update(recalculate_from=reached)
+            figures_changed(team.pk)
             return reached is not None
     return True  # They were changed while we worked by the former ones: it begins anew.
 

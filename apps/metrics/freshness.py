@@ -6,7 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from apps.metrics.models import PullRequest
+from django.db.models import F
+
+from apps.metrics.models import PullRequest, Repository
 from apps.teams.models import Team
 
 
@@ -45,3 +47,13 @@ def register(source: Callable[[Team], Freshness]) -> None:
 def freshness(team: Team) -> Freshness:
     """Of a team's data."""
     return _sources[0](team) if _sources else Freshness()
+
+
+def changed(repository: Repository, fetched_at: datetime | None = None) -> None:
+    """Tells that pull requests of it are stored or deleted: within the same transaction.
+
+    A count for each repository, since one of the whole team would have all workers wait for each
+    other; and a count, since instants do not come in the order in which transactions end.
+    """
+    fetched = {"fetched_at": fetched_at} if fetched_at else {}
+    Repository.objects.filter(pk=repository.pk).update(revision=F("revision") + 1, **fetched)

@@ -172,11 +172,10 @@ def _poll(request: TeamRequest, etag: str) -> str:
 
 
 def current_version(team: Team) -> tuple[Freshness, queries.DataVersion]:
-    """What pages depend on: the data, some settings, and the day, since ranges end with it."""
-    fresh = freshness(team)
-    today = timezone.now().astimezone(zone_of(team.timezone)).date()
-    settings = f"{team.recalculate_from} {team.are_people_private}"
-    more = f"{today} {fresh.incomplete} {fresh.whole_since} {settings}"
+    """What pages depend on: the data, the day that ranges end with, and the hour, for ages."""
+    fresh, now = freshness(team), timezone.now()
+    today = now.astimezone(zone_of(team.timezone)).date()
+    more = f"{today} {now:%H} {fresh.incomplete} {fresh.whole_since}"
     return fresh, queries.data_version(team, more)
 
 

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Avg, Count, F, OuterRef, Q, QuerySet, Subquery, Sum, Window
+from django.db.models import Avg, Count, F, Max, Min, Q, QuerySet, Subquery, Sum, Window
 from django.db.models.functions import RowNumber
 
 from apps.metrics import accounts
 from apps.metrics.expressions import Bucket, Percentiles
 from apps.metrics.filters import SIZES, Filters
-from apps.metrics.models import PullRequest
+from apps.metrics.models import PullRequest, Repository
 from apps.metrics.periods import Period, Span
 from apps.teams.models import Team
 
@@ -235,7 +235,7 @@ def waiting(team: Team, filters: Filters, oldest: int = 5) -> list[Waiting]:
 
 @dataclass(frozen=True)
 class DataVersion:
-    """What a team's pull requests are like: `etag` changes whenever one of them does."""
+    """What a team's data is like: `etag` changes whenever anything does that figures depend on."""
 
     first_opened_at: datetime | None
     fetched_at: datetime | None
@@ -243,28 +243,24 @@ class DataVersion:
 
     @property
     def is_empty(self) -> bool:
-        """Whether the team has none."""
+        """Whether the team has no pull requests."""
         return self.first_opened_at is None
 
 
 def data_version(team: Team, more: str = "") -> DataVersion:
     """For caches, and for pages that follow new data; `more` is what else they depend on."""
-    ends = {
-        "first": _end("opened_at"),
-        "fetched": _end("-fetched_at"),
-        "modified": _end("-modified_at"),
-        "newest": _end("-pk"),
-    }
-    row: dict[str, Any] = Team.objects.filter(pk=team.pk).values("pk", "timezone", **ends).get()  # type: ignore[assignment]
-    text = " ".join(map(str, [*row.values(), more]))
+    oldest = PullRequest.objects.for_team(team).order_by("opened_at").values("opened_at")[:1]
+    row = Repository.objects.for_team(team).aggregate(
+        count=Count("pk"),
+        ids=Sum("pk"),
+        revisions=Sum("revision"),
+        fetched=Max("fetched_at"),
+        first=Min(Subquery(oldest)),
+    )
+    settings = [getattr(team, field.attname) for field in team._meta.concrete_fields]
+    text = " ".join(map(str, [*row.values(), *settings, more]))
     digest = hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
     return DataVersion(row["first"], row["fetched"], digest)
-
-
-def _end(column: str) -> Subquery:
-    # One look into an index each; an aggregate would read all of the team's rows.
-    found = PullRequest.objects.filter(team=OuterRef("pk")).order_by(column)
-    return Subquery(found.values(column.removeprefix("-"))[:1])
 
 
 def _aggregates() -> dict[str, Any]:

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+from django.db.models import F
 from django.dispatch import Signal
+
+from apps.teams.models import Team
 
 # Sent after commit with `team` and `changed` (a set of field names): the history that is wanted
 # may have changed, or what a figure counts (then the team has `recalculate_from`).
 team_settings_changed = Signal()
+
+
+def figures_changed(team_id: int) -> None:
+    """Tells that something which figures depend on has changed: within the same transaction."""
+    Team.objects.filter(pk=team_id).update(revision=F("revision") + 1)

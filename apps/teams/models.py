@@ -56,6 +56,10 @@ class Team(models.Model):
         help_text="Pull requests whose row has a higher id still follow former settings.",
     )
 
+    revision = models.PositiveBigIntegerField(
+        default=0, help_text="Counts changes that figures depend on, but for pull requests."
+    )
+
     def __str__(self) -> str:
         return self.name
 

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from apps.audit.record import record
 from apps.teams.access import TeamRequest, team_view
-from apps.teams.changes import team_settings_changed
+from apps.teams.changes import figures_changed, team_settings_changed
 from apps.teams.forms import NewTeamForm, TeamForm
 from apps.teams.membership import create_team
 from apps.teams.models import Membership, Team
@@ -92,6 +92,7 @@ def _save(request: TeamRequest, form: TeamForm) -> None:
         team = form.save()
         if not changed:
             return
+        figures_changed(team.pk)
         record(
             "team.settings_changed",
             team_id=team.pk,

@@ -16,6 +16,7 @@ from apps.integrations import connection, discovery
 from apps.integrations.views import answers
 from apps.metrics.models import Group, TeamMember
 from apps.teams.access import TeamRequest, team_view, wants_json
+from apps.teams.changes import figures_changed
 from apps.teams.models import Team
 
 PER_PAGE = 100
@@ -82,6 +83,7 @@ def person(request: TeamRequest, github_id: int) -> HttpResponse:
         return answers.refused(str(error), "bad_body")
     member.is_hidden = str(data.get("hidden", "")).lower() in ("1", "true", "on")
     member.save(update_fields=["is_hidden", "modified_at"])
+    figures_changed(member.team_id)
     action = "people.switched_off" if member.is_hidden else "people.switched_on"
     record(action, team_id=request.team.pk, request=request, object_name=member.github_username)
     if wants_json(request):

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
-from apps.metrics import calculations
+from apps.metrics import calculations, freshness
 from apps.metrics.models import (
     Commit,
     PRReview,
@@ -127,6 +127,7 @@ def make_pull_request(repository: Repository, **given: Any) -> PullRequest:
     pull_request = PullRequest(repository=repository, **_columns(repository, told))
     pull_request.save()
     _store_children(pull_request, told)
+    freshness.changed(repository, told.opened_at)
     return pull_request
 
 
