@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate, islice
 from typing import Any
@@ -95,7 +95,7 @@ class Turned:
     opened_at: datetime
     ready_at: datetime | None
     closed_at: datetime | None
-    events: list[tuple[datetime, str]]
+    events: list[tuple[datetime, str]] = field(default_factory=list)
 
     @property
     def plain(self) -> list[Span]:
@@ -189,8 +189,11 @@ def work(team: Team, filters: Filters, now: datetime) -> Work:
     }
     cases = {name: Case(When(condition, then=value)) for name, (condition, value) in groups.items()}
     found = _open_within(queries.pull_requests(team, filters), period)
-    *counts, abandoned = grouped_counts(found.annotate(end=end).annotate(**cases), *groups)
-    return Work(period, now, *counts, abandoned[1], _turned(team, filters))
+    counts = dict(
+        zip(groups, grouped_counts(found.annotate(end=end).annotate(**cases), *groups), strict=True)
+    )
+    abandoned = counts.pop("gone")[1]
+    return Work(period, now, **counts, abandoned=abandoned, turned=_turned(team, filters))
 
 
 def _open_within(found: QuerySet[Any], period: Period, prefix: str = "") -> QuerySet[Any]:
@@ -200,8 +203,11 @@ def _open_within(found: QuerySet[Any], period: Period, prefix: str = "") -> Quer
 
 
 def _turned(team: Team, filters: Filters) -> list[Turned]:
-    turns = TimelineEvent.objects.for_team(team).filter(filters.condition("pull_request__"))
-    turns = _open_within(turns, filters.period, "pull_request__").filter(kind__in=_TURNS)
+    turns = _open_within(
+        TimelineEvent.objects.for_team(team).filter(filters.condition("pull_request__")),
+        filters.period,
+        "pull_request__",
+    ).filter(kind__in=_TURNS)
     rows = TimelineEvent.objects.filter(
         pull_request__in=turns.order_by().values("pull_request"), kind__in=_CHANGES
     )
@@ -210,7 +216,7 @@ def _turned(team: Team, filters: Filters) -> list[Turned]:
     for pk, at, kind, *instants in rows.order_by("at", "pk").values_list(
         "pull_request", "at", "kind", *columns
     ):
-        found.setdefault(pk, Turned(*instants, [])).events.append((at, kind))
+        found.setdefault(pk, Turned(*instants)).events.append((at, kind))
     return list(found.values())
 
 

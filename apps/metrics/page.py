@@ -16,17 +16,20 @@ from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.safestring import mark_safe
+from django_htmx.http import HttpResponseClientRedirect
 
 from apps.metrics import queries, remembering
 from apps.metrics.filters import RANGES, SIZES, Choices, FilterForm, Filters, parse
 from apps.metrics.freshness import Freshness, freshness, recounted
+from apps.metrics.models import PullRequest
 from apps.metrics.viewer import viewer_of
 from apps.teams.access import TeamRequest, team_view, wants_json
 from apps.teams.models import Team
 from apps.teams.zones import zone_of
 
 Context = Mapping[str, Any]
-WORTH_KEEPING, KEPT = 0.1, 60  # seconds; "3 h ago" may be a minute old
+WORTH_KEEPING, KEPT = 0.01, 3600  # seconds; ages are at most an hour old: see _else
+LARGE = 5_000  # pull requests, from which on figures may come after their page
 
 
 @dataclass(frozen=True)
@@ -42,16 +45,23 @@ Asked = Callable[[Filters], "Answer | HttpResponseBase"]
 
 
 def figures_page(
-    template: str, part: str
+    template: str, part: str, *, may_follow: bool = False
 ) -> Callable[[Callable[..., Answer | HttpResponseBase]], Callable[..., HttpResponseBase]]:
-    """A team's page under the filter bar; htmx gets only the part, and that only if it is new."""
+    """A team's page under the filter bar; htmx gets only the part, and that only if it is new.
+
+    Where the part `may_follow`, a large team's page comes at once and asks for it by itself.
+    """
 
     def decorate(view: Callable[..., Answer | HttpResponseBase]) -> Callable[..., HttpResponseBase]:
         @team_view()
         @wraps(view)
         def page(request: TeamRequest, **arguments: Any) -> HttpResponseBase:
             return _page(
-                request, lambda filters: view(request, filters, **arguments), template, part
+                request,
+                lambda filters: view(request, filters, **arguments),
+                template,
+                part,
+                may_follow=may_follow,
             )
 
         page.answer = view  # type: ignore[attr-defined]  # for the read API, which says the same
@@ -60,7 +70,9 @@ def figures_page(
     return decorate
 
 
-def _page(request: TeamRequest, ask: Asked, template: str, part: str) -> HttpResponseBase:
+def _page(
+    request: TeamRequest, ask: Asked, template: str, part: str, *, may_follow: bool
+) -> HttpResponseBase:
     if remembered := remembering.opens_with(request):
         return redirect(f"{request.path}?{remembered}")
     fresh, version = current_version(request.team)
@@ -76,7 +88,10 @@ def _page(request: TeamRequest, ask: Asked, template: str, part: str) -> HttpRes
     if version.is_empty and not wants_json(request):
         return render(request, "metrics/empty.html", bar)
     key = _cache_key(request, version.etag)
-    shown = cache.get(key) or _shown(request, ask, filters, bar, part)
+    shown = cache.get(key)
+    if shown is None and may_follow and _is_slow(request):
+        return render(request, template, bar | {"part": _follows(request), "is_to_follow": True})
+    shown = shown or _shown(request, ask, filters, bar, part)
     if isinstance(shown, HttpResponseBase):
         return shown
     if shown.seconds > WORTH_KEEPING:
@@ -120,12 +135,33 @@ def _shown(
     return Shown(data, text, answer.around, perf_counter() - begin)
 
 
+def _is_slow(request: TeamRequest) -> bool:
+    """Whether figures should come after their page: without a script they come with it."""
+    if request.htmx or wants_json(request) or "whole" in request.GET:
+        return False
+    rows = PullRequest.objects.for_team(request.team).order_by("opened_at").values("opened_at")
+    return bool(rows[LARGE : LARGE + 1])
+
+
+def _follows(request: TeamRequest) -> str:
+    context = {"address": _address(request), "whole": _address(request, whole="1")}
+    return render_to_string("metrics/follows.html", context, request)
+
+
+def _address(request: TeamRequest, **more: str) -> str:
+    query = request.GET.copy()
+    for name in ("version", "whole"):
+        query.pop(name, None)
+    query.update(more)
+    return f"{request.path}?{query.urlencode()}"
+
+
 def _cache_key(request: TeamRequest, etag: str) -> str:
     kind = "json" if wants_json(request) else "part"
-    # A session may belong to somebody who sees themselves first.
-    query = request.GET.copy()
-    query.pop("version", None)
-    text = f"{etag} {request.user.pk} {kind} {request.path} {query.urlencode()}"
+    # Who asks decides what they may see, and people see themselves first.
+    viewer = viewer_of(request)
+    who = f"{request.user.pk} {request.membership.role} {sorted(viewer.accounts)}"
+    text = f"{etag} {who} {kind} {_address(request)}"
     return f"figures:{hashlib.blake2b(text.encode(), digest_size=16).hexdigest()}"
 
 
@@ -146,6 +182,9 @@ def refused(request: TeamRequest, sentences: list[str]) -> HttpResponse:
     """Says what is wrong with an address, beside a filter bar that keeps the rest of it."""
     if wants_json(request):
         return JsonResponse({"errors": sentences}, status=400)
+    if request.htmx:
+        # A part of a page has no place for it.
+        return HttpResponseClientRedirect(_address(request, whole="1"))
     _, version = current_version(request.team)
     choices = Choices.of(viewer_of(request))
     form = FilterForm(request.GET, choices)
@@ -166,9 +205,7 @@ def _unchanged(
 
 
 def _poll(request: TeamRequest, etag: str) -> str:
-    query = request.GET.copy()
-    query["version"] = etag
-    return f"{request.path}?{query.urlencode()}"
+    return _address(request, version=etag)
 
 
 def current_version(team: Team) -> tuple[Freshness, queries.DataVersion]:

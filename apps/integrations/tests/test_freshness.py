@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.test import Client
 from django.utils import timezone
 
+from apps.integrations import ingest, ingest_people
+from apps.integrations.github import records
 from apps.integrations.models import GitHubIntegration, IntegrationCredential, TrackedRepository
-from apps.metrics.tests.factories import make_pull_request, make_repository
+from apps.metrics import freshness
+from apps.metrics.models import PullRequest
+from apps.metrics.tests.factories import make_member, make_pull_request, make_repository
 from apps.teams.models import Team
+from apps.teams.tests.test_teams import SETTINGS
 
 pytestmark = pytest.mark.django_db
 
@@ -66,3 +72,32 @@ def test_an_open_page_learns_that_it_is_whole(
     part = bob_client.get(f"/a/acme/?version={etag}", headers={"HX-Request": "true"})
     assert part.headers["HX-Retarget"] == "#figures"
     assert "History is still being read" not in part.content.decode()
+
+
+def test_whatever_figures_depend_on_makes_a_page_new(
+    tracked: TrackedRepository, team: Team, alice_client: Client
+) -> None:
+    grace = make_member(team, "grace")
+    integration = tracked.integration
+    record = records.Repository(
+        id="R_1", database_id=tracked.github_repo_id, name_with_owner="acme/store"
+    )
+    changes: list[Callable[[], object]] = [
+        lambda: ingest.pull_requests(tracked.repository, [], timezone.now()),
+        lambda: ingest.repository(team, record),
+        lambda: ingest_people.members_left(integration, {grace.github_id}),
+        lambda: ingest_people.groups_gone(integration, set()),
+        lambda: alice_client.post(f"/a/acme/people/{grace.github_id}/switch/", {"hidden": "1"}),
+        lambda: alice_client.post("/a/acme/settings/", {**SETTINGS, "timezone": "Asia/Tokyo"}),
+        lambda: PullRequest.objects.all().delete() and freshness.changed(tracked.repository),
+    ]
+    seen = [etag(alice_client)]
+    for change in changes:
+        assert etag(alice_client) == seen[-1]
+        change()
+        seen.append(etag(alice_client))
+    assert len(set(seen)) == len(changes) + 1
+
+
+def etag(client: Client) -> str:
+    return str(client.get("/a/acme/flow/").headers.get("ETag"))

@@ -64,7 +64,7 @@ OF_REPOSITORIES = (MERGED, WEEK, AUTHORS, CYCLE, PICKUP, REVIEW, LINES, COVERAGE
 OF_PEOPLE = (MERGED, GIVEN, CYCLE, PICKUP, REVIEW, LINES, COVERAGE)
 
 
-@figures_page("metrics/compare.html", "metrics/compare_part.html")
+@figures_page("metrics/compare.html", "metrics/compare_part.html", may_follow=True)
 def compare_repositories(request: TeamRequest, filters: Filters) -> Answer:
     """The team's repositories side by side."""
     found = queries.by_repository(request.team, filters)
@@ -78,7 +78,7 @@ def compare_repositories(request: TeamRequest, filters: Filters) -> Answer:
     return _answer(request, filters, lines, OF_REPOSITORIES, "repositories")
 
 
-@figures_page("metrics/compare.html", "metrics/compare_part.html")
+@figures_page("metrics/compare.html", "metrics/compare_part.html", may_follow=True)
 def compare_people(request: TeamRequest, filters: Filters) -> Answer:
     """The team's people side by side, oneself first."""
     viewer = viewer_of(request)

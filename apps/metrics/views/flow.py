@@ -26,7 +26,7 @@ WAITING = (
 )
 
 
-@figures_page("metrics/flow.html", "metrics/flow_part.html")
+@figures_page("metrics/flow.html", "metrics/flow_part.html", may_follow=True)
 def flow(request: TeamRequest, filters: Filters) -> Answer:
     """Distributions and what is under way."""
     team, now = request.team, timezone.now()

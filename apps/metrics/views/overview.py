@@ -57,7 +57,7 @@ class Stage:
         return f"{self.share * 100:.3f}%"
 
 
-@figures_page("metrics/overview.html", "metrics/overview_part.html")
+@figures_page("metrics/overview.html", "metrics/overview_part.html", may_follow=True)
 def overview(request: TeamRequest, filters: Filters) -> Answer:
     """How the team's pull requests flow."""
     return answer(request.team, filters)

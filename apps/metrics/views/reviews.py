@@ -38,7 +38,7 @@ class Matrix:
     hidden: int
 
 
-@figures_page("metrics/reviews.html", "metrics/reviews_part.html")
+@figures_page("metrics/reviews.html", "metrics/reviews_part.html", may_follow=True)
 def reviews(request: TeamRequest, filters: Filters) -> Answer:
     """Load, response times and coverage of reviews."""
     team = request.team

@@ -69,3 +69,12 @@ document.addEventListener("htmx:afterSettle", () => {
   if (again) again.focus({ preventScroll: true });
   Object.assign(kept, { open: [], scrolled: [], focused: -1 });
 });
+
+// Figures that come after their page may fail to come: then the page says so.
+for (const name of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) {
+  document.addEventListener(name, (event) => {
+    const follows = event.target.closest(".follows");
+    if (!follows) return;
+    for (const child of follows.children) child.hidden = !child.matches(".failed");
+  });
+}

@@ -21,7 +21,7 @@ def say_when(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('metrics', '0005_response_time'),
+        ('metrics', '0006_a_person_is_known_by_signing_in'),
         ('teams', '0005_revision'),
     ]
 
