@@ -362,5 +362,5 @@ def _commit(
         "additions": 12,
         "deletions": 4,
         "message_headline": "Take a step of this work",
-        "reverts_sha": "",
+        "reverts_sha": None,
     }

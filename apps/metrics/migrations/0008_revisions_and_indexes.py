@@ -21,7 +21,7 @@ def say_when(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('metrics', '0006_a_person_is_known_by_signing_in'),
+        ('metrics', '0007_index_reverts'),
         ('teams', '0005_revision'),
     ]
 
