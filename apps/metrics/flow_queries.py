@@ -197,8 +197,10 @@ def work(team: Team, filters: Filters, now: datetime) -> Work:
 
 
 def _open_within(found: QuerySet[Any], period: Period, prefix: str = "") -> QuerySet[Any]:
-    still_open = Q(**{f"{prefix}closed_at": None})
-    later = Q(**{f"{prefix}closed_at__gte": period.start})
+    # By state, since an index has them together.
+    still_open = Q(**{f"{prefix}state": PullRequest.State.OPEN})
+    ended = [PullRequest.State.MERGED, PullRequest.State.CLOSED]
+    later = Q(**{f"{prefix}state__in": ended, f"{prefix}closed_at__gte": period.start})
     return found.filter(still_open | later, **{f"{prefix}opened_at__lt": period.end})
 
 

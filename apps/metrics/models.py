@@ -225,7 +225,6 @@ class PullRequest(BaseTeamModel):
         indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=["team", "state", "merged_at"]),
             models.Index(fields=["team", "state", "opened_at"]),
-            models.Index(fields=["team", "closed_at"]),
             models.Index(fields=["team", "author_github_id"]),
             models.Index(fields=["team", "merge_commit_sha"]),
             models.Index(

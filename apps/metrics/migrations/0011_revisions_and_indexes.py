@@ -21,8 +21,8 @@ def say_when(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('metrics', '0007_index_reverts'),
-        ('teams', '0005_revision'),
+        ('metrics', '0010_indexes_of_the_explorer_and_saved_views'),
+        ('teams', '0006_revision'),
     ]
 
     operations = [
@@ -98,10 +98,6 @@ class Migration(migrations.Migration):
             model_name='timelineevent',
             name='team',
             field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='teams.team'),
-        ),
-        migrations.AddIndex(
-            model_name='pullrequest',
-            index=models.Index(fields=['team', 'closed_at'], name='metrics_pul_team_id_d570d7_idx'),
         ),
         migrations.AddIndex(
             model_name='pullrequest',

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('teams', '0004_team_require_second_factor'),
+        ('teams', '0005_last_filter'),
     ]
 
     operations = [
