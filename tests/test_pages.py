@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -23,6 +24,8 @@ INSIDE = (
     "pull-requests/",
     "pull-requests/?state=open",
     "{pull_request}",
+    "{repository}",
+    "{person}",
     "reviews/",
     "flow/",
     "compare/repositories/",
@@ -36,6 +39,7 @@ INSIDE = (
     "settings/",
     "settings/members/",
     "settings/api-keys/",
+    "settings/digest/",
 )
 ACCOUNT = ("/accounts/profile/", "/accounts/email/", "/accounts/password/change/", "/teams/new/")
 
@@ -46,7 +50,7 @@ class Filled:
 
     url: str
     team: str
-    pull_request: str
+    found: dict[str, str]
     session: Any
 
 
@@ -65,12 +69,21 @@ def filled(
         journey.choose_organization(page, "acme")
         journey.track_everything(page, "acme/billing-service")
         journey.wait_for_the_history(page)
-        journey.section(page, "Pull requests").click()
-        row = page.get_by_role("main").get_by_role("row").nth(1)
-        address = row.get_by_role("link").first.get_attribute("href") or ""
+        addresses = {
+            "{pull_request}": first_link(page, f"{team}pull-requests/"),
+            "{repository}": first_link(page, f"{team}compare/repositories/"),
+            "{person}": first_link(page, f"{team}compare/people/"),
+        }
         session = page.context.storage_state()
         page.close()
-        yield Filled(found.program.url, team, f"{found.program.url}{address}", session)
+        yield Filled(found.program.url, team, addresses, session)
+
+
+def first_link(page: Page, address: str) -> str:
+    """Where the first row of the table on this page leads."""
+    page.goto(address)
+    row = page.get_by_role("main").get_by_role("row").nth(1)
+    return row.get_by_role("link").first.get_attribute("href") or ""
 
 
 class Pages:
@@ -104,8 +117,7 @@ class Pages:
         return page
 
     def address(self, path: str) -> str:
-        if path == "{pull_request}":
-            return self.filled.pull_request
+        path = self.filled.found.get(path, path)
         return f"{self.filled.url}{path}" if path.startswith("/") else f"{self.filled.team}{path}"
 
 
@@ -199,3 +211,13 @@ def focus(page: Page, words: str) -> None:
         if words in page.evaluate("document.activeElement.textContent"):
             return
     raise AssertionError(f"Tab never reached “{words}”.")
+
+
+def test_a_week_that_is_not_over_is_drawn_so(pages: Pages) -> None:
+    page = pages[""]
+    chart = json.loads(page.locator("#cycle-time-data").inner_text())
+    assert any(chart["partial"])
+    strokes = page.locator("#cycle-time path[stroke-dasharray]").evaluate_all(
+        "paths => paths.map(path => path.getAttribute('stroke-dasharray'))"
+    )
+    assert sum(stroke.replace(" ", "") == "1,4" for stroke in strokes) == len(chart["series"])

@@ -16,6 +16,7 @@ from apps.metrics.page import Answer, figures_data, figures_page
 from apps.teams.access import TeamRequest
 from apps.teams.templatetags.display import duration_text
 
+MARKS = ("Median", "75th", "90th")
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 WAITING = (
     ("review", "For a review", "stage-pickup"),
@@ -82,14 +83,19 @@ def _histogram(name: str, counts: list[int], spread: queries.Spread) -> Chart:
 
 
 def _percentiles(spread: queries.Spread) -> str:
-    if spread.median is None or spread.p90 is None:
+    if spread.median is None or spread.p75 is None or spread.p90 is None:
         return "No data"
-    return f"Median {duration_text(spread.median)}, 90th {duration_text(spread.p90)}"
+    named = zip(MARKS, (spread.median, spread.p75, spread.p90), strict=True)
+    return ", ".join(f"{name} {duration_text(value)}" for name, value in named)
 
 
 def _marks(spread: queries.Spread) -> list[dict[str, Any]]:
-    named = (("Median", spread.median), ("90th", spread.p90))
-    return [{"name": name, "place": _bin(v)} for name, v in named if v is not None]
+    """Where the percentiles lie; those in the same bar share a mark."""
+    places: dict[int, list[str]] = {}
+    for name, value in zip(MARKS, (spread.median, spread.p75, spread.p90), strict=True):
+        if value is not None:
+            places.setdefault(_bin(value), []).append(name)
+    return [{"name": ", ".join(names), "place": place} for place, names in places.items()]
 
 
 def _bin(seconds: float) -> int:

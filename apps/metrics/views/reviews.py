@@ -6,17 +6,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import QuerySet
 from django.urls import reverse
 
 from apps.metrics import charts, queries, review_queries
 from apps.metrics.filters import Filters
+from apps.metrics.models import PullRequest
 from apps.metrics.page import Answer, figures_data, figures_page, spread_data
 from apps.metrics.review_queries import Account, Load, Pair
 from apps.metrics.viewer import Viewer, viewer_of
 from apps.teams.access import TeamRequest
+from apps.teams.models import Team
 
 MOST_IN_MATRIX = 60
 HEATS = 4
+NEWEST = 8
 
 
 @dataclass(frozen=True)
@@ -58,9 +62,16 @@ def reviews(request: TeamRequest, filters: Filters) -> Answer:
         "busiest": max(given, key=lambda each: each.share, default=None),
         "response": response,
         "matrix": _matrix(pairs) if viewer.sees_everyone else None,
+        "unreviewed": _unreviewed(team, filters) if figures.unreviewed else (),
         "charts": [_response_chart(request, filters, responses.by_span)],
     }
     return Answer(context, _data(figures, pairs, given, response, viewer))
+
+
+def _unreviewed(team: Team, filters: Filters) -> QuerySet[PullRequest]:
+    """The latest that were merged without a review that counts."""
+    found = queries.merged(team, filters, filters.period).filter(reviewer_count=0)
+    return found.select_related("repository").order_by("-merged_at", "-pk")[:NEWEST]
 
 
 def _data(

@@ -35,9 +35,17 @@
     return whole < 14 * DAY ? two(DAY, "d", HOUR, "h") : `${Math.floor(whole / DAY)} d`;
   }
 
+  // For hints: to the minute, and below an hour to the second.
+  function precise(seconds) {
+    const whole = Math.round(seconds);
+    if (whole < HOUR) return whole % MINUTE && whole >= MINUTE ? `${duration(whole)} ${whole % MINUTE} s` : duration(whole);
+    const parts = [[Math.floor(whole / DAY), "d"], [Math.floor((whole % DAY) / HOUR), "h"], [Math.floor((whole % HOUR) / MINUTE), "min"]];
+    return parts.filter(([count]) => count).map(([count, unit]) => `${count} ${unit}`).join(" ");
+  }
+
   function exact(value, unit) {
     if (value === null || value === undefined) return "no data";
-    if (unit === "duration") return duration(value);
+    if (unit === "duration") return precise(value);
     if (unit === "share") return `${(value * 100).toFixed(1)} %`;
     return value.toLocaleString("en", { maximumFractionDigits: 1 });
   }
@@ -70,6 +78,7 @@
 
   function tick(value, unit) {
     if (value === 0) return "0";
+    if (unit === "duration") return duration(value);
     return unit === "share" ? `${Math.round(value * 100)} %` : exact(value, unit);
   }
 
@@ -89,15 +98,39 @@
     return /^\d{4}-\d\d$/.test(label) ? monthName(label) : label;
   }
 
+  // Weeks and months that are whole; the rest is drawn by `unfinished`.
   function line(series, chart, style, last) {
+    const { partial, labels } = chart;
+    const ends = !partial[labels.length - 1];
     return {
-      name: series.name, type: "line", data: series.values, connectNulls: false,
+      name: series.name, type: "line", connectNulls: false,
+      data: series.values.map((value, i) => (partial[i] ? null : value)),
       symbol: "circle", symbolSize: series.is_faint ? 3 : 5, showSymbol: chart.labels.length < 60,
       lineStyle: { width: series.is_faint ? 1.25 : 2.25, type: series.is_faint ? [5, 4] : "solid" },
       itemStyle: { color: faded(series.colour, series.is_faint ? 0.55 : 1) },
-      endLabel: { show: last, formatter: () => series.name.replace(" percentile", ""), color: style.muted, fontSize: 12, distance: 6 },
+      endLabel: endLabel(series, style, last && ends),
       labelLayout: { moveOverlap: "shiftY" },
       emphasis: { disabled: true },
+    };
+  }
+
+  function endLabel(series, style, show) {
+    return { show, formatter: () => series.name.replace(" percentile", ""), color: style.muted, fontSize: 12, distance: 6 };
+  }
+
+  // A week or month of which the range has only a part: dotted, and its point hollow.
+  function unfinished(series, chart, style, last) {
+    const { partial, labels } = chart;
+    const whole = line(series, chart, style, last);
+    return {
+      ...whole,
+      data: series.values.map((value, i) => {
+        if (!partial[i] && !partial[i - 1] && !partial[i + 1]) return null;
+        return { value, symbol: partial[i] ? "emptyCircle" : "none" };
+      }),
+      lineStyle: { ...whole.lineStyle, type: [1, 4], cap: "round" },
+      itemStyle: { ...whole.itemStyle, borderWidth: 1.5 },
+      endLabel: endLabel(series, style, last && Boolean(partial[labels.length - 1])),
     };
   }
 
@@ -121,8 +154,13 @@
     return {
       silent: true, symbol: "none", lineStyle: { color: style.muted, type: [3, 3], width: 1 },
       label: { color: style.muted, fontSize: 12, formatter: (mark) => mark.name },
-      data: chart.marks.map((mark, i) => ({ name: mark.name, xAxis: mark.place, label: { align: i ? "left" : "right" } })),
+      data: chart.marks.map((mark, i) => ({ name: mark.name, xAxis: mark.place, label: { align: markAlign(i, chart.marks.length) } })),
     };
+  }
+
+  function markAlign(place, count) {
+    if (!place) return "right";
+    return place === count - 1 ? "left" : "center";
   }
 
   function tooltip(chart, style) {
@@ -140,12 +178,19 @@
     const box = document.createElement("div");
     const head = box.appendChild(document.createElement("strong"));
     head.textContent = chart.labels[place] + (chart.partial[place] ? ", not all of it" : "");
-    for (const row of rows) {
+    for (const series of chart.series) {
+      const row = rows.find((each) => each.seriesName === series.name);
       const text = box.appendChild(document.createElement("div"));
-      text.insertAdjacentHTML("beforeend", row.marker);
-      text.append(`${row.seriesName}: ${exact(chart.series[row.seriesIndex].values[place], chart.unit)}`);
+      if (row) text.insertAdjacentHTML("beforeend", row.marker);
+      text.append(`${series.name}: ${exact(series.values[place], chart.unit)}`);
     }
     return box;
+  }
+
+  function drawnLines(chart, style, many) {
+    const whole = chart.series.map((series) => line(series, chart, style, many));
+    if (!chart.partial.some(Boolean)) return whole;
+    return [...whole, ...chart.series.map((series) => unfinished(series, chart, style, many))];
   }
 
   function option(chart) {
@@ -166,7 +211,7 @@
       },
       yAxis: valueAxis(chart, style),
       tooltip: tooltip(chart, style),
-      series: chart.series.map((series) => (lines ? line(series, chart, style, many) : bar(series, chart, style, chart.kind === "stack"))),
+      series: lines ? drawnLines(chart, style, many) : chart.series.map((series) => bar(series, chart, style, chart.kind === "stack")),
     };
   }
 
