@@ -105,6 +105,7 @@ def backfill(count: int, options: dict[str, float] | None = None) -> dict[str, A
         "requests": stats["requests"],
         "points": stats["points"],
         "seconds": round(clock.seconds, 2),
+        "seconds_on_github": stats["seconds"],
         "own_ms_per_pr": round(1000 * (clock.seconds - clock.waited) / count, 3),
         "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
     }

@@ -87,6 +87,7 @@ async def stats(request: Request) -> Response:
         {
             "requests": sum(log.counts.values()),
             "points": log.points,
+            "seconds": round(log.seconds, 3),
             "endpoints": dict(log.counts),
             "statuses": dict(statuses),
             "struck": dict(Counter(each.fault for each in log.requests if each.fault)),

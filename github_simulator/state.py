@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 from typing import Any
 
 from .apps import Registrations
@@ -76,15 +77,21 @@ class RequestLog:
     requests: list[Request] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     points: int = 0
+    first_at: float = 0.0
+    seconds: float = 0.0  # from the first answer to the last
 
     def clear(self) -> None:
         self.requests.clear()
         self.counts.clear()
         self.points = 0
+        self.first_at = self.seconds = 0.0
 
     def add(self, request: Request) -> None:
         self.counts[f"{request.method} {request.path}"] += 1
         self.points += request.points
+        now = monotonic()
+        self.first_at = self.first_at or now
+        self.seconds = now - self.first_at
         self.requests.append(request)
         del self.requests[:-LOG_LENGTH]
 

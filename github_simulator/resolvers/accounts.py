@@ -107,6 +107,7 @@ RESOLVERS: Resolvers = {
         "company": constant(None),
         "email": lambda account, info: account.email or "",
         "isEmployee": constant(False),
+        "isSiteAdmin": constant(False),
         "isViewer": lambda account, info: account is info.context.viewer,
         "location": constant(None),
         "name": lambda account, info: account.name,

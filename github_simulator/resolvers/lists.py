@@ -10,6 +10,7 @@ from ..ordering import Key, encode
 from .context import Info, Resolvers, constant
 
 CONNECTIONS = (
+    "IssueComment",
     "Label",
     "Organization",
     "OrganizationMember",

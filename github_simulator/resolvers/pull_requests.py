@@ -19,6 +19,12 @@ def _of(name: str) -> Any:
     return lambda placed, info: getattr(placed.thing, name)
 
 
+def _small_id(placed: Placed, info: Info) -> int | None:
+    """Ids have outgrown the 32 bits of GraphQL's Int: `fullDatabaseId` took its place."""
+    number: int = placed.thing.id  # type: ignore[union-attr]
+    return number if number < 2**31 else None
+
+
 def _association(placed: Placed, info: Info) -> str:
     author, world = getattr(placed.thing, "author", None), info.context.world
     if author is None:
@@ -109,6 +115,14 @@ def _review_comments(placed: Placed, info: Info, **arguments: Any) -> Connection
     count = review.comments if isinstance(review, Review) else 0
     comments = [ReviewComment(placed, index) for index in range(count)]
     return paginate(info, Ordered.of(comments, lambda comment: [comment.index]), arguments)
+
+
+def _comments(placed: Placed, info: Info, **arguments: Any) -> Connection:
+    """Those of the conversation: this world counts them and keeps no text."""
+    pull_request = placed.pull_request
+    on_lines = sum(review.comments for review in pull_request.reviews)
+    count = max(0, pull_request.comments - on_lines)
+    return paginate(info, Ordered([[place] for place in range(count)], range(count)), arguments)
 
 
 def _review_commit(placed: Placed, info: Info) -> Placed | None:
@@ -209,7 +223,7 @@ COMMENT = {
     "body": _of("body"),
     "bodyText": _of("body"),
     "fullDatabaseId": _of("id"),
-    "databaseId": _of("id"),
+    "databaseId": _small_id,
     "id": _of("node_id"),
     "includesCreatedEdit": constant(False),
     "lastEditedAt": constant(None),
@@ -224,9 +238,11 @@ RESOLVERS: Resolvers = {
         "baseRefName": _of("base_ref"),
         "baseRefOid": _of("base_oid"),
         "baseRepository": lambda placed, info: placed.repository,
+        "canBeRebased": lambda placed, info: placed.pull_request.state == "OPEN",
         "changedFiles": _of("changed_files"),
         "closed": lambda placed, info: placed.pull_request.state != "OPEN",
         "closedAt": _of("closed_at"),
+        "comments": _comments,
         "commits": _commits,
         "createdAt": _of("created_at"),
         "deletions": _of("deletions"),
@@ -244,6 +260,9 @@ RESOLVERS: Resolvers = {
         "locked": constant(False),
         "maintainerCanModify": constant(False),
         "mergeCommit": merge_commit,
+        "mergeStateStatus": lambda placed, info: (
+            "CLEAN" if placed.pull_request.state == "OPEN" else "UNKNOWN"
+        ),
         "mergeable": lambda placed, info: (
             "MERGEABLE" if placed.pull_request.state == "OPEN" else "UNKNOWN"
         ),

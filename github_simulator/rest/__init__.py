@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from . import applications, apps, avatars, hooks, meta, organizations, pulls, repositories, users
+from . import (
+    applications,
+    apps,
+    avatars,
+    hooks,
+    issues,
+    meta,
+    organizations,
+    pulls,
+    repositories,
+    users,
+)
 
 routes = [
     *users.routes,
     *organizations.routes,
     *repositories.routes,
     *pulls.routes,
+    *issues.routes,
     *hooks.routes,
     *meta.routes,
     *applications.routes,

@@ -82,6 +82,19 @@ async def person(call: Call) -> Any:
     return full_user(call.url, call.world, account)
 
 
+async def persons_organizations(call: Call) -> Any:
+    """Those in which the person's membership is public."""
+    account = call.world.account(call.parameter("login"))
+    if account is None:
+        raise NOT_FOUND
+    theirs = [
+        o.account
+        for o in call.world.organizations.values()
+        if account.id in o.members and account.id not in o.concealed
+    ]
+    return [simple_organization(call.url, one) for one in call.page(theirs)]
+
+
 async def person_by_id(call: Call) -> Any:
     account = call.world.accounts.get(int(call.parameter("account_id")))
     if account is None:
@@ -110,5 +123,6 @@ routes = [
     endpoint("/user/{account_id:int}", person_by_id),
     endpoint("/user/{account_id:int}/repos", persons_repositories),
     endpoint("/users/{login}", person),
+    endpoint("/users/{login}/orgs", persons_organizations),
     endpoint("/users/{login}/repos", persons_repositories),
 ]

@@ -65,6 +65,7 @@ LISTS = {
     "/user/orgs": models.OrganizationSimple,
     "/user/emails": models.Email,
     "/user/repos?per_page=100": models.Repository,
+    "/users/alice/orgs": models.OrganizationSimple,
     "/users/alice/repos": models.MinimalRepository,
     "/orgs/acme/members?per_page=7": models.SimpleUser,
     "/orgs/acme/members?role=admin": models.SimpleUser,
@@ -73,6 +74,7 @@ LISTS = {
     "/orgs/acme/teams/payments/members": models.SimpleUser,
     f"{ACME}/pulls?state=all&per_page=100": models.PullRequestSimple,
     "/repos/acme/design-system/pulls?state=all&per_page=100": models.PullRequestSimple,
+    f"{ACME}/issues?state=all&per_page=100": models.Issue,
 }
 SINGLES = {
     "/user": models.PrivateUser,
