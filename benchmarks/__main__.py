@@ -19,8 +19,8 @@ PLAN = (
     ("no_change", 1000),
     ("own_time", 1000),
     ("growth", 1000),
-    ("growth", 3000),
     ("growth", 10000),
+    ("growth", 100_000),
 )
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import django
 
+from benchmarks import large
 from benchmarks.github import ACME, ADA, Served, serve
 
 LATENCY = {"latency": 0.05, "node_latency": 0.0001}
@@ -19,7 +20,7 @@ ROUNDS = 7
 
 
 class Clock:
-    """Seconds in all, and those spent waiting for GitHub."""
+    """Seconds in all, those spent waiting for GitHub, and this process's own."""
 
     def __init__(self) -> None:
         from apps.integrations.github.client import GitHub
@@ -38,10 +39,12 @@ class Clock:
 
     def __enter__(self) -> Clock:
         self.begun, self.waited = time.perf_counter(), 0.0
+        self.cpu_begun = time.process_time()
         return self
 
     def __exit__(self, *_: object) -> None:
         self.seconds = time.perf_counter() - self.begun
+        self.cpu = time.process_time() - self.cpu_begun
 
 
 def track(github: Served) -> Any:
@@ -90,23 +93,34 @@ def sync_all(team: Any) -> None:
     assert run.status == "complete", run.error
 
 
-def backfill(count: int, options: dict[str, float] | None = None) -> dict[str, Any]:
-    """The history of one repository, with GitHub's latency or without."""
+def backfill(count: int) -> dict[str, Any]:
+    """The history of one repository, with GitHub's latency."""
+    with serve([count], **LATENCY) as github:
+        return first_sync(github, count)
+
+
+def growth(count: int) -> dict[str, Any]:
+    """The same from a GitHub of any size, without latency."""
+    with large.serve(count) as github:
+        return first_sync(github, count)
+
+
+def first_sync(github: Served, count: int) -> dict[str, Any]:
     from apps.metrics.models import PullRequest
 
-    with serve([count], **(LATENCY if options is None else options)) as github:
-        team = track(github)
-        github.reset()
-        with Clock() as clock:
-            sync_all(team)
-        stats = github.stats()
-        assert PullRequest.objects.count() == count
+    team = track(github)
+    github.reset()
+    with Clock() as clock:
+        sync_all(team)
+    stats = github.stats()
+    assert PullRequest.objects.count() == count
     return {
         "requests": stats["requests"],
         "points": stats["points"],
         "seconds": round(clock.seconds, 2),
         "seconds_on_github": stats["seconds"],
         "own_ms_per_pr": round(1000 * (clock.seconds - clock.waited) / count, 3),
+        "cpu_ms_per_pr": round(1000 * clock.cpu / count, 3),
         "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
     }
 
@@ -179,7 +193,7 @@ MEASURES = {
     "delta": delta,
     "no_change": no_change,
     "own_time": own_time,
-    "growth": lambda count: backfill(count, {}),
+    "growth": growth,
 }
 
 
