@@ -57,6 +57,8 @@ def reply_of(fault: Fault, now: float, *, graphql: bool) -> Response | None:
             return primary_limit(status, graphql=graphql, newer=fault.newer, reset=reset)
         case "secondary_limit":
             return secondary_limit(fault.status, fault.seconds, graphql=graphql)
+        case "reply":
+            return JSONResponse(fault.body, fault.status or 200, fault.headers)
         case "null_data":
             return JSONResponse({"data": None, "errors": [{"message": SOMETHING_WENT_WRONG}]})
     return None

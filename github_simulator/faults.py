@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 Kind = Literal[
     "server_error",  # `status`, 502 unless said otherwise
@@ -20,6 +20,7 @@ Kind = Literal[
     "partial_data",  # GraphQL: 200, the second half of a page null and RESOURCE_LIMITS_EXCEEDED
     "shifted_page",  # GraphQL: a page begins with the last item of the page before
     "duplicated_page",  # GraphQL: a page holds every item twice
+    "reply",  # `body` as JSON instead of what would be true, with `status` and `headers`
 ]
 KINDS: tuple[str, ...] = get_args(Kind)
 
@@ -41,6 +42,8 @@ class Fault:
     seconds: float | None = None
     status: int | None = None
     newer: bool = False
+    body: Any = None
+    headers: dict[str, str] = field(default_factory=dict)
     seen: int = 0
     struck: int = 0
 

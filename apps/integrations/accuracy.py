@@ -69,7 +69,8 @@ def check(
         with with_github(tracked.integration.credential) as github:
             for some in pull_requests.in_parts(ids, AT_ONCE):
                 batch = pull_requests.by_ids(github, some)
-                outcome.gone += len(some) - len(batch.pull_requests) - len(batch.spoilt)
+                told = len(batch.pull_requests) + len(batch.spoilt) + len(batch.withheld)
+                outcome.gone += len(some) - told
                 _compare(tracked, batch.pull_requests, outcome)
     return outcome
 

@@ -49,7 +49,8 @@ def _block(key: dict[str, Any], wait: WaitError, now: datetime) -> datetime:
     if not wait.secondary:
         RateBudget.objects.filter(pk=budget.pk).update(blocked_until=wait.until)
         return wait.until
-    until = now + min(LONGEST_BLOCK, (wait.until - now) * 2.0 ** min(budget.blocks, 6))
+    longer = now + min(LONGEST_BLOCK, (wait.until - now) * 2.0 ** min(budget.blocks, 6))
+    until = max(wait.until, longer)
     RateBudget.objects.filter(pk=budget.pk).update(blocked_until=until, blocks=F("blocks") + 1)
     return until
 

@@ -22,7 +22,7 @@ from apps.integrations.github.errors import (
     NotFoundError,
     WaitError,
 )
-from apps.integrations.github.replies import problems_by_item
+from apps.integrations.github.replies import Problem, error_from_problem, problems_by_item
 from apps.integrations.models import (
     GitHubIntegration,
     IntegrationCredential,
@@ -133,13 +133,13 @@ def _take(integration: GitHubIntegration, field: str, until: datetime) -> bool:
 
 def _moved(github: GitHub, some: Sequence[TrackedRepository]) -> list[TrackedRepository]:
     reply = github.graphql("newest_changes", {"ids": [row.repository.node_id for row in some]})
+    problems = problems_by_item(reply.problems, "nodes")
     found = pull_requests.decode(reply.data, records.NodesReply[records.RepositoryWithNewest]).nodes
-    problems_by_item(reply.problems, "nodes")
     moved: list[TrackedRepository] = []
     quiet: list[TrackedRepository] = []
-    for tracked, record in zip(some, found, strict=True):
+    for index, (tracked, record) in enumerate(zip(some, found, strict=True)):
         if record is None:
-            _gone(tracked)
+            _gone(tracked, problems.get(index, ()))
         else:
             (moved if _has_news(tracked, record) else quiet).append(tracked)
     # What did not move was checked all the same.
@@ -177,11 +177,16 @@ def _keep_name(tracked: TrackedRepository, record: records.Repository) -> None:
             ingest.repository(tracked.team, record)
 
 
-def _gone(tracked: TrackedRepository) -> None:
-    error = NotFoundError(
+def _gone(tracked: TrackedRepository, problems: Sequence[Problem]) -> None:
+    error: GitHubError = NotFoundError(
         "GitHub no longer shows this repository.",
         advice="It was deleted, or the token lost access. What is stored stays.",
     )
+    for problem in problems:
+        if problem.kind == "FORBIDDEN":
+            error = error_from_problem(problem)
+        elif problem.kind != "NOT_FOUND":
+            return  # GitHub could not tell just now.
     TrackedRepository.objects.filter(pk=tracked.pk).update(
         status=SyncStatus.ERROR, error=str(error), is_permanent_error=True, due_at=None
     )

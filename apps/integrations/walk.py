@@ -98,6 +98,11 @@ def _stale(tracked: TrackedRepository, now: datetime) -> list[StalePullRequest]:
 
 def _refresh(github: GitHub, work: Work, stale: Sequence[StalePullRequest], now: datetime) -> None:
     batch = _by_ids(github, work.tracked, stale, now)
+    batch.spoilt += [
+        Spoilt(row.node_id, row.number, reason, now)
+        for row in stale
+        if (reason := batch.withheld.get(row.node_id))
+    ]
     changes = {"page_size": limits.larger(work.tracked.page_size), "failures": 0}
     with transaction.atomic():
         _save(work, github, changes)

@@ -168,7 +168,7 @@ class GitHub:
         self._account(envelope, response.headers)
         if error := replies.error_from_problems(envelope, response.headers, _now()):
             raise error
-        return GraphQLReply(envelope.data, envelope.errors)
+        return GraphQLReply(envelope.data, envelope.problems)
 
     def _send(self, method: str, url: str, **options: Any) -> httpx.Response:
         token = self.tokens.token()

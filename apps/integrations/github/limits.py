@@ -9,6 +9,7 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 
 PAGE_SIZE = 25
 LARGEST_PAGE = 37  # round((1 + 37 · 4) / 100) is still one point; 38 would be two.
@@ -45,9 +46,17 @@ def wait_until(headers: Mapping[str, str], now: datetime, *, secondary: bool) ->
         return now + timedelta(seconds=max(1, int(seconds)))
     known = from_headers(headers)
     if known and (known.remaining == 0 or not secondary):
-        # A second more: GitHub's clock is not ours.
-        return max(known.reset_at, now) + timedelta(seconds=1)
+        # By GitHub's clock, which is not ours; a second more, since it tells whole ones.
+        left = known.reset_at - _told_at(headers, now)
+        return now + max(left, timedelta()) + timedelta(seconds=1)
     return now + timedelta(minutes=1)
+
+
+def _told_at(headers: Mapping[str, str], now: datetime) -> datetime:
+    try:
+        return parsedate_to_datetime(headers.get("date", "")).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return now
 
 
 def backoff(failures: int, chance: random.Random | None = None) -> timedelta:

@@ -12,7 +12,7 @@ from msgspec import Struct
 from apps.integrations.github import replies
 from apps.integrations.github.client import GitHub
 from apps.integrations.github.errors import GitHubError, NotFoundError, UnavailableError
-from apps.integrations.github.pull_requests import decode
+from apps.integrations.github.pull_requests import decode, refuse_circle
 from apps.integrations.github.records import Page, PageInfo, Record, Repository
 
 T = TypeVar("T")
@@ -156,6 +156,7 @@ def members(github: GitHub, organization: str) -> Iterator[list[Person]]:
     while True:
         found = _ask(github, "members", organization, after).members_with_role or _Members()
         yield [_person(edge) for edge in found.edges or () if edge and edge.node]
+        refuse_circle(found.page_info, after)
         if not found.page_info.has_next_page:
             return
         after = found.page_info.end_cursor
@@ -168,6 +169,7 @@ def groups(github: GitHub, organization: str) -> Iterator[tuple[GroupRecord, lis
         page = _ask(github, "groups", organization, after).teams or Page[GroupRecord]()
         for group in page.items:
             yield group, _ids(group.members.items) + _rest(github, group)
+        refuse_circle(page.page_info, after)
         if not page.page_info.has_next_page:
             return
         after = page.page_info.end_cursor
@@ -201,6 +203,7 @@ def _rest(github: GitHub, group: GroupRecord) -> list[int]:
         team = decode(reply.data, _TeamReply).node
         members = (team and team.members) or Page[GroupMember]()
         found += _ids(members.items)
+        refuse_circle(members.page_info, page.end_cursor)
         page = members.page_info
     return found
 

@@ -14,7 +14,7 @@ from apps.integrations.github import records
 from apps.integrations.github.client import GitHub
 from apps.integrations.github.documents import LISTS, rest_of_lists
 from apps.integrations.github.errors import NotFoundError, UnavailableError
-from apps.integrations.github.replies import Problem, error_from_problem, problems_by_item
+from apps.integrations.github.replies import Problem, problems_by_item
 
 # Below twenty lists of a hundred a query stays far from GitHub's ten seconds.
 LISTS_AT_ONCE = 20
@@ -52,6 +52,8 @@ class Batch:
 
     pull_requests: list[records.PullRequest] = field(default_factory=list)
     spoilt: list[Spoilt] = field(default_factory=list)
+    withheld: dict[str, str] = field(default_factory=dict)
+    """Why GitHub gave nothing at all of some that were asked for by id, though they are there."""
 
 
 @dataclass(frozen=True)
@@ -84,11 +86,7 @@ def walk(github: GitHub, known: Known, first: int, after: str) -> WalkPage:
     """The `first` pull requests behind the cursor `after` (empty: from the top), newest first."""
     repository, problems = _page(github, "pull_requests", known, first, after)
     page = repository.pull_requests
-    if after and page.page_info.has_next_page and page.page_info.end_cursor == after:
-        raise UnavailableError(_SAME)
-    batch = _batch(
-        page.nodes or (), problems_by_item(problems, "repository", "pullRequests", "nodes")
-    )
+    batch = _batch(page.nodes or (), problems)
     if any(bytes(node) == b"null" for node in page.nodes or ()):
         batch.spoilt += _withheld(batch, names(github, known, first, after))
     complete(github, batch)
@@ -107,22 +105,26 @@ def names(github: GitHub, known: Known, first: int, after: str) -> WalkPage:
 
 def _page(
     github: GitHub, document: str, known: Known, first: int, after: str
-) -> tuple[records.RepositoryWithPullRequests, list[Problem]]:
-    """Asks by name, which follows a rename, and by the new name where the old one is another's."""
+) -> tuple[records.RepositoryWithPullRequests, dict[int, list[Problem]]]:
+    """Asks by name, which follows a rename, and by the new name where the old one is another's.
+
+    Returns the problems by the index of the pull request that they spoil.
+    """
     name = known.full_name
     for _ in range(2):
         owner, _, short = name.partition("/")
         variables = {"owner": owner, "name": short, "first": first, "after": after or None}
         try:
             reply = github.graphql(document, variables)
+            # Of a repository that is not found: NotFoundError.
+            problems = problems_by_item(reply.problems, "repository", "pullRequests", "nodes")
         except NotFoundError:
             found = None
         else:
             found = decode(reply.data, records.PullRequestsReply).repository
-            if found and found.database_id == known.database_id:
-                return found, reply.problems
-            if found is None and any(p.kind != "NOT_FOUND" for p in reply.problems):
-                raise error_from_problem(reply.problems[0])
+        if found and found.database_id == known.database_id:
+            refuse_circle(found.pull_requests.page_info, after)
+            return found, problems
         name = _present_name(github, known)
     raise NotFoundError(_GONE)
 
@@ -139,9 +141,12 @@ def _present_name(github: GitHub, known: Known) -> str:
 def by_ids(github: GitHub, ids: Sequence[str]) -> Batch:
     """Up to 100 pull requests by node id; those that are gone are left out."""
     reply = github.graphql("pull_requests_by_id", {"ids": list(ids)})
+    problems = problems_by_item([p for p in reply.problems if p.kind != "NOT_FOUND"], "nodes")
     nodes = decode(reply.data, records.RawNodesReply).nodes
-    gone = [p for p in reply.problems if p.kind != "NOT_FOUND"]
-    batch = _batch(nodes, problems_by_item(gone, "nodes"))
+    batch = _batch(nodes, problems)
+    for index, reasons in problems.items():
+        if bytes(nodes[index]) == b"null":
+            batch.withheld[ids[index]] = "; ".join(problem.message for problem in reasons)
     complete(github, batch)
     return batch
 
@@ -168,6 +173,12 @@ def decode(data: Raw | bytes, kind: type[Any]) -> Any:
         raise UnavailableError(f"GitHub's reply cannot be read ({error}).") from None
 
 
+def refuse_circle(page: records.PageInfo, before: str | None) -> None:
+    """A list that does not move on would be followed for ever."""
+    if page.has_next_page and page.end_cursor in (None, "", before):
+        raise UnavailableError(_SAME)
+
+
 def in_parts(items: Sequence[Any], size: int) -> Iterable[Sequence[Any]]:
     """`items` in parts of `size`, the last maybe shorter."""
     return (items[start : start + size] for start in range(0, len(items), size))
@@ -184,7 +195,7 @@ def _batch(nodes: Iterable[Raw], problems: dict[int, list[Problem]]) -> Batch:
     for index, node in enumerate(nodes):
         if bytes(node) in (b"null", b"{}"):
             continue
-        reasons = [p.message for p in problems.get(index, ()) if not _is_bearable(p)]
+        reasons = [p.message for p in problems.get(index, ()) if not p.is_bearable]
         try:
             record = msgspec.json.decode(node, type=records.PullRequest, strict=False)
         except msgspec.DecodeError as error:
@@ -199,11 +210,6 @@ def _batch(nodes: Iterable[Raw], problems: dict[int, list[Problem]]) -> Batch:
 
 def _spoilt(known: Identified, reason: str) -> Spoilt:
     return Spoilt(known.id, known.number, reason, known.updated_at)
-
-
-def _is_bearable(problem: Problem) -> bool:
-    """A team that was asked for a review may be hidden from the token; the event still counts."""
-    return bool(problem.path) and problem.path[-1] == "requestedReviewer"  # type: ignore[index]
 
 
 def _unfinished(
@@ -224,7 +230,7 @@ def _rest(
         variables[f"id{n}"] = record.id
         variables[f"after{n}"] = getattr(record, name).page_info.end_cursor
     reply = github.graphql_text(rest_of_lists(name for _, name in wanted), variables)
-    if any(not _is_bearable(problem) for problem in reply.problems):
+    if any(not problem.is_bearable for problem in reply.problems):
         raise UnavailableError(f"GitHub left out a part: {reply.problems[0].message}")
     found = decode(reply.data, dict[str, Raw])
     return [_only(found[f"rest{n}"], _PAGES[name]) for n, (_, name) in enumerate(wanted)]
@@ -236,6 +242,5 @@ def _only(nodes: Raw, kind: type[Any]) -> Any:
 
 
 def _joined(page: records.Page[Any], more: records.Page[Any]) -> records.Page[Any]:
-    if more.page_info.has_next_page and more.page_info.end_cursor == page.page_info.end_cursor:
-        raise UnavailableError(_SAME)
+    refuse_circle(more.page_info, page.page_info.end_cursor)
     return msgspec.structs.replace(page, nodes=[*page.items, *more.items], page_info=more.page_info)

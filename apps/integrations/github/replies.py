@@ -46,13 +46,23 @@ class Problem(Struct, frozen=True):
         """GitHub's name for it, empty where it has none."""
         return self.type or self.code or ""
 
+    @property
+    def is_bearable(self) -> bool:
+        """A team that was asked for a review may be hidden from the token; the event counts."""
+        return bool(self.path) and self.path[-1] == "requestedReviewer"  # type: ignore[index]
+
 
 class Envelope(Struct, frozen=True):
     """A GraphQL reply's body, or REST's where GitHub refused before GraphQL saw it."""
 
     data: Raw = Raw(b"null")
-    errors: list[Problem] = []
+    errors: list[Problem] | None = None
     message: str = ""
+
+    @property
+    def problems(self) -> list[Problem]:
+        """What spoils it, or parts of it."""
+        return self.errors or []
 
     @property
     def has_data(self) -> bool:
@@ -128,27 +138,27 @@ def error_from_problems(
 
     Problems below a list's item are the caller's to judge: see `problems_by_item`.
     """
-    for problem in envelope.errors:
+    for problem in envelope.problems:
         if error := _whole_error(problem, headers, now):
             return error
     if envelope.has_data:
         return None
     if "secondary rate limit" in envelope.message.lower():
         return _wait(headers, now, secondary=True)
-    if envelope.errors:
-        return error_from_problem(envelope.errors[0])
+    if envelope.problems:
+        return error_from_problem(envelope.problems[0])
     return TooHeavyError("GitHub answered without data.")
 
 
 def _whole_error(problem: Problem, headers: Mapping[str, str], now: datetime) -> GitHubError | None:
     text = problem.message.lower()
-    if {problem.type, problem.code} & _RATE_LIMIT or "rate limit exceeded" in text:
-        return _wait(headers, now, secondary=False)
     if "secondary rate limit" in text:
         return _wait(headers, now, secondary=True)
+    if {problem.type, problem.code} & _RATE_LIMIT or "rate limit exceeded" in text:
+        return _wait(headers, now, secondary=False)
     if problem.kind in _TOO_HEAVY or text.startswith(_GAVE_UP):
         return TooHeavyError("GitHub found the query too heavy.")
-    if problem.kind == "INSUFFICIENT_SCOPES":
+    if problem.kind == "INSUFFICIENT_SCOPES" and not problem.is_bearable:
         return ScopeMissingError("The token lacks a scope that GitHub asks for.")
     return None
 

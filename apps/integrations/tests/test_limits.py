@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 import httpx
 from hypothesis import given
@@ -22,6 +23,7 @@ headers = st.fixed_dictionaries(
         "x-ratelimit-remaining": st.one_of(st.integers(0, 15_000).map(str), junk),
         "x-ratelimit-reset": st.one_of(st.integers(-(10**18), 10**18).map(str), junk),
         "x-ratelimit-resource": st.sampled_from(["core", "graphql"]),
+        "date": st.one_of(st.datetimes().map(format_datetime), junk),
     },
 )
 
@@ -29,6 +31,18 @@ headers = st.fixed_dictionaries(
 def test_it_works() -> None:
     given = {"retry-after": "90"}
     assert limits.wait_until(given, NOON, secondary=True) == NOON + timedelta(seconds=90)
+
+
+@given(st.timedeltas(-timedelta(days=1), timedelta(days=1)))
+def test_the_reset_is_told_by_githubs_clock(ahead: timedelta) -> None:
+    there = NOON + timedelta(seconds=int(ahead.total_seconds()))
+    given = {
+        "date": format_datetime(there, usegmt=True),
+        "x-ratelimit-limit": "5000",
+        "x-ratelimit-remaining": "0",
+        "x-ratelimit-reset": str(int(there.timestamp()) + 600),
+    }
+    assert limits.wait_until(given, NOON, secondary=False) == NOON + timedelta(seconds=601)
 
 
 @given(headers, st.booleans())

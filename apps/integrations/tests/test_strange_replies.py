@@ -1,0 +1,222 @@
+"""What a sync makes of replies that GitHub gives seldom: by the letter of its documents."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from apps.integrations.github.documents import document
+from apps.integrations.models import RateBudget, StalePullRequest, SyncStatus, TrackedRepository
+from apps.integrations.tests import comparison
+from apps.integrations.tests.stage import Place, Stage, ago, let_time_pass, set_up, work
+from apps.metrics.models import PullRequest
+from apps.teams.models import Team
+from github_simulator import actions
+from github_simulator.testing import Running
+from github_simulator.truth import truth
+
+pytestmark = pytest.mark.django_db
+Json = dict[str, Any]
+SECONDARY = "You have exceeded a secondary rate limit. Please wait a few minutes."
+REVIEWER = {"type": "INSUFFICIENT_SCOPES", "message": "The field requires read:org."}
+
+
+@pytest.fixture
+def stage(team: Team, github: Running) -> Stage:
+    return set_up(team, github)
+
+
+@pytest.fixture
+def shop(stage: Stage) -> Place:
+    place = stage.track("shop")
+    place.open_many(30, newest=ago(days=1), every=timedelta(hours=5))
+    return place
+
+
+def say(shop: Place, body: Any, **more: Any) -> None:
+    """GitHub's next reply."""
+    shop.strike("reply", body=body, times=1, **more)
+
+
+def true_page(shop: Place) -> Json:
+    """What GitHub would say to the first question."""
+    variables = {"owner": "acme", "name": "shop", "first": 25, "after": None}
+    reply = httpx.post(
+        f"{shop.github.url}/api/graphql",
+        json={"query": document("pull_requests"), "variables": variables},
+        headers={"Authorization": f"Bearer {shop.github.token}"},
+    )
+    return dict(reply.json())
+
+
+def at_page(*below: str | int) -> list[str | int]:
+    return ["repository", "pullRequests", "nodes", *below]
+
+
+def assert_whole(stage: Stage) -> None:
+    row = stage.tracked("shop")
+    assert (row.status, row.error) == (SyncStatus.COMPLETE, "")
+    there = stage.github.simulator.world.repositories[row.github_repo_id]
+    assert comparison.differences(row.repository, truth(there)) == []
+
+
+def wait_of(stage: Stage) -> float:
+    """Seconds until the repository is due again."""
+    due_at = stage.tracked("shop").due_at
+    assert due_at
+    return (due_at - datetime.now(UTC)).total_seconds()
+
+
+def test_it_works(stage: Stage, shop: Place) -> None:
+    say(shop, {**true_page(shop), "errors": None})
+    stage.sync()
+    assert_whole(stage)
+
+
+def test_an_enterprise_server_without_limits(stage: Stage, shop: Place) -> None:
+    shop.github.simulator.limits.enabled = False
+    page = true_page(shop)
+    page["data"]["rateLimit"] = None
+    say(shop, page)
+    stage.sync()
+    assert_whole(stage)
+    assert not RateBudget.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"message": SECONDARY, "documentation_url": "https://docs.github.com/"}, 200),
+        ({"message": SECONDARY, "documentation_url": "https://docs.github.com/"}, 429),
+        ({"errors": [{"type": "RATE_LIMITED", "message": SECONDARY}]}, 200),
+        ({"data": None, "errors": [{"message": SECONDARY}]}, 403),
+    ],
+)
+def test_a_secondary_limit_in_any_shape_is_a_minute(
+    stage: Stage, shop: Place, body: Json, status: int
+) -> None:
+    say(shop, body, status=status)
+    stage.sync()
+    assert stage.tracked("shop").status == SyncStatus.WAITING
+    assert 50 < wait_of(stage) < 70
+    let_time_pass(seconds=70)
+    work()
+    assert_whole(stage)
+
+
+def test_a_wait_that_github_names_is_never_cut_short(stage: Stage, shop: Place) -> None:
+    say(shop, {"message": SECONDARY}, status=403, headers={"retry-after": "7200"})
+    stage.sync()
+    assert wait_of(stage) > 7100
+
+
+def test_nothing_left_in_a_good_reply_keeps_the_page(stage: Stage, shop: Place) -> None:
+    page = true_page(shop)
+    page["data"]["rateLimit"]["remaining"] = 0
+    say(shop, page)
+    stage.sync()
+    assert PullRequest.objects.count() == 25
+    assert stage.tracked("shop").status == SyncStatus.WAITING
+    let_time_pass(hours=1)
+    work()
+    assert_whole(stage)
+
+
+def test_a_reviewer_that_the_token_may_not_see_spoils_nothing(stage: Stage, shop: Place) -> None:
+    newest = shop.repository.pull_requests[30]
+    actions.request_review(shop.deed(ago(hours=2)), newest, shop.person())
+    page = true_page(shop)
+    (event,) = page["data"]["repository"]["pullRequests"]["nodes"][0]["timelineItems"]["nodes"]
+    event["requestedReviewer"] = None
+    path = at_page(0, "timelineItems", "nodes", 0, "requestedReviewer")
+    say(shop, {**page, "errors": [{**REVIEWER, "path": path}]})
+    assert stage.sync().status == SyncStatus.COMPLETE
+    assert PullRequest.objects.count() == 30
+    assert stage.row(newest).timeline.get().reviewer_login is None
+
+
+def test_what_lies_below_an_error_is_never_stored(stage: Stage, shop: Place) -> None:
+    newest = shop.repository.pull_requests[30]
+    page = true_page(shop)
+    page["data"]["repository"]["pullRequests"]["nodes"][0]["reviews"] = None
+    wrong = {"type": "INTERNAL", "message": "Reviews failed.", "path": at_page(0, "reviews")}
+    say(shop, {**page, "errors": [wrong]})
+    stage.sync()
+    assert PullRequest.objects.count() == 29
+    assert StalePullRequest.objects.get().error == "Reviews failed."
+    let_time_pass(hours=1)
+    work()
+    assert stage.row(newest)
+    assert_whole(stage)
+
+
+def test_one_that_is_withheld_when_it_is_read_again_is_not_forgotten(
+    stage: Stage, shop: Place
+) -> None:
+    stage.sync()
+    pull = shop.repository.pull_requests[7]
+    StalePullRequest.objects.create(
+        team=stage.team,
+        tracked=stage.tracked("shop"),
+        number=7,
+        node_id=pull.node_id,
+        due_at=ago(),
+    )
+    actions.edit(shop.deed(), pull, "title", "Changed")
+    wrong = {"type": "INTERNAL", "message": "It failed.", "path": ["nodes", 0]}
+    say(shop, {"data": {"nodes": [None]}, "errors": [wrong]})
+    work()
+    assert StalePullRequest.objects.get().error == "It failed."
+    let_time_pass(hours=1)
+    work()
+    assert stage.row(pull).title == "Changed"
+    assert not StalePullRequest.objects.exists()
+
+
+@pytest.mark.parametrize("cursor", [None, ""])
+def test_a_page_that_leads_nowhere_is_not_asked_for_ever(
+    stage: Stage, shop: Place, cursor: str | None
+) -> None:
+    page = true_page(shop)
+    page["data"]["repository"]["pullRequests"]["pageInfo"]["endCursor"] = cursor
+    say(shop, page)
+    stage.sync()
+    assert stage.tracked("shop").error == "GitHub sent the same page twice."
+    let_time_pass(minutes=1)
+    work()
+    assert_whole(stage)
+
+
+def test_pull_requests_that_the_token_may_not_read(stage: Stage, shop: Place) -> None:
+    page = true_page(shop)
+    page["data"]["repository"]["pullRequests"] = None
+    refused = {"type": "FORBIDDEN", "message": "Resource not accessible by personal access token"}
+    say(shop, {**page, "errors": [{**refused, "path": ["repository", "pullRequests"]}]})
+    assert stage.sync().status == SyncStatus.ERROR
+    error = stage.tracked("shop").error
+    assert "Resource not accessible by personal access token" in error
+    assert "grant all that is asked for" in error
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        ("FORBIDDEN", "Although you appear to have the correct authorization"),
+        ("NOT_FOUND", "GitHub no longer shows this repository."),
+        ("INTERNAL", ""),
+    ],
+)
+def test_a_poll_says_why_a_repository_is_not_shown(
+    stage: Stage, shop: Place, kind: str, expected: str
+) -> None:
+    stage.sync()
+    message = "Although you appear to have the correct authorization credentials, it is refused."
+    wrong = {"type": kind, "message": message, "path": ["nodes", 0]}
+    say(shop, {"data": {"nodes": [None]}, "errors": [wrong]})
+    stage.poll()
+    row = TrackedRepository.objects.get()
+    assert row.error.find(expected) >= 0
+    assert (row.status == SyncStatus.ERROR) == bool(expected)
