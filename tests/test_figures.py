@@ -15,7 +15,15 @@ from tests.program import Program, free_address, on_one_machine
 
 pytestmark = pytest.mark.browser
 HOME = "/a/acme/"
-PAGES = ("", "pull-requests/", "reviews/", "flow/", "compare/repositories/", "how-we-count/")
+PAGES = (
+    "",
+    "pull-requests/",
+    "views/",
+    "reviews/",
+    "flow/",
+    "compare/repositories/",
+    "how-we-count/",
+)
 WATCH_SHIFTS = """
 window.moved = 0;
 new PerformanceObserver((list) => {
@@ -134,7 +142,69 @@ def test_filters_by_keys_stay_in_the_address(alice: BrowserContext, program: Pro
     page.locator(".filters details[open]").get_by_role("button", name="Apply").click()
     page.wait_for_url("**bots=1**")
     assert "range=12m" in page.url
-    expect(page.get_by_role("link", name="Reset", exact=True)).to_be_visible()
+    expect(page.get_by_text("Pages open with this filter for you")).to_be_visible()
+    page.goto(program.url + HOME + "flow/")
+    assert "range=12m&bots=1" in page.url
+    page.get_by_role("button", name="Reset", exact=True).click()
+    page.wait_for_url("**/flow/")
+
+
+def test_a_list_by_keys_alone(alice: BrowserContext, program: Program) -> None:
+    page = opened(alice, program, "pull-requests/?range=all")
+    page.locator(".columns-picker summary").focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("checkbox", name="Repository")).to_be_focused()
+    page.keyboard.press("Space")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**columns=**")
+    expect(page.get_by_role("columnheader", name="Repository")).to_be_visible()
+    first = page.locator("tbody th a").first.inner_text()
+    for name in ("Next", "Previous"):
+        page.get_by_role("link", name=name, exact=True).focus()
+        page.keyboard.press("Enter")
+        page.wait_for_url("**after=**" if name == "Next" else "**before=**")
+    assert page.locator("tbody th a").first.inner_text() == first
+    page.locator(".actions summary", has_text="Views").focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    page.keyboard.type("By repository")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Saved as By repository")).to_be_visible()
+
+
+def test_labels_are_looked_up_and_stay_ticked(alice: BrowserContext, program: Program) -> None:
+    page = opened(alice, program, "pull-requests/?range=all")
+    page.locator(".filters summary", has_text="Labels").click()
+    picker = page.locator(".filters .picker[open]")
+    box = picker.locator(".found input[type=checkbox]").first
+    name = box.get_attribute("value")
+    box.check()
+    picker.get_by_role("searchbox").fill("no such label")
+    expect(picker.get_by_text("as typed")).to_be_visible()
+    picker.get_by_role("searchbox").fill("")
+    picker.get_by_role("button", name="Apply").click()
+    page.wait_for_url("**label=**")
+    expect(page.get_by_text(f"only labelled {name}")).to_be_visible()
+    page.get_by_role("button", name="Reset", exact=True).click()
+
+
+def test_a_page_that_somebody_types_in_stays_as_it_is(
+    alice: BrowserContext, program: Program
+) -> None:
+    page = opened(alice, program, "pull-requests/?range=all")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    follow = "htmx.trigger('.fresh', 'follow')"
+    page.evaluate("document.querySelector('.fresh').setAttribute('hx-trigger', 'follow')")
+    page.evaluate("htmx.process(document.querySelector('.fresh'))")
+    page.get_by_role("searchbox", name="Words in the title").focus()
+    page.evaluate(follow)
+    assert [url for url in asked if "version=" in url] == []
+    page.get_by_role("heading", level=1).click()
+    with page.expect_response(re.compile("version=")) as response:
+        page.evaluate(follow)
+    assert "hx-get" in response.value.text()
 
 
 def test_nothing_moves_while_charts_appear(alice: BrowserContext, program: Program) -> None:
