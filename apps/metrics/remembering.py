@@ -13,7 +13,16 @@ from apps.teams.access import TeamRequest, wants_json
 from apps.teams.models import Membership
 
 # Names in an address that are no filter, and mean nothing on the next page or list.
-_PASSING = ("version", "after", "before", "format", "csrfmiddlewaretoken", "path", "forget")
+_PASSING = (
+    "version",
+    "whole",
+    "after",
+    "before",
+    "format",
+    "csrfmiddlewaretoken",
+    "path",
+    "forget",
+)
 
 
 def opens_with(request: TeamRequest) -> str:
