@@ -16,7 +16,7 @@ from github_simulator import actions
 from github_simulator.actions import Deed, Draft
 from github_simulator.node_ids import node_id
 from github_simulator.testing import running
-from github_simulator.world import Account, Commit, Organization, Repository, World
+from github_simulator.world import Account, Commit, Organization, PullRequest, Repository, World
 
 ADA, GRACE, ACME = 40_000_001, 40_000_002, 50_000_001
 FIRST = 60_000_000
@@ -76,11 +76,18 @@ def world(pull_requests: list[int]) -> World:
         repository = Repository(number, node_id("R", number), acme, f"service-{place}")
         made.repositories[number] = repository
         for age in range(count, 0, -1):
-            _work(made, repository, newest - timedelta(minutes=30 * age))
+            pull = _work(made, repository, newest - timedelta(minutes=30 * age))
+            _give_small_ids(pull)
     return made
 
 
-def _work(made: World, repository: Repository, at: datetime) -> None:
+def _give_small_ids(pull: PullRequest) -> None:
+    """Some of the programs that are measured beside us ask for ids of 32 bits."""
+    for thing in (pull, *pull.reviews):
+        thing.id %= 2**31
+
+
+def _work(made: World, repository: Repository, at: datetime) -> PullRequest:
     ada, grace = made.accounts[ADA], made.accounts[GRACE]
     commits = [
         Commit(
@@ -101,3 +108,4 @@ def _work(made: World, repository: Repository, at: datetime) -> None:
         review = Deed(made, repository, grace, at + timedelta(minutes=minutes))
         actions.submit_review(review, pull, state)  # type: ignore[arg-type]
     actions.merge(Deed(made, repository, ada, at + timedelta(minutes=19)), pull)
+    return pull

@@ -19,12 +19,6 @@ def _of(name: str) -> Any:
     return lambda placed, info: getattr(placed.thing, name)
 
 
-def _small_id(placed: Placed, info: Info) -> int | None:
-    """Ids have outgrown the 32 bits of GraphQL's Int: `fullDatabaseId` took its place."""
-    number: int = placed.thing.id  # type: ignore[union-attr]
-    return number if number < 2**31 else None
-
-
 def _association(placed: Placed, info: Info) -> str:
     author, world = getattr(placed.thing, "author", None), info.context.world
     if author is None:
@@ -223,7 +217,7 @@ COMMENT = {
     "body": _of("body"),
     "bodyText": _of("body"),
     "fullDatabaseId": _of("id"),
-    "databaseId": _small_id,
+    "databaseId": _of("id"),
     "id": _of("node_id"),
     "includesCreatedEdit": constant(False),
     "lastEditedAt": constant(None),
