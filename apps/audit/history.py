@@ -81,9 +81,17 @@ def csv_lines(rows: Iterable[AuditEvent]) -> Iterator[str]:
         yield _csv_line(_cell(value) for value in row.values())
 
 
-def forget_old(now: datetime) -> None:
-    """Forgets what is more than a year old."""
-    AuditEvent.objects.filter(at__lt=now - KEPT).delete()
+def forget_old(now: datetime, kept: Iterable[int]) -> None:
+    """Forgets what is older than its team says, of which `kept` are all days; else than a year."""
+    AuditEvent.objects.filter(team=None, at__lt=now - KEPT).delete()
+    for days in kept:
+        of_teams = AuditEvent.objects.filter(team__audit_days=days)
+        of_teams.filter(at__lt=now - timedelta(days=days)).delete()
+
+
+def scrub(rows: QuerySet[AuditEvent]) -> None:
+    """Leaves of events only when and what: nothing that names anybody. Not to be undone."""
+    rows.update(actor=None, actor_email="", ip_address=None, object_name="", details={})
 
 
 def _csv_line(cells: Iterable[str]) -> str:

@@ -9,7 +9,10 @@ from django.db import models
 
 
 class AuditEvent(models.Model):
-    """One thing that somebody did; `details` never holds a secret."""
+    """One thing that somebody did; `details` never holds a secret.
+
+    The database refuses changes too (a trigger), but for what `history.scrub` does.
+    """
 
     at = models.DateTimeField(auto_now_add=True)
     team = models.ForeignKey("teams.Team", models.SET_NULL, null=True, related_name="+")

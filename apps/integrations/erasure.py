@@ -6,17 +6,32 @@ tracked anew meanwhile is fetched from its beginning, and no longer deleted.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
+from django.apps import apps
 from django.db import transaction
-from django.db.models import Model, QuerySet
+from django.db.models import F, QuerySet
+from django.db.models.functions import Greatest
+from django.utils import timezone
 
+from apps.audit import history
+from apps.audit.models import AuditEvent
 from apps.audit.record import record
+from apps.integrations import same_people
 from apps.integrations.models import Erasure, GitHubIntegration, TrackedRepository
 from apps.metrics import freshness
-from apps.metrics.models import Commit, Group, PullRequest, Repository, TeamMember
+from apps.metrics.models import (
+    Commit,
+    Group,
+    PullRequest,
+    PullRequestCommit,
+    Repository,
+    TeamMember,
+)
 from apps.teams.changes import figures_changed
-from apps.teams.models import Team
+from apps.teams.models import BaseTeamModel, Team
 
 BATCH = 200
 
@@ -37,11 +52,30 @@ def _make_due(repositories: QuerySet[Repository]) -> None:
     )
 
 
+def of_team(team: Team) -> None:
+    """Makes due all that a team has; it ends with the team itself."""
+    _make_due(Repository.objects.for_team(team))
+    TrackedRepository.objects.for_team(team).delete()
+    left = PullRequest.objects.for_team(team).count()
+    Team.objects.filter(pk=team.pk).update(deleting_since=timezone.now(), deletion_left=left)
+
+
 def run_due(ends: datetime) -> None:
     """Deletes what is due, until it is done or `ends` has come."""
     for pk in Erasure.objects.order_by("pk").values_list("pk", flat=True):
         while datetime.now(UTC) < ends and _batch(pk):
             pass
+    for team in Team.objects.exclude(deleting_since=None):
+        while datetime.now(UTC) < ends and _batch_of_team(team):
+            pass
+
+
+def pull_requests(keys: Sequence[int]) -> None:
+    """Deletes pull requests with all below them, and commits that no other one has."""
+    links = PullRequestCommit.objects.filter(pull_request__in=keys)
+    commits = list(links.values_list("commit", flat=True).distinct())
+    PullRequest.objects.filter(pk__in=keys).delete()
+    Commit.objects.filter(pk__in=commits, pull_request_links=None).delete()
 
 
 @transaction.atomic
@@ -62,13 +96,15 @@ def _batch(pk: int) -> bool:
 
 
 def _of_repository(repository: Repository) -> bool:
-    for rows in (
-        PullRequest.objects.filter(repository=repository),
-        Commit.objects.filter(repository=repository),
-    ):
-        if _some(rows):
-            freshness.changed(repository)
-            return True
+    mine = PullRequest.objects.filter(repository=repository).order_by("pk")
+    if keys := list(mine.values_list("pk", flat=True)[:BATCH]):
+        pull_requests(keys)
+        freshness.changed(repository)
+        left = Greatest(F("deletion_left") - len(keys), 0)
+        Team.objects.filter(pk=repository.team_id).update(deletion_left=left)
+        return True
+    if _some(Commit.objects.filter(repository=repository)):
+        return True
     record("data.deleted", team_id=repository.team_id, object_name=repository.full_name)
     repository.delete()  # and the row that asked for it
     return False
@@ -86,6 +122,7 @@ def _of_integration(row: Erasure, integration: GitHubIntegration) -> bool:
     figures_changed(row.team_id)
     if _some(people):
         return True
+    same_people.follow_all(row.team)
     mine = {"team": row.team, "organization_id": integration.organization_id}
     Group.objects.filter(**mine).delete()
     record("data.deleted", team_id=row.team_id, object_name=integration.organization_slug)
@@ -96,7 +133,21 @@ def _of_integration(row: Erasure, integration: GitHubIntegration) -> bool:
     return False
 
 
-def _some(rows: QuerySet[Model]) -> bool:
+@transaction.atomic
+def _batch_of_team(team: Team) -> bool:
+    """What is left once its repositories are gone; last the team, and what names anybody."""
+    if Erasure.objects.filter(team=team).exclude(repository=None).exists():
+        return False
+    for model in apps.get_models():
+        if issubclass(model, BaseTeamModel) and _some(model._default_manager.filter(team=team)):
+            return True
+    history.scrub(AuditEvent.objects.filter(team=team))
+    if Team.objects.filter(pk=team.pk).delete()[0]:
+        record("team.deleted", object_name=team.slug)
+    return False
+
+
+def _some(rows: QuerySet[Any]) -> bool:
     """Deletes a batch; whether there was any."""
     keys = list(rows.order_by("pk").values_list("pk", flat=True)[:BATCH])
     if keys:

@@ -1,15 +1,27 @@
-"""People whose identity was removed: GitHub's records without them, so that it stays removed."""
+"""Removes a person's identity, and keeps GitHub's records without it, so that it stays removed."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from django.db import transaction
+from django.db.models import Model
 from msgspec.structs import replace
 
 from apps.integrations.github import records
-from apps.integrations.models import ForgottenAccount
+from apps.integrations.models import CommitIdentity, ForgottenAccount, SpotCheck
+from apps.integrations.nudge import nudge
 from apps.integrations.team_key import hashed, key_of
+from apps.metrics.models import (
+    Commit,
+    PRReview,
+    PullRequest,
+    SamePerson,
+    TeamMember,
+    TimelineEvent,
+)
+from apps.teams.changes import figures_changed
 from apps.teams.models import Team
 
 Page = Any
@@ -76,3 +88,48 @@ def _without(record: records.PullRequest, gone: set[int]) -> records.PullRequest
 
 def _each(page: Page, change: Callable[[Any], Any]) -> Page:
     return replace(page, nodes=[change(node) for node in page.items])
+
+
+@transaction.atomic
+def forget(team: Team, accounts: list[int]) -> int:
+    """Removes a person's identity from a team's rows, for good; from how many pull requests.
+
+    The rows stay, as those of a deleted account, since figures of others depend on them.
+    """
+    key = key_of(team)
+    ForgottenAccount.objects.bulk_create(
+        [ForgottenAccount(team=team, id_hash=hashed(key, str(each))) for each in accounts],
+        ignore_conflicts=True,
+    )
+    count = PullRequest.objects.filter(team=team, author_github_id__in=accounts).count()
+    for model, role, blank in _ROLES:
+        rows = model._default_manager.filter(**{"team": team, f"{role}_github_id__in": accounts})
+        rows.update(**dict.fromkeys(blank), **{f"{role}_github_id": None, f"{role}_login": None})
+    _forget_elsewhere(team, accounts)
+    figures_changed(team.pk)
+    Team.objects.filter(pk=team.pk).update(recalculate_from=0)
+    transaction.on_commit(nudge)
+    return count
+
+
+# Where an identity stands, and what beside id and login tells of it.
+_ROLES: tuple[tuple[type[Model], str, tuple[str, ...]], ...] = (
+    (PullRequest, "author", ("author", "author_type", "author_person")),
+    (PullRequest, "merged_by", ()),
+    (PRReview, "reviewer", ("reviewer", "reviewer_type", "reviewer_person")),
+    (Commit, "author", ("author",)),
+    (TimelineEvent, "actor", ()),
+    (TimelineEvent, "reviewer", ()),
+)
+
+
+def _forget_elsewhere(team: Team, accounts: list[int]) -> None:
+    members = TeamMember.objects.for_team(team).filter(github_id__in=accounts)
+    logins = set(members.values_list("github_username", flat=True))
+    CommitIdentity.objects.filter(team=team, github_id__in=accounts).delete()
+    SamePerson.objects.for_team(team).filter(github_id__in=accounts).delete()
+    members.delete()
+    for check in SpotCheck.objects.for_team(team):
+        kept = [one for one in check.differences if not logins & set(map(str, one.values()))]
+        if len(kept) < len(check.differences):
+            SpotCheck.objects.filter(pk=check.pk).update(differences=kept)

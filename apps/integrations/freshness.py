@@ -15,9 +15,9 @@ from apps.teams.models import Team
 def freshness(team: Team) -> Freshness:
     """Over the repositories that the team tracks."""
     unfinished = Q(history_complete=False)
-    if team.history_days:
+    if team.window_days:
         # A window's beginning moves on: whoever came down to it once has all that it wants.
-        start = timezone.now() - timedelta(days=team.history_days)
+        start = timezone.now() - timedelta(days=team.window_days)
         unfinished &= Q(history_floor__isnull=True) | Q(history_floor__gt=start)
     row = TrackedRepository.objects.for_team(team).aggregate(
         checked=Max("last_sync_at"),

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import Model, OuterRef, Subquery
 from django.utils import timezone
 
-from apps.integrations import renaming
+from apps.integrations import forgetting, renaming
 from apps.integrations.github.people import GroupRecord, Person
 from apps.integrations.models import AvailableRepository, GitHubIntegration
 from apps.metrics.models import Commit, Group, PRReview, PullRequest, Repository, TeamMember
@@ -24,7 +24,8 @@ def members(integration: GitHubIntegration, people: Sequence[Person]) -> None:
     """Adds or updates people by GitHub's id, and links what they did before they were known."""
     team = integration.team
     bots = {login.lower() for login in team.bot_logins}
-    known = [person for person in people if person.github_id]
+    forgotten = forgetting.is_forgotten(team)
+    known = [each for each in people if each.github_id and not forgotten(each.github_id)]
     renaming.follow(team, {person.github_id: person.login for person in known})
     TeamMember.objects.bulk_create(
         [_member(team, person, bots) for person in known],

@@ -28,7 +28,9 @@ BATCH = 200
 def settings_changed(team: Team, changed: set[str], **_: Any) -> None:
     """Makes due what a team's new settings need."""
     now = datetime.now(UTC)
-    if "history_days" in changed:
+    if "keep_days" in changed:
+        Team.objects.filter(pk=team.pk).update(prune_due_at=now)
+    if {"history_days", "keep_days"} & changed:
         TrackedRepository.objects.for_team(team).filter(is_active=True).update(due_at=now)
     if "bot_logins" in changed:
         GitHubIntegration.objects.for_team(team).update(members_due_at=now)

@@ -8,13 +8,13 @@ The raw identity stays on each row; beside it stand the member and the main acco
 from __future__ import annotations
 
 from django.db import transaction
-from django.utils import timezone
 
 from apps.audit.record import record
 from apps.integrations.nudge import nudge
 from apps.metrics import accounts
 from apps.metrics.models import Commit, PRReview, PullRequest, SamePerson, TeamMember
 from apps.teams.access import TeamRequest
+from apps.teams.changes import figures_changed
 from apps.teams.models import Team
 
 
@@ -111,7 +111,8 @@ def follow_all(team: Team) -> None:
     reviewed = PRReview.objects.for_team(team).exclude(reviewer_person=None)
     astray = set(main) | set(linked.values_list("author_github_id", flat=True).distinct())
     astray |= set(reviewed.values_list("reviewer_github_id", flat=True).distinct())
-    _follow(team, sorted(astray - {None}))
+    if astray:
+        _follow(team, sorted(astray))
 
 
 def _follow(team: Team, moved: list[int]) -> None:
@@ -125,10 +126,7 @@ def _follow(team: Team, moved: list[int]) -> None:
         reviews.update(reviewer=member, reviewer_person=person)
         commits = Commit.objects.for_team(team).filter(author_github_id=account)
         commits.update(author=member)
-    # What pages keep at hand goes by the newest change of a pull request.
-    newest = PullRequest.objects.for_team(team).order_by("-pk").first()
-    if newest:
-        PullRequest.objects.filter(pk=newest.pk).update(modified_at=timezone.now())
+    figures_changed(team.pk)
     Team.objects.filter(pk=team.pk).update(recalculate_from=0)
     transaction.on_commit(nudge)
 

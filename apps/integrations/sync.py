@@ -235,7 +235,7 @@ def _full(workers: Counter[int]) -> list[int]:
 
 
 def _window_start(team: Team) -> datetime | None:
-    return _now() - timedelta(days=team.history_days) if team.history_days else None
+    return _now() - timedelta(days=team.window_days) if team.window_days else None
 
 
 def _finish(work: Work) -> None:

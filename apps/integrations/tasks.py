@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 
 from celery import shared_task
 
-from apps.audit import history
 from apps.integrations import (
     connection,
     discovery,
@@ -17,6 +16,7 @@ from apps.integrations import (
     hooks,
     poll,
     recalculation,
+    retention,
     spot_checks,
     sync,
 )
@@ -32,20 +32,21 @@ def look_for_due_work() -> None:
     poll.poll_due(now)
     poll.sweep_due(now)
     events.prune(now)
-    history.forget_old(now)
     connection.forget_abandoned(now)
     sync.conclude_all()
     ends = now + LOOK_FOR
     recalculation.run_due(ends)
     erasure.run_due(ends)
+    retention.run_due(now, ends)
     while _do_one(datetime.now(UTC)) and datetime.now(UTC) < ends:
         pass
 
 
 @shared_task
 def compare_with_github() -> None:
-    """Today's spot checks, as far as they are due."""
+    """Forgets what the audit log need not keep, and does today's spot checks, as far as due."""
     now = datetime.now(UTC)
+    retention.forget_audit(now)
     while spot_checks.run_due(now) and datetime.now(UTC) < now + LOOK_FOR:
         pass
 

@@ -4,6 +4,7 @@ from django.urls import URLPattern, URLResolver, path
 
 from apps.integrations.views import (
     connection,
+    data,
     farewells,
     hooks,
     organization_hooks,
@@ -44,6 +45,12 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{TEAM}/promises/", promises.promises, name="promises"),
     path(f"{TEAM}/people/", people.people, name="people"),
     path(f"{TEAM}/people/<int:github_id>/switch/", people.person, name="person"),
+    path(f"{TEAM}/settings/data/", data.team_data, name="team_data"),
+    path(f"{TEAM}/settings/data/archive/", data.team_archive, name="team_archive"),
+    path(f"{TEAM}/people/<int:github_id>/data/", data.person_data, name="person_data"),
+    path(
+        f"{TEAM}/people/<int:github_id>/data/archive/", data.person_archive, name="person_archive"
+    ),
     path(f"{TEAM}/people/accounts/", same_people.several_accounts, name="same_people"),
     path(f"{TEAM}/people/accounts/<int:github_id>/", same_people.decide, name="same_person"),
 ]

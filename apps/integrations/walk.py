@@ -157,6 +157,8 @@ def _walk_head(github: GitHub, work: Work, now: datetime) -> None:
             "watermark": raised,
             "wants_head": False,
         }
+    # What the team does not want, or no longer keeps, may share a page with what it does.
+    _cut(page.batch, work.window_start)
     _store_page(github, work, page, changes, now)
 
 

@@ -81,6 +81,8 @@ def _admit(request: HttpRequest, slug: str, role: RoleName) -> HttpResponse | No
     )
     if membership is None:
         raise Http404("There is no such page, or you are not in its team.")
+    if membership.team.deleting_since:
+        return _being_deleted(request, membership.team)
     if membership.team.require_second_factor and not has_second_factor(user):
         raise SecondFactorError
     if role == "admin" and not membership.is_admin:
@@ -88,6 +90,13 @@ def _admit(request: HttpRequest, slug: str, role: RoleName) -> HttpResponse | No
     request.team, request.membership = membership.team, membership  # type: ignore[attr-defined]
     _remember(request, membership)
     return None
+
+
+def _being_deleted(request: HttpRequest, team: Team) -> HttpResponse:
+    if wants_json(request):
+        left = {"error": "The team is being deleted.", "pull_requests_left": team.deletion_left}
+        return JsonResponse(left, status=410)
+    return render(request, "teams/being_deleted.html", {"deleted": team}, status=410)
 
 
 def _ask_to_sign_in(request: HttpRequest, slug: str) -> HttpResponse:

@@ -55,7 +55,8 @@ def _teams_of(request: HttpRequest) -> list[Team]:
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
         return []
-    memberships = Membership.objects.filter(user=user).select_related("team")
+    memberships = Membership.objects.filter(user=user, team__deleting_since=None)
+    memberships = memberships.select_related("team")
     return [membership.team for membership in memberships.order_by("team__name")]
 
 

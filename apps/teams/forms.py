@@ -75,6 +75,13 @@ class LoginsField(LinesField):
                 raise ValidationError(f"“{login}” cannot be the login of an account on GitHub.")
 
 
+class StandingChoiceField(forms.TypedChoiceField):
+    """A choice that stays as it is where a form does not say."""
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return bool(data) and super().has_changed(initial, data)
+
+
 class NameField(forms.CharField):
     """A team's name: something that can be seen."""
 
@@ -109,6 +116,20 @@ class TeamForm(forms.ModelForm):  # type: ignore[type-arg]
         label="Ask every member for a second factor",
         required=False,
         help_text="Whoever has neither an app nor a passkey must set one up to open the team.",
+    )
+    keep_days = forms.TypedChoiceField(
+        label="Keep pull requests",
+        coerce=int,
+        empty_value=None,
+        required=False,
+        help_text="Closed ones that nothing happened to for longer are deleted, and not fetched "
+        "again. Open ones stay.",
+    )
+    audit_days = StandingChoiceField(
+        label="Keep the audit log",
+        coerce=int,
+        required=False,
+        choices=[(90, "90 days"), (365, "One year"), (730, "Two years"), (1825, "Five years")],
     )
     hotfix_labels = LinesField(
         label="Labels", required=False, help_text="Whole labels, one on a line, in any case."
@@ -150,6 +171,8 @@ class TeamForm(forms.ModelForm):  # type: ignore[type-arg]
             "name",
             "timezone",
             "history_days",
+            "keep_days",
+            "audit_days",
             "require_second_factor",
             "hotfix_labels",
             "hotfix_branches",
@@ -165,6 +188,8 @@ class TeamForm(forms.ModelForm):  # type: ignore[type-arg]
         self.user = user
         history: Any = self.fields["history_days"]
         history.choices = _history_choices(self.instance.history_days)
+        keep: Any = self.fields["keep_days"]
+        keep.choices = [("", "For good"), *_history_choices(self.instance.keep_days)[1:]]
         zone: Any = self.fields["timezone"]
         if (current := self.instance.timezone) not in dict(_zones()):
             zone.choices = [(current, current), *_zones()]
@@ -174,6 +199,10 @@ class TeamForm(forms.ModelForm):  # type: ignore[type-arg]
         if wanted and not self.instance.require_second_factor and not has_second_factor(self.user):
             raise ValidationError("Set one up for yourself first, under “Your account”.")
         return wanted
+
+    def clean_audit_days(self) -> int:
+        """What it is where the form does not say."""
+        return int(self.cleaned_data["audit_days"] or self.instance.audit_days)
 
 
 def _history_choices(current: int | None) -> list[tuple[int | str, str]]:

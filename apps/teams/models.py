@@ -36,6 +36,21 @@ class Team(models.Model):
     history_days = models.PositiveIntegerField(
         null=True, blank=True, help_text="How far back pull requests are fetched; empty: all."
     )
+    keep_days = models.PositiveIntegerField(
+        null=True, blank=True, help_text="How long pull requests are kept; empty: for good."
+    )
+    audit_days = models.PositiveIntegerField(
+        default=365, help_text="How long entries of the audit log are kept."
+    )
+    prune_due_at = models.DateTimeField(
+        null=True, blank=True, help_text="When what is too old is looked for; null: never."
+    )
+    deleting_since = models.DateTimeField(
+        null=True, blank=True, help_text="The team and all it has are being deleted."
+    )
+    deletion_left = models.PositiveIntegerField(
+        default=0, help_text="Pull requests still to be deleted."
+    )
     hotfix_labels = models.JSONField(default=_default_hotfix_labels)
     hotfix_branches = models.JSONField(default=_default_hotfix_branches)
     hotfix_titles = models.JSONField(default=_default_hotfix_titles)
@@ -62,6 +77,12 @@ class Team(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def window_days(self) -> int | None:
+        """How far back pull requests are fetched: not what would be too old to keep."""
+        days = [each for each in (self.history_days, self.keep_days) if each]
+        return min(days, default=None)
 
 
 class Membership(models.Model):

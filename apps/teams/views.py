@@ -35,8 +35,8 @@ def home(request: HttpRequest) -> HttpResponse:
     if not request.user.is_authenticated:
         return render(request, "teams/welcome.html")
     newest_first = F("last_opened_at").desc(nulls_last=True), "-created_at"
-    mine = Membership.objects.filter(user=request.user).select_related("team")
-    membership = mine.order_by(*newest_first).first()
+    mine = Membership.objects.filter(user=request.user, team__deleting_since=None)
+    membership = mine.select_related("team").order_by(*newest_first).first()
     return redirect(f"/a/{membership.team.slug}/" if membership else "team_new")
 
 

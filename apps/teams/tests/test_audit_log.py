@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from django.db import connection
+from django.db import DatabaseError, connection, transaction
 from django.test import Client
 from django.utils import timezone
 
@@ -95,14 +95,40 @@ def test_nothing_can_be_changed(team: Team) -> None:
         event.save()
 
 
-def test_a_year_is_kept(team: Team) -> None:
-    for days in (364, 366):
-        event = AuditEvent.objects.create(team=team, action="team.created", object_name=str(days))
-        then = timezone.now() - timedelta(days=days)
-        with connection.cursor() as cursor:
-            cursor.execute("UPDATE audit_auditevent SET at = %s WHERE id = %s", [then, event.pk])
-    history.forget_old(timezone.now())
+def test_the_database_refuses_too(team: Team, alice: User) -> None:
+    event = AuditEvent.objects.create(team=team, action="team.created", object_name="Acme")
+    for change in ({"action": "team.deleted"}, {"object_name": "Beta"}, {"details": {"a": 1}}):
+        with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
+            AuditEvent.objects.filter(pk=event.pk).update(**change)
+    if connection.vendor == "postgresql":
+        with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
+            event.delete()
+    AuditEvent.objects.filter(pk=event.pk).update(actor=alice)
+    history.scrub(AuditEvent.objects.all())
+    kept = AuditEvent.objects.get()
+    assert (kept.action, kept.object_name, kept.actor) == ("team.created", "", None)
+
+
+def test_a_year_is_kept_unless_the_team_says_otherwise(team: Team) -> None:
+    _note_before(team, 364, 366)
+    history.forget_old(timezone.now(), [team.audit_days])
     assert [event.object_name for event in AuditEvent.objects.all()] == ["364"]
+    _note_before(team, 89, 91)
+    team.audit_days = 90
+    team.save()
+    history.forget_old(timezone.now(), [90])
+    assert [event.object_name for event in AuditEvent.objects.all()] == ["89"]
+
+
+def _note_before(team: Team, *days: int) -> None:
+    with connection.cursor() as cursor:
+        for age in days:
+            at = timezone.now() - timedelta(days=age)
+            cursor.execute(
+                "INSERT INTO audit_auditevent (at, team_id, actor_email, action, object_name,"
+                " details) VALUES (%s, %s, '', 'team.created', %s, '{}')",
+                [at, team.pk, str(age)],
+            )
 
 
 def test_every_action_has_words() -> None:

@@ -1,0 +1,144 @@
+"""All that is kept of a team, or of a person in it, as one zip of JSON Lines, without secrets.
+
+It is written while it is sent: nothing but the piece under way is in memory.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date, datetime
+from typing import Any
+
+from django.apps import apps
+from django.db.models import Field, Model, Q, QuerySet
+
+from apps.audit import history
+from apps.audit.models import AuditEvent
+from apps.integrations.encryption import EncryptedTextField
+from apps.metrics import export
+from apps.metrics.models import Commit, PRReview, PullRequest, TeamMember, TimelineEvent
+from apps.teams.models import Membership, Team
+
+AT_ONCE = 64 * 1024
+# Hashes of keys and links that let somebody in are secrets as well, under whatever name.
+_SECRET = re.compile(r"(^|_)(key|token|secret|hash|password)($|_)")
+README = """\
+All that tformance keeps of {what}, as JSON Lines: a JSON object a line, instants in UTC.
+
+pull-requests, reviews, commits and members are as in the export; what else there is, by table.
+Left out: tokens, secrets and the keys of links, also where they are encrypted or hashed; and what
+GitHub delivered to webhooks, which is kept for thirty days and shared by the teams of a repository.
+"""
+Files = Iterable[tuple[str, Iterable[str]]]
+
+
+def of_team(team: Team) -> Iterator[bytes]:
+    """The bytes of a team's archive."""
+    return _zip([("README.txt", [README.format(what=f"the team {team.name}")]), *_of_team(team)])
+
+
+def of_person(team: Team, accounts: list[int]) -> Iterator[bytes]:
+    """The bytes of the archive of a person, by all their accounts on GitHub."""
+    what = f"a person in the team {team.name}"
+    return _zip([("README.txt", [README.format(what=what)]), *_of_person(team, accounts)])
+
+
+def _of_team(team: Team) -> Files:
+    yield "team.jsonl", _rows(Team.objects.filter(pk=team.pk))
+    for kind in export.EXPORTS:
+        yield f"{kind}.jsonl", export.export(kind, team)
+    for model in apps.get_models():
+        if model is AuditEvent or not _belongs(model):
+            continue
+        rows = model._default_manager.filter(team=team).order_by("pk")
+        yield f"{model._meta.app_label}/{model._meta.model_name}.jsonl", _rows(rows)
+    memberships = Membership.objects.filter(team=team).values("user__email", "role", "created_at")
+    yield "users.jsonl", (_line(row) for row in memberships)
+    yield "audit.jsonl", history.json_lines(AuditEvent.objects.filter(team=team).iterator(1000))
+
+
+def _of_person(team: Team, accounts: list[int]) -> Files:
+    mine = {"team": team}
+    for name, model, roles in (
+        ("member", TeamMember, ("",)),
+        ("pull-requests", PullRequest, ("author_", "merged_by_")),
+        ("reviews", PRReview, ("reviewer_",)),
+        ("commits", Commit, ("author_",)),
+        ("timeline", TimelineEvent, ("actor_", "reviewer_")),
+    ):
+        theirs = Q()
+        for role in roles:
+            theirs |= Q(**{f"{role}github_id__in": accounts})
+        yield f"{name}.jsonl", _rows(model._default_manager.filter(theirs, **mine).order_by("pk"))
+
+
+def _belongs(model: type[Model]) -> bool:
+    fields = {field.name: field for field in model._meta.fields}
+    return "team" in fields and fields["team"].related_model is Team
+
+
+def _rows(rows: QuerySet[Any]) -> Iterator[str]:
+    names = [field.attname for field in rows.model._meta.concrete_fields if not _is_secret(field)]
+    for values in rows.values(*names).iterator(chunk_size=2000):
+        yield _line(values)
+
+
+def _is_secret(field: Field[Any, Any]) -> bool:
+    return isinstance(field, EncryptedTextField) or bool(_SECRET.search(field.name))
+
+
+def _line(row: Mapping[str, Any]) -> str:
+    return json.dumps(row, ensure_ascii=False, default=_plain) + "\n"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return export.instant(value)
+    return value.isoformat() if isinstance(value, date) else str(value)
+
+
+class _Pipe(io.RawIOBase):
+    """Takes what the zip writes; `taken` gives it on. It cannot seek: sizes follow the contents."""
+
+    def __init__(self) -> None:
+        self.parts: list[bytes] = []
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self.parts.append(bytes(data))
+        return len(data)
+
+    def taken(self) -> bytes:
+        found = b"".join(self.parts)
+        self.parts.clear()
+        return found
+
+
+def _zip(files: Files) -> Iterator[bytes]:
+    pipe = _Pipe()
+    with zipfile.ZipFile(pipe, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, lines in files:
+            with archive.open(name, "w", force_zip64=True) as entry:
+                for text in _joined(lines):
+                    entry.write(text.encode())
+                    if data := pipe.taken():
+                        yield data
+    yield pipe.taken()
+
+
+def _joined(lines: Iterable[str]) -> Iterator[str]:
+    waiting: list[str] = []
+    size = 0
+    for line in lines:
+        waiting.append(line)
+        size += len(line)
+        if size > AT_ONCE:
+            yield "".join(waiting)
+            waiting, size = [], 0
+    yield "".join(waiting)
