@@ -41,7 +41,7 @@ CHECKS = [
     response_headers_conformance,
     response_schema_conformance,
 ]
-API = schemathesis.openapi.from_wsgi("/api/v1/openapi.json", application)
+API: Any = schemathesis.openapi.from_wsgi("/api/v1/openapi.json", application)
 OPERATIONS = [each.ok() for each in API.get_all_operations()]
 
 
