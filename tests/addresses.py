@@ -48,6 +48,7 @@ RULES: dict[str, Rule] = {
     "teams/new/": Rule(For.SIGNED_IN, BOTH),
     "accounts/profile/": Rule(For.SIGNED_IN, BOTH),
     "integrations/github/callback/": Rule(For.SIGNED_IN),
+    "integrations/github/app/": Rule(For.SIGNED_IN),
     # The figures.
     TEAM: Rule(For.MEMBER),
     f"{TEAM}pull-requests/": Rule(For.MEMBER),
@@ -78,6 +79,7 @@ RULES: dict[str, Rule] = {
     f"{TEAM}integrations/": Rule(For.MEMBER),
     f"{GITHUB}connect/": Rule(For.ADMIN, POST),
     f"{GITHUB}callback/": Rule(For.ADMIN),
+    f"{GITHUB}app/": Rule(For.ADMIN),
     f"{GITHUB}token/": Rule(For.ADMIN, POST),
     f"{GITHUB}organization/": Rule(For.ADMIN, BOTH),
     f"{GITHUB}disconnect/": Rule(For.ADMIN, (*BOTH, "DELETE")),

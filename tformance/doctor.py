@@ -193,7 +193,8 @@ def _token(subject: str, read: Callable[[], str]) -> Finding:
     from apps.integrations.github.tokens import FixedToken
 
     try:
-        with GitHub(settings.GITHUB_URL, FixedToken(read())) as github:
+        source = FixedToken(read())
+        with GitHub(settings.GITHUB_URL, source, ca_file=settings.GITHUB_CA_FILE) as github:
             granted = github.get("/rate_limit").scopes
     except EncryptionKeyError as error:
         return Finding(PROBLEM, subject, str(error))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import ssl
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -11,7 +12,9 @@ from typing import Any, NoReturn
 from urllib.parse import SplitResult, urlsplit
 
 import environ
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.fernet import Fernet
+from cryptography.hazmat.primitives import serialization
 from platformdirs import user_data_path
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -68,11 +71,33 @@ def together(*names: str) -> None:
             refuse(name, f"is missing; it belongs to {given[0]}.")
 
 
+def belongs_to(name: str, other: str) -> None:
+    """A setting that means something only beside another one."""
+    if text(name) and not text(other):
+        refuse(other, f"is missing; {name} belongs to it.")
+
+
+def authorities(name: str) -> str:
+    """The path of a file with certificates (PEM); empty when not set."""
+    path = os.environ.get(name, "").strip()
+    if path:
+        try:
+            ssl.create_default_context(cafile=path)
+        except OSError as error:  # ssl.SSLError is one too
+            refuse(name, f"cannot read certificates from {path}: {error.strerror or error}.")
+    return path
+
+
 def private_key(name: str) -> str:
     """A private key in PEM, where line ends may be written as \\n; empty when not set."""
     value = text(name).replace("\\n", "\n")
     if value and not (value.startswith("-----BEGIN ") and "PRIVATE KEY-----" in value):
         refuse(name, "is no private key; give the content of the .pem file that GitHub made.")
+    if value:
+        try:
+            serialization.load_pem_private_key(value.encode(), None)
+        except (ValueError, TypeError, UnsupportedAlgorithm):
+            refuse(name, "cannot be read; give the whole .pem file that GitHub made.")
     return value
 
 

@@ -19,7 +19,9 @@ LONGEST_BLOCK = timedelta(hours=1)
 
 
 def account_of(credential: IntegrationCredential) -> str:
-    """Whose budget a credential draws on: GitHub counts per user, not per token."""
+    """Whose budget a credential draws on: GitHub counts per user or installation, not per token."""
+    if credential.installation_id:
+        return f"installation:{credential.installation_id}"
     if credential.account_id:
         return f"user:{credential.account_id}"
     return f"credential:{credential.pk}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -16,6 +16,7 @@ from apps.teams.models import Team
 LIFETIME = timedelta(minutes=10)
 _SALT = "integrations.connect"
 _SESSION_KEY = "github_connect"
+NO_PKCE = "-"  # where GitHub's page takes no challenge
 _KEPT = 5  # connections begun in one session that can still be answered
 
 
@@ -31,15 +32,21 @@ class State:
     nonce: str
     organization_id: int | None
     for_hook: bool = False
+    method: str = "oauth"
 
 
 def issue(
-    user_id: int, team: Team, organization_id: int | None, *, for_hook: bool = False
+    user_id: int,
+    team: Team,
+    organization_id: int | None,
+    method: str = "oauth",
+    *,
+    for_hook: bool = False,
 ) -> tuple[str, State]:
     """A fresh state and its signed form."""
-    state = State(team.pk, user_id, secrets.token_urlsafe(16), organization_id, for_hook)
-    value = [state.team_id, state.user_id, state.nonce, state.organization_id, state.for_hook]
-    return signing.dumps(value, salt=_SALT, compress=False), state
+    nonce = secrets.token_urlsafe(16)
+    state = State(team.pk, user_id, nonce, organization_id, for_hook, method)
+    return signing.dumps(list(astuple(state)), salt=_SALT, compress=False), state
 
 
 def read(signed: str) -> State | None:
@@ -50,7 +57,7 @@ def read(signed: str) -> State | None:
         return None
 
 
-def remember(request: HttpRequest, state: State, verifier: str) -> None:
+def remember(request: HttpRequest, state: State, verifier: str = NO_PKCE) -> None:
     """Ties the state to this session. The verifier is PKCE's; worthless without the code."""
     begun: list[list[str]] = request.session.get(_SESSION_KEY, [])
     request.session[_SESSION_KEY] = [*begun, [state.nonce, verifier]][-_KEPT:]

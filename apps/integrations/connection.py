@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -16,7 +17,15 @@ from django.http import HttpRequest, QueryDict
 from django.utils import timezone
 
 from apps.audit.record import record
-from apps.integrations import connect_state, discovery, farewell, oauth, problems, sync
+from apps.integrations import (
+    connect_state,
+    farewell,
+    hooks,
+    installed,
+    oauth,
+    problems,
+    resumption,
+)
 from apps.integrations.connect_state import State
 from apps.integrations.github import people, scopes
 from apps.integrations.github.client import GitHub
@@ -32,9 +41,9 @@ from apps.integrations.models import (
     Farewell,
     GitHubIntegration,
     IntegrationCredential,
-    SyncRun,
     TrackedRepository,
 )
+from apps.integrations.nudge import nudge
 from apps.integrations.problems import ConnectError
 from apps.teams.models import Team
 
@@ -92,11 +101,11 @@ def finish(request: HttpRequest, team: Team, state: State, answer: QueryDict) ->
         lacking = scopes.missing(grant.scopes)
         if lacking:
             raise ConnectError(problems.too_few_scopes(lacking))
-        owner = _owner(grant.access_token)
+        owner = owner_of(grant.access_token)
     except ConnectError:
         oauth.revoke(grant.access_token)
         raise
-    _hold(
+    hold(
         request,
         team,
         owner,
@@ -114,8 +123,8 @@ def begin_with_token(request: HttpRequest, team: Team, token: str) -> None:
     granted = _scopes_of(token)
     if granted is not None and (lacking := scopes.missing(granted)):
         raise ConnectError(problems.too_few_scopes(lacking))
-    owner = _owner(token)
-    _hold(request, team, owner, kind=Kind.TOKEN, access_token=token, scopes=granted or [])
+    owner = owner_of(token)
+    hold(request, team, owner, kind=Kind.TOKEN, access_token=token, scopes=granted or [])
 
 
 def pending(request: HttpRequest, team: Team) -> IntegrationCredential | None:
@@ -127,6 +136,9 @@ def pending(request: HttpRequest, team: Team) -> IntegrationCredential | None:
 
 def choice(credential: IntegrationCredential) -> Choice:
     """What can be chosen, the only organisation first. Raises ConnectError."""
+    if credential.kind == Kind.APP:
+        found = [each.account for each in installed.listed(credential)]
+        return Choice(found, found[0].id)
     with _conversation(credential.access_token) as github:
         try:
             owner = people.account(github)
@@ -143,12 +155,18 @@ def choose(request: HttpRequest, credential: IntegrationCredential, name: str) -
 
     Raises ConnectError where the token cannot see it; then the credential stays pending.
     """
-    account = _visible(credential, name.strip())
+    user_token = ""
+    if credential.kind == Kind.APP:
+        user_token, account = credential.access_token, _claim(credential, name.strip())
+    else:
+        account = _visible(credential, name.strip())
     former_token = _former_token(credential)
     integration, dropped = _store(credential, account)
     farewell.end_token(integration.team_id, former_token, integration.credential)
+    installed.end_user_token(user_token)
     if dropped:
-        farewell.go_on(dropped, timezone.now())
+        farewell.go_on(dropped, timezone.now(), hooks=farewell.AT_ONCE)
+        nudge()
     record(
         "github.connect.completed",
         team_id=integration.team_id,
@@ -159,8 +177,19 @@ def choose(request: HttpRequest, credential: IntegrationCredential, name: str) -
     return integration
 
 
+def _claim(credential: IntegrationCredential, name: str) -> Account:
+    """The account of an installation, which the credential then stands for."""
+    found = installed.claimed(credential, name)
+    credential.installation_id = found.id
+    credential.account_id, credential.account_login = found.account.id, found.account.login
+    credential.access_token, credential.token_expires_at = "", None
+    return found.account
+
+
 def cancel(credential: IntegrationCredential) -> None:
     """Gives up a pending connection, at GitHub too."""
+    if credential.kind == Kind.APP:
+        installed.end_user_token(credential.access_token)
     farewell.end_token(credential.team_id, credential.access_token, credential)
     credential.delete()
 
@@ -173,28 +202,33 @@ def forget_abandoned(now: datetime) -> None:
 
 def _unused() -> QuerySet[IntegrationCredential]:
     found: QuerySet[IntegrationCredential] = IntegrationCredential.objects.filter(
-        integrations=None, kind__in=[Kind.OAUTH, Kind.TOKEN]
+        integrations=None, kind__in=[Kind.OAUTH, Kind.TOKEN, Kind.APP]
     )
     return found
 
 
-def _hold(request: HttpRequest, team: Team, owner: Account, **fields: object) -> None:
+def hold(
+    request: HttpRequest, team: Team, owner: Account, **fields: object
+) -> IntegrationCredential:
+    """Keeps a token until its user has chosen an organisation; a former one is given up."""
     for former in _unused().filter(team=team, connected_by=request.user.pk):
         cancel(former)
-    IntegrationCredential.objects.create(
+    fresh: IntegrationCredential = IntegrationCredential.objects.create(
         team=team,
         connected_by_id=request.user.pk,
         account_id=owner.id,
         account_login=owner.login,
         **fields,
     )
+    return fresh
 
 
 def _conversation(token: str) -> GitHub:
-    return GitHub(settings.GITHUB_URL, FixedToken(token))
+    return GitHub(settings.GITHUB_URL, FixedToken(token), ca_file=settings.GITHUB_CA_FILE)
 
 
-def _owner(token: str) -> Account:
+def owner_of(token: str) -> Account:
+    """Whose token it is. Raises ConnectError."""
     with _conversation(token) as github:
         try:
             return people.account(github)
@@ -263,6 +297,7 @@ def _store(
 ) -> tuple[GitHubIntegration, Farewell | None]:
     """The connection, and the farewell to a token of somebody else's that it no longer needs."""
     dropped = None
+    fresh.save()
     credential = _replace_token(fresh) or fresh
     integration: GitHubIntegration
     integration, _ = GitHubIntegration.objects.select_for_update().get_or_create(
@@ -278,22 +313,26 @@ def _store(
     integration.discovery_error = ""
     integration.disconnected_at = None
     integration.save()
-    if former.pk != credential.pk and not former.integrations.filter(disconnected_at=None).exists():
-        dropped = _drop(former)
-    reached = list(credential.integrations.filter(disconnected_at=None))
-    for one in reached:
-        discovery.request(one)
-    _resume(integration.team, reached)
+    if former.pk != credential.pk:
+        needless = _change_hooks(integration, former)
+        if not former.integrations.filter(disconnected_at=None).exists():
+            dropped = _drop(former, needless)
+        elif needless:
+            dropped = farewell.to(former, needless)
+    resumption.go_on(list(credential.integrations.filter(disconnected_at=None)))
     return integration, dropped
 
 
-def _resume(team: Team, reached: list[GitHubIntegration]) -> None:
-    """Goes on with what a refused token had stopped."""
-    tracked = TrackedRepository.objects.for_team(team).filter(
-        integration__in=reached, is_active=True
-    )
-    if tracked.exists():
-        sync.begin(team, tracked, SyncRun.Reason.MANUAL)
+def _change_hooks(
+    integration: GitHubIntegration, former: IntegrationCredential
+) -> list[dict[str, Any]]:
+    """A GitHub App brings its own hook; the hooks of repositories that are needless then."""
+    tracked = TrackedRepository.objects.filter(integration=integration, is_active=True)
+    if integration.credential.kind == Kind.APP:
+        return hooks.release_all(tracked)
+    if former.kind == Kind.APP:
+        tracked.update(hook_due_at=timezone.now())
+    return []
 
 
 def _replace_token(fresh: IntegrationCredential) -> IntegrationCredential | None:
@@ -301,11 +340,14 @@ def _replace_token(fresh: IntegrationCredential) -> IntegrationCredential | None
     former = _same_account(fresh).select_for_update().first()
     if former is None:
         return None
-    for field in ("access_token", "refresh_token", "token_expires_at", "scopes", "account_login"):
+    for field in (
+        *("access_token", "refresh_token", "token_expires_at", "scopes", "account_login"),
+        "installation_id",
+    ):
         setattr(former, field, getattr(fresh, field))
     former.connected_by = fresh.connected_by
     former.connected_at = timezone.now()
-    former.rejected_at = None
+    former.rejected_at, former.rejection = None, ""
     former.save()
     fresh.delete()
     return former
@@ -322,14 +364,14 @@ def _former_token(fresh: IntegrationCredential) -> str:
     return former.access_token if former else ""
 
 
-def _drop(former: IntegrationCredential) -> Farewell | None:
+def _drop(former: IntegrationCredential, needless: list[dict[str, Any]]) -> Farewell | None:
     """Forgets a credential's token; what is left to do at GitHub."""
     others = IntegrationCredential.objects.filter(account_id=former.account_id)
     used = any(other.access_token == former.access_token for other in others.exclude(pk=former.pk))
-    left = None if used else farewell.to(former, [])
+    left = farewell.to(former, needless, ends=not used)
     if former.integrations.exists():
         former.access_token = former.refresh_token = ""
-        former.token_expires_at = None
+        former.token_expires_at = former.installation_id = None
         former.save()
     else:
         former.delete()

@@ -11,9 +11,12 @@ from apps.integrations import budget
 from apps.integrations.github.client import GitHub
 from apps.integrations.github.errors import CredentialsRejectedError, UnavailableError
 from apps.integrations.models import IntegrationCredential
-from apps.integrations.token_refresh import BUSY, keep_good
+from apps.integrations.token_refresh import BUSY, keep_good, replace_refused
 
-TOKEN_FIELDS = ["access_token", "refresh_token", "token_expires_at", "refreshing_until"]
+TOKEN_FIELDS = [
+    *("access_token", "refresh_token", "token_expires_at", "refreshing_until"),
+    "installation_id",
+]
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ class StoredToken:
         if busy_until and busy_until > timezone.now():
             # A refresh ends the old token at GitHub a moment before the new one is stored here.
             raise UnavailableError(BUSY)
-        return ""
+        return replace_refused(self.credential)
 
     def _stored(self) -> str:
         # Read anew each time: somebody may have renewed or replaced it, or disconnected.
@@ -59,4 +62,5 @@ def with_github(credential: IntegrationCredential) -> GitHub:
         settings.GITHUB_URL,
         StoredToken(credential),
         on_limit=lambda limit: budget.note(credential, limit),
+        ca_file=settings.GITHUB_CA_FILE,
     )

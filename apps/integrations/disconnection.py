@@ -148,6 +148,6 @@ def _let_go(credential: IntegrationCredential, hooks_left: list[dict[str, Any]])
     left = farewell.to(credential, hooks_left)
     if not credential.integrations.filter(disconnected_at=None).exists():
         credential.access_token = credential.refresh_token = ""
-        credential.token_expires_at = None
+        credential.token_expires_at = credential.installation_id = None
         credential.save()
     return left

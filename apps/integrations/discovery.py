@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from apps.integrations import estimate, ingest_people, problems, sync, tracking
 from apps.integrations.conversation import with_github
-from apps.integrations.github import people, pull_requests, records
+from apps.integrations.github import apps, people, pull_requests, records
 from apps.integrations.github.client import GitHub
 from apps.integrations.github.errors import (
     CredentialsRejectedError,
@@ -220,7 +220,11 @@ def _groups(integration: GitHubIntegration, github: GitHub) -> str:
 
 def _repositories(integration: GitHubIntegration, github: GitHub) -> None:
     began = timezone.now()
-    pages = people.repositories(github, integration.organization_slug, integration.account_type)
+    if integration.credential.installation_id:
+        pages = apps.repositories(github)
+    else:
+        owner, kind = integration.organization_slug, integration.account_type
+        pages = people.repositories(github, owner, kind)
     for page in pages:
         _list(integration, page)
         _keep_lease(integration)
@@ -288,7 +292,7 @@ def _keep_lease(integration: GitHubIntegration) -> None:
 
 def _postpone(integration: GitHubIntegration, error: GitHubError) -> None:
     if isinstance(error, CredentialsRejectedError):
-        sync.reject(integration.credential)
+        sync.reject(integration.credential, error)
     later = error.until if isinstance(error, WaitError) else timezone.now() + RETRY_AFTER
     _finish(integration, _said(integration, error), due_at=later if error.retryable else None)
 

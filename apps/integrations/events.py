@@ -15,7 +15,7 @@ import msgspec
 from django.db import DatabaseError, transaction
 from django.db.models import F, Q, QuerySet
 
-from apps.integrations import poll
+from apps.integrations import app_events, poll, suspension
 from apps.integrations.github import limits
 from apps.integrations.models import (
     GitHubIntegration,
@@ -52,11 +52,15 @@ class Delivered:
         rows = TrackedRepository.objects.filter(
             github_repo_id=self.row.github_repo_id, is_active=True
         )
+        if self.row.hook.app_id:
+            rows = rows.filter(integration__in=self._installed)
         return list(rows.select_related("team", "repository", "integration"))
 
     @property
     def integrations(self) -> QuerySet[GitHubIntegration]:
         """The connections that it is about: the organisation's, or those of the repository."""
+        if self.row.hook.app_id:
+            return self._installed
         number = self.row.hook.organization_id
         if (
             number
@@ -67,6 +71,11 @@ class Delivered:
         else:
             about = Q(pk__in=[tracked.integration_id for tracked in self.tracked])
         return GitHubIntegration.objects.filter(about, disconnected_at=None)
+
+    @property
+    def _installed(self) -> QuerySet[GitHubIntegration]:
+        """The connections that live on the installation that it is about."""
+        return suspension.of_installation(self.row.installation_id or 0)
 
 
 def pull_request_changed(delivered: Delivered) -> None:
@@ -96,6 +105,16 @@ def people_changed(delivered: Delivered) -> None:
     delivered.integrations.update(members_due_at=datetime.now(UTC))
 
 
+def app_changed(handler: Callable[[Mapping[str, Any]], None]) -> Callable[[Delivered], None]:
+    """Hands to `app_events` what an App's own hook tells, and only that."""
+
+    def handle(delivered: Delivered) -> None:
+        if delivered.row.hook.app_id:
+            handler(delivered.payload)
+
+    return handle
+
+
 def hook_confirmed(delivered: Delivered) -> None:
     """`ping`: the hook works; it may tell its id before GitHub's reply does."""
     hook_id = delivered.payload.get("hook_id")
@@ -122,6 +141,9 @@ HANDLERS: Mapping[str, Callable[[Delivered], None]] = {
     "membership": people_changed,
     "organization": people_changed,
     "team": people_changed,
+    "github_app_authorization": app_changed(app_events.authorization),
+    "installation": app_changed(app_events.installation),
+    "installation_repositories": app_changed(app_events.repositories),
     "ping": hook_confirmed,
     "meta": hook_removed,
 }
@@ -148,10 +170,7 @@ IGNORED = frozenset(
         "discussion",
         "discussion_comment",
         "fork",
-        "github_app_authorization",
         "gollum",
-        "installation",
-        "installation_repositories",
         "installation_target",
         "issue_comment",
         "issue_dependencies",
@@ -209,6 +228,10 @@ SUBSCRIBED = (
 )
 # People and their teams are told of to the organisation alone.
 SUBSCRIBED_BY_ORGANIZATION = (*SUBSCRIBED, "membership", "organization", "team")
+
+# A GitHub App's hook tells of all repositories that it is installed on, and of their people; what
+# becomes of the App itself it tells without being asked.
+SUBSCRIBED_BY_APP = tuple(event for event in SUBSCRIBED_BY_ORGANIZATION if event != "meta")
 
 
 def handle_due(now: datetime) -> int:
@@ -289,6 +312,7 @@ def _run_handler(row: WebhookDelivery) -> str:
         raise PayloadError("The payload is no object.")
     row.action = str(payload.get("action") or "")[:60]
     row.github_repo_id = _repository_of(row.hook, payload)
+    row.installation_id = _id(payload, "installation") if row.hook.app_id else None
     handler = HANDLERS.get(row.event)
     if row.hook.confirmed_at is None:
         Hook.objects.filter(pk=row.hook_id).update(confirmed_at=row.received_at)
@@ -303,6 +327,8 @@ def _run_handler(row: WebhookDelivery) -> str:
 def _repository_of(hook: Hook, payload: Mapping[str, Any]) -> int | None:
     """The repository that a payload is about, if it is one of the hook's."""
     number = _id(payload, "repository")
+    if hook.app_id:
+        return number
     if hook.organization_id:
         return number if _id(payload, "organization") == hook.organization_id else None
     return number if number == hook.github_repo_id else None

@@ -17,7 +17,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from apps.audit.record import record
-from apps.integrations import oauth
+from apps.integrations import github_app, oauth
 from apps.integrations.conversation import StoredToken
 from apps.integrations.github import limits
 from apps.integrations.github.client import GitHub
@@ -52,17 +52,21 @@ REJECTED = "GitHub does not accept the token any more."
 Kind = IntegrationCredential.Kind
 
 
-def to(credential: IntegrationCredential, hooks: list[dict[str, Any]]) -> Farewell | None:
+def to(
+    credential: IntegrationCredential, hooks: list[dict[str, Any]], *, ends: bool = True
+) -> Farewell | None:
     """Takes over what a credential must still do on GitHub, if anything; with its token, if it
     needs none itself any more. The caller then empties the credential in the same transaction.
+
+    The token `ends` then, unless another credential holds the same one.
     """
     if credential.integrations.filter(disconnected_at=None).exists():
         return _keep(credential, hooks, credential=credential) if hooks else None
     handed_over = Farewell.objects.filter(credential=credential)
     hooks = [hook for former in handed_over for hook in former.hooks] + hooks
     handed_over.delete()
-    is_alive = bool(credential.access_token) and credential.kind in (Kind.OAUTH, Kind.TOKEN)
-    revoked = is_alive and credential.kind == Kind.OAUTH
+    is_alive = bool(credential.access_token) and credential.kind != Kind.ENVIRONMENT
+    revoked = ends and is_alive and credential.kind in (Kind.OAUTH, Kind.APP)
     if not (hooks or revoked):
         return None
     return _keep(
@@ -141,12 +145,16 @@ def go_on(row: Farewell, now: datetime, hooks: int = 1) -> bool:
 
 
 def _delete_hooks(row: Farewell, count: int) -> None:
-    with GitHub(settings.GITHUB_URL, KeptToken(row)) as github:
+    with _conversation(row) as github:
         while row.hooks and count:
             _delete(row, row.hooks[0], github)
             row.hooks = row.hooks[1:]
             Farewell.objects.filter(pk=row.pk).update(hooks=row.hooks)
             count -= 1
+
+
+def _conversation(row: Farewell) -> GitHub:
+    return GitHub(settings.GITHUB_URL, KeptToken(row), ca_file=settings.GITHUB_CA_FILE)
 
 
 def _delete(row: Farewell, hook: dict[str, Any], github: GitHub) -> None:
@@ -166,6 +174,11 @@ def _delete(row: Farewell, hook: dict[str, Any], github: GitHub) -> None:
 
 
 def _revoke(row: Farewell) -> None:
+    if row.kind == Kind.APP:
+        # It ends by itself within the hour: asked once.
+        github_app.end_token(row.access_token)
+        row.is_to_revoke = False
+        return
     whole = not _has_others(row)
     if not oauth.revoke(row.access_token, whole_grant=whole):
         raise UnavailableError("GitHub did not confirm that the token is revoked.")

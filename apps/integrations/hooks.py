@@ -63,7 +63,9 @@ def due(now: datetime) -> QuerySet[TrackedRepository]:
         integration__credential__rejected_at__isnull=True,
         integration__disconnected_at__isnull=True,
     )
-    return rows.exclude(integration__credential__kind=IntegrationCredential.Kind.ENVIRONMENT)
+    # A GitHub App brings a hook of its own, for all that it is installed on.
+    kinds = IntegrationCredential.Kind
+    return rows.exclude(integration__credential__kind__in=[kinds.ENVIRONMENT, kinds.APP])
 
 
 def is_any_due(now: datetime) -> bool:
@@ -110,7 +112,7 @@ def _look_after_one(now: datetime) -> bool:
 
 
 def release_all(rows: QuerySet[TrackedRepository]) -> list[dict[str, Any]]:
-    """Lets the hooks of repositories that are no longer tracked go, here.
+    """Lets the hooks of repositories that need none any more go, here.
 
     Returns those that no other team uses, to be deleted on GitHub.
     """
@@ -119,7 +121,8 @@ def release_all(rows: QuerySet[TrackedRepository]) -> list[dict[str, Any]]:
     # Locked, so that of two teams that leave at the same time the second sees that it is the last.
     hooks = {hook.pk: hook for hook in Hook.objects.select_for_update().filter(pk__in=ours)}
     tracked = {row.hook_id: row for row in rows.filter(hook__in=hooks)}
-    shared = TrackedRepository.objects.filter(hook__in=hooks, is_active=True)
+    others = TrackedRepository.objects.exclude(pk__in=rows.values("pk"))
+    shared = others.filter(hook__in=hooks, is_active=True)
     kept = set(shared.values_list("hook", flat=True))
     rows.filter(hook__in=kept).update(hook=None, hook_error="")
     Hook.objects.filter(pk__in=hooks.keys() - kept).delete()

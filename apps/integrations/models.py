@@ -23,6 +23,31 @@ class SyncStatus(models.TextChoices):
     ERROR = "error"
 
 
+class GitHubApp(models.Model):
+    """The GitHub App of this whole installation, where its manifest made it: one a GitHub."""
+
+    host = models.CharField(max_length=255, unique=True)
+    app_id = models.BigIntegerField()
+    slug = models.CharField(max_length=100)
+    name = models.CharField(max_length=100)
+    html_url = models.CharField(max_length=500, blank=True)
+    owner_login = models.CharField(max_length=100, blank=True)
+    client_id = models.CharField(max_length=100)
+    client_secret = EncryptedTextField(blank=True)
+    webhook_secret = EncryptedTextField(blank=True)
+    private_key = EncryptedTextField(blank=True)
+    made_at = models.DateTimeField(auto_now_add=True)
+    made_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+
+    class Meta:
+        verbose_name = "GitHub App"
+
+    def __str__(self) -> str:
+        return f"{self.name} on {self.host}"
+
+
 class IntegrationCredential(BaseTeamModel):
     """A key to somebody else's system, encrypted at rest."""
 
@@ -31,6 +56,10 @@ class IntegrationCredential(BaseTeamModel):
         TOKEN = "token", "Personal access token"
         APP = "app", "GitHub App"
         ENVIRONMENT = "environment", "GITHUB_TOKEN of the command line"
+
+    class Rejection(models.TextChoices):
+        SUSPENDED = "suspended", "The GitHub App is suspended"
+        REMOVED = "removed", "The GitHub App was removed"
 
     provider = models.CharField(max_length=50, default="github")
     kind = models.CharField(max_length=20, choices=Kind.choices)
@@ -45,8 +74,15 @@ class IntegrationCredential(BaseTeamModel):
     connected_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
     )
+    installation_id = models.BigIntegerField(
+        null=True, blank=True, help_text="Of a GitHub App; its tokens are made when needed."
+    )
     rejected_at = models.DateTimeField(
         null=True, blank=True, help_text="When GitHub refused it; nothing is asked with it since."
+    )
+    rejection = models.CharField(max_length=20, choices=Rejection.choices, blank=True)
+    looked_at = models.DateTimeField(
+        null=True, blank=True, help_text="When it was last asked whether a suspension is over."
     )
 
     def __str__(self) -> str:
@@ -162,7 +198,8 @@ class Hook(models.Model):
 
     host = models.CharField(max_length=255)
     github_repo_id = models.BigIntegerField(null=True, help_text="Whose it is; or else …")
-    organization_id = models.BigIntegerField(null=True, help_text="… the organisation's.")
+    organization_id = models.BigIntegerField(null=True, help_text="… the organisation's; or …")
+    app_id = models.BigIntegerField(null=True, help_text="… the GitHub App's.")
     hook_id = models.BigIntegerField(null=True, help_text="GitHub's; null until it is known.")
     secret = EncryptedTextField()
     # Deliveries that were signed before a rotation arrive after it.
@@ -184,6 +221,7 @@ class Hook(models.Model):
             models.UniqueConstraint(
                 fields=["host", "organization_id"], name="one_hook_an_organization"
             ),
+            models.UniqueConstraint(fields=["host", "app_id"], name="one_hook_an_app"),
         ]
 
     def __str__(self) -> str:
@@ -211,6 +249,9 @@ class WebhookDelivery(models.Model):
     error = models.TextField(blank=True)
     handled_at = models.DateTimeField(null=True)
     github_repo_id = models.BigIntegerField(null=True, help_text="The repository it is about.")
+    installation_id = models.BigIntegerField(
+        null=True, help_text="The GitHub App's installation it is about."
+    )
     number = models.PositiveIntegerField(null=True, help_text="The pull request it is about.")
     happened_at = models.DateTimeField(null=True, help_text="The event's own instant on GitHub.")
     visible_at = models.DateTimeField(null=True, help_text="When the row here showed it.")

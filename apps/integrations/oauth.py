@@ -37,6 +37,19 @@ class Grant:
         return f"Grant(scopes={self.scopes})"
 
 
+@dataclass(frozen=True, repr=False)
+class Client:
+    """The OAuth app, or a GitHub App where it asks users who they are."""
+
+    id: str
+    secret: str
+
+
+def own_client() -> Client:
+    """The OAuth app of this installation."""
+    return Client(settings.GITHUB_CLIENT_ID, settings.GITHUB_CLIENT_SECRET)
+
+
 class ConnectClient(OAuth2Client):  # type: ignore[misc]
     """allauth's client, with GitHub's errors told apart: they come with status 200."""
 
@@ -61,8 +74,9 @@ class ConnectAdapter(GitHubOAuth2Adapter):  # type: ignore[misc]
 
     client_class = ConnectClient
 
-    def __init__(self, request: HttpRequest) -> None:
+    def __init__(self, request: HttpRequest, app: Client | None = None) -> None:
         super().__init__(request)
+        self.app = app or own_client()
         self.access_token_url = self.token_url()
         self.authorize_url = f"{settings.GITHUB_URL}/login/oauth/authorize"
 
@@ -74,8 +88,8 @@ class ConnectAdapter(GitHubOAuth2Adapter):  # type: ignore[misc]
     def client(self) -> ConnectClient:
         return ConnectClient(
             self.request,
-            settings.GITHUB_CLIENT_ID,
-            settings.GITHUB_CLIENT_SECRET,
+            self.app.id,
+            self.app.secret,
             self.access_token_method,
             self.access_token_url,
             callback_url(),
@@ -88,10 +102,13 @@ def callback_url() -> str:
 
 
 def authorize_url(
-    request: HttpRequest, state: str, wanted: Sequence[str] = scopes.NEEDED
+    request: HttpRequest,
+    state: str,
+    wanted: Sequence[str] = scopes.NEEDED,
+    app: Client | None = None,
 ) -> tuple[str, str]:
     """Where to send the browser, and the PKCE verifier to keep until it returns."""
-    adapter = ConnectAdapter(request)
+    adapter = ConnectAdapter(request, app)
     client = adapter.client()
     client.state = state
     challenge = generate_code_challenge()
@@ -100,9 +117,9 @@ def authorize_url(
     return url, verifier
 
 
-def exchange(request: HttpRequest, code: str, verifier: str) -> Grant:
+def exchange(request: HttpRequest, code: str, verifier: str, app: Client | None = None) -> Grant:
     """Trades the code for a token. Raises ConnectError."""
-    adapter = ConnectAdapter(request)
+    adapter = ConnectAdapter(request, app)
     return _grant(adapter, adapter.client().get_access_token(code, pkce_code_verifier=verifier))
 
 
@@ -127,25 +144,26 @@ def _grant(adapter: ConnectAdapter, data: dict[str, Any]) -> Grant:
     )
 
 
-def revoke(access_token: str, *, whole_grant: bool = False) -> bool:
-    """Ends one token of our OAuth app at GitHub; whether GitHub confirmed that it is gone.
+def revoke(access_token: str, *, whole_grant: bool = False, app: Client | None = None) -> bool:
+    """Ends one token of our OAuth app, or of `app`, at GitHub; whether GitHub confirmed it.
 
     With `whole_grant` the user's authorisation ends, and all their tokens of our app with it.
 
     https://docs.github.com/en/rest/apps/oauth-applications#delete-an-app-token
     """
-    if not settings.GITHUB_CLIENT_ID or not access_token:
+    app = app or own_client()
+    if not app.id or not access_token:
         return False
     what = "grant" if whole_grant else "token"
     rest = Addresses.of(settings.GITHUB_URL).rest
-    url = f"{rest}/applications/{settings.GITHUB_CLIENT_ID}/{what}"
+    url = f"{rest}/applications/{app.id}/{what}"
     try:
         with get_adapter().get_requests_session() as session:
             reply = session.request(
                 "DELETE",
                 url,
                 json={"access_token": access_token},
-                auth=(settings.GITHUB_CLIENT_ID, settings.GITHUB_CLIENT_SECRET),
+                auth=(app.id, app.secret),
                 headers={"X-GitHub-Api-Version": "2022-11-28"},
             )
     except requests.RequestException:

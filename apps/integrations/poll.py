@@ -199,4 +199,4 @@ def _note(integration: GitHubIntegration, error: GitHubError, now: datetime) -> 
     if isinstance(error, WaitError):
         budget.block(integration.credential, error, now)
     elif isinstance(error, CredentialsRejectedError):
-        sync.reject(integration.credential)
+        sync.reject(integration.credential, error)

@@ -105,6 +105,22 @@ NOT_CONFIGURED = Problem(
     "No OAuth app is set up on this installation.",
     "Register one as described below, or connect with a personal access token.",
 )
+NO_APP = Problem(
+    "no_app",
+    "No GitHub App is set up on this installation.",
+    "Ask whoever runs tformance to set one up, or connect in another way.",
+)
+INSTALL_REQUESTED = Problem(
+    "install_requested",
+    "GitHub has asked an owner of the organisation to install the App.",
+    "Once an owner has agreed, let them connect it here.",
+)
+APP_PROVES_NOBODY = Problem(
+    "app_proves_nobody",
+    "This installation cannot tell whether the App's installation is yours, because the App has no "
+    "client secret here.",
+    "Ask whoever runs tformance to set GITHUB_APP_CLIENT_SECRET, or to connect it for you.",
+)
 NO_TOKEN = Problem("no_token", "No token was given.", "Paste one and try again.")
 
 _BY_CODE = {
@@ -177,6 +193,38 @@ def not_visible(organization: str) -> Problem:
         "Choose one of the list, or ask an owner of the organisation to approve the application.",
         approvals_url(),
         "What GitHub has granted",
+    )
+
+
+def not_installed(url: str) -> Problem:
+    """The App is nowhere that the person can see."""
+    return Problem(
+        "not_installed",
+        "The GitHub App is not installed on any account that you take part in.",
+        "Install it first.",
+        url,
+        "Install it on GitHub",
+    )
+
+
+def app_made_already(url: str) -> Problem:
+    """Somebody else was quicker."""
+    return Problem(
+        "app_made_already",
+        "A GitHub App was set up here meanwhile, so this one is not used.",
+        "Delete it on GitHub.",
+        url,
+        "The App that is not used",
+    )
+
+
+def not_an_owner(account: str) -> Problem:
+    """The person may not let a team read all that the App reads there."""
+    return Problem(
+        "not_an_owner",
+        f"Only an owner of {account} can connect it by the GitHub App, since the App may read more "
+        "there than each of its members.",
+        "Ask an owner to connect it, or connect with a sign-in or a token of your own.",
     )
 
 

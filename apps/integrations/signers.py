@@ -17,9 +17,11 @@ from django.db.models import Q
 from django.http import HttpRequest
 
 from apps.encryption import decrypt, encrypt
+from apps.integrations import github_app
 from apps.integrations.github import signature
 from apps.integrations.models import Hook
 
+ORGANIZATION, APP = "organization", "integration"  # GitHub's words
 REMEMBERED_FOR = 10.0  # seconds
 KEEP_OLD_SECRET = timedelta(days=1)
 
@@ -34,7 +36,7 @@ class _Named:
     host: str
     hook_id: int
     target: int
-    of_organization: bool
+    target_type: str
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ def _named(request: HttpRequest) -> _Named:
         settings.GITHUB_URL,
         _number(request, "X-GitHub-Hook-ID"),
         _number(request, "X-GitHub-Hook-Installation-Target-ID"),
-        target_type == "organization",
+        target_type if target_type in (ORGANIZATION, APP) else "",
     )
 
 
@@ -94,9 +96,11 @@ def _number(request: HttpRequest, header: str) -> int:
 
 def _look_up(named: _Named) -> _Signer:
     """The hook of that id, or one whose id is not known yet: a ping can come before the reply."""
-    target = "organization_id" if named.of_organization else "github_repo_id"
+    if named.target_type == APP:
+        return _app(named)
+    target = "organization_id" if named.target_type == ORGANIZATION else "github_repo_id"
     awaited = Q(hook_id__isnull=True, **{target: named.target})
-    rows = Hook.objects.filter(Q(hook_id=named.hook_id) | awaited, host=named.host)
+    rows = Hook.objects.filter(Q(hook_id=named.hook_id) | awaited, host=named.host, app_id=None)
     fields = ("pk", "secret", "previous_secret", "rotated_at", "is_secret_told")
     row = rows.order_by("hook_id").values_list(*fields).first()
     if row is None:
@@ -107,6 +111,15 @@ def _look_up(named: _Named) -> _Signer:
     is_recent = rotated_at and rotated_at > datetime.now(UTC) - KEEP_OLD_SECRET
     former = (previous if is_recent or not is_told else "") or _NO_SECRET
     return _Signer(pk, (secret, former), time.monotonic() + REMEMBERED_FOR)
+
+
+def _app(named: _Named) -> _Signer:
+    """The hook of our GitHub App, whatever its id: an App has one."""
+    found = github_app.hook(named.target)
+    if found is None:
+        return _NOBODY
+    pk, secret = found
+    return _Signer(pk, (secret, _NO_SECRET), time.monotonic() + REMEMBERED_FOR)
 
 
 @lru_cache(maxsize=4)

@@ -24,6 +24,8 @@ from apps.integrations.github.errors import (
     CredentialsRejectedError,
     CursorError,
     GitHubError,
+    InstallationRemovedError,
+    InstallationSuspendedError,
     TooHeavyError,
     UnavailableError,
     WaitError,
@@ -302,7 +304,7 @@ def _retry(work: Work, error: GitHubError) -> None:
 
 def _give_up(work: Work, error: GitHubError) -> None:
     if isinstance(error, CredentialsRejectedError):
-        reject(work.tracked.integration.credential)
+        reject(work.tracked.integration.credential, error)
     _release(
         work,
         status=SyncStatus.ERROR,
@@ -312,11 +314,14 @@ def _give_up(work: Work, error: GitHubError) -> None:
     )
 
 
-def reject(credential: IntegrationCredential) -> None:
-    """Stops all work with a token that GitHub refused, until somebody connects again."""
+def reject(credential: IntegrationCredential, error: CredentialsRejectedError) -> None:
+    """Stops all work with a token that GitHub refused, until somebody connects again.
+
+    Where a GitHub App was only suspended, until that is over.
+    """
     now = _now()
     if IntegrationCredential.objects.filter(pk=credential.pk, rejected_at=None).update(
-        rejected_at=now
+        rejected_at=now, rejection=_rejection(error)
     ):
         name = credential.account_login
         record("github.token.refused", team_id=credential.team_id, object_name=name)
@@ -324,9 +329,16 @@ def reject(credential: IntegrationCredential) -> None:
         integration__credential=credential, status__in=_OPEN, is_active=True
     )
     runs = set(stopped.filter(run__isnull=False).values_list("run", flat=True))
-    stopped.update(**_REJECTED)
+    stopped.update(**{**_REJECTED, "error": str(error)})
     for run in runs:
         conclude(run)
+
+
+def _rejection(error: CredentialsRejectedError) -> str:
+    if isinstance(error, InstallationSuspendedError):
+        return IntegrationCredential.Rejection.SUSPENDED
+    removed = isinstance(error, InstallationRemovedError)
+    return IntegrationCredential.Rejection.REMOVED if removed else ""
 
 
 def _forget_cursor(work: Work) -> None:

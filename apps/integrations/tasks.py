@@ -18,6 +18,7 @@ from apps.integrations import (
     recalculation,
     retention,
     spot_checks,
+    suspension,
     sync,
 )
 
@@ -33,6 +34,7 @@ def look_for_due_work() -> None:
     poll.sweep_due(now)
     events.prune(now)
     connection.forget_abandoned(now)
+    suspension.look_again(now)
     sync.conclude_all()
     ends = now + LOOK_FOR
     recalculation.run_due(ends)

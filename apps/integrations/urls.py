@@ -6,6 +6,7 @@ from apps.integrations.views import (
     connection,
     data,
     farewells,
+    github_app,
     hooks,
     organization_hooks,
     people,
@@ -21,6 +22,8 @@ GITHUB = f"{TEAM}/integrations/github"
 urlpatterns: list[URLPattern | URLResolver] = [
     # allauth has an address of sign-in that is called github_callback.
     path("integrations/github/callback/", connection.callback, name="github_connect_callback"),
+    path("integrations/github/app/", github_app.made, name="github_app_made"),
+    path(f"{GITHUB}/app/", github_app.new, name="github_app"),
     path(f"{TEAM}/integrations/", connection.integrations, name="integrations"),
     path(f"{GITHUB}/connect/", connection.connect, name="github_connect"),
     path(f"{GITHUB}/callback/", connection.team_callback, name="github_team_callback"),

@@ -7,6 +7,7 @@ from typing import Any
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.models import SocialApp
+from django.conf import settings
 from django.http import Http404, HttpRequest
 
 CONFIRMATIONS = {
@@ -42,6 +43,12 @@ class GitHubSignInAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
             return super().get_provider(request, provider, client_id)
         except SocialApp.DoesNotExist:
             raise Http404("Signing in with GitHub is not set up here.") from None
+
+    def get_requests_session(self) -> Any:
+        """Trusts who signs GitHub's certificate here."""
+        session = super().get_requests_session()
+        session.verify = settings.GITHUB_CA_FILE or True
+        return session
 
     def populate_user(self, request: HttpRequest, sociallogin: Any, data: dict[str, Any]) -> Any:
         """Keeps a name whole: not everyone has a first and a last one."""

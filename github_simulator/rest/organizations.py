@@ -6,7 +6,7 @@ from typing import Any
 
 from ..access import is_insider
 from ..world import Account, Organization
-from .accounts import full_organization, full_team, simple_user
+from .accounts import full_organization, full_team, membership, simple_user
 from .endpoint import (
     NOT_FOUND,
     ORGANIZATION_PATHS,
@@ -50,6 +50,18 @@ def _shown(call: Call, found: Organization, role: str) -> list[Account]:
     ]
 
 
+async def one_membership(call: Call) -> Any:
+    """Somebody's role, for whoever may know who is in the organisation."""
+    found = find_organization(call)
+    guard_organization(call, found)
+    account = call.world.account(call.parameter("login"))
+    if not is_insider(call.world, found.account, call.access.token):
+        raise RefusedError(403, "You must be a member of this organization to see memberships.")
+    if account is None or account.id not in found.members:
+        raise NOT_FOUND
+    return membership(call.url, found, account)
+
+
 def _teams_home(call: Call) -> Organization:
     found = find_organization(call)
     guard_organization(call, found)
@@ -81,6 +93,7 @@ _PEOPLE: dict[str, Any] = {"scopes": _READ, "permission": "members=read"}
 routes = [
     *endpoints(ORGANIZATION_PATHS, "", organization, scopes=_READ),
     *endpoints(ORGANIZATION_PATHS, "/members", members, **_PEOPLE),
+    *endpoints(ORGANIZATION_PATHS, "/memberships/{login}", one_membership, **_PEOPLE),
     *endpoints(ORGANIZATION_PATHS, "/teams", teams, **_PEOPLE),
     *endpoints(ORGANIZATION_PATHS, "/teams/{slug}/members", team_members, **_PEOPLE),
     *endpoints(ORGANIZATION_PATHS[1:], "/team/{slug}/members", team_members, **_PEOPLE),

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import httpx
 import msgspec
 
-from apps.integrations.github import limits, replies, scopes
+from apps.integrations.github import limits, replies, scopes, tls
 from apps.integrations.github.documents import document
 from apps.integrations.github.errors import (
     CredentialsRejectedError,
@@ -90,11 +90,13 @@ class GitHub:
     tokens: TokenSource
     on_limit: Callable[[Limit], None] | None = None
     usage: Usage = field(default_factory=Usage)
+    ca_file: str = ""
 
     def __post_init__(self) -> None:
         self.addresses = Addresses.of(self.url)
         self._http = httpx.Client(
             timeout=TIMEOUT,
+            verify=tls.context(self.ca_file),
             follow_redirects=True,
             headers={
                 "User-Agent": "tformance",

@@ -33,6 +33,26 @@ class CredentialsRejectedError(GitHubError):
     advice = "Connect GitHub again, or give another token."
 
 
+class InstallationSuspendedError(CredentialsRejectedError):
+    """An owner of the account has suspended the GitHub App there."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The GitHub App is suspended on GitHub.",
+            advice="An owner of the account can lift that on GitHub; then the work goes on.",
+        )
+
+
+class InstallationRemovedError(CredentialsRejectedError):
+    """The GitHub App is no longer installed on the account."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The GitHub App was removed from the account on GitHub.",
+            advice="Install it again, or connect in another way.",
+        )
+
+
 class ScopeMissingError(GitHubError):
     """The token may not do this."""
 

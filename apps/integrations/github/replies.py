@@ -16,6 +16,7 @@ from apps.integrations.github.errors import (
     CredentialsRejectedError,
     CursorError,
     GitHubError,
+    InstallationSuspendedError,
     NotFoundError,
     OrganizationRestrictedError,
     RefusedError,
@@ -120,6 +121,8 @@ def _refusal(headers: Mapping[str, str], message: str, now: datetime) -> GitHubE
         return SingleSignOnError("The organisation asks for single sign-on.", url=sign_on[1])
     if "oauth app access restrictions" in text:
         return OrganizationRestrictedError("The organisation restricts OAuth apps.")
+    if "installation has been suspended" in text:
+        return InstallationSuspendedError()
     if "bad credentials" in text or "maximum number of login attempts" in text:
         return CredentialsRejectedError("GitHub does not accept the token.")
     return ScopeMissingError(f"GitHub does not allow it: {message or 'no reason given'}.")

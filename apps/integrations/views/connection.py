@@ -18,12 +18,15 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from apps.audit.record import record
 from apps.integrations import (
+    app_manifest,
     connect_state,
     connection,
     disconnection,
     discovery,
     erasure,
     farewell,
+    github_app,
+    installing,
     oauth,
     problems,
     progress,
@@ -32,6 +35,7 @@ from apps.integrations.connect_state import State
 from apps.integrations.models import GitHubIntegration, SyncStatus
 from apps.integrations.problems import ConnectError, Problem
 from apps.integrations.views import answers, farewells
+from apps.integrations.views import github_app as views_app
 from apps.integrations.views.organization_hooks import turn_on
 from apps.teams.access import TeamRequest, team_view, wants_json
 from apps.teams.models import Team
@@ -53,6 +57,7 @@ def integrations(request: TeamRequest) -> HttpResponse:
         "farewells": farewell.of_team(request.team) if request.membership.is_admin else [],
         "erasing": erasure.left_of(request.team),
         "is_running": any(_is_moving(organization) for organization in organizations),
+        "may_make_app": request.membership.is_admin and views_app.may_make(request),
         **_setup(),
     }
     return answers.page(request, "integrations", context, fragment="_organizations")
@@ -63,9 +68,9 @@ def integrations(request: TeamRequest) -> HttpResponse:
 def connect(request: TeamRequest) -> HttpResponse:
     """Sends the browser to GitHub; programs get the address."""
     try:
-        sent = answers.sent(request, "organization")
+        sent = answers.sent(request, "organization", "method")
         known = _one(request, GitHubIntegration.objects.for_team(request.team), sent)
-        url = connection.begin(request, request.team, known.organization_id if known else None)
+        url = _begin(request, known.organization_id if known else None, sent)
     except answers.BadBodyError as error:
         return answers.refused(str(error), "bad_body")
     except ConnectError as error:
@@ -75,6 +80,18 @@ def connect(request: TeamRequest) -> HttpResponse:
     if request.htmx:
         return HttpResponse(headers={"HX-Redirect": url})
     return redirect(url)
+
+
+def _begin(request: TeamRequest, organization_id: int | None, sent: Mapping[str, Any]) -> str:
+    """By the way that was asked for, else by what is set up. Raises ConnectError, BadBodyError."""
+    method = str(sent.get("method") or "oauth")
+    if "method" not in sent and not settings.GITHUB_CLIENT_ID and github_app.is_configured():
+        method = installing.INSTALL
+    if method in installing.METHODS:
+        return installing.begin(request, request.team, organization_id, method)
+    if method != "oauth":
+        raise answers.BadBodyError("The method is none of oauth, app and installed.")
+    return connection.begin(request, request.team, organization_id)
 
 
 @require_GET
@@ -95,15 +112,27 @@ def callback(request: HttpRequest) -> HttpResponseBase:
 def team_callback(request: TeamRequest) -> HttpResponse:
     """The same, at an address of the team's own."""
     state = connect_state.read(request.GET.get("state", ""))
-    if state is None or state.team_id != request.team.pk:
+    if state is None or state.team_id != request.team.pk or state.method == app_manifest.METHOD:
         return _failed(request, problems.OTHER_SESSION)
     try:
+        if state.method in installing.METHODS:
+            return _installed(request, state)
         connection.finish(request, request.team, state, request.GET)
         return _choose_again(request, state) or redirect(
             "github_organization", team=request.team.slug
         )
     except ConnectError as error:
         return _failed(request, error.problem)
+
+
+def _installed(request: TeamRequest, state: State) -> HttpResponse:
+    """On from GitHub's page of the App. Raises ConnectError."""
+    following = installing.finish(request, request.team, state, request.GET)
+    if following.url:
+        return redirect(following.url)
+    if following.account_id is not None:
+        return _choose(request, str(following.account_id))
+    return _choose_again(request, state) or redirect("github_organization", team=request.team.slug)
 
 
 @sensitive_post_parameters("token")
@@ -314,6 +343,7 @@ def _as_json(organizations: list[dict[str, Any]]) -> dict[str, Any]:
 def _setup() -> dict[str, Any]:
     return {
         "has_oauth_app": bool(settings.GITHUB_CLIENT_ID),
+        "has_app": github_app.is_configured(),
         "github_url": settings.GITHUB_URL,
         "public_url": settings.PUBLIC_URL,
         "connect_callback": oauth.callback_url(),

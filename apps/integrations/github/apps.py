@@ -1,0 +1,196 @@
+"""What a GitHub App asks GitHub: who it is, where it is installed, and tokens for that.
+
+https://docs.github.com/en/apps/creating-github-apps/authenticating-with-a-github-app
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TypeVar
+
+import httpx
+import jwt
+import msgspec
+from msgspec import Struct
+
+from apps.integrations.github import replies, tls
+from apps.integrations.github.client import TIMEOUT, Addresses, GitHub
+from apps.integrations.github.errors import (
+    CredentialsRejectedError,
+    GitHubError,
+    InstallationRemovedError,
+    NotFoundError,
+    RefusedError,
+    UnavailableError,
+)
+from apps.integrations.github.people import Account, ListedRepository
+
+DRIFT = 60  # seconds by which our clock may be ahead of GitHub's
+LIFETIME = 540  # seconds; GitHub allows ten minutes
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, repr=False)
+class AppIdentity:
+    """A token source that speaks for the App itself, by tokens that it signs."""
+
+    app_id: int
+    private_key: str
+
+    def token(self) -> str:
+        """A fresh JSON web token. Raises CredentialsRejectedError where the key is none."""
+        now = int(time.time())
+        claims = {"iat": now - DRIFT, "exp": now + LIFETIME, "iss": str(self.app_id)}
+        try:
+            return jwt.encode(claims, self.private_key, algorithm="RS256")
+        except (jwt.PyJWTError, ValueError, TypeError):
+            raise CredentialsRejectedError(
+                "The GitHub App's private key cannot be read.",
+                advice="Give the .pem file that GitHub made as GITHUB_APP_PRIVATE_KEY.",
+            ) from None
+
+    def instead_of(self, refused: str) -> str:
+        """None: another one would be signed by the same key."""
+        return ""
+
+
+class AppRecord(Struct, frozen=True):
+    """An App, as GitHub shows it to itself."""
+
+    id: int
+    slug: str = ""
+    name: str = ""
+    client_id: str = ""
+    html_url: str = ""
+    owner: Account | None = None
+
+
+class MadeApp(AppRecord, frozen=True, kw_only=True):
+    """An App that was just made by its manifest, with its secrets, which GitHub tells once."""
+
+    client_secret: str
+    webhook_secret: str | None = None
+    pem: str
+
+    def __repr__(self) -> str:
+        return f"MadeApp(slug={self.slug})"
+
+
+class InstallationRecord(Struct, frozen=True):
+    """An App on an account."""
+
+    id: int
+    account: Account
+    suspended_at: datetime | None = None
+    html_url: str = ""
+
+
+class InstallationToken(Struct, frozen=True):
+    """A token of an installation."""
+
+    token: str
+    expires_at: datetime
+
+    def __repr__(self) -> str:
+        return f"InstallationToken(expires_at={self.expires_at})"
+
+
+class _Repositories(Struct, frozen=True):
+    repositories: list[ListedRepository]
+
+
+class _Installations(Struct, frozen=True):
+    installations: list[InstallationRecord]
+
+
+class _Membership(Struct, frozen=True):
+    user: Account
+    role: str = ""
+    state: str = ""
+
+
+def about(app: GitHub) -> AppRecord:
+    """The App that signs."""
+    return _as(app.get("/app").data, AppRecord)
+
+
+def installation(app: GitHub, installation_id: int) -> InstallationRecord:
+    """One of the App's installations. Raises InstallationRemovedError."""
+    try:
+        return _as(app.get(f"/app/installations/{installation_id}").data, InstallationRecord)
+    except NotFoundError:
+        raise InstallationRemovedError from None
+
+
+def new_token(app: GitHub, installation_id: int) -> InstallationToken:
+    """A token of an installation. Raises InstallationRemovedError or InstallationSuspendedError."""
+    path = f"/app/installations/{installation_id}/access_tokens"
+    try:
+        return _as(app.rest("POST", path).data, InstallationToken)
+    except NotFoundError:
+        raise InstallationRemovedError from None
+
+
+def repositories(github: GitHub) -> Iterator[list[ListedRepository]]:
+    """The repositories that an installation was chosen for, in pages."""
+    for page in github.pages("/installation/repositories"):
+        yield _as(page, _Repositories).repositories
+
+
+def of_user(github: GitHub) -> list[InstallationRecord]:
+    """The App's installations that the user of a token can see."""
+    return [
+        found
+        for page in github.pages("/user/installations")
+        for found in _as(page, _Installations).installations
+    ]
+
+
+def is_owner(github: GitHub, organization: str, person: Account) -> bool:
+    """Whether a person owns an organisation, asked with the token of its installation."""
+    try:
+        reply = github.get(f"/orgs/{organization}/memberships/{person.login}")
+    except NotFoundError:
+        return False
+    found = _as(reply.data, _Membership)
+    return found.user.id == person.id and (found.state, found.role) == ("active", "admin")
+
+
+def convert(github_url: str, code: str, ca_file: str = "") -> MadeApp:
+    """Trades the code of a manifest for the App. Raises GitHubError.
+
+    https://docs.github.com/en/rest/apps/apps#create-a-github-app-from-a-manifest
+    """
+    url = f"{Addresses.of(github_url).rest}/app-manifests/{code}/conversions"
+    headers = {"Accept": "application/vnd.github+json", "User-Agent": "tformance"}
+    try:
+        reply = httpx.post(url, headers=headers, timeout=TIMEOUT, verify=tls.context(ca_file))
+    except httpx.HTTPError as error:
+        raise UnavailableError(f"GitHub cannot be reached ({type(error).__name__}).") from None
+    if refusal := _refusal(reply):
+        raise refusal
+    try:
+        return msgspec.json.decode(reply.content, type=MadeApp, strict=False)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        raise UnavailableError("GitHub's reply cannot be read.") from None
+
+
+def _refusal(reply: httpx.Response) -> GitHubError | None:
+    if reply.status_code in (404, 422):
+        return RefusedError(
+            "GitHub does not know the code that it sent: it ran out, or was used before.",
+            advice="Make the App again.",
+        )
+    return replies.error_from_status(
+        reply.status_code, reply.headers, reply.content, datetime.now(UTC)
+    )
+
+
+def _as(data: object, kind: type[T]) -> T:
+    try:
+        return msgspec.convert(data, kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise UnavailableError(f"GitHub's reply cannot be read ({error}).") from None
