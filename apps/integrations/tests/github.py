@@ -67,10 +67,12 @@ def consent(
     login: str = "ada",
     decision: Literal["authorize", "cancel"] = "authorize",
     without: tuple[str, ...] = (),
+    scope: str | None = None,
 ) -> str:
     """Answers GitHub's consent page as a person would; where GitHub then sends the browser."""
     sent = dict(parse_qsl(urlsplit(authorize_url).query))
-    granted = [scope for scope in sent["scope"].split() if scope not in without]
+    asked = sent["scope"] if scope is None else scope
+    granted = [each for each in asked.split() if each not in without]
     form = {**sent, "login": login, "granted": granted}
     form["authorize"] = "1" if decision == "authorize" else "0"
     parts = urlsplit(authorize_url)

@@ -1,0 +1,90 @@
+"""A GitHub App on the small GitHub, and what people do with it in the browser."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+from django.test import Client
+from pytest_django import Settings
+
+from apps.integrations.tests import github as small
+from github_simulator.testing import Running
+
+HOOK = "http://localhost:8000/webhooks/github/"
+MANIFEST = {
+    "callback_urls": [small.CALLBACK],
+    "request_oauth_on_install": True,
+    "public": True,
+    "hook_attributes": {"url": HOOK, "active": True},
+    "default_permissions": {"contents": "read", "members": "read", "pull_requests": "read"},
+    "default_events": [
+        *("member", "membership", "organization", "pull_request", "pull_request_review"),
+        *("pull_request_review_comment", "pull_request_review_thread", "repository"),
+    ],
+}
+
+
+def set_up(github: Running, settings: Settings, **changes: Any) -> dict[str, Any]:
+    """An App that somebody registered by hand, and settings that name it."""
+    made = github.act(
+        "register_app", owner="acme", name="Reader", manifest={**MANIFEST, **changes}
+    )
+    settings.GITHUB_APP_ID = str(made["id"])
+    settings.GITHUB_APP_PRIVATE_KEY = made["pem"]
+    settings.GITHUB_APP_WEBHOOK_SECRET = made["webhook_secret"]
+    settings.GITHUB_APP_CLIENT_SECRET = made["client_secret"]
+    return made
+
+
+def begin(client: Client, method: str = "app", team: str = "acme", **form: str) -> str:
+    """Presses a button of the connect page; the address at GitHub."""
+    sent = {"method": method, **form}
+    reply = client.post(f"/a/{team}/integrations/github/connect/", sent)
+    assert reply.status_code == 302, reply.content
+    return reply.headers["location"]
+
+
+def install(url: str, login: str = "ada", target: str = "acme", **form: str) -> str:
+    """Installs the App as a person would; where GitHub then sends the browser."""
+    reply = httpx.post(url, data={"login": login, "target": target, **form})
+    assert reply.status_code == 302, reply.text
+    return reply.headers["location"]
+
+
+def connect(client: Client, team: str = "acme", **form: str) -> None:
+    """Connects Acme by the App, all the way."""
+    came_back = small.path_of(install(begin(client, team=team), **form))
+    reply = client.get(came_back)
+    assert reply.headers.get("location") == f"/a/{team}/integrations/github/repos/", (
+        small.messages_of(client, f"/a/{team}/integrations/")
+    )
+
+
+def deliver(github: Running, client: Client, since: int = 0) -> list[int]:
+    """Brings what the App's hook sent since then to our door; the answers' statuses."""
+    assert github.simulator.deliveries.wait()
+    statuses = []
+    for delivery in list(github.simulator.deliveries.attempted)[since:]:
+        if urlsplit(delivery.hook.url).path == "/webhooks/github/":
+            headers = delivery.request_headers
+            reply = client.post(
+                "/webhooks/github/",
+                delivery.sent,
+                content_type=headers["Content-Type"],
+                headers={k: v for k, v in headers.items() if k.startswith("X-")},
+            )
+            statuses.append(reply.status_code)
+    return statuses
+
+
+def manifest_of(page: str, button: str) -> tuple[str, dict[str, Any]]:
+    """Where the form with that button leads, and the manifest that it sends."""
+    from html import unescape
+
+    start = page.rindex('<form method="post" action="', 0, page.index(button))
+    form = page[start : page.index(button)]
+    action = unescape(form.split('action="')[1].split('"')[0])
+    return action, json.loads(unescape(form.split('name="manifest" value="')[1].split('"')[0]))
