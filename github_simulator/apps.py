@@ -248,7 +248,8 @@ def install(
 ) -> Installation:
     """Puts an app on an account, or changes which repositories it is for there."""
     world, now = simulator.world, simulator.clock.now()
-    number = _free(world.installations, 90_000_000)
+    world.last_installation += 1
+    number = world.last_installation
     made = Installation(
         number,
         app,

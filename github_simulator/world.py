@@ -283,6 +283,7 @@ class World:
     apps: dict[int, GitHubApp] = field(default_factory=dict)
     installations: dict[int, Installation] = field(default_factory=dict)
     tokens: dict[str, Token] = field(default_factory=dict)
+    last_installation: int = 90_000_000  # numbers are given once
     used_ids: set[int] = field(default_factory=set)  # by whatever was made since the start
 
     def account(self, login: str) -> Account | None:

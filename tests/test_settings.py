@@ -11,6 +11,7 @@ from tests.program import ROOT, manage, tformance
 
 KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 
+PEM = ("-----BEGIN RSA PRIVATE KEY-----", "-----END RSA PRIVATE KEY-----")
 BAD = [
     ("PUBLIC_URL", "tformance.example.com", "is no address"),
     ("PUBLIC_URL", "ftp://example.com", "is no address"),
@@ -42,6 +43,11 @@ BAD = [
     ("GITHUB_APP_ID", "my-app", "is no number"),
     ("API_RATE_LIMIT", "10/m", "is no number"),
     ("GITHUB_APP_PRIVATE_KEY", "secret", "is no private key"),
+    ("GITHUB_APP_PRIVATE_KEY", f"{PEM[0]}\nMIIE\n{PEM[1]}", "cannot be read"),
+    ("GITHUB_APP_WEBHOOK_SECRET", "secret", "GITHUB_APP_ID: is missing"),
+    ("GITHUB_APP_CLIENT_SECRET", "secret", "GITHUB_APP_ID: is missing"),
+    ("GITHUB_CA_FILE", "/none.pem", "cannot read certificates from /none.pem"),
+    ("GITHUB_CA_FILE", __file__, "cannot read certificates"),
     ("DATA_DIR", "/dev/null/x", "cannot make"),
 ]
 
@@ -115,7 +121,7 @@ def test_the_docs_list_every_setting_and_no_other() -> None:
 
 def read_by_the_program() -> set[str]:
     """Every name that the program's code asks the environment for."""
-    readers = "text|flag|choice|number|private_key|url|service_url|email_url"
+    readers = "authorities|text|flag|choice|number|private_key|url|service_url|email_url"
     call = re.compile(rf"\b(?:environment\.)?(?:{readers})\(\s*\"([A-Z_]+)\"")
     code = [*ROOT.glob("tformance/**/*.py"), *ROOT.glob("apps/**/*.py")]
     return {name for path in code for name in call.findall(path.read_text())}

@@ -16,7 +16,7 @@ from django.http import HttpRequest, QueryDict
 from django.urls import reverse
 
 from apps.audit.record import record
-from apps.integrations import connect_state, events, github_app, hooks, oauth, problems
+from apps.integrations import connect_state, events, github_app, oauth, problems, registration
 from apps.integrations.connect_state import State
 from apps.integrations.github import apps
 from apps.integrations.github.apps import MadeApp
@@ -80,8 +80,8 @@ def _text(team: Team, owner: str) -> str:
         "public": not owner,
         "default_permissions": PERMISSIONS,
     }
-    if hooks.is_reachable():
-        manifest["hook_attributes"] = {"url": hooks.address(), "active": True}
+    if registration.is_reachable():
+        manifest["hook_attributes"] = {"url": registration.address(), "active": True}
         manifest["default_events"] = list(events.SUBSCRIBED_BY_APP)
     return json.dumps(manifest)
 

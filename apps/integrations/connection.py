@@ -23,6 +23,7 @@ from apps.integrations import (
     hooks,
     installed,
     oauth,
+    organization_hooks,
     problems,
     resumption,
 )
@@ -329,7 +330,7 @@ def _change_hooks(
     """A GitHub App brings its own hook; the hooks of repositories that are needless then."""
     tracked = TrackedRepository.objects.filter(integration=integration, is_active=True)
     if integration.credential.kind == Kind.APP:
-        return hooks.release_all(tracked)
+        return organization_hooks.release_all([integration]) + hooks.release_all(tracked)
     if former.kind == Kind.APP:
         tracked.update(hook_due_at=timezone.now())
     return []

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from apps.integrations.models import (
     GitHubIntegration,
+    IntegrationCredential,
     MissedDelivery,
     TrackedRepository,
     WebhookDelivery,
@@ -34,14 +35,21 @@ class Latency:
 def of_team(team: Team) -> QuerySet[WebhookDelivery]:
     """The deliveries about repositories that the team tracks, and about its organisations.
 
-    An organisation's hook tells of all its repositories, also of those that only others track.
+    The hook of an organisation or of the GitHub App tells also of what only others track.
     """
     tracked = TrackedRepository.objects.for_team(team).filter(is_active=True)
     organizations = GitHubIntegration.objects.for_team(team).filter(hook__isnull=False)
     own = Q(hook__in=tracked.values("hook"), hook__organization_id=None)
     about = Q(github_repo_id=None) | Q(github_repo_id__in=tracked.values("github_repo_id"))
+    installations = IntegrationCredential.objects.filter(
+        integrations__in=GitHubIntegration.objects.for_team(team).filter(disconnected_at=None),
+        installation_id__isnull=False,
+    )
+    installed = Q(
+        hook__app_id__isnull=False, installation_id__in=installations.values("installation_id")
+    )
     return WebhookDelivery.objects.filter(
-        own | (about & Q(hook__in=organizations.values("hook"))),
+        own | (about & (installed | Q(hook__in=organizations.values("hook"))))
     )
 
 
@@ -94,15 +102,19 @@ def health(team: Team) -> QuerySet[TrackedRepository]:
     rows: QuerySet[TrackedRepository] = TrackedRepository.objects.for_team(team)
     latest = (
         WebhookDelivery.objects.filter(
-            Q(github_repo_id=OuterRef("github_repo_id")) | Q(hook__organization_id=None),
-            hook=OuterRef("hook"),
+            Q(hook=OuterRef("hook"))
+            & (Q(github_repo_id=OuterRef("github_repo_id")) | Q(hook__organization_id=None))
+            | Q(
+                github_repo_id=OuterRef("github_repo_id"),
+                installation_id=OuterRef("integration__credential__installation_id"),
+            )
         )
         .order_by("-received_at")
         .values("received_at")[:1]
     )
     return (
         rows.filter(is_active=True)
-        .select_related("hook")
+        .select_related("hook", "integration__credential")
         .annotate(latest_delivery_at=Subquery(latest))
         .order_by(F("hook").asc(nulls_first=True), "full_name")
     )

@@ -29,9 +29,7 @@ MANIFEST = {
 
 def set_up(github: Running, settings: Settings, **changes: Any) -> dict[str, Any]:
     """An App that somebody registered by hand, and settings that name it."""
-    made = github.act(
-        "register_app", owner="acme", name="Reader", manifest={**MANIFEST, **changes}
-    )
+    made = github.act("register_app", owner="acme", name="Reader", manifest={**MANIFEST, **changes})
     settings.GITHUB_APP_ID = str(made["id"])
     settings.GITHUB_APP_PRIVATE_KEY = made["pem"]
     settings.GITHUB_APP_WEBHOOK_SECRET = made["webhook_secret"]

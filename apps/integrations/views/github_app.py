@@ -18,9 +18,9 @@ from apps.integrations import (
     connect_state,
     connection,
     github_app,
-    hooks,
     oauth,
     problems,
+    registration,
 )
 from apps.integrations.models import GitHubIntegration
 from apps.integrations.problems import ConnectError
@@ -49,11 +49,11 @@ def new(request: TeamRequest) -> HttpResponse:
     context = {
         "forms": app_manifest.begin(request, request.team, known),
         "asked": asked,
-        "is_reachable": hooks.is_reachable(),
+        "is_reachable": registration.is_reachable(),
         "github_url": settings.GITHUB_URL,
         "public_url": settings.PUBLIC_URL,
         "connect_callback": oauth.callback_url(),
-        "hook_address": hooks.address(),
+        "hook_address": registration.address(),
     }
     return answers.page(request, "github_app", context)
 

@@ -8,6 +8,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from apps.audit.record import record
 from apps.integrations import connection, deliveries, hooks, organization_hooks, registration
+from apps.integrations.models import IntegrationCredential, TrackedRepository
 from apps.integrations.nudge import nudge
 from apps.integrations.views import answers
 from apps.teams.access import TeamRequest, team_view, wants_json
@@ -34,7 +35,7 @@ def webhooks(request: TeamRequest) -> HttpResponse:
         "latency": latency,
         "repositories": repositories[:MOST_REPOSITORIES],
         "are_more": len(repositories) > MOST_REPOSITORIES,
-        "without": sum(1 for row in repositories if not row.hook_id),
+        "without": sum(1 for row in repositories if not row.hook_id and not _has_app(row)),
         "is_reachable": registration.is_reachable(),
         "organizations": [row for row in connected if organization_hooks.is_possible(row)],
         "missed": deliveries.missed(request.team).count(),
@@ -42,6 +43,11 @@ def webhooks(request: TeamRequest) -> HttpResponse:
         "is_admin": request.membership.is_admin,
     }
     return answers.page(request, "webhooks", context, fragment="_webhooks")
+
+
+def _has_app(row: TrackedRepository) -> bool:
+    """Whether the hook of the GitHub App tells of a repository."""
+    return row.integration.credential.kind == IntegrationCredential.Kind.APP
 
 
 @require_POST
