@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('integrations', '0003_organization_hooks'),
+        ('integrations', '0004_identities'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
