@@ -132,6 +132,7 @@ class PersonFiguresReply(_Described):
     response_time: Spread | None = None
     waiting: dict[str, int] | None = None
     asked_for_review: int | None = None
+    reviewed_with: list[dict[str, Any]] | None = None
 
 
 class View(Schema):

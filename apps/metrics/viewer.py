@@ -12,7 +12,7 @@ from functools import cached_property
 from apps.metrics import accounts
 from apps.metrics.models import PullRequest, TeamMember
 from apps.teams.access import TeamRequest
-from apps.teams.models import ApiKey, Membership, Team
+from apps.teams.models import Team
 from apps.users.github_accounts import github_accounts
 from apps.users.models import User
 
@@ -62,17 +62,10 @@ class Viewer:
 
 
 def viewer_of(request: TeamRequest) -> Viewer:
-    """Who asked for a page."""
-    is_open = request.membership.is_admin or not request.team.are_people_private
-    return Viewer(request.team, request.user, is_open)
-
-
-def viewer_with(key: ApiKey) -> Viewer:
-    """In whose name a program asks."""
-    return Viewer(key.team, key.user, not key.team.are_people_private or _is_admin(key))
-
-
-def _is_admin(key: ApiKey) -> bool:
-    return Membership.objects.filter(
-        team=key.team, user=key.user, role=Membership.Role.ADMIN
-    ).exists()
+    """Who asked for a page; the same each time, so that nothing is looked up twice."""
+    known: Viewer | None = getattr(request, "viewer", None)
+    if known is None:
+        is_open = request.membership.is_admin or not request.team.are_people_private
+        known = Viewer(request.team, request.user, is_open)
+        request.viewer = known  # type: ignore[attr-defined]
+    return known

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from statistics import median
 from typing import Any
@@ -83,7 +84,7 @@ def test_it_works(
     assert told["figures"]["cycle_time"]["median"] == cycle
     assert (told["reviews_given"], told["reviews_received"]) == (1, 6)
     assert told["response_time"]["median"] == 6 * 3600
-    exchanged = {each["login"]: each for each in told["with"]}
+    exchanged = {each["login"]: each for each in told["reviewed_with"]}
     assert exchanged["ben"]["received"] == 6
     assert exchanged["ben"]["received_on"] == 3
     assert exchanged["cleo"]["given"] == 1
@@ -183,7 +184,7 @@ def test_who_is_switched_off_has_no_figures(
     assert "is switched off" in alice_client.get(page(people[0])).content.decode()
     assert "figures" not in alice_client.get(page(people[0]), headers=JSON).json()
     others = alice_client.get(page(people[1]), headers=JSON).json()
-    assert [each["login"] for each in others["with"]] == []
+    assert [each["login"] for each in others["reviewed_with"]] == []
 
 
 def test_charlie_learns_nothing(
@@ -284,3 +285,22 @@ def test_few_queries(
         ) as asked:
             alice_client.get(f"{address}?range=12m")
         assert len(asked) <= MOST_QUERIES
+
+
+def test_every_definition_that_pages_lead_to_is_there(
+    work: list[PullRequest], people: tuple[TeamMember, ...], bob_client: Client
+) -> None:
+    row = work[0]
+    defined = set(
+        re.findall(r'id="(\w+)"', bob_client.get("/a/acme/how-we-count/").content.decode())
+    )
+    addresses = (
+        *("", "flow/", "reviews/", "compare/repositories/", "compare/people/"),
+        f"pull-requests/{row.repository.full_name}/{row.number}/",
+        f"people/{people[0].github_id}/",
+    )
+    for address in addresses:
+        page = bob_client.get(f"/a/acme/{address}").content.decode()
+        wanted = set(re.findall(r"/a/acme/how-we-count/#(\w+)", page))
+        assert len(wanted) > 2
+        assert wanted <= defined

@@ -86,7 +86,7 @@ def _reviews_data(exchanged: Exchanges) -> dict[str, Any]:
         "reviews_given": exchanged.given,
         "reviews_received": exchanged.received,
         "response_time": spread_data(exchanged.response),
-        "with": [vars(each) for each in exchanged.others],
+        "reviewed_with": [vars(each) for each in exchanged.others],
     }
 
 
