@@ -211,6 +211,9 @@ class Hook(models.Model):
     listed_until = models.DateTimeField(
         null=True, help_text="Attempts up to then were read from GitHub's list."
     )
+    deliveries_etag = models.CharField(
+        max_length=255, blank=True, help_text="Of that list's first page, as it was read."
+    )
 
     class Meta:
         constraints = [

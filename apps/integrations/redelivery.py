@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from apps.integrations.github.client import GitHub
+from apps.integrations.github.client import GitHub, Reply
 from apps.integrations.github.errors import NotFoundError
 from apps.integrations.models import Hook, MissedDelivery, WebhookDelivery
 from apps.integrations.registration import Home
@@ -20,6 +20,7 @@ from apps.integrations.registration import Home
 OVERLAP = timedelta(minutes=5)
 LISTED = timedelta(days=3)
 MOST_TRIES = 3
+LONGEST_ETAG = 255
 AGAIN_AFTER = timedelta(minutes=10)
 
 
@@ -57,31 +58,35 @@ def _read(github: GitHub, path: str, hook: Hook) -> None:
 
     All are read, since GitHub's own filter for failures leaves time-outs out.
     """
+    first = github.get(path, etag=hook.deliveries_etag, per_page=100)
+    if first.is_unchanged:
+        return  # The newest comes first: nothing has been added anywhere.
+    etag = first.etag if len(first.etag) <= LONGEST_ETAG else ""
     newest = hook.listed_until
     delivered: set[str] = set()
     failed: dict[str, tuple[dict[str, Any], datetime]] = {}
-    for attempt in _since(github, path, hook.listed_until):
+    for attempt in _since(github, first, hook.listed_until):
         at = msgspec.convert(attempt["delivered_at"], datetime)
         newest = max(filter(None, (newest, at)))
         if 200 <= int(attempt.get("status_code") or 0) < 300:
             delivered.add(attempt["guid"])
         else:
             # The newest attempt is the first in the list; when it began is in the oldest.
-            first = failed.get(attempt["guid"], (attempt, at))[0]
-            failed[attempt["guid"]] = (first, at)
+            latest = failed.get(attempt["guid"], (attempt, at))[0]
+            failed[attempt["guid"]] = (latest, at)
     known = WebhookDelivery.objects.filter(hook=hook, guid__in=list(failed))
     delivered |= set(known.values_list("guid", flat=True))
     hook.missed.filter(guid__in=delivered).delete()
     for guid, (attempt, at) in failed.items():
         if guid not in delivered:
             _note(hook, guid, attempt, at)
-    Hook.objects.filter(pk=hook.pk).update(listed_until=newest)
-    hook.listed_until = newest
+    Hook.objects.filter(pk=hook.pk).update(listed_until=newest, deliveries_etag=etag)
+    hook.listed_until, hook.deliveries_etag = newest, etag
 
 
-def _since(github: GitHub, path: str, since: datetime | None) -> Iterator[dict[str, Any]]:
+def _since(github: GitHub, first: Reply, since: datetime | None) -> Iterator[dict[str, Any]]:
     """Attempts, the newest first, down to what was read before."""
-    for page in github.pages(path):
+    for page in github.pages_behind(first):
         for attempt in page:
             if since and msgspec.convert(attempt["delivered_at"], datetime) < since - OVERLAP:
                 return

@@ -72,7 +72,7 @@ def _is_as_made(github: GitHub, home: Home, hook: Hook) -> bool:
     try:
         found = github.get(f"{home.path}/{hook.hook_id}").data
     except NotFoundError:
-        hook.hook_id = None
+        hook.hook_id, hook.deliveries_etag = None, ""
         return False
     wanted = _wanted(home, hook)
     config = found.get("config", {})
@@ -96,7 +96,8 @@ def _write(github: GitHub, home: Home, hook: Hook) -> None:
             github.rest("PATCH", f"{home.path}/{hook.hook_id}", json=_wanted(home, hook))
     else:
         github.rest("PATCH", f"{home.path}/{hook.hook_id}", json=_wanted(home, hook))
-    Hook.objects.filter(pk=hook.pk).update(hook_id=hook.hook_id)
+    known = {"hook_id": hook.hook_id, "deliveries_etag": hook.deliveries_etag}
+    Hook.objects.filter(pk=hook.pk).update(**known)
     now = Hook.objects.filter(pk=hook.pk).first()
     if now is None:
         github.rest("DELETE", f"{home.path}/{hook.hook_id}")

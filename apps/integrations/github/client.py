@@ -57,11 +57,21 @@ class Usage:
 
 @dataclass(frozen=True)
 class Reply:
-    """A good REST reply; `data` is its JSON, None where it has no body (204)."""
+    """A good REST reply; `data` is its JSON, None where it has no body (204, 304)."""
 
     status: int
     headers: Mapping[str, str]
     data: Any
+
+    @property
+    def is_unchanged(self) -> bool:
+        """Whether it is still as it was when it had the ETag that was sent along."""
+        return self.status == 304
+
+    @property
+    def etag(self) -> str:
+        """What to ask with next time; empty where GitHub gave none."""
+        return self.headers.get("etag", "")
 
     @property
     def scopes(self) -> list[str] | None:
@@ -120,9 +130,12 @@ class GitHub:
         """Ends the conversation."""
         self._http.close()
 
-    def get(self, path: str, **params: Any) -> Reply:
-        """GET `path` below the REST address; a `GitHubError` for anything but success."""
-        return self.rest("GET", path, params=params)
+    def get(self, path: str, *, etag: str = "", **params: Any) -> Reply:
+        """GET `path` below the REST address; a `GitHubError` for anything but success.
+
+        With the ETag of an earlier reply it is free where nothing has changed since.
+        """
+        return self.rest("GET", path, params=params, etag=etag)
 
     def rest(
         self,
@@ -131,6 +144,7 @@ class GitHub:
         *,
         params: Mapping[str, Any] | None = None,
         json: Any = None,
+        etag: str = "",
     ) -> Reply:
         """A REST request; `path` begins with a slash, or is an address that GitHub gave."""
         url = path if path.startswith("http") else self.addresses.rest + path
@@ -140,7 +154,10 @@ class GitHub:
             url,
             params=params or None,
             json=json,
-            headers={"Accept": "application/vnd.github+json"},
+            headers={
+                "Accept": "application/vnd.github+json",
+                **({"If-None-Match": etag} if etag else {}),
+            },
         )
         if limit := limits.from_headers(response.headers):
             self._tell(limit)
@@ -148,11 +165,15 @@ class GitHub:
 
     def pages(self, path: str, **params: Any) -> Iterator[list[Any]]:
         """Each page of a REST list, following `Link` to its end."""
-        url, query = path, {"per_page": 100, **params}
-        while url:
-            response = self.rest("GET", url, params=query)
-            yield response.data
-            url, query = _next_link(response.headers), {}
+        yield from self.pages_behind(self.get(path, per_page=100, **params))
+
+    def pages_behind(self, first: Reply) -> Iterator[list[Any]]:
+        """The same list from its first page on, which was asked for already."""
+        reply = first
+        yield reply.data
+        while url := _next_link(reply.headers):
+            reply = self.get(url)
+            yield reply.data
 
     def graphql(self, name: str, variables: Mapping[str, Any]) -> GraphQLReply:
         """Runs the document `queries/<name>.graphql`."""

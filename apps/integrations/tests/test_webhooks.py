@@ -299,13 +299,35 @@ def test_new_secrets_lose_no_delivery(
     assert PullRequest.objects.filter(number__in=[between, after]).count() == 2
 
 
-def test_a_missed_delivery_is_redelivered(github: Running, tracked: TrackedRepository) -> None:
+def miss(github: Running) -> int:
+    """The number of a pull request whose opening GitHub could not tell us."""
     (on_github,) = hooks_on_github(github)
     here = on_github.url
     on_github.url = "http://127.0.0.1:9/"  # nobody listens
-    number = do(github, "open", title="While we were away")["number"]
-    assert not WebhookDelivery.objects.filter(event="pull_request").exists()
+    number: int = do(github, "open", title="While we were away")["number"]
     on_github.url = here
+    return number
+
+
+def test_a_missed_delivery_is_redelivered(github: Running, tracked: TrackedRepository) -> None:
+    number = miss(github)
+    assert not WebhookDelivery.objects.filter(event="pull_request").exists()
+    due(tracked)
+    assert github.simulator.deliveries.wait()
+    work()
+    assert PullRequest.objects.get(number=number).title == "While we were away"
+
+
+def test_a_list_of_deliveries_in_which_nothing_is_new_is_free(
+    github: Running, tracked: TrackedRepository
+) -> None:
+    do(github, "open")
+    due(tracked)
+    github.simulator.log.clear()
+    due(tracked)
+    asked = [r.status for r in github.simulator.log.requests if r.path.endswith("/deliveries")]
+    assert asked == [304]
+    number = miss(github)
     due(tracked)
     assert github.simulator.deliveries.wait()
     work()
