@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
-from apps.metrics import flow_queries, review_queries
+from apps.metrics import flow_queries, person_queries, review_queries
 from apps.metrics.models import PRReview, PullRequest, Repository, TeamMember
 from apps.metrics.tests.factories import (
     NOON,
@@ -85,6 +85,7 @@ class Worlds(TestCase):
         filters = filters_of(team, ADDRESS)
         assert_load(team, filters)
         assert_responses(team, filters)
+        assert_exchanges(team, filters)
         work = flow_queries.work(team, filters, NOW)
         rows = list(PullRequest.objects.filter(team=team).prefetch_related("timeline"))
         ends = [filters.period.first + timedelta(days=n + 1) for n in range(filters.period.days)]
@@ -127,12 +128,39 @@ def assert_load(team: Team, filters: Any) -> None:
         assert each.share == pytest.approx(len(mine) / len(rows))
 
 
-def assert_responses(team: Team, filters: Any) -> None:
+def assert_exchanges(team: Team, filters: Any) -> None:
+    rows, first = counted(team), first_reviews(team)
+    for person in TeamMember.objects.filter(team=team):
+        who = person.github_id
+        mine = filters.narrowed(person=person.github_username)
+        told = person_queries.exchanges(team, filters, mine, who)
+        given = [row for row in rows if row.reviewer_github_id == who]
+        received = [row for row in rows if row.pull_request.author_github_id == who]
+        assert (told.given, told.received) == (len(given), len(received))
+        assert told.given_on == len({row.pull_request_id for row in given})
+        assert {each.account: each.given for each in told.others if each.given} == Counter(
+            row.pull_request.author_github_id for row in given
+        )
+        assert {each.account: each.received for each in told.others if each.received} == Counter(
+            row.reviewer_github_id for row in received
+        )
+        assert_spread(
+            told.response, [seconds(row) for row in first if row.reviewer_github_id == who]
+        )
+        assert sum(told.by_span) == len(given)
+
+
+def first_reviews(team: Team) -> list[PRReview]:
+    """Each reviewer's first of each pull request, where it lies in the range."""
     every = PRReview.objects.filter(team=team, is_qualifying=True, reviewer_github_id__gt=0)
     first: dict[tuple[int, int | None], PRReview] = {}
     for row in every.order_by("submitted_at", "pk"):
         first.setdefault((row.pull_request_id, row.reviewer_github_id), row)
-    counted = [row for row in first.values() if within(row.submitted_at, team.timezone)]
+    return [row for row in first.values() if within(row.submitted_at, team.timezone)]
+
+
+def assert_responses(team: Team, filters: Any) -> None:
+    counted = first_reviews(team)
     found = review_queries.responses(team, filters)
     assert_spread(found.whole, [seconds(row) for row in counted])
     of_reviewer: dict[int | None, list[float]] = {}
