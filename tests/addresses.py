@@ -43,6 +43,7 @@ RULES: dict[str, Rule] = {
     "webhooks/github/": Rule(For.GITHUB, POST),
     "health/live": Rule(For.EVERYONE),
     "health/ready": Rule(For.EVERYONE),
+    "metrics": Rule(For.EVERYONE),  # who have no METRICS_TOKEN find nothing: test_metrics.py
     "": Rule(For.EVERYONE),
     "invitations/<str:key>/": Rule(For.EVERYONE, BOTH),
     "teams/new/": Rule(For.SIGNED_IN, BOTH),

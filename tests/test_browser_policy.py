@@ -64,8 +64,11 @@ def test_no_page_wants_more(place: Installation, context: BrowserContext, page: 
 
 
 @pytest.fixture(autouse=True)
-def _forget_attempts() -> None:
+def _forget_attempts(settings: Settings) -> None:
     cache.clear()
+    # Guesses are hashed like passwords, which is slow on purpose.
+    quick, slow = "MD5PasswordHasher", "PBKDF2PasswordHasher"
+    settings.PASSWORD_HASHERS = [f"django.contrib.auth.hashers.{name}" for name in (quick, slow)]
 
 
 def test_throttling_sees_who_asks(settings: Settings, alice: User) -> None:

@@ -37,16 +37,21 @@ def content_security_policy(github_url: str, *, https: bool) -> dict[str, Any]:
     }
 
 
-def permissions_policy(get_response: Answer) -> Answer:
-    """Middleware that switches off what no page of ours uses.
+def policies(get_response: Answer) -> Answer:
+    """Middleware that switches off what no page of ours uses, and keeps pages out of caches.
 
     https://www.w3.org/TR/permissions-policy/
     """
-    header = ", ".join(f"{feature}=()" for feature in UNUSED)
+    features = ", ".join(f"{feature}=()" for feature in UNUSED)
 
     def answer(request: HttpRequest) -> HttpResponse:
         response = get_response(request)
-        response.headers["Permissions-Policy"] = header
+        response.headers["Permissions-Policy"] = features
+        response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
+        # A company's figures are for no search engine.
+        response.headers["X-Robots-Tag"] = "noindex, nofollow"
+        # Static files, which are everyone's, say how long they may be kept.
+        response.headers.setdefault("Cache-Control", "private, no-store")
         return response
 
     return answer

@@ -31,6 +31,7 @@ environment.together("GITHUB_APP_ID", "GITHUB_APP_PRIVATE_KEY", "GITHUB_APP_WEBH
 environment.belongs_to("GITHUB_APP_CLIENT_SECRET", "GITHUB_APP_ID")
 GITHUB_CA_FILE = environment.authorities("GITHUB_CA_FILE")
 GITHUB_TOKEN = environment.text("GITHUB_TOKEN")
+METRICS_TOKEN = environment.text("METRICS_TOKEN")
 
 _public = urlsplit(PUBLIC_URL)
 _https = _public.scheme == "https"
@@ -87,7 +88,7 @@ MIDDLEWARE = [
     "tformance.client_address.client_address",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
-    "tformance.browser_policy.permissions_policy",
+    "tformance.browser_policy.policies",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

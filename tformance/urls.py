@@ -7,7 +7,7 @@ from apps.integrations import webhooks
 from apps.metrics.api import api
 from apps.metrics.api_access import nowhere
 from apps.metrics.views.api_docs import api_docs
-from tformance import health
+from tformance import health, prometheus
 
 urlpatterns = [
     path("webhooks/github/", webhooks.receive, name="github_webhook"),
@@ -19,6 +19,7 @@ urlpatterns = [
     path("accounts/", include("allauth.urls")),
     path("health/live", health.live),
     path("health/ready", health.ready),
+    path("metrics", prometheus.metrics),
     path("", include("apps.integrations.urls")),
     path("", include("apps.metrics.urls")),
     path("", include("apps.teams.urls")),

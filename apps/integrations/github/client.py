@@ -108,6 +108,7 @@ class GitHub:
             timeout=TIMEOUT,
             verify=tls.context(self.ca_file),
             follow_redirects=True,
+            event_hooks={"request": [self._refuse_strangers]},
             headers={
                 "User-Agent": "tformance",
                 "X-GitHub-Api-Version": API_VERSION,
@@ -148,7 +149,6 @@ class GitHub:
     ) -> Reply:
         """A REST request; `path` begins with a slash, or is an address that GitHub gave."""
         url = path if path.startswith("http") else self.addresses.rest + path
-        self._refuse_strangers(url)
         response = self._send(
             method,
             url,
@@ -221,9 +221,10 @@ class GitHub:
             raise refusal
         return response
 
-    def _refuse_strangers(self, url: str) -> None:
-        # A token must not follow a link to another host.
-        if urlsplit(url)[:2] != urlsplit(self.addresses.rest)[:2]:
+    def _refuse_strangers(self, request: httpx.Request) -> None:
+        # Neither a token nor a request without one may follow a link or a redirect elsewhere.
+        ours, theirs = httpx.URL(self.addresses.rest), request.url
+        if (theirs.scheme, theirs.host, theirs.port) != (ours.scheme, ours.host, ours.port):
             raise RefusedError("GitHub's reply points to another host.")
 
     def _account(self, envelope: replies.Envelope, headers: Mapping[str, str]) -> None:
