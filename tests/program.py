@@ -79,10 +79,10 @@ def free_address() -> str:
 
 
 @contextmanager
-def on_one_machine(folder: Path, url: str, **settings: str) -> Iterator[Program]:
+def on_one_machine(folder: Path, url: str, *options: str, **settings: str) -> Iterator[Program]:
     """`tformance up`: SQLite, a folder as broker."""
     program = _program(folder, url, settings)
-    with _process(folder, program.environment, COMMAND, "up") as process:
+    with _process(folder, program.environment, COMMAND, "up", *options) as process:
         _wait(program, process)
         yield program
 
