@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Response, expect
 
 from github_simulator.testing import Running
 from tests.journey import make_team, sign_up
@@ -223,3 +223,22 @@ def test_no_request_leaves_the_host(alice: BrowserContext, program: Program) -> 
         page.goto(program.url + HOME + address)
     ours = (program.url, "data:", "blob:")
     assert [url for url in asked if not url.startswith(ours)] == []
+
+
+@pytest.mark.parametrize(
+    ("address", "most"), [("", 450_000), ("flow/", 450_000), ("pull-requests/", 60_000)]
+)
+def test_a_first_view_is_light(browser: Browser, program: Program, address: str, most: int) -> None:
+    """Bytes as they were sent: pages compressed, files compressed and kept for ever."""
+    context = browser.new_context(storage_state=program.folder / "session.json")
+    page = context.new_page()
+    answers: list[Response] = []
+    page.on("response", answers.append)
+    page.goto(program.url + HOME + address, wait_until="networkidle")
+    files = [answer for answer in answers if "/static/" in answer.url]
+    assert files
+    assert all("immutable" in (each.header_value("Cache-Control") or "") for each in files)
+    assert page.locator("head script:not([defer])").count() == 0
+    sent = {each.url: each.request.sizes()["responseBodySize"] for each in answers}
+    context.close()
+    assert sum(sent.values()) <= most, sent

@@ -236,7 +236,11 @@ def _sqlite_bucket(instant: str | None, name: str) -> int | None:
 
 
 def register(connection: BaseDatabaseWrapper, **_: Any) -> None:
-    """Teach a new SQLite connection the functions above."""
+    """Teach a new SQLite connection the functions above; keep PostgreSQL from compiling queries."""
+    if connection.vendor == "postgresql":
+        # Compiling one with many aggregates takes longer than it saves, even over a million rows.
+        with connection.cursor() as cursor:
+            cursor.execute("SET jit = off")
     if connection.vendor != "sqlite":
         return
     sqlite = connection.connection

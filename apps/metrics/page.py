@@ -219,7 +219,8 @@ def current_version(team: Team) -> tuple[Freshness, queries.DataVersion]:
 def _is_current(request: TeamRequest, etag: str) -> bool:
     if request.htmx:
         return request.GET.get("version") == etag
-    return request.headers.get("If-None-Match") == f'"{etag}"'
+    # Compression makes a tag weak.
+    return request.headers.get("If-None-Match", "").removeprefix("W/") == f'"{etag}"'
 
 
 def _bar(request: TeamRequest, filters: Filters, choices: Choices) -> dict[str, Any]:

@@ -1,0 +1,179 @@
+"""Each page beside the same figures from hand-written SQL: `python -m benchmarks.pages [NAME…]`.
+
+The settings' database holds a made-up company (`python -m benchmarks.load 1000000`). In every round
+a page and its SQL take turns: cold with an empty cache, the frame that comes at once where figures
+follow, warm with nothing changed. On SQLite pages are measured alone.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import django
+
+SQL = Path(__file__).with_name("sql")
+ROUNDS = 1
+RANGES = {"90 days": 90, "5 years": 5 * 365}
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page, and what its SQL is told."""
+
+    name: str
+    path: str
+    days: int
+    given: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Found:
+    """Milliseconds of each round; how many queries a cold page asks."""
+
+    cold: list[float] = field(default_factory=list)
+    frame: list[float] = field(default_factory=list)
+    warm: list[float] = field(default_factory=list)
+    bare: list[float] = field(default_factory=list)
+    queries: int = 0
+
+
+def pages(last: datetime) -> Iterator[tuple[str, Page]]:
+    """Every page, over a quarter and over all years."""
+    for name, days in RANGES.items():
+        address = f"?since={(last - timedelta(days=days - 1)).date()}&until={last.date()}"
+        for page, path in (
+            ("overview", ""),
+            ("flow", "flow/"),
+            ("reviews", "reviews/"),
+            ("compare_repositories", "compare/repositories/"),
+            ("compare_people", "compare/people/"),
+            ("explorer", "pull-requests/"),
+        ):
+            yield name, Page(page, f"/a/acme/{path}{address}", days)
+        yield name, far_page(address, last, days)
+    yield "", one_pull_request()
+
+
+def far_page(address: str, last: datetime, days: int) -> Page:
+    """The explorer's page after ten thousand others; of a quarter, after half of its rows."""
+    from apps.metrics.models import PullRequest
+
+    begin = last.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=days - 1)
+    rows = PullRequest.objects.filter(is_bot=False, state="merged", merged_at__gte=begin)
+    ordered = rows.order_by("-merged_at", "-pk").values_list("merged_at", "pk")
+    merged_at, pk = ordered[min(500_000, rows.count() // 2)]
+    text = json.dumps(["merged_at", merged_at.isoformat(), pk])
+    after = base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+    given = {"place": merged_at.isoformat(), "place_id": pk}
+    return Page("explorer_far", f"/a/acme/pull-requests/{address}&after={after}", days, given)
+
+
+def one_pull_request() -> Page:
+    """One that was much reviewed."""
+    from apps.metrics.models import PullRequest
+
+    row = PullRequest.objects.filter(reviewer_count__gte=4).select_related("repository").first()
+    assert row
+    path = f"/a/acme/pull-requests/{row.repository.full_name}/{row.number}/"
+    return Page("pull_request", path, 0, {"pull_request": row.pk})
+
+
+def measure(client: Any, page: Page, last: datetime) -> Found:
+    """Page and SQL in turn."""
+    from django.core.cache import cache
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+
+    found = Found()
+    whole = page.path + ("&whole=1" if "?" in page.path else "")
+    with CaptureQueriesContext(connection) as asked:
+        client.get(whole)
+    found.queries = len(asked)
+    for _ in range(ROUNDS):
+        cache.clear()
+        found.frame.append(timed(client, page.path))
+        cache.clear()
+        found.cold.append(timed(client, whole))
+        found.warm.append(timed(client, page.path))
+        if connection.vendor == "postgresql":
+            found.bare.append(bare(page, last))
+    return found
+
+
+def timed(client: Any, path: str) -> float:
+    begun = time.perf_counter()
+    response = client.get(path, headers={"Accept": "text/html"})
+    assert response.status_code == 200, (path, response.status_code)
+    return 1000 * (time.perf_counter() - begun)
+
+
+def bare(page: Page, last: datetime) -> float:
+    """What psql says that its statements took."""
+    from django.conf import settings
+
+    database = settings.DATABASES["default"]
+    until = datetime(last.year, last.month, last.day, tzinfo=UTC) + timedelta(days=1)
+    since = until - timedelta(days=page.days)
+    variables = {
+        "team": 1,
+        "since": since.isoformat(),
+        "until": until.isoformat(),
+        "before": (since - timedelta(days=page.days)).isoformat(),
+        "unit": "week" if page.days < 190 else "month",
+        **page.given,
+    }
+    given = [f"--set={name}={value}" for name, value in variables.items()]
+    address = f"postgresql://{database['USER']}:{database['PASSWORD']}@{database['HOST']}:"
+    address += f"{database['PORT'] or 5432}/{database['NAME']}"
+    file = str(SQL / f"{page.name}.sql")
+    done = subprocess.run(
+        ["psql", address, "-XqAt", "-vON_ERROR_STOP=1", *given, "-c", r"\timing on", "-f", file],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return sum(float(text) for text in re.findall(r"^Time: ([\d.]+) ms", done.stdout, re.MULTILINE))
+
+
+def main() -> None:
+    from django.conf import settings
+    from django.test import Client
+
+    from apps.users.models import User
+    from tformance.static_files import collect
+
+    collect()
+    settings.ALLOWED_HOSTS = ["*"]
+    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+    client = Client()
+    client.force_login(User.objects.get(email="alice@example.com"))
+    last = datetime.now(UTC)
+    print(f"{'page':38} {'cold':>8} {'SQL':>8} {'ratio':>6} {'frame':>6} {'warm':>6} queries")
+    for name, page in pages(last):
+        if sys.argv[1:] and page.name not in sys.argv[1:]:
+            continue
+        found = measure(client, page, last)
+        cold, frame, warm = map(statistics.median, (found.cold, found.frame, found.warm))
+        sql = statistics.median(found.bare) if found.bare else float("nan")
+        print(
+            f"{page.name + ' ' + name:38} {cold:8.0f} {sql:8.0f} {cold / sql:6.2f}"
+            f" {frame:6.0f} {warm:6.0f} {found.queries:7}",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    django.setup()
+    main()
