@@ -14,11 +14,11 @@ from django.db.models import Case, Count, F, Q, QuerySet, Value, When
 from django.db.models.functions import Coalesce
 
 from apps.metrics import queries
-from apps.metrics.expressions import Bucket, HoursAfter, grouped_counts
-from apps.metrics.filters import Filters
+from apps.metrics.expressions import Bucket, HoursAfter, Percentiles, grouped_counts
+from apps.metrics.filters import SIZES, Filters
 from apps.metrics.models import PullRequest, TimelineEvent
 from apps.metrics.periods import Period, midnight
-from apps.metrics.queries import DURATIONS, FROM_FIRST_COMMIT
+from apps.metrics.queries import DURATIONS, FROM_FIRST_COMMIT, Spread
 from apps.teams.models import Team
 
 HOUR, DAY = 3600, 86400
@@ -48,19 +48,38 @@ _CHANGES = ("ready_for_review", *_TURNS, "closed", "merged")
 Span = tuple[datetime, datetime | None]
 
 
-def figures_and_histograms(
-    team: Team, filters: Filters
-) -> tuple[queries.Figures, dict[str, list[int]]]:
-    """Of merged pull requests, and how many took how long, by stage and `BINS`."""
-    counts = {
+@dataclass(frozen=True)
+class Distributions:
+    """Of merged pull requests: how many took how long by stage and `BINS`, and by size."""
+
+    figures: queries.Figures
+    histograms: dict[str, list[int]]
+    by_size: dict[str, Spread]
+    """Cycle times, of the sizes that there are."""
+
+
+def distributions(team: Team, filters: Filters) -> Distributions:
+    """Of the filters' period, in one query."""
+    places = range(len(BINS))
+    counts: dict[str, Any] = {
         f"{name}_{place}": Count("pk", filter=_in_bin(name, place))
         for name in DURATIONS
-        for place in range(len(BINS))
+        for place in places
     }
+    for size in SIZES:
+        young = Q(size=size, has_old_commit=False)
+        counts[f"{size}_count"] = Count("cycle_time", filter=young)
+        counts[f"{size}_spread"] = Percentiles("cycle_time", filter=young)
     figures, row = queries.figures_and(team, filters, counts)
-    return figures, {
-        name: [row[f"{name}_{place}"] for place in range(len(BINS))] for name in DURATIONS
-    }
+    return Distributions(
+        figures,
+        {name: [row[f"{name}_{place}"] for place in places] for name in DURATIONS},
+        {
+            size: Spread.of(row[f"{size}_count"], row[f"{size}_spread"])
+            for size in SIZES
+            if figures.sizes[size]
+        },
+    )
 
 
 def _in_bin(name: str, place: int) -> Q:

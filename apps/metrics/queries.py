@@ -191,22 +191,23 @@ def series(team: Team, filters: Filters) -> list[Point]:
 
 def by_repository(team: Team, filters: Filters) -> dict[str, Figures]:
     """Side by side, by name."""
-    found = merged(team, filters, filters.period)
-    rows = _grouped(found, F("repository__full_name"))
-    return {name: _figures(row, filters.period.weeks) for name, row in sorted(rows)}
+    names = dict(Repository.objects.for_team(team).values_list("pk", "full_name"))
+    rows = _grouped(merged(team, filters, filters.period), F("repository_id"))
+    found = {names[pk]: _figures(row, filters.period.weeks) for pk, row in rows}
+    return dict(sorted(found.items()))
 
 
 def by_author(team: Team, filters: Filters) -> dict[int | None, Figures]:
     """Side by side, by GitHub's id; None for deleted accounts."""
+    return {account: figures for account, (_, figures) in authors(team, filters).items()}
+
+
+def authors(team: Team, filters: Filters) -> dict[int | None, tuple[str, Figures]]:
+    """The same, with what they are called."""
     found = merged(team, filters, filters.period).exclude(author__is_hidden=True)
-    rows = _grouped(found, accounts.author())
-    return {account: _figures(row, filters.period.weeks) for account, row in rows}
-
-
-def by_size(team: Team, filters: Filters) -> dict[str, Figures]:
-    """From XS to XL."""
-    rows = dict(_grouped(merged(team, filters, filters.period), F("size")))
-    return {size: _figures(rows[size], filters.period.weeks) for size in SIZES if size in rows}
+    rows = _grouped(found, accounts.author(), called=Max(accounts.author_login()))
+    weeks = filters.period.weeks
+    return {account: (row["called"] or "", _figures(row, weeks)) for account, row in rows}
 
 
 def waiting(team: Team, filters: Filters, oldest: int = 5) -> list[Waiting]:
@@ -284,8 +285,11 @@ def _aggregates() -> dict[str, Any]:
     return found | {f"size_{size}": Count("pk", filter=Q(size=size)) for size in SIZES}
 
 
-def _grouped(found: QuerySet[PullRequest], group: Any) -> Iterator[tuple[Any, dict[str, Any]]]:
-    rows: Any = found.order_by().annotate(group=group).values("group").annotate(**_aggregates())
+def _grouped(
+    found: QuerySet[PullRequest], group: Any, **more: Any
+) -> Iterator[tuple[Any, dict[str, Any]]]:
+    grouped: Any = found.order_by().annotate(group=group).values("group")
+    rows = grouped.annotate(**_aggregates(), **more)
     return ((row["group"], row) for row in rows)
 
 

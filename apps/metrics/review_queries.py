@@ -153,8 +153,11 @@ def responses(team: Team, filters: Filters) -> Responses:
     )
 
 
-def given(team: Team, filters: Filters) -> dict[Account, int]:
-    """How many reviews each person gave, by GitHub's id."""
+def given(team: Team, filters: Filters) -> dict[Account, tuple[str, int]]:
+    """What those are called who reviewed, by GitHub's id, and how many reviews they gave."""
     rows = reviews(team, filters).exclude(reviewer__is_hidden=True).order_by()
-    counts = rows.values(given_by=accounts.reviewer()).annotate(count=Count("pk"))
-    return dict(counts.values_list("given_by", "count"))
+    counts = rows.values(given_by=accounts.reviewer()).annotate(
+        called=Max(accounts.reviewer_login()), count=Count("pk")
+    )
+    found = counts.values_list("given_by", "called", "count")
+    return {account: (called or "", count) for account, called, count in found}

@@ -17,6 +17,7 @@ from hypothesis.extra.django import TestCase
 
 from apps.metrics import flow_queries, person_queries, review_queries
 from apps.metrics.models import PRReview, PullRequest, Repository, TeamMember
+from apps.metrics.queries import FROM_FIRST_COMMIT
 from apps.metrics.tests.factories import (
     NOON,
     Review,
@@ -121,7 +122,8 @@ def assert_load(team: Team, filters: Any) -> None:
     )
     given_reviews = review_queries.load(pairs, {})
     assert sum(each.reviews for each in given_reviews) == len(rows)
-    assert review_queries.given(team, filters) == Counter(row.reviewer_github_id for row in rows)
+    counts = {account: count for account, (_, count) in review_queries.given(team, filters).items()}
+    assert counts == Counter(row.reviewer_github_id for row in rows)
     for each in given_reviews:
         mine = [row for row in rows if row.reviewer_github_id == each.account]
         assert each.pull_requests == len({row.pull_request_id for row in mine})
@@ -222,11 +224,20 @@ def assert_waiting_hours(work: flow_queries.Work, rows: Sequence[PullRequest], z
 
 
 def assert_histograms(team: Team, filters: Any, rows: Sequence[PullRequest], zone: str) -> None:
-    _, histograms = flow_queries.figures_and_histograms(team, filters)
+    found = flow_queries.distributions(team, filters)
     merged = [row for row in rows if within(row.merged_at, zone)]
-    for name in ("pickup_time", "merge_time", "time_to_merge"):
-        took = [getattr(row, name) for row in merged]
-        assert sum(histograms[name]) == sum(value is not None for value in took)
+    young = [row for row in merged if not row.has_old_commit]
+    for name, counts in found.histograms.items():
+        took = [getattr(r, name) for r in (young if name in FROM_FIRST_COMMIT else merged)]
+        bins = [
+            sum(begin <= value for _, begin in flow_queries.BINS) - 1
+            for value in took
+            if value is not None
+        ]
+        assert counts == [bins.count(place) for place in range(len(counts))]
+    assert found.by_size.keys() == {row.size for row in merged}
+    for size, spread in found.by_size.items():
+        assert_spread(spread, [r.cycle_time or 0 for r in young if r.size == size])
 
 
 @pytest.mark.django_db

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from apps.metrics import queries, review_queries
 from apps.metrics.filters import Filters
-from apps.metrics.models import PullRequest, Repository, TeamMember
+from apps.metrics.models import Repository, TeamMember
 from apps.metrics.page import Answer, figures_data, figures_page
 from apps.metrics.queries import Figures
 from apps.metrics.viewer import Viewer, viewer_of
@@ -82,18 +82,19 @@ def compare_repositories(request: TeamRequest, filters: Filters) -> Answer:
 def compare_people(request: TeamRequest, filters: Filters) -> Answer:
     """The team's people side by side, oneself first."""
     viewer = viewer_of(request)
-    found = queries.by_author(request.team, filters)
+    written = queries.authors(request.team, filters)
     given = review_queries.given(request.team, filters)
+    called = {account: name for account, (name, _) in {**given, **written}.items()}
     lines = [
         Line(
             person.login,
             reverse("person_page", args=[request.team.slug, account]),
-            found.get(account) or queries.nothing(filters.period),
-            given.get(account, 0),
+            written[account][1] if account in written else queries.nothing(filters.period),
+            given[account][1] if account in given else 0,
             person.is_you,
             person.is_outside,
         )
-        for account, person in _people(viewer, {*found, *given} - {None}).items()
+        for account, person in _people(viewer, called, filters).items()
         if viewer.sees(account)
     ]
     answer = _answer(request, filters, lines, OF_PEOPLE, "people")
@@ -109,20 +110,22 @@ class Person:
     is_outside: bool = False
 
 
-def _people(viewer: Viewer, accounts: set[int | None]) -> dict[int | None, Person]:
-    """By GitHub's id: members by their names of today, outsiders by those on what they wrote."""
-    people: dict[int | None, Person] = {}
-    members = TeamMember.objects.for_team(viewer.team).filter(github_id__in=accounts)
-    for member in members:
-        is_you = member.github_id in viewer.accounts
-        people[member.github_id] = Person(member.github_username, is_you)
-    outside = accounts - people.keys()
-    written = PullRequest.objects.for_team(viewer.team).filter(
-        author_github_id__in=outside, author_login__isnull=False
+def _people(
+    viewer: Viewer, called: Mapping[int | None, str], filters: Filters
+) -> dict[int, Person]:
+    """By GitHub's id: members by their names of today, outsiders by those on what they did."""
+    members = dict(
+        TeamMember.objects.for_team(viewer.team)
+        .filter(github_id__in=called.keys() - {None})
+        .values_list("github_id", "github_username")
     )
-    for account, login in written.values_list("author_github_id", "author_login").distinct():
-        people[account] = Person(login, account in viewer.accounts, is_outside=True)
-    return people
+    return {
+        account: Person(
+            members.get(account, name), account in viewer.accounts, account not in members
+        )
+        for account, name in called.items()
+        if account is not None and (filters.outsiders or account in members)
+    }
 
 
 def _answer(

@@ -31,8 +31,8 @@ WAITING = (
 def flow(request: TeamRequest, filters: Filters) -> Answer:
     """Distributions and what is under way."""
     team, now = request.team, timezone.now()
-    figures, histograms = flow_queries.figures_and_histograms(team, filters)
-    sizes = queries.by_size(team, filters)
+    found = flow_queries.distributions(team, filters)
+    figures, histograms, sizes = found.figures, found.histograms, found.by_size
     work = flow_queries.work(team, filters, now)
     progress = work.in_progress()
     ages = flow_queries.open_by_age(team, filters, now)
@@ -102,8 +102,8 @@ def _bin(seconds: float) -> int:
     return max(place for place, (_, begin) in enumerate(BINS) if begin <= seconds)
 
 
-def _size_chart(sizes: dict[str, queries.Figures], filters: Filters, path: str) -> Chart:
-    spreads = [figures.spreads["cycle_time"] for figures in sizes.values()]
+def _size_chart(sizes: dict[str, queries.Spread], filters: Filters, path: str) -> Chart:
+    spreads = list(sizes.values())
     return Chart(
         id="sizes",
         title="Cycle time by size",
