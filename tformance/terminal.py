@@ -67,6 +67,7 @@ def sync(names: Sequence[str], team_slug: str, since: datetime | None) -> int:
 def export(what: str, team_slug: str, repository: str | None, form: str) -> int:
     """Writes rows to stdout."""
     _prepare()
+    from apps.audit.record import record
     from apps.metrics import export as exports
     from apps.metrics.models import Repository
     from apps.teams.models import Team
@@ -77,6 +78,7 @@ def export(what: str, team_slug: str, repository: str | None, form: str) -> int:
     rows = Repository.objects.for_team(team)
     if repository and not rows.filter(full_name__iexact=repository).exists():
         return _say(f"The team {team_slug} holds no repository {repository}.", WRONG_USE)
+    record("export.made", team_id=team.pk, object_name=f"{what} as {form} on the command line")
     try:
         sys.stdout.writelines(exports.export(what, team, repository, form))
         sys.stdout.flush()

@@ -5,6 +5,7 @@ from __future__ import annotations
 ACTIONS = {
     "account.signed_up": "Made an account",
     "account.signed_in": "Signed in",
+    "account.sign_in_refused": "Gave a wrong password",
     "account.signed_out": "Signed out",
     "account.password_changed": "Changed the password",
     "account.password_set": "Set a password",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -16,11 +16,11 @@ from django.db import transaction
 
 from apps.integrations import forgetting, ingest
 from apps.integrations.conversation import with_github
-from apps.integrations.facts import PullRequestRow, read
+from apps.integrations.facts import Accounts, PullRequestRow, main_account, read
 from apps.integrations.github import pull_requests, records
 from apps.integrations.models import TrackedRepository
-from apps.metrics import accounts
-from apps.metrics.models import PullRequest
+from apps.metrics import accounts, export
+from apps.metrics.models import PullRequest, TeamMember
 from apps.teams.models import Team
 
 AT_ONCE = 25
@@ -98,17 +98,20 @@ def _compare(
     main = accounts.main_accounts(tracked.team)
     for record in forgetting.without_forgotten(tracked.team, fetched):
         stored = PullRequest.objects.get(repository=tracked.repository, number=record.number)
-        here, there = dict(_stored(stored)), dict(_expected(read(tracked.team, record, main)))
-        name = f"{tracked.full_name}#{record.number}"
+        row = read(tracked.team, record, main)
+        here, there = dict(_stored(stored)), dict(_expected(stored, row, main))
+        name, is_late = (
+            f"{tracked.full_name}#{record.number}",
+            stored.updated_at != record.updated_at,
+        )
+        keys = sorted(here.keys() | there.keys())
         wrong = [
-            Difference(
-                name, key, here.get(key), there.get(key), stored.updated_at != record.updated_at
-            )
-            for key in sorted(here.keys() | there.keys())
+            Difference(name, key, here.get(key), there.get(key), is_late)
+            for key in keys
             if here.get(key) != there.get(key)
         ]
         outcome.pull_requests += 1
-        outcome.fields += len(there)
+        outcome.fields += len(keys)
         outcome.differences += wrong
         if wrong:
             with transaction.atomic():
@@ -119,56 +122,72 @@ def _stored(stored: PullRequest) -> Iterator[tuple[str, Any]]:
     for name in _COLUMNS:
         yield name, getattr(stored, name)
     for review in stored.reviews.all():
-        yield (
-            f"review {review.node_id}",
-            (review.state, review.reviewer_github_id, review.submitted_at, review.is_qualifying),
-        )
+        for name in _OF_REVIEWS:
+            yield f"review {review.node_id} {name}", getattr(review, name)
     links = stored.commit_links.select_related("commit").order_by("position")
-    for commit in (link.commit for link in links):
-        yield (
-            f"commit {commit.sha}",
-            (commit.authored_at, commit.committed_at, commit.additions, commit.deletions),
-        )
+    for position, commit in enumerate(link.commit for link in links):
+        yield f"commit {commit.sha} position", position
+        for name in _OF_COMMITS:
+            yield f"commit {commit.sha} {name}", getattr(commit, name)
     for event in stored.timeline.all():
-        yield f"event {event.node_id}", (event.kind, event.at)
+        for name in _OF_EVENTS:
+            yield f"event {event.node_id} {name}", getattr(event, name)
 
 
-def _expected(row: PullRequestRow) -> Iterator[tuple[str, Any]]:
+def _expected(
+    stored: PullRequest, row: PullRequestRow, main: Accounts
+) -> Iterator[tuple[str, Any]]:
+    known = {**row.columns, **_by_others(stored, row, main), "is_bot": row.is_bot}
     for name in _COLUMNS:
-        yield name, row.columns[name]
+        yield name, known[name]
     for review in row.reviews:
-        columns = review.columns
-        yield (
-            f"review {columns['node_id']}",
-            (
-                columns["state"],
-                review.author.github_id,
-                columns["submitted_at"],
-                columns["is_qualifying"],
-            ),
-        )
-    for commit in row.commits:
-        yield (
-            f"commit {commit.columns['sha']}",
-            tuple(
-                commit.columns[name]
-                for name in ("authored_at", "committed_at", "additions", "deletions")
-            ),
-        )
+        who = {
+            "reviewer_login": review.author.login,
+            "reviewer_github_id": review.author.github_id,
+        }
+        for name in _OF_REVIEWS:
+            yield f"review {review.columns['node_id']} {name}", {**review.columns, **who}[name]
+    for position, commit in enumerate(row.commits):
+        sha, values = commit.columns["sha"], {**commit.columns, "author_login": commit.author.login}
+        yield f"commit {sha} position", position
+        for name in _OF_COMMITS:
+            yield f"commit {sha} {name}", values[name]
     for event in row.timeline:
-        yield f"event {event['node_id']}", (event["kind"], event["at"])
+        for name in _OF_EVENTS:
+            yield f"event {event['node_id']} {name}", event[name]
 
 
-# Not `is_revert`: whether a commit reverts a tracked merge is known from other pull requests too.
+def _by_others(stored: PullRequest, row: PullRequestRow, main: Accounts) -> dict[str, bool]:
+    """What depends on other rows: who is a member, and which merges are known."""
+    author = main_account(main, row.author.github_id)
+    members = TeamMember.objects.filter(team=stored.team_id)
+    is_member = author is not None and members.filter(github_id=author).exists()
+    said = {commit.columns["reverts_sha"] for commit in row.commits} - {"", None}
+    reverted = (
+        PullRequest.objects.filter(
+            repository=stored.repository_id,
+            merge_commit_sha__gte=sha,
+            merge_commit_sha__lt=f"{sha}g",
+        ).exclude(pk=stored.pk)
+        for sha in said
+    )
+    return {
+        "is_external": not is_member and not row.is_bot,
+        "is_revert": row.columns["is_revert"] or any(merges.exists() for merges in reverted),
+    }
+
+
+def _own(fields: Mapping[str, str], prefix: str = "") -> tuple[str, ...]:
+    """The columns of an export that stand in the row itself."""
+    names = (column.removeprefix(prefix) for column in fields.values())
+    return tuple(name for name in names if "__" not in name)
+
+
+# All that is exported; of the repository its name, which the walk keeps, is not in the reply.
 _COLUMNS = (
-    *("number", "github_id", "node_id", "url", "title", "state", "is_draft"),
-    *("base_branch", "head_branch", "labels", "author_github_id", "author_login", "author_type"),
-    "author_person",
-    *("merged_by_github_id", "merged_by_login", "merge_commit_sha"),
-    *("additions", "deletions", "changed_files", "commit_count", "comment_count"),
-    *("opened_at", "updated_at", "closed_at", "merged_at", "first_commit_at", "last_commit_at"),
-    *("ready_at", "first_review_at", "approved_at"),
-    *("cycle_time", "coding_time", "pickup_time", "review_time", "merge_time", "time_to_merge"),
-    *("review_rounds", "commits_after_first_review", "reviewer_count", "size"),
-    *("has_old_commit", "waiting_for", "is_hotfix"),
+    *_own(export.PULL_REQUEST_FIELDS),
+    *("author_person", "merged_by_github_id", "merge_commit_sha", "last_commit_at", "waiting_for"),
 )
+_OF_REVIEWS = (*_own(export.REVIEW_FIELDS), "is_qualifying", "response_time", "reviewer_person")
+_OF_COMMITS = _own(export.COMMIT_FIELDS, "commit__")
+_OF_EVENTS = ("kind", "at", "actor_login", "reviewer_login")

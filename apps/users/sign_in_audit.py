@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from allauth.account.signals import (
@@ -22,7 +23,7 @@ from allauth.mfa.signals import (
     authenticator_used,
 )
 from allauth.socialaccount.signals import social_account_added, social_account_removed
-from django.contrib.auth.signals import user_logged_in, user_logged_out
+from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 from django.dispatch import Signal
 from django.http import HttpRequest
 
@@ -61,6 +62,7 @@ def connect() -> None:
         signal.connect(_note(action), dispatch_uid=action, weak=False)
     for action, signal in FACTORS.items():
         signal.connect(_note_factor(action), dispatch_uid=action, weak=False)
+    user_login_failed.connect(_refused, dispatch_uid="account.sign_in_failed")
     social_account_added.connect(_github_added, dispatch_uid="github_added")
     social_account_removed.connect(_github_removed, dispatch_uid="github_removed")
 
@@ -71,6 +73,16 @@ def _note(action: str) -> Any:
             record(action, request=request, actor=user, object_name=user.email)
 
     return receiver
+
+
+def _refused(
+    *, credentials: Mapping[str, Any], request: HttpRequest | None = None, **_: Any
+) -> None:
+    """Notes it beside the account that somebody tried to open; others belong to nobody here."""
+    said = str(credentials.get("email") or credentials.get("username") or "")
+    user = User.objects.filter(email__iexact=said).first() if said else None
+    if user is not None:
+        record("account.sign_in_refused", request=request, actor=user, object_name=user.email)
 
 
 def _note_factor(action: str) -> Any:

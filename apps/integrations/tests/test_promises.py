@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db.models import BooleanField, DateTimeField, IntegerField
 from django.test import Client
 from django.utils import timezone
 
-from apps.integrations import tasks
+from apps.integrations import accuracy, tasks
 from apps.integrations.deliveries import MOST_MEASURED
 from apps.integrations.models import Hook, SpotCheck, SyncRun, TrackedRepository, WebhookDelivery
+from apps.integrations.tests import github as small
 from apps.integrations.tests.github import connect
 from apps.integrations.tests.stage import Stage, ago, set_up
+from apps.metrics import export
 from apps.metrics.models import PullRequest
 from apps.teams.models import Membership, Team
+from github_simulator import actions
 from github_simulator.faults import Fault
 from github_simulator.testing import Running
 
@@ -157,3 +162,41 @@ def test_both_pages_tell_the_same_of_the_newest(alice_client: Client, stage: Sta
     shown = alice_client.get(page, headers={"accept": "application/json"}).json()["latency"]
     assert shown == {"median": 10, "p95": 541, "worst": 600, "count": 3}
     assert promises(alice_client)["latency"]["value"] == pytest.approx(541, abs=2)
+
+
+def test_every_exported_field_is_compared_and_repaired(stage: Stage) -> None:
+    shop = next(iter(stage.repositories.values()))
+    made = shop.open(ago(hours=9), by=small.GRACE)
+    actions.submit_review(shop.deed(ago(hours=8), small.ADA), made, "APPROVED")
+    actions.merge(shop.deed(ago(hours=7), small.GRACE), made)
+    stage.sync()
+    before = [list(rows(stage.team, None)) for rows, _ in export.EXPORTS.values()]
+    row = stage.row(made)
+    spoilt = _spoil(row, export.PULL_REQUEST_FIELDS, "number", "node_id")
+    spoilt |= _spoil(row.reviews.get(), export.REVIEW_FIELDS)
+    spoilt |= _spoil(row.commits.get(), export.COMMIT_FIELDS, "sha", prefix="commit__")
+    outcome = accuracy.check(1000, team=stage.team)
+    assert {found.field.split()[-1] for found in outcome.differences} == spoilt
+    assert [list(rows(stage.team, None)) for rows, _ in export.EXPORTS.values()] == before
+    assert accuracy.check(1000, team=stage.team).differences == []
+
+
+def _spoil(row: Any, fields: Mapping[str, str], *keys: str, prefix: str = "") -> set[str]:
+    """Makes all exported columns of a row wrong, but for those that name it; which they are."""
+    names = {column.removeprefix(prefix) for column in fields.values()}
+    names = {name for name in names if "__" not in name} - set(keys)
+    wrong = {name: _wrong(row._meta.get_field(name), getattr(row, name)) for name in names}
+    type(row).objects.filter(pk=row.pk).update(**wrong)
+    return names
+
+
+def _wrong(field: Any, value: Any) -> Any:
+    if isinstance(field, BooleanField):
+        return not value
+    if isinstance(field, IntegerField):
+        return (value or 0) + 1
+    if isinstance(field, DateTimeField):
+        return (value or ago()) + timedelta(hours=1)
+    if isinstance(value, list):
+        return [*value, "x"]
+    return "L" if field.name == "size" else f"{value or ''}x"
