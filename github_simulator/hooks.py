@@ -163,6 +163,11 @@ class Deliveries:
             time.sleep(0.005)
         return not self._waiting.unfinished_tasks
 
+    @property
+    def waiting(self) -> int:
+        """How many are on their way."""
+        return self._waiting.unfinished_tasks
+
     def close(self) -> None:
         """Send nothing more."""
         if self._worker:

@@ -5,18 +5,16 @@ A webhook is a hint: nothing of its payload is stored. A handler says what must 
 
 from __future__ import annotations
 
-import logging
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-from django.db import DatabaseError, transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import Q, QuerySet
 
 from apps.integrations import app_events, poll, suspension
-from apps.integrations.github import limits
 from apps.integrations.models import (
     GitHubIntegration,
     Hook,
@@ -25,16 +23,46 @@ from apps.integrations.models import (
 )
 from apps.metrics.models import PullRequest
 
-log = logging.getLogger(__name__)
-
-AT_ONCE = 100
-GIVE_UP_AFTER = 5
-KEPT = timedelta(days=30)
-State = WebhookDelivery.State
+_EARLIEST, _LATEST = 2000, 3000  # years; others are no instants of GitHub's
+_NODE_ID = re.compile(r"[\w=+/-]{1,100}", re.ASCII)
 
 
 class PayloadError(Exception):
     """A payload lacks what its event always has."""
+
+
+@dataclass
+class Marks:
+    """What has become stale, gathered over deliveries that are handled together.
+
+    It is written at once, in one order, so that workers that do so at the same time do not wait
+    for each other in a circle.
+    """
+
+    node_ids: dict[tuple[int, int | None], dict[int, str]] = field(default_factory=dict)
+    """By repository, installation of the App that told, and number; as the payloads tell them."""
+
+    def add(self, row: WebhookDelivery, number: int, node_id: str) -> None:
+        """The pull request that a delivery is about."""
+        if row.github_repo_id:
+            place = (row.github_repo_id, row.installation_id if row.hook.app_id else None)
+            self.node_ids.setdefault(place, {})[number] = node_id
+
+    def write(self) -> None:
+        """Marks them for every team that tracks their repository."""
+        found: dict[int, tuple[TrackedRepository, dict[int, str]]] = {}
+        for (github_repo_id, installation), told in self.node_ids.items():
+            rows = TrackedRepository.objects.filter(github_repo_id=github_repo_id, is_active=True)
+            if installation is not None:
+                rows = rows.filter(integration__in=suspension.of_installation(installation))
+            for tracked in rows.select_related("repository"):
+                found.setdefault(tracked.pk, (tracked, {}))[1].update(told)
+        now = datetime.now(UTC)
+        for _, (tracked, wanted) in sorted(found.items()):
+            pulls = PullRequest.objects.filter(repository=tracked.repository, number__in=wanted)
+            known = dict(pulls.values_list("number", "node_id"))
+            poll.mark_stale(tracked, {**wanted, **known}.items(), now)
+        self.node_ids.clear()
 
 
 @dataclass(frozen=True)
@@ -43,18 +71,16 @@ class Delivered:
 
     row: WebhookDelivery
     payload: Mapping[str, Any]
+    marks: Marks
 
     @property
-    def tracked(self) -> list[TrackedRepository]:
+    def tracked(self) -> QuerySet[TrackedRepository]:
         """The repository that it is about, once for each team that tracks it."""
-        if self.row.github_repo_id is None:
-            return []
-        rows = TrackedRepository.objects.filter(
-            github_repo_id=self.row.github_repo_id, is_active=True
-        )
+        number = self.row.github_repo_id
+        rows: QuerySet[TrackedRepository] = TrackedRepository.objects.filter(is_active=True)
         if self.row.hook.app_id:
             rows = rows.filter(integration__in=self._installed)
-        return list(rows.select_related("team", "repository", "integration"))
+        return rows.filter(github_repo_id=number) if number else rows.none()
 
     @property
     def integrations(self) -> QuerySet[GitHubIntegration]:
@@ -65,11 +91,11 @@ class Delivered:
         if (
             number
             and self.row.github_repo_id is None
-            and _id(self.payload, "organization") == number
+            and number_of(self.payload, "organization") == number
         ):
             about = Q(organization_id=number)
         else:
-            about = Q(pk__in=[tracked.integration_id for tracked in self.tracked])
+            about = Q(pk__in=self.tracked.values("integration"))
         return GitHubIntegration.objects.filter(about, disconnected_at=None)
 
     @property
@@ -81,22 +107,21 @@ class Delivered:
 def pull_request_changed(delivered: Delivered) -> None:
     """Marks the pull request stale for every team that tracks its repository."""
     pull = delivered.payload.get("pull_request")
-    number = pull.get("number") if isinstance(pull, dict) else None
-    if not isinstance(pull, dict) or not isinstance(number, int) or not 0 < number < 2**31:
+    if not isinstance(pull, dict):
         raise PayloadError("The payload names no pull request.")
-    row = delivered.row
+    row, number, node_id = delivered.row, pull.get("number"), pull.get("node_id")
+    if not isinstance(number, int) or not isinstance(node_id, str):
+        raise PayloadError("The payload names no pull request.")
+    if not 0 < number < 2**31 or not _NODE_ID.fullmatch(node_id):
+        raise PayloadError("The payload names no pull request of GitHub's.")
     row.number = number
     row.happened_at = _happened_at(delivered.payload, pull)
-    for tracked in delivered.tracked:
-        known = PullRequest.objects.filter(repository=tracked.repository, number=number)
-        node_id = known.values_list("node_id", flat=True).first() or str(pull.get("node_id", ""))
-        if node_id:
-            poll.mark_stale(tracked, [(number, node_id)], datetime.now(UTC))
+    delivered.marks.add(row, number, node_id)
 
 
 def repository_changed(delivered: Delivered) -> None:
     """Lets the next poll, which is made due now, find what became of the repository."""
-    ids = {tracked.integration_id for tracked in delivered.tracked}
+    ids = delivered.tracked.values("integration")
     GitHubIntegration.objects.filter(pk__in=ids).update(poll_due_at=datetime.now(UTC))
 
 
@@ -234,107 +259,7 @@ SUBSCRIBED_BY_ORGANIZATION = (*SUBSCRIBED, "membership", "organization", "team")
 SUBSCRIBED_BY_APP = tuple(event for event in SUBSCRIBED_BY_ORGANIZATION if event != "meta")
 
 
-def handle_due(now: datetime) -> int:
-    """Handles deliveries that are due, oldest first; how many there were."""
-    with transaction.atomic():
-        rows = WebhookDelivery.objects.select_for_update(skip_locked=True, of=("self",)).filter(
-            due_at__lte=now
-        )
-        due = list(rows.select_related("hook").order_by("due_at")[:AT_ONCE])
-        for row in due:
-            _handle(row, now)
-    return len(due)
-
-
-def handle_all(hook: Hook) -> None:
-    """Handles what a hook that is about to go has still delivered."""
-    now = datetime.now(UTC)
-    with transaction.atomic():
-        for row in hook.deliveries.select_for_update(of=("self",)).filter(due_at__isnull=False):
-            _handle(row, now)
-
-
-def hand_over(former: Hook, heir: Hook) -> None:
-    """Handles and keeps a hook's deliveries under the hook that takes its place."""
-    handle_all(former)
-    twice = former.deliveries.filter(guid__in=heir.deliveries.values("guid"))
-    former.deliveries.exclude(pk__in=list(twice.values_list("pk", flat=True))).update(
-        hook=heir, github_repo_id=former.github_repo_id
-    )
-
-
-def give_back(former: Hook) -> None:
-    """The same for an organisation's hook, whose repositories have hooks of their own again."""
-    handle_all(former)
-    ids = former.deliveries.order_by().values("github_repo_id").distinct()
-    for heir in Hook.objects.filter(host=former.host, github_repo_id__in=ids):
-        told = former.deliveries.filter(github_repo_id=heir.github_repo_id)
-        told.exclude(guid__in=list(heir.deliveries.values_list("guid", flat=True))).update(
-            hook=heir
-        )
-
-
-def prune(now: datetime) -> None:
-    """Forgets deliveries after thirty days."""
-    WebhookDelivery.objects.filter(received_at__lt=now - KEPT).delete()
-
-
-def _handle(row: WebhookDelivery, now: datetime) -> None:
-    """Handles a delivery; one that fails is tried again, or set aside, and stops no other."""
-    try:
-        with transaction.atomic():
-            row.state = _run_handler(row)
-            row.attempts += 1
-            row.error, row.due_at, row.handled_at = "", None, now
-            row.save()
-    except (PayloadError, msgspec.DecodeError, RecursionError) as error:
-        _set_aside(row, str(error), None)
-    except (DatabaseError, LookupError, TypeError, ValueError, AttributeError, OverflowError) as e:
-        log.exception("Delivery %s failed.", row.guid)
-        given_up = row.attempts + 1 >= GIVE_UP_AFTER
-        again_at = None if given_up else now + limits.backoff(row.attempts + 3)
-        _set_aside(row, f"{type(e).__name__}: {e}", again_at)
-
-
-def _set_aside(row: WebhookDelivery, error: str, again_at: datetime | None) -> None:
-    # What was read of the payload may be what the database does not take.
-    WebhookDelivery.objects.filter(pk=row.pk).update(
-        state=State.FAILED,
-        error=error.replace("\x00", ""),
-        due_at=again_at,
-        attempts=F("attempts") + 1,
-    )
-
-
-def _run_handler(row: WebhookDelivery) -> str:
-    payload = msgspec.json.decode(row.payload)
-    if not isinstance(payload, dict):
-        raise PayloadError("The payload is no object.")
-    row.action = str(payload.get("action") or "")[:60]
-    row.github_repo_id = _repository_of(row.hook, payload)
-    row.installation_id = _id(payload, "installation") if row.hook.app_id else None
-    handler = HANDLERS.get(row.event)
-    if row.hook.confirmed_at is None:
-        Hook.objects.filter(pk=row.hook_id).update(confirmed_at=row.received_at)
-    if handler is None:
-        if row.event not in IGNORED:
-            log.warning("GitHub sends an event that tformance does not know: %s.", row.event)
-        return State.IGNORED
-    handler(Delivered(row, payload))
-    return State.HANDLED
-
-
-def _repository_of(hook: Hook, payload: Mapping[str, Any]) -> int | None:
-    """The repository that a payload is about, if it is one of the hook's."""
-    number = _id(payload, "repository")
-    if hook.app_id:
-        return number
-    if hook.organization_id:
-        return number if _id(payload, "organization") == hook.organization_id else None
-    return number if number == hook.github_repo_id else None
-
-
-def _id(payload: Mapping[str, Any], name: str) -> int | None:
+def number_of(payload: Mapping[str, Any], name: str) -> int | None:
     """The id of what a payload calls `name`; None where it is none of GitHub's."""
     thing = payload.get(name)
     number = thing.get("id") if isinstance(thing, dict) else None
@@ -345,7 +270,9 @@ def _happened_at(payload: Mapping[str, Any], pull: Mapping[str, Any]) -> datetim
     review, comment = payload.get("review") or {}, payload.get("comment") or {}
     for text in (review.get("submitted_at"), comment.get("updated_at"), pull.get("updated_at")):
         try:
-            return msgspec.convert(text, datetime)
+            at = msgspec.convert(text, datetime)
         except msgspec.ValidationError:
             continue
+        if at.tzinfo and _EARLIEST < at.year < _LATEST:
+            return at
     return None

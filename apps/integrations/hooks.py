@@ -17,7 +17,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from apps.audit.record import record
-from apps.integrations import budget, events, organization_hooks, registration
+from apps.integrations import budget, handling, organization_hooks, registration
 from apps.integrations.conversation import with_github
 from apps.integrations.github.client import GitHub
 from apps.integrations.github.errors import (
@@ -160,7 +160,7 @@ def _delete(tracked: TrackedRepository, hook: Hook, github: GitHub) -> None:
 
 
 def _drop(tracked: TrackedRepository, hook: Hook) -> None:
-    events.handle_all(hook)
+    handling.handle_all(hook)
     hook.delete()
     # Whoever began to track it meanwhile gets a hook of its own.
     taken_up = TrackedRepository.objects.filter(
@@ -242,7 +242,7 @@ def _use(tracked: TrackedRepository, common: Hook, github: GitHub) -> None:
         record("github.hook.removed", team_id=tracked.team_id, object_name=tracked.full_name)
     TrackedRepository.objects.filter(pk=tracked.pk).update(hook=common)
     if hook:
-        events.hand_over(hook, common)
+        handling.hand_over(hook, common)
         hook.delete()
 
 

@@ -18,7 +18,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from apps.audit.record import record
-from apps.integrations import budget, events, registration
+from apps.integrations import budget, handling, registration
 from apps.integrations.conversation import with_github
 from apps.integrations.github import scopes
 from apps.integrations.github.client import GitHub
@@ -237,7 +237,7 @@ def _remove(integration: GitHubIntegration, hook: Hook, github: GitHub) -> None:
             team_id=integration.team_id,
             object_name=integration.organization_slug,
         )
-        events.give_back(hook)
+        handling.give_back(hook)
         hook.delete()
     else:
         GitHubIntegration.objects.filter(pk=integration.pk).update(hook=None)

@@ -11,8 +11,8 @@ from apps.integrations import (
     connection,
     discovery,
     erasure,
-    events,
     farewell,
+    handling,
     hooks,
     poll,
     recalculation,
@@ -32,7 +32,7 @@ def look_for_due_work() -> None:
     discovery.run_due(now)
     poll.poll_due(now)
     poll.sweep_due(now)
-    events.prune(now)
+    handling.prune(now)
     connection.forget_abandoned(now)
     suspension.look_again(now)
     sync.conclude_all()
@@ -55,7 +55,7 @@ def compare_with_github() -> None:
 
 def _do_one(now: datetime) -> bool:
     """Handles what hooks told, then a hook, then a repository; False when nothing is due."""
-    handled = events.handle_due(now)
+    handled = handling.handle_due(now)
     looked_after = hooks.look_after_one(now) or farewell.do_one(now)
     tracked = sync.claim(now)
     if tracked:

@@ -21,9 +21,11 @@ def _announce(simulator: Simulator, happenings: list[Happening]) -> None:
 
 def _commits(deed: Deed, given: Json) -> list[Commit]:
     described = given.get("commits") or [{"message": given.get("title", "Work on it")}]
-    count = sum(len(each.commits) for each in deed.repository.pull_requests.values())
+    pulls = deed.repository.pull_requests.values()
+    # A forced push leaves as many commits as there were, and an event.
+    so_far = [sum(len(pull.commits) for pull in pulls), sum(len(pull.timeline) for pull in pulls)]
     return [
-        _commit(deed, each, (deed.repository.id, count, place))
+        _commit(deed, each, (deed.repository.id, *so_far, place))
         for place, each in enumerate(described)
     ]
 

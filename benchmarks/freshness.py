@@ -1,0 +1,165 @@
+"""From an event on GitHub to the row here, `python -m benchmarks.freshness [RATE [SECONDS]]`.
+
+The real web, worker and schedule processes on PostgreSQL and Redis, and a simulated GitHub that
+takes 300 ms a request, in a process of its own. Somebody edits pull requests, so many a second.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import statistics
+import sys
+import tempfile
+import threading
+import time
+from collections import defaultdict, deque
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+
+from benchmarks.github import ADA, Served, serve
+from tests.program import free_address, on_services
+
+REPOSITORIES, PULL_REQUESTS = 10, 50
+LATENCY = 0.3  # seconds that GitHub takes
+LONGEST = 300  # seconds to wait for anything
+Instants = dict[tuple[int, int], deque[datetime]]
+
+
+def _set_up(github: Served) -> None:
+    """A team that tracks every repository; the workers do the rest."""
+    from apps.integrations import sync
+    from apps.integrations.models import (
+        GitHubIntegration,
+        IntegrationCredential,
+        SyncRun,
+        TrackedRepository,
+    )
+    from apps.metrics.models import Repository
+    from apps.teams.models import Team
+
+    team = Team.objects.create(name="acme", slug="acme")
+    credential = IntegrationCredential.objects.create(
+        team=team, kind="token", access_token=github.token, account_id=ADA
+    )
+    integration = GitHubIntegration.objects.create(
+        team=team, credential=credential, organization_slug="acme", organization_id=1
+    )
+    rows = []
+    for number, node_id, name in github.repositories:
+        repository = Repository.objects.create(
+            team=team, github_repo_id=number, node_id=node_id, full_name=name
+        )
+        rows.append(
+            TrackedRepository.objects.create(
+                team=team,
+                integration=integration,
+                repository=repository,
+                github_repo_id=number,
+                full_name=name,
+            )
+        )
+    sync.begin(team, rows, SyncRun.Reason.FIRST)
+
+
+def _wait_until_ready() -> None:
+    from apps.integrations.models import SyncRun, TrackedRepository
+
+    ends = time.monotonic() + LONGEST
+    while (
+        SyncRun.objects.filter(finished_at=None).exists()
+        or TrackedRepository.objects.filter(hook=None).exists()
+    ):
+        assert time.monotonic() < ends, "The first sync did not end in time."
+        time.sleep(0.2)
+
+
+def _edit(github: Served, rate: float, seconds: float) -> tuple[Instants, float]:
+    """Edits titles at that rate; when each was, and how many a second there really were."""
+    chosen, told = random.Random(1), defaultdict[tuple[int, int], deque[datetime]](deque)
+    lock = threading.Lock()
+    with httpx.Client(base_url=github.url, timeout=60) as client, ThreadPoolExecutor(8) as pool:
+
+        def one(number: int, name: str, pull: int, title: str) -> None:
+            with lock:  # GitHub tells a pull request's events in their order
+                told[(number, pull)].append(datetime.now(UTC))
+            act = {"act": "edit", "repository": name, "number": pull, "actor": "ada"}
+            client.post("/_control/acts", json={**act, "title": title}).raise_for_status()
+
+        began = due = time.monotonic()
+        made = []
+        while due < began + seconds:
+            time.sleep(max(0.0, due - time.monotonic()))
+            number, _, name = chosen.choice(github.repositories)
+            pull = chosen.randint(1, PULL_REQUESTS)
+            made.append(pool.submit(one, number, name, pull, f"Title {len(made)}"))
+            due += 1 / rate
+        for each in made:
+            each.result()
+        return told, len(made) / (time.monotonic() - began)
+
+
+def _wait_until_told(count: int) -> None:
+    from apps.integrations.models import StalePullRequest, WebhookDelivery
+
+    ends = time.monotonic() + LONGEST
+    rows = WebhookDelivery.objects.filter(event="pull_request")
+    while (
+        rows.count() < count
+        or rows.filter(visible_at=None).exists()
+        or StalePullRequest.objects.exists()
+    ):
+        assert time.monotonic() < ends, f"{rows.filter(visible_at=None).count()} are not visible."
+        time.sleep(0.5)
+
+
+def _seconds(told: Instants) -> list[float]:
+    """From each edit to its row, shortest first."""
+    from apps.integrations.models import WebhookDelivery
+
+    rows = WebhookDelivery.objects.filter(event="pull_request").order_by("received_at", "pk")
+    found = []
+    for repository, number, visible_at in rows.values_list(
+        "github_repo_id", "number", "visible_at"
+    ):
+        if repository and number and visible_at:
+            at = told[(repository, number)].popleft()
+            found.append((visible_at - at).total_seconds())
+    return sorted(found)
+
+
+def main() -> None:
+    """Prints median, 95th and 99th percentile, and what GitHub was asked."""
+    rate = float(sys.argv[1]) if len(sys.argv) > 1 else 50.0
+    seconds = float(sys.argv[2]) if len(sys.argv) > 2 else 40.0
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        serve([PULL_REQUESTS] * REPOSITORIES, latency=LATENCY) as github,
+        on_services(Path(folder), free_address(), GITHUB_URL=github.url) as program,
+    ):
+        os.environ.update(program.environment, DJANGO_SETTINGS_MODULE="tformance.settings")
+        import django
+
+        django.setup()
+        _set_up(github)
+        _wait_until_ready()
+        github.reset()
+        told, reached = _edit(github, rate, seconds)
+        count = sum(map(len, told.values()))
+        _wait_until_told(count)
+        found = _seconds(told)
+        cuts = statistics.quantiles(found, n=100)
+        stats = github.stats()
+    print(
+        f"{count} events, {reached:.0f} a second (asked for: {rate:.0f}): seen after "
+        f"{cuts[49]:.2f} s (median), {cuts[94]:.2f} s (p95), {cuts[98]:.2f} s (p99), "
+        f"{found[-1]:.2f} s (worst); GitHub: {stats}"
+    )
+    print("goal: median below 3 s, p99 below 10 s")
+
+
+if __name__ == "__main__":
+    main()
