@@ -169,7 +169,7 @@ def test_every_refusal_is_told_after_the_same_work(
     assert dict(answers[0].headers) == dict(answers[1].headers)
 
 
-ODD = [
+ODD: list[dict[str, Any]] = [
     {"action": "\u0000", "repository": {"id": 1}},
     {"action": {"deep": 1}, "repository": [], "organization": 7, "pull_request": None},
     {"action": "opened", "repository": {"id": 10**400}, "pull_request": {"number": 10**400}},
@@ -195,13 +195,14 @@ def test_odd_payloads_hold_up_no_others(client: Client, hook: Hook, event: str) 
 
 def test_what_cannot_be_handled_is_tried_again_then_set_aside(client: Client, hook: Hook) -> None:
     awaited = Hook.objects.create(host=hook.host, github_repo_id=2, secret="another")
+    awaiting: Any = {"X-GitHub-Hook-ID": "78", "X-GitHub-Hook-Installation-Target-ID": "2"}
     # It says that it is the other hook, which cannot be.
     post(
         client,
         b'{"hook_id": 77}',
         secret=awaited.secret,
         event="ping",
-        **{"X-GitHub-Hook-ID": "78", "X-GitHub-Hook-Installation-Target-ID": "2"},
+        **awaiting,
     )
     for attempt in range(1, 6):
         work()
@@ -219,7 +220,7 @@ def test_what_cannot_be_handled_is_tried_again_then_set_aside(client: Client, ho
         b'{"hook_id": 77}',
         secret=awaited.secret,
         event="ping",
-        **{"X-GitHub-Hook-ID": "78", "X-GitHub-Hook-Installation-Target-ID": "2"},
+        **awaiting,
     )
     work()
     assert WebhookDelivery.objects.get().state == "handled"
