@@ -13,7 +13,7 @@ from operator import attrgetter
 from typing import Any
 
 from django.db import DataError, IntegrityError, transaction
-from django.db.models import F
+from django.db.models import F, Q
 
 from apps.integrations import ingest
 from apps.integrations.github import limits, pull_requests
@@ -133,9 +133,11 @@ def _by_ids(
 
 def _make_visible(tracked: TrackedRepository, numbers: list[int]) -> None:
     """Notes for the deliveries that led here when their rows could be seen."""
-    if tracked.hook_id:
+    installation = tracked.integration.credential.installation_id
+    if tracked.hook_id or installation:
+        by_app = Q(hook__app_id__isnull=False, installation_id=installation)
         WebhookDelivery.objects.filter(
-            hook_id=tracked.hook_id,
+            by_app if installation else Q(hook_id=tracked.hook_id),
             github_repo_id=tracked.github_repo_id,
             number__in=numbers,
             state=WebhookDelivery.State.HANDLED,

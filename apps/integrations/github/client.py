@@ -5,11 +5,9 @@ It never sleeps and never retries: who waits, and for how long, is decided where
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cache
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -107,7 +105,6 @@ class GitHub:
     def __post_init__(self) -> None:
         self.addresses = Addresses.of(self.url)
         self._http = httpx.Client(
-            verify=_trust(),
             timeout=TIMEOUT,
             verify=tls.context(self.ca_file),
             follow_redirects=True,
@@ -242,12 +239,6 @@ class GitHub:
     def _tell(self, limit: Limit) -> None:
         if self.on_limit:
             self.on_limit(limit)
-
-
-@cache
-def _trust() -> ssl.SSLContext:
-    """Whose certificates are trusted: to read that anew for each conversation takes 30 ms."""
-    return httpx.create_ssl_context()
 
 
 def _rate_limit(envelope: replies.Envelope) -> RateLimit | None:
