@@ -77,9 +77,19 @@ def _database() -> Iterator[Finding]:
         yield Finding(PROBLEM, "database", "its tables are not up to date", todo)
     else:
         yield Finding(OK, "database", f"{kind}, tables up to date")
+        if kind == "postgresql":
+            yield from _titles()
     if kind == "sqlite" and _journal_mode() != "wal":
         todo = "Put DATA_DIR on a local disk; network folders do not work."
         yield Finding(PROBLEM, "database", "SQLite cannot use its write-ahead log here", todo)
+
+
+def _titles() -> Iterator[Finding]:
+    from apps.metrics import titles
+
+    if not titles.has_index():
+        todo = "Let a superuser of the database run CREATE EXTENSION pg_trgm; then migrate again."
+        yield Finding(NOTE, "titles", "are searched without an index", todo)
 
 
 def _journal_mode() -> str:
