@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from django import forms
 from django.core.exceptions import NON_FIELD_ERRORS
-from django.db.models import CharField, Q, Value
+from django.db.models import CharField, Count, Q, QuerySet, Value
 from django.http import QueryDict
 from django.utils import timezone
 
@@ -176,7 +176,7 @@ class Choices:
             for kind, rows, value, detail in (
                 ("repository", Repository.objects.for_team(team), "full_name", nothing),
                 ("person", members, "github_username", "name"),
-                ("group", Group.objects.for_team(team), "slug", "name"),
+                ("group", _groups(viewer), "slug", "name"),
             )
         )
         rows = sorted(repositories.union(people, groups, all=True), key=lambda row: row[1].lower())
@@ -199,6 +199,14 @@ class Choices:
         if found is None:
             raise forms.ValidationError(f"There is no person “{login[:100]}” here.")
         return found
+
+
+def _groups(viewer: Viewer) -> QuerySet[Group]:
+    """Those that say nothing of a single person whose figures are closed to the viewer."""
+    groups: QuerySet[Group] = Group.objects.for_team(viewer.team)
+    if viewer.sees_everyone:
+        return groups
+    return groups.annotate(size=Count("members")).filter(size__gt=1)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from apps.metrics.models import PullRequest, Repository, TeamMember
+from apps.metrics.models import Group, PullRequest, Repository, TeamMember
 from apps.metrics.tests.factories import (
     Review,
     make_member,
@@ -263,15 +263,31 @@ def test_private_reviews_show_totals_and_ones_own(
     assert "Who reviews whom" in alice_client.get("/a/acme/reviews/").content.decode()
 
 
+def test_a_private_team_of_one_is_a_single_person_too(
+    private: Team, people: tuple[TeamMember, ...], bob_client: Client, alice_client: Client
+) -> None:
+    for number, (slug, members) in enumerate((("solo", people[1:2]), ("pair", people[1:]))):
+        group = Group.objects.create(
+            team=private, github_id=number, organization_id=1, slug=slug, name=slug
+        )
+        group.members.set(members)
+    assert bob_client.get("/a/acme/?group=solo").status_code == 400
+    assert bob_client.get("/a/acme/?group=pair").status_code == 200
+    assert alice_client.get("/a/acme/?group=solo").status_code == 200
+
+
 def test_a_key_sees_what_its_owner_sees(
     private: Team, alice: User, bob: User, client: Client
 ) -> None:
-    for user, expected in ((alice, 200), (bob, 400)):
+    ben = TeamMember.objects.get(github_username="ben")
+    for user, expected, alone in ((alice, 200, 200), (bob, 400, 403)):
         key = api_keys.make(private, user, "figures")[1]
         bearer: Any = {"Authorization": f"Bearer {key}"}
         for address in ("overview", "pull-requests"):
             answer = client.get(f"/api/v1/{address}?person=ben", headers=bearer)
             assert answer.status_code == expected
+        page = client.get(f"/api/v1/compare/people/{ben.github_id}", headers=bearer)
+        assert page.status_code == alone
 
 
 def test_few_queries(

@@ -126,10 +126,11 @@
       ...whole,
       data: series.values.map((value, i) => {
         if (!partial[i] && !partial[i - 1] && !partial[i + 1]) return null;
-        return { value, symbol: partial[i] ? "emptyCircle" : "none" };
+        return { value, symbol: partial[i] ? "circle" : "none" };
       }),
-      lineStyle: { ...whole.lineStyle, type: [1, 4], cap: "round" },
-      itemStyle: { ...whole.itemStyle, borderWidth: 1.5 },
+      lineStyle: { ...whole.lineStyle, color: whole.itemStyle.color, type: [1, 4], cap: "round" },
+      symbolSize: series.is_faint ? 4 : 6,
+      itemStyle: { color: style.paper, borderColor: whole.itemStyle.color, borderWidth: 1.5 },
       endLabel: endLabel(series, style, last && Boolean(partial[labels.length - 1])),
     };
   }
@@ -179,7 +180,7 @@
     const head = box.appendChild(document.createElement("strong"));
     head.textContent = chart.labels[place] + (chart.partial[place] ? ", not all of it" : "");
     for (const series of chart.series) {
-      const row = rows.find((each) => each.seriesName === series.name);
+      const row = rows.find((each) => each.seriesIndex === chart.series.indexOf(series));
       const text = box.appendChild(document.createElement("div"));
       if (row) text.insertAdjacentHTML("beforeend", row.marker);
       text.append(`${series.name}: ${exact(series.values[place], chart.unit)}`);
