@@ -144,7 +144,7 @@ def test_filters_and_pages_follow(
     assert pages[0] == pages[1]
     assert pages[0]["figures"]["merged"] == 2
     assert pages[0]["reviews_given"] == 2
-    assert [each["login"] for each in pages[0]["with"]] == ["ada"]
+    assert [each["login"] for each in pages[0]["reviewed_with"]] == ["ada"]
     outsiders = alice_client.get("/a/acme/pull-requests/?outsiders=0", headers=JSON).json()
     assert len(outsiders["pull_requests"]) == 3
 
