@@ -49,13 +49,23 @@ class Running:
 
 @contextmanager
 def running(
-    world: World | None = None, *, data: Path | None = None, port: int = 0, **options: Any
+    world: World | None = None,
+    *,
+    data: Path | None = None,
+    port: int = 0,
+    tls: tuple[Path, Path] | None = None,
+    **options: Any,
 ) -> Iterator[Running]:
-    """Serve a world, a recording or the default world on loopback while the block runs."""
+    """Serve a world, a recording or the default world on loopback while the block runs.
+
+    With `tls`, a certificate for `localhost` and its key, as https.
+    """
     simulator = prepare(data, world, **options)
     listening = listen("127.0.0.1", port)
-    simulator.url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-    server = PromptServer(configuration(simulator))
+    place = "https://localhost" if tls else "http://127.0.0.1"
+    simulator.url = f"{place}:{listening.getsockname()[1]}"
+    files = {"ssl_certfile": tls[0], "ssl_keyfile": tls[1]} if tls else {}
+    server = PromptServer(configuration(simulator, **files))
     thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
     thread.start()
     try:

@@ -15,6 +15,7 @@ from redis.exceptions import RedisError
 from tformance import environment
 
 OK, NOTE, PROBLEM = "ok", "note", "problem"
+OLDEST_SERVER = (3, 17)  # the oldest that GitHub supports itself
 SILENCE = 120.0  # seconds without a sign of life that are still well
 
 
@@ -158,13 +159,69 @@ def _github() -> Iterator[Finding]:
     else:
         todo = "See docs/github-oauth-app.md; a token works without an app."
         yield Finding(NOTE, "GitHub sign-in", "no OAuth app is set", todo)
+    yield from _github_app()
     try:
-        httpx.get(settings.GITHUB_URL, timeout=10)
+        _get(settings.GITHUB_URL)
     except httpx.HTTPError as error:
         todo = "Check GITHUB_URL and whether this machine may reach it."
         yield Finding(PROBLEM, "GitHub", f"{settings.GITHUB_URL} cannot be reached ({error})", todo)
     else:
         yield Finding(OK, "GitHub", f"{settings.GITHUB_URL} answers")
+        yield from _release()
+
+
+def _get(address: str) -> httpx.Response:
+    """Asks GitHub without a token, trusting who is trusted for it."""
+    from apps.integrations.github import tls
+
+    return httpx.get(address, timeout=10, verify=tls.context(settings.GITHUB_CA_FILE))
+
+
+def _github_app() -> Iterator[Finding]:
+    from django.db import DatabaseError
+
+    from apps.encryption import EncryptionKeyError
+    from apps.integrations import github_app
+    from apps.integrations.github import apps
+    from apps.integrations.github.errors import GitHubError
+
+    try:
+        app = github_app.current()
+        if app is None:
+            return
+        with github_app.conversation(app) as github:
+            name = apps.about(github).slug
+    except DatabaseError:
+        return  # told already
+    except EncryptionKeyError as error:
+        yield Finding(PROBLEM, "GitHub App", str(error))
+    except GitHubError as error:
+        yield Finding(PROBLEM, "GitHub App", error.message, "Check GITHUB_APP_ID and its key.")
+    else:
+        yield Finding(OK, "GitHub App", f"{name}, GitHub accepts its key")
+        if not app.proves_users:
+            todo = "Set GITHUB_APP_CLIENT_SECRET; until then only staff can connect by the App."
+            yield Finding(NOTE, "GitHub App", "cannot tell who installs it", todo)
+
+
+def _release() -> Iterator[Finding]:
+    """An Enterprise Server says which one it is."""
+    from apps.integrations.github.client import Addresses
+
+    if settings.GITHUB_URL == "https://github.com":
+        return
+    try:
+        told = _get(f"{Addresses.of(settings.GITHUB_URL).rest}/meta").json()
+        release = str(told["installed_version"])
+        number = tuple(int(part) for part in release.split(".")[:2])
+    except (httpx.HTTPError, ValueError, KeyError, TypeError):
+        return  # A private server tells it to those who sign in alone.
+    if number < OLDEST_SERVER:
+        oldest = ".".join(str(part) for part in OLDEST_SERVER)
+        todo = f"Update it: tformance is made for {oldest} and newer."
+        yield Finding(NOTE, "GitHub", f"is Enterprise Server {release}", todo)
+    else:
+        yield Finding(OK, "GitHub", f"is Enterprise Server {release}")
 
 
 def _tokens() -> Iterator[Finding]:

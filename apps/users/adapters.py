@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
@@ -47,7 +48,9 @@ class GitHubSignInAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
     def get_requests_session(self) -> Any:
         """Trusts who signs GitHub's certificate here."""
         session = super().get_requests_session()
-        session.verify = settings.GITHUB_CA_FILE or True
+        if settings.GITHUB_CA_FILE:
+            # For each request: that of a session yields to REQUESTS_CA_BUNDLE.
+            session.request = partial(session.request, verify=settings.GITHUB_CA_FILE)
         return session
 
     def populate_user(self, request: HttpRequest, sociallogin: Any, data: dict[str, Any]) -> Any:

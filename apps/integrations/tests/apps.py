@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from html import unescape
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,6 +12,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from apps.integrations.tests import github as small
+from github_simulator import acts
 from github_simulator.testing import Running
 
 HOOK = "http://localhost:8000/webhooks/github/"
@@ -29,7 +31,8 @@ MANIFEST = {
 
 def set_up(github: Running, settings: Settings, **changes: Any) -> dict[str, Any]:
     """An App that somebody registered by hand, and settings that name it."""
-    made = github.act("register_app", owner="acme", name="Reader", manifest={**MANIFEST, **changes})
+    asked = {"owner": "acme", "name": "Reader", "manifest": {**MANIFEST, **changes}}
+    made = acts.act(github.simulator, "register_app", asked)
     settings.GITHUB_APP_ID = str(made["id"])
     settings.GITHUB_APP_PRIVATE_KEY = made["pem"]
     settings.GITHUB_APP_WEBHOOK_SECRET = made["webhook_secret"]
@@ -80,9 +83,12 @@ def deliver(github: Running, client: Client, since: int = 0) -> list[int]:
 
 def manifest_of(page: str, button: str) -> tuple[str, dict[str, Any]]:
     """Where the form with that button leads, and the manifest that it sends."""
-    from html import unescape
-
     start = page.rindex('<form method="post" action="', 0, page.index(button))
     form = page[start : page.index(button)]
     action = unescape(form.split('action="')[1].split('"')[0])
     return action, json.loads(unescape(form.split('name="manifest" value="')[1].split('"')[0]))
+
+
+def text(manifest: dict[str, Any]) -> str:
+    """As the form sends it."""
+    return json.dumps(manifest)

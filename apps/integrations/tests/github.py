@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from ssl import SSLContext
 from typing import Literal
 from urllib.parse import parse_qsl, urlsplit
 
@@ -68,6 +69,7 @@ def consent(
     decision: Literal["authorize", "cancel"] = "authorize",
     without: tuple[str, ...] = (),
     scope: str | None = None,
+    verify: SSLContext | bool = True,
 ) -> str:
     """Answers GitHub's consent page as a person would; where GitHub then sends the browser."""
     sent = dict(parse_qsl(urlsplit(authorize_url).query))
@@ -76,7 +78,8 @@ def consent(
     form = {**sent, "login": login, "granted": granted}
     form["authorize"] = "1" if decision == "authorize" else "0"
     parts = urlsplit(authorize_url)
-    reply = httpx.post(f"{parts.scheme}://{parts.netloc}{parts.path}", data=form)
+    address = f"{parts.scheme}://{parts.netloc}{parts.path}"
+    reply = httpx.post(address, data=form, verify=verify)
     return reply.headers["location"]
 
 
