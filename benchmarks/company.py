@@ -97,6 +97,8 @@ class Company:
                 "is_private": True,
                 "is_archived": False,
                 "url": f"https://github.com/acme/service-{n}",
+                "revision": 1,
+                "fetched_at": self.now,
             }
             for n in range(1, self.repositories + 1)
         ]

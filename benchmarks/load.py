@@ -34,18 +34,23 @@ TABLES = (
 def load(company: Company) -> None:
     """Migrates, and fills all tables."""
     call_command("migrate", verbosity=0)
-    make_team(company)
-    rows = company.rows()
     with transaction.atomic(), without_indexes():
-        _write("metrics_teammember", company.member_rows())
-        _write("metrics_repository", company.repository_rows())
-        while chunk := list(islice(rows, CHUNK)):
-            for table in TABLES:
-                _write(table, [row for name, row in chunk if name == table])
-            _say(f"{chunk[-1][1]['id']} of {chunk[-1][0]}")
+        fill(company)
     _number_on()
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE" if connection.vendor == "postgresql" else "ANALYZE")
+
+
+def fill(company: Company) -> None:
+    """Writes the team and all of its rows."""
+    make_team(company)
+    _write("metrics_teammember", company.member_rows())
+    _write("metrics_repository", company.repository_rows())
+    rows = company.rows()
+    while chunk := list(islice(rows, CHUNK)):
+        for table in TABLES:
+            _write(table, [row for name, row in chunk if name == table])
+        _say(f"{chunk[-1][1]['id']} of {chunk[-1][0]}")
 
 
 def make_team(company: Company) -> None:

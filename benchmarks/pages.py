@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import re
 import statistics
 import subprocess
@@ -23,7 +24,7 @@ from typing import Any
 import django
 
 SQL = Path(__file__).with_name("sql")
-ROUNDS = 1
+ROUNDS = int(os.environ.get("ROUNDS", "5"))
 RANGES = {"90 days": 90, "5 years": 5 * 365}
 
 

@@ -21,7 +21,6 @@ from django_htmx.http import HttpResponseClientRedirect
 from apps.metrics import queries, remembering
 from apps.metrics.filters import RANGES, SIZES, Choices, FilterForm, Filters, parse
 from apps.metrics.freshness import Freshness, freshness, recounted
-from apps.metrics.models import PullRequest
 from apps.metrics.viewer import viewer_of
 from apps.teams.access import TeamRequest, team_view, wants_json
 from apps.teams.models import Team
@@ -29,7 +28,6 @@ from apps.teams.zones import zone_of
 
 Context = Mapping[str, Any]
 WORTH_KEEPING, KEPT = 0.01, 3600  # seconds; ages are at most an hour old: see _else
-LARGE = 5_000  # pull requests, from which on figures may come after their page
 
 
 @dataclass(frozen=True)
@@ -89,7 +87,7 @@ def _page(
         return render(request, "metrics/empty.html", bar)
     key = _cache_key(request, version.etag)
     shown = cache.get(key)
-    if shown is None and may_follow and _is_slow(request):
+    if shown is None and may_follow and version.is_large and _comes_in_parts(request):
         return render(request, template, bar | {"part": _follows(request), "is_to_follow": True})
     shown = shown or _shown(request, ask, filters, bar, part)
     if isinstance(shown, HttpResponseBase):
@@ -135,12 +133,9 @@ def _shown(
     return Shown(data, text, answer.around, perf_counter() - begin)
 
 
-def _is_slow(request: TeamRequest) -> bool:
-    """Whether figures should come after their page: without a script they come with it."""
-    if request.htmx or wants_json(request) or "whole" in request.GET:
-        return False
-    rows = PullRequest.objects.for_team(request.team).order_by("opened_at").values("opened_at")
-    return bool(rows[LARGE : LARGE + 1])
+def _comes_in_parts(request: TeamRequest) -> bool:
+    """Whether it is for a browser that can fetch figures by itself, as far as we know."""
+    return not (request.htmx or wants_json(request) or "whole" in request.GET)
 
 
 def _follows(request: TeamRequest) -> str:
@@ -160,7 +155,8 @@ def _cache_key(request: TeamRequest, etag: str) -> str:
     kind = "json" if wants_json(request) else "part"
     # Who asks decides what they may see, and people see themselves first.
     viewer = viewer_of(request)
-    who = f"{request.user.pk} {request.membership.role} {sorted(viewer.accounts)}"
+    mine = [] if viewer.sees_everyone else sorted(viewer.accounts)
+    who = f"{request.user.pk} {request.membership.role} {mine}"
     text = f"{etag} {who} {kind} {_address(request)}"
     return f"figures:{hashlib.blake2b(text.encode(), digest_size=16).hexdigest()}"
 

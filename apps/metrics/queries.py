@@ -19,6 +19,7 @@ from apps.metrics.periods import Period, Span
 from apps.teams.models import Team
 
 SMALLEST_BASE = 5
+LARGE = 5_000  # pull requests
 STAGES = ("coding_time", "pickup_time", "review_time", "merge_time")
 DURATIONS = ("cycle_time", *STAGES, "time_to_merge")
 # Their statistics leave out pull requests with an old commit.
@@ -241,6 +242,8 @@ class DataVersion:
     first_opened_at: datetime | None
     fetched_at: datetime | None
     etag: str
+    is_large: bool = False
+    """Whether counting takes so long that a page should not wait for it."""
 
     @property
     def is_empty(self) -> bool:
@@ -250,18 +253,20 @@ class DataVersion:
 
 def data_version(team: Team, more: str = "") -> DataVersion:
     """For caches, and for pages that follow new data; `more` is what else they depend on."""
-    oldest = PullRequest.objects.for_team(team).order_by("opened_at").values("opened_at")[:1]
+    opened = PullRequest.objects.for_team(team).order_by("opened_at").values("opened_at")
     row = Repository.objects.for_team(team).aggregate(
         count=Count("pk"),
         ids=Sum("pk"),
         revisions=Sum("revision"),
         fetched=Max("fetched_at"),
-        first=Min(Subquery(oldest)),
+        first=Min(Subquery(opened[:1])),
+        far=Min(Subquery(opened[LARGE : LARGE + 1])),
     )
+    is_large = row.pop("far") is not None
     settings = [getattr(team, field.attname) for field in team._meta.concrete_fields]
     text = " ".join(map(str, [*row.values(), *settings, more]))
     digest = hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
-    return DataVersion(row["first"], row["fetched"], digest)
+    return DataVersion(row["first"], row["fetched"], digest, is_large)
 
 
 def _aggregates() -> dict[str, Any]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from allauth.socialaccount.signals import social_account_added, social_account_removed
 from django.db.models import F
-from django.dispatch import Signal
+from django.dispatch import Signal, receiver
 
 from apps.teams.models import Team
 
@@ -15,3 +18,9 @@ team_settings_changed = Signal()
 def figures_changed(team_id: int) -> None:
     """Tells that something which figures depend on has changed: within the same transaction."""
     Team.objects.filter(pk=team_id).update(revision=F("revision") + 1)
+
+
+@receiver([social_account_added, social_account_removed], dispatch_uid="who_is_who")
+def _somebody_else(request: Any, **_: Any) -> None:
+    """People see themselves first: which person of the figures a user is has changed."""
+    Team.objects.filter(members=request.user.pk).update(revision=F("revision") + 1)

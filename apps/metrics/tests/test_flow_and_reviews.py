@@ -308,16 +308,6 @@ def test_pages(
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("path", PAGES)
-def test_pages_ask_no_more_than_twelve_times(
-    path: str, shop: Repository, alice_client: Client, django_assert_max_num_queries: Any
-) -> None:
-    alice_client.get(path)
-    with django_assert_max_num_queries(12):
-        alice_client.get(path)
-
-
-@pytest.mark.django_db
 def test_outsiders_stand_beside_members(shop: Repository, alice_client: Client) -> None:
     opened_at = timezone.now().replace(microsecond=0) - timedelta(days=2)
     visitor = {"author_login": "visitor", "author_github_id": 77, "is_external": True}

@@ -1,0 +1,117 @@
+"""What a page costs does not grow with the team; a large team's page comes before its figures."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from apps.metrics.models import PullRequest
+from apps.metrics.queries import LARGE
+from apps.metrics.tests.factories import Review, make_member, make_pull_request, make_repository
+from apps.teams.models import Team
+
+pytestmark = pytest.mark.django_db
+MOST, MOST_OF_A_PERSON = 12, 16
+WAITS = "Counting every pull request"
+
+
+def make_work(team: Team, number: int) -> PullRequest:
+    """Repositories, people, and what they did within a month."""
+    for n in range(number):
+        shop = make_repository(team, f"acme/shop-{n}")
+        author, reviewer = make_member(team, f"author-{n}"), make_member(team, f"reviewer-{n}")
+        opened_at = timezone.now().replace(microsecond=0) - timedelta(days=2 + n % 25)
+        common: dict[str, Any] = {"author": author, "opened_at": opened_at}
+        turns = [("convert_to_draft", 2.0), ("ready_for_review", 3.0)]
+        made = make_pull_request(
+            shop,
+            **common,
+            reviews=[Review(reviewer, 4), Review(author, 5)],
+            requests=[(reviewer, 1)],
+            commits=[-1, 2],
+            events=turns,
+        )
+        make_pull_request(shop, **common, state="open", reviews=[Review(reviewer, 1, "commented")])
+        make_pull_request(shop, **common, state="closed")
+    return made
+
+
+def count(client: Client, path: str) -> int:
+    client.get(path)
+    cache.clear()
+    with CaptureQueriesContext(connection) as asked:
+        assert client.get(path).status_code == 200
+    return len(asked)
+
+
+def paths(one: PullRequest) -> list[str]:
+    home = "/a/acme/"
+    return [
+        home,
+        f"{home}flow/",
+        f"{home}reviews/",
+        f"{home}compare/repositories/",
+        f"{home}compare/people/",
+        f"{home}pull-requests/?range=all",
+        f"{home}pull-requests/{one.repository.full_name}/{one.number}/",
+        f"{home}people/{one.author_github_id}/",
+        f"{home}repositories/{one.repository.github_repo_id}/",
+    ]
+
+
+def test_it_works(team: Team, alice_client: Client) -> None:
+    one = make_work(team, 2)
+    few = {path: count(alice_client, path) for path in paths(one)}
+    make_work(team, 20)
+    many = {path: count(alice_client, path) for path in few}
+    for path, number in many.items():
+        assert number <= (MOST_OF_A_PERSON if path.startswith("/a/acme/people/") else MOST), path
+    assert many == few
+
+
+@pytest.fixture
+def large(team: Team) -> None:
+    """A team with so many that their figures come after the page."""
+    one = make_work(team, 1)
+    fields = PullRequest._meta.concrete_fields
+    columns = {field.attname: getattr(one, field.attname) for field in fields}
+    copies = [{**columns, "id": None, "number": 10**6 + n} for n in range(LARGE)]
+    PullRequest.objects.bulk_create(PullRequest(**copy) for copy in copies)
+
+
+@pytest.mark.parametrize("page", ["", "flow/", "reviews/", "compare/people/"])
+def test_a_large_team_s_page_comes_before_its_figures(
+    page: str, large: None, alice_client: Client, charlie_client: Client
+) -> None:
+    path = f"/a/acme/{page}"
+    frame = alice_client.get(path).content.decode()
+    assert WAITS in frame
+    assert f'hx-get="{path}?"' in frame
+    assert f'href="{path}?whole=1"' in frame
+    part = alice_client.get(path, headers={"HX-Request": "true"}).content.decode()
+    assert WAITS not in part
+    assert "<html" not in part
+    # What was counted once stands on the page at once, with a script or without.
+    for again in (path, f"{path}?whole=1"):
+        assert part[-500:].strip() in alice_client.get(again).content.decode()
+    assert charlie_client.get(path).status_code == 404
+
+
+def test_without_a_script_figures_come_with_their_page(large: None, alice_client: Client) -> None:
+    whole = alice_client.get("/a/acme/flow/?whole=1").content.decode()
+    assert WAITS not in whole
+    assert "under way" in whole
+    assert "whole=1" not in whole
+
+
+def test_a_bad_address_is_refused_where_it_can_be_read(large: None, alice_client: Client) -> None:
+    asked = alice_client.get("/a/acme/?range=week", headers={"HX-Request": "true"})
+    assert asked.headers["HX-Redirect"] == "/a/acme/?range=week&whole=1"
+    assert alice_client.get(asked.headers["HX-Redirect"]).status_code == 400
