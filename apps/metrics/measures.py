@@ -24,6 +24,7 @@ class Tile:
     link: str
     good: str = ""
     spread: queries.Spread | None = None
+    note: str = ""
 
     @property
     def verdict(self) -> str:
@@ -45,6 +46,7 @@ class Measure:
     link: Mapping[str, str] = field(default_factory=dict)
     good: str = ""
     spread: Callable[[Figures], queries.Spread | None] = lambda figures: None
+    note: Callable[[Figures], str] = lambda figures: ""
     base: Callable[[Figures], int] = lambda figures: figures.merged
 
 
@@ -57,12 +59,22 @@ def _duration(label: str, name: str) -> Measure:
         {"sort": f"-{name}"},
         "less",
         lambda figures: figures.spreads[name],
-        lambda figures: figures.spreads[name].count,
+        base=lambda figures: figures.spreads[name].count,
     )
 
 
+def _per_author(figures: Figures) -> str:
+    if figures.authors < 2 or figures.per_author is None:
+        return ""
+    return f"{figures.per_author:.2f} by each of {figures.authors} authors"
+
+
 MEASURES = (
-    Measure("Merged a week", "throughput", "decimal", lambda f: f.per_week, good="more"),
+    Measure(
+        *("Merged a week", "throughput", "decimal", lambda f: f.per_week),
+        good="more",
+        note=_per_author,
+    ),
     _duration("Cycle time", "cycle_time"),
     _duration("Pickup time", "pickup_time"),
     _duration("Time to merge", "time_to_merge"),
@@ -103,6 +115,7 @@ def tiles(
             filters.address(path, **each.link),
             each.good if judged else "",
             each.spread(now),
+            each.note(now),
         )
         for each in MEASURES
     ]

@@ -320,3 +320,29 @@ def test_every_definition_that_pages_lead_to_is_there(
         wanted = set(re.findall(r"/a/acme/how-we-count/#(\w+)", page))
         assert len(wanted) > 2
         assert wanted <= defined
+
+
+def test_the_overview_says_what_got_better_and_what_got_worse(
+    shop: Repository, people: tuple[TeamMember, ...], bob_client: Client
+) -> None:
+    ada, ben, cleo = people
+    now = timezone.now().replace(microsecond=0)
+    make_pull_request(shop, author=ada, opened_at=now - timedelta(days=100), state="closed")
+    # Five before, by Ada, all reviewed after an hour; ten now, by two, reviewed after three.
+    for place in range(15):
+        days, author = (40, ada) if place < 5 else (10, (ada, ben)[place % 2])
+        hours = 1 if place < 5 else 3
+        make_pull_request(
+            shop,
+            author=author,
+            opened_at=now - timedelta(days=days, hours=place),
+            ended=8,
+            reviews=[Review(cleo, hours)],
+        )
+    page = bob_client.get("/a/acme/?range=4w&whole=1").content.decode()
+    told = re.sub(r"<[^>]+>", "", page.split('class="verdicts">')[1].split("</p>")[0])
+    assert told.strip() == (
+        "Better than before: merged a week +100 %. Worse than before: pickup time +200 %."
+    )
+    assert "1.25 by each of 2 authors" in page
+    assert "75th 3 h · 90th 3 h" in page
