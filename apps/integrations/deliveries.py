@@ -53,6 +53,14 @@ def of_team(team: Team) -> QuerySet[WebhookDelivery]:
     )
 
 
+def with_names(team: Team) -> QuerySet[WebhookDelivery]:
+    """The same, each with `owner_and_name` of the repository that it is about."""
+    tracked = TrackedRepository.objects.for_team(team).filter(
+        github_repo_id=OuterRef("github_repo_id")
+    )
+    return of_team(team).annotate(owner_and_name=Subquery(tracked.values("full_name")[:1]))
+
+
 def missed(team: Team) -> QuerySet[MissedDelivery]:
     """What GitHub could not deliver to the hooks of the team's repositories."""
     tracked = TrackedRepository.objects.for_team(team).filter(is_active=True)

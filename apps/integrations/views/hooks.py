@@ -21,7 +21,7 @@ MOST_REPOSITORIES = 200
 @team_view()
 def webhooks(request: TeamRequest) -> HttpResponse:
     """The hooks of the team's repositories, and what they delivered."""
-    rows = list(deliveries.of_team(request.team).order_by("-received_at")[:SHOWN])
+    rows = list(deliveries.with_names(request.team).order_by("-received_at")[:SHOWN])
     counts = deliveries.by_state(request.team)
     latency = deliveries.latency(request.team)
     if wants_json(request):
