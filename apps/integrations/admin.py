@@ -1,8 +1,12 @@
+from typing import Any
+
 from django.contrib import admin
+from django.http import HttpRequest
 
 from apps.audit.inspection import InspectionAdmin
 from apps.integrations.models import (
     AvailableRepository,
+    GitHubApp,
     GitHubIntegration,
     IntegrationCredential,
     RateBudget,
@@ -11,6 +15,17 @@ from apps.integrations.models import (
     TrackedRepository,
     secret_fields,
 )
+
+
+@admin.register(GitHubApp)
+class GitHubAppAdmin(InspectionAdmin):
+    secrets = tuple(secret_fields(GitHubApp))
+    list_display = ["__str__", "owner_login", "made_by", "made_at"]
+    list_select_related = ["made_by"]
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """One that is gone from GitHub has to make room for another."""
+        return admin.ModelAdmin.has_delete_permission(self, request, obj)
 
 
 @admin.register(IntegrationCredential)
