@@ -78,7 +78,16 @@ def wait_for(
     resource: str = "graphql",
 ) -> datetime | None:
     """Until when this account's work must wait; None where it may go on now."""
-    budget = RateBudget.objects.filter(**_key(credential, resource)).first()
+    return until(of(credential, resource), now, live=live)
+
+
+def of(credential: IntegrationCredential, resource: str = "graphql") -> RateBudget | None:
+    """What is known of an account's budget; None before GitHub has told anything."""
+    return RateBudget.objects.filter(**_key(credential, resource)).first()
+
+
+def until(budget: RateBudget | None, now: datetime, *, live: bool = False) -> datetime | None:
+    """The same of a budget that was read already."""
     if budget is None:
         return None
     if budget.blocked_until and budget.blocked_until > now:

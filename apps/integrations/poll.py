@@ -32,6 +32,7 @@ from apps.integrations.models import (
     TrackedRepository,
 )
 from apps.metrics.models import PullRequest
+from apps.teams.changes import hold
 
 log = logging.getLogger(__name__)
 
@@ -173,6 +174,7 @@ def _keep_name(tracked: TrackedRepository, record: records.Repository) -> None:
     if changed:
         with transaction.atomic():
             # In the order in which a worker locks them.
+            hold(tracked.team_id)
             TrackedRepository.objects.filter(pk=tracked.pk).update(full_name=record.name_with_owner)
             ingest.repository(tracked.team, record)
 

@@ -193,7 +193,10 @@ def _take_turn(
 
 def _go_on(github: GitHub, work: Work) -> bool:
     credential = work.tracked.integration.credential
-    if until := _wait_for(work, credential):
+    known = budget.of(credential)
+    # Only where it matters: whether it is live is a question to the database.
+    until = budget.until(known, _now())
+    if until and (until := budget.until(known, _now(), live=is_live(work, _now()))):
         raise OwnWaitError("GitHub's rate limit is reached.", until, secondary=False)
     try:
         more = _step(github, work)
@@ -202,15 +205,9 @@ def _go_on(github: GitHub, work: Work) -> bool:
     except Exception as error:
         log.exception("%s could not be synced.", work.tracked.full_name)
         raise UnavailableError(f"tformance failed on what GitHub sent ({error}).") from None
-    budget.unblock(credential)
+    if known and known.blocks:
+        budget.unblock(credential)
     return more
-
-
-def _wait_for(work: Work, credential: IntegrationCredential) -> datetime | None:
-    until = budget.wait_for(credential, _now())
-    if until and is_live(work, _now()):
-        return budget.wait_for(credential, _now(), live=True)
-    return until
 
 
 def _step(github: GitHub, work: Work) -> bool:

@@ -26,6 +26,7 @@ from apps.integrations.models import (
     TrackedRepository,
     WebhookDelivery,
 )
+from apps.teams.changes import hold
 
 # What changed within GitHub's own second, or while its index lagged, is read again: the watermark
 # stays this far behind the present, so that a later walk comes by once more.
@@ -223,9 +224,12 @@ def _store_page(
         "failures": 0,
         "error": "",
     }
+    is_changed = ingest.differs(work.tracked.repository, page.repository)
     with transaction.atomic():
+        if is_changed:
+            hold(work.tracked.team_id)
         _save(work, github, changes)
-        if ingest.differs(work.tracked.repository, page.repository):
+        if is_changed:
             work.tracked.repository = ingest.repository(work.tracked.team, page.repository)
         _store(work.tracked, page.batch, now)
         _count_in_run(work, github, pages=1, pull_requests=len(page.batch.pull_requests))

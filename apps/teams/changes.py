@@ -15,6 +15,15 @@ from apps.teams.models import Team
 team_settings_changed = Signal()
 
 
+def hold(team_id: int) -> None:
+    """Locks a team before rows of it, where `figures_changed` comes after them in a transaction.
+
+    Whoever asks for a sync locks in this order too; the other way round two would wait for each
+    other.
+    """
+    list(Team.objects.select_for_update(no_key=True).filter(pk=team_id).values_list("pk"))
+
+
 def figures_changed(team_id: int) -> None:
     """Tells that something which figures depend on has changed: within the same transaction."""
     Team.objects.filter(pk=team_id).update(revision=F("revision") + 1)
