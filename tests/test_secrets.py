@@ -19,7 +19,13 @@ from django.views.debug import get_default_exception_reporter_filter
 from pytest_django import Settings
 
 from apps.integrations import tasks
-from apps.integrations.models import GitHubApp, Hook, IntegrationCredential, TrackedRepository
+from apps.integrations.models import (
+    Farewell,
+    GitHubApp,
+    Hook,
+    IntegrationCredential,
+    TrackedRepository,
+)
 from apps.integrations.tests import apps
 from apps.integrations.tests import github as small
 from apps.teams import api_keys
@@ -71,7 +77,8 @@ def test_it_works(
     client.cookies = alice_client.cookies
     replies = list(_a_full_run(client, github))
     secrets = _secrets(github) | {api_keys.make(team, alice, "Wallboard")[1]}
-    shown = "\n".join([*replies, *_pages(client), *_admin_pages()])
+    shown = "\n".join([*replies, *_pages(client), *_disconnecting(client, github), *_admin_pages()])
+    secrets |= set(github.simulator.world.tokens)
     assert len(secrets) > 6
     written = {
         "the log": log.getvalue(),
@@ -125,6 +132,17 @@ def _by_the_app(client: Client) -> Iterator[str]:
     came_back = small.path_of(apps.install(apps.begin(client)))
     yield client.get(came_back, follow=True).content.decode()
     tasks.look_for_due_work()
+
+
+def _disconnecting(client: Client, github: Running) -> Iterator[str]:
+    """While GitHub is down: a token is kept until it can be told."""
+    small.connect(client)
+    github.simulator.faults.add(Fault("server_error"))
+    for method in (client.get, client.delete):
+        yield method("/a/acme/integrations/github/disconnect/").content.decode()
+    assert Farewell.objects.exclude(access_token="").exists()
+    yield client.get("/a/acme/integrations/").content.decode()
+    github.simulator.faults.clear()
 
 
 def _secrets(github: Running) -> set[str]:

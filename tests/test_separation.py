@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +15,7 @@ from apps.teams.models import Membership, Team
 from apps.users.models import User
 from conftest import signed_in
 from tests.addresses import DOORS, RULES, TEAM, For, Rule, routes, rule_of
+from tests.replies import text_of
 from tests.two_teams import SHARED, Belongings, belongings
 
 VISITORS = ("signed out", "outsider", "member", "admin", "neighbour", "staff")
@@ -239,15 +238,7 @@ def test_two_teams_with_the_same_repository_share_nothing(
     if "GET" not in RULES[route].methods:
         return
     reply = town.clients["admin"].get(town.acme.path(route), headers={"accept": accept})
-    assert town.beta.mark not in _text_of(reply)
-
-
-def _text_of(reply: Any) -> str:
-    """What a reply says, an archive's files included."""
-    if reply.headers["content-type"] != "application/zip":
-        return str(reply.getvalue().decode())
-    with zipfile.ZipFile(io.BytesIO(reply.getvalue())) as archive:
-        return "".join(archive.read(name).decode() for name in archive.namelist())
+    assert town.beta.mark not in text_of(reply)
 
 
 def test_stopping_a_shared_repository_stops_it_here_only(town: Town) -> None:

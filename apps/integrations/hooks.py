@@ -17,7 +17,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from apps.audit.record import record
-from apps.integrations import budget, handling, organization_hooks, registration
+from apps.integrations import budget, handling, organization_hooks, registration, sync
 from apps.integrations.conversation import with_github
 from apps.integrations.github.client import GitHub
 from apps.integrations.github.errors import (
@@ -205,6 +205,7 @@ def _look_after(tracked: TrackedRepository, now: datetime) -> None:
         problem = NO_RIGHT
     except CredentialsRejectedError as error:
         problem = str(error)
+        sync.reject(tracked.integration.credential, error)
     except GitHubError as error:
         problem, due_at = str(error), now + TRY_AGAIN
         if isinstance(error, WaitError):

@@ -18,7 +18,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from apps.audit.record import record
-from apps.integrations import budget, handling, registration
+from apps.integrations import budget, handling, registration, sync
 from apps.integrations.conversation import with_github
 from apps.integrations.github import scopes
 from apps.integrations.github.client import GitHub
@@ -167,6 +167,7 @@ def _look_after(integration: GitHubIntegration, now: datetime) -> None:
         problem = NO_RIGHT
     except CredentialsRejectedError as error:
         problem = str(error)
+        sync.reject(integration.credential, error)
     except GitHubError as error:
         log.info("The hook of %s could not be looked after: %s", integration, error)
         due_at = now + TRY_AGAIN

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from apps.audit.models import AuditEvent
 from apps.integrations.models import (
@@ -13,6 +15,7 @@ from apps.integrations.models import (
     GitHubIntegration,
     Hook,
     IntegrationCredential,
+    RateBudget,
     TrackedRepository,
 )
 from apps.integrations.tests.github import ACME, REPOSITORIES, connect, messages_of, token_count
@@ -168,3 +171,24 @@ def test_what_is_kept_for_others(connected: Client, github: Running, alice: User
     assert not Hook.objects.exists()
     newest = AuditEvent.objects.filter(action="github.token.revoked")[0]
     assert newest.details == {"whole_authorization": True}
+
+
+def test_a_token_that_died_is_noticed_by_whoever_asks_first(
+    connected: Client, github: Running, work: Callable[[], None]
+) -> None:
+    """Here it is the daily look at a hook: the whole work stops, and one button leads on."""
+    for token in github.simulator.world.tokens.values():
+        token.revoked = True
+    later = timezone.now() + timedelta(days=1)
+    GitHubIntegration.objects.update(poll_due_at=later, sweep_due_at=later, members_due_at=later)
+    TrackedRepository.objects.update(due_at=None, hook_due_at=timezone.now())
+    RateBudget.objects.update(written_at=None)
+    work()
+    assert IntegrationCredential.objects.get().rejected_at
+    page = messages_of(connected)
+    assert page.count("GitHub does not accept the token any more") == 1
+    assert page.count("Reconnect</button>") == 1
+    TrackedRepository.objects.update(hook_due_at=timezone.now())
+    asked = len(github.simulator.log.requests)
+    work()
+    assert len(github.simulator.log.requests) == asked
