@@ -114,7 +114,8 @@ def _rotate_while(team: Any, admin: Any, keys: str) -> dict[str, Any]:
     for other in others:
         other.stop()
     assert done.returncode == 0, done.stderr
-    assert [other.failure for other in others] == ["", ""]
+    failures = [other.failure for other in others if other.failure]
+    assert not failures, failures
     syncs, pages = (other.count for other in others)
     return {
         "said": done.stdout.strip(),

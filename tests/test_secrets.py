@@ -7,10 +7,11 @@ import logging
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from zipfile import ZipFile
 
 import httpx
 import pytest
+from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
+from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.conf import settings as our_settings
 from django.contrib.sessions.models import Session
 from django.db import connection
@@ -18,6 +19,7 @@ from django.test import Client
 from django.views.debug import get_default_exception_reporter_filter
 from pytest_django import Settings
 
+from apps.encryption import decrypt
 from apps.integrations import tasks
 from apps.integrations.models import (
     Farewell,
@@ -35,6 +37,7 @@ from conftest import signed_in
 from github_simulator.faults import Fault
 from github_simulator.testing import Running, running
 from tests.addresses import RULES, TEAM
+from tests.answers import text_of
 from tformance.redaction import RedactingFormatter, redact
 
 CLASSIC = "ghp_thisIsPastedByAliceIntoTheForm12345678"
@@ -76,7 +79,9 @@ def test_it_works(
     client = Client(raise_request_exception=False)
     client.cookies = alice_client.cookies
     replies = list(_a_full_run(client, github))
-    secrets = _secrets(github) | {api_keys.make(team, alice, "Wallboard")[1]}
+    replies.append(client.get("/accounts/2fa/").content.decode())
+    secrets = _secrets(github) | _second_factor(alice)
+    secrets.add(api_keys.make(team, alice, "Wallboard")[1])
     shown = "\n".join([*replies, *_pages(client), *_disconnecting(client, github), *_admin_pages()])
     secrets |= set(github.simulator.world.tokens)
     assert len(secrets) > 6
@@ -161,6 +166,12 @@ def _secrets(github: Running) -> set[str]:
     return {secret for secret in found if secret}
 
 
+def _second_factor(user: User) -> set[str]:
+    """An app's secret, and what the recovery codes are made from."""
+    totp = TOTP.activate(user, generate_totp_secret()).instance.data["secret"]
+    return {decrypt(kept) for kept in (totp, RecoveryCodes.activate(user).instance.data["seed"])}
+
+
 def _dump() -> str:
     """All rows as they stand in the database: what a backup or a thief has."""
     rows = []
@@ -177,15 +188,7 @@ def _pages(client: Client) -> Iterator[str]:
         if "GET" in rule.methods and route.startswith(TEAM) and "<" not in page:
             for accept in ("text/html", "application/json"):
                 reply = client.get(f"/{page}", headers={"accept": accept})
-                yield _text(b"".join(reply))
-
-
-def _text(content: bytes) -> str:
-    """A page as it is, and all that is in an archive."""
-    if not content.startswith(b"PK"):
-        return content.decode()
-    with ZipFile(io.BytesIO(content)) as archive:
-        return "\n".join(archive.read(name).decode() for name in archive.namelist())
+                yield text_of(reply)
 
 
 def _admin_pages() -> Iterator[str]:

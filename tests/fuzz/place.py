@@ -22,6 +22,7 @@ from apps.integrations.models import Hook, IntegrationCredential
 from apps.teams.models import Membership, Team
 from apps.users.models import User
 from conftest import signed_in
+from tests.answers import text_of
 from tests.two_teams import Belongings, belongings
 
 NOWHERE = "http://127.0.0.1:1"  # in place of GitHub: nobody answers there
@@ -74,7 +75,7 @@ class Place:
             error = getattr(reply, "exc_info", None)
             told = "".join(traceback.format_exception(*error)) if error else reply.content.decode()
             raise AssertionError(f"{reply.status_code} for {ask}\n{told[-3000:]}")
-        text = b"".join(reply).decode(errors="replace") + str(reply.headers)
+        text = text_of(reply) + str(reply.headers)
         shown = [f"{secret[:6]}…" for secret in self.secrets if secret in text]
         assert not shown, f"secrets {shown} in the answer to {ask}"
         if ask.visitor not in INSIDERS:
