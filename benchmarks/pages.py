@@ -1,4 +1,5 @@
-"""Each page beside the same figures from hand-written SQL: `python -m benchmarks.pages [NAME…]`.
+"""Each page beside the same figures from hand-written SQL: `python -m benchmarks.pages [NAME…]`,
+where a name is a part of what a line begins with.
 
 The settings' database holds a made-up company (`python -m benchmarks.load 1000000`). In every round
 a page and its SQL take turns: cold with an empty cache, the frame that comes at once where figures
@@ -40,11 +41,12 @@ class Page:
 
 @dataclass
 class Found:
-    """Milliseconds of each round; how many queries a cold page asks."""
+    """Milliseconds of each round, `cpu` of the warm page's own; a cold page's queries."""
 
     cold: list[float] = field(default_factory=list)
     frame: list[float] = field(default_factory=list)
     warm: list[float] = field(default_factory=list)
+    cpu: list[float] = field(default_factory=list)
     bare: list[float] = field(default_factory=list)
     queries: int = 0
 
@@ -106,7 +108,9 @@ def measure(client: Any, page: Page, last: datetime) -> Found:
         found.frame.append(timed(client, page.path))
         cache.clear()
         found.cold.append(timed(client, whole))
+        begun = time.process_time()
         found.warm.append(timed(client, page.path))
+        found.cpu.append(1000 * (time.process_time() - begun))
         if connection.vendor == "postgresql":
             found.bare.append(bare(page, last))
     return found
@@ -160,17 +164,19 @@ def main() -> None:
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
     client = Client()
     client.force_login(User.objects.get(email="alice@example.com"))
+    client.get("/a/acme/how-we-count/")
     last = datetime.now(UTC)
-    print(f"{'page':38} {'cold':>8} {'SQL':>8} {'ratio':>6} {'frame':>6} {'warm':>6} queries")
+    print(f"{'page':32} {'cold':>8} {'SQL':>8} {'ratio':>6} {'frame':>6} {'warm':>6}  cpu queries")
     for name, page in pages(last):
-        if sys.argv[1:] and page.name not in sys.argv[1:]:
+        label = f"{page.name} {name}".strip()
+        if sys.argv[1:] and not any(wanted in label for wanted in sys.argv[1:]):
             continue
         found = measure(client, page, last)
         cold, frame, warm = map(statistics.median, (found.cold, found.frame, found.warm))
         sql = statistics.median(found.bare) if found.bare else float("nan")
         print(
-            f"{page.name + ' ' + name:38} {cold:8.0f} {sql:8.0f} {cold / sql:6.2f}"
-            f" {frame:6.0f} {warm:6.0f} {found.queries:7}",
+            f"{label:32} {cold:8.0f} {sql:8.0f} {cold / sql:6.2f}"
+            f" {frame:6.0f} {warm:6.0f} {statistics.median(found.cpu):4.0f} {found.queries:7}",
             flush=True,
         )
 

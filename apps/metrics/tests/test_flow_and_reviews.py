@@ -30,6 +30,7 @@ from apps.metrics.tests.test_queries import assert_spread, filters_of
 from apps.teams.models import Team
 
 JSON = {"Accept": "application/json"}
+GATES = ("closed", "merged", "reopened")
 FIRST, LAST = date(2026, 3, 5), date(2026, 4, 2)
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 ADDRESS = f"since={FIRST}&until={LAST}&bots=1"
@@ -44,6 +45,7 @@ pull_requests = st.fixed_dictionaries(
         "reviews": st.lists(st.tuples(st.integers(0, 3), st.integers(0, 4000)), max_size=4),
         "requests": st.lists(st.tuples(st.integers(0, 3), st.integers(0, 4000)), max_size=3),
         "turns": st.lists(st.integers(1, 4000), max_size=4, unique=True),
+        "is_reopened": st.booleans(),
     }
 )
 
@@ -65,8 +67,11 @@ def store(team: Team, world: Sequence[dict[str, Any]]) -> None:
             is_draft=told["is_draft"],
             reviews=[Review(people[who], minutes / 60) for who, minutes in told["reviews"]],
             requests=[(people[who], minutes / 60) for who, minutes in told["requests"]],
-            events=list(zip(kinds, turns, strict=False))
-            + ([("closed", ended)] if told["state"] != "open" else []),
+            events=[
+                *zip(kinds, turns, strict=False),
+                *([("closed", ended / 2), ("reopened", ended * 0.75)] * told["is_reopened"]),
+                *([("closed", ended)] if told["state"] != "open" else []),
+            ],
         )
 
 
@@ -97,6 +102,11 @@ class Worlds(TestCase):
         assert work.abandoned == sum(
             row.state == "closed" and within(row.closed_at, zone) for row in rows
         )
+        assert work.reopened == sum(
+            any(e.kind == "reopened" and within(e.at, zone) for e in row.timeline.all())
+            for row in rows
+        )
+        assert_ages(team, filters, rows)
         assert_waiting_hours(work, rows, zone)
         assert_histograms(team, filters, rows, zone)
 
@@ -195,7 +205,8 @@ def seconds(review: PRReview) -> float:
 
 def was_under_way(row: PullRequest, instant: datetime) -> bool:
     """Step by step: everything that happened before the instant."""
-    if row.opened_at >= instant or (row.closed_at and row.closed_at < instant):
+    gates = [e.kind for e in row.timeline.all() if e.kind in GATES and e.at < instant]
+    if row.opened_at >= instant or (gates and gates[-1] != "reopened"):
         return False
     drafts = [e for e in row.timeline.all() if e.kind in ("ready_for_review", "convert_to_draft")]
     before = [event.kind for event in drafts if event.at < instant]
@@ -221,6 +232,18 @@ def assert_waiting_hours(work: flow_queries.Work, rows: Sequence[PullRequest], z
     found = work.waiting_hours()
     for (day, hour), count in hours.items():
         assert found[day][hour] == pytest.approx(sums[day, hour] / count)
+
+
+def assert_ages(team: Team, filters: Any, rows: Sequence[PullRequest]) -> None:
+    counts: Counter[tuple[str, int]] = Counter()
+    for row in rows:
+        if row.state == "open":
+            days = (NOW - row.opened_at) / timedelta(days=1)
+            place = sum(days > begin for _, begin in flow_queries.AGES) - 1
+            counts[row.waiting_for, max(place, 0)] += 1
+    found = flow_queries.open_by_age(team, filters, NOW)
+    flat = {(name, n): count for name, ages in found.items() for n, count in enumerate(ages)}
+    assert {place: count for place, count in flat.items() if count} == counts
 
 
 def assert_histograms(team: Team, filters: Any, rows: Sequence[PullRequest], zone: str) -> None:
