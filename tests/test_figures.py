@@ -233,7 +233,7 @@ def test_a_first_view_is_light(browser: Browser, program: Program, address: str,
     context = browser.new_context(storage_state=program.folder / "session.json")
     page = context.new_page()
     answers: list[Response] = []
-    page.on("response", answers.append)
+    page.on("response", lambda answer: answers.append(answer))
     page.goto(program.url + HOME + address, wait_until="networkidle")
     files = [answer for answer in answers if "/static/" in answer.url]
     assert files
