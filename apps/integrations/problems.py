@@ -110,6 +110,11 @@ NO_APP = Problem(
     "No GitHub App is set up on this installation.",
     "Ask whoever runs tformance to set one up, or connect in another way.",
 )
+APP_IS_THE_OPERATORS = Problem(
+    "app_is_the_operators",
+    "The GitHub App is shared by all teams of this installation, so not every team can make it.",
+    "Ask whoever runs tformance to make it.",
+)
 INSTALL_REQUESTED = Problem(
     "install_requested",
     "GitHub has asked an owner of the organisation to install the App.",

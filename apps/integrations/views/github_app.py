@@ -5,7 +5,6 @@ from __future__ import annotations
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
@@ -28,11 +27,6 @@ from apps.integrations.views import answers
 from apps.teams.access import TeamRequest, team_view
 from apps.teams.models import Team
 
-NOT_YOURS = (
-    "The GitHub App is shared by all teams of this installation, so only whoever runs it can make "
-    "it."
-)
-
 
 @require_GET
 @team_view("admin")
@@ -41,7 +35,7 @@ def new(request: TeamRequest) -> HttpResponse:
     if github_app.is_configured():
         return answers.back(request, "integrations", said="The GitHub App is set up already.")
     if not may_make(request):
-        raise PermissionDenied(NOT_YOURS)
+        return answers.back(request, "integrations", problems.APP_IS_THE_OPERATORS)
     asked = request.GET.get("organization", "").strip()
     known = [each.organization_slug for each in _organizations(request)]
     if asked and problems.is_login(asked) and asked not in known:
@@ -87,7 +81,7 @@ def _made(request: TeamRequest) -> HttpResponse:
     if state is None or state.method != app_manifest.METHOD:
         return answers.back(request, "integrations", problems.OTHER_SESSION)
     if not may_make(request):
-        raise PermissionDenied(NOT_YOURS)
+        return answers.back(request, "integrations", problems.APP_IS_THE_OPERATORS)
     try:
         app = app_manifest.finish(request, request.team, state, request.GET)
     except ConnectError as error:
