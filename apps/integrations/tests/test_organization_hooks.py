@@ -77,10 +77,10 @@ def test_it_works(github: Running, tracked: TrackedRepository, alice_client: Cli
     assert hooks_on_github(github) == []
     assert Hook.objects.get().secret == hook.secret
 
-    opened_and_seen(github, title="Told by the organisation")
-    told = WebhookDelivery.objects.get(
-        event="pull_request", hook__hook_id=hook.id, visible_at__gt=hook.created_at
-    )
+    new = opened_and_seen(github, title="Told by the organisation")
+    told = WebhookDelivery.objects.get(event="pull_request", number=new)
+    assert told.hook.hook_id == hook.id
+    assert told.visible_at
     assert told.github_repo_id == NUMBER
     text = " ".join(alice_client.get(PAGE).content.decode().split())
     assert "One hook for all repositories." in text
