@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -66,7 +67,11 @@ class _Large:
     def __init__(self, repository: dict[str, Any], count: int) -> None:
         self.repository, self.count = repository, count
         self.one = repository["pullRequests"]["nodes"][0]
-        self.stats = {"requests": 0, "points": 0}
+        self.reset()
+
+    def reset(self) -> None:
+        self.stats: dict[str, float] = {"requests": 0, "points": 0, "seconds": 0}
+        self.begun = 0.0
 
     def answer(self, variables: dict[str, Any]) -> dict[str, Any]:
         first, begin = variables["first"], int(variables["after"] or 0)
@@ -115,9 +120,12 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("content-length", 0)))
         if self.path.endswith("/reset"):
-            self.github.stats.update(requests=0, points=0)
+            self.github.reset()
             return self._say({})
-        return self._say({"data": self.github.answer(json.loads(body)["variables"])})
+        self.github.begun = self.github.begun or time.perf_counter()
+        self._say({"data": self.github.answer(json.loads(body)["variables"])})
+        self.github.stats["seconds"] = time.perf_counter() - self.github.begun
+        return None
 
     def do_GET(self) -> None:
         self._say(self.github.stats)
