@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from django.db.models import Count, Max, Q
+from django.db.models import Count, Max, Min, Q
 from django.utils import timezone
 
 from apps.integrations.models import TrackedRepository
@@ -19,13 +19,23 @@ def freshness(team: Team) -> Freshness:
         # A window's beginning moves on: whoever came down to it once has all that it wants.
         start = timezone.now() - timedelta(days=team.window_days)
         unfinished &= Q(history_floor__isnull=True) | Q(history_floor__gt=start)
+    refused = Q(integration__credential__rejected_at__isnull=False, is_active=True)
     row = TrackedRepository.objects.for_team(team).aggregate(
         checked=Max("last_sync_at"),
         repositories=Count("pk", filter=Q(is_active=True)),
         incomplete=Count("pk", filter=unfinished & Q(is_active=True)),
         # What the least advanced of them has reached: from then on, all is there.
         reached=Max("reached_at", filter=unfinished & Q(is_active=True)),
+        stopped=Count("pk", filter=refused),
+        stopped_at=Min("integration__credential__rejected_at", filter=refused),
         unreached=Count("pk", filter=unfinished & Q(is_active=True, reached_at=None)),
     )
     whole_since = None if row["unreached"] else row["reached"]
-    return Freshness(row["checked"], row["repositories"], row["incomplete"], whole_since)
+    return Freshness(
+        checked_at=row["checked"],
+        repositories=row["repositories"],
+        incomplete=row["incomplete"],
+        whole_since=whole_since,
+        stopped=row["stopped"],
+        stopped_at=row["stopped_at"],
+    )

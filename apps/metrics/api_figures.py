@@ -152,3 +152,5 @@ class FreshnessReply(Schema):
     repositories: int
     incomplete: int
     whole_since: datetime | None
+    stopped: int
+    stopped_at: datetime | None

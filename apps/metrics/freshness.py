@@ -14,12 +14,17 @@ from apps.teams.models import Team
 
 @dataclass(frozen=True)
 class Freshness:
-    """When the source was looked at last, and how much history is still to come."""
+    """When the source was looked at last, how much history is still to come, and what stands.
+
+    `stopped` repositories are not fetched since `stopped_at`, since the source refuses our key.
+    """
 
     checked_at: datetime | None = None
     repositories: int = 0
     incomplete: int = 0
     whole_since: datetime | None = None
+    stopped: int = 0
+    stopped_at: datetime | None = None
 
     @property
     def is_partial(self) -> bool:

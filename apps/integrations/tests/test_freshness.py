@@ -9,8 +9,9 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from apps.integrations import ingest, ingest_people
+from apps.integrations import ingest, ingest_people, sync
 from apps.integrations.github import records
+from apps.integrations.github.errors import CredentialsRejectedError
 from apps.integrations.models import GitHubIntegration, IntegrationCredential, TrackedRepository
 from apps.metrics import freshness
 from apps.metrics.tests.factories import make_member, make_pull_request, make_repository
@@ -61,6 +62,20 @@ def test_without_a_first_page_nothing_is_promised(
 def test_whole_data_says_nothing_of_it(tracked: TrackedRepository, bob_client: Client) -> None:
     TrackedRepository.objects.update(history_complete=True)
     assert "History is still being read" not in bob_client.get("/a/acme/").content.decode()
+
+
+def test_a_refused_token_is_said_beside_the_figures(
+    tracked: TrackedRepository, alice_client: Client, bob_client: Client
+) -> None:
+    assert "stand still" not in bob_client.get("/a/acme/").content.decode()
+    before = etag(bob_client)
+    sync.reject(tracked.integration.credential, CredentialsRejectedError("No."))
+    assert etag(bob_client) != before
+    page = bob_client.get("/a/acme/").content.decode()
+    assert "1 of 1 repositories stand still as they were then. Ask an admin" in page
+    page = alice_client.get("/a/acme/").content.decode()
+    assert "See why, and reconnect" in page
+    assert 'href="/a/acme/integrations/">See why' in page
 
 
 def test_an_open_page_learns_that_it_is_whole(
