@@ -85,13 +85,16 @@ def refuse(request: TeamRequest) -> HttpResponse:
 
 def _save(request: TeamRequest, form: TeamForm) -> None:
     changed = set(form.changed_data)
+    if not changed:
+        return
     details: dict[str, Any] = {field: form.cleaned_data[field] for field in sorted(changed)}
     with transaction.atomic():
+        team, written = form.instance, set(changed)
         if changed & DEFINITIONS:
-            form.instance.recalculate_from = 0
-        team = form.save()
-        if not changed:
-            return
+            team.recalculate_from = 0
+            written.add("recalculate_from")
+        # No more than that: what workers count and note in the row meanwhile stays.
+        team.save(update_fields=written)
         figures_changed(team.pk)
         record(
             "team.settings_changed",
