@@ -97,7 +97,10 @@ def _compare(
 ) -> None:
     main = accounts.main_accounts(tracked.team)
     for record in forgetting.without_forgotten(tracked.team, fetched):
-        stored = PullRequest.objects.get(repository=tracked.repository, number=record.number)
+        rows = PullRequest.objects.filter(repository=tracked.repository, number=record.number)
+        stored = rows.first()
+        if stored is None:
+            continue  # It was deleted here while GitHub was asked.
         row = read(tracked.team, record, main)
         here, there = dict(_stored(stored)), dict(_expected(stored, row, main))
         name, is_late = (

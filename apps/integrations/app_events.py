@@ -46,6 +46,7 @@ def authorization(payload: Payload) -> None:
     Such tokens are kept only until a connection is finished; a connection lives on without.
     """
     number = id_of(payload, "sender")
-    IntegrationCredential.objects.filter(
-        kind=IntegrationCredential.Kind.APP, account_id=number, integrations=None
-    ).delete()
+    if number is not None:
+        IntegrationCredential.objects.filter(
+            kind=IntegrationCredential.Kind.APP, account_id=number, integrations=None
+        ).delete()

@@ -17,7 +17,7 @@ from apps.integrations.nudge import nudge
 from apps.integrations.problems import Problem
 from apps.integrations.views import answers
 from apps.metrics import accounts
-from apps.metrics.models import PRReview, PullRequest, Repository, TeamMember
+from apps.metrics.models import Digest, PRReview, PullRequest, Repository, TeamMember
 from apps.teams.access import TeamRequest, team_view, wants_json
 from apps.teams.models import ApiKey, Invitation, Team
 
@@ -116,6 +116,7 @@ def _delete_team(request: TeamRequest) -> HttpResponse:
     with transaction.atomic():
         ApiKey.objects.for_team(request.team).delete()
         Invitation.objects.for_team(request.team).delete()
+        Digest.objects.for_team(request.team).delete()
         erasure.of_team(request.team)
     nudge()
     if wants_json(request):
