@@ -6,23 +6,26 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Model
+from django.db.models import Model, QuerySet
+from django.http import QueryDict
 from msgspec.structs import replace
 
 from apps.integrations.github import records
 from apps.integrations.models import CommitIdentity, ForgottenAccount, SpotCheck
 from apps.integrations.nudge import nudge
 from apps.integrations.team_key import hashed, key_of
+from apps.metrics import freshness
 from apps.metrics.models import (
     Commit,
     PRReview,
     PullRequest,
     SamePerson,
+    SavedView,
     TeamMember,
     TimelineEvent,
 )
 from apps.teams.changes import figures_changed
-from apps.teams.models import Team
+from apps.teams.models import Membership, Team
 
 Page = Any
 
@@ -96,17 +99,18 @@ def forget(team: Team, accounts: list[int]) -> int:
 
     The rows stay, as those of a deleted account, since figures of others depend on them.
     """
+    figures_changed(team.pk)
+    freshness.all_changed(team)
     key = key_of(team)
     ForgottenAccount.objects.bulk_create(
         [ForgottenAccount(team=team, id_hash=hashed(key, str(each))) for each in accounts],
         ignore_conflicts=True,
     )
     count = PullRequest.objects.filter(team=team, author_github_id__in=accounts).count()
+    _forget_elsewhere(team, accounts)
     for model, role, blank in _ROLES:
         rows = model._default_manager.filter(**{"team": team, f"{role}_github_id__in": accounts})
         rows.update(**dict.fromkeys(blank), **{f"{role}_github_id": None, f"{role}_login": None})
-    _forget_elsewhere(team, accounts)
-    figures_changed(team.pk)
     Team.objects.filter(pk=team.pk).update(recalculate_from=0)
     transaction.on_commit(nudge)
     return count
@@ -123,13 +127,36 @@ _ROLES: tuple[tuple[type[Model], str, tuple[str, ...]], ...] = (
 )
 
 
-def _forget_elsewhere(team: Team, accounts: list[int]) -> None:
+def _logins(team: Team, accounts: list[int]) -> set[str]:
+    """All that a person is called in a team's rows: also somebody from outside."""
     members = TeamMember.objects.for_team(team).filter(github_id__in=accounts)
-    logins = set(members.values_list("github_username", flat=True))
+    found = set(members.values_list("github_username", flat=True))
+    for model, role, _ in _ROLES:
+        rows = model._default_manager.filter(**{"team": team, f"{role}_github_id__in": accounts})
+        found |= set(rows.values_list(f"{role}_login", flat=True).distinct())
+    return {login for login in found if login}
+
+
+def _forget_elsewhere(team: Team, accounts: list[int]) -> None:
+    logins = _logins(team, accounts)
     CommitIdentity.objects.filter(team=team, github_id__in=accounts).delete()
     SamePerson.objects.for_team(team).filter(github_id__in=accounts).delete()
-    members.delete()
+    TeamMember.objects.for_team(team).filter(github_id__in=accounts).delete()
+    said = logins | set(map(str, accounts))
     for check in SpotCheck.objects.for_team(team):
-        kept = [one for one in check.differences if not logins & set(map(str, one.values()))]
+        kept = [one for one in check.differences if not said & set(map(str, one.values()))]
         if len(kept) < len(check.differences):
             SpotCheck.objects.filter(pk=check.pk).update(differences=kept)
+    _forget_filters(SavedView.objects.for_team(team), "query", logins)
+    _forget_filters(Membership.objects.filter(team=team), "last_filter", logins)
+
+
+def _forget_filters(rows: QuerySet[Any], field: str, logins: set[str]) -> None:
+    """Takes a person out of the filters that were kept as an address has them."""
+    for row in rows.filter(**{f"{field}__contains": "person="}):
+        query = QueryDict(getattr(row, field), mutable=True)
+        people = query.getlist("person")
+        query.setlist("person", [login for login in people if login not in logins])
+        if len(query.getlist("person")) < len(people):
+            setattr(row, field, query.urlencode())
+            row.save(update_fields=[field])

@@ -23,6 +23,7 @@ BATCH = 500
 def members(integration: GitHubIntegration, people: Sequence[Person]) -> None:
     """Adds or updates people by GitHub's id, and links what they did before they were known."""
     team = integration.team
+    figures_changed(team.pk)  # first, since it locks the team: see `hold`
     bots = {login.lower() for login in team.bot_logins}
     forgotten = forgetting.is_forgotten(team)
     known = [each for each in people if each.github_id and not forgotten(each.github_id)]
@@ -40,7 +41,6 @@ def members(integration: GitHubIntegration, people: Sequence[Person]) -> None:
     ids = [person.github_id for person in known]
     integration.members.add(*TeamMember.objects.for_team(team).filter(github_id__in=ids))
     _link_backwards(team, ids)
-    figures_changed(team.pk)
 
 
 @transaction.atomic
@@ -49,9 +49,9 @@ def members_left(integration: GitHubIntegration, seen: set[int]) -> int:
 
     Someone who is still in another organisation of the team stays active.
     """
+    figures_changed(integration.team_id)
     gone = [m for m in integration.members.all() if m.github_id not in seen]
     integration.members.remove(*gone)
-    figures_changed(integration.team_id)
     return (
         TeamMember.objects.for_team(integration.team)
         .filter(pk__in=[m.pk for m in gone], is_active=True, integrations=None)
@@ -62,6 +62,7 @@ def members_left(integration: GitHubIntegration, seen: set[int]) -> int:
 @transaction.atomic
 def group(integration: GitHubIntegration, record: GroupRecord, member_ids: Iterable[int]) -> None:
     """Adds or updates a team of the organisation, and sets who is in it."""
+    figures_changed(integration.team_id)
     row, _ = Group.objects.update_or_create(
         team=integration.team,
         github_id=record.database_id,
@@ -73,21 +74,22 @@ def group(integration: GitHubIntegration, record: GroupRecord, member_ids: Itera
     )
     people = TeamMember.objects.for_team(integration.team)
     row.members.set(people.filter(github_id__in=list(member_ids)))
-    figures_changed(integration.team_id)
 
 
+@transaction.atomic
 def groups_gone(integration: GitHubIntegration, seen: set[int]) -> None:
     """Removes teams that the organisation no longer has; they hold nothing but who was in them."""
+    figures_changed(integration.team_id)
     Group.objects.for_team(integration.team).filter(
         organization_id=integration.organization_id
     ).exclude(github_id__in=seen).delete()
-    figures_changed(integration.team_id)
 
 
 def repositories(
     team: Team, chosen: Sequence[AvailableRepository], host: str
 ) -> dict[int, Repository]:
     """Adds or updates chosen repositories; their rows by GitHub's id."""
+    figures_changed(team.pk)
     Repository.objects.bulk_create(
         [_repository(team, listed, host) for listed in chosen],
         batch_size=BATCH,
@@ -98,7 +100,6 @@ def repositories(
             *("url", "modified_at"),
         ],
     )
-    figures_changed(team.pk)
     ids = [listed.github_repo_id for listed in chosen]
     rows = Repository.objects.for_team(team).filter(github_repo_id__in=ids)
     return {row.github_repo_id: row for row in rows}

@@ -52,9 +52,10 @@ def _batch(team: Team, now: datetime) -> int:
         due_at = now + EVERY if team.keep_days else None
         Team.objects.filter(pk=team.pk).update(prune_due_at=due_at)
         return 0
-    erasure.pull_requests([pk for pk, _ in rows])
+    # In the order in which a sync locks them.
     figures_changed(team.pk)
     _note_window(team, {repository for _, repository in rows}, now)
+    erasure.pull_requests([pk for pk, _ in rows])
     return len(rows)
 
 

@@ -11,7 +11,7 @@ from django.db import transaction
 
 from apps.audit.record import record
 from apps.integrations.nudge import nudge
-from apps.metrics import accounts
+from apps.metrics import accounts, freshness
 from apps.metrics.models import Commit, PRReview, PullRequest, SamePerson, TeamMember
 from apps.teams.access import TeamRequest
 from apps.teams.changes import figures_changed
@@ -116,6 +116,8 @@ def follow_all(team: Team) -> None:
 
 
 def _follow(team: Team, moved: list[int]) -> None:
+    figures_changed(team.pk)
+    freshness.all_changed(team)
     main = accounts.main_accounts(team)
     for account in moved:
         person = main.get(account)
@@ -126,7 +128,6 @@ def _follow(team: Team, moved: list[int]) -> None:
         reviews.update(reviewer=member, reviewer_person=person)
         commits = Commit.objects.for_team(team).filter(author_github_id=account)
         commits.update(author=member)
-    figures_changed(team.pk)
     Team.objects.filter(pk=team.pk).update(recalculate_from=0)
     transaction.on_commit(nudge)
 

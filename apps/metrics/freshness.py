@@ -62,3 +62,11 @@ def changed(repository: Repository, fetched_at: datetime | None = None) -> None:
     """
     fetched = {"fetched_at": fetched_at} if fetched_at else {}
     Repository.objects.filter(pk=repository.pk).update(revision=F("revision") + 1, **fetched)
+
+
+def all_changed(team: Team) -> None:
+    """The same of all its repositories, and no pull request is stored until the transaction ends.
+
+    Whoever stores some then knows what was decided here; what was stored before is seen here.
+    """
+    Repository.objects.for_team(team).update(revision=F("revision") + 1)

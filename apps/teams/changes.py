@@ -16,16 +16,15 @@ team_settings_changed = Signal()
 
 
 def hold(team_id: int) -> None:
-    """Locks a team before rows of it, where `figures_changed` comes after them in a transaction.
+    """Locks a team before rows of it, where `figures_changed` comes later in a transaction.
 
-    Whoever asks for a sync locks in this order too; the other way round two would wait for each
-    other.
+    All lock in this order; the other way round two would wait for each other.
     """
     list(Team.objects.select_for_update(no_key=True).filter(pk=team_id).values_list("pk"))
 
 
 def figures_changed(team_id: int) -> None:
-    """Tells that something which figures depend on has changed: within the same transaction."""
+    """Tells that something which figures depend on changes: first in the same transaction."""
     Team.objects.filter(pk=team_id).update(revision=F("revision") + 1)
 
 

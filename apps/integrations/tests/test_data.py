@@ -25,7 +25,7 @@ from apps.integrations.models import (
 from apps.integrations.tests import github as small
 from apps.integrations.tests.stage import Place, Stage, ago, set_up, work
 from apps.metrics import export
-from apps.metrics.models import Commit, PullRequest, Repository, TeamMember
+from apps.metrics.models import Commit, PullRequest, Repository, SavedView, TeamMember
 from apps.teams import api_keys
 from apps.teams.models import BaseTeamModel, Invitation, Membership, Team
 from apps.users.models import User
@@ -185,6 +185,8 @@ def test_a_person_is_forgotten(
     stage: Stage, shop: Place, alice_client: Client, work: Callable[[], None]
 ) -> None:
     before = list(PullRequest.objects.order_by("number").values("cycle_time", "time_to_merge"))
+    alice_client.post("/a/acme/views/", {"name": "Two", "query": "person=ada&person=grace"})
+    alice_client.post("/a/acme/filters/", {"path": "/a/acme/", "range": "4w", "person": "grace"})
     alice_client.post(GRACES, {"_method": "delete", "confirm": "hopper"})
     assert TeamMember.objects.filter(github_id=small.GRACE).exists()
     alice_client.post(GRACES, {"_method": "delete", "confirm": "grace"})
@@ -195,6 +197,8 @@ def test_a_person_is_forgotten(
         before
     )
     assert PullRequest.objects.filter(author_login=None).count() == 1
+    assert SavedView.objects.get().query == "range=3m&person=ada"
+    assert alice_client.get("/a/acme/").headers["location"] == "/a/acme/?range=4w"
     assert alice_client.get(GRACES).status_code == 404
     event = AuditEvent.objects.get(action="data.person_forgotten")
     assert "grace" not in json.dumps([event.object_name, event.details])

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.core.paginator import Paginator
+from django.db import transaction
 from django.db.models import Count, Q, QuerySet
 from django.db.models.functions import Lower
 from django.http import Http404, HttpResponse, JsonResponse, QueryDict
@@ -82,8 +83,9 @@ def person(request: TeamRequest, github_id: int) -> HttpResponse:
     except answers.BadBodyError as error:
         return answers.refused(str(error), "bad_body")
     member.is_hidden = str(data.get("hidden", "")).lower() in ("1", "true", "on")
-    member.save(update_fields=["is_hidden", "modified_at"])
-    figures_changed(member.team_id)
+    with transaction.atomic():
+        figures_changed(member.team_id)
+        member.save(update_fields=["is_hidden", "modified_at"])
     action = "people.switched_off" if member.is_hidden else "people.switched_on"
     record(action, team_id=request.team.pk, request=request, object_name=member.github_username)
     if wants_json(request):
