@@ -29,6 +29,13 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         "rate_limited": "Too many attempts. Wait a few minutes, then try again.",
     }
 
+    def is_safe_url(self, url: str | None) -> bool:
+        """Whether `next` may be followed; what cannot even be read may not."""
+        try:
+            return bool(super().is_safe_url(url))
+        except ValueError:
+            return False
+
     def get_reauthentication_methods(self, user: Any) -> list[dict[str, Any]]:
         """Ways to confirm that it is the user, in our words."""
         methods = super().get_reauthentication_methods(user)
