@@ -41,15 +41,19 @@ def of_team(team: Team) -> QuerySet[WebhookDelivery]:
     organizations = GitHubIntegration.objects.for_team(team).filter(hook__isnull=False)
     own = Q(hook__in=tracked.values("hook"), hook__organization_id=None)
     about = Q(github_repo_id=None) | Q(github_repo_id__in=tracked.values("github_repo_id"))
+    return WebhookDelivery.objects.filter(
+        own | (about & (_installed(team) | Q(hook__in=organizations.values("hook"))))
+    )
+
+
+def _installed(team: Team) -> Q:
+    """What the App's hook tells of the installations that the team is connected by."""
     installations = IntegrationCredential.objects.filter(
         integrations__in=GitHubIntegration.objects.for_team(team).filter(disconnected_at=None),
         installation_id__isnull=False,
     )
-    installed = Q(
+    return Q(
         hook__app_id__isnull=False, installation_id__in=installations.values("installation_id")
-    )
-    return WebhookDelivery.objects.filter(
-        own | (about & (installed | Q(hook__in=organizations.values("hook"))))
     )
 
 
@@ -62,9 +66,9 @@ def with_names(team: Team) -> QuerySet[WebhookDelivery]:
 
 
 def missed(team: Team) -> QuerySet[MissedDelivery]:
-    """What GitHub could not deliver to the hooks of the team's repositories."""
+    """What GitHub could not deliver to the hooks that tell of the team's repositories."""
     tracked = TrackedRepository.objects.for_team(team).filter(is_active=True)
-    return MissedDelivery.objects.filter(hook__in=tracked.values("hook"))
+    return MissedDelivery.objects.filter(Q(hook__in=tracked.values("hook")) | _installed(team))
 
 
 def by_state(team: Team) -> dict[str, int]:

@@ -108,11 +108,16 @@ def hook(app_id: int) -> tuple[int, str] | None:
     app = current()
     if app is None or app.app_id != app_id or not app.webhook_secret:
         return None
+    return row_of_hook(app_id).pk, app.webhook_secret
+
+
+def row_of_hook(app_id: int) -> Hook:
+    """What is kept of an App's hook, of which GitHub tells no more than what it delivered."""
     # The App's own secret counts. What stands in the row only must not be known to anybody.
     row, _ = Hook.objects.get_or_create(
         host=settings.GITHUB_URL, app_id=app_id, defaults={"secret": secrets.token_urlsafe(32)}
     )
-    return row.pk, app.webhook_secret
+    return row
 
 
 def _rows() -> QuerySet[GitHubApp]:

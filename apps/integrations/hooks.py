@@ -17,7 +17,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from apps.audit.record import record
-from apps.integrations import budget, handling, organization_hooks, registration, sync
+from apps.integrations import app_hook, budget, handling, organization_hooks, registration, sync
 from apps.integrations.conversation import with_github
 from apps.integrations.github.client import GitHub
 from apps.integrations.github.errors import (
@@ -70,7 +70,8 @@ def due(now: datetime) -> QuerySet[TrackedRepository]:
 
 def is_any_due(now: datetime) -> bool:
     """Whether a hook waits to be looked after, perhaps only for its account's next second."""
-    return organization_hooks.due(now).exists() or due(now).exists()
+    is_apps = app_hook.is_due(now + budget.BETWEEN_WRITES)
+    return is_apps or organization_hooks.due(now).exists() or due(now).exists()
 
 
 def interval(integration: GitHubIntegration) -> timedelta:
@@ -82,7 +83,9 @@ def interval(integration: GitHubIntegration) -> timedelta:
 
 def look_after_one(now: datetime) -> bool:
     """Makes, checks or removes one hook that is due; False when none is."""
-    return organization_hooks.look_after_one(now) or _look_after_one(now)
+    return (
+        organization_hooks.look_after_one(now) or _look_after_one(now) or app_hook.look_after(now)
+    )
 
 
 def _look_after_one(now: datetime) -> bool:
@@ -228,7 +231,8 @@ def _see_to(
         _use(tracked, common, github)
         return later
     hook = _ensure(tracked, github)
-    again_at = redeliver(github, home_of_repository(tracked), hook, now)
+    path = home_of_repository(tracked).deliveries(hook)
+    again_at = redeliver(github, path, hook, now)
     return min(filter(None, (again_at, later)), default=later)
 
 

@@ -214,6 +214,9 @@ class Hook(models.Model):
     deliveries_etag = models.CharField(
         max_length=255, blank=True, help_text="Of that list's first page, as it was read."
     )
+    redelivery_due_at = models.DateTimeField(
+        null=True, help_text="When the App's list is to be read; the others' with their hooks."
+    )
 
     class Meta:
         constraints = [
@@ -286,6 +289,9 @@ class MissedDelivery(models.Model):
     missed_at = models.DateTimeField(help_text="When GitHub first tried.")
     asked = models.PositiveIntegerField(default=0, help_text="How often it was to be sent again.")
     due_at = models.DateTimeField(null=True, help_text="Null: it is left to the poll.")
+    installation_id = models.BigIntegerField(
+        null=True, help_text="The GitHub App's installation it is about."
+    )
 
     class Meta:
         verbose_name_plural = "missed deliveries"

@@ -207,7 +207,7 @@ def _keep(integration: GitHubIntegration, github: GitHub, now: datetime) -> date
             object_name=integration.organization_slug,
         )
         _repositories(integration).update(hook_due_at=now)
-    again_at = redeliver(github, home, hook, now)
+    again_at = redeliver(github, home.deliveries(hook), hook, now)
     return min(filter(None, (again_at, now + LOOK_EVERY)))
 
 

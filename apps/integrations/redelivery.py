@@ -14,7 +14,6 @@ import msgspec
 from apps.integrations.github.client import GitHub, Reply
 from apps.integrations.github.errors import NotFoundError
 from apps.integrations.models import Hook, MissedDelivery, WebhookDelivery
-from apps.integrations.registration import Home
 
 # An attempt is listed when it has ended, which may be a while after it began.
 OVERLAP = timedelta(minutes=5)
@@ -24,14 +23,11 @@ LONGEST_ETAG = 255
 AGAIN_AFTER = timedelta(minutes=10)
 
 
-def redeliver(github: GitHub, home: Home, hook: Hook, now: datetime) -> datetime | None:
-    """Reads what is new in GitHub's list and asks for one missed delivery again.
+def redeliver(github: GitHub, path: str, hook: Hook, now: datetime) -> datetime | None:
+    """Reads what is new in GitHub's list at `path` and asks for one missed delivery again.
 
     Returns when the next one is to be asked for; None where nothing is missing.
     """
-    if hook.hook_id is None:
-        return None
-    path = f"{home.path}/{hook.hook_id}/deliveries"
     if not _next(hook, now):
         _read(github, path, hook)
     _let_go(hook, now)
@@ -100,7 +96,8 @@ def _note(hook: Hook, guid: str, attempt: dict[str, Any], at: datetime) -> None:
     row.attempt_id = attempt["id"]
     row.event = str(attempt.get("event") or "")[:60]
     row.status = str(attempt.get("status") or "")[:100]
-    row.save(update_fields=["attempt_id", "event", "status"])
+    row.installation_id = attempt.get("installation_id")
+    row.save(update_fields=["attempt_id", "event", "status", "installation_id"])
 
 
 def _let_go(hook: Hook, now: datetime) -> None:

@@ -26,6 +26,10 @@ class Home:
     path: str
     events: tuple[str, ...]
 
+    def deliveries(self, hook: Hook) -> str:
+        """Where GitHub lists what it delivered to a hook of it."""
+        return f"{self.path}/{hook.hook_id}/deliveries"
+
 
 def home_of_repository(tracked: TrackedRepository) -> Home:
     """Where the repository's own hooks are."""

@@ -56,7 +56,7 @@ def _last_response(delivery: Delivery | None) -> Json:
 
 
 def delivery_item(delivery: Delivery) -> Json:
-    home = delivery.home
+    about = _about(delivery)
     return {
         "id": delivery.id,
         "guid": delivery.guid,
@@ -67,10 +67,18 @@ def delivery_item(delivery: Delivery) -> Json:
         "status_code": delivery.status_code,
         "event": delivery.event,
         "action": delivery.action,
-        "installation_id": None,
-        "repository_id": home.id if isinstance(home, Repository) else None,
+        "installation_id": about.get("installation"),
+        "repository_id": about.get("repository"),
         "throttled_at": None,
     }
+
+
+def _about(delivery: Delivery) -> dict[str, int]:
+    """The ids of the installation and the repository that a delivery names."""
+    if isinstance(delivery.home, Repository):
+        return {"repository": delivery.home.id}
+    told = json.loads(delivery.body)
+    return {name: told[name]["id"] for name in ("installation", "repository") if name in told}
 
 
 def full_delivery(delivery: Delivery) -> Json:

@@ -455,11 +455,11 @@ def test_what_fails_again_and_again_is_left_to_the_poll(
     do(github, "open")
     # Looking after the hook would repair its address.
     assert tracked.hook
-    home = home_of_repository(tracked)
+    path = home_of_repository(tracked).deliveries(tracked.hook)
     for _ in range(6):
         MissedDelivery.objects.filter(due_at__isnull=False).update(due_at=timezone.now())
         with with_github(tracked.integration.credential) as conversation:
-            redeliver(conversation, home, tracked.hook, timezone.now())
+            redeliver(conversation, path, tracked.hook, timezone.now())
         assert github.simulator.deliveries.wait()
     attempts = [d for d in github.simulator.deliveries.attempted if d.redelivery]
     assert len(attempts) == 3

@@ -1,0 +1,166 @@
+"""What the GitHub App's hook missed: asked for again as the App, a second apart, thrice at most."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from cryptography.fernet import Fernet
+from django.db.models import F
+from django.test import Client
+from pytest_django import Settings
+from pytest_django.live_server_helper import LiveServer
+
+from apps.integrations import signers
+from apps.integrations.models import (
+    GitHubIntegration,
+    Hook,
+    MissedDelivery,
+    WebhookDelivery,
+)
+from apps.integrations.tests import apps
+from apps.integrations.tests import github as small
+from apps.integrations.tests.hooked import do, work
+from apps.integrations.tests.stage import NEVER
+from apps.metrics.models import PullRequest
+from apps.teams.membership import create_team
+from apps.teams.models import Team
+from apps.users.models import User
+from conftest import signed_in
+from github_simulator.faults import Fault, Kind
+from github_simulator.hooks import Delivery
+from github_simulator.testing import Running
+
+pytestmark = pytest.mark.django_db(transaction=True)
+FAULTS: tuple[tuple[Kind, int], ...] = (("secondary_limit", 429), ("server_error", 502))
+PAGE = "/a/acme/integrations/github/webhooks/"
+
+
+@pytest.fixture
+def app(github: Running, reachable: LiveServer, settings: Settings) -> None:
+    apps.set_up(
+        github,
+        settings,
+        hook_attributes={"url": f"{reachable.url}/webhooks/github/", "active": True},
+        callback_urls=[f"{reachable.url}/integrations/github/callback/"],
+    )
+
+
+@pytest.fixture
+def connected(github: Running, app: None, team: Team, alice_client: Client) -> Client:
+    """Connected by the App, Acme's website tracked; nothing but hooks tells what is new."""
+    apps.connect(alice_client)
+    work()
+    alice_client.post("/a/acme/integrations/github/repos/", {"repositories": ["acme/website"]})
+    work()
+    GitHubIntegration.objects.update(poll_due_at=NEVER, sweep_due_at=NEVER)
+    assert github.simulator.deliveries.wait()
+    return alice_client
+
+
+def an_hour_passes(github: Running) -> None:
+    """The App's list is read again, and a worker goes on until nothing is due."""
+    Hook.objects.update(redelivery_due_at=F("redelivery_due_at") - timedelta(hours=1))
+    work()
+    assert github.simulator.deliveries.wait()
+    work()
+
+
+def redelivered(github: Running) -> list[Delivery]:
+    return [each for each in github.simulator.deliveries.attempted if each.redelivery]
+
+
+def cut_off(github: Running, here: str = "http://127.0.0.1:9/") -> str:
+    """Lets the App's hook lead elsewhere, at first to where nobody listens; where it led."""
+    (app,) = github.simulator.world.apps.values()
+    assert app.hook
+    before, app.hook.url = app.hook.url, here
+    return before
+
+
+def test_it_works(
+    github: Running, connected: Client, settings: Settings, reachable: LiveServer
+) -> None:
+    """The receiver cannot keep what comes and says 503, then nobody answers, then all is well."""
+    keys = settings.TOKEN_ENCRYPTION_KEYS
+    signers.forget(Hook.objects.get().pk)
+    settings.TOKEN_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
+    numbers = [do(github, "open", title=f"Refused {n}")["number"] for n in range(2)]
+    settings.TOKEN_ENCRYPTION_KEYS = keys
+    here = cut_off(github)
+    numbers.append(do(github, "open", title="Not even refused")["number"])
+    cut_off(github, here)
+    missed = list(github.simulator.deliveries.attempted)[-3:]
+    assert [each.status_code for each in missed] == [503, 503, 0]
+    assert not WebhookDelivery.objects.filter(event="pull_request").exists()
+    an_hour_passes(github)
+    assert set(PullRequest.objects.values_list("number", flat=True)) == set(numbers)
+    assert {each.guid for each in missed} <= set(
+        WebhookDelivery.objects.filter(state="handled").values_list("guid", flat=True)
+    )
+    at = sorted(each.delivered_at for each in redelivered(github))
+    assert len(at) == 3
+    # A second between two writes; the simulator's instants are whole seconds.
+    assert len(set(at)) == 3
+    an_hour_passes(github)
+    assert not MissedDelivery.objects.exists()
+    assert len(redelivered(github)) == 3
+
+
+def test_what_fails_again_and_again_is_left_to_the_poll(github: Running, connected: Client) -> None:
+    cut_off(github)
+    do(github, "open")
+    for _ in range(5):
+        MissedDelivery.objects.filter(due_at__isnull=False).update(due_at=datetime.now(UTC))
+        an_hour_passes(github)
+    assert len(redelivered(github)) == 3
+    assert "1 did not reach us" in connected.get(PAGE).content.decode()
+
+
+def test_a_neighbour_is_not_told_of_it(
+    github: Running, connected: Client, reachable: LiveServer, charlie: User
+) -> None:
+    """Charlie's team has Linus's account by the same App."""
+    world = github.simulator.world
+    small.add_repository(world, world.accounts[small.LINUS], "compiler", 60_000_010)
+    client = signed_in(charlie)
+    create_team("Other", charlie)
+    url = apps.begin(client, team="other")
+    client.get(small.path_of(apps.install(url, "linus", "linus")))
+    work()
+    client.post("/a/other/integrations/github/repos/", {"repositories": ["linus/compiler"]})
+    work()
+    cut_off(github)
+    do(github, "open")
+    do(github, "open")
+    do(github, "open", repository="linus/compiler", actor="linus")
+    an_hour_passes(github)
+    assert "2 did not reach us" in connected.get(PAGE).content.decode()
+    assert "1 did not reach us" in client.get(PAGE.replace("acme", "other")).content.decode()
+    assert client.get(PAGE).status_code == 404
+
+
+def test_an_app_that_nobody_is_connected_by_asks_nothing(
+    github: Running, connected: Client
+) -> None:
+    connected.delete("/a/acme/integrations/github/disconnect/")
+    work()
+    github.simulator.log.clear()
+    an_hour_passes(github)
+    assert not github.simulator.log.requests
+
+
+def test_a_github_that_is_down_is_asked_again_soon(github: Running, connected: Client) -> None:
+    here = cut_off(github)
+    number = do(github, "open")["number"]
+    cut_off(github, here)
+    for kind, status in FAULTS:
+        github.simulator.faults.add(Fault(kind, path="/api/v3/app/hook", status=status))
+        an_hour_passes(github)
+        github.simulator.faults.clear()
+        assert not PullRequest.objects.exists()
+        due_at = Hook.objects.get().redelivery_due_at
+        assert due_at
+        assert due_at < datetime.now(UTC) + timedelta(minutes=5)
+    an_hour_passes(github)
+    assert PullRequest.objects.get().number == number
