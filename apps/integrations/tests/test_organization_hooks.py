@@ -12,6 +12,7 @@ from django.test import Client
 from django.utils import timezone
 
 from apps.integrations.models import (
+    Farewell,
     GitHubIntegration,
     Hook,
     RateBudget,
@@ -31,6 +32,7 @@ from apps.integrations.tests.hooked import NAME, NUMBER, choose, do, hooks_on_gi
 from apps.metrics.models import PullRequest
 from apps.teams.models import Membership, Team
 from apps.users.models import User
+from github_simulator.faults import Fault
 from github_simulator.testing import Running
 
 PAGE = "/a/acme/integrations/github/webhooks/"
@@ -276,6 +278,18 @@ def test_what_the_organizations_hook_missed_is_sent_again(
     assert github.simulator.deliveries.wait()
     work()
     assert PullRequest.objects.get(number=number).title == "Missed"
+
+
+def test_what_must_be_deleted_by_hand_is_linked(
+    github: Running, tracked: TrackedRepository, alice_client: Client
+) -> None:
+    opt_in(alice_client)
+    settle()
+    github.simulator.faults.add(Fault("server_error"))
+    alice_client.delete("/a/acme/integrations/github/disconnect/")
+    Farewell.objects.update(gives_up_at=timezone.now(), due_at=timezone.now())
+    work()
+    assert f'{github.url}/organizations/acme/settings/hooks"' in messages_of(alice_client)
 
 
 def test_only_admins_choose(
