@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from pytest_django import DjangoDbBlocker
 from schemathesis import GenerationMode
 
-from apps.integrations import events
+from apps.integrations import handling
 from apps.integrations.models import Hook, WebhookDelivery
 from tests.fuzz import generate
 from tests.fuzz.forms import forms_of
@@ -103,7 +103,7 @@ def test_deliveries(place: Place) -> None:
     def check(asks: list[Ask]) -> None:
         with place.untouched():
             replies = [place.send(ask).status_code for ask in asks]
-            events.handle_due(datetime.now(UTC))
+            handling.handle_due(datetime.now(UTC))
             came = WebhookDelivery.objects.filter(attempts__gt=0)
             assert came.count() == replies.count(202), asks
 
