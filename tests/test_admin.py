@@ -92,5 +92,13 @@ def test_what_the_program_makes_is_read_only(
 
 
 def test_an_operator_lets_an_admin_back_in(staff_client: Client, team: Team) -> None:
-    page = staff_client.get(f"/admin/teams/team/{team.pk}/change/")
-    assert 'name="memberships-0-role"' in page.content.decode()
+    address = f"/admin/teams/team/{team.pk}/change/"
+    page = staff_client.get(address).content.decode()
+    assert 'name="memberships-0-role"' in page
+    assert 'name="recalculate_from"' not in page
+    bob = team.memberships.get(role="member")
+    form = {"memberships-TOTAL_FORMS": 1, "memberships-INITIAL_FORMS": 1}
+    row = {"id": bob.pk, "team": team.pk, "user": bob.user_id, "role": "admin"}
+    form |= {f"memberships-0-{name}": value for name, value in row.items()}
+    assert staff_client.post(address, form).status_code == 302
+    assert team.memberships.filter(role="admin").count() == 2

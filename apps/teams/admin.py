@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin
 
 from apps.audit.inspection import InspectionAdmin
@@ -19,23 +21,13 @@ class TeamAdmin(InspectionAdmin):
 
     list_display = ["name", "slug", "timezone", "history_days", "created_at"]
     search_fields = ["name", "slug"]
-    readonly_fields = [
-        "name",
-        "slug",
-        "timezone",
-        "history_days",
-        "hotfix_labels",
-        "hotfix_branches",
-        "hotfix_titles",
-        "excluded_repositories",
-        "excluded_branches",
-        "are_people_private",
-        "bot_logins",
-        "created_at",
-    ]
+    readonly_fields = [field.name for field in Team._meta.fields]
     inlines = [MembershipInline]
 
     has_change_permission = admin.ModelAdmin.has_change_permission
+
+    def save_model(self, *_: Any) -> None:
+        """Leaves the team's own row alone: workers count and note in it meanwhile."""
 
 
 @admin.register(Invitation)
