@@ -22,8 +22,6 @@ from .rest.repository_shapes import plain_repository
 from .state import Happening, Simulator
 from .world import Hook, Organization, PullRequest, Repository, Review, Team, World
 
-_USER_TYPES = ("Bot", "User", "Organization", "Mannequin")
-
 
 class _Painter:
     """Draws one happening; everything is as it is now, not as it will be when it is delivered."""

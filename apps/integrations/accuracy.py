@@ -46,11 +46,6 @@ class Outcome:
     gone: int = 0
     differences: list[Difference] = field(default_factory=list)
 
-    @property
-    def share_equal(self) -> float | None:
-        """Fields equal / fields compared; None where nothing was compared."""
-        return 1 - len(self.differences) / self.fields if self.fields else None
-
 
 def check(
     sample: int,

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
-PAGE_SIZE = 25
 LARGEST_PAGE = 37  # round((1 + 37 · 4) / 100) is still one point; 38 would be two.
 SMALLEST_PAGE = 1
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from apps.integrations import tasks
 from apps.integrations.github import signature
-from apps.integrations.models import GitHubIntegration, Hook, RateBudget, TrackedRepository
+from apps.integrations.models import Hook, RateBudget, TrackedRepository
 from apps.integrations.tests.github import REPOSITORIES
 from github_simulator.acts import act
 from github_simulator.testing import Running
@@ -72,13 +72,4 @@ def due(tracked: TrackedRepository) -> None:
     """Lets the hook be looked after now."""
     RateBudget.objects.update(written_at=None)
     TrackedRepository.objects.filter(pk=tracked.pk).update(hook_due_at=timezone.now())
-    work()
-
-
-def a_second_passes() -> None:
-    """GitHub may be written to again, and what waits for others looks again."""
-    RateBudget.objects.update(written_at=None)
-    GitHubIntegration.objects.filter(hook_due_at__isnull=False, hook=None).update(
-        hook_due_at=timezone.now()
-    )
     work()

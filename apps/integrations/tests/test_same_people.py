@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -25,7 +24,6 @@ pytestmark = pytest.mark.django_db
 PAGE = "/a/acme/people/accounts/"
 JSON = {"accept": "application/json"}
 LINUS = f"{PAGE}{small.LINUS}/"
-HOURS = timedelta(hours=1)
 
 
 @pytest.fixture
