@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from apps.audit.inspection import InspectionAdmin
+from apps.integrations.encryption import secret_fields
 from apps.integrations.models import (
     AvailableRepository,
     GitHubApp,
@@ -13,7 +14,6 @@ from apps.integrations.models import (
     StalePullRequest,
     SyncRun,
     TrackedRepository,
-    secret_fields,
 )
 
 

@@ -18,3 +18,9 @@ class EncryptedTextField(models.TextField):  # type: ignore[type-arg]
 
     def from_db_value(self, value: str | None, *_: object) -> str:
         return decrypt(value) if value else ""
+
+
+def secret_fields(model: type[models.Model]) -> list[str]:
+    """Names of a model's encrypted fields."""
+    fields: list[Any] = list(model._meta.get_fields())
+    return [field.name for field in fields if isinstance(field, EncryptedTextField)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.apps import apps
 from django.db import transaction
 
-from apps.integrations.models import secret_fields
+from apps.integrations.encryption import secret_fields
 from apps.users import second_factors
 
 

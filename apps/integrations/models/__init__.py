@@ -1,0 +1,42 @@
+"""Where the data comes from: credentials, organisations, tracked repositories, runs and budgets."""
+
+from __future__ import annotations
+
+from apps.integrations.models.connections import (
+    AvailableRepository,
+    Farewell,
+    GitHubApp,
+    GitHubIntegration,
+    IntegrationCredential,
+    RateBudget,
+    SyncStatus,
+)
+from apps.integrations.models.hooks import Hook, MissedDelivery, WebhookDelivery
+from apps.integrations.models.privacy import CommitIdentity, Erasure, ForgottenAccount, TeamKey
+from apps.integrations.models.tracking import (
+    SpotCheck,
+    StalePullRequest,
+    SyncRun,
+    TrackedRepository,
+)
+
+__all__ = [
+    "AvailableRepository",
+    "CommitIdentity",
+    "Erasure",
+    "Farewell",
+    "ForgottenAccount",
+    "GitHubApp",
+    "GitHubIntegration",
+    "Hook",
+    "IntegrationCredential",
+    "MissedDelivery",
+    "RateBudget",
+    "SpotCheck",
+    "StalePullRequest",
+    "SyncRun",
+    "SyncStatus",
+    "TeamKey",
+    "TrackedRepository",
+    "WebhookDelivery",
+]
