@@ -9,7 +9,15 @@ from typing import Any
 
 from .actions import new_oid
 from .instants import optional_zulu, zulu
-from .rest.accounts import GHOST, Json, membership, simple_organization, simple_user, team_anywhere
+from .rest.accounts import (
+    GHOST,
+    Json,
+    full_team,
+    membership,
+    simple_organization,
+    simple_user,
+    team_anywhere,
+)
 from .rest.app_shapes import installation_shape
 from .rest.pull_shapes import (
     association,
@@ -55,6 +63,8 @@ class _Painter:
                 return self.review_comment()
             case "organization":
                 return self.membership()
+            case "membership" | "team":
+                return self.team()
             case "member":
                 return {"member": simple_user(self.url, self.happening.extra["member"])}
             case "installation" | "installation_repositories":
@@ -121,6 +131,14 @@ class _Painter:
         shown = Organization(organization.account, members={**organization.members, **role})
         drawn = membership(self.url, shown, member)
         return {"membership": {k: drawn[k] for k in (*_MEMBERSHIP, "user")}}
+
+    def team(self) -> Json:
+        organization, extra = self.happening.organization, dict(self.happening.extra)
+        if organization is None:
+            raise ValueError(f"A {self.happening.event} event is about an organisation's team.")
+        if "member" in extra:
+            extra["member"] = simple_user(self.url, extra["member"])
+        return {**extra, "team": full_team(self.url, organization, extra["team"])}
 
 
 _MEMBERSHIP = ("url", "state", "role", "organization_url")

@@ -7,7 +7,7 @@ the caller needs to go on.
 from __future__ import annotations
 
 from ..state import Simulator
-from . import apps, people, pull_requests, repositories
+from . import apps, people, pull_requests, repositories, teams
 from .named import Act, ImpossibleError, Json
 
 __all__ = ["ACTS", "ImpossibleError", "act"]
@@ -16,6 +16,7 @@ ACTS: dict[str, Act] = {
     **pull_requests.ACTS,
     **repositories.ACTS,
     **people.ACTS,
+    **teams.ACTS,
     **apps.ACTS,
 }
 

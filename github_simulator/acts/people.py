@@ -8,7 +8,7 @@ from ..oddities import forget
 from ..state import Happening, Simulator
 from ..tokens import new_token
 from ..world import Account, Organization, Token
-from . import named
+from . import named, teams
 from .named import Act, Json
 
 
@@ -44,6 +44,7 @@ def _remove_member(simulator: Simulator, given: Json) -> None:
         named.organization(simulator, given),
     )
     organization.members.pop(account.id, None)
+    teams.leave_all(simulator, organization, account)
     _membership_changed(simulator, organization, account, "member_removed")
 
 

@@ -95,7 +95,7 @@ def made(alice: httpx.Client, ear: Ear, *events: str) -> dict[str, Any]:
     return hook
 
 
-def act(github: Running, alice: httpx.Client, name: str, **given: Any) -> Any:
+def act(github: Running, alice: httpx.Client, name: str, /, **given: Any) -> Any:
     body = {"act": name, "repository": REPOSITORY, "actor": "bob", **given}
     answer = alice.post("/_control/acts", json=body)
     assert answer.status_code == 200, answer.text
@@ -300,13 +300,29 @@ def test_an_organizations_hook_hears_of_members(
     owner = {"authorization": "Bearer owner"}
     hooks = "/api/v3/orgs/acme/hooks"
     assert alice.post(hooks, json=wanted(ear, "organization")).status_code == 404
-    answer = alice.post(hooks, json=wanted(ear, "organization", "pull_request"), headers=owner)
+    events = ("organization", "membership", "team", "pull_request")
+    answer = alice.post(hooks, json=wanted(ear, *events), headers=owner)
     assert answer.status_code == 201
+    act(github, alice, "create_team", organization="acme", name="Night Shift")
+    for what in ("add_team_member", "remove_team_member", "add_team_member"):
+        act(github, alice, what, organization="acme", team="night-shift", login="bob")
+    before = len(ear.heard)
     act(github, alice, "remove_member", organization="acme", login="bob")
     act(github, alice, "open", actor="alice")
-    expected = [("ping", None), ("organization", "member_removed"), ("pull_request", "opened")]
-    assert ear.events() == expected
-    assert ear.heard[1].payload["membership"]["user"]["login"] == "bob"
+    assert ear.events()[:5] == [
+        ("ping", None),
+        ("team", "created"),
+        ("membership", "added"),
+        ("membership", "removed"),
+        ("membership", "added"),
+    ]
+    assert ear.heard[2].payload["team"]["slug"] == "night-shift"
+    assert ear.heard[2].payload["scope"] == "team"
+    left, told = ear.heard[before:-2], ear.heard[-2:]
+    assert {each.payload["scope"] for each in left} == {"organization"}
+    assert "night-shift" in {each.payload["team"]["slug"] for each in left}
+    assert ear.events()[-2:] == [("organization", "member_removed"), ("pull_request", "opened")]
+    assert told[0].payload["membership"]["user"]["login"] == "bob"
 
 
 def test_a_repositorys_own_hook_does_not_hear_that_it_is_gone(

@@ -215,6 +215,11 @@ def test_webhooks(github: Running, alice: httpx.Client, heard: list[tuple[str, b
     act("rename_repository", name="billing")
     act("remove_member", organization="acme", login="bob")
     act("add_member", organization="acme", login="bob")
+    slug = act("create_team", organization="acme", name="Data Platform")["team"]
+    act("add_team_member", organization="acme", team=slug, login="bob")
+    act("remove_team_member", organization="acme", team=slug, login="bob")
+    act("rename_team", organization="acme", team=slug, name="Data")
+    act("delete_team", organization="acme", team="data")
     act("rename_repository", repository="acme/billing", name="billing-service")
     act("transfer_repository", repository="acme/web", owner="harbor-tools")
     act("transfer_repository", repository="harbor-tools/web", owner="acme")
@@ -227,6 +232,8 @@ def test_webhooks(github: Running, alice: httpx.Client, heard: list[tuple[str, b
         "pull_request_review_comment",
         "repository",
         "organization",
+        "membership",
+        "team",
     }
     for event, body in heard:
         parse(event, body)

@@ -264,10 +264,11 @@ def test_the_apps_hook_brings_news(
     github.act("open", repository="acme/website", actor="grace", title="Second")
     github.act("open", repository="acme/attic", actor="grace", title="Not tracked")
     github.act("add_member", organization="acme", login="linus")
-    assert apps.deliver(github, client, before) == [202, 202, 202]
+    github.act("add_team_member", organization="acme", team="platform", login="linus")
+    assert apps.deliver(github, client, before) == [202, 202, 202, 202]
     work()
     assert set(PullRequest.objects.values_list("title", flat=True)) == {"First", "Second"}
-    assert TeamMember.objects.filter(github_username="linus").exists()
+    assert TeamMember.objects.get(github_username="linus").groups.get().name == "Platform"
     assert TrackedRepository.objects.get().hook is None
     hooks = "/a/acme/integrations/github/webhooks/"
     page = small.messages_of(alice_client, hooks)

@@ -29,7 +29,7 @@ from apps.integrations.tests.github import (
     path_of,
 )
 from apps.integrations.tests.hooked import NAME, NUMBER, choose, do, hooks_on_github, work
-from apps.metrics.models import PullRequest
+from apps.metrics.models import Group, PullRequest, TeamMember
 from apps.teams.models import Membership, Team
 from apps.users.models import User
 from github_simulator.faults import Fault
@@ -248,6 +248,30 @@ def test_who_leaves_the_organization_is_noticed_at_once(
     work()
     work()
     assert not integration.members.filter(github_id=GRACE, is_active=True).exists()
+
+
+def test_who_is_in_which_team_is_noticed_at_once(
+    github: Running, tracked: TrackedRepository, alice_client: Client
+) -> None:
+    opt_in(alice_client)
+    settle()
+
+    def happens(what: str, **given: str) -> dict[str, set[str]]:
+        """Every team with its people here, a moment after it happened on GitHub."""
+        GitHubIntegration.objects.update(members_due_at=None)
+        github.act(what, organization="acme", **given)
+        assert github.simulator.deliveries.wait()
+        work()
+        work()
+        names = TeamMember.objects.values_list("github_username", flat=True)
+        return {group.name: set(names.filter(groups=group)) for group in Group.objects.all()}
+
+    assert happens("create_team", name="Search") == {"Platform": {"ada", "grace"}, "Search": set()}
+    joined = happens("add_team_member", team="search", login="grace")
+    assert joined["Search"] == {"grace"}
+    left = happens("remove_team_member", team="platform", login="grace")
+    assert left == {"Platform": {"ada"}, "Search": {"grace"}}
+    assert happens("delete_team", team="platform") == {"Search": {"grace"}}
 
 
 def test_without_the_right_any_more_repositories_get_hooks_again(
