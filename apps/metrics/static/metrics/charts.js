@@ -194,6 +194,16 @@
     return [...whole, ...chart.series.map((series) => unfinished(series, chart, style, many))];
   }
 
+  // Axes alone would look as if something were still to come.
+  function nothing(chart, style) {
+    const shows = (value) => (chart.kind === "line" ? value !== null : value);
+    if (chart.series.some((series) => series.values.some(shows))) return undefined;
+    return {
+      type: "text", left: "center", top: "middle", silent: true,
+      style: { text: "Nothing to draw", fill: style.muted, fontSize: 13, fontFamily: style.font },
+    };
+  }
+
   function option(chart) {
     const style = Object.fromEntries(["text", "muted", "hairline", "paper", "raised"].map((key) => [key, opaque(colour(key))]));
     style.font = getComputedStyle(document.body).fontFamily;
@@ -210,7 +220,7 @@
         axisLine: { lineStyle: { color: style.hairline } },
         axisLabel: { color: style.muted, fontSize: 12, hideOverlap: true, formatter: short },
       },
-      yAxis: valueAxis(chart, style),
+      yAxis: valueAxis(chart, style), graphic: nothing(chart, style),
       tooltip: tooltip(chart, style),
       series: lines ? drawnLines(chart, style, many) : chart.series.map((series) => bar(series, chart, style, chart.kind === "stack")),
     };
