@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from apps.integrations import sync
 from apps.integrations.models import SyncRun, SyncStatus, TrackedRepository
 from apps.integrations.tests import comparison
 from apps.integrations.tests import github as small
@@ -247,6 +248,18 @@ def test_the_latest_thirty_days_of_all_come_before_anyones_history(stage: Stage)
     assert recent
     assert old
     assert recent.fetched_at < old.fetched_at
+
+
+def test_a_small_repository_is_not_starved_by_a_large_one(stage: Stage) -> None:
+    for name, count in (("large", 300), ("small", 40)):
+        stage.track(name).open_many(count, newest=ago(days=40), every=timedelta(hours=12))
+    stage.begin()
+    while stage.tracked("small").status != SyncStatus.COMPLETE:
+        claimed = sync.claim(datetime.now(UTC))
+        assert claimed
+        sync.serve(claimed, turn=timedelta(0))  # a page, as if each took its whole turn
+    large = PullRequest.objects.filter(repository__full_name="acme/large")
+    assert 0 < large.count() < 150
 
 
 def test_a_change_in_the_second_of_the_last_sync_is_not_lost(stage: Stage, shop: Place) -> None:
