@@ -168,7 +168,7 @@ def freshness(request: HttpRequest) -> dict[str, Any]:
 def _figures(page: Any, request: HttpRequest, **arguments: Any) -> dict[str, Any]:
     """What a page answers to whoever asks for JSON."""
     found, filters = asked(request)
-    return {**describe(filters), **page.answer(found, filters, **arguments).data}
+    return {**describe(filters), **page.answer(found, filters, **arguments).data()}
 
 
 def _bounded(number: int) -> int:

@@ -32,10 +32,13 @@ WORTH_KEEPING, KEPT = 0.01, 3600  # seconds; ages are at most an hour old: see _
 
 @dataclass(frozen=True)
 class Answer:
-    """What a part of a page shows, the same as plain data, and what stands around the part."""
+    """What a part of a page shows, the same as plain data, and what stands around the part.
+
+    Data is made when a program asks: for thousands of lines it takes as long as counting them.
+    """
 
     context: Context
-    data: Context
+    data: Callable[[], Context]
     around: Context = field(default_factory=dict)
 
 
@@ -127,7 +130,7 @@ def _shown(
     if not isinstance(answer, Answer):
         return answer
     if wants_json(request):
-        data, text = answer.data, ""
+        data, text = answer.data(), ""
     else:
         data, text = {}, render_to_string(part, {**bar, **answer.context}, request)
     return Shown(data, text, answer.around, perf_counter() - begin)

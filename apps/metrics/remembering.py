@@ -18,6 +18,7 @@ _PASSING = (
     "whole",
     "after",
     "before",
+    "page",
     "format",
     "csrfmiddlewaretoken",
     "path",

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.test import Client
 from django.utils import timezone
+from django.utils.html import escape
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
@@ -341,3 +342,36 @@ def test_outsiders_stand_beside_members(shop: Repository, alice_client: Client) 
     assert theirs["figures"]["merged"] == 1
     without = alice_client.get("/a/acme/compare/people/?outsiders=0", headers=JSON).json()
     assert [person["name"] for person in without["people"]] == ["alice", "bob"]
+
+
+@pytest.mark.django_db
+def test_a_hundred_people_stand_on_a_page_in_the_order_of_all(
+    team: Team, shop: Repository, alice_client: Client
+) -> None:
+    opened_at = timezone.now().replace(microsecond=0) - timedelta(days=2)
+    for n in range(130):
+        fields = {"author_login": f"visitor-{n:03}", "author_github_id": 1000 + n}
+        make_pull_request(shop, opened_at=opened_at, fields=fields | {"additions": n})
+    path = "/a/acme/compare/people/?range=3m&sort=-lines"
+    first = shown(alice_client, path)
+    assert "132 people" in first
+    assert "1 to 100 are shown" in first
+    assert first.index("visitor-129") < first.index("visitor-128") < first.index("visitor-033")
+    following = escape("/a/acme/compare/people/?range=3m&sort=-lines&page=2")
+    assert f'href="{following}"' in first
+    second = shown(alice_client, f"{path}&page=2")
+    assert "101 to 132 are shown" in second
+    for n in range(130):
+        assert (f">visitor-{n:03}<" in first) != (f">visitor-{n:03}<" in second)
+    # A page that there is not is the nearest one; programs get everybody.
+    assert "101 to 132 are shown" in shown(alice_client, f"{path}&page=99")
+    assert "1 to 100 are shown" in shown(alice_client, f"{path}&page=x")
+    assert len(alice_client.get(f"{path}&page=2", headers=JSON).json()["people"]) == 132
+    # A new filter begins with the first page, in the same order.
+    kept = {"path": "/a/acme/compare/people/", "range": "12m", "sort": "-lines", "page": "2"}
+    chosen = alice_client.post("/a/acme/filters/", kept)
+    assert chosen.headers["Location"] == "/a/acme/compare/people/?range=12m&sort=-lines"
+
+
+def shown(client: Client, path: str) -> str:
+    return client.get(path).content.decode()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from django.core.paginator import Paginator
 from django.urls import reverse
 
 from apps.metrics import queries, review_queries
@@ -17,14 +18,15 @@ from apps.metrics.viewer import Viewer, viewer_of
 from apps.teams.access import TeamRequest
 
 Value = float | int | None
+PER_PAGE = 100
 
 
 @dataclass(frozen=True)
 class Line:
-    """A repository or person with its figures and the address of its own page."""
+    """A repository or person with its figures; `number` is GitHub's id."""
 
     name: str
-    page: str
+    number: int
     figures: Figures
     reviews: int = 0
     is_you: bool = False
@@ -70,12 +72,8 @@ def compare_repositories(request: TeamRequest, filters: Filters) -> Answer:
     found = queries.by_repository(request.team, filters)
     rows = Repository.objects.for_team(request.team).filter(full_name__in=found)
     numbers = dict(rows.values_list("full_name", "github_repo_id"))
-    slug = request.team.slug
-    lines = [
-        Line(name, reverse("repository_page", args=[slug, numbers[name]]), figures)
-        for name, figures in found.items()
-    ]
-    return _answer(request, filters, lines, OF_REPOSITORIES, "repositories")
+    lines = [Line(name, numbers[name], figures) for name, figures in found.items()]
+    return _answer(request, lines, OF_REPOSITORIES, "repositories")
 
 
 @figures_page("metrics/compare.html", "metrics/compare_part.html", may_follow=True)
@@ -88,7 +86,7 @@ def compare_people(request: TeamRequest, filters: Filters) -> Answer:
     lines = [
         Line(
             person.login,
-            reverse("person_page", args=[request.team.slug, account]),
+            account,
             written[account][1] if account in written else queries.nothing(filters.period),
             given[account][1] if account in given else 0,
             person.is_you,
@@ -97,7 +95,7 @@ def compare_people(request: TeamRequest, filters: Filters) -> Answer:
         for account, person in _people(viewer, called, filters).items()
         if viewer.sees(account)
     ]
-    answer = _answer(request, filters, lines, OF_PEOPLE, "people")
+    answer = _answer(request, lines, OF_PEOPLE, "people")
     return replace(answer, context={**answer.context, "viewer": viewer})
 
 
@@ -129,27 +127,33 @@ def _people(
 
 
 def _answer(
-    request: TeamRequest,
-    filters: Filters,
-    lines: list[Line],
-    columns: tuple[Column, ...],
-    kind: str,
+    request: TeamRequest, lines: list[Line], columns: tuple[Column, ...], kind: str
 ) -> Answer:
     sort = request.GET.get("sort", "")
     lines = _sorted(lines, columns, sort)
+    page = Paginator(lines, PER_PAGE).get_page(request.GET.get("page"))
     context = {
         "kind": kind,
-        "lines": [(line, [(c.read(line), c.unit) for c in columns]) for line in lines],
+        "page": page,
+        "lines": [_shown(request, line, columns, kind) for line in page],
         "columns": [(c, _next_sort(c.key, sort), _direction(c.key, sort)) for c in columns],
         "name_sort": _direction("name", sort or "name"),
+        "sort": sort,
     }
-    data: dict[str, Any] = {
-        kind: [
-            {"name": line.name, "reviews": line.reviews, "figures": figures_data(line.figures)}
-            for line in lines
-        ]
-    }
-    return Answer(context, data)
+    return Answer(context, lambda: {kind: [_line_data(line) for line in lines]})
+
+
+def _shown(
+    request: TeamRequest, line: Line, columns: tuple[Column, ...], kind: str
+) -> tuple[Line, str, list[tuple[Value, str]]]:
+    """A line, the address of its own page and its cells."""
+    name = "person_page" if kind == "people" else "repository_page"
+    page = reverse(name, args=[request.team.slug, line.number])
+    return line, page, [(column.read(line), column.unit) for column in columns]
+
+
+def _line_data(line: Line) -> dict[str, Any]:
+    return {"name": line.name, "reviews": line.reviews, "figures": figures_data(line.figures)}
 
 
 def _sorted(lines: list[Line], columns: tuple[Column, ...], sort: str) -> list[Line]:

@@ -13,7 +13,7 @@ from apps.metrics import explorer, export, keyset
 from apps.metrics.columns import COLUMNS
 from apps.metrics.filters import Filters
 from apps.metrics.page import Answer, figures_page, refused
-from apps.teams.access import TeamRequest, wants_json
+from apps.teams.access import TeamRequest
 
 FORMATS = {"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl"}
 FORMAT_NAMES = (("csv", "CSV"), ("jsonl", "JSON Lines"))
@@ -32,13 +32,16 @@ def pull_requests(request: TeamRequest, filters: Filters) -> Answer | HttpRespon
     page = explorer.page(found, chosen)
     count = explorer.count(found, filters, chosen, request.data_version)
     here = _Here(request.path, filters, chosen)
-    data = {
-        "count": count,
-        "pull_requests": explorer.data(page, chosen.fields) if wants_json(request) else [],
-        "next": here.page(page)["next"],
-        "previous": here.page(page)["previous"],
-    }
-    return Answer(_context(request, here, page, count), data, {"downloads": here.downloads()})
+    return Answer(
+        _context(request, here, page, count),
+        lambda: {
+            "count": count,
+            "pull_requests": explorer.data(page, chosen.fields),
+            "next": here.page(page)["next"],
+            "previous": here.page(page)["previous"],
+        },
+        {"downloads": here.downloads()},
+    )
 
 
 class _Here:

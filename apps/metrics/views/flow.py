@@ -47,17 +47,19 @@ def flow(request: TeamRequest, filters: Filters) -> Answer:
         "heat": _heat(hours),
         "hour_names": range(24),
     }
-    data = {
-        "figures": figures_data(figures),
-        "histograms": histograms,
-        "bins": [seconds for _, seconds in BINS],
-        "work_in_progress": progress,
-        "open_by_age": {name or "discussion": counts for name, counts in ages.items()},
-        "waiting_by_weekday_and_hour": hours,
-        "abandoned": work.abandoned,
-        "reopened": work.reopened,
-    }
-    return Answer(context, data)
+    return Answer(
+        context,
+        lambda: {
+            "figures": figures_data(figures),
+            "histograms": histograms,
+            "bins": [seconds for _, seconds in BINS],
+            "work_in_progress": progress,
+            "open_by_age": {name or "discussion": counts for name, counts in ages.items()},
+            "waiting_by_weekday_and_hour": hours,
+            "abandoned": work.abandoned,
+            "reopened": work.reopened,
+        },
+    )
 
 
 def _histograms(counts: dict[str, list[int]], figures: queries.Figures) -> list[Chart]:

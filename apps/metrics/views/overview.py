@@ -85,7 +85,7 @@ def answer(team: Team, filters: Filters) -> Answer:
         "waiting_count": sum(group.count for group in waiting),
         "longest": _longest(team, filters),
     }
-    return Answer(context, _data(now, before, points, waiting))
+    return Answer(context, lambda: _data(now, before, points, waiting))
 
 
 def _data(

@@ -49,7 +49,7 @@ def person_page(request: TeamRequest, filters: Filters, github_id: int) -> Answe
     person = _person(viewer, github_id)
     around = {"person": person, "fixed": "person"}
     if person.is_hidden:
-        return Answer({"person": person}, {"person": vars(person)}, around)
+        return Answer({"person": person}, lambda: {"person": vars(person)}, around)
     filters = filters.of_everyone()
     mine = filters.narrowed(person=person.login)
     now, before = queries.figures_and_before(request.team, mine)
@@ -70,15 +70,18 @@ def person_page(request: TeamRequest, filters: Filters, github_id: int) -> Answe
         "waiting_count": sum(group.count for group in waiting),
         "asked": asked,
     }
-    data = {
-        "person": vars(person),
-        "figures": figures_data(now),
-        "previous": figures_data(before),
-        **_reviews_data(exchanged),
-        "waiting": {group.waiting_for or "discussion": group.count for group in waiting},
-        "asked_for_review": len(asked),
-    }
-    return Answer(context, data, around)
+    return Answer(
+        context,
+        lambda: {
+            "person": vars(person),
+            "figures": figures_data(now),
+            "previous": figures_data(before),
+            **_reviews_data(exchanged),
+            "waiting": {group.waiting_for or "discussion": group.count for group in waiting},
+            "asked_for_review": len(asked),
+        },
+        around,
+    )
 
 
 def _reviews_data(exchanged: Exchanges) -> dict[str, Any]:

@@ -24,9 +24,9 @@ def repository_page(request: TeamRequest, filters: Filters, github_repo_id: int)
     return replace(
         answer,
         context={**answer.context, "filters": here, "repository": found},
-        data={
+        data=lambda: {
             "repository": {"id": found.github_repo_id, "full_name": found.full_name},
-            **answer.data,
+            **answer.data(),
         },
         around={"repository": found, "fixed": "repo"},
     )

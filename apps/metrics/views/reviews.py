@@ -65,7 +65,7 @@ def reviews(request: TeamRequest, filters: Filters) -> Answer:
         "unreviewed": _unreviewed(team, filters) if figures.unreviewed else (),
         "charts": [_response_chart(request, filters, responses.by_span)],
     }
-    return Answer(context, _data(figures, pairs, given, response, viewer))
+    return Answer(context, lambda: _data(figures, pairs, given, response, viewer))
 
 
 def _unreviewed(team: Team, filters: Filters) -> QuerySet[PullRequest]:
