@@ -216,11 +216,13 @@ def work(team: Team, filters: Filters, now: datetime) -> Work:
 
 
 def _open_within(found: QuerySet[Any], period: Period, prefix: str = "") -> QuerySet[Any]:
-    # By state, since an index has them together.
-    still_open = Q(**{f"{prefix}state": PullRequest.State.OPEN})
+    # By state, since an index has it together with either instant; and nothing beside the two
+    # kinds, since SQLite would rather read all that was ever opened before the end.
+    before = {f"{prefix}opened_at__lt": period.end}
+    still_open = Q(**{f"{prefix}state": PullRequest.State.OPEN, **before})
     ended = [PullRequest.State.MERGED, PullRequest.State.CLOSED]
-    later = Q(**{f"{prefix}state__in": ended, f"{prefix}closed_at__gte": period.start})
-    return found.filter(still_open | later, **{f"{prefix}opened_at__lt": period.end})
+    later = Q(**{f"{prefix}state__in": ended, f"{prefix}closed_at__gte": period.start, **before})
+    return found.filter(still_open | later)
 
 
 def _turned(team: Team, filters: Filters) -> list[Turned]:
