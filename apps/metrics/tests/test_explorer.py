@@ -156,9 +156,10 @@ def test_a_late_page_asks_an_index(many: list[PullRequest], alice_client: Client
     second = ask(alice_client, "range=4w&sort=-cycle_time")["next"]
     with CaptureQueriesContext(connection) as asked:
         alice_client.get(second, headers=JSON)
-    texts = [query["sql"] for query in asked]
+    texts = [query["sql"] for query in asked if query["sql"].startswith('SELECT "metrics_pull')]
+    assert texts
     assert not [text for text in texts if "OFFSET" in text]
-    assert len(texts) <= 12
+    assert len(asked) <= 12
 
 
 def test_the_count_is_asked_once_for_all_pages(
