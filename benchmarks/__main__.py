@@ -1,8 +1,12 @@
-"""Runs every measure on PostgreSQL, each in a process of its own, and prints a table."""
+"""`python -m benchmarks [NAME…]`: all measures or those that are named, on PostgreSQL.
+
+Each runs in a process of its own, most in a database of its own, and prints what it found.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -22,6 +26,10 @@ PLAN = (
     ("growth", 10000),
     ("growth", 100_000),
 )
+# Each makes the databases and starts the processes that it needs.
+PROGRAMS = {"webhooks": (), "freshness": ("50", "20"), "disorder": ("10000",)}
+NAMES = (*dict.fromkeys(name for name, _ in PLAN), *PROGRAMS, "pages")
+COMPANY = os.environ.get("COMPANY") or "1000000"  # pull requests behind the pages
 
 
 def measure(name: str, number: int, urls: tuple[str, str], folder: Path) -> dict[str, Any]:
@@ -37,16 +45,32 @@ def measure(name: str, number: int, urls: tuple[str, str], folder: Path) -> dict
     return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
+def _run(name: str, *given: str, **settings: str) -> None:
+    print(f"{name} {' '.join(given)}", flush=True)
+    command = [sys.executable, "-m", f"benchmarks.{name}", *given]
+    subprocess.run(command, cwd=ROOT, env={**os.environ, **settings}, check=True)
+
+
 def main() -> None:
-    only = sys.argv[1:]
+    only = sys.argv[1:] or NAMES
+    if unknown := set(only) - set(NAMES):
+        sys.exit(f"There is no measure {', '.join(unknown)}; there are {', '.join(NAMES)}.")
     with tempfile.TemporaryDirectory() as name, databases("postgresql", Path(name)) as new:
         for measured, number in PLAN:
-            if only and measured not in only:
+            if measured not in only:
                 continue
             with new() as one, new() as two:
                 found = measure(measured, number, (one, two), Path(name))
             rounded = {key: round(value, 3) for key, value in found.items()}
             print(f"{measured:10} {number:6} {rounded}", flush=True)
+        for program, given in PROGRAMS.items():
+            if program in only:
+                _run(program, *given)
+        if "pages" in only:
+            with new() as url:
+                settings = environment(url, Path(name))
+                _run("load", COMPANY, **settings)
+                _run("pages", **settings)
 
 
 if __name__ == "__main__":

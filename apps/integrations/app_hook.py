@@ -44,8 +44,8 @@ def look_after(now: datetime) -> bool:
 
 
 def _due(now: datetime) -> tuple[github_app.App, Hook] | None:
-    app = github_app.current()
-    if app is None or not app.webhook_secret or not is_reachable() or not _is_used():
+    app = github_app.current() if is_reachable() and _is_used() else None
+    if app is None or not app.webhook_secret:
         return None
     # It may never have delivered anything: then there is no row yet.
     hook = github_app.row_of_hook(app.app_id)
