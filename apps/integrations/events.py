@@ -91,7 +91,7 @@ class Delivered:
         if (
             number
             and self.row.github_repo_id is None
-            and number_of(self.payload, "organization") == number
+            and app_events.id_of(self.payload, "organization") == number
         ):
             about = Q(organization_id=number)
         else:
@@ -257,13 +257,6 @@ SUBSCRIBED_BY_ORGANIZATION = (*SUBSCRIBED, "membership", "organization", "team")
 # A GitHub App's hook tells of all repositories that it is installed on, and of their people; what
 # becomes of the App itself it tells without being asked.
 SUBSCRIBED_BY_APP = tuple(event for event in SUBSCRIBED_BY_ORGANIZATION if event != "meta")
-
-
-def number_of(payload: Mapping[str, Any], name: str) -> int | None:
-    """The id of what a payload calls `name`; None where it is none of GitHub's."""
-    thing = payload.get(name)
-    number = thing.get("id") if isinstance(thing, dict) else None
-    return number if isinstance(number, int) and 0 < number < 2**63 else None
 
 
 def _happened_at(payload: Mapping[str, Any], pull: Mapping[str, Any]) -> datetime | None:

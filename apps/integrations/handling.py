@@ -11,13 +11,13 @@ from typing import Any
 import msgspec
 from django.db import DatabaseError, InterfaceError, OperationalError, transaction
 
+from apps.integrations.app_events import id_of
 from apps.integrations.events import (
     HANDLERS,
     IGNORED,
     Delivered,
     Marks,
     PayloadError,
-    number_of,
     pull_request_changed,
 )
 from apps.integrations.github import limits
@@ -133,7 +133,7 @@ def _run(row: WebhookDelivery, marks: Marks) -> str:
     action = payload.get("action")
     row.action = action if isinstance(action, str) and _ACTION.fullmatch(action) else ""
     row.github_repo_id = _repository_of(row.hook, payload)
-    row.installation_id = number_of(payload, "installation") if row.hook.app_id else None
+    row.installation_id = id_of(payload, "installation") if row.hook.app_id else None
     if row.hook.confirmed_at is None:
         Hook.objects.filter(pk=row.hook_id).update(confirmed_at=row.received_at)
     handler = HANDLERS.get(row.event)
@@ -147,10 +147,10 @@ def _run(row: WebhookDelivery, marks: Marks) -> str:
 
 def _repository_of(hook: Hook, payload: Mapping[str, Any]) -> int | None:
     """The repository that a payload is about, if it is one of the hook's."""
-    number = number_of(payload, "repository")
+    number = id_of(payload, "repository")
     if hook.app_id:
         return number
     if hook.organization_id:
-        is_ours = number_of(payload, "organization") == hook.organization_id
+        is_ours = id_of(payload, "organization") == hook.organization_id
         return number if is_ours else None
     return number if number == hook.github_repo_id else None

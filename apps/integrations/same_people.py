@@ -22,22 +22,6 @@ class NotOnePersonError(Exception):
     """Two accounts that cannot be made one; the message says why."""
 
 
-def login_of(team: Team, account: int) -> str | None:
-    """What an account is called here; None where it never appeared."""
-    named = TeamMember.objects.for_team(team).filter(github_id=account)
-    wrote = PullRequest.objects.for_team(team).filter(author_github_id=account)
-    reviewed = PRReview.objects.for_team(team).filter(reviewer_github_id=account)
-    for rows, field in (
-        (named, "github_username"),
-        (wrote.order_by("-pk"), "author_login"),
-        (reviewed.order_by("-pk"), "reviewer_login"),
-    ):
-        login: str | None = rows.values_list(field, flat=True).first()
-        if login:
-            return login
-    return None
-
-
 @transaction.atomic
 def make_one(
     request: TeamRequest, team: Team, account: int, member: TeamMember, reason: str = ""
@@ -47,7 +31,7 @@ def make_one(
     Raises NotOnePersonError.
     """
     Team.objects.select_for_update(no_key=True).get(pk=team.pk)
-    login = login_of(team, account)
+    login = accounts.login_of(team, account)
     main = accounts.others(team).filter(github_id=member.github_id).select_related("member").first()
     member = main.member if main else member
     if login is None:
@@ -85,7 +69,7 @@ def separate(request: TeamRequest, row: SamePerson) -> None:
 
 def refuse(request: TeamRequest, team: Team, account: int, member: TeamMember) -> None:
     """Notes that they are two people: it is not suggested again."""
-    login = login_of(team, account)
+    login = accounts.login_of(team, account)
     if login is None:
         raise NotOnePersonError("No such account appears in this team.")
     row, is_new = SamePerson.objects.get_or_create(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Coalesce
 
-from apps.metrics.models import SamePerson
+from apps.metrics.models import PRReview, PullRequest, SamePerson, TeamMember
 from apps.teams.models import Team
 
 
@@ -48,3 +48,19 @@ def others(team: Team) -> QuerySet[SamePerson]:
 def main_accounts(team: Team) -> dict[int, int]:
     """By the other accounts of people with several: their main one."""
     return dict(others(team).values_list("github_id", "member__github_id"))
+
+
+def login_of(team: Team, account: int) -> str | None:
+    """What an account is called here; None where it never appeared."""
+    named = TeamMember.objects.for_team(team).filter(github_id=account)
+    wrote = PullRequest.objects.for_team(team).filter(author_github_id=account)
+    reviewed = PRReview.objects.for_team(team).filter(reviewer_github_id=account)
+    for rows, field in (
+        (named, "github_username"),
+        (wrote.order_by("-pk"), "author_login"),
+        (reviewed.order_by("-pk"), "reviewer_login"),
+    ):
+        login: str | None = rows.values_list(field, flat=True).first()
+        if login:
+            return login
+    return None

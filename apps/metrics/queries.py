@@ -194,7 +194,9 @@ def by_repository(team: Team, filters: Filters) -> dict[str, Figures]:
     """Side by side, by name."""
     names = dict(Repository.objects.for_team(team).values_list("pk", "full_name"))
     rows = _grouped(merged(team, filters, filters.period), F("repository_id"))
-    found = {names[pk]: _figures(row, filters.period.weeks) for pk, row in rows}
+    weeks = filters.period.weeks
+    # One that came a moment ago has no name yet.
+    found = {names[pk]: _figures(row, weeks) for pk, row in rows if pk in names}
     return dict(sorted(found.items()))
 
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
-from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -98,13 +97,8 @@ def _begin(request: TeamRequest, organization_id: int | None, sent: Mapping[str,
 @never_cache
 @login_required
 def callback(request: HttpRequest) -> HttpResponseBase:
-    """Where GitHub sends the browser back to: the team is in the state."""
-    state = connect_state.read(request.GET.get("state", ""))
-    team = Team.objects.filter(pk=state.team_id).first() if state else None
-    if team is None:
-        messages.error(request, str(problems.OTHER_SESSION))
-        return redirect("/")
-    return team_callback(request, team=team.slug)
+    """Where GitHub sends the browser back to."""
+    return views_app.returned(request, team_callback)
 
 
 @require_GET

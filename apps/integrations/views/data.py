@@ -11,7 +11,7 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_safe
 
 from apps.audit.record import record
-from apps.integrations import archives, disconnection, erasure, forgetting, same_people
+from apps.integrations import archives, disconnection, erasure, forgetting
 from apps.integrations.models import ForgottenAccount
 from apps.integrations.nudge import nudge
 from apps.integrations.problems import Problem
@@ -79,7 +79,7 @@ def _person(team: Team, account: int) -> tuple[str, list[int]]:
     """What somebody is called, and all their accounts. Raises Http404."""
     main = accounts.main_accounts(team)
     person = main.get(account, account)
-    login = same_people.login_of(team, person)
+    login = accounts.login_of(team, person)
     if login is None:
         raise Http404("No such account appears in this team.")
     return login, [person, *(other for other, whose in main.items() if whose == person)]

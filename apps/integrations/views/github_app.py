@@ -24,7 +24,7 @@ from apps.integrations import (
 from apps.integrations.models import GitHubIntegration
 from apps.integrations.problems import ConnectError
 from apps.integrations.views import answers
-from apps.teams.access import TeamRequest, team_view
+from apps.teams.access import TeamRequest, View, team_view
 from apps.teams.models import Team
 
 
@@ -66,13 +66,18 @@ def may_make(request: TeamRequest) -> bool:
 @never_cache
 @login_required
 def made(request: HttpRequest) -> HttpResponseBase:
-    """Where GitHub sends the browser back to: the team is in the state."""
+    """Where GitHub sends the browser back to."""
+    return returned(request, _made)
+
+
+def returned(request: HttpRequest, view: View) -> HttpResponseBase:
+    """Hands an answer of GitHub to a team's view: the team is in the state."""
     state = connect_state.read(request.GET.get("state", ""))
     team = Team.objects.filter(pk=state.team_id).first() if state else None
     if team is None:
         messages.error(request, str(problems.OTHER_SESSION))
         return redirect("/")
-    return _made(request, team=team.slug)
+    return view(request, team=team.slug)
 
 
 @team_view("admin")

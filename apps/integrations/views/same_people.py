@@ -90,7 +90,7 @@ def _decide(request: TeamRequest, account: int, decision: str, data: Any) -> str
 
 def _appears(team: Team, account: int) -> bool:
     decided = SamePerson.objects.for_team(team).filter(github_id=account)
-    return bool(same_people.login_of(team, account) or decided.exists())
+    return bool(accounts.login_of(team, account) or decided.exists())
 
 
 def _decision(team: Team, account: int, member: TeamMember) -> SamePerson:

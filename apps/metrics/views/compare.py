@@ -72,7 +72,11 @@ def compare_repositories(request: TeamRequest, filters: Filters) -> Answer:
     found = queries.by_repository(request.team, filters)
     rows = Repository.objects.for_team(request.team).filter(full_name__in=found)
     numbers = dict(rows.values_list("full_name", "github_repo_id"))
-    lines = [Line(name, numbers[name], figures) for name, figures in found.items()]
+    lines = [
+        Line(name, numbers[name], figures)
+        for name, figures in found.items()
+        if name in numbers  # else it was deleted or renamed a moment ago
+    ]
     return _answer(request, lines, OF_REPOSITORIES, "repositories")
 
 

@@ -10,15 +10,14 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404
 from django.urls import reverse
 
-from apps.metrics import charts, person_queries, queries
+from apps.metrics import accounts, charts, person_queries, queries
 from apps.metrics.filters import Filters
 from apps.metrics.measures import tiles
-from apps.metrics.models import PRReview, PullRequest, TeamMember
+from apps.metrics.models import TeamMember
 from apps.metrics.page import Answer, figures_data, figures_page, spread_data
 from apps.metrics.person_queries import Exchanges
 from apps.metrics.viewer import REFUSAL, Viewer, viewer_of
 from apps.teams.access import TeamRequest
-from apps.teams.models import Team
 
 
 @dataclass(frozen=True)
@@ -111,19 +110,10 @@ def _person(viewer: Viewer, account: int) -> Person:
             is_hidden=found.is_hidden,
             is_you=is_you,
         )
-    login = _outsiders_login(viewer.team, account)
+    login = accounts.login_of(viewer.team, account)
     if login is None:
         raise Http404("The team knows no such person.")
     return Person(account, login, is_you=is_you)
-
-
-def _outsiders_login(team: Team, account: int) -> str | None:
-    written = PullRequest.objects.for_team(team).filter(author_github_id=account)
-    login: str | None = written.order_by("-pk").values_list("author_login", flat=True).first()
-    if login is None:
-        reviewed = PRReview.objects.for_team(team).filter(reviewer_github_id=account)
-        login = reviewed.order_by("-pk").values_list("reviewer_login", flat=True).first()
-    return login
 
 
 def _charts(
