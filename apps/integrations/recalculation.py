@@ -59,7 +59,7 @@ def _batch(team_id: int) -> bool:
     main = accounts.main_accounts(team)
     for row in batch:
         _recalculate(team, row, main)
-    return _advance(team, main, batch[-1].pk if len(batch) == BATCH else None)
+    return _advance(team, batch[-1].pk if len(batch) == BATCH else None)
 
 
 # In the order in which GitHub told them.
@@ -70,21 +70,14 @@ _RELATED = (
 )
 
 
-def _advance(team: Team, main: Accounts, reached: int | None) -> bool:
-    with transaction.atomic():
-        current = Team.objects.select_for_update(no_key=True).get(pk=team.pk)
-        unchanged = _definitions(current) == _definitions(team)
-        if unchanged and accounts.main_accounts(team) == main:
-            Team.objects.filter(pk=team.pk).update(recalculate_from=reached)
-            figures_changed(team.pk)
-            return reached is not None
-    return True  # They were changed while we worked by the former ones: it begins anew.
-
-
-def _definitions(team: Team) -> list[Any]:
-    hotfixes = [team.hotfix_labels, team.hotfix_branches, team.hotfix_titles]
-    excluded = [team.excluded_repositories, team.excluded_branches]
-    return [*hotfixes, *excluded, team.bot_logins, team.recalculate_from]
+@transaction.atomic
+def _advance(team: Team, reached: int | None) -> bool:
+    # Settings, people or names that were changed while we worked by the former ones: once more.
+    unchanged = Team.objects.filter(pk=team.pk, revision=team.revision)
+    if not unchanged.update(recalculate_from=reached):
+        return True
+    figures_changed(team.pk)
+    return reached is not None
 
 
 def _recalculate(team: Team, row: PullRequest, main: Accounts) -> None:
