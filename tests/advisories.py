@@ -31,7 +31,7 @@ def python() -> tuple[int, list[str]]:
     unknown = [each["name"] for each in packages if "skip_reason" in each]
     if not packages or unknown:
         reason = f"{len(unknown)} packages were not found there" if packages else _last(done.stderr)
-        return UNASKED, [f"PyPI's advisories (https://pypi.org) could not be asked: {reason}."]
+        return UNASKED, [f"PyPI's advisories could not be asked: {reason}."]
     weak = [
         f"{package['name']} {package['version']}: {each['id']}, mended in "
         f"{', '.join(each['fix_versions']) or 'no version yet'}"
