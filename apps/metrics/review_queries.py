@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db.models import BigIntegerField, Case, Count, F, Max, Q, QuerySet, Value, When
+from django.db.models.functions import Coalesce
 
 from apps.metrics import accounts
 from apps.metrics.expressions import Bucket, grouped_percentiles
@@ -20,9 +21,8 @@ HIDDEN = -1  # no account of GitHub's: whoever was switched off
 Account = int | None
 
 
-@dataclass(frozen=True)
-class Pair:
-    """What one person reviewed of another's, in a period."""
+class Pair(NamedTuple):
+    """What one person reviewed of another's, in a period: of a company, there are thousands."""
 
     reviewer: Account
     reviewer_login: str
@@ -65,6 +65,7 @@ def pairs(team: Team, filters: Filters) -> list[Pair]:
     is_hidden = Q(pull_request__author__is_hidden=True)
     author = accounts.author("pull_request__")
     login = accounts.author_login("pull_request__")
+    ghost = Value(GHOST)
     rows: Any = (
         reviews(team, filters)
         .exclude(reviewer__is_hidden=True)
@@ -76,24 +77,17 @@ def pairs(team: Team, filters: Filters) -> list[Pair]:
         )
         .values("given_by", "author_id")
         .annotate(
-            reviewer_name=Max(accounts.reviewer_login()),
-            author_name=Max("shown_login"),
+            reviewer_name=Coalesce(Max(accounts.reviewer_login()), ghost),
+            author_name=Coalesce(Max("shown_login"), ghost),
             reviews=Count("pk"),
             pull_requests=Count("pull_request", distinct=True),
             approvals=Count("pk", filter=Q(state=PRReview.State.APPROVED)),
             changes_requested=Count("pk", filter=Q(state=PRReview.State.CHANGES_REQUESTED)),
         )
     )
-    return [
-        Pair(
-            row["given_by"],
-            row["reviewer_name"] or GHOST,
-            row["author_id"],
-            row["author_name"] or GHOST,
-            *(row[n] for n in ("reviews", "pull_requests", "approvals", "changes_requested")),
-        )
-        for row in rows
-    ]
+    columns = ("given_by", "reviewer_name", "author_id", "author_name")
+    counts = ("reviews", "pull_requests", "approvals", "changes_requested")
+    return list(map(Pair._make, rows.values_list(*columns, *counts)))
 
 
 def load(found: Sequence[Pair], responses: Mapping[Account, Spread]) -> list[Load]:

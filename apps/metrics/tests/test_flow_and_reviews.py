@@ -373,5 +373,27 @@ def test_a_hundred_people_stand_on_a_page_in_the_order_of_all(
     assert chosen.headers["Location"] == "/a/acme/compare/people/?range=12m&sort=-lines"
 
 
+@pytest.mark.django_db
+def test_a_hundred_reviewers_stand_on_a_page(shop: Repository, alice_client: Client) -> None:
+    one = PRReview.objects.get()
+    columns = {field.attname: getattr(one, field.attname) for field in one._meta.concrete_fields}
+    columns |= {"id": None, "reviewer_id": None}
+    PRReview.objects.bulk_create(
+        PRReview(**columns | {"node_id": name, "reviewer_login": name, "reviewer_github_id": n})
+        for n in range(1000, 1130)
+        for name in [f"visitor-{n}"]
+    )
+    first = shown(alice_client, "/a/acme/reviews/?range=3m")
+    assert "131 reviewers, 1 to 100 shown" in first
+    assert f'href="{escape("/a/acme/reviews/?range=3m&page=2")}"' in first
+    second = shown(alice_client, "/a/acme/reviews/?range=3m&page=2")
+    assert "131 reviewers, 101 to 131 shown" in second
+    assert "/people/1129/" in second
+    assert "/people/1129/" not in first
+    # The matrix shows sixty of them on either page, with what they gave.
+    assert '<td class="heat-4" title="visitor-1000 gave alice 1 reviews">1</td>' in second
+    assert "The busiest 60 are shown, 71 more are not." in second
+
+
 def shown(client: Client, path: str) -> str:
     return client.get(path).content.decode()

@@ -6,8 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from apps.metrics import charts, queries, review_queries
 from apps.metrics.filters import Filters
@@ -20,25 +23,19 @@ from apps.teams.models import Team
 
 MOST_IN_MATRIX = 60
 HEATS = 4
+PER_PAGE = 100
 NEWEST = 8
 
 
 @dataclass(frozen=True)
-class Cell:
-    """What a reviewer gave an author; `heat` from 0 (nothing) to 4 (most)."""
-
-    count: int
-    heat: int
-    is_self: bool
-    title: str
-
-
-@dataclass(frozen=True)
 class Matrix:
-    """Reviewers in rows, authors in columns; `hidden` are too many to show."""
+    """Reviewers in rows, authors in columns; `hidden` are too many to show.
+
+    The cells of a row come as markup: of up to 3,600 most are empty, and each cost a template.
+    """
 
     authors: Sequence[str]
-    rows: Sequence[tuple[str, Sequence[Cell]]]
+    rows: Sequence[tuple[str, SafeString]]
     hidden: int
 
 
@@ -52,11 +49,12 @@ def reviews(request: TeamRequest, filters: Filters) -> Answer:
     responses = review_queries.responses(team, filters)
     given = review_queries.load(pairs, responses.by_reviewer)
     response = responses.whole
+    seen = [each for each in given if viewer.sees(each.account)]
     context = {
         "figures": figures,
         "reviews": sum(each.reviews for each in given),
         "per_week": sum(each.reviews for each in given) / filters.period.weeks,
-        "load": [each for each in given if viewer.sees(each.account)],
+        "load": Paginator(seen, PER_PAGE).get_page(request.GET.get("page")),
         "reviewers": len(given),
         "viewer": viewer,
         "busiest": max(given, key=lambda each: each.share, default=None),
@@ -92,7 +90,9 @@ def _data(
             if viewer.sees(each.account)
         ],
         "pairs": [
-            vars(pair) for pair in pairs if viewer.sees(pair.reviewer) or viewer.sees(pair.author)
+            pair._asdict()
+            for pair in pairs
+            if viewer.sees(pair.reviewer) or viewer.sees(pair.author)
         ],
     }
 
@@ -138,7 +138,7 @@ def _matrix(pairs: Sequence[Pair]) -> Matrix:
     return Matrix(
         [names[author] for author in columns],
         [
-            (names[who], [_cell(counts.get((who, to), 0), most, who, to, names) for to in columns])
+            (names[who], SafeString("".join(_cell(counts, most, who, to, names) for to in columns)))
             for who in rows
         ],
         max(len(given) - len(rows), len(received) - len(columns)),
@@ -151,8 +151,16 @@ def _shown(counts: dict[Account, int], names: dict[Account, str]) -> list[Accoun
 
 
 def _cell(
-    count: int, most: int, reviewer: Account, author: Account, names: dict[Account, str]
-) -> Cell:
-    heat = -(-count * HEATS // most)
+    counts: dict[tuple[Account, Account], int],
+    most: int,
+    reviewer: Account,
+    author: Account,
+    names: dict[Account, str],
+) -> str:
+    count = counts.get((reviewer, author))
+    if not count:
+        is_self = reviewer == author and reviewer is not None
+        return '<td class="self"></td>' if is_self else "<td></td>"
     title = f"{names[reviewer]} gave {names[author]} {count} reviews"
-    return Cell(count, heat, reviewer == author and reviewer is not None, title)
+    heat = -(-count * HEATS // most)
+    return format_html('<td class="heat-{}" title="{}">{}</td>', heat, title, count)
