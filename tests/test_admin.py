@@ -36,6 +36,16 @@ def credential(team: Team) -> IntegrationCredential:
 @pytest.mark.parametrize("address", MODELS)
 def test_it_works(staff_client: Client, address: str) -> None:
     assert staff_client.get(address).status_code == 200
+    assert staff_client.get(address, {"q": "anything"}).status_code == 200
+
+
+def test_what_opens_somebodys_session_is_not_there(staff_client: Client) -> None:
+    """The keys of sessions, of factors and of addresses that are to be confirmed."""
+    page = staff_client.get("/admin/").content.decode()
+    assert "/admin/mfa/authenticator/" in page
+    for path in ("usersessions/usersession", "account/emailconfirmation", "sessions/session"):
+        assert staff_client.get(f"/admin/{path}/").status_code == 404
+        assert path not in page
 
 
 def test_every_model_of_ours_is_there() -> None:

@@ -6,7 +6,7 @@ from allauth.account.admin import EmailConfirmation
 from allauth.account.decorators import secure_admin_login
 from allauth.mfa.admin import Authenticator
 from allauth.socialaccount import admin as socialaccount_admin
-from allauth.usersessions.models import UserSession
+from allauth.usersessions.admin import UserSession
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
 from django.http import HttpRequest
