@@ -6,6 +6,9 @@ from typing import Any
 
 from django.test import Client
 
+from apps.metrics.tests.factories import make_pull_request, make_repository
+from apps.teams.models import Team
+
 
 def test_it_works(client: Client, db: None) -> None:
     assert client.get("/health/live").content == b"ok\n"
@@ -21,9 +24,18 @@ def test_nobody_may_keep_the_answer(client: Client, db: None) -> None:
 
 def test_a_missing_broker_is_told(client: Client, db: None, settings: Any) -> None:
     nowhere = "redis://127.0.0.1:1/0"
-    backend = "django.core.cache.backends.redis.RedisCache"
+    backend = "tformance.cache.Cache"
     settings.REDIS_URL = nowhere
     settings.CACHES = {"default": {"BACKEND": backend, "LOCATION": nowhere}}
     reply = client.get("/health/ready")
     assert reply.status_code == 503
     assert reply.json()["broker"] == "unreachable"
+
+
+def test_pages_come_without_redis(bob_client: Client, team: Team, settings: Any) -> None:
+    make_pull_request(make_repository(team))
+    settings.CACHES = {
+        "default": {"BACKEND": "tformance.cache.Cache", "LOCATION": "redis://127.0.0.1:1/0"}
+    }
+    for page in ("", "pull-requests/", "flow/", "reviews/"):
+        assert bob_client.get(f"/a/acme/{page}").status_code == 200

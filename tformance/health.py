@@ -6,11 +6,11 @@ import os
 from collections.abc import Callable
 
 from django.conf import settings
-from django.core.cache import cache
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
+from redis import Redis
 from redis.exceptions import RedisError
 
 
@@ -44,7 +44,8 @@ def broker() -> str:
     if not settings.REDIS_URL:
         return "ok" if os.access(settings.DATA_DIR, os.W_OK) else "unreachable"
     try:
-        cache.get("health")
+        with Redis.from_url(settings.REDIS_URL, socket_connect_timeout=5) as client:
+            client.ping()
     except RedisError:
         return "unreachable"
     return "ok"

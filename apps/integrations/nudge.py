@@ -28,12 +28,8 @@ def nudge_soon() -> None:
     global _nudged_at
     if time.monotonic() - _nudged_at < TOGETHER:
         return  # The one that follows is on its way.
-    try:
-        is_first = cache.add("nudged", True, timeout=TOGETHER)
-    except RedisError as error:
-        log.warning("The cache cannot be reached (%s); work begins at the next tick.", error)
-        return
-    if is_first:
+    # Where the cache cannot be reached, nobody is the first: work begins at the next tick.
+    if cache.add("nudged", True, timeout=TOGETHER):
         _nudged_at = time.monotonic()
         _send()
         _send(countdown=TOGETHER + 0.1)
