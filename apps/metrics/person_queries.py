@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Exists, F, OuterRef
+from django.db.models import Exists, F, OuterRef, Value
 
 from apps.metrics import accounts, review_queries
 from apps.metrics.expressions import PERCENTILES, Bucket, percentile
@@ -55,8 +55,9 @@ class Exchanges:
 
 def exchanges(team: Team, filters: Filters, mine: Filters, account: int) -> Exchanges:
     """Reviews that count between a person and others; `mine` lets through their own work only."""
-    given = _given(team, filters, account)
-    received = _received(team, mine)
+    rows = list(_given(team, filters, account).union(_received(team, mine), all=True))
+    given = [row for row in rows if row["is_given"]]
+    received = [row for row in rows if not row["is_given"]]
     places = range(1, len(filters.period.spans()) + 1)
     spans = [[row for row in given if row["span"] == place] for place in places]
     return Exchanges(
@@ -75,30 +76,29 @@ def _response(given: Iterable[Mapping[str, Any]]) -> Spread:
     return Spread.of(len(times), times and [percentile(times, each) for each in PERCENTILES])
 
 
-def _given(team: Team, filters: Filters, account: int) -> list[dict[str, Any]]:
+_COLUMNS = ("is_given", "span", "other", "login", "is_hidden", "pull_request", "response_time")
+
+
+def _given(team: Team, filters: Filters, account: int) -> Any:
     found = review_queries.reviews(team, filters).filter(accounts.is_by(account, "reviewer"))
-    rows = found.annotate(
+    return found.annotate(
+        is_given=Value(True),
         span=Bucket(F("submitted_at"), filters.period.boundaries()),
         other=accounts.author("pull_request__"),
         login=accounts.author_login("pull_request__"),
         is_hidden=F("pull_request__author__is_hidden"),
-    )
-    return _rows(
-        rows.values("span", "other", "login", "is_hidden", "pull_request", "response_time")
-    )
+    ).values(*_COLUMNS)
 
 
-def _received(team: Team, mine: Filters) -> list[dict[str, Any]]:
-    rows = review_queries.reviews(team, mine).annotate(
+def _received(team: Team, mine: Filters) -> Any:
+    found = review_queries.reviews(team, mine).annotate(
+        is_given=Value(False),
+        span=Value(0),
         other=accounts.reviewer(),
         login=accounts.reviewer_login(),
         is_hidden=F("reviewer__is_hidden"),
     )
-    return _rows(rows.values("other", "login", "is_hidden", "pull_request"))
-
-
-def _rows(found: Any) -> list[dict[str, Any]]:
-    return list(found)
+    return found.values(*_COLUMNS)
 
 
 def _others(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Avg, Count, F, Max, Min, Q, QuerySet, Subquery, Sum, Window
+from django.db.models import Avg, Count, F, Max, Min, Q, QuerySet, Subquery, Sum, Value, Window
 from django.db.models.functions import RowNumber
 
 from apps.metrics import accounts
@@ -164,10 +164,35 @@ def figures_and(
 
 def figures_and_before(team: Team, filters: Filters) -> tuple[Figures, Figures]:
     """Of the filters' period and of the one before it, in one query."""
+    return _now_and_before(dict(_rows(_of_both(team, filters))), filters.period)
+
+
+def figures_and_series(team: Team, filters: Filters) -> tuple[tuple[Figures, Figures], list[Point]]:
+    """The same, and week by week, or month by month where the period is long; in one query."""
+    period = filters.period
+    spans = Bucket(F("merged_at"), period.boundaries())
+    each = _grouping(merged(team, filters, period), spans, is_span=Value(True))
+    both = _of_both(team, filters, is_span=Value(False))
+    found: tuple[dict[int, Any], dict[int, Any]] = ({}, {})
+    for place, row in _rows(both.union(each, all=True)):
+        found[row["is_span"]][place] = row
+    whole, rows = found
+    points = [
+        Point(span, _figures(rows[place], _weeks(span)) if place in rows else None)
+        for place, span in enumerate(period.spans(), start=1)
+    ]
+    return _now_and_before(whole, period), points
+
+
+def _of_both(team: Team, filters: Filters, **more: Any) -> Any:
     now, before = filters.period, filters.period.previous
     both = Period(before.first, now.last, now.zone)
     group = Bucket(F("merged_at"), [before.start, now.start])
-    rows = dict(_grouped(merged(team, filters, both), group))
+    return _grouping(merged(team, filters, both), group, **more)
+
+
+def _now_and_before(rows: Mapping[int, Any], now: Period) -> tuple[Figures, Figures]:
+    before = now.previous
     return (
         _figures(rows[2], now.weeks) if 2 in rows else nothing(now),
         _figures(rows[1], before.weeks) if 1 in rows else nothing(before),
@@ -177,17 +202,6 @@ def figures_and_before(team: Team, filters: Filters) -> tuple[Figures, Figures]:
 def nothing(period: Period) -> Figures:
     """The figures of no pull request at all."""
     return _figures(dict.fromkeys(_aggregates()), period.weeks)
-
-
-def series(team: Team, filters: Filters) -> list[Point]:
-    """Week by week, or month by month where the period is long."""
-    period = filters.period
-    group = Bucket(F("merged_at"), period.boundaries())
-    rows = dict(_grouped(merged(team, filters, period), group))
-    return [
-        Point(span, _figures(rows[place], _weeks(span)) if place in rows else None)
-        for place, span in enumerate(period.spans(), start=1)
-    ]
 
 
 def by_repository(team: Team, filters: Filters) -> dict[str, Figures]:
@@ -295,9 +309,16 @@ def _aggregates() -> dict[str, Any]:
 def _grouped(
     found: QuerySet[PullRequest], group: Any, **more: Any
 ) -> Iterator[tuple[Any, dict[str, Any]]]:
+    return _rows(_grouping(found, group, **more))
+
+
+def _grouping(found: QuerySet[PullRequest], group: Any, **more: Any) -> Any:
     grouped: Any = found.order_by().annotate(group=group).values("group")
-    rows = grouped.annotate(**_aggregates(), **more)
-    return ((row["group"], row) for row in rows)
+    return grouped.annotate(**_aggregates(), **more)
+
+
+def _rows(grouping: Any) -> Iterator[tuple[Any, dict[str, Any]]]:
+    return ((row["group"], row) for row in grouping)
 
 
 def _figures(row: Mapping[str, Any], weeks: float) -> Figures:

@@ -9,11 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
+from django.db.models import BigIntegerField, CharField, Value
+from django.db.models.functions import Cast
+
 from apps.metrics import accounts
 from apps.metrics.models import PullRequest, TeamMember
 from apps.teams.access import TeamRequest
 from apps.teams.models import Team
-from apps.users.github_accounts import github_accounts
+from apps.users.github_accounts import signed_in_with
 from apps.users.models import User
 
 REFUSAL = "Figures on a single person are for admins of the team and that person."
@@ -30,7 +33,7 @@ class Viewer:
     @cached_property
     def accounts(self) -> frozenset[int]:
         """GitHub's ids of the accounts that are theirs, also by what an admin made one."""
-        own = github_accounts(self.user)
+        own, _ = self._known
         if not own:
             return own
         persons = {self.main_accounts.get(account, account) for account in own}
@@ -40,7 +43,19 @@ class Viewer:
     @cached_property
     def main_accounts(self) -> dict[int, int]:
         """By the other accounts of people with several: their main one."""
-        return accounts.main_accounts(self.team)
+        return self._known[1]
+
+    @cached_property
+    def _known(self) -> tuple[frozenset[int], dict[int, int]]:
+        """The accounts they sign in with, and everybody's main accounts, in one query."""
+        nothing = Cast(Value(None), BigIntegerField())
+        own = signed_in_with(self.user).values_list("uid", nothing)
+        others = accounts.others(self.team).values_list(
+            Cast("github_id", CharField()), "member__github_id"
+        )
+        rows = [(int(uid), main) for uid, main in own.union(others, all=True) if uid.isdigit()]
+        mine = frozenset(account for account, main in rows if main is None)
+        return mine, {account: main for account, main in rows if main is not None}
 
     def sees(self, account: int | None) -> bool:
         """Whether figures on the person with this id on GitHub are for them."""

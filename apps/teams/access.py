@@ -38,6 +38,7 @@ class TeamRequest(HttpRequest):
     user: User
     team: Team
     membership: Membership
+    memberships: list[Membership]
     htmx: HtmxDetails
     data_version: str
 
@@ -72,13 +73,13 @@ def team_view(role: RoleName = "member") -> Callable[[View], View]:
 
 
 def _admit(request: HttpRequest, slug: str, role: RoleName) -> HttpResponse | None:
-    """Sets `request.team` and `request.membership`; answers those who are signed out."""
+    """Sets `request.team`, `membership` and `memberships`; answers those who are signed out."""
     user = request.user
     if not user.is_authenticated:
         return _ask_to_sign_in(request, slug)
-    membership = (
-        Membership.objects.select_related("team").filter(team__slug=slug, user=user).first()
-    )
+    # All of the user's at once, since the page's menu names them.
+    mine = list(Membership.objects.select_related("team").filter(user=user).order_by("team__name"))
+    membership = next((each for each in mine if each.team.slug == slug), None)
     if membership is None:
         raise Http404("There is no such page, or you are not in its team.")
     if membership.team.deleting_since:
@@ -88,6 +89,7 @@ def _admit(request: HttpRequest, slug: str, role: RoleName) -> HttpResponse | No
     if role == "admin" and not membership.is_admin:
         raise PermissionDenied("Only an admin of the team may do this.")
     request.team, request.membership = membership.team, membership  # type: ignore[attr-defined]
+    request.memberships = mine  # type: ignore[attr-defined]
     _remember(request, membership)
     return None
 

@@ -55,9 +55,11 @@ def _teams_of(request: HttpRequest) -> list[Team]:
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
         return []
-    memberships = Membership.objects.filter(user=user, team__deleting_since=None)
-    memberships = memberships.select_related("team")
-    return [membership.team for membership in memberships.order_by("team__name")]
+    known: list[Membership] | None = getattr(request, "memberships", None)
+    if known is None:
+        mine = Membership.objects.filter(user=user).select_related("team")
+        known = list(mine.order_by("team__name"))
+    return [each.team for each in known if each.team.deleting_since is None]
 
 
 def _sections(team: Team, path: str) -> list[Section]:

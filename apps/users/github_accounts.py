@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from allauth.socialaccount.models import SocialAccount
+from django.db.models import QuerySet
 
 from apps.users.models import User
 
 
-def github_accounts(user: User) -> frozenset[int]:
-    """GitHub's ids of the accounts that a user has proven to be theirs."""
-    found = SocialAccount.objects.filter(user=user, provider="github")
-    return frozenset(int(uid) for uid in found.values_list("uid", flat=True) if uid.isdigit())
+def signed_in_with(user: User) -> QuerySet[SocialAccount]:
+    """The accounts on GitHub that a user has proven to be theirs; `uid` is GitHub's id."""
+    found: QuerySet[SocialAccount] = SocialAccount.objects.filter(user=user, provider="github")
+    return found

@@ -123,7 +123,8 @@ class Worlds(TestCase):
         filters = filters_of(team, f"since={begin}&until={end}{address}")
         rows = chosen(team, address)
 
-        found, before = queries.figures_and_before(team, filters)
+        (found, before), points = queries.figures_and_series(team, filters)
+        assert queries.figures_and_before(team, filters) == (found, before)
         now = within(rows, begin, end, ZoneInfo(zone))
         assert_figures(found, now)
         assert found.per_week == pytest.approx(len(now) / (days / 7))
@@ -131,7 +132,7 @@ class Worlds(TestCase):
         day_before = begin - timedelta(days=1)
         assert_figures(before, within(rows, earlier, day_before, ZoneInfo(zone)))
         assert_figures(queries.figures(team, filters), now)
-        assert_weeks(queries.series(team, filters), now, ZoneInfo(zone))
+        assert_weeks(points, now, ZoneInfo(zone))
         assert_groups(team, filters, now)
         assert_waiting(queries.waiting(team, filters, oldest=2), rows)
 
@@ -227,9 +228,10 @@ def test_a_team_without_data() -> None:
     assert found.merged == before.merged == 0
     assert found.coverage is found.revert_rate is found.per_author is None
     assert found.spreads["cycle_time"].median is None
-    assert [point.figures for point in queries.series(team, filters_of(team, "range=all"))] == [
-        None
-    ]
+    assert [
+        point.figures
+        for point in queries.figures_and_series(team, filters_of(team, "range=all"))[1]
+    ] == [None]
     assert queries.waiting(team, filters_of(team, "")) == []
     assert metrics_table(team, "acme/shop") is None
 
@@ -248,7 +250,9 @@ def test_the_turn_of_an_iso_year() -> None:
     team = make_team()
     new_year = datetime(2027, 1, 1, 12, tzinfo=UTC)
     make_pull_request(make_repository(team), opened_at=new_year, ended=0)
-    points = queries.series(team, filters_of(team, "since=2026-12-21&until=2027-01-10"))
+    _, points = queries.figures_and_series(
+        team, filters_of(team, "since=2026-12-21&until=2027-01-10")
+    )
     assert [(point.span.name, bool(point.figures)) for point in points] == [
         ("2026-W52", False),
         ("2026-W53", True),
@@ -298,7 +302,9 @@ def test_two_groups_count_a_person_once() -> None:
 def test_months_for_long_periods() -> None:
     team = make_team()
     make_pull_request(make_repository(team), opened_at=NOON)
-    points = queries.series(team, filters_of(team, "since=2025-01-15&until=2026-03-31"))
+    _, points = queries.figures_and_series(
+        team, filters_of(team, "since=2025-01-15&until=2026-03-31")
+    )
     assert points[0].span.name == "2025-01"
     assert points[0].span.is_partial
     assert points[-1].figures

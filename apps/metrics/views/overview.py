@@ -65,8 +65,7 @@ def overview(request: TeamRequest, filters: Filters) -> Answer:
 
 def answer(team: Team, filters: Filters) -> Answer:
     """The figures of whatever the filters let through."""
-    now, before = queries.figures_and_before(team, filters)
-    points = queries.series(team, filters)
+    (now, before), points = queries.figures_and_series(team, filters)
     waiting = queries.waiting(team, filters)
     path = reverse("pull_requests", args=[team.slug])
     shown = tiles(now, before, filters, path)
