@@ -197,9 +197,6 @@ class DeliveryStorm(Storm):
         done = {(hook, guid) for hook, guid, state in rows if state in ("handled", "ignored")}
         found += [f"{guid} of hook {hook} is lost" for hook, guid in self.expected - done]
         points = sum(each.points for each in self.simulator.log.requests)
-        # An answer that a killed worker had in hand was paid for all the same.
-        if (points - self.interruptions) * 10 >= len(self.expected):
-            found.append(f"{points} points for {len(self.expected)} events")
         if not self.refused:
             found.append("Nothing was refused while the database was away.")
         self.spent = (
