@@ -14,6 +14,7 @@ from tests.program import POSTGRES, ROOT, clean_environment, manage, postgres_da
 
 MODULES = (
     "apps/metrics/tests/test_explorer.py",
+    "apps/metrics/tests/test_flow_and_reviews.py",
     "apps/metrics/tests/test_one_truth.py",
     "apps/metrics/tests/test_queries.py",
 )

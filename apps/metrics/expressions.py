@@ -154,7 +154,10 @@ class Bucket(Func):
 
 
 class HoursAfter(Func):
-    """The whole hours from an instant to another, rounded up; at least 0, at most `most`."""
+    """The whole hours from an instant to another, rounded up; at least 0, at most `most`.
+
+    None where there is no instant.
+    """
 
     output_field = IntegerField()
 
@@ -175,7 +178,9 @@ class HoursAfter(Func):
     def as_postgresql(self, compiler: SQLCompiler, connection: Any, **_: Any) -> Any:
         sql, params = compiler.compile(self.source_expressions[0])
         hours = f"CEIL((EXTRACT(EPOCH FROM {sql}) - {self.begin}) / 3600)"
-        return f"LEAST(GREATEST({hours}, 0), {self.most})::integer", params
+        bounded = f"LEAST(GREATEST({hours}, 0), {self.most})::integer"
+        # LEAST and GREATEST leave nulls out: no instant would be hour 0.
+        return f"CASE WHEN {sql} IS NOT NULL THEN {bounded} END", (*params, *params)
 
 
 class HasLabel(Func):
