@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import secrets
+from datetime import timedelta
 
 from django.db import IntegrityError, transaction
+from django.utils import timezone
 from django.utils.text import slugify
 
 from apps.teams.models import Membership, Team
 from apps.users.models import User
 
 Role = Membership.Role
+DOUBLE_CLICK = timedelta(seconds=10)
 
 
 class LastAdminError(Exception):
@@ -32,6 +35,17 @@ def create_team(name: str, admin: User) -> Team:
                 return team
         except IntegrityError:
             slug = _random_slug(slugify(name)[:60].strip("-") or "team")
+
+
+def just_made(name: str, admin: User) -> Team | None:
+    """The team of that name that `admin` made seconds ago, as by the first of two clicks."""
+    return Team.objects.filter(
+        name=name,
+        created_at__gt=timezone.now() - DOUBLE_CLICK,
+        deleting_since=None,
+        memberships__user=admin,
+        memberships__role=Role.ADMIN,
+    ).first()
 
 
 def change_role(membership: Membership, role: str) -> bool:

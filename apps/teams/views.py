@@ -17,7 +17,7 @@ from apps.audit.record import record
 from apps.teams.access import TeamRequest, team_view
 from apps.teams.changes import figures_changed, team_settings_changed
 from apps.teams.forms import NewTeamForm, TeamForm
-from apps.teams.membership import create_team
+from apps.teams.membership import create_team, just_made
 from apps.teams.models import Membership, Team
 from apps.users.models import User
 
@@ -47,9 +47,13 @@ def new_team(request: HttpRequest) -> HttpResponse:
     form = NewTeamForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         user = cast(User, request.user)
+        name = form.cleaned_data["name"]
         with transaction.atomic():
-            team = create_team(form.cleaned_data["name"], user)
-            record("team.created", team_id=team.pk, request=request, object_name=team.name)
+            User.objects.select_for_update().get(pk=user.pk)  # Twice at once: one after the other.
+            team = just_made(name, user)
+            if team is None:
+                team = create_team(name, user)
+                record("team.created", team_id=team.pk, request=request, object_name=team.name)
         return redirect(f"/a/{team.slug}/")
     return render(request, "teams/new.html", {"form": form}, status=_status(form))
 

@@ -66,6 +66,27 @@ document.addEventListener("change", (event) => {
   if (event.target.matches("[data-submit-on-change]")) event.target.form.requestSubmit();
 });
 
+// A double click sends a form once. What differs from the first, as another button, goes through,
+// and after some seconds so does anything: the first may have been a download, or stopped.
+const sent = new Map();
+
+function isSentAlready(form, button) {
+  const said = `${button ? button.name : ""} ${new URLSearchParams(new FormData(form))}`;
+  const before = sent.get(form);
+  if (before && before.said === said && Date.now() - before.at < 5000) return true;
+  sent.set(form, { said, at: Date.now() });
+  return false;
+}
+
+// Window comes last: forms that htmx or a passkey sends are theirs.
+window.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (event.defaultPrevented || form.method !== "post") return;
+  if (isSentAlready(form, event.submitter)) event.preventDefault();
+});
+
+window.addEventListener("pageshow", () => sent.clear());
+
 // On a narrow screen the navigation scrolls sideways: begin with where we are in sight.
 const here = document.querySelector(".side nav [aria-current]");
 if (here) here.closest("nav").scrollLeft = here.offsetLeft - 24;

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from apps.audit.models import AuditEvent
 from apps.teams.changes import team_settings_changed
@@ -28,6 +31,21 @@ def test_it_works(charlie_client: Client, charlie: User) -> None:
     assert (membership.team.name, membership.role) == ("Data Platform", "admin")
     event = AuditEvent.objects.get(action="team.created")
     assert (event.team, event.actor) == (membership.team, charlie)
+
+
+def test_a_double_click_makes_one_team(charlie_client: Client, alice_client: Client) -> None:
+    first, second = (charlie_client.post("/teams/new/", {"name": "Payments"}) for _ in range(2))
+    assert first.headers["Location"] == second.headers["Location"]
+    assert Team.objects.count() == AuditEvent.objects.filter(action="team.created").count() == 1
+    other = alice_client.post("/teams/new/", {"name": "Payments"})
+    assert other.headers["Location"] != first.headers["Location"]
+
+
+def test_a_second_team_of_the_same_name_is_made_later(charlie_client: Client) -> None:
+    charlie_client.post("/teams/new/", {"name": "Payments"})
+    Team.objects.update(created_at=timezone.now() - timedelta(minutes=1))
+    charlie_client.post("/teams/new/", {"name": "Payments"})
+    assert Team.objects.count() == 2
 
 
 @pytest.mark.parametrize("name", ["Acme", "acme", "ACME!", "Ácme"])
