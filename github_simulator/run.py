@@ -42,7 +42,7 @@ def run(
         listening = listen(host, port)
         before = keeping.load(kept) if kept else None
         simulator = prepare(data, before.world if before else None, **options)
-    except (OSError, ValueError) as error:
+    except (OSError, OverflowError, ValueError) as error:
         sys.stderr.write(f"The simulator cannot start: {error}\n")
         raise SystemExit(2) from error
     if before:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -143,10 +144,40 @@ def test_an_audit_shows_and_repairs_a_difference(
     try:
         done = terminal.run("audit", "--sample", "100000")
         assert done.returncode == 1
-        assert f"{name}#{pull_request.number} title: {before!r} here" in done.stdout
+        assert (
+            f'{name}#{pull_request.number} title: "{before}" here, "Told to nobody" on GitHub'
+            in done.stdout
+        )
         assert terminal.run("audit", "--sample", "100000").returncode == 0
     finally:
         pull_request.title = before
+
+
+def test_an_audit_tells_what_only_changed_meanwhile(
+    terminal: Terminal, name: str, github: Running
+) -> None:
+    repository = github.simulator.world.repository(name)
+    assert repository is not None
+    pull_request = next(pr for pr in repository.pull_requests.values() if pr.closed_at)
+    assert terminal.run("sync", name).returncode == 0
+    before = pull_request.updated_at
+    pull_request.updated_at = before + timedelta(seconds=5)
+    try:
+        done = terminal.run("audit", "--sample", "100000")
+    finally:
+        pull_request.updated_at = before
+    assert done.returncode == 1
+    assert f"updated_at: {before:%Y-%m-%dT%H:%M:%S}Z here, " in done.stdout
+    assert "1 of 1 differences are in pull requests that changed on GitHub" in done.stdout
+    assert "datetime" not in done.stdout
+
+
+def test_help_is_whole_and_a_bad_port_is_one_line(terminal: Terminal) -> None:
+    assert "..." not in terminal.run("--help").stdout.split("Commands:")[1]
+    done = terminal.run("simulator", "--port", "99999")
+    assert done.returncode == 2
+    assert "0<=x<=65535" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_keys_are_rotated(terminal: Terminal, name: str) -> None:

@@ -28,7 +28,10 @@ def _midnight(_: click.Context, __: click.Parameter, value: str | None) -> datet
 @click.option("--team", default="personal", show_default=True, help="Made when it is missing.")
 @click.option("--since", metavar="DATE", callback=_midnight, help="Only what was updated since.")
 def sync(repositories: tuple[str, ...], team: str, since: datetime | None) -> None:
-    """Sync repositories with GITHUB_TOKEN and print their figures."""
+    """Fetch repositories and print their figures.
+
+    Asks GitHub with GITHUB_TOKEN, without an account or a server.
+    """
     from tformance import terminal
 
     raise SystemExit(terminal.sync(repositories, team, since))
@@ -47,9 +50,19 @@ def export(what: str, team: str, repo: str | None, form: str) -> None:
 
 
 @main.command()
-@click.option("--sample", type=click.IntRange(min=1), default=50, show_default=True)
+@click.option(
+    "--sample",
+    type=click.IntRange(min=1),
+    default=50,
+    show_default=True,
+    help="How many pull requests, at most.",
+)
 def audit(sample: int) -> None:
-    """Fetch pull requests anew and compare them with what is stored."""
+    """Compare what is stored with GitHub's answers.
+
+    Fetches pull requests anew, drawn at random, shows each field that differs, and repairs it.
+    Exits 1 where there is a difference.
+    """
     from tformance import terminal
 
     raise SystemExit(terminal.audit(sample))
@@ -57,7 +70,10 @@ def audit(sample: int) -> None:
 
 @main.command("rotate-keys")
 def rotate_keys() -> None:
-    """Encrypt every stored secret anew with the first of TOKEN_ENCRYPTION_KEYS."""
+    """Encrypt every stored secret with a new key.
+
+    With the first of TOKEN_ENCRYPTION_KEYS, that is, while everything runs.
+    """
     from tformance import terminal
 
     raise SystemExit(terminal.rotate_keys())
@@ -74,7 +90,7 @@ def up(bind: str | None) -> None:
 
 @main.command()
 def demo() -> None:
-    """Try the whole program against a made-up GitHub on this machine."""
+    """Try everything with a made-up GitHub."""
     from tformance.demo import demo
 
     demo()
@@ -82,15 +98,28 @@ def demo() -> None:
 
 @main.command()
 def doctor() -> None:
-    """Check settings, database, broker and GitHub, and say what to do."""
+    """Check what is set up, and say what to do.
+
+    Looks at settings, database, broker, worker, web and GitHub. Exits 1 where there is a problem.
+    """
     from tformance.doctor import doctor
 
     raise SystemExit(0 if doctor() else 1)
 
 
 @main.command()
-@click.option("--data", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--port", type=int, default=9000, show_default=True)
+@click.option(
+    "--data",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A recording to serve in place of the made-up organisation.",
+)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=9000,
+    show_default=True,
+    help="Where to listen; 0 for any that is free.",
+)
 @click.option("--live", is_flag=True, help="Let time go on: people open, review and merge.")
 def simulator(data: Path | None, port: int, live: bool) -> None:
     """Run the GitHub simulator alone."""

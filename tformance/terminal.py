@@ -6,6 +6,7 @@ Progress and errors go to stderr, figures and rows to stdout. Each function retu
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import sys
@@ -100,8 +101,8 @@ def audit(sample: int) -> int:
     for found in outcome.differences:
         late = " (changed on GitHub since the last sync)" if found.is_late else ""
         sys.stdout.write(
-            f"{found.pull_request} {found.field}: {found.here!r} here, "
-            f"{found.on_github!r} on GitHub{late}\n"
+            f"{found.pull_request} {found.field}: {_value(found.here)} here, "
+            f"{_value(found.on_github)} on GitHub{late}\n"
         )
     equal = outcome.fields - len(outcome.differences)
     sys.stdout.write(
@@ -109,6 +110,11 @@ def audit(sample: int) -> int:
         + (f"; {outcome.gone} are gone from GitHub" if outcome.gone else "")
         + (". What differed is repaired.\n" if outcome.differences else ".\n")
     )
+    if late := sum(found.is_late for found in outcome.differences):
+        sys.stdout.write(
+            f"{late} of {len(outcome.differences)} differences are in pull requests that changed "
+            "on GitHub since the last sync; a sync would have brought them.\n"
+        )
     return INCOMPLETE if outcome.differences else COMPLETE
 
 
@@ -124,6 +130,15 @@ def rotate_keys() -> int:
         return _say(str(error), INCOMPLETE)
     sys.stdout.write(f"{count} secrets are encrypted with the first key now.\n")
     return COMPLETE
+
+
+def _value(value: object) -> str:
+    """As the exports write it; `nothing` for none."""
+    from apps.metrics import export
+
+    if isinstance(value, datetime):
+        return export.instant(value)
+    return "nothing" if value is None else json.dumps(value, ensure_ascii=False)
 
 
 def _prepare() -> None:

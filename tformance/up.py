@@ -82,7 +82,7 @@ def address(bind: str | None) -> tuple[str, int]:
     """Host and port to listen on: as asked, else those of a local PUBLIC_URL, else port 8000."""
     if bind:
         host, _, port = bind.rpartition(":")
-        if not port.isdigit():
+        if not port.isdecimal() or int(port) > 65535:
             raise click.UsageError(f"--bind {bind}: write it like 127.0.0.1:8000.")
         return host.strip("[]") or "127.0.0.1", int(port)
     public = urlsplit(settings.PUBLIC_URL)
