@@ -5,7 +5,7 @@ from django.urls import include, path
 
 from apps.integrations import webhooks
 from apps.metrics.api import api
-from apps.metrics.api_access import nowhere
+from apps.metrics.api_access import nowhere, reading_only
 from apps.metrics.views.api_docs import api_docs
 from tformance import health, prometheus
 
@@ -14,7 +14,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("", include("apps.users.urls")),
     path("api/v1/docs", api_docs, name="api_docs"),
-    path("api/v1/", api.urls),
+    path("api/v1/", reading_only(api.urls)),
     path("api/v1/<path:path>", nowhere),
     path("accounts/", include("allauth.urls")),
     path("health/live", health.live),

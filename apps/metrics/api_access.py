@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import wraps
 from typing import Any, cast
 
 from django.conf import settings
@@ -13,6 +14,7 @@ from django.core.cache import cache
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.utils.cache import get_conditional_response
+from django.views.decorators.csrf import csrf_exempt
 from ninja import NinjaAPI, Schema
 from ninja.errors import AuthenticationError, HttpError, Throttled, ValidationError
 from ninja.security import HttpBearer
@@ -112,6 +114,29 @@ def asked(request: HttpRequest) -> tuple[TeamRequest, Filters]:
     return found, parse(form, found.team, version.first_opened_at)
 
 
+def reading_only(urls: tuple[list[Any], str, str]) -> tuple[list[Any], str, str]:
+    """The addresses of an API, which tell other methods than GET what to do in a sentence."""
+    for pattern in urls[0]:
+        pattern.callback = _reading_only(pattern.callback)
+    return urls
+
+
+def _reading_only(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    @csrf_exempt  # it changes nothing
+    @wraps(view)
+    def answer(request: HttpRequest, *args: Any, **more: Any) -> HttpResponse:
+        if request.method == "GET":
+            try:
+                return view(request, *args, **more)
+            except Http404:  # the API's root, which is nowhere
+                return nowhere(request, "")
+        refusal = {"errors": [f"The API is read-only: send a GET, not a {request.method}."]}
+        return JsonResponse(refusal, status=405, headers={"Allow": "GET"})
+
+    return answer
+
+
+@csrf_exempt  # it changes nothing
 def nowhere(request: HttpRequest, path: str) -> JsonResponse:
     """An address that the API does not have."""
     return JsonResponse({"errors": [f"There is no /api/v1/{path[:100]}."]}, status=404)

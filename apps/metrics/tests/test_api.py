@@ -189,6 +189,20 @@ def test_errors_are_sentences(
     assert reply.json()["errors"][0].endswith(".")
 
 
+@pytest.mark.parametrize("path", ["/team", "/pull-requests", "/openapi.json", "/nothing", "/"])
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
+def test_whoever_would_write_is_told_in_a_sentence(path: str, method: str) -> None:
+    reply = Client(enforce_csrf_checks=True).generic(method, API + path)
+    assert reply.status_code == (404 if path == "/nothing" else 405)
+    assert reply.json()["errors"][0].endswith(".")
+
+
+def test_the_root_is_no_page(client: Client) -> None:
+    reply = client.get(f"{API}/")
+    assert reply.status_code == 404
+    assert reply.json() == {"errors": ["There is no /api/v1/."]}
+
+
 def test_lists_go_on_to_their_end(shop: Repository, key: str) -> None:
     assert len(ask("/reviews", key).json()["reviews"]) == 3
     assert len(ask("/commits", key).json()["commits"]) == 6
