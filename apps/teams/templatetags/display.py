@@ -65,7 +65,9 @@ def instant_text(instant: datetime, now: datetime) -> str:
     if abs(seconds) < 10:
         return "just now"
     size = next((unit for unit in (DAY, HOUR, MINUTE) if abs(seconds) >= unit), 1)
-    text = duration_text(abs(seconds) // size * size)
+    # What ends in seven days does so a second later too.
+    count = abs(seconds) // size if seconds > 0 else round(abs(seconds) / size)
+    text = duration_text(count * size)
     return f"{text} ago" if seconds > 0 else f"in {text}"
 
 
