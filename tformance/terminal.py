@@ -110,9 +110,9 @@ def audit(sample: int) -> int:
         + (f"; {outcome.gone} are gone from GitHub" if outcome.gone else "")
         + (". What differed is repaired.\n" if outcome.differences else ".\n")
     )
-    if late := sum(found.is_late for found in outcome.differences):
+    if changed := sum(found.is_late for found in outcome.differences):
         sys.stdout.write(
-            f"{late} of {len(outcome.differences)} differences are in pull requests that changed "
+            f"{changed} of {len(outcome.differences)} differences are in pull requests that changed "
             "on GitHub since the last sync; a sync would have brought them.\n"
         )
     return INCOMPLETE if outcome.differences else COMPLETE
