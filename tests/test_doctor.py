@@ -9,6 +9,7 @@ import pytest
 
 from github_simulator.testing import Running
 from tests.program import Program, free_address, manage, on_one_machine, tformance
+from tests.terminal import Terminal
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +51,23 @@ def test_what_cannot_be_reached_is_told(tmp_path: Path) -> None:
     assert "broker: Redis cannot be reached" in result.stdout
     assert "GitHub: http://127.0.0.1:1 cannot be reached" in result.stdout
     assert "Traceback" not in result.stderr
+
+
+def test_the_command_line_alone_needs_no_server(tmp_path: Path, github: Running) -> None:
+    terminal = Terminal(github, tmp_path)
+    repositories = github.simulator.world.repositories.values()
+    smallest = min(repositories, key=lambda each: len(each.pull_requests))
+    assert terminal.run("sync", smallest.full_name).returncode == 0
+    result = terminal.run("doctor", PUBLIC_URL=free_address())
+    assert result.returncode == 0, result.stdout
+    for part in ("worker", "web"):
+        assert f"ok      {part}: not needed" in result.stdout
+
+
+def test_another_installation_at_the_address_is_told(program: Program, tmp_path: Path) -> None:
+    result = tformance("doctor", **{**program.environment, "DATA_DIR": str(tmp_path)})
+    assert result.returncode == 1
+    assert "problem web: another installation of tformance answers" in result.stdout
 
 
 def test_an_address_that_github_cannot_reach_is_told(tmp_path: Path) -> None:

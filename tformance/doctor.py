@@ -111,9 +111,28 @@ def _broker() -> Iterator[Finding]:
         yield Finding(PROBLEM, "broker", f"{name} cannot be reached", "Check REDIS_URL.")
 
 
+def _terminal_only() -> bool:
+    """Whether there is data of `tformance sync`, and nobody who would look at a page."""
+    from django.db import DatabaseError
+
+    from apps.integrations.models import IntegrationCredential, TrackedRepository
+    from apps.teams.models import Membership
+
+    by_setting = IntegrationCredential.Kind.ENVIRONMENT
+    others = IntegrationCredential.objects.exclude(kind=by_setting)
+    try:
+        has_web = Membership.objects.exists() or others.exists()
+        return not has_web and TrackedRepository.objects.exists()
+    except DatabaseError:
+        return False
+
+
 def _worker() -> Iterator[Finding]:
     from tformance import heartbeat
 
+    if _terminal_only():
+        yield Finding(OK, "worker", "not needed, since only the command line is used here")
+        return
     try:
         age = heartbeat.age()
     except RedisError:
@@ -128,6 +147,11 @@ def _worker() -> Iterator[Finding]:
 
 
 def _public_url() -> Iterator[Finding]:
+    from tformance import health
+
+    if _terminal_only():
+        yield Finding(OK, "web", "not needed, since only the command line is used here")
+        return
     address = f"{settings.PUBLIC_URL}/health/ready"
     try:
         reply = httpx.get(address, timeout=5, follow_redirects=False)
@@ -135,7 +159,13 @@ def _public_url() -> Iterator[Finding]:
         todo = "Start `tformance up`, or check PUBLIC_URL and the proxy before it."
         yield Finding(PROBLEM, "web", f"{settings.PUBLIC_URL} does not answer ({error})", todo)
         return
-    if reply.status_code == httpx.codes.OK:
+    if health.INSTALLATION in reply.headers and (
+        reply.headers[health.INSTALLATION] != health.installation()
+    ):
+        todo = "End that one, or set PUBLIC_URL, SECRET_KEY and DATA_DIR as this one has them."
+        text = f"another installation of tformance answers at {settings.PUBLIC_URL}"
+        yield Finding(PROBLEM, "web", text, todo)
+    elif reply.status_code == httpx.codes.OK:
         yield Finding(OK, "web", f"{settings.PUBLIC_URL} answers")
     else:
         todo = "Check that PUBLIC_URL leads to tformance and that the lines above are well."
