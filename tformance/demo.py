@@ -16,6 +16,7 @@ from tformance.processes import Part, processes
 
 EMAIL = "alice@example.com"
 WEB_PORT, GITHUB_PORT = 8000, 9100  # unless they are taken
+PORTS = "ports.json"
 START = 60.0  # seconds that the made-up GitHub has to start
 CALLBACKS = ("/accounts/github/login/callback/", "/integrations/github/callback/")
 NOT_FOR_US = ("DATABASE_URL", "EMAIL_", "GITHUB_", "REDIS_URL", "SECRET_KEY", "TOKEN_ENCRYPTION_")
@@ -24,12 +25,17 @@ NOT_FOR_US = ("DATABASE_URL", "EMAIL_", "GITHUB_", "REDIS_URL", "SECRET_KEY", "T
 def demo() -> None:
     """Run until interrupted. All that it keeps is in its folder; without it, it begins anew."""
     folder = _folder()
-    web, github = _chosen_ports(folder)
+    former_web, usual = _first_ports(folder)
+    # The made-up GitHub stays where it began: its address stands in all that was fetched from it.
+    web, github = ports.free_port(WEB_PORT, former_web), ports.free_port(usual)
     _configure(folder, web, github)
     django.setup()
     from tformance import up
 
     with up.alone(), processes(folder / "log") as group, up.explained(group):
+        _explain("tformance is", web, WEB_PORT)
+        _explain("the made-up GitHub is", github, usual)
+        _keep_first_ports(folder, web, github)
         up.say("Starting a made-up GitHub …")
         group.start(_simulator(folder, web, github))
         up.prepare()
@@ -49,13 +55,24 @@ def _folder() -> Path:
     return folder
 
 
-def _chosen_ports(folder: Path) -> tuple[int, int]:
-    """The ports of the last time where they are free: tokens and hooks know them."""
-    file = folder / "ports.json"
+def _first_ports(folder: Path) -> tuple[int, int]:
+    """The ports that it began with."""
+    file = folder / PORTS
     web, github = json.loads(file.read_text()) if file.exists() else (WEB_PORT, GITHUB_PORT)
-    chosen = ports.free_port(web), ports.free_port(github)
-    file.write_text(json.dumps(chosen))
-    return chosen
+    return web, github
+
+
+def _keep_first_ports(folder: Path, web: int, github: int) -> None:
+    # Only the first time: a substitute for a day must not become the usual one.
+    if not (folder / PORTS).exists():
+        (folder / PORTS).write_text(json.dumps((web, github)))
+
+
+def _explain(what: str, port: int, usual: int) -> None:
+    from tformance import up
+
+    if port != usual:
+        up.say(f"Port {usual} is taken by another program: {what} at {port} this time.")
 
 
 def _configure(folder: Path, web: int, github: int) -> None:

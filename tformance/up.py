@@ -56,12 +56,15 @@ def prepare() -> None:
     """Bring the database and the static files up to date."""
     from django.core.management import call_command
 
+    from apps.integrations import hooks
     from tformance import static_files
 
     say("Bringing the database up to date …")
     call_command("migrate", interactive=False, verbosity=0)
     if static_files.collect():
         say("Collected the static files.")
+    if hooks.follow_address():
+        say(f"The address is new: GitHub's webhooks are led to {settings.PUBLIC_URL} soon.")
 
 
 def parts(host: str, port: int) -> list[Part]:

@@ -193,6 +193,28 @@ def rotate(team: Team) -> int:
     return len(hooks)
 
 
+def follow_address() -> bool:
+    """Has GitHub told of our address soon, where it is not that of the last start."""
+    file = settings.DATA_DIR / "hook-address"
+    before = file.read_text().strip() if file.exists() else ""
+    address = registration.address()
+    if before == address:
+        return False
+    if before:
+        _tell_anew()
+    file.write_text(address)
+    return bool(before)
+
+
+@transaction.atomic
+def _tell_anew() -> None:
+    now = timezone.now()
+    mine = Hook.objects.filter(host=settings.GITHUB_URL, app_id=None)
+    mine.filter(hook_id__isnull=False).update(is_secret_told=False)
+    TrackedRepository.objects.filter(is_active=True, hook__in=mine).update(hook_due_at=now)
+    GitHubIntegration.objects.filter(hook__in=mine).update(hook_due_at=now)
+
+
 def _look_after(tracked: TrackedRepository, now: datetime) -> None:
     if tracked.is_active and tracked.repository.is_archived:
         # GitHub takes no hook for what is read-only; should it be revived, the poll notices.

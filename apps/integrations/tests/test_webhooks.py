@@ -13,12 +13,14 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
+from apps.integrations import hooks
 from apps.integrations.conversation import with_github
 from apps.integrations.events import HANDLERS, IGNORED
 from apps.integrations.github import signature
 from apps.integrations.models import (
     Hook,
     MissedDelivery,
+    RateBudget,
     StalePullRequest,
     TrackedRepository,
     WebhookDelivery,
@@ -337,6 +339,29 @@ def test_a_hook_that_somebody_altered_is_repaired(
     assert on_github.active
     assert "pull_request" in on_github.events
     assert on_github.secret == Hook.objects.get().secret
+
+
+def test_after_a_new_address_github_is_told(
+    github: Running,
+    tracked: TrackedRepository,
+    alice_client: Client,
+    settings: Settings,
+    tmp_path: Path,
+) -> None:
+    settings.DATA_DIR = tmp_path
+    assert not hooks.follow_address()
+    settings.PUBLIC_URL = "http://127.0.0.1:8123"
+    settings.ALLOWED_HOSTS = ["*"]
+    assert hooks.follow_address()
+    page = alice_client.get("/a/acme/integrations/github/webhooks/").content.decode()
+    assert "GitHub is still to be told our address" in page
+    assert "has its hook" not in page
+    RateBudget.objects.update(written_at=None)
+    work()
+    (on_github,) = hooks_on_github(github)
+    assert on_github.url == "http://127.0.0.1:8123/webhooks/github/"
+    assert "has its hook" in alice_client.get("/a/acme/integrations/github/webhooks/").content.decode()
+    assert not hooks.follow_address()
 
 
 def test_a_hook_that_somebody_deleted_is_made_again(

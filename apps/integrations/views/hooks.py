@@ -28,6 +28,7 @@ def webhooks(request: TeamRequest) -> HttpResponse:
         return JsonResponse({"deliveries": counts, "latency": vars(latency) if latency else None})
     connected = list(connection.connected(request.team).select_related("hook"))
     repositories = list(deliveries.health(request.team)[: MOST_REPOSITORIES + 1])
+    own = [row for row in repositories if not _has_app(row)]
     context = {
         "rows": rows,
         "counts": counts,
@@ -35,7 +36,9 @@ def webhooks(request: TeamRequest) -> HttpResponse:
         "latency": latency,
         "repositories": repositories[:MOST_REPOSITORIES],
         "are_more": len(repositories) > MOST_REPOSITORIES,
-        "without": sum(1 for row in repositories if not row.hook_id and not _has_app(row)),
+        "without": sum(1 for row in own if not row.hook_id and row.hook_error != hooks.ARCHIVED),
+        "archived": hooks.ARCHIVED,
+        "untold": sum(1 for row in own if row.hook and not row.hook.is_secret_told),
         "is_reachable": registration.is_reachable(),
         "organizations": [row for row in connected if organization_hooks.is_possible(row)],
         "missed": deliveries.missed(request.team).count(),
