@@ -7,7 +7,7 @@ from datetime import timedelta
 from django.db.models import Count, Max, Min, Q
 from django.utils import timezone
 
-from apps.integrations.models import TrackedRepository
+from apps.integrations.models import GitHubIntegration, TrackedRepository
 from apps.metrics.freshness import Freshness
 from apps.teams.models import Team
 
@@ -28,6 +28,8 @@ def freshness(team: Team) -> Freshness:
         reached=Max("reached_at", filter=unfinished & Q(is_active=True)),
         stopped=Count("pk", filter=refused),
         stopped_at=Min("integration__credential__rejected_at", filter=refused),
+        living=Count("pk", filter=Q(integration__disconnected_at=None)),
+        ended_at=Max("integration__disconnected_at"),
         unreached=Count("pk", filter=unfinished & Q(is_active=True, reached_at=None)),
     )
     whole_since = None if row["unreached"] else row["reached"]
@@ -38,4 +40,9 @@ def freshness(team: Team) -> Freshness:
         whole_since=whole_since,
         stopped=row["stopped"],
         stopped_at=row["stopped_at"],
+        disconnected_at=None if row["living"] or _is_connected(team) else row["ended_at"],
     )
+
+
+def _is_connected(team: Team) -> bool:
+    return GitHubIntegration.objects.for_team(team).filter(disconnected_at=None).exists()

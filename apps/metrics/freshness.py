@@ -16,7 +16,8 @@ from apps.teams.models import Team
 class Freshness:
     """When the source was looked at last, how much history is still to come, and what stands.
 
-    `stopped` repositories are not fetched since `stopped_at`, since the source refuses our key.
+    `stopped` repositories are not fetched since `stopped_at`, since the source refuses our key;
+    since `disconnected_at` there is no connection at all.
     """
 
     checked_at: datetime | None = None
@@ -25,6 +26,7 @@ class Freshness:
     whole_since: datetime | None = None
     stopped: int = 0
     stopped_at: datetime | None = None
+    disconnected_at: datetime | None = None
 
     @property
     def is_partial(self) -> bool:

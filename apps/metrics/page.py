@@ -211,7 +211,8 @@ def current_version(team: Team) -> tuple[Freshness, queries.DataVersion]:
     """What pages depend on: the data, the day that ranges end with, and the hour, for ages."""
     fresh, now = freshness(team), timezone.now()
     today = now.astimezone(zone_of(team.timezone)).date()
-    more = f"{today} {now:%H} {fresh.incomplete} {fresh.whole_since} {fresh.stopped}"
+    standing = f"{fresh.stopped} {fresh.disconnected_at}"
+    more = f"{today} {now:%H} {fresh.incomplete} {fresh.whole_since} {standing}"
     return fresh, queries.data_version(team, more)
 
 

@@ -78,6 +78,20 @@ def test_a_refused_token_is_said_beside_the_figures(
     assert 'href="/a/acme/integrations/">See why' in page
 
 
+def test_figures_say_that_nothing_is_connected_any_more(
+    tracked: TrackedRepository, alice_client: Client, bob_client: Client
+) -> None:
+    before = etag(bob_client)
+    TrackedRepository.objects.update(is_active=False)
+    GitHubIntegration.objects.update(disconnected_at=timezone.now())
+    assert etag(bob_client) != before
+    page = bob_client.get("/a/acme/").content.decode()
+    assert "Not connected to GitHub since" in page
+    assert "Ask an admin of the team to connect again" in page
+    page = alice_client.get("/a/acme/").content.decode()
+    assert 'href="/a/acme/integrations/">Connect again' in page
+
+
 def test_an_open_page_learns_that_it_is_whole(
     tracked: TrackedRepository, bob_client: Client
 ) -> None:

@@ -54,11 +54,7 @@ def _end(request: TeamRequest, row: Farewell) -> str:
 def words(outcome: Outcome, *, delete_data: bool) -> Iterator[str]:
     """What happened, a sentence each."""
     plan, left = outcome.plan, outcome.left
-    yield (
-        "GitHub is disconnected, and its token deleted here."
-        if plan.wiped
-        else ("GitHub is disconnected; another connection still uses the token.")
-    )
+    yield _what_of_the_token(outcome)
     if plan.revoked and not any(one.is_to_revoke for one in left):
         yield "The token is revoked at GitHub."
     if plan.hooks and not any(one.hooks for one in left):
@@ -71,6 +67,15 @@ def words(outcome: Outcome, *, delete_data: bool) -> Iterator[str]:
         yield "What was fetched is being deleted."
     else:
         yield "What was fetched so far is kept."
+
+
+def _what_of_the_token(outcome: Outcome) -> str:
+    if not outcome.plan.wiped:
+        return "GitHub is disconnected; another connection still uses the token."
+    left = Farewell.objects.filter(pk__in=[one.pk for one in outcome.left])
+    if left.exclude(access_token="").exists():
+        return "GitHub is disconnected. Its token is kept only until the rest is done there."
+    return "GitHub is disconnected, and its token deleted here."
 
 
 def plan_as_json(plan: Plan) -> dict[str, Any]:
