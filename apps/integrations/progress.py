@@ -106,9 +106,11 @@ class Progress:
 
     @property
     def share(self) -> float:
-        """From 0 to 1; a repository whose size is unknown counts as one pull request."""
+        """From 0 to 1: by pull requests, where all are counted and history is to be read."""
         if not self.repositories:
             return 0.0
+        if self.total is None or all(r.history_complete for r in self.repositories):
+            return self.complete / len(self.repositories)
         weights = [max(1, repository.total or 1) for repository in self.repositories]
         done = [r.share * weight for r, weight in zip(self.repositories, weights, strict=True)]
         return sum(done) / sum(weights)
