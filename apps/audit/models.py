@@ -43,8 +43,10 @@ class AuditEvent(models.Model):
         return [
             (
                 name.replace("_", " "),
-                ", ".join(map(str, value)) if isinstance(value, list) else value,
+                ", ".join(map(str, value))
+                if isinstance(value, list)
+                else ("yes" if value is True else value),
             )
             for name, value in self.details.items()
-            if value not in (None, "", [], {}, False)
+            if value not in (None, "", [], {}, False) and name != "run"
         ]

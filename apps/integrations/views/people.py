@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from django.contrib import messages
 from django.core.paginator import Paginator
 from django.db import transaction
 from django.db.models import Count, Q, QuerySet
@@ -21,8 +22,9 @@ from apps.teams.changes import figures_changed
 from apps.teams.models import Team
 
 PER_PAGE = 100
+LEFT_OUT = "left out of the figures on people; pull requests still count for the team."
 SHOWN = {
-    "active": ("Active", Q(is_active=True, is_bot=False)),
+    "active": ("Active", Q(is_active=True, is_bot=False, is_hidden=False)),
     "hidden": ("Switched off", Q(is_hidden=True)),
     "left": ("Left", Q(is_active=False)),
     "bots": ("Bots", Q(is_bot=True)),
@@ -90,10 +92,13 @@ def person(request: TeamRequest, github_id: int) -> HttpResponse:
     record(action, team_id=request.team.pk, request=request, object_name=member.github_username)
     if wants_json(request):
         return JsonResponse(_as_json(member))
+    off = f"is switched off: {LEFT_OUT}" if member.is_hidden else "counts again."
+    said = f"{member} {off}"
     if request.htmx:
-        return answers.page(request, "_person", {"person": member, "is_admin": True})
-    off = "is left out of the figures on people" if member.is_hidden else "counts again"
-    return answers.back(request, "people", said=f"{member} {off}.")
+        # Counts and lists elsewhere on the page change with it.
+        messages.success(request, said)
+        return HttpResponse(headers={"HX-Refresh": "true"})
+    return answers.back(request, "people", said=said)
 
 
 def _rows(team: Team, wish: Wish) -> QuerySet[TeamMember]:

@@ -159,13 +159,15 @@ def _context(
     total = listed.count()
     integrations = list(connection.connected(request.team))
     here = {row.full_name for row in page}
-    elsewhere = listed.filter(full_name__in=ticked - here).values_list("full_name", flat=True)
+    others = listed.filter(full_name__in=ticked - here)
+    elsewhere = list(others.values_list("full_name", flat=True))
     return {
         "page": page,
         "wish": wish,
         "filters": FILTERS,
         "ticked": ticked,
-        "ticked_elsewhere": list(elsewhere),
+        "ticked_elsewhere": elsewhere,
+        "can_tick": elsewhere or any(not row.tracked for row in page),  # type: ignore[attr-defined]
         "total": total,
         "hidden": total - page.paginator.count,
         "tracked": TrackedRepository.objects.for_team(request.team).filter(is_active=True).count(),
@@ -239,19 +241,24 @@ def _track(request: TeamRequest) -> HttpResponse:
     except UnknownRepositoriesError as error:
         said = _unknown(error)
         return _nothing_tracked(request, said, "unknown_repositories", unknown=error.names)
-    record(
-        "github.repositories.tracked",
-        team_id=request.team.pk,
-        request=request,
-        repositories=len(rows),
-        patterns=selection.patterns,
-        everything=selection.everything,
-    )
+    _note(request, selection, len(rows))
     if wants_json(request):
         return JsonResponse({"tracked": [row.full_name for row in rows]})
     if not rows:
         return _nothing_tracked(request, "No repository fits that pattern.", "no_match")
     return answers.back(request, "sync_status")
+
+
+def _note(request: TeamRequest, selection: Selection, count: int) -> None:
+    if count or selection.track_new:
+        record(
+            "github.repositories.tracked",
+            team_id=request.team.pk,
+            request=request,
+            repositories=count,
+            patterns=selection.patterns,
+            everything=selection.everything,
+        )
 
 
 def _select(team: Team, selection: Selection) -> list[AvailableRepository]:

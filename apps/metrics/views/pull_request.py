@@ -9,6 +9,7 @@ from django.utils import timezone
 from apps.metrics import export
 from apps.metrics.models import PullRequest
 from apps.metrics.timeline import as_data, reasons, timeline
+from apps.metrics.viewer import viewer_of
 from apps.teams.access import TeamRequest, team_view, wants_json
 
 
@@ -28,6 +29,7 @@ def pull_request(request: TeamRequest, owner: str, repository: str, number: int)
         return JsonResponse({**row, "timeline": as_data(drawn)})
     context = {
         "pull_request": found,
+        "author_page": _person(request, found),
         "timeline": drawn,
         "reasons": reasons(found) if found.merged_at else [],
         "reverted_by": found.reverted_by.select_related("repository"),
@@ -35,3 +37,11 @@ def pull_request(request: TeamRequest, owner: str, repository: str, number: int)
         "age": (now - found.opened_at).total_seconds(),
     }
     return render(request, "metrics/pull_request.html", context)
+
+
+def _person(request: TeamRequest, found: PullRequest) -> int | None:
+    """Whose page the author's name leads to; None where the viewer may not see one."""
+    author = found.author
+    if author is None or author.is_hidden or not viewer_of(request).sees(author.github_id):
+        return None
+    return author.github_id
