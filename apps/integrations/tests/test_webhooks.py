@@ -353,14 +353,15 @@ def test_after_a_new_address_github_is_told(
     settings.PUBLIC_URL = "http://127.0.0.1:8123"
     settings.ALLOWED_HOSTS = ["*"]
     assert hooks.follow_address()
-    page = alice_client.get("/a/acme/integrations/github/webhooks/").content.decode()
+    address = "/a/acme/integrations/github/webhooks/"
+    page = alice_client.get(address).content.decode()
     assert "GitHub is still to be told our address" in page
     assert "has its hook" not in page
     RateBudget.objects.update(written_at=None)
     work()
     (on_github,) = hooks_on_github(github)
     assert on_github.url == "http://127.0.0.1:8123/webhooks/github/"
-    assert "has its hook" in alice_client.get("/a/acme/integrations/github/webhooks/").content.decode()
+    assert "has its hook" in alice_client.get(address).content.decode()
     assert not hooks.follow_address()
 
 
