@@ -112,8 +112,8 @@ def audit(sample: int) -> int:
     )
     if changed := sum(found.is_late for found in outcome.differences):
         sys.stdout.write(
-            f"{changed} of {len(outcome.differences)} differences are in pull requests that changed "
-            "on GitHub since the last sync; a sync would have brought them.\n"
+            f"{changed} of {len(outcome.differences)} differences are in pull requests that "
+            "changed on GitHub since the last sync; a sync would have brought them.\n"
         )
     return INCOMPLETE if outcome.differences else COMPLETE
 
