@@ -56,7 +56,7 @@ lint: .venv/installed-dev
 .venv/installed: requirements.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "tformance needs Python 3.11 or newer; none was found."; exit 2; }
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(MAKE) --no-print-directory .venv/bare
-	@echo "Installing tformance into .venv …"
+	@echo "Installing tformance into .venv, which takes about a minute the first time …"
 	@$(PIP) -r requirements.lock
 	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
@@ -77,10 +77,11 @@ lint: .venv/installed-dev
 	@touch $@
 
 .venv/npm: .venv/installed requirements-node.lock
-	@command -v npm >/dev/null || $(PIP) -r requirements-node.lock
+	@command -v npm >/dev/null || { echo "Installing npm …"; $(PIP) -r requirements-node.lock; }
 	@touch $@
 
 node_modules/installed: package-lock.json .venv/npm
+	@echo "Installing what draws the charts …"
 	@$(NPM) ci --omit=dev --silent
 	@touch $@
 

@@ -46,6 +46,7 @@ def demo() -> None:
             f"Open http://localhost:{web} and sign in as {EMAIL} with the password {password} "
             "(Ctrl-C ends it)"
         )
+        up.say(f"Mail is not sent: it is written to {group.log_folder / 'web.log'}.")
         group.watch()
 
 

@@ -38,7 +38,7 @@ class Section:
 
 
 def navigation(request: HttpRequest) -> dict[str, Any]:
-    """Adds `team`, `membership`, `my_teams`, `sections`, `theme` and `github_sign_in`."""
+    """Adds `team`, `membership`, `my_teams`, `sections`, `theme` and more."""
     theme = request.COOKIES.get("tformance_theme", "")
     team: Team | None = getattr(request, "team", None)
     return {
@@ -48,6 +48,7 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
         "sections": _sections(team, request.path) if team else [],
         "theme": theme if theme in THEMES else "",
         "github_sign_in": bool(settings.GITHUB_CLIENT_ID),
+        "sends_mail": not settings.EMAIL_BACKEND.endswith("console.EmailBackend"),
     }
 
 

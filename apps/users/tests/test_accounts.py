@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 from django.core import mail
@@ -201,3 +202,10 @@ def _is_ours(client: Client, address: str) -> None:
     assert "<script>" not in page
     assert "style=" not in page
     assert not re.search(r"\son[a-z]+=", page)
+
+
+def test_where_no_mail_is_sent_pages_say_where_it_is(client: Client, settings: Any) -> None:
+    address = "/accounts/password/reset/done/"
+    assert "sends no mail" not in client.get(address).content.decode()
+    settings.EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+    assert "sends no mail yet" in client.get(address).content.decode()
