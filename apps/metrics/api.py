@@ -93,10 +93,14 @@ class FilterQuery(Schema):
     person: list[str] = Field([], description="GitHub login of an author")
     group: list[str] = Field([], description="Slug of a GitHub team")
     base: list[str] = Field([], description="Base branch")
-    label: list[str] = []
-    size: list[Literal["XS", "S", "M", "L", "XL"]] = []
-    bots: bool = False
-    outsiders: Literal["0", "1"] | None = Field(None, description="0 leaves outsiders out")
+    label: list[str] = Field([], description="Label of a pull request; of several all")
+    size: list[Literal["XS", "S", "M", "L", "XL"]] = Field(
+        [], description="By lines changed, as the page “How we count” says"
+    )
+    bots: bool = Field(False, description="Whether bots' pull requests count, too")
+    outsiders: Literal["0", "1"] | None = Field(
+        None, description="0 leaves out those who are not in the organisation"
+    )
 
 
 class ListQuery(FilterQuery):

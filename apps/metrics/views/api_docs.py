@@ -11,9 +11,10 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from apps.metrics.api import api
+from apps.metrics.api import FilterQuery, api
 
 Json = Mapping[str, Any]
+FILTERS = set(FilterQuery.model_fields)
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class Operation:
 
     path: str
     description: str
+    has_filters: bool
     parameters: list[Parameter]
     reply: str
     fields: list[Parameter]
@@ -41,7 +43,11 @@ def api_docs(request: HttpRequest) -> HttpResponse:
     """Every address of the API with its parameters and fields; it tells nothing of any team."""
     described = api.get_openapi_schema()
     schemas: Json = described["components"]["schemas"]
+    filters = FilterQuery.model_json_schema()["properties"]
     context = {
+        "filters": [
+            Parameter(name, _type(field), field["description"]) for name, field in filters.items()
+        ],
         "operations": list(_operations(described, schemas)),
         "rate_limit": settings.API_RATE_LIMIT,
     }
@@ -53,13 +59,16 @@ def _operations(described: Json, schemas: Json) -> Iterator[Operation]:
         get = methods["get"]
         reply = get["responses"][200].get("content", {}).get("application/json", {})
         schema = reply.get("schema", {})
+        parameters = [
+            Parameter(p["name"], _type(p["schema"]), p["schema"].get("description", ""))
+            for p in get.get("parameters", ())
+        ]
+        has_filters = {parameter.name for parameter in parameters} >= FILTERS
         yield Operation(
             path,
             get.get("description", ""),
-            [
-                Parameter(p["name"], _type(p["schema"]), p["schema"].get("description", ""))
-                for p in get.get("parameters", ())
-            ],
+            has_filters,
+            [each for each in parameters if not (has_filters and each.name in FILTERS)],
             _type(schema),
             list(_fields(schema, schemas)),
         )
