@@ -64,7 +64,8 @@ def _connecting(team: Team, since: datetime, until: datetime) -> Measured:
         completed=Count("team", filter=Q(action="github.connect.completed"), distinct=True),
     )
     completed, begun = min(counts.values()), counts["begun"]
-    made_of = f"{completed} of {begun} teams that began to connect completed it (audit log)"
+    teams = "team" if begun == 1 else "teams"
+    made_of = f"{completed} of {begun} {teams} that began to connect completed it (audit log)"
     return _share(completed, begun, made_of, lambda share: share > 0.9)
 
 
@@ -73,7 +74,8 @@ def _syncing(team: Team, since: datetime, until: datetime) -> Measured:
     counts = rows.aggregate(
         ended=Count("pk"), complete=Count("pk", filter=Q(status=SyncStatus.COMPLETE))
     )
-    made_of = f"{counts['complete']} of {counts['ended']} syncs that ended were complete"
+    syncs, were = ("sync", "was") if counts["ended"] == 1 else ("syncs", "were")
+    made_of = f"{counts['complete']} of {counts['ended']} {syncs} that ended {were} complete"
     return _share(counts["complete"], counts["ended"], made_of, lambda share: share > 0.99)
 
 

@@ -131,7 +131,7 @@ def _one_of(value: str, allowed: tuple[str, ...], name: str) -> str:
     if value in allowed:
         return value
     known = ", ".join(text for text in allowed if text)
-    raise BadAddressError(f"“{value[:60]}” is no {name}. Choose from: {known}.")
+    raise BadAddressError(f"“{value[:60]}” cannot be chosen for {name}. Choose from: {known}.")
 
 
 def matching(team: Team, filters: Filters, chosen: Choice) -> QuerySet[PullRequest]:

@@ -124,7 +124,7 @@ class FilterForm(forms.Form):
     @property
     def sentences(self) -> list[str]:
         """What is wrong with the address."""
-        return [str(message) for messages in self.errors.values() for message in messages]
+        return list(dict.fromkeys(str(each) for found in self.errors.values() for each in found))
 
     def mended(self) -> FilterForm:
         """The same without what is wrong: nothing else is lost."""

@@ -66,7 +66,7 @@ def _duration(label: str, name: str) -> Measure:
 def _per_author(figures: Figures) -> str:
     if figures.authors < 2 or figures.per_author is None:
         return ""
-    return f"{figures.per_author:.2f} by each of {figures.authors} authors"
+    return f"{figures.per_author:.2f} an author, of {figures.authors:,}"
 
 
 MEASURES = (

@@ -87,8 +87,10 @@ window.addEventListener("submit", (event) => {
 
 window.addEventListener("pageshow", () => sent.clear());
 
-// On a narrow screen the navigation scrolls sideways: begin with where we are in sight.
-const here = document.querySelector(".side nav [aria-current]");
-if (here) here.closest("nav").scrollLeft = here.offsetLeft - 24;
+// On a narrow screen the navigation and tabs scroll sideways: begin with where we are in sight.
+for (const here of document.querySelectorAll(".side nav [aria-current], .tabs [aria-current]")) {
+  const row = here.closest("nav");
+  row.scrollLeft += here.getBoundingClientRect().left - row.getBoundingClientRect().left - 24;
+}
 
 showTheme();

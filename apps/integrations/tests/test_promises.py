@@ -47,7 +47,7 @@ def test_it_works(alice_client: Client, stage: Stage) -> None:
     found = promises(alice_client)
     assert found["accuracy"]["shown"] == "100 %"
     assert "in 10 pull requests drawn at random" in found["accuracy"]["made_of"]
-    assert found["syncing"]["made_of"] == "1 of 1 syncs that ended were complete"
+    assert found["syncing"]["made_of"] == "1 of 1 sync that ended was complete"
     assert found["syncing"]["is_kept"] is True
     page = alice_client.get(PAGE).content.decode()
     assert "everything was equal" in page

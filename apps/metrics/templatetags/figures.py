@@ -18,7 +18,7 @@ from apps.metrics.models import PullRequest
 from apps.metrics.queries import Change
 from apps.metrics.timeline import Bar, stage_bars
 from apps.teams.models import Team
-from apps.teams.templatetags.display import NOTHING, duration, duration_text
+from apps.teams.templatetags.display import NOTHING, duration, duration_text, unbroken
 
 register = template.Library()
 
@@ -38,13 +38,14 @@ def figure(value: float | None, unit: str) -> SafeString:
 
 @register.filter
 def figure_text(value: float | None, unit: str) -> str:
-    """The same as plain text."""
+    """The same as plain text, never torn from its unit."""
     if value is None:
         return "no data"
     if unit == "duration":
-        return duration_text(value)
+        return unbroken(duration_text(value))
     if unit == "share":
-        return f"{value * 100:.0f} %" if value in (0, 1) or value >= 0.1 else f"{value * 100:.1f} %"
+        decimals = 0 if value in (0, 1) or value >= 0.1 else 1
+        return unbroken(f"{value * 100:.{decimals}f} %")
     return f"{value:,.{DECIMALS.get(unit, 0)}f}"
 
 
@@ -57,7 +58,7 @@ def share(part: float | None, whole: float | None) -> str:
 @register.filter
 def abs_percent(value: float) -> str:
     """How much a figure changed, without its sign."""
-    return f"{abs(value):.0f} %"
+    return unbroken(f"{abs(value):.0f} %")
 
 
 @register.filter

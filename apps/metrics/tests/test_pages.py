@@ -23,6 +23,7 @@ from apps.metrics.tests.factories import (
     make_team,
 )
 from apps.teams.models import Team
+from apps.teams.templatetags.display import duration_text
 
 pytestmark = pytest.mark.django_db
 HOME = "/a/acme/"
@@ -64,6 +65,22 @@ def test_it_works(merged: PullRequest, alice_client: Client) -> None:
     assert "one merged pull request" in page
     assert "12 h" in page
     assert "/a/acme/pull-requests/acme/shop/" in page
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (90, "2 min"),
+        (3599, "1 h"),
+        (86_382, "1 d"),
+        (34 * 3600 + 50 * 60, "1 d 11 h"),
+        (86_400 + 42 * 60, "1 d 1 h"),
+        (14 * 86_400 - 60, "14 d"),
+        (14 * 86_400 + 43_200, "15 d"),
+    ],
+)
+def test_durations_are_rounded(seconds: int, text: str) -> None:
+    assert duration_text(seconds) == text
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -248,11 +265,11 @@ def test_changes_need_a_whole_period_before(shop: Repository, alice_client: Clie
         make_pull_request(shop, opened_at=recent(days))
     page = alice_client.get(HOME).content.decode()
     assert "so the period before is not whole" in page
-    assert "from 10 h" not in page
+    assert "from 10\xa0h" not in page
     make_pull_request(shop, opened_at=recent(300))
     page = alice_client.get(HOME).content.decode()
     assert "so the period before is not whole" not in page
-    assert "from 10 h" in page
+    assert "from 10\xa0h" in page
 
 
 def test_no_inline_scripts(merged: PullRequest, alice_client: Client) -> None:

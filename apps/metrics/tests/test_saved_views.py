@@ -63,6 +63,16 @@ def test_what_cannot_be_saved(name: str, query: str, alice_client: Client) -> No
     assert not SavedView.objects.exists()
 
 
+def test_a_refused_name_is_told_where_it_was_typed(alice_client: Client) -> None:
+    save(alice_client, "<b>Carts")
+    given = {"name": "<b>Carts", "query": QUERY}
+    told = alice_client.post(VIEWS, given, headers={"HX-Request": "true"}).content.decode()
+    assert told == "There is a view called &lt;b&gt;Carts already."
+    given["name"] = "Others"
+    reply = alice_client.post(VIEWS, given, headers={"HX-Request": "true"})
+    assert "/pull-requests/?" in reply["HX-Redirect"]
+
+
 def test_its_maker_and_admins_change_it(alice_client: Client, bob_client: Client) -> None:
     hers, his = save(alice_client, "Hers"), save(bob_client, "His")
     assert bob_client.post(f"{VIEWS}{hers.pk}/", {"name": "Mine"}).status_code == 403

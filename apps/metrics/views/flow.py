@@ -14,7 +14,7 @@ from apps.metrics.filters import Filters
 from apps.metrics.flow_queries import AGES, BINS
 from apps.metrics.page import Answer, figures_data, figures_page
 from apps.teams.access import TeamRequest
-from apps.teams.templatetags.display import duration_text
+from apps.teams.templatetags.display import duration_text, unbroken
 
 MARKS = ("Median", "75th", "90th")
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -88,7 +88,7 @@ def _percentiles(spread: queries.Spread) -> str:
     if spread.median is None or spread.p75 is None or spread.p90 is None:
         return "No data"
     named = zip(MARKS, (spread.median, spread.p75, spread.p90), strict=True)
-    return ", ".join(f"{name} {duration_text(value)}" for name, value in named)
+    return ", ".join(unbroken(f"{name} {duration_text(value)}") for name, value in named)
 
 
 def _marks(spread: queries.Spread) -> list[dict[str, Any]]:

@@ -17,6 +17,7 @@ from apps.metrics.page import Answer, figures_data, figures_page
 from apps.metrics.queries import Figures
 from apps.teams.access import TeamRequest
 from apps.teams.models import Team
+from apps.teams.templatetags.display import unbroken
 
 LONGEST = 6
 
@@ -30,6 +31,7 @@ class Stage:
     mean: float
     share: float
     begin: float
+    tenths: int
 
     @property
     def key(self) -> str:
@@ -45,6 +47,11 @@ class Stage:
     def sort(self) -> str:
         """Its longest first."""
         return f"-{self.field}"
+
+    @property
+    def percent(self) -> str:
+        """Its share as people read it: those of all stages add up to 100."""
+        return unbroken(f"{self.tenths / 10:.1f} %")
 
     @property
     def x(self) -> str:
@@ -135,8 +142,20 @@ def _stages(now: Figures) -> list[Stage]:
     total = sum(means.values())
     if not total:
         return []
-    begins = [0.0, *accumulate(mean / total for mean in means.values())]
+    shares = [mean / total for mean in means.values()]
+    begins = accumulate(shares, initial=0.0)
     return [
-        Stage(name, now.spreads[name], mean, mean / total, begin)
-        for (name, mean), begin in zip(means.items(), begins, strict=False)
+        Stage(name, now.spreads[name], mean, share, begin, tenths)
+        for (name, mean), share, begin, tenths in zip(
+            means.items(), shares, begins, _tenths(shares), strict=False
+        )
     ]
+
+
+def _tenths(shares: Sequence[float]) -> list[int]:
+    """Parts of one as tenths of a per cent that add up to 100: the largest rests are rounded up."""
+    found = [int(share * 1000) for share in shares]
+    by_rest = sorted(range(len(shares)), key=lambda place: found[place] - shares[place] * 1000)
+    for place in by_rest[: 1000 - sum(found)]:
+        found[place] += 1
+    return found

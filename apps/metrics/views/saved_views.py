@@ -10,7 +10,9 @@ from django.db import IntegrityError, transaction
 from django.http import Http404, HttpResponse, JsonResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.html import escape
 from django.views.decorators.http import require_http_methods
+from django_htmx.http import HttpResponseClientRedirect
 
 from apps.audit.record import record
 from apps.metrics import explorer, queries
@@ -39,12 +41,15 @@ def saved_views(request: TeamRequest) -> HttpResponse:
             raise RefusedError(f"Delete one first: {MOST_VIEWS} views are enough.")
         view = _saved(SavedView(team=request.team, name=name, query=query, made_by=request.user))
     except RefusedError as error:
+        if request.htmx:  # Under the name that was typed; htmx shows nothing of a failure.
+            return HttpResponse(escape(error))
         return _list(request, error=str(error), status=422)
     record("view.saved", team_id=request.team.pk, request=request, object_name=view.name)
     if wants_json(request):
         return JsonResponse(as_data(view), status=201)
     messages.success(request, f"Saved as {view.name}, for everyone in {request.team.name}.")
-    return redirect(_address(request, view))
+    address = _address(request, view)
+    return HttpResponseClientRedirect(address) if request.htmx else redirect(address)
 
 
 @team_view()

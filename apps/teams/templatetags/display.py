@@ -34,17 +34,20 @@ NOTHING = SafeString('<span class="nothing" title="No data">–</span>')
 
 
 def duration_text(seconds: float) -> str:
-    """Seconds as people say them, in at most two units: `2 d 4 h`, `35 min`, `40 s`."""
+    """Seconds as people say them, rounded, in at most two units: `2 d 4 h`, `35 min`, `40 s`."""
     whole = round(abs(seconds))
     if whole < MINUTE:
         return f"{whole} s"
-    if whole < HOUR:
-        return f"{whole // MINUTE} min"
-    if whole < DAY:
-        return _two_units(whole, HOUR, "h", MINUTE, "min")
-    if whole < 14 * DAY:
-        return _two_units(whole, DAY, "d", HOUR, "h")
-    return f"{whole // DAY} d"
+    if (minutes := _rounded(whole, MINUTE)) < DAY:
+        return _two_units(minutes, HOUR, "h", MINUTE, "min")
+    if (hours := _rounded(whole, HOUR)) < 14 * DAY:
+        return _two_units(hours, DAY, "d", HOUR, "h")
+    return f"{_rounded(whole, DAY) // DAY} d"
+
+
+def unbroken(text: str) -> str:
+    """The same, never torn over two lines: a figure stays with its unit."""
+    return text.replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def duration_exact(seconds: float) -> str:
@@ -116,9 +119,14 @@ def browser(user_agent: str) -> str:
     return f"{name} on {system}" if system else name
 
 
+def _rounded(whole: int, unit: int) -> int:
+    """To whole minutes, hours or days, half of one up: as `charts.js` does it."""
+    return (whole + unit // 2) // unit * unit
+
+
 def _two_units(whole: int, large: int, unit: str, small: int, part: str) -> str:
-    count, rest = divmod(whole, large)
-    return f"{count} {unit} {rest // small} {part}" if rest // small else f"{count} {unit}"
+    counts = ((whole // large, unit), (whole % large // small, part))
+    return " ".join(f"{count} {name}" for count, name in counts if count)
 
 
 def _time(value: datetime, text: str) -> SafeString:

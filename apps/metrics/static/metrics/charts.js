@@ -25,22 +25,31 @@
 
   function duration(seconds) {
     const whole = Math.round(seconds);
-    const two = (large, unit, small, part) => {
-      const rest = Math.floor((whole % large) / small);
-      return `${Math.floor(whole / large)} ${unit}${rest ? ` ${rest} ${part}` : ""}`;
-    };
+    const minutes = rounded(whole, MINUTE), hours = rounded(whole, HOUR);
     if (whole < MINUTE) return `${whole} s`;
-    if (whole < HOUR) return `${Math.floor(whole / MINUTE)} min`;
-    if (whole < DAY) return two(HOUR, "h", MINUTE, "min");
-    return whole < 14 * DAY ? two(DAY, "d", HOUR, "h") : `${Math.floor(whole / DAY)} d`;
+    if (minutes < DAY) return units(minutes, [[HOUR, "h"], [MINUTE, "min"]]);
+    if (hours < 14 * DAY) return units(hours, [[DAY, "d"], [HOUR, "h"]]);
+    return units(rounded(whole, DAY), [[DAY, "d"]]);
+  }
+
+  function rounded(whole, unit) {
+    return Math.floor((whole + unit / 2) / unit) * unit;
+  }
+
+  function units(whole, sizes) {
+    const words = [];
+    for (const [size, unit] of sizes) {
+      if (whole >= size) words.push(`${Math.floor(whole / size)} ${unit}`);
+      whole %= size;
+    }
+    return words.join(" ");
   }
 
   // For hints: to the minute, and below an hour to the second.
   function precise(seconds) {
     const whole = Math.round(seconds);
-    if (whole < HOUR) return whole % MINUTE && whole >= MINUTE ? `${duration(whole)} ${whole % MINUTE} s` : duration(whole);
-    const parts = [[Math.floor(whole / DAY), "d"], [Math.floor((whole % DAY) / HOUR), "h"], [Math.floor((whole % HOUR) / MINUTE), "min"]];
-    return parts.filter(([count]) => count).map(([count, unit]) => `${count} ${unit}`).join(" ");
+    if (whole < HOUR) return units(whole, [[MINUTE, "min"], [1, "s"]]) || "0 s";
+    return units(rounded(whole, MINUTE), [[DAY, "d"], [HOUR, "h"], [MINUTE, "min"]]);
   }
 
   function exact(value, unit) {
@@ -218,12 +227,18 @@
       xAxis: {
         type: "category", data: chart.labels, boundaryGap: !lines, axisTick: { show: false },
         axisLine: { lineStyle: { color: style.hairline } },
-        axisLabel: { color: style.muted, fontSize: 12, hideOverlap: true, formatter: short },
+        axisLabel: { color: style.muted, fontSize: 12, formatter: short, ...everyLabel(chart) },
       },
       yAxis: valueAxis(chart, style), graphic: nothing(chart, style),
       tooltip: tooltip(chart, style),
       series: lines ? drawnLines(chart, style, many) : chart.series.map((series) => bar(series, chart, style, chart.kind === "stack")),
     };
+  }
+
+  // A few names are all shown, askew where there is little room; of many days or weeks, those that fit.
+  function everyLabel(chart) {
+    if (chart.partial.length || chart.labels.length > 8) return { hideOverlap: true };
+    return { interval: 0, rotate: innerWidth < 500 ? 35 : 0 };
   }
 
   function draw(area) {
