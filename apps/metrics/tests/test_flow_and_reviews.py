@@ -350,7 +350,7 @@ def test_a_hundred_people_stand_on_a_page_in_the_order_of_all(
 ) -> None:
     opened_at = timezone.now().replace(microsecond=0) - timedelta(days=2)
     for n in range(130):
-        fields = {"author_login": f"visitor-{n:03}", "author_github_id": 1000 + n}
+        fields = {"author_login": f"visitor-{n:03}", "author_github_id": 10**9 + n}
         make_pull_request(shop, opened_at=opened_at, fields=fields | {"additions": n})
     path = "/a/acme/compare/people/?range=3m&sort=-lines"
     first = shown(alice_client, path)
@@ -380,7 +380,7 @@ def test_a_hundred_reviewers_stand_on_a_page(shop: Repository, alice_client: Cli
     columns |= {"id": None, "reviewer_id": None}
     PRReview.objects.bulk_create(
         PRReview(**columns | {"node_id": name, "reviewer_login": name, "reviewer_github_id": n})
-        for n in range(1000, 1130)
+        for n in range(10**9, 10**9 + 130)
         for name in [f"visitor-{n}"]
     )
     first = shown(alice_client, "/a/acme/reviews/?range=3m")
@@ -388,10 +388,10 @@ def test_a_hundred_reviewers_stand_on_a_page(shop: Repository, alice_client: Cli
     assert f'href="{escape("/a/acme/reviews/?range=3m&page=2")}"' in first
     second = shown(alice_client, "/a/acme/reviews/?range=3m&page=2")
     assert "131 reviewers, 101 to 131 shown" in second
-    assert "/people/1129/" in second
-    assert "/people/1129/" not in first
+    assert "/people/1000000129/" in second
+    assert "/people/1000000129/" not in first
     # The matrix shows sixty of them on either page, with what they gave.
-    assert '<td class="heat-4" title="visitor-1000 gave alice 1 reviews">1</td>' in second
+    assert '<td class="heat-4" title="visitor-1000000000 gave alice 1 reviews">1</td>' in second
     assert "The busiest 60 are shown, 71 more are not." in second
 
 

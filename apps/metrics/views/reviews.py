@@ -146,8 +146,10 @@ def _matrix(pairs: Sequence[Pair]) -> Matrix:
 
 
 def _shown(counts: dict[Account, int], names: dict[Account, str]) -> list[Account]:
-    busiest = sorted(counts, key=lambda account: -counts[account])[:MOST_IN_MATRIX]
-    return sorted(busiest, key=lambda account: names[account].lower())
+    # By name among the equally busy: a database gives them in any order.
+    by_name = sorted(counts, key=lambda account: names[account].lower())
+    busiest = set(sorted(by_name, key=lambda account: -counts[account])[:MOST_IN_MATRIX])
+    return [account for account in by_name if account in busiest]
 
 
 def _cell(
