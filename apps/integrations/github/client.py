@@ -5,6 +5,7 @@ It never sleeps and never retries: who waits, and for how long, is decided where
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -28,6 +29,8 @@ from apps.integrations.github.tokens import TokenSource
 
 API_VERSION = "2022-11-28"
 TIMEOUT = httpx.Timeout(30.0, connect=10.0)
+# Anything else cannot stand in a header, and would come back in the error that says so.
+_SENDABLE = re.compile(r"[!-~]+")
 
 
 @dataclass(frozen=True)
@@ -205,6 +208,8 @@ class GitHub:
             return self._send_with(renewed, method, url, **options)
 
     def _send_with(self, token: str, method: str, url: str, **options: Any) -> httpx.Response:
+        if not _SENDABLE.fullmatch(token):
+            raise CredentialsRejectedError("GitHub does not accept the token.")
         headers = {"Authorization": f"Bearer {token}", **options.pop("headers", {})}
         self.usage.requests += 1
         try:

@@ -45,11 +45,14 @@ def test_with_the_organization_named(github: Running, team: Team, alice_client: 
     assert GitHubIntegration.objects.get().organization_id == ACME
 
 
-def test_wrong_token(github: Running, team: Team, alice_client: Client) -> None:
-    alice_client.post(TOKEN, {"token": "ghp_wrong"})
+@pytest.mark.parametrize(
+    "value", ["ghp_wrong", "ghp_wro\nng", "ghp_wrong ghp_wrong", "ghp_wröng🔑"]
+)
+def test_wrong_token(github: Running, team: Team, alice_client: Client, value: str) -> None:
+    alice_client.post(TOKEN, {"token": value})
     page = messages_of(alice_client)
     assert "GitHub does not accept the token" in page
-    assert "ghp_wrong" not in page
+    assert "ghp_" not in page
     assert not IntegrationCredential.objects.exists()
 
 
