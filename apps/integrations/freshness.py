@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db.models import Count, Max, Min, Q
 from django.utils import timezone
@@ -40,9 +40,11 @@ def freshness(team: Team) -> Freshness:
         whole_since=whole_since,
         stopped=row["stopped"],
         stopped_at=row["stopped_at"],
-        disconnected_at=None if row["living"] or _is_connected(team) else row["ended_at"],
+        disconnected_at=None if row["living"] else _disconnected_at(team, row["ended_at"]),
     )
 
 
-def _is_connected(team: Team) -> bool:
-    return GitHubIntegration.objects.for_team(team).filter(disconnected_at=None).exists()
+def _disconnected_at(team: Team, ended_at: datetime | None) -> datetime | None:
+    """When the last connection ended; None where there never was one, or is another."""
+    still = GitHubIntegration.objects.for_team(team).filter(disconnected_at=None)
+    return None if ended_at is None or still.exists() else ended_at

@@ -102,7 +102,9 @@ def test_what_is_wrong_is_said_and_nothing_else_is_lost(alice_client: Client) ->
     assert alice_client.get(HOME).status_code == 200
 
 
-@pytest.mark.parametrize("path", ["https://evil.example/", "//evil.example", "/a/other/", "x", ""])
+@pytest.mark.parametrize(
+    "path", ["https://evil.example/", "//evil.example", "http://[::1", "/a/other/", "x", ""]
+)
 def test_it_leads_nowhere_else(path: str, alice_client: Client) -> None:
     assert choose(alice_client, path=path, range="12m") == f"{HOME}?range=12m"
 

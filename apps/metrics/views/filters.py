@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from django.http import Http404, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
@@ -86,7 +86,7 @@ def _has(option: Option, text: str) -> bool:
 def _page(request: TeamRequest) -> str:
     """The page of this team that the bar stands on."""
     home = f"/a/{request.team.slug}/"
-    path = urlsplit(request.POST.get("path", "")).path
+    path = request.POST.get("path", "").partition("?")[0].partition("#")[0]
     return path if path.startswith(home) and "\\" not in path else home
 
 
