@@ -50,7 +50,7 @@ def of_acme(github: Running) -> list[PullRequest]:
 
 def see_the_count(page: Page, github: Running) -> None:
     total = len(of_acme(github))
-    expect(page.get_by_text(f"{total} of {total} pull requests")).to_be_visible()
+    expect(page.get_by_text(f"{total} pull requests stored")).to_be_visible()
 
 
 def see_the_figure(page: Page, github: Running) -> list[PullRequest]:
