@@ -13,6 +13,7 @@ from email.utils import parsedate_to_datetime
 
 LARGEST_PAGE = 37  # round((1 + 37 · 4) / 100) is still one point; 38 would be two.
 SMALLEST_PAGE = 1
+LONGEST_WAIT = timedelta(days=1)  # GitHub's windows are an hour long.
 
 
 @dataclass(frozen=True)
@@ -34,20 +35,23 @@ def from_headers(headers: Mapping[str, str]) -> Limit | None:
             remaining=int(headers["x-ratelimit-remaining"]),
             reset_at=datetime.fromtimestamp(int(headers["x-ratelimit-reset"]), UTC),
         )
-    except (KeyError, ValueError, OverflowError):
+    except (KeyError, ValueError, OverflowError, OSError):  # the last for years past the platform's
         return None
 
 
 def wait_until(headers: Mapping[str, str], now: datetime, *, secondary: bool) -> datetime:
-    """When to ask again after a rate limit: `retry-after`, else the reset, else a minute."""
+    """When to ask again after a rate limit: `retry-after`, else the reset, else a minute.
+
+    Never later than `LONGEST_WAIT`, whatever a reply says.
+    """
     seconds = headers.get("retry-after", "")
     if seconds.isdecimal():
-        return now + timedelta(seconds=max(1, int(seconds)))
+        return now + min(timedelta(seconds=max(1, int(seconds[:9]))), LONGEST_WAIT)
     known = from_headers(headers)
     if known and (known.remaining == 0 or not secondary):
         # By GitHub's clock, which is not ours; a second more, since it tells whole ones.
         left = known.reset_at - _told_at(headers, now)
-        return now + max(left, timedelta()) + timedelta(seconds=1)
+        return now + min(max(left, timedelta()) + timedelta(seconds=1), LONGEST_WAIT)
     return now + timedelta(minutes=1)
 
 
