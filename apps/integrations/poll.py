@@ -39,6 +39,7 @@ log = logging.getLogger(__name__)
 EVERY = timedelta(minutes=5)
 POINTS_AN_HOUR = 250
 AT_ONCE = 100
+PATIENCE = 2  # failures of a poll; each may be a time-out of half a minute
 TRY_FAILED_AFTER = timedelta(hours=6)
 SWEEP_EVERY = timedelta(days=1)
 SWEEP_MERGED = timedelta(days=14)
@@ -67,14 +68,18 @@ def poll(integration: GitHubIntegration, now: datetime) -> SyncRun | None:
     """Asks for the newest change of each repository, and begins a run for those that moved."""
     if budget.wait_for(integration.credential, now, live=True):
         return None
-    rows = integration.tracked_repositories.filter(is_active=True).select_related("repository")
+    rows = integration.tracked_repositories.filter(is_active=True).order_by("pk")
     moved: list[TrackedRepository] = []
-    try:
-        with with_github(integration.credential) as github:
-            for some in pull_requests.in_parts(list(rows), AT_ONCE):
+    failures = 0
+    with with_github(integration.credential) as github:
+        for some in pull_requests.in_parts(list(rows.select_related("repository")), AT_ONCE):
+            try:
                 moved += _moved(github, some)
-    except GitHubError as error:
-        _note(integration, error, now)
+            except GitHubError as error:
+                _note(integration, error, now)
+                failures += 1
+                if isinstance(error, WaitError) or not error.retryable or failures == PATIENCE:
+                    break  # The others would hear the same; they are asked about next time.
     return sync.begin(integration.team, moved, SyncRun.Reason.SCHEDULE) if moved else None
 
 

@@ -264,6 +264,20 @@ def test_a_repository_that_is_gone_stops_no_other(stage: Stage, shop: Place) -> 
     assert SyncRun.objects.filter(finished_at=None).count() == 0
 
 
+def test_a_hundred_that_cannot_be_polled_keep_no_other_from_it(stage: Stage) -> None:
+    places = [stage.track(f"service-{n}") for n in range(101)]
+    TrackedRepository.objects.update(
+        status=SyncStatus.COMPLETE, watermark=ago(hours=1), history_complete=True, due_at=None
+    )
+    for place in (places[0], places[100]):
+        place.open(ago(minutes=1))
+    places[0].strike("server_error", times=1)
+    stage.poll()
+    assert PullRequest.objects.get().repository.full_name == "acme/service-100"
+    stage.poll()
+    assert PullRequest.objects.count() == 2
+
+
 def test_a_pull_request_that_cannot_be_stored_is_set_aside_and_tried_again(
     stage: Stage, shop: Place
 ) -> None:
