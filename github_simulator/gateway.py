@@ -11,6 +11,7 @@ import uuid
 import zlib
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -48,6 +49,8 @@ class Gateway:
         state.update(points=0, operation=None, fault=None, status=0)
         try:
             await self._handle(scope, receive, send)
+        except ClientDisconnect:
+            pass  # whoever asked was killed, say
         finally:
             self._write_down(scope)
 

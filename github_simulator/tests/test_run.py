@@ -7,13 +7,15 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
-from github_simulator.testing import running
+from github_simulator.testing import Running, running
 from github_simulator.tokens import personal_token
 
 LINE = re.compile(
@@ -84,3 +86,20 @@ def test_a_port_that_is_taken_is_one_clear_line() -> None:
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1
     assert "Address already in use" in done.stderr
+
+
+def test_who_hangs_up_halfway_leaves_no_error(
+    github: Running, caplog: pytest.LogCaptureFixture
+) -> None:
+    address = urlsplit(github.url)
+    head = (
+        "POST /api/graphql HTTP/1.1\r\nHost: here\r\nUser-Agent: tests\r\n"
+        f"Authorization: Bearer {github.token}\r\nContent-Length: 100\r\n\r\n{{"
+    )
+    with socket.create_connection((address.hostname, address.port)) as line:
+        line.sendall(head.encode())
+    ends = time.monotonic() + 10
+    while not github.simulator.log.requests and time.monotonic() < ends:
+        time.sleep(0.01)
+    assert [request.path for request in github.simulator.log.requests] == ["/api/graphql"]
+    assert "Exception" not in caplog.text
