@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import resource
@@ -199,4 +200,5 @@ MEASURES = {
 
 if __name__ == "__main__":
     django.setup()
+    gc.freeze()  # as a worker does
     print(json.dumps(MEASURES[sys.argv[1]](int(sys.argv[2]))))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import task_prerun, worker_ready
+from celery.signals import task_prerun, worker_process_init, worker_ready
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tformance.settings")
 
@@ -22,3 +23,9 @@ def leave_sign_of_life(**_: Any) -> None:
     from tformance import heartbeat
 
     heartbeat.beat()
+
+
+@worker_process_init.connect
+def freeze(**_: Any) -> None:
+    """Spare the collector what a worker holds for good: it took a tenth of a second to look at."""
+    gc.freeze()

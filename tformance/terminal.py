@@ -6,6 +6,7 @@ Progress and errors go to stderr, figures and rows to stdout. Each function retu
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import re
@@ -153,6 +154,7 @@ def _prepare() -> None:
         raise SystemExit(
             _say(f"The database cannot be used: {error}".strip(), INCOMPLETE)
         ) from None
+    gc.freeze()  # as the workers do
 
 
 def _say(message: str, code: int) -> int:
