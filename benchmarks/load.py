@@ -7,6 +7,7 @@ empty. Somebody can sign in as alice@example.com with the password `correct hors
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -154,5 +155,6 @@ def _say(text: str) -> None:
 BEGUN = time.perf_counter()
 
 if __name__ == "__main__":
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tformance.settings")
     django.setup()
     load(Company(int(sys.argv[1])))

@@ -182,5 +182,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tformance.settings")
     django.setup()
     main()
