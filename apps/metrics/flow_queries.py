@@ -41,7 +41,7 @@ AGES = (
     ("3–7 days", 3),
     ("1–2 weeks", 7),
     ("2–4 weeks", 14),
-    ("over 4 weeks", 28),
+    ("> 4 weeks", 28),
 )
 _TURNS = ("convert_to_draft", "reopened")
 _CHANGES = ("ready_for_review", *_TURNS, "closed", "merged")
