@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from fnmatch import translate
+from operator import attrgetter
 
 from django.conf import settings
 from django.db import transaction
@@ -72,10 +73,16 @@ def chosen(team: Team, selection: Selection) -> list[AvailableRepository]:
     if unknown:
         raise UnknownRepositoriesError(unknown)
     if selection.everything:
-        return list(listed.values())
+        return _once(list(listed.values()))
     wanted = {name.lower() for name in selection.names}
     wanted.update(matches(listed, selection.patterns))
-    return [row for name, row in listed.items() if name in wanted]
+    return _once([row for name, row in listed.items() if name in wanted])
+
+
+def _once(rows: Sequence[AvailableRepository]) -> list[AvailableRepository]:
+    """Each repository as it was listed last: one that moved is in its former account's list too."""
+    latest = {row.github_repo_id: row for row in sorted(rows, key=attrgetter("listed_at"))}
+    return [row for row in rows if latest[row.github_repo_id] is row]
 
 
 def select(team: Team, selection: Selection) -> list[AvailableRepository]:

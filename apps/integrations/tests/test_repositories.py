@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from apps.audit.models import AuditEvent
-from apps.integrations.models import TrackedRepository
+from apps.integrations.models import AvailableRepository, GitHubIntegration, TrackedRepository
 from apps.integrations.tests.github import (
     ACME,
     REPOSITORIES,
@@ -250,3 +251,21 @@ def test_while_the_list_is_read(github: Running, team: Team, alice_client: Clien
     page = messages_of(alice_client, REPOS)
     assert "Reading the list from GitHub" in page
     assert 'hx-trigger="every 3s"' in page
+
+
+def test_one_that_moved_between_two_connected_accounts(
+    listed: Client, github: Running, work: Work
+) -> None:
+    """Until the list of its former account is fetched anew, both have it."""
+    connect(listed, "ada")
+    work()
+    github.act("transfer_repository", repository="acme/website", owner="ada")
+    GitHubIntegration.objects.filter(organization_slug="ada").update(members_due_at=timezone.now())
+    work()
+    names = AvailableRepository.objects.filter(github_repo_id=REPOSITORIES["website"])
+    assert {row.full_name for row in names} == {"acme/website", "ada/website"}
+    told = post(listed, all=True).json()["tracked"]
+    assert "ada/website" in told
+    assert "acme/website" not in told
+    row = TrackedRepository.objects.get(github_repo_id=REPOSITORIES["website"])
+    assert (row.full_name, row.integration.organization_slug) == ("ada/website", "ada")
