@@ -14,7 +14,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from apps.integrations import estimate, ingest_people, problems, sync, tracking
+from apps.integrations import estimate, ingest, ingest_people, problems, sync, tracking
 from apps.integrations.conversation import with_github
 from apps.integrations.github import apps, people, pull_requests, records
 from apps.integrations.github.client import GitHub
@@ -35,6 +35,7 @@ from apps.integrations.models import (
 )
 from apps.integrations.nudge import nudge
 from apps.metrics.models import Repository
+from apps.teams.changes import hold
 from apps.teams.models import Team
 
 log = logging.getLogger(__name__)
@@ -245,6 +246,7 @@ def _count_pull_requests(integration: GitHubIntegration, github: GitHub) -> None
 
 @transaction.atomic
 def _list(integration: GitHubIntegration, page: Sequence[ListedRepository]) -> None:
+    hold(integration.team_id)
     AvailableRepository.objects.bulk_create(
         [_available(integration, listed) for listed in page],
         update_conflicts=True,
@@ -283,6 +285,8 @@ def _rename(integration: GitHubIntegration, page: Sequence[ListedRepository]) ->
         for row in changed:
             row.full_name = names[row.github_repo_id]
         model._default_manager.bulk_update(changed, ["full_name"])
+        if changed and model is Repository:
+            ingest.renamed(integration.team)
 
 
 def _keep_lease(integration: GitHubIntegration) -> None:

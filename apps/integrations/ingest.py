@@ -41,14 +41,23 @@ def repository(team: Team, record: records.Repository) -> Repository:
     """Stores a repository under its numeric id; a rename changes its name and nothing else."""
     values = _repository(record)
     known = Repository.objects.filter(team=team, github_repo_id=record.database_id)
-    if team.excluded_repositories and known.exclude(full_name=values["full_name"]).exists():
-        # What is left out goes by the name.
-        Team.objects.filter(pk=team.pk).update(recalculate_from=0)
+    if known.exclude(full_name=values["full_name"]).exists():
+        renamed(team)
     stored, _ = Repository.objects.update_or_create(
         team=team, github_repo_id=record.database_id, defaults=values
     )
     figures_changed(team.pk)
     return stored
+
+
+def renamed(team: Team) -> None:
+    """Notes that a repository of the team is called otherwise: what is left out goes by the name.
+
+    Within the transaction that renames it.
+    """
+    figures_changed(team.pk)
+    if team.excluded_repositories:
+        Team.objects.filter(pk=team.pk).update(recalculate_from=0)
 
 
 def differs(stored: Repository, record: records.Repository) -> bool:

@@ -7,7 +7,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from apps.integrations import sync
-from apps.integrations.models import SyncRun, SyncStatus, TrackedRepository
+from apps.integrations.models import (
+    GitHubIntegration,
+    SyncRun,
+    SyncStatus,
+    TrackedRepository,
+)
 from apps.integrations.tests import comparison
 from apps.integrations.tests import github as small
 from apps.integrations.tests.stage import Place, Stage, ago, let_time_pass, set_up, work
@@ -183,6 +188,20 @@ def test_what_is_left_out_goes_by_the_repositorys_name(stage: Stage, shop: Place
     act(shop.github.simulator, "rename_repository", {"repository": "acme/shop", "name": "store"})
     stage.poll()
     work()
+    assert not stage.row(work_there).is_excluded
+
+
+def test_the_same_where_the_list_of_repositories_tells_the_new_name_first(
+    stage: Stage, shop: Place
+) -> None:
+    Team.objects.update(excluded_repositories=["acme/shop"])
+    work_there = shop.open(ago(days=2))
+    stage.sync()
+    assert stage.row(work_there).is_excluded
+    act(shop.github.simulator, "rename_repository", {"repository": "acme/shop", "name": "store"})
+    GitHubIntegration.objects.update(members_due_at=ago())
+    work()
+    assert stage.tracked().full_name == "acme/store"
     assert not stage.row(work_there).is_excluded
 
 
