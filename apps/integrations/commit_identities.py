@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from apps.integrations.github import records
 from apps.integrations.models import CommitIdentity
 from apps.integrations.team_key import hashed, key_of
+from apps.metrics.models import Commit
 from apps.teams.models import Team
 
 # Whose addresses say nothing about who somebody works for.
@@ -41,6 +42,14 @@ def note(team: Team, fetched: Iterable[records.PullRequest]) -> None:
     CommitIdentity.objects.bulk_create(
         [row for row in rows if row.email_hash or row.name_hash], ignore_conflicts=True
     )
+
+
+def forget_gone(team: Team) -> None:
+    """Forgets what was said by commits of accounts of which no commit is kept any more."""
+    kept = Commit.objects.for_team(team).filter(author_github_id__isnull=False)
+    CommitIdentity.objects.filter(team=team).exclude(
+        github_id__in=kept.values("author_github_id")
+    ).delete()
 
 
 def plain_name(name: str | None) -> str:

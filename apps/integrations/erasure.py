@@ -12,19 +12,20 @@ from typing import Any
 
 from django.apps import apps
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import Exists, F, OuterRef, QuerySet
 from django.db.models.functions import Greatest
 from django.utils import timezone
 
 from apps.audit import history
 from apps.audit.models import AuditEvent
 from apps.audit.record import record
-from apps.integrations import same_people
-from apps.integrations.models import Erasure, GitHubIntegration, TrackedRepository
+from apps.integrations import commit_identities, same_people
+from apps.integrations.models import Erasure, GitHubIntegration, SpotCheck, TrackedRepository
 from apps.metrics import freshness
 from apps.metrics.models import (
     Commit,
     Group,
+    PRReview,
     PullRequest,
     PullRequestCommit,
     Repository,
@@ -106,9 +107,19 @@ def _of_repository(repository: Repository) -> bool:
         return True
     if _some(Commit.objects.filter(repository=repository)):
         return True
+    _forget_checks(repository)
     record("data.deleted", team_id=repository.team_id, object_name=repository.full_name)
     repository.delete()  # and the row that asked for it
     return False
+
+
+def _forget_checks(repository: Repository) -> None:
+    """Forgets what spot checks found in its pull requests: that shows what stood in them."""
+    for check in SpotCheck.objects.for_team(repository.team):
+        name = f"{repository.full_name}#"
+        kept = [one for one in check.differences if not one["pull_request"].startswith(name)]
+        if len(kept) < len(check.differences):
+            SpotCheck.objects.filter(pk=check.pk).update(differences=kept)
 
 
 def _of_integration(row: Erasure, integration: GitHubIntegration) -> bool:
@@ -116,13 +127,16 @@ def _of_integration(row: Erasure, integration: GitHubIntegration) -> bool:
     if integration.disconnected_at is None:
         row.delete()
         return False
+    if Erasure.objects.filter(team=row.team).exclude(repository=None).exists():
+        return False  # Another worker is at them; the next look goes on.
     others = GitHubIntegration.members.through.objects.exclude(githubintegration=integration)
     people = TeamMember.objects.filter(integrations=integration).exclude(
         pk__in=others.values("teammember")
     )
     figures_changed(row.team_id)
-    if _some(people):
+    if _some(people) or _some(_without_trace(row.team)):
         return True
+    commit_identities.forget_gone(row.team)
     same_people.follow_all(row.team)
     mine = {"team": row.team, "organization_id": integration.organization_id}
     Group.objects.filter(**mine).delete()
@@ -132,6 +146,15 @@ def _of_integration(row: Erasure, integration: GitHubIntegration) -> bool:
     if not credential.integrations.exists():
         credential.delete()
     return False
+
+
+def _without_trace(team: Team) -> QuerySet[TeamMember]:
+    """Those who left and have done nothing that is kept: nobody's people any more."""
+    mine = TeamMember.objects.for_team(team).filter(integrations=None)
+    for model, field in ((PullRequest, "author"), (PRReview, "reviewer"), (Commit, "author")):
+        done = model._default_manager.filter(**{field: OuterRef("pk")})
+        mine = mine.exclude(Exists(done))
+    return mine
 
 
 @transaction.atomic

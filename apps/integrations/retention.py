@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 
 from apps.audit import history
 from apps.audit.record import record
-from apps.integrations import erasure
+from apps.integrations import commit_identities, erasure
 from apps.integrations.models import TrackedRepository
 from apps.metrics.models import PullRequest
 from apps.teams.changes import figures_changed
@@ -49,6 +49,7 @@ def _batch(team: Team, now: datetime) -> int:
     team = Team.objects.get(pk=team.pk)
     rows = list(too_old(team, now).order_by("pk").values_list("pk", "repository")[: erasure.BATCH])
     if not rows:
+        commit_identities.forget_gone(team)
         due_at = now + EVERY if team.keep_days else None
         Team.objects.filter(pk=team.pk).update(prune_due_at=due_at)
         return 0

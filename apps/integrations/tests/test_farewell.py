@@ -10,8 +10,23 @@ from django.test import Client
 from django.utils import timezone
 
 from apps.audit.models import AuditEvent
-from apps.integrations.models import Farewell, Hook, IntegrationCredential, RateBudget
-from apps.integrations.tests.github import REPOSITORIES, connect, messages_of, token_count
+from apps.integrations.models import (
+    CommitIdentity,
+    Farewell,
+    GitHubIntegration,
+    Hook,
+    IntegrationCredential,
+    RateBudget,
+    SpotCheck,
+)
+from apps.integrations.tests.github import (
+    ACME,
+    LINUS,
+    REPOSITORIES,
+    connect,
+    messages_of,
+    token_count,
+)
 from apps.metrics.models import Commit, PullRequest, Repository, TeamMember
 from apps.teams.models import Team
 from github_simulator.faults import Fault
@@ -193,6 +208,38 @@ def test_with_the_data(connected: Client, work: Callable[[], None]) -> None:
     connected.post(REPOS, {"repositories": ["acme/website"]})
     work()
     assert Repository.objects.get().full_name == "acme/website"
+
+
+def test_with_the_data_of_those_who_left(
+    connected: Client, github: Running, team: Team, work: Callable[[], None]
+) -> None:
+    """What commits said of somebody goes too, and what spot checks found in pull requests."""
+    connect(connected, "ada")
+    github.simulator.world.accounts[LINUS].name = "Linus Torvalds"
+    for name in ("website", "api-service"):
+        github.act("open", repository=f"acme/{name}", actor="grace")
+    github.act("open", repository="ada/notes", actor="linus")
+    connected.post(f"{PAGE}github/refresh/")
+    work()
+    connected.post(REPOS, {"repositories": ["ada/notes"]})
+    GitHubIntegration.objects.update(poll_due_at=timezone.now())
+    work()
+    github.act("remove_member", organization="acme", login="grace")
+    connected.post(f"{PAGE}github/refresh/")
+    work()
+    grace = TeamMember.objects.get(github_username="grace")
+    assert not grace.is_active
+    assert grace.pull_requests.count() == 2
+    said = [{"pull_request": f"{name}#1", "here": "Work"} for name in ("acme/website", "ada/notes")]
+    SpotCheck.objects.create(team=team, day=timezone.now().date(), differences=said)
+    body = {"delete_data": True, "organization": ACME}
+    connected.delete(DISCONNECT, body, "application/json")
+    for _ in range(3):
+        work()
+    assert [row.full_name for row in Repository.objects.all()] == ["ada/notes"]
+    assert [row.github_username for row in TeamMember.objects.all()] == ["ada"]
+    assert [row.login for row in CommitIdentity.objects.all()] == ["linus"]
+    assert SpotCheck.objects.get().differences == said[1:]
 
 
 def test_tracked_again_before_it_was_deleted(connected: Client, work: Callable[[], None]) -> None:
