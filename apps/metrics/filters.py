@@ -33,6 +33,7 @@ DEFAULT_RANGE = "3m"
 EARLIEST, LATEST = date(1990, 1, 1), date(2199, 12, 31)
 NAMED = 5  # of what was chosen, in the line below the bar
 SIZES = tuple(PullRequest.Size.values)
+YES, NO = ("1", "true", "yes", "on", "t", "y"), ("", "0", "false", "no", "off", "f", "n")
 
 
 class Texts(forms.Field):
@@ -63,6 +64,16 @@ class Texts(forms.Field):
         return self.allowed[text.casefold()]
 
 
+class Switch(forms.Field):
+    """On or off, in each way that the read API takes: a check box would take `0` for on."""
+
+    def to_python(self, value: str | None) -> bool:
+        text = (value or "").strip().lower()
+        if text not in YES + NO:
+            raise forms.ValidationError(self.error_messages["invalid"])
+        return text in YES
+
+
 def _day(label: str) -> forms.DateField:
     return forms.DateField(
         label=label,
@@ -88,7 +99,7 @@ class FilterForm(forms.Form):
     base = Texts("branch", split=False)
     label = Texts("label", split=False)
     size = Texts("size")
-    bots = forms.BooleanField(required=False)
+    bots = Switch(required=False, error_messages={"invalid": "Bots are 1 (in) or 0 (out)."})
     outsiders = forms.ChoiceField(
         choices=[("1", "in"), ("0", "out")],
         required=False,

@@ -266,6 +266,29 @@ def test_bad_filters_are_said(shop: Repository, key: str, query: dict[str, str])
     assert reply.json()["errors"]
 
 
+@pytest.mark.parametrize(
+    ("said", "merged"),
+    [(None, 3), ("0", 3), ("no", 3), ("off", 3), ("False", 3), ("1", 4), ("True", 4), ("on", 4)],
+)
+def test_bots_are_in_or_out_as_the_program_says(
+    shop: Repository, key: str, alice_client: Client, said: str | None, merged: int
+) -> None:
+    robot = make_member(shop.team, "robot", is_bot=True)
+    make_pull_request(shop, author=robot, opened_at=timezone.now() - timedelta(days=3))
+    query = {"bots": said} if said else {}
+    page = alice_client.get("/a/acme/", query, headers=JSON).json()
+    reply = ask("/overview", key, **query).json()
+    assert page["figures"]["merged"] == reply["figures"]["merged"] == merged
+    assert page["bots"] is reply["bots"] is (merged == 4)
+
+
+def test_bots_are_nothing_else(shop: Repository, key: str, alice_client: Client) -> None:
+    assert ask("/overview", key, bots="2").status_code == 400
+    page = alice_client.get("/a/acme/", {"bots": "2"}, headers=JSON)
+    assert page.status_code == 400
+    assert page.json() == {"errors": ["Bots are 1 (in) or 0 (out)."]}
+
+
 def test_the_description(client: Client) -> None:
     described = client.get(f"{API}/openapi.json").json()
     assert f"{API}/pull-requests" in described["paths"]
