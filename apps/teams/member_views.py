@@ -116,7 +116,8 @@ def revoke(request: TeamRequest, invitation: int) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def invitation(request: HttpRequest, key: str) -> HttpResponse:
     """What an invitation's link opens; POST accepts it."""
-    found = Invitation.objects.select_related("team", "invited_by").filter(key=key).first()
+    named = Invitation.objects.filter(key=key.replace("\x00", ""))
+    found = named.select_related("team", "invited_by").first()
     reason = found.closed_reason if found else "unknown"
     user = request.user if request.user.is_authenticated else None
     if found and user and found.team.memberships.filter(user=user).exists():

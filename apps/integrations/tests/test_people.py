@@ -54,6 +54,12 @@ def test_search_and_group(known: Client) -> None:
     assert logins(known, "q=HOPPER") == ["grace"]
     assert logins(known, "group=70000001") == ["ada", "grace"]
     assert logins(known, "group=1") == []
+    assert logins(known, "q=HOP%00PER") == ["grace"]
+
+
+@pytest.mark.parametrize("group", ["", "x", "%C2%B2", "9" * 5_000])
+def test_a_group_that_is_no_number(known: Client, group: str) -> None:
+    assert logins(known, f"group={group}") == ["ada", "grace"]
 
 
 def test_switching_off_and_on(known: Client) -> None:

@@ -178,6 +178,7 @@ def test_search_sort_and_filters(listed: Client) -> None:
     assert names("show=tracked") == ["website"]
     assert "website" not in names("show=untracked")
     assert names("q=%25") == []
+    assert names("q=SE%00RV") == ["api-service", "mail-service"]
 
 
 def test_ticks_survive_paging_without_script(

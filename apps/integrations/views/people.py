@@ -45,7 +45,7 @@ class Wish:
     def of(cls, data: QueryDict) -> Wish:
         show = data.get("show", "")
         return cls(
-            search=data.get("q", "").strip()[:200],
+            search=data.get("q", "").replace("\0", "").strip()[:200],
             show=show if show in SHOWN else "active",
             group=data.get("group", ""),
             page=data.get("page", "1"),
@@ -107,8 +107,8 @@ def _rows(team: Team, wish: Wish) -> QuerySet[TeamMember]:
         rows = rows.filter(
             Q(github_username__icontains=wish.search) | Q(name__icontains=wish.search)
         )
-    if wish.group.isdigit():
-        rows = rows.filter(groups__github_id=int(wish.group))
+    if group := answers.github_id(wish.group):
+        rows = rows.filter(groups__github_id=group)
     return rows.prefetch_related("groups").order_by(Lower("github_username"))
 
 

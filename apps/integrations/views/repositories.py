@@ -51,7 +51,7 @@ class Wish:
     def of(cls, data: QueryDict) -> Wish:
         sort, show = data.get("sort", ""), data.get("show", "")
         return cls(
-            search=data.get("q", "").strip()[:200],
+            search=data.get("q", "").replace("\0", "").strip()[:200],
             show=show if show in FILTERS else "",
             sort=sort if sort in SORTS else "pushed",
             page=data.get("page", "1"),

@@ -231,6 +231,11 @@ def test_no_such_pull_request(merged: PullRequest, alice_client: Client) -> None
         assert alice_client.get(PULLS + path).status_code == 404
 
 
+def test_a_nul_in_an_address_is_left_out(merged: PullRequest, alice_client: Client) -> None:
+    path = f"{PULLS}acme/sh%00op/{merged.number}/"
+    assert alice_client.get(path).status_code == 200
+
+
 def test_titles_are_text(shop: Repository, alice_client: Client) -> None:
     title = "</script><script>alert(1)</script>"
     found = make_pull_request(shop, opened_at=recent(), title=title)

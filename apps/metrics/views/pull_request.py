@@ -16,8 +16,9 @@ from apps.teams.access import TeamRequest, team_view, wants_json
 @team_view()
 def pull_request(request: TeamRequest, owner: str, repository: str, number: int) -> HttpResponse:
     """Of a repository that the team keeps."""
+    full_name = f"{owner}/{repository}".replace("\x00", "")
     rows = PullRequest.objects.for_team(request.team).filter(
-        repository__full_name__iexact=f"{owner}/{repository}", number=number
+        repository__full_name__iexact=full_name, number=number
     )
     found = rows.select_related("repository", "author", "reverts__repository").first()
     if found is None:

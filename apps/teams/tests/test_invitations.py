@@ -165,6 +165,13 @@ def test_a_wrong_link_says_so(charlie_client: Client) -> None:
     assert "There is no such invitation" in response.content.decode()
 
 
+def test_a_nul_in_a_link_is_left_out(
+    alice_client: Client, charlie_client: Client, team: Team
+) -> None:
+    link = invited(alice_client)
+    assert charlie_client.get(f"{link[:20]}%00{link[20:]}").status_code == 200
+
+
 def test_an_admin_who_opens_a_members_link_stays_admin(
     alice_client: Client, alice: User, team: Team
 ) -> None:
