@@ -20,6 +20,7 @@ from apps.teams.models import Team
 
 PAGE = 50
 COUNT_KEPT = 600  # seconds
+MOST_WORDS = 50  # as with labels
 STATES = (
     ("merged", "Merged"),
     ("open", "Open now"),
@@ -85,7 +86,7 @@ def choice(query: QueryDict) -> Choice:
     sort = query.get("sort", "") or default
     _one_of(sort.removeprefix("-"), tuple(COLUMNS), "sort")
     flags = tuple(_one_of(flag, tuple(FLAGS), "flag") for flag in _texts(query, "flag"))
-    text = query.get("q", "").replace("\x00", "").strip()
+    text = _searched(query)
     wanted = _texts(query, "columns")
     columns = _columns(wanted, state)
     keep = {"state": state if state != "merged" else "", "sort": sort if sort != default else ""}
@@ -103,6 +104,13 @@ def choice(query: QueryDict) -> Choice:
         place=_place(query, sort),
         params={name: value for name, value in keep.items() if value},
     )
+
+
+def _searched(query: QueryDict) -> str:
+    text = query.get("q", "").replace("\x00", "").strip()
+    if len(titles.words(text)) > MOST_WORDS:
+        raise BadAddressError(f"Search for at most {MOST_WORDS} words at once.")
+    return text
 
 
 def _texts(query: QueryDict, name: str) -> list[str]:

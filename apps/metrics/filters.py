@@ -31,6 +31,7 @@ RANGES = (
 )
 DEFAULT_RANGE = "3m"
 EARLIEST, LATEST = date(1990, 1, 1), date(2199, 12, 31)
+MOST_LABELS = 50  # each is a condition of its own, of which SQLite bears a thousand
 NAMED = 5  # of what was chosen, in the line below the bar
 SIZES = tuple(PullRequest.Size.values)
 YES, NO = ("1", "true", "yes", "on", "t", "y"), ("", "0", "false", "no", "off", "f", "n")
@@ -39,14 +40,18 @@ YES, NO = ("1", "true", "yes", "on", "t", "y"), ("", "0", "false", "no", "off", 
 class Texts(forms.Field):
     """Any number of texts: repeated in the address, or joined by commas where none has one."""
 
-    def __init__(self, what: str, *, split: bool = True) -> None:
+    def __init__(self, what: str, *, split: bool = True, most: int | None = None) -> None:
         super().__init__(required=False, widget=forms.SelectMultiple)
         self.what = what
         self.split = split
+        self.most = most
         self.allowed: Mapping[str, str] | None = None
 
     def clean(self, value: Sequence[str] | None) -> list[str]:
-        return list(dict.fromkeys(self._known(text) for text in self.texts(value)))
+        found = list(dict.fromkeys(self._known(text) for text in self.texts(value)))
+        if self.most and len(found) > self.most:
+            raise forms.ValidationError(f"Choose at most {self.most} {self.what}s.")
+        return found
 
     def texts(self, value: Sequence[str] | None) -> list[str]:
         """Each of the texts, known or not."""
@@ -97,7 +102,7 @@ class FilterForm(forms.Form):
     person = Texts("person")
     group = Texts("GitHub team")
     base = Texts("branch", split=False)
-    label = Texts("label", split=False)
+    label = Texts("label", split=False, most=MOST_LABELS)
     size = Texts("size")
     bots = Switch(required=False, error_messages={"invalid": "Bots are 1 (in) or 0 (out)."})
     outsiders = forms.ChoiceField(
@@ -149,7 +154,7 @@ class FilterForm(forms.Form):
         field = self.fields[name]
         if not isinstance(field, Texts):
             return []
-        texts = field.texts(self.query.getlist(name))
+        texts = field.texts(self.query.getlist(name))[: field.most]
         return [text for text in texts if self._is_good(name, text)]
 
     def _is_good(self, name: str, text: str) -> bool:

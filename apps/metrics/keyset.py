@@ -79,7 +79,7 @@ def read(text: str, order: Order, *, is_back: bool = False) -> Place:
         if name != order.name or (value is None and not order.may_lack):
             raise UnknownPlaceError(text)
         return Place(None if value is None else _value(value, order.kind), _bounded(pk), is_back)
-    except (ValueError, TypeError, OverflowError, binascii.Error) as error:
+    except (ValueError, TypeError, OverflowError, RecursionError, binascii.Error) as error:
         raise UnknownPlaceError(text) from error
 
 

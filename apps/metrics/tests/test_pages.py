@@ -113,7 +113,10 @@ def test_a_team_without_data_is_told_what_to_do(
 @pytest.mark.parametrize("path", [HOME, PULLS])
 @pytest.mark.parametrize(
     "query",
-    ["range=x", "since=yesterday", "until=0000-00-00", "repo=nobody/nothing", "size=huge"],
+    [
+        *("range=x", "since=yesterday", "until=0000-00-00", "repo=nobody/nothing", "size=huge"),
+        "&".join(f"label=l{n}" for n in range(1200)),
+    ],
 )
 def test_a_wrong_address_is_explained(
     path: str, query: str, merged: PullRequest, alice_client: Client
@@ -128,7 +131,10 @@ def test_a_wrong_address_is_explained(
 
 @pytest.mark.parametrize(
     "query",
-    ["sort=cuteness", "state=lost", "flag=x", "waiting=x", "after=x", "after=W10", "format=xml"],
+    [
+        *("sort=cuteness", "state=lost", "flag=x", "waiting=x", "after=x", "after=W10"),
+        *("format=xml", f"after={'W1tb' * 1000}", f"q={'+'.join(map(str, range(1200)))}"),
+    ],
 )
 def test_a_list_that_cannot_be(query: str, merged: PullRequest, alice_client: Client) -> None:
     assert alice_client.get(f"{PULLS}?{query}").status_code == 400
