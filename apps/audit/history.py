@@ -41,7 +41,7 @@ class HistoryForm(forms.Form):
         if chosen["since"]:
             rows = rows.filter(at__gte=_midnight(chosen["since"]))
         if chosen["until"]:
-            rows = rows.filter(at__lt=_midnight(chosen["until"]) + timedelta(days=1))
+            rows = rows.filter(at__lte=datetime.combine(chosen["until"], time.max, UTC))
         return rows
 
 

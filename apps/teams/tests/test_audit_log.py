@@ -47,6 +47,7 @@ def test_filters(alice_client: Client, team: Team) -> None:
     today = timezone.now().date()
     assert len(_actions(alice_client, f"since={today}&until={today}&who=bob")) == 2
     assert _actions(alice_client, f"since={today + timedelta(days=1)}") == []
+    assert len(_actions(alice_client, "since=0001-01-01&until=9999-12-31&who=bob")) == 2
     assert alice_client.get(f"{PAGE}?since=tomorrow").status_code == 400
     assert alice_client.get(f"{PAGE}?format=xml").status_code == 400
 
