@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-_BEGINNINGS = ("=", "+", "-", "@", "\t", "\r", "\n")
+# Spreadsheets of East Asia take the full-width ones for the same.
+_SIGNS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+_BEGINNINGS = (*_SIGNS, "\t", "\r", "\n")
 
 
 def no_formula(text: str) -> str:

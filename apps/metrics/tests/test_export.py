@@ -84,6 +84,15 @@ def test_csv_is_safe_to_open_in_a_spreadsheet() -> None:
     assert row["pickup_time"] == ""
 
 
+@pytest.mark.parametrize("sign", [*"=+-@\t\r\n", "\uff1d", "\uff0b", "\uff0d", "\uff20"])
+def test_no_cell_begins_as_a_formula(sign: str) -> None:
+    team = make_team()
+    make_pull_request(make_repository(team), title=f"{sign}1+1")
+    text = "".join(export.export("pull-requests", team, file_format="csv"))
+    [row] = csv.DictReader(io.StringIO(text, newline=""))
+    assert row["title"] == f"'{sign}1+1"
+
+
 def test_csv_without_rows_has_its_header() -> None:
     text = "".join(export.export("members", make_team(), file_format="csv"))
     assert text == "github_id,login,name,email,role,is_active,is_bot\r\n"
