@@ -21,7 +21,8 @@ def freshness(team: Team) -> Freshness:
         unfinished &= Q(history_floor__isnull=True) | Q(history_floor__gt=start)
     refused = Q(integration__credential__rejected_at__isnull=False, is_active=True)
     row = TrackedRepository.objects.for_team(team).aggregate(
-        checked=Max("last_sync_at"),
+        checked=Max("last_sync_at", filter=Q(is_active=True)),
+        rows=Count("pk"),
         repositories=Count("pk", filter=Q(is_active=True)),
         incomplete=Count("pk", filter=unfinished & Q(is_active=True)),
         # What the least advanced of them has reached: from then on, all is there.
@@ -32,6 +33,8 @@ def freshness(team: Team) -> Freshness:
         ended_at=Max("integration__disconnected_at"),
         unreached=Count("pk", filter=unfinished & Q(is_active=True, reached_at=None)),
     )
+    disconnected_at = None if row["living"] else _disconnected_at(team, row["ended_at"])
+    is_untracked = row["rows"] and not row["repositories"] and not disconnected_at
     whole_since = None if row["unreached"] else row["reached"]
     return Freshness(
         checked_at=row["checked"],
@@ -40,7 +43,8 @@ def freshness(team: Team) -> Freshness:
         whole_since=whole_since,
         stopped=row["stopped"],
         stopped_at=row["stopped_at"],
-        disconnected_at=None if row["living"] else _disconnected_at(team, row["ended_at"]),
+        disconnected_at=disconnected_at,
+        is_untracked=bool(is_untracked),
     )
 
 

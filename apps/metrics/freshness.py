@@ -17,7 +17,8 @@ class Freshness:
     """When the source was looked at last, how much history is still to come, and what stands.
 
     `stopped` repositories are not fetched since `stopped_at`, since the source refuses our key;
-    since `disconnected_at` there is no connection at all.
+    since `disconnected_at` there is no connection at all. Where all `is_untracked`, nobody has chosen
+    a repository since.
     """
 
     checked_at: datetime | None = None
@@ -27,6 +28,7 @@ class Freshness:
     stopped: int = 0
     stopped_at: datetime | None = None
     disconnected_at: datetime | None = None
+    is_untracked: bool = False
 
     @property
     def is_partial(self) -> bool:

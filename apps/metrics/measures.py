@@ -9,7 +9,8 @@ from apps.metrics import queries
 from apps.metrics.filters import Filters
 from apps.metrics.queries import Change, Figures
 
-NOTABLE = 5  # per cent: what changed less is neither better nor worse
+# What changed less is neither better nor worse: per cent, and percentage points of a share.
+NOTABLE, NOTABLE_POINTS = 5, 1
 MOST_VERDICTS = 3
 
 
@@ -30,9 +31,15 @@ class Tile:
     def verdict(self) -> str:
         """`better`, `worse` or nothing, for a change that a percentage is shown for."""
         percent = self.change.percent
-        if not self.good or percent is None or abs(percent) < NOTABLE:
+        if not self.good or percent is None or not self._is_notable(percent):
             return ""
         return "better" if (percent < 0) == (self.good == "less") else "worse"
+
+    def _is_notable(self, percent: float) -> bool:
+        now, before = self.change.now, self.change.before
+        if self.unit != "share" or now is None or before is None:
+            return abs(percent) >= NOTABLE
+        return abs(100 * (now - before)) >= NOTABLE_POINTS
 
 
 @dataclass(frozen=True)
@@ -92,6 +99,7 @@ MEASURES = (
         *("Review rounds", "review_rounds", "hundredths", lambda f: f.mean_rounds),
         link={"sort": "-review_rounds"},
         good="less",
+        note=lambda _: "a reviewed pull request",
         base=lambda f: f.reviewed,
     ),
     Measure(

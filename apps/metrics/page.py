@@ -108,7 +108,8 @@ def _state(
         "freshness": fresh,
         "recounted": recounted(request.team),
         "poll": _poll(request, version.etag),
-        "begins_within": _begins_within(filters, version),
+        "begins_within": (begins_within := _begins_within(filters, version)),
+        "is_comparable": not begins_within and not _is_being_read(filters, fresh),
     }
 
 
@@ -211,7 +212,7 @@ def current_version(team: Team) -> tuple[Freshness, queries.DataVersion]:
     """What pages depend on: the data, the day that ranges end with, and the hour, for ages."""
     fresh, now = freshness(team), timezone.now()
     today = now.astimezone(zone_of(team.timezone)).date()
-    standing = f"{fresh.stopped} {fresh.disconnected_at}"
+    standing = f"{fresh.stopped} {fresh.disconnected_at} {fresh.is_untracked}"
     more = f"{today} {now:%H} {fresh.incomplete} {fresh.whole_since} {standing}"
     return fresh, queries.data_version(team, more)
 
@@ -241,6 +242,12 @@ def _begins_within(filters: Filters, version: queries.DataVersion) -> bool:
     """Whether the team's data begins within the period that changes are shown against."""
     before, first = filters.period.previous, version.first_opened_at
     return first is not None and before.start < first < before.end
+
+
+def _is_being_read(filters: Filters, fresh: Freshness) -> bool:
+    """Whether the history of the period that changes are shown against is still to come."""
+    before, since = filters.period.previous, fresh.whole_since
+    return fresh.is_partial and (since is None or since > before.start)
 
 
 def describe(filters: Filters) -> dict[str, Any]:

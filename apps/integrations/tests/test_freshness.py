@@ -92,6 +92,39 @@ def test_figures_say_that_nothing_is_connected_any_more(
     assert 'href="/a/acme/integrations/">Connect again' in page
 
 
+def test_figures_say_that_no_repository_is_tracked(
+    tracked: TrackedRepository, alice_client: Client, bob_client: Client
+) -> None:
+    before = etag(bob_client)
+    TrackedRepository.objects.update(is_active=False)
+    assert etag(bob_client) != before
+    page = bob_client.get("/a/acme/").content.decode()
+    assert "No repository is tracked" in page
+    assert "Ask an admin of the team to choose some" in page
+    assert "Checked with GitHub" not in page
+    page = alice_client.get("/a/acme/").content.decode()
+    assert 'href="/a/acme/integrations/github/repos/">Choose repositories' in page
+
+
+def test_changes_wait_for_the_history_of_the_period_before(
+    tracked: TrackedRepository, bob_client: Client
+) -> None:
+    now = timezone.now()
+    make_pull_request(tracked.repository, opened_at=now - timedelta(days=400))
+    for place in range(15):
+        opened_at = now - timedelta(days=100 if place < 5 else 10, hours=place)
+        make_pull_request(tracked.repository, opened_at=opened_at, ended=8)
+    TrackedRepository.objects.update(reached_at=now - timedelta(days=10))
+    page = bob_client.get("/a/acme/").content.decode()
+    assert "is still being read, so no changes are shown" in page
+    assert "Better than before" not in page
+    assert "before</span>" not in page
+    TrackedRepository.objects.update(reached_at=now - timedelta(days=300))
+    page = bob_client.get("/a/acme/").content.decode()
+    assert "no changes are shown" not in page
+    assert "Better than before: merged a week" in page
+
+
 def test_an_open_page_learns_that_it_is_whole(
     tracked: TrackedRepository, bob_client: Client
 ) -> None:
