@@ -65,9 +65,8 @@ class Workers:
         for pid in self.alive + self.stopped:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        assert self.nursery.stdin
-        self.nursery.stdin.close()
-        self.nursery.wait(10)
+        self.nursery.kill()
+        self.nursery.communicate()
 
 
 def work_for_ever() -> None:
