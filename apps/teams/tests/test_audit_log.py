@@ -29,6 +29,8 @@ def test_it_works(alice_client: Client, team: Team) -> None:
     assert "Invited somebody" in page
     assert "alice@example.com" in page
     assert "127.0.0.1" in page
+    columns = re.findall(r'<th scope="col">([^<]+)', page)
+    assert columns == ["When", "Who", "What", "On what", "IP address"]
 
 
 def test_it_is_for_admins(bob_client: Client, charlie_client: Client, team: Team) -> None:
