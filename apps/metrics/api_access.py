@@ -51,8 +51,11 @@ class Key(HttpBearer):
     """`Authorization: Bearer tfk_…`, a key from the team's settings."""
 
     def authenticate(self, request: HttpRequest, token: str) -> ApiKey | None:
-        """The key, or None for a text that is none."""
-        return api_keys.find(token) if "\x00" not in token else None
+        """The key, or None where none was sent."""
+        key = api_keys.find(token) if "\x00" not in token else None
+        if key is None and token.strip():
+            raise HttpError(401, "This key is unknown or was revoked.")
+        return key
 
 
 class PerKey(BaseThrottle):

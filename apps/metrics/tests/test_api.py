@@ -22,6 +22,7 @@ pytestmark = pytest.mark.django_db
 API = "/api/v1"
 KEYS = "/a/acme/settings/api-keys/"
 JSON = {"Accept": "application/json"}
+UNKNOWN = "This key is unknown or was revoked."
 
 
 def make_key(client: Client, page: str = KEYS) -> str:
@@ -214,7 +215,10 @@ def test_lists_go_on_to_their_end(shop: Repository, key: str) -> None:
 @pytest.mark.parametrize("path", ["/overview", "/pull-requests", "/reviews", "/members", "/team"])
 @pytest.mark.parametrize("wrong", ["", "tfk_wrong", "x" * 5000, "a\x00b"])
 def test_without_a_key_nothing(shop: Repository, path: str, wrong: str) -> None:
-    assert ask(path, wrong).status_code == 401
+    reply = ask(path, wrong)
+    assert reply.status_code == 401
+    said = UNKNOWN if wrong else "Send a key of the team: “Authorization: Bearer tfk_…”."
+    assert reply.json() == {"errors": [said]}
 
 
 def test_a_key_opens_its_own_team_only(shop: Repository, bob: User, bob_client: Client) -> None:
@@ -232,7 +236,8 @@ def test_a_revoked_key_is_closed(shop: Repository, key: str, alice_client: Clien
     row = ApiKey.objects.get()
     assert key not in (row.key_hash, row.prefix)
     alice_client.post(f"{KEYS}{row.pk}/revoke/")
-    assert ask("/overview", key).status_code == 401
+    reply = ask("/overview", key)
+    assert (reply.status_code, reply.json()) == (401, {"errors": [UNKNOWN]})
 
 
 def test_a_key_ends_with_its_owners_membership(key: str, alice: User, team: Team) -> None:
