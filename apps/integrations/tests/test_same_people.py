@@ -206,7 +206,13 @@ def test_by_hand(stage: Stage, told: tuple[There, There], alice_client: Client) 
             "same_as": "",
         }
     ]
-    alice_client.post(LINUS, {"decision": "same", "member": "@Ada"})
+    assert '<input type="hidden" name="q" value="LIN">' in page
+    by_hand = {"decision": "same", "q": "LIN"}
+    refused = alice_client.post(LINUS, {**by_hand, "member": "@Adda"}, follow=True)
+    assert refused.redirect_chain == [(f"{PAGE}?q=LIN", 302)]
+    assert "“@Adda” is not the login of a person" in refused.content.decode()
+    made = alice_client.post(LINUS, {**by_hand, "member": "@Ada"})
+    assert made.headers["Location"] == f"{PAGE}?q=LIN"
     assert SamePerson.objects.get().member.github_username == "ada"
     assert "Counts as ada" in alice_client.get(f"{PAGE}?q=lin").content.decode()
     # A whole person becomes another one's: all accounts follow.

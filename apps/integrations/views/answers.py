@@ -9,6 +9,7 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.html import format_html
 
 from apps.integrations.problems import Problem
@@ -82,9 +83,13 @@ def page(
 
 
 def back(
-    request: TeamRequest, name: str, problem: Problem | None = None, said: str = ""
+    request: TeamRequest,
+    name: str,
+    problem: Problem | None = None,
+    said: str = "",
+    search: str = "",
 ) -> HttpResponse:
-    """To the team's page `name`, with what happened in one sentence."""
+    """To the team's page `name`, and its `search`, with what happened in one sentence."""
     if problem is not None and wants_json(request):
         return refused(
             problem.message, problem.code, advice=problem.advice, url=problem.url or None
@@ -93,7 +98,8 @@ def back(
         messages.error(request, _sentence(problem))
     elif said:
         messages.success(request, said)
-    return redirect(name, team=request.team.slug)
+    query = {"q": search} if search else None
+    return redirect(reverse(name, kwargs={"team": request.team.slug}, query=query))
 
 
 def _sentence(problem: Problem) -> str:

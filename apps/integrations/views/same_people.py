@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.db.models import Q
-from django.http import Http404, HttpResponse, JsonResponse
+from django.http import Http404, HttpResponse, JsonResponse, QueryDict
 from django.views.decorators.http import require_GET, require_POST
 
 from apps.integrations import same_people, suggestions
@@ -29,7 +29,7 @@ def several_accounts(request: TeamRequest) -> HttpResponse:
     same = decided.filter(is_same=True).order_by("member__github_username", "login")
     other = decided.filter(is_same=False).order_by("login")
     suggested = suggestions.of_team(request.team)
-    search = request.GET.get("q", "").replace("\0", "").strip()[:100]
+    search = _search(request.GET)
     found = _found(request.team, search) if search else []
     if wants_json(request):
         return JsonResponse(_as_json(suggested, list(same), list(other), found))
@@ -58,12 +58,16 @@ def decide(request: TeamRequest, github_id: int) -> HttpResponse:
         return _refused(request, str(error))
     if wants_json(request):
         return JsonResponse({"message": said})
-    return answers.back(request, "same_people", said=said)
+    return answers.back(request, "same_people", said=said, search=_search(request.POST))
 
 
 def _refused(request: TeamRequest, message: str) -> HttpResponse:
     problem = Problem("not_one_person", message, "Nothing was changed.")
-    return answers.back(request, "same_people", problem)
+    return answers.back(request, "same_people", problem, search=_search(request.POST))
+
+
+def _search(data: QueryDict) -> str:
+    return data.get("q", "").replace("\0", "").strip()[:100]
 
 
 def _decide(request: TeamRequest, account: int, decision: str, data: Any) -> str:
