@@ -14,7 +14,7 @@ from .accounts import Json
 from .app_shapes import app_shape, installation_shape
 from .endpoint import NOT_FOUND, Call, RefusedError, endpoint
 from .hook_shapes import config
-from .hooks import delivery_pages, found_delivery
+from .hooks import changed_config, delivery_pages, found_delivery
 from .repository_shapes import listed_repository
 
 NO_JWT = "A JSON web token could not be decoded"
@@ -140,6 +140,10 @@ async def hook_config(call: Call) -> Any:
     return config(_hook(call))
 
 
+async def change_hook_config(call: Call) -> Any:
+    return changed_config(call, _hook(call), await call.body())
+
+
 async def deliveries(call: Call) -> Any:
     return delivery_pages(call, _hook(call))
 
@@ -158,6 +162,7 @@ routes = [
     endpoint(_ONE, uninstalled, method="DELETE"),
     endpoint(f"{_ONE}/access_tokens", new_token, method="POST", status=201),
     endpoint("/app/hook/config", hook_config),
+    endpoint("/app/hook/config", change_hook_config, method="PATCH"),
     endpoint("/app/hook/deliveries", deliveries),
     endpoint("/app/hook/deliveries/{delivery_id:int}/attempts", redeliver, method="POST"),
     endpoint("/installation/token", revoked, method="DELETE"),

@@ -5,6 +5,8 @@ https://docs.github.com/rest/repos/webhooks
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -29,6 +31,11 @@ from .endpoint import (
 from .hook_shapes import config, delivery_item, full_delivery, hook_shape
 
 HOOKS_PER_EVENT = 20
+CONFIG_TYPES: dict[str, tuple[type, ...]] = {
+    **dict.fromkeys(("url", "content_type", "secret"), (str,)),
+    "insecure_ssl": (str, int, float),
+}
+_ADDRESS = re.compile(r"""https?://[^\s"'<>/?#]+[^\s"'<>]*""")
 EVENTS = frozenset(
     (
         "*", "push", "pull_request", "pull_request_review", "pull_request_review_comment",
@@ -123,6 +130,11 @@ def _settings(body: Json) -> dict[str, str]:
         raise _invalid("url cannot be blank")
     if not str(sent["url"]).startswith(("http://", "https://")):
         raise _invalid("url scheme must be http or https")
+    if not _ADDRESS.fullmatch(str(sent["url"])):
+        raise _invalid(
+            "The URL you've entered is not valid. Please make sure that you encode all special "
+            "characters first"
+        )
     content_type = str(sent.get("content_type", "form"))
     if content_type not in ("json", "form"):
         raise _invalid("content_type must be json or form")
@@ -191,12 +203,24 @@ async def shown_config(call: Call) -> Any:
 
 
 async def change_config(call: Call) -> Any:
-    """Here what is not named stays as it is."""
-    (_, hook), body = _hook(call), await call.body()
+    return changed_config(call, _hook(call)[1], await call.body())
+
+
+def changed_config(call: Call, hook: Hook, body: Json) -> Json:
+    """The config after a change, in which what is not named stays as it is. Refuses with 422."""
+    for name in CONFIG_TYPES.keys() & body.keys():
+        _check_type(name, body[name])
     before = {name: getattr(hook, name) for name in ("url", "content_type", "secret")}
     _apply(hook, _settings({"config": {**before, "insecure_ssl": hook.insecure_ssl, **body}}))
     hook.updated_at = call.simulator.clock.now()
     return config(hook)
+
+
+def _check_type(name: str, value: Any) -> None:
+    if not isinstance(value, CONFIG_TYPES[name]) or isinstance(value, bool):
+        shown = "nil" if value is None else json.dumps(value)
+        message = f"Invalid request.\n\nFor 'properties/{name}', {shown} is not a string."
+        raise RefusedError(422, message)
 
 
 async def delete(call: Call) -> None:

@@ -258,3 +258,70 @@ def test_what_the_hook_is_told(github: Running, app: dict[str, Any]) -> None:
         assert delivery.request_headers["X-GitHub-Hook-Installation-Target-ID"] == str(app["id"])
     opened = next(json.loads(d.body) for d in mine if d.event == "pull_request")
     assert opened["installation"]["id"] == number
+
+
+def _config(
+    github: Running, headers: dict[str, str], sent: Any = None, method: str = "PATCH"
+) -> httpx.Response:
+    return httpx.request(method, f"{github.url}/api/v3/app/hook/config", headers=headers, json=sent)
+
+
+def test_the_hook_is_led_elsewhere(github: Running) -> None:
+    """What is not named stays as it is; from then on events go to the new address."""
+    other = github.act("register_app", owner="acme", name="Moving", manifest={**MANIFEST})
+    mine = signed(other)
+    holds(models.WebhookConfig, _config(github, mine, method="GET").json())
+    elsewhere = "http://127.0.0.1:9/elsewhere/"
+    changed = _config(github, mine, {"url": elsewhere, "insecure_ssl": 0})
+    assert changed.status_code == 200
+    holds(models.WebhookConfig, changed.json())
+    assert changed.json() == {
+        "content_type": "json",
+        "insecure_ssl": "0",
+        "secret": "********",
+        "url": elsewhere,
+    }
+    assert _config(github, mine, method="GET").json() == changed.json()
+    github.act("install_app", owner="acme", app="moving")
+    assert github.simulator.deliveries.wait()
+    last = github.simulator.deliveries.attempted[-1]
+    assert (last.event, last.hook.url) == ("installation", elsewhere)
+    assert last.hook.secret == other["webhook_secret"]
+
+
+NOT_VALID = "The URL you've entered is not valid"
+
+
+@pytest.mark.parametrize(
+    ("sent", "words"),
+    [
+        ({"url": 42}, "For 'properties/url', 42 is not a string."),
+        ({"url": None}, "For 'properties/url', nil is not a string."),
+        ({"secret": ["s"]}, "For 'properties/secret', "),
+        ({"content_type": True}, "For 'properties/content_type', true is not a string."),
+        ({"insecure_ssl": True}, "For 'properties/insecure_ssl', true is not a string."),
+        ({"url": ""}, "url cannot be blank"),
+        ({"url": "ftp://127.0.0.1/"}, "url scheme must be http or https"),
+        ({"url": "http:///hook/"}, NOT_VALID),
+        ({"url": "http://127.0.0.1:9/a hook/"}, NOT_VALID),
+        ({"content_type": "xml"}, "content_type must be json or form"),
+    ],
+)
+def test_a_config_that_is_none(
+    github: Running, app: dict[str, Any], sent: dict[str, Any], words: str
+) -> None:
+    reply = _config(github, signed(app), sent)
+    assert reply.status_code == 422
+    assert words in "".join([reply.json()["message"], *_messages(reply)])
+    assert _config(github, signed(app), method="GET").json()["url"] == HOOK
+
+
+def _messages(reply: httpx.Response) -> list[str]:
+    return [each["message"] for each in reply.json().get("errors", [])]
+
+
+def test_whose_hook_is_not_to_be_changed(github: Running) -> None:
+    bare = github.act("register_app", owner="bob", name="Without a hook")
+    sent = {"url": HOOK}
+    assert _config(github, signed(bare), sent).status_code == 404
+    assert _config(github, {"Authorization": "Bearer ghp_alice"}, sent).status_code == 401
