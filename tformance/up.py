@@ -65,6 +65,7 @@ def prepare() -> None:
         say("Collected the static files.")
     if hooks.follow_address():
         say(f"The address is new: GitHub's webhooks are led to {settings.PUBLIC_URL} soon.")
+        say("Callback URLs of a GitHub App or OAuth app must be changed on GitHub by hand.")
 
 
 def parts(host: str, port: int) -> list[Part]:

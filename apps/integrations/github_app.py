@@ -32,6 +32,7 @@ class App:
     client_id: str = ""
     slug: str = ""
     html_url: str = ""
+    is_from_manifest: bool = False
 
     @property
     def proves_users(self) -> bool:
@@ -76,6 +77,7 @@ def current() -> App | None:
         row.client_id,
         row.slug,
         row.html_url,
+        is_from_manifest=True,
     )
 
 

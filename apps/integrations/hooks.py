@@ -209,7 +209,9 @@ def follow_address() -> bool:
 @transaction.atomic
 def _tell_anew() -> None:
     now = timezone.now()
-    mine = Hook.objects.filter(host=settings.GITHUB_URL, app_id=None)
+    here = Hook.objects.filter(host=settings.GITHUB_URL)
+    here.filter(app_id__isnull=False).update(is_secret_told=False, redelivery_due_at=now)
+    mine = here.filter(app_id=None)
     mine.filter(hook_id__isnull=False).update(is_secret_told=False)
     TrackedRepository.objects.filter(is_active=True, hook__in=mine).update(hook_due_at=now)
     GitHubIntegration.objects.filter(hook__in=mine).update(hook_due_at=now)

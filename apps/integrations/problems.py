@@ -73,7 +73,7 @@ BAD_REDIRECT = Problem(
     "redirect_uri_mismatch",
     "GitHub does not know this installation's callback address.",
     "Ask whoever runs tformance to add {PUBLIC_URL}/integrations/github/callback/ to the OAuth "
-    "app as an authorization callback URL.",
+    "app or the GitHub App as a callback URL.",
 )
 SUSPENDED = Problem(
     "application_suspended",

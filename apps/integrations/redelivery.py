@@ -28,7 +28,7 @@ def redeliver(github: GitHub, path: str, hook: Hook, now: datetime) -> datetime 
 
     Returns when the next one is to be asked for; None where nothing is missing.
     """
-    if not _next(hook, now):
+    if not is_waiting(hook, now):
         _read(github, path, hook)
     _let_go(hook, now)
     if missed := _next(hook, now):
@@ -43,6 +43,11 @@ def redeliver(github: GitHub, path: str, hook: Hook, now: datetime) -> datetime 
             missed.delete()  # GitHub keeps it no longer, or made the hook anew since.
     following = hook.missed.filter(due_at__isnull=False).order_by("due_at").first()
     return following.due_at if following else None
+
+
+def is_waiting(hook: Hook, now: datetime) -> bool:
+    """Whether a missed delivery that is known already is to be asked for."""
+    return _next(hook, now) is not None
 
 
 def _next(hook: Hook, now: datetime) -> MissedDelivery | None:

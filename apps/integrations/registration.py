@@ -63,6 +63,16 @@ def ensure(github: GitHub, home: Home, hook: Hook) -> None:
         _write(github, home, hook)
 
 
+def hook_config(secret: str) -> dict[str, str]:
+    """Where and how GitHub is to deliver; always with the secret: a PATCH without it removes it."""
+    return {
+        "url": address(),
+        "content_type": "json",
+        "insecure_ssl": "0",
+        "secret": secret,
+    }
+
+
 def remove(github: GitHub, home: Home, hook: Hook) -> None:
     """Deletes the hook on GitHub, where it is still there."""
     try:
@@ -127,13 +137,7 @@ def _wanted(home: Home, hook: Hook) -> dict[str, Any]:
         "name": "web",
         "active": True,
         "events": list(home.events),
-        # Always with the secret: a PATCH without it would remove it.
-        "config": {
-            "url": address(),
-            "content_type": "json",
-            "insecure_ssl": "0",
-            "secret": hook.secret,
-        },
+        "config": hook_config(hook.secret),
     }
 
 

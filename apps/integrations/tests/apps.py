@@ -15,6 +15,7 @@ from apps.integrations.tests import github as small
 from github_simulator import acts
 from github_simulator.testing import Running
 
+NEW = "/a/acme/integrations/github/app/"
 HOOK = "http://localhost:8000/webhooks/github/"
 MANIFEST = {
     "callback_urls": [small.CALLBACK],
@@ -38,6 +39,16 @@ def set_up(github: Running, settings: Settings, **changes: Any) -> dict[str, Any
     settings.GITHUB_APP_WEBHOOK_SECRET = made["webhook_secret"]
     settings.GITHUB_APP_CLIENT_SECRET = made["client_secret"]
     return made
+
+
+def make(client: Client, button: str = "Make it for acme", name: str = "") -> str:
+    """Presses the button here, and the one on GitHub; where GitHub then sends the browser."""
+    page = client.get(NEW, {"organization": "acme"}).content.decode()
+    action, manifest = manifest_of(page, button)
+    form = {"manifest": text(manifest), "create": "1", "name": name or manifest["name"]}
+    reply = httpx.post(action, data={**form, "login": "ada"})
+    assert reply.status_code == 302, reply.text
+    return small.path_of(reply.headers["location"])
 
 
 def begin(client: Client, method: str = "app", team: str = "acme", **form: str) -> str:

@@ -1,8 +1,12 @@
-"""What the GitHub App's hook missed: asked for again as the App, a second apart, thrice at most."""
+"""The GitHub App's hook: it follows our address, and what it missed is asked for again.
+
+As the App, a second apart, thrice at most.
+"""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from cryptography.fernet import Fernet
@@ -11,7 +15,7 @@ from django.test import Client
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
-from apps.integrations import signers
+from apps.integrations import hooks, signers
 from apps.integrations.models import (
     GitHubIntegration,
     Hook,
@@ -49,13 +53,42 @@ def app(github: Running, reachable: LiveServer, settings: Settings) -> None:
 @pytest.fixture
 def connected(github: Running, app: None, team: Team, alice_client: Client) -> Client:
     """Connected by the App, Acme's website tracked; nothing but hooks tells what is new."""
-    apps.connect(alice_client)
+    track(github, alice_client)
+    return alice_client
+
+
+def track(github: Running, client: Client) -> None:
+    apps.connect(client)
     work()
-    alice_client.post("/a/acme/integrations/github/repos/", {"repositories": ["acme/website"]})
+    client.post("/a/acme/integrations/github/repos/", {"repositories": ["acme/website"]})
     work()
     GitHubIntegration.objects.update(poll_due_at=NEVER, sweep_due_at=NEVER)
     assert github.simulator.deliveries.wait()
-    return alice_client
+
+
+@pytest.fixture
+def before_the_move(
+    github: Running,
+    reachable: LiveServer,
+    team: Team,
+    alice_client: Client,
+    settings: Settings,
+    tmp_path: Path,
+) -> None:
+    """Connected by an App that we made, at an address where nobody listens any more."""
+    settings.DATA_DIR, settings.PUBLIC_URL = tmp_path, "http://127.0.0.1:9"
+    assert not hooks.follow_address()
+    alice_client.get(apps.make(alice_client))
+    track(github, alice_client)
+    github.simulator.log.clear()
+
+
+def writes(github: Running) -> list[str]:
+    """What of the App's hook was changed or asked for, in order."""
+    asked = [each for each in github.simulator.log.requests if each.method != "GET"]
+    hook = "/api/v3/app/hook/"
+    paths = [each.path.removeprefix(hook) for each in asked if each.path.startswith(hook)]
+    return [path.split("/")[0] for path in paths]
 
 
 def an_hour_passes(github: Running) -> None:
@@ -164,3 +197,72 @@ def test_a_github_that_is_down_is_asked_again_soon(github: Running, connected: C
         assert due_at < datetime.now(UTC) + timedelta(minutes=5)
     an_hour_passes(github)
     assert PullRequest.objects.get().number == number
+
+
+def test_after_a_move_deliveries_arrive_again(
+    github: Running, before_the_move: None, settings: Settings, reachable: LiveServer
+) -> None:
+    """What came between is asked for when the hook leads here, not before."""
+    between = do(github, "open")["number"]
+    assert MissedDelivery.objects.update(due_at=datetime.now(UTC))  # since it was installed
+    assert writes(github) == []
+    settings.PUBLIC_URL = reachable.url
+    assert hooks.follow_address()
+    work()
+    after = do(github, "open")["number"]
+    work()
+    assert PullRequest.objects.filter(number=after).exists()
+    assert writes(github)[0] == "config"
+    # It is told once: the next look finds it well.
+    an_hour_passes(github)
+    assert PullRequest.objects.filter(number=between).exists()
+    assert writes(github).count("config") == 1
+
+
+def test_a_move_that_nobody_noticed_is_found_within_the_hour(
+    github: Running, before_the_move: None, settings: Settings, reachable: LiveServer
+) -> None:
+    settings.PUBLIC_URL = reachable.url
+    an_hour_passes(github)
+    number = do(github, "open")["number"]
+    work()
+    assert PullRequest.objects.get().number == number
+
+
+@pytest.mark.parametrize(("kind", "status"), FAULTS)
+def test_a_github_that_is_down_is_told_of_the_move_later(
+    github: Running,
+    before_the_move: None,
+    settings: Settings,
+    reachable: LiveServer,
+    kind: Kind,
+    status: int,
+) -> None:
+    settings.PUBLIC_URL = reachable.url
+    assert hooks.follow_address()
+    path = "/api/v3/app/hook/config"
+    github.simulator.faults.add(Fault(kind, path=path, contains="json", status=status))
+    work()
+    github.simulator.faults.clear()
+    assert writes(github) == ["config"]
+    due_at = Hook.objects.get().redelivery_due_at
+    assert due_at
+    assert due_at < datetime.now(UTC) + timedelta(minutes=5)
+    an_hour_passes(github)
+    number = do(github, "open")["number"]
+    work()
+    assert PullRequest.objects.get().number == number
+
+
+def test_the_address_of_an_app_of_the_settings_is_its_owners(
+    github: Running, connected: Client, settings: Settings, tmp_path: Path
+) -> None:
+    settings.DATA_DIR = tmp_path
+    assert not hooks.follow_address()
+    (app,) = github.simulator.world.apps.values()
+    assert app.hook
+    before = app.hook.url
+    settings.PUBLIC_URL = "http://127.0.0.1:9"
+    assert hooks.follow_address()
+    an_hour_passes(github)
+    assert app.hook.url == before

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-import httpx
 import pytest
 from django.test import Client
 from pytest_django import Settings
@@ -20,22 +19,11 @@ from github_simulator.testing import Running
 
 pytestmark = pytest.mark.django_db
 Work = Callable[[], None]
-NEW = "/a/acme/integrations/github/app/"
-
-
-def _make(client: Client, button: str = "Make it for acme", name: str = "") -> str:
-    """Presses the button here, and the one on GitHub; where GitHub then sends the browser."""
-    page = client.get(NEW, {"organization": "acme"}).content.decode()
-    action, manifest = apps.manifest_of(page, button)
-    form = {"manifest": apps.text(manifest), "create": "1", "name": name or manifest["name"]}
-    reply = httpx.post(action, data={**form, "login": "ada"})
-    assert reply.status_code == 302, reply.text
-    return small.path_of(reply.headers["location"])
 
 
 def test_it_works(github: Running, team: Team, alice_client: Client, work: Work) -> None:
     assert "Make the GitHub App" in small.messages_of(alice_client)
-    alice_client.get(_make(alice_client))
+    alice_client.get(apps.make(alice_client))
     page = small.messages_of(alice_client)
     assert "is made. Now install it" in page
     row = GitHubApp.objects.get()
@@ -54,7 +42,7 @@ def test_it_works(github: Running, team: Team, alice_client: Client, work: Work)
 
 
 def test_for_ones_own_account(github: Running, team: Team, alice_client: Client) -> None:
-    alice_client.get(_make(alice_client, "Make it for my own account"))
+    alice_client.get(apps.make(alice_client, "Make it for my own account"))
     [there] = github.simulator.world.apps.values()
     assert (there.owner.login, there.public) == ("ada", True)
 
@@ -63,7 +51,7 @@ def test_github_can_not_reach_us(
     github: Running, team: Team, alice_client: Client, settings: Settings
 ) -> None:
     settings.GITHUB_URL = "https://github.com"
-    page = alice_client.get(NEW).content.decode()
+    page = alice_client.get(apps.NEW).content.decode()
     action, manifest = apps.manifest_of(page, "Make it for my own account")
     assert action.startswith("https://github.com/settings/apps/new?state=")
     assert "hook_attributes" not in manifest
@@ -71,7 +59,7 @@ def test_github_can_not_reach_us(
 
 
 def test_an_answer_counts_once(github: Running, team: Team, alice_client: Client) -> None:
-    back = _make(alice_client)
+    back = apps.make(alice_client)
     forged = re.sub("code=[^&]+", "code=../user", back)
     alice_client.get(back)
     alice_client.get(forged)
@@ -82,7 +70,7 @@ def test_an_answer_counts_once(github: Running, team: Team, alice_client: Client
 
 
 def test_a_code_that_is_none(github: Running, team: Team, alice_client: Client) -> None:
-    back = _make(alice_client)
+    back = apps.make(alice_client)
     alice_client.get(re.sub("code=[^&]+", "code=0123456789", back))
     assert "GitHub does not know the code" in small.messages_of(alice_client)
     assert not GitHubApp.objects.exists()
@@ -92,20 +80,20 @@ def test_of_several_teams_only_staff_may(
     github: Running, team: Team, alice: User, charlie: User, alice_client: Client
 ) -> None:
     """Who owns the App can read what other teams connect by it."""
-    back = _make(alice_client)
+    back = apps.make(alice_client)
     create_team("Other", charlie)
-    for address in (NEW, back):
+    for address in (apps.NEW, back):
         assert alice_client.get(address).headers["location"] == "/a/acme/integrations/"
         assert "shared by all teams" in small.messages_of(alice_client)
     assert "Make the GitHub App" not in small.messages_of(alice_client)
     assert not GitHubApp.objects.exists()
     User.objects.filter(pk=alice.pk).update(is_staff=True)
-    alice_client.get(_make(alice_client, name="Another"))
+    alice_client.get(apps.make(alice_client, name="Another"))
     assert GitHubApp.objects.exists()
 
 
 def test_who_else_may_not(
     github: Running, team: Team, bob_client: Client, charlie_client: Client
 ) -> None:
-    assert bob_client.get(NEW).status_code == 403
-    assert charlie_client.get(NEW).status_code == 404
+    assert bob_client.get(apps.NEW).status_code == 403
+    assert charlie_client.get(apps.NEW).status_code == 404
