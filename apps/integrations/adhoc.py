@@ -118,10 +118,11 @@ def _pause(error: GitHubError, attempt: int, note: Note) -> float:
 def _integration(
     team: Team, credential: IntegrationCredential, found: records.Repository
 ) -> GitHubIntegration:
-    """The account that owns the repository; one that the team has connected stays as it is."""
+    """The account that owns the repository; one that the team has connected keeps its token."""
     owner = found.owner
     login = (owner and owner.login) or found.name_with_owner.partition("/")[0]
-    return GitHubIntegration.objects.get_or_create(
+    integration: GitHubIntegration
+    integration, _ = GitHubIntegration.objects.get_or_create(
         team=team,
         organization_id=(owner and owner.database_id) or 0,
         defaults={
@@ -129,7 +130,11 @@ def _integration(
             "organization_slug": login,
             "account_type": owner.typename if owner else "User",
         },
-    )[0]
+    )
+    if owner and integration.organization_slug != login:
+        integration.organization_slug = login
+        integration.save(update_fields=["organization_slug"])
+    return integration
 
 
 def _find_people(integration: GitHubIntegration, note: Note) -> None:

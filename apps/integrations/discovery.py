@@ -49,6 +49,10 @@ NO_PEOPLE = (
     "login. Connect with a token that has the scope read:org to see names and teams."
 )
 
+RENAMED = (
+    "The new one is found within minutes where a repository is tracked; else connect it again."
+)
+
 
 @dataclass(frozen=True)
 class Summary:
@@ -166,6 +170,7 @@ def _look_up(integration: GitHubIntegration, name: str) -> None:
 def _look(integration: GitHubIntegration) -> str:
     """Fetches everything; a sentence where the token may not read a part."""
     with with_github(integration.credential) as github:
+        _refuse_namesake(integration, github)
         problem = _people(integration, github)
         _repositories(integration, github)
         _count_pull_requests(integration, github)
@@ -173,14 +178,31 @@ def _look(integration: GitHubIntegration) -> str:
     return problem
 
 
+def _refuse_namesake(integration: GitHubIntegration, github: GitHub) -> None:
+    """Raises NotFoundError where the account has another name by now, and its own may be another's.
+
+    The new one is found by the ids of tracked repositories: see `poll`.
+    """
+    login = integration.organization_slug
+    named = people.organization if integration.account_type == "Organization" else people.user
+    try:
+        if named(github, login).id == integration.organization_id:
+            return
+    except ScopeMissingError:
+        return
+    except NotFoundError:
+        pass
+    raise NotFoundError(f"{login} is no longer the name of this account on GitHub.", advice=RENAMED)
+
+
 def _people(integration: GitHubIntegration, github: GitHub) -> str:
     try:
         read_members(github, integration)
         problem = _groups(integration, github)
     except (ScopeMissingError, NotFoundError):
-        if integration.members_synced_at:
-            raise
         problem = NO_PEOPLE
+        if integration.members_synced_at:
+            return problem
     integration.members_synced_at = timezone.now()
     integration.save(update_fields=["members_synced_at"])
     return problem
@@ -297,8 +319,10 @@ def _keep_lease(integration: GitHubIntegration) -> None:
 def _postpone(integration: GitHubIntegration, error: GitHubError) -> None:
     if isinstance(error, CredentialsRejectedError):
         sync.reject(integration.credential, error)
-    later = error.until if isinstance(error, WaitError) else timezone.now() + RETRY_AFTER
-    _finish(integration, _said(integration, error), due_at=later if error.retryable else None)
+    # What only a person can change, they may change on GitHub: it is looked at daily.
+    later = timezone.now() + (RETRY_AFTER if error.retryable else EVERY)
+    until = error.until if isinstance(error, WaitError) else later
+    _finish(integration, _said(integration, error), due_at=until)
 
 
 def _said(integration: GitHubIntegration, error: GitHubError) -> str:
@@ -309,7 +333,7 @@ def _said(integration: GitHubIntegration, error: GitHubError) -> str:
     return f"{error} {error.url}".strip()
 
 
-def _finish(integration: GitHubIntegration, problem: str, due_at: datetime | None) -> None:
+def _finish(integration: GitHubIntegration, problem: str, due_at: datetime) -> None:
     rows = GitHubIntegration.objects.filter(pk=integration.pk)
     # Who asked anew meanwhile, or connected with another token, is not to be overwritten.
     as_read = rows.filter(members_due_at=integration.members_due_at)

@@ -72,7 +72,9 @@ def poll(integration: GitHubIntegration, now: datetime) -> SyncRun | None:
     moved: list[TrackedRepository] = []
     failures = 0
     with with_github(integration.credential) as github:
-        for some in pull_requests.in_parts(list(rows.select_related("repository")), AT_ONCE):
+        for some in pull_requests.in_parts(
+            list(rows.select_related("repository", "integration")), AT_ONCE
+        ):
             try:
                 moved += _moved(github, some)
             except GitHubError as error:
@@ -157,6 +159,7 @@ def _moved(github: GitHub, some: Sequence[TrackedRepository]) -> list[TrackedRep
 
 def _has_news(tracked: TrackedRepository, record: records.RepositoryWithNewest) -> bool:
     _keep_name(tracked, record)
+    _keep_account(tracked.integration, record.owner)
     if tracked.status == SyncStatus.ERROR and _is_long_ago(tracked.served_at):
         return True
     newest = max((change.updated_at for change in record.pull_requests.items), default=None)
@@ -182,6 +185,20 @@ def _keep_name(tracked: TrackedRepository, record: records.Repository) -> None:
             hold(tracked.team_id)
             TrackedRepository.objects.filter(pk=tracked.pk).update(full_name=record.name_with_owner)
             ingest.repository(tracked.team, record)
+
+
+def _keep_account(integration: GitHubIntegration, owner: records.Actor | None) -> None:
+    """Follows a new name of the account itself, and reads its people and repositories by that.
+
+    A repository that was transferred has another owner: only the same id counts.
+    """
+    if not owner or not owner.login or owner.database_id != integration.organization_id:
+        return
+    if owner.login != integration.organization_slug:
+        former = GitHubIntegration.objects.filter(
+            pk=integration.pk, organization_slug=integration.organization_slug
+        )
+        former.update(organization_slug=owner.login, members_due_at=datetime.now(UTC))
 
 
 def _gone(tracked: TrackedRepository, problems: Sequence[Problem]) -> None:

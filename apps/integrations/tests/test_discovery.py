@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import connection
+from django.db.models import F
 from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
@@ -26,7 +28,7 @@ from apps.metrics.models import Group, PullRequest, Repository, TeamMember
 from apps.teams.models import Team
 from github_simulator.faults import Fault
 from github_simulator.testing import Running
-from github_simulator.world import Account
+from github_simulator.world import Account, Organization
 
 pytestmark = pytest.mark.django_db
 Work = Callable[[], None]
@@ -132,6 +134,80 @@ def test_renamed_person_and_repository(
     names = AvailableRepository.objects.values_list("full_name", flat=True)
     assert "acme/site" in names
     assert "acme/website" not in names
+
+
+def test_an_organization_that_was_renamed_and_its_name_taken(
+    github: Running, team: Team, alice_client: Client, work: Work
+) -> None:
+    connect(alice_client)
+    work()
+    alice_client.post("/a/acme/integrations/github/repos/", {"repositories": ["acme/website"]})
+    work()
+    world = github.simulator.world
+    world.accounts[ACME].login = "apex"
+    taker = Account(50_000_009, "O_taker", "acme", "Organization", "Another company")
+    world.accounts[taker.id] = taker
+    world.organizations[taker.id] = Organization(taker, {LINUS: "admin"})
+    add_repository(world, taker, "theirs", 61_000_001)
+    refresh(alice_client, work)
+    names = TeamMember.objects.filter(is_active=True).values_list("github_username", flat=True)
+    assert set(names) == {"ada", "grace"}
+    assert not AvailableRepository.objects.filter(full_name="acme/theirs").exists()
+    assert "acme is no longer the name of this account" in messages_of(alice_client)
+    world.organizations[ACME].members[LINUS] = "member"
+    GitHubIntegration.objects.update(poll_due_at=timezone.now())
+    work()
+    work()
+    integration = GitHubIntegration.objects.get()
+    assert (integration.organization_slug, integration.discovery_error) == ("apex", "")
+    assert TeamMember.objects.filter(is_active=True).count() == 3
+    listed = AvailableRepository.objects.order_by("github_repo_id")
+    assert [row.full_name for row in listed] == [f"apex/{name}" for name in REPOSITORIES]
+
+
+def test_a_personal_account_that_was_renamed_and_its_name_taken(
+    github: Running, team: Team, alice_client: Client, work: Work
+) -> None:
+    connect(alice_client, "ada")
+    work()
+    world = github.simulator.world
+    world.accounts[ADA].login = "countess"
+    world.accounts[LINUS].login = "ada"
+    refresh(alice_client, work)
+    assert TeamMember.objects.get().github_id == ADA
+    assert "ada is no longer the name of this account" in messages_of(alice_client)
+
+
+def test_a_token_that_may_not_list_people(
+    github: Running, team: Team, alice_client: Client, work: Work
+) -> None:
+    """It goes on listing repositories, day by day."""
+    connect(alice_client)
+    work()
+    token = github.act("make_token", login="ada", scopes=["repo"])["token"]
+    IntegrationCredential.objects.update(access_token=token)
+    for number in range(2):
+        world = github.simulator.world
+        add_repository(world, world.accounts[ACME], f"later-{number}", 61_000_001 + number)
+        refresh(alice_client, work)
+        assert AvailableRepository.objects.filter(full_name=f"acme/later-{number}").exists()
+        assert "may not list the organisation&#x27;s people" in messages_of(alice_client)
+    assert TeamMember.objects.filter(is_active=True).count() == 2
+
+
+def test_what_only_a_person_can_change_is_looked_at_every_day(
+    github: Running, team: Team, alice_client: Client, work: Work
+) -> None:
+    connect(alice_client)
+    acme = github.simulator.world.organizations[ACME]
+    acme.restricts_oauth_apps = True
+    work()
+    assert not TeamMember.objects.exists()
+    acme.restricts_oauth_apps = False
+    GitHubIntegration.objects.update(members_due_at=F("members_due_at") - timedelta(days=1))
+    work()
+    assert TeamMember.objects.count() == 2
+    assert GitHubIntegration.objects.get().discovery_error == ""
 
 
 def test_work_done_before_its_author_was_known(
