@@ -112,7 +112,7 @@ def _refresh(github: GitHub, work: Work, stale: Sequence[StalePullRequest], now:
         done = [
             row.number
             for row in sorted(stale, key=attrgetter("number"))
-            if row.node_id not in spoilt
+            if row.number not in spoilt
             and StalePullRequest.objects.filter(pk=row.pk, marked_at=row.marked_at).delete()[0]
         ]
         _make_visible(work.tracked, done)
@@ -268,10 +268,10 @@ def _cost(github: GitHub) -> dict[str, Any]:
     return {"points": F("points") + usage.points, "requests": F("requests") + usage.requests}
 
 
-def _store(tracked: TrackedRepository, batch: Batch, now: datetime) -> set[str]:
+def _store(tracked: TrackedRepository, batch: Batch, now: datetime) -> set[int]:
     """Stores a batch; a pull request that cannot be stored is set aside and stops nothing.
 
-    Returns the node ids of those that were set aside.
+    Returns the numbers of those that were set aside: one has ids of two formats.
     """
     spoilt = list(batch.spoilt)
     try:
@@ -281,7 +281,7 @@ def _store(tracked: TrackedRepository, batch: Batch, now: datetime) -> set[str]:
         spoilt += _store_one_by_one(tracked, batch, now)
     for item in spoilt:
         _set_aside(tracked, item, now)
-    return {item.id for item in spoilt}
+    return {item.number for item in spoilt}
 
 
 def _store_one_by_one(tracked: TrackedRepository, batch: Batch, now: datetime) -> list[Spoilt]:

@@ -176,6 +176,24 @@ def test_one_that_is_withheld_when_it_is_read_again_is_not_forgotten(
     assert not StalePullRequest.objects.exists()
 
 
+def test_one_that_cannot_be_read_is_not_forgotten_where_hooks_call_it_by_its_former_id(
+    stage: Stage, shop: Place
+) -> None:
+    stage.sync()
+    pull = shop.repository.pull_requests[7]
+    StalePullRequest.objects.create(
+        team=stage.team,
+        tracked=stage.tracked("shop"),
+        number=7,
+        node_id="MDExOlB1bGxSZXF1ZXN0Nw==",
+        due_at=ago(),
+    )
+    told = {"id": pull.node_id, "number": 7, "updatedAt": "2026-09-01T00:00:00Z", "title": None}
+    say(shop, {"data": {"nodes": [told]}})
+    work()
+    assert StalePullRequest.objects.get().attempts == 1
+
+
 @pytest.mark.parametrize("cursor", [None, ""])
 def test_a_page_that_leads_nowhere_is_not_asked_for_ever(
     stage: Stage, shop: Place, cursor: str | None
