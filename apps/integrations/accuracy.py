@@ -63,10 +63,11 @@ def check(
     for tracked, ids in _drawn(sample, chance or random.Random(), team):  # noqa: S311 no secret
         with with_github(tracked.integration.credential) as github:
             for some in pull_requests.in_parts(ids, AT_ONCE):
+                asked_at = datetime.now(UTC)
                 batch = pull_requests.by_ids(github, some)
                 told = len(batch.pull_requests) + len(batch.spoilt) + len(batch.withheld)
                 outcome.gone += len(some) - told
-                _compare(tracked, batch.pull_requests, outcome)
+                _compare(tracked, batch.pull_requests, asked_at, outcome)
     return outcome
 
 
@@ -88,14 +89,17 @@ def _drawn(
 
 
 def _compare(
-    tracked: TrackedRepository, fetched: Iterable[records.PullRequest], outcome: Outcome
+    tracked: TrackedRepository,
+    fetched: Iterable[records.PullRequest],
+    asked_at: datetime,
+    outcome: Outcome,
 ) -> None:
     main = accounts.main_accounts(tracked.team)
     for record in forgetting.without_forgotten(tracked.team, fetched):
         rows = PullRequest.objects.filter(repository=tracked.repository, number=record.number)
         stored = rows.first()
-        if stored is None:
-            continue  # It was deleted here while GitHub was asked.
+        if stored is None or stored.fetched_at > asked_at:
+            continue  # It was deleted here, or fetched anew, while GitHub was asked.
         row = read(tracked.team, record, main)
         here, there = dict(_stored(stored)), dict(_expected(stored, row, main))
         name, is_late = (
@@ -113,7 +117,7 @@ def _compare(
         outcome.differences += wrong
         if wrong:
             with transaction.atomic():
-                ingest.pull_requests(tracked.repository, [record], datetime.now(UTC))
+                ingest.pull_requests(tracked.repository, [record], asked_at)
 
 
 def _stored(stored: PullRequest) -> Iterator[tuple[str, Any]]:
