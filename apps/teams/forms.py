@@ -153,7 +153,7 @@ class TeamForm(forms.ModelForm):  # type: ignore[type-arg]
     excluded_repositories = PatternsField(
         label="Repositories left out",
         required=False,
-        help_text="Full names, one on a line; * stands for anything: acme/legacy-*.",
+        help_text="OWNER/REPO, one on a line; * stands for anything: acme/legacy-*.",
     )
     excluded_branches = PatternsField(
         label="Base branches left out",

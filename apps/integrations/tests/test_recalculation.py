@@ -138,6 +138,19 @@ def test_what_is_left_out_leaves_every_figure_and_comes_back(
     assert shown(alice_client) == (["Greet visitors", "Mend the door"], 2)
 
 
+def test_patterns_that_match_no_repository_are_named(
+    alice_client: Client, repository: Repository
+) -> None:
+    page = save(alice_client, excluded_repositories="ACME/a*\nmobile\nacme/mobil")
+    assert "The settings are saved." in page
+    assert "No repository of this team matches" in page
+    assert "matches <code>mobile</code> or <code>acme/mobil</code> at present" in page
+    assert "is written OWNER/REPO" in page
+    Repository.objects.create(team=repository.team, github_repo_id=2, full_name="acme/mobil")
+    page = save(alice_client, excluded_repositories="acme/api\nacme/mobil")
+    assert "No repository of this team" not in page
+
+
 def shown(client: Client) -> tuple[list[str], int]:
     """The titles in the list, and how many the overview counts."""
     json = {"Accept": "application/json"}

@@ -12,9 +12,10 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from apps.metrics.calculations import Exclusions, is_excluded
 from apps.metrics.filters import Filters, Option
 from apps.metrics.freshness import recounted
-from apps.metrics.models import PullRequest
+from apps.metrics.models import PullRequest, Repository
 from apps.metrics.queries import Change
 from apps.metrics.timeline import Bar, stage_bars
 from apps.teams.models import Team
@@ -91,6 +92,18 @@ def address(context: dict[str, Any], path: str = "", **changes: object) -> str:
 def recounting(team: Team) -> int | None:
     """How many per cent follow the team's new settings, while some do not yet."""
     return recounted(team)
+
+
+@register.simple_tag
+def matching_nothing(team: Team) -> list[str]:
+    """The patterns of repositories left out that fit none whose pull requests are here."""
+    stored = Repository.objects.for_team(team).values_list("full_name", flat=True)
+    names = list(stored) if team.excluded_repositories else []
+    return [
+        pattern
+        for pattern in team.excluded_repositories
+        if not any(is_excluded(name, "", Exclusions([pattern])) for name in names)
+    ]
 
 
 @register.filter
