@@ -48,8 +48,13 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
         "sections": _sections(team, request.path) if team else [],
         "theme": theme if theme in THEMES else "",
         "github_sign_in": bool(settings.GITHUB_CLIENT_ID),
-        "sends_mail": not settings.EMAIL_BACKEND.endswith("console.EmailBackend"),
+        "sends_mail": sends_mail(),
     }
+
+
+def sends_mail() -> bool:
+    """Whether mail leaves this installation, instead of being written to the log."""
+    return not settings.EMAIL_BACKEND.endswith("console.EmailBackend")
 
 
 def _teams_of(request: HttpRequest) -> list[Team]:

@@ -11,6 +11,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 
+from apps.teams.changes import hold
 from apps.teams.models import Invitation, Membership, Team
 from apps.users.models import User
 
@@ -22,8 +23,14 @@ class ClosedInvitationError(Exception):
 
 
 def invite(team: Team, by: User, role: str, email: str = "") -> Invitation:
-    """A link for anyone who has it, or one for `email` alone, which is sent there."""
+    """A link for anyone who has it, or one for `email` alone, which is sent there.
+
+    What was open for that address is closed: the newest link counts.
+    """
     with transaction.atomic():
+        if email:
+            hold(team.pk)  # Twice at once: one after the other.
+            _close(team.pk, email)
         invitation: Invitation = Invitation.objects.create(
             team=team, invited_by=by, role=role, email=email, expires_at=timezone.now() + LIFETIME
         )
@@ -38,8 +45,12 @@ def address(invitation: Invitation) -> str:
 
 
 def accept(invitation: Invitation, user: User) -> Membership:
-    """Lets `user` in; who is a member already keeps their role. Raises ClosedInvitationError."""
+    """Lets `user` in; who is a member already keeps their role. Raises ClosedInvitationError.
+
+    Nothing stays open for the address that was invited, nor for the user's own.
+    """
     with transaction.atomic():
+        hold(invitation.team_id)
         # Locked: of two people with one e-mail invitation, one gets in.
         current: Invitation = Invitation.objects.select_for_update().get(pk=invitation.pk)
         if not current.is_open:
@@ -50,6 +61,8 @@ def accept(invitation: Invitation, user: User) -> Membership:
         if joined:
             current.accepted_at, current.accepted_by = timezone.now(), user
             current.save(update_fields=["accepted_at", "accepted_by", "modified_at"])
+            for email in filter(None, (current.email, user.email)):
+                _close(current.team_id, email)
     return membership
 
 
@@ -57,6 +70,17 @@ def revoke(invitation: Invitation) -> None:
     """Closes the invitation's link."""
     open_ones = Invitation.objects.filter(pk=invitation.pk, revoked_at=None)
     open_ones.update(revoked_at=timezone.now())
+
+
+def _close(team_id: int, email: str) -> None:
+    now = timezone.now()
+    Invitation.objects.filter(
+        team_id=team_id,
+        email__iexact=email,
+        accepted_at=None,
+        revoked_at=None,
+        expires_at__gt=now,
+    ).update(revoked_at=now)
 
 
 def _send(invitation: Invitation) -> None:

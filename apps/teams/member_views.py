@@ -15,6 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from apps.audit.record import record
 from apps.teams import invitations
 from apps.teams.access import TeamRequest, team_view
+from apps.teams.context import sends_mail
 from apps.teams.forms import InvitationForm, RoleForm
 from apps.teams.membership import LastAdminError, change_role, remove
 from apps.teams.models import Invitation, Membership
@@ -95,8 +96,13 @@ def invite(request: TeamRequest) -> HttpResponse:
     with transaction.atomic():
         invitation = invitations.invite(request.team, request.user, role, email)
         _note(request, "invitation.made", invitation, role=role)
-    sent = f"An invitation was sent to {email}." if email else "The link is ready to pass on."
-    messages.success(request, sent)
+    if not email:
+        messages.success(request, "The link is ready to pass on.")
+    elif sends_mail():
+        messages.success(request, f"An invitation was sent to {email}.")
+    else:
+        unsent = f"This installation sends no mail yet: pass the link on to {email} yourself."
+        messages.warning(request, unsent)
     return _back(request)
 
 
@@ -157,10 +163,11 @@ def _closed(request: HttpRequest, reason: str) -> HttpResponse:
 def _members_page(request: TeamRequest, form: InvitationForm, status: int = 200) -> HttpResponse:
     people = request.team.memberships.select_related("user").order_by("role", "user__email")
     made = Invitation.objects.for_team(request.team).select_related("invited_by")
+    is_sent = sends_mail()
     context = {
         "people": people,
         "invitations": [
-            {"row": each, "url": "" if each.email else invitations.address(each)}
+            {"row": each, "url": "" if each.email and is_sent else invitations.address(each)}
             for each in (made if request.membership.is_admin else [])
             if each.is_open
         ],

@@ -12,6 +12,7 @@ from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 from django.utils import timezone
+from pytest_django import Settings
 
 from apps.audit.models import AuditEvent
 from apps.teams.models import Invitation, Membership, Team
@@ -82,6 +83,61 @@ def test_the_link_of_an_e_mail_is_not_shown_to_admins(alice_client: Client, team
     page = alice_client.get("/a/acme/settings/members/").content.decode()
     assert "charlie@example.com" in page
     assert link not in page
+
+
+@pytest.mark.django_db(transaction=True)
+def test_where_no_mail_is_sent_the_link_is_shown(
+    alice_client: Client, charlie_client: Client, charlie: User, team: Team, settings: Settings
+) -> None:
+    settings.EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+    sent = {"email": "charlie@example.com", "role": "member"}
+    page = alice_client.post(INVITE, sent, follow=True).content.decode()
+    assert "An invitation was sent" not in page
+    assert "sends no mail yet: pass the link on to charlie@example.com yourself" in page
+    found = re.search(r'value="https?://[^/]+(/invitations/[^"]+)"', page)
+    assert found
+    charlie_client.post(found[1])
+    assert role(charlie) == "member"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_newest_invitation_of_an_address_counts(
+    alice_client: Client, charlie_client: Client, team: Team
+) -> None:
+    first = invited(alice_client, "charlie@example.com")
+    other = invited(alice_client, "dana@example.com")
+    second = invited(alice_client, "Charlie@example.com", role="admin")
+    assert open_invitations(alice_client) == ["Charlie@example.com", "dana@example.com"]
+    assert "sent a newer one" in charlie_client.get(first).content.decode()
+    assert charlie_client.post(first).status_code == 410
+    assert Client().get(other).status_code == 200
+    assert charlie_client.post(second).headers["Location"] == "/a/acme/"
+    assert open_invitations(alice_client) == ["dana@example.com"]
+    assert "was used" in Client().get(second).content.decode()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("email", ["", "someone@example.com"])
+def test_who_joins_leaves_no_invitation_of_their_address_open(
+    email: str, alice_client: Client, charlie_client: Client, team: Team
+) -> None:
+    elsewhere = Team.objects.create(name="Other", slug="other")
+    there = Invitation.objects.create(
+        team=elsewhere,
+        email="charlie@example.com",
+        expires_at=timezone.now() + timedelta(days=1),
+    )
+    invited(alice_client, "CHARLIE@example.com")
+    charlie_client.post(invited(alice_client, email))
+    assert open_invitations(alice_client) == []
+    assert Client().get(f"/invitations/{there.key}/").status_code == 200
+
+
+def open_invitations(client: Client) -> list[str]:
+    """The addresses that the page lists, those without a link."""
+    page = client.get("/a/acme/settings/members/").content.decode()
+    _, _, listed = page.partition("Open invitations")
+    return re.findall(r"<strong>([^<]+)</strong>", listed)
 
 
 @pytest.mark.django_db(transaction=True)
