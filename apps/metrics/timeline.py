@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from apps.metrics.charts import STAGE_NAMES
@@ -19,6 +19,7 @@ _STEPS = (
     *(DAY * d for d in (1, 2, 4, 7, 14, 30, 60, 120, 365, 730)),
 )
 MOST_TICKS = 6
+SAME_MINUTE = timedelta(minutes=1)
 _EVENTS = {
     "ready_for_review": "marked it ready for review",
     "convert_to_draft": "made it a draft again",
@@ -71,7 +72,7 @@ class Timeline:
     end: datetime
     marks: Sequence[Mark]
     bars: Sequence[Bar]
-    ticks: Sequence[tuple[str, str]]
+    ticks: Sequence[tuple[str, str, str]]
 
 
 @dataclass(frozen=True)
@@ -123,10 +124,20 @@ def stage_bars(pull_request: PullRequest, length: float = 0, margin: float = 0) 
     return bars
 
 
-def _ticks(length: float) -> list[tuple[str, str]]:
+def _ticks(length: float) -> list[tuple[str, str, str]]:
+    """Where each is, its text, and which part of the text stands there."""
     step = next((s for s in _STEPS if length / s <= MOST_TICKS), _STEPS[-1] * 2)
     places = range(0, int(length) + 1, step)
-    return [(_percent(place / length), duration_text(place) if place else "0") for place in places]
+    return [
+        (_percent(place / length), duration_text(place) if place else "0", _anchor(place / length))
+        for place in places
+    ]
+
+
+def _anchor(share: float) -> str:
+    if share == 0:
+        return "start"
+    return "end" if share > 0.95 else "middle"
 
 
 def _marks(pull_request: PullRequest) -> Iterator[Mark]:
@@ -136,7 +147,9 @@ def _marks(pull_request: PullRequest) -> Iterator[Mark]:
         commit = link.commit
         who = commit.author_login or "Someone"
         text = f"committed {commit.sha[:7]} {commit.message_headline}"
-        yield Mark("commits", "commit", commit.committed_at, who, text)
+        is_older = commit.committed_at - commit.authored_at > SAME_MINUTE
+        note = "Written earlier, and amended or rebased since." if is_older else ""
+        yield Mark("commits", "commit", commit.committed_at, who, text, note=note)
     for review in pull_request.reviews.all():
         note = "" if review.is_qualifying else "Not counted as a review."
         yield Mark(

@@ -14,7 +14,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from apps.metrics.models import PullRequest, Repository, TeamMember
+from apps.metrics.models import Commit, PullRequest, Repository, TeamMember
 from apps.metrics.tests.factories import (
     Review,
     make_member,
@@ -221,6 +221,10 @@ def test_a_pull_request_explains_itself(merged: PullRequest, alice_client: Clien
     reply = alice_client.get(f"{PULLS}Acme/Shop/{merged.number}/", headers=JSON).json()
     assert reply["cycle_time"] == 12 * 3600
     assert [mark["kind"] for mark in reply["timeline"]][:2] == ["commit", "opened"]
+    assert "Written earlier" not in page
+    Commit.objects.update(committed_at=merged.opened_at)  # as a rebase leaves them
+    page = alice_client.get(f"{PULLS}acme/shop/{merged.number}/").content.decode()
+    assert "Written earlier, and amended or rebased since." in page
 
 
 @pytest.mark.parametrize("state", ["open", "closed"])
