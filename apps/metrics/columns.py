@@ -106,7 +106,7 @@ _ALL = (
 COLUMNS: Mapping[str, Column] = {column.key: column for column in _ALL}
 # An export says first which pull request a line is about.
 IDENTITY = ("repository", "number")
-_LAST = ("lines", "reviewers", "review_rounds")
+_LAST = ("lines", "reviewers")
 _TIMES = ("cycle_time", "pickup_time", "review_time")
 DEFAULTS: Mapping[str, Sequence[str]] = {
     "merged": ("title", "author", "merged_at", *_TIMES, *_LAST),
