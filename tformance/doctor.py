@@ -296,7 +296,9 @@ def _token(subject: str, read: Callable[[], str]) -> Finding:
     except EncryptionKeyError as error:
         return Finding(PROBLEM, subject, str(error))
     except GitHubError as error:
-        return Finding(PROBLEM, subject, error.message, error.advice)
+        # Nothing is tried again by itself here.
+        todo = "Check GITHUB_URL and the network." if error.retryable else error.advice
+        return Finding(PROBLEM, subject, error.message, todo)
     if granted is None:
         return Finding(OK, subject, "GitHub accepts it")
     missing = scopes.missing(granted)

@@ -17,8 +17,8 @@ class Freshness:
     """When the source was looked at last, how much history is still to come, and what stands.
 
     `stopped` repositories are not fetched since `stopped_at`, since the source refuses our key;
-    since `disconnected_at` there is no connection at all. Where all `is_untracked`, nobody has chosen
-    a repository since.
+    since `disconnected_at` there is no connection at all. `is_untracked`: no repository is chosen
+    any more.
     """
 
     checked_at: datetime | None = None

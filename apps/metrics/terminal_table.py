@@ -38,7 +38,7 @@ def _of_repository(team: Team, name: str) -> RenderableType:
         box=box.SIMPLE_HEAD, title=found.repository, title_justify="left", title_style="bold"
     )
     figures.add_column("")
-    for heading in ("median", "90th percentile", "of"):
+    for heading in ("", "90th percentile", "of"):
         figures.add_column(heading, justify="right")
     for row in _rows(found):
         figures.add_row(*row)
@@ -52,10 +52,10 @@ def _rows(found: MetricsTable) -> list[tuple[str, ...]]:
     spreads = [_durations(NAMES[name], spread) for name, spread in found.stages.items()]
     lines = figures.lines
     return [
-        (f"Pull requests{bots}", str(found.pull_requests), "", states),
+        (f"Pull requests{bots}", f"{found.pull_requests:,}", "", states),
         ("Merged per week", f"{figures.per_week:.1f}", "", f"{found.weeks:.0f} weeks"),
         *spreads,
-        ("Size in lines", _number(lines.median), _number(lines.p90), str(lines.count)),
+        ("Size in lines, median", _number(lines.median), _number(lines.p90), str(lines.count)),
         _share("Review coverage", figures.coverage, figures.reviewed, figures.merged),
         _share("Reverts", figures.revert_rate, figures.reverts, figures.merged),
     ]
@@ -65,7 +65,7 @@ def _durations(name: str, spread: Spread) -> tuple[str, ...]:
     left_out = f", {spread.left_out} with old commits left out" if spread.left_out else ""
     values = (spread.median, spread.p90)
     texts = [NO_DATA if value is None else duration_text(value) for value in values]
-    return (name, *texts, f"{spread.count}{left_out}")
+    return (f"{name}, median", *texts, f"{spread.count}{left_out}")
 
 
 def _number(value: float | None) -> str:
