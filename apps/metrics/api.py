@@ -249,10 +249,11 @@ def pull_request(request: HttpRequest, owner: str, name: str, number: int) -> di
     found = PullRequest.objects.for_team(admitted(request).team).filter(
         repository__full_name__iexact=full_name, number=_bounded(number)
     )
-    one = found.select_related("repository", "author", "reverts__repository").first()
+    whole = found.select_related("repository", "author", "reverts__repository")
+    one = whole.order_by("-fetched_at", "-pk").first()  # as the page chooses
     if one is None:
         raise Http404("There is no such pull request.")
-    [row] = export.pull_request_rows(found)
+    [row] = export.pull_request_rows(found.filter(pk=one.pk))
     return {**row, "timeline": timeline_data(timeline(one, timezone.now()))}
 
 

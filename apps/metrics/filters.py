@@ -227,7 +227,10 @@ def _groups(viewer: Viewer) -> QuerySet[Group]:
 
 @dataclass(frozen=True)
 class Filters:
-    """A choice of pull requests and a period; `params` is how an address says it."""
+    """A choice of pull requests and a period; `params` is how an address says it.
+
+    `repository` is the key of the one that a page is about: others may have had its name.
+    """
 
     period: Period
     range: str = DEFAULT_RANGE
@@ -240,6 +243,7 @@ class Filters:
     bots: bool = False
     outsiders: bool = True
     excluded: Sequence[str] = ()
+    repository: int | None = None
     params: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def condition(self, prefix: str = "") -> Q:
@@ -252,6 +256,8 @@ class Filters:
         ):
             if values:
                 found &= Q(**{prefix + name: values})
+        if self.repository is not None:
+            found &= Q(**{f"{prefix}repository": self.repository})
         for label in self.labels:
             found &= Q(HasLabel(f"{prefix}labels", label))
         found &= Q(**{f"{prefix}is_excluded": False})

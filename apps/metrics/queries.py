@@ -204,14 +204,14 @@ def nothing(period: Period) -> Figures:
     return _figures(dict.fromkeys(_aggregates()), period.weeks)
 
 
-def by_repository(team: Team, filters: Filters) -> dict[str, Figures]:
-    """Side by side, by name."""
-    names = dict(Repository.objects.for_team(team).values_list("pk", "full_name"))
+def by_repository(team: Team, filters: Filters) -> dict[Repository, Figures]:
+    """Side by side, in order of their names, which one made anew shares with its predecessor."""
+    known = {row.pk: row for row in Repository.objects.for_team(team)}
     rows = _grouped(merged(team, filters, filters.period), F("repository_id"))
     weeks = filters.period.weeks
     # One that came a moment ago has no name yet.
-    found = {names[pk]: _figures(row, weeks) for pk, row in rows if pk in names}
-    return dict(sorted(found.items()))
+    found = {known[pk]: _figures(row, weeks) for pk, row in rows if pk in known}
+    return dict(sorted(found.items(), key=lambda each: (each[0].full_name, each[0].pk)))
 
 
 def by_author(team: Team, filters: Filters) -> dict[int | None, Figures]:

@@ -128,6 +128,31 @@ def test_a_repository_says_what_it_is(
     assert "https://github.com/acme/shop" in text
 
 
+def test_a_repository_made_anew_is_not_the_one_before(
+    work: list[PullRequest], team: Team, alice: User, alice_client: Client
+) -> None:
+    anew = make_repository(team)  # under the same name, as GitHub allows once the first is deleted
+    number, earlier = work[0].number, work[0].fetched_at
+    make_pull_request(
+        anew,
+        opened_at=timezone.now() - timedelta(days=1),
+        title="Anew",
+        fields={"number": number, "fetched_at": earlier + timedelta(days=8)},
+    )
+    reply = alice_client.get("/a/acme/compare/repositories/", headers=JSON).json()
+    lines = [(line["name"], line["figures"]["merged"]) for line in reply["repositories"]]
+    assert lines == [("acme/shop", 4), ("acme/shop", 1)]
+    for repository, merged in ((work[0].repository, 4), (anew, 1)):
+        path = f"/a/acme/repositories/{repository.github_repo_id}/"
+        assert alice_client.get(path, headers=JSON).json()["figures"]["merged"] == merged
+    path = f"pull-requests/acme/shop/{number}"
+    assert "<h1>Anew</h1>" in alice_client.get(f"/a/acme/{path}/").content.decode()
+    assert alice_client.get(f"/a/acme/{path}/", headers=JSON).json()["title"] == "Anew"
+    _, key = api_keys.make(team, alice, "Wallboard")
+    bearer = {"Authorization": f"Bearer {key}"}
+    assert Client().get(f"/api/v1/{path}", headers=bearer).json()["title"] == "Anew"
+
+
 def test_requests_that_still_stand(
     team: Team, shop: Repository, people: tuple[TeamMember, ...], bob_client: Client
 ) -> None:

@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from apps.metrics import queries, review_queries
 from apps.metrics.filters import Filters
-from apps.metrics.models import Repository, TeamMember
+from apps.metrics.models import TeamMember
 from apps.metrics.page import Answer, figures_data, figures_page
 from apps.metrics.queries import Figures
 from apps.metrics.viewer import Viewer, viewer_of
@@ -69,13 +69,9 @@ OF_PEOPLE = (MERGED, GIVEN, CYCLE, PICKUP, REVIEW, LINES, COVERAGE)
 @figures_page("metrics/compare.html", "metrics/compare_part.html", may_follow=True)
 def compare_repositories(request: TeamRequest, filters: Filters) -> Answer:
     """The team's repositories side by side."""
-    found = queries.by_repository(request.team, filters)
-    rows = Repository.objects.for_team(request.team).filter(full_name__in=found)
-    numbers = dict(rows.values_list("full_name", "github_repo_id"))
     lines = [
-        Line(name, numbers[name], figures)
-        for name, figures in found.items()
-        if name in numbers  # else it was deleted or renamed a moment ago
+        Line(found.full_name, found.github_repo_id, figures)
+        for found, figures in queries.by_repository(request.team, filters).items()
     ]
     return _answer(request, lines, OF_REPOSITORIES, "repositories")
 

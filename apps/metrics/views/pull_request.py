@@ -20,13 +20,15 @@ def pull_request(request: TeamRequest, owner: str, repository: str, number: int)
     rows = PullRequest.objects.for_team(request.team).filter(
         repository__full_name__iexact=full_name, number=number
     )
-    found = rows.select_related("repository", "author", "reverts__repository").first()
+    # Of two repositories that had this name, the one that still has it is fetched from.
+    whole = rows.select_related("repository", "author", "reverts__repository")
+    found = whole.order_by("-fetched_at", "-pk").first()
     if found is None:
         raise Http404("The team keeps no such pull request.")
     now = timezone.now()
     drawn = timeline(found, now)
     if wants_json(request):
-        [row] = export.pull_request_rows(rows)
+        [row] = export.pull_request_rows(rows.filter(pk=found.pk))
         return JsonResponse({**row, "timeline": as_data(drawn)})
     context = {
         "pull_request": found,

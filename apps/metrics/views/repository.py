@@ -19,7 +19,7 @@ def repository_page(request: TeamRequest, filters: Filters, github_repo_id: int)
     found = Repository.objects.for_team(request.team).filter(github_repo_id=github_repo_id).first()
     if found is None:
         raise Http404("The team keeps no such repository.")
-    here = filters.narrowed(repo=found.full_name)
+    here = replace(filters.narrowed(repo=found.full_name), repository=found.pk)
     answer = overview.answer(request.team, here)
     return replace(
         answer,
