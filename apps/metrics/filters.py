@@ -126,7 +126,9 @@ class FilterForm(forms.Form):
 
     def clean_person(self) -> list[str]:
         """Members, and outsiders who are authors."""
-        return [self.choices.person(login) for login in self.cleaned_data["person"]]
+        found = [self.choices.person(login) for login in self.cleaned_data["person"]]
+        self.cleaned_data["accounts"] = [account for _, account in found if account]
+        return [login for login, _ in found]
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
@@ -201,17 +203,22 @@ class Choices:
         found[1] = [option for option in found[1] if viewer.sees_login(option.value)]
         return cls(viewer, *found)
 
-    def person(self, login: str) -> str:
-        """A member's login, or an outsider's who is an author. Raises ValidationError."""
+    def person(self, login: str) -> tuple[str, int | None]:
+        """A member's login, or that and GitHub's id of an outsider who is an author.
+
+        Raises ValidationError.
+        """
         other = accounts.others(self.viewer.team).filter(login__iexact=login)
         login = other.values_list("member__github_username", flat=True).first() or login
         if not self.viewer.sees_login(login):
             raise forms.ValidationError(REFUSAL)
         members = {option.value.casefold(): option.value for option in self.people}
         if login.casefold() in members:
-            return members[login.casefold()]
+            return members[login.casefold()], None
         written = PullRequest.objects.for_team(self.viewer.team).filter(author_login__iexact=login)
-        found: str | None = written.values_list("author_login", flat=True).first()
+        found: tuple[str, int | None] | None = (
+            written.order_by("-pk").values_list("author_login", "author_github_id").first()
+        )
         if found is None:
             raise forms.ValidationError(f"There is no person “{login[:100]}” here.")
         return found
@@ -229,13 +236,15 @@ def _groups(viewer: Viewer) -> QuerySet[Group]:
 class Filters:
     """A choice of pull requests and a period; `params` is how an address says it.
 
-    `repository` is the key of the one that a page is about: others may have had its name.
+    `accounts` are ids of outsiders, whose rows keep the login that they had then; `repository` is
+    the key of the one that a page is about: others may have had its name.
     """
 
     period: Period
     range: str = DEFAULT_RANGE
     repositories: Sequence[str] = ()
     people: Sequence[str] = ()
+    accounts: Sequence[int] = ()
     groups: Sequence[str] = ()
     bases: Sequence[str] = ()
     labels: Sequence[str] = ()
@@ -271,7 +280,9 @@ class Filters:
         found = Q()
         if self.people:
             is_member = Q(**{f"{prefix}author__github_username__in": self.people})
-            found &= is_member | Q(**{f"{prefix}author_login__in": self.people})
+            is_outsider = Q(**{f"{prefix}author_github_id__in": self.accounts})
+            is_called = Q(**{f"{prefix}author_login__in": self.people})
+            found &= is_member | is_called | is_outsider
         if self.groups:
             # A subquery, since a join would count those twice who are in two of the groups.
             members = TeamMember.objects.filter(groups__slug__in=self.groups).values("pk")
@@ -297,7 +308,7 @@ class Filters:
     def of_everyone(self) -> Filters:
         """The same for whoever wrote it."""
         params = {k: v for k, v in self.params.items() if k not in ("person", "group")}
-        return replace(self, people=(), groups=(), params=params)
+        return replace(self, people=(), accounts=(), groups=(), params=params)
 
     def narrowed(self, **to: str) -> Filters:
         """The same for one repository or person alone, named as an address says it."""
@@ -341,6 +352,7 @@ def parse(form: FilterForm, team: Team, first_opened_at: datetime | None) -> Fil
         range=_range_name(cleaned),
         repositories=cleaned["repo"],
         people=cleaned["person"],
+        accounts=cleaned["accounts"],
         groups=cleaned["group"],
         bases=cleaned["base"],
         labels=cleaned["label"],

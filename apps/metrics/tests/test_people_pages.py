@@ -202,6 +202,23 @@ def test_somebody_from_outside_and_somebody_unknown(shop: Repository, bob_client
     assert bob_client.get("/a/acme/repositories/778/").status_code == 404
 
 
+def test_somebody_from_outside_who_is_called_otherwise_now(
+    shop: Repository, bob_client: Client
+) -> None:
+    for login in ("before", "today"):
+        make_pull_request(
+            shop,
+            opened_at=timezone.now() - timedelta(days=2),
+            fields={"author_github_id": 777, "author_login": login, "is_external": True},
+        )
+    compared = bob_client.get("/a/acme/compare/people/", headers=JSON).json()["people"]
+    assert [line["figures"]["merged"] for line in compared] == [2]
+    for path in ("people/777/", "?person=before", "?person=today"):
+        reply = bob_client.get(f"/a/acme/{path}", headers=JSON).json()
+        assert reply["figures"]["merged"] == 2
+    assert bob_client.get("/a/acme/pull-requests/?person=today", headers=JSON).json()["count"] == 2
+
+
 def test_who_is_switched_off_has_no_figures(
     work: list[PullRequest], people: tuple[TeamMember, ...], alice_client: Client
 ) -> None:

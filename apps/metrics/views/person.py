@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
@@ -51,6 +51,7 @@ def person_page(request: TeamRequest, filters: Filters, github_id: int) -> Answe
         return Answer({"person": person}, lambda: {"person": vars(person)}, around)
     filters = filters.of_everyone()
     mine = filters.narrowed(person=person.login)
+    mine = replace(mine, accounts=() if person.is_member else (github_id,))
     (now, before), points = queries.figures_and_series(request.team, mine)
     exchanged = person_queries.exchanges(request.team, filters, mine, github_id)
     waiting = queries.waiting(request.team, mine)
