@@ -23,6 +23,7 @@ from django.urls import reverse
 
 from apps.metrics.digest import WeeklyDigest, weekly_digest
 from apps.metrics.models import Digest
+from apps.teams.membership import may_open
 from apps.teams.models import Membership, Team
 from apps.teams.zones import zone_of
 from apps.users.models import User
@@ -83,7 +84,7 @@ def send_due(now: datetime) -> bool:
 def _deliver(digest: Digest, now: datetime) -> None:
     user = digest.membership.user
     try:
-        if user.is_active and can_receive(user):
+        if user.is_active and can_receive(user) and may_open(digest.team, user):
             message(digest, weekly_digest(digest.team, now)).send()
             digest.sent_at = now
     except Exception:

@@ -8,9 +8,9 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from apps.teams.models import ApiKey, Membership, Team
+from apps.teams.membership import may_open
+from apps.teams.models import ApiKey, Team
 from apps.users.models import User
-from apps.users.second_factors import has_second_factor
 
 # Begins like nothing else, so that scanners for leaked secrets can find it.
 BEGINNING = "tfk_"
@@ -33,16 +33,10 @@ def find(text: str) -> ApiKey | None:
         .filter(key_hash=_hash(text), revoked_at__isnull=True, user__is_active=True)
         .first()
     )
-    if key is None or not _may_open(key.team, key.user):
+    if key is None or not may_open(key.team, key.user):
         return None
     _note_use(key)
     return key
-
-
-def _may_open(team: Team, owner: User) -> bool:
-    if not Membership.objects.filter(team=team, user=owner).exists():
-        return False
-    return not team.require_second_factor or has_second_factor(owner)
 
 
 def revoke(key: ApiKey) -> None:

@@ -11,6 +11,7 @@ from django.utils.text import slugify
 
 from apps.teams.models import Membership, Team
 from apps.users.models import User
+from apps.users.second_factors import has_second_factor
 
 Role = Membership.Role
 DOUBLE_CLICK = timedelta(seconds=10)
@@ -46,6 +47,13 @@ def just_made(name: str, admin: User) -> Team | None:
         memberships__user=admin,
         memberships__role=Role.ADMIN,
     ).first()
+
+
+def may_open(team: Team, user: User) -> bool:
+    """Whether a team's figures may be sent to somebody: who could open its pages by signing in."""
+    if team.deleting_since or not Membership.objects.filter(team=team, user=user).exists():
+        return False
+    return not team.require_second_factor or has_second_factor(user)
 
 
 def change_role(membership: Membership, role: str) -> bool:

@@ -245,6 +245,11 @@ def test_a_key_ends_with_its_owners_membership(key: str, alice: User, team: Team
     assert ask("/team", key).status_code == 401
 
 
+def test_a_team_that_is_being_deleted_answers_no_more(key: str, team: Team) -> None:
+    Team.objects.filter(pk=team.pk).update(deleting_since=timezone.now())
+    assert ask("/overview", key).status_code == 401
+
+
 def test_the_key_is_shown_once(key: str, alice_client: Client) -> None:
     assert key not in alice_client.get(KEYS).content.decode()
 

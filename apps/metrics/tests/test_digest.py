@@ -93,6 +93,19 @@ def test_what_changed_and_what_waits(team: Team, bob: User) -> None:
     assert "since=2026-03-02&until=2026-03-08" in text
 
 
+@pytest.mark.parametrize("closed", [{"require_second_factor": True}, {"deleting_since": MONDAY}])
+def test_who_may_not_open_the_team_gets_none(
+    team: Team, bob: User, closed: dict[str, object]
+) -> None:
+    digest = subscribe(team, bob)
+    Team.objects.filter(pk=team.pk).update(**closed)
+    assert digest_mail.send_due(MONDAY)
+    assert mail.outbox == []
+    digest.refresh_from_db()
+    assert (digest.failures, digest.sent_at) == (0, None)
+    assert digest.due_at > MONDAY
+
+
 def test_no_percentage_against_a_small_week(team: Team, bob: User) -> None:
     shop, ada = make_repository(team), make_member(team, "ada")
     for days in (3, 4, 10):
