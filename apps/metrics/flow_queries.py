@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -251,7 +252,7 @@ def _midnights(period: Period) -> list[datetime]:
 def _hours(period: Period, now: datetime) -> int:
     """How many hours of a period have begun to pass."""
     last = min(period.end, now)
-    return max(int((last - period.start).total_seconds() // HOUR), 0)
+    return max(math.ceil((last - period.start).total_seconds() / HOUR), 0)
 
 
 def spans(

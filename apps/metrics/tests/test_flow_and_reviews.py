@@ -293,6 +293,19 @@ def test_spans_of_one_that_went_to_and_fro() -> None:
 
 
 @pytest.mark.django_db
+def test_an_hour_that_has_begun_is_counted_at_its_beginning() -> None:
+    team = make_team()
+    shop = make_repository(team)
+    for hours in (-1, 0.25):  # open at noon, and not yet
+        make_pull_request(shop, opened_at=NOON + timedelta(hours=hours), state="open")
+    filters = filters_of(team, "since=2026-03-02&until=2026-03-02")
+    work = flow_queries.work(team, filters, NOON + timedelta(minutes=30))
+    monday = work.waiting_hours()[0]
+    assert [hour for hour, count in enumerate(monday) if count] == [11, 12]
+    assert monday[12] == 1
+
+
+@pytest.mark.django_db
 def test_people_switched_off_are_left_out() -> None:
     team = make_team()
     alice, bob = make_member(team, "alice"), make_member(team, "bob", is_hidden=True)
