@@ -45,8 +45,10 @@ def figure_text(value: float | None, unit: str) -> str:
     if unit == "duration":
         return unbroken(duration_text(value))
     if unit == "share":
-        decimals = 0 if value in (0, 1) or value >= 0.1 else 1
-        return unbroken(f"{value * 100:.{decimals}f} %")
+        decimals = 0 if value in (0, 1) or 0.1 <= value < 0.995 else 1
+        # What is not all of it never reads as if it were.
+        percent = min(value * 100, 99.9) if value < 1 else value * 100
+        return unbroken(f"{percent:.{decimals}f} %")
     return f"{value:,.{DECIMALS.get(unit, 0)}f}"
 
 

@@ -15,6 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from apps.metrics.models import Commit, PullRequest, Repository, TeamMember
+from apps.metrics.templatetags.figures import figure_text
 from apps.metrics.tests.factories import (
     Review,
     make_member,
@@ -81,6 +82,14 @@ def test_it_works(merged: PullRequest, alice_client: Client) -> None:
 )
 def test_durations_are_rounded(seconds: int, text: str) -> None:
     assert duration_text(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("reviewed", "of", "text"),
+    [(299, 300, "99.7 %"), (1999, 2000, "99.9 %"), (1999, 2001, "99.9 %"), (300, 300, "100 %")],
+)
+def test_a_share_is_never_rounded_up_to_all(reviewed: int, of: int, text: str) -> None:
+    assert figure_text(reviewed / of, "share") == text.replace(" ", "\N{NO-BREAK SPACE}")
 
 
 @pytest.mark.parametrize("path", PAGES)
