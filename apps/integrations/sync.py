@@ -165,6 +165,8 @@ def serve(
     try:
         _set(work, status=SyncStatus.SYNCING)
         with with_github(tracked.integration.credential) as github:
+            # A page whose lists are long takes many requests, and longer than a lease.
+            github.before_request = lambda: _set(work, lease_until=_now() + LEASE)
             try:
                 _take_turn(github, work, _now() + turn, on_step)
             except GitHubError as error:

@@ -102,6 +102,7 @@ class GitHub:
     url: str
     tokens: TokenSource
     on_limit: Callable[[Limit], None] | None = None
+    before_request: Callable[[], None] | None = None
     usage: Usage = field(default_factory=Usage)
     ca_file: str = ""
 
@@ -197,6 +198,8 @@ class GitHub:
         return GraphQLReply(envelope.data, envelope.problems)
 
     def _send(self, method: str, url: str, **options: Any) -> httpx.Response:
+        if self.before_request:
+            self.before_request()
         token = self.tokens.token()
         try:
             return self._send_with(token, method, url, **options)

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
+from django.db import connection
+from django.db.models import F
 
+from apps.integrations import sync
 from apps.integrations.models import (
     IntegrationCredential,
     RateBudget,
@@ -377,3 +381,28 @@ def test_a_crowded_account_holds_up_no_other(stage: Stage, shop: Place) -> None:
     claimed = sync.claim(datetime.now(UTC))
     assert claimed
     assert claimed.team == other.team
+
+
+def test_a_page_that_takes_longer_than_a_lease_is_taken_over_by_nobody(stage: Stage) -> None:
+    """A minute and a half for each of its requests: its lists are long."""
+    shop = stage.track("shop")
+    shop.open(ago(days=1), commits=450)
+    taken: list[object] = []
+    is_inside = False
+
+    def slowly(execute: Any, sql: str, *more: Any) -> Any:
+        nonlocal is_inside
+        if "integrationcredential" in sql and sql.startswith("SELECT") and not is_inside:
+            is_inside = True
+            leased = TrackedRepository.objects.exclude(lease_until=None)
+            leased.update(lease_until=F("lease_until") - timedelta(seconds=90))
+            taken.append(leased.exists() and sync.claim(datetime.now(UTC)))
+            is_inside = False
+        return execute(sql, *more)
+
+    stage.begin()
+    with connection.execute_wrapper(slowly):
+        work()
+    assert len(taken) > 4
+    assert not any(taken)
+    assert_whole(stage)
