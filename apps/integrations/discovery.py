@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
@@ -24,6 +24,7 @@ from apps.integrations.github.errors import (
     NotFoundError,
     OrganizationRestrictedError,
     ScopeMissingError,
+    UnavailableError,
     WaitError,
 )
 from apps.integrations.github.people import ListedRepository, Person
@@ -126,6 +127,12 @@ def run(integration_id: int) -> bool:
         problem = _look(integration)
     except GitHubError as error:
         _postpone(integration, error)
+    except (OperationalError, InterfaceError):
+        raise  # Where the database is gone, nothing can be noted: the lease runs out.
+    except Exception as error:
+        log.exception("People and repositories of %s could not be read.", integration)
+        failed = UnavailableError(f"tformance failed on what GitHub sent ({error}).")
+        _postpone(integration, failed)
     else:
         _finish(integration, problem, due_at=timezone.now() + EVERY)
     return True

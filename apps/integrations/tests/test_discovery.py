@@ -335,3 +335,22 @@ def test_a_reply_that_cannot_be_read(
     website.default_branch = "main"
     refresh(alice_client, work)
     assert "reply cannot be read" not in messages_of(alice_client)
+
+
+def test_what_cannot_be_stored_stops_nobody_else(
+    github: Running, team: Team, alice_client: Client, work: Work
+) -> None:
+    connect(alice_client)
+    work()
+    world = github.simulator.world
+    website = world.repositories.pop(REPOSITORIES["website"])
+    website.id = 2**63
+    world.repositories[website.id] = website
+    Team.objects.update(prune_due_at=timezone.now())
+    refresh(alice_client, work)
+    assert "tformance failed on what GitHub sent" in messages_of(alice_client)
+    assert Team.objects.get().prune_due_at is None  # What comes after it was done.
+    integration = GitHubIntegration.objects.get()
+    assert integration.lease_until is None
+    assert integration.members_due_at
+    assert integration.members_due_at > timezone.now()
