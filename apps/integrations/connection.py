@@ -328,11 +328,12 @@ def _change_hooks(
     integration: GitHubIntegration, former: IntegrationCredential
 ) -> list[dict[str, Any]]:
     """A GitHub App brings its own hook; the hooks of repositories that are needless then."""
-    tracked = TrackedRepository.objects.filter(integration=integration, is_active=True)
+    # Also of those that are tracked no longer: their hook may not be deleted yet.
+    tracked = TrackedRepository.objects.filter(integration=integration)
     if integration.credential.kind == Kind.APP:
         return organization_hooks.release_all([integration]) + hooks.release_all(tracked)
     if former.kind == Kind.APP:
-        tracked.update(hook_due_at=timezone.now())
+        tracked.filter(is_active=True).update(hook_due_at=timezone.now())
     return []
 
 

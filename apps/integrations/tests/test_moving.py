@@ -110,3 +110,20 @@ def test_another_team_keeps_the_hook_that_it_shares(
     work()
     assert _hooks_there(github) == 1
     assert TrackedRepository.objects.get(team__slug="other").hook
+
+
+def test_a_hook_that_was_still_to_be_deleted_goes_too(
+    github: Running, settings: Settings, team: Team, alice_client: Client, work: Work
+) -> None:
+    apps.set_up(github, settings)
+    small.connect(alice_client)
+    work()
+    repos = "/a/acme/integrations/github/repos/"
+    alice_client.post(repos, {"repositories": ["acme/website"]})
+    work()
+    assert _hooks_there(github) == 1
+    alice_client.delete(f"{repos}{small.REPOSITORIES['website']}/")
+    apps.connect(alice_client)
+    work()
+    assert _hooks_there(github) == 0
+    assert not Hook.objects.filter(app_id=None).exists()
