@@ -31,6 +31,7 @@ from apps.integrations.connect_state import State
 from apps.integrations.github import people, scopes
 from apps.integrations.github.client import GitHub
 from apps.integrations.github.errors import (
+    CredentialsRejectedError,
     GitHubError,
     NotFoundError,
     OrganizationRestrictedError,
@@ -241,6 +242,8 @@ def _scopes_of(token: str) -> list[str] | None:
     with _conversation(token) as github:
         try:
             return github.get("/user").scopes
+        except CredentialsRejectedError:
+            raise ConnectError(problems.TOKEN_REJECTED) from None
         except GitHubError as error:
             raise ConnectError(problems.from_github(error)) from None
 

@@ -127,6 +127,11 @@ APP_PROVES_NOBODY = Problem(
     "Ask whoever runs tformance to set GITHUB_APP_CLIENT_SECRET, or to connect it for you.",
 )
 NO_TOKEN = Problem("no_token", "No token was given.", "Paste one and try again.")
+TOKEN_REJECTED = Problem(
+    "credentials_rejected",
+    "GitHub does not accept this token.",
+    "Check that all of it was copied and that it has not expired, or make a new one.",
+)
 
 _BY_CODE = {
     problem.code: problem

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.test import Client
 from pytest_django import Settings
 
+from apps.audit.models import AuditEvent
 from apps.integrations.models import GitHubIntegration, IntegrationCredential
 from apps.integrations.tests.github import ACME, ADA, GRACE, messages_of
 from apps.teams.models import Team
@@ -49,18 +52,46 @@ def test_with_the_organization_named(github: Running, team: Team, alice_client: 
     "value", ["ghp_wrong", "ghp_wro\nng", "ghp_wrong ghp_wrong", "ghp_wröng🔑"]
 )
 def test_wrong_token(github: Running, team: Team, alice_client: Client, value: str) -> None:
-    alice_client.post(TOKEN, {"token": value})
-    page = messages_of(alice_client)
-    assert "GitHub does not accept the token" in page
+    page = refused(alice_client, value)
+    assert "GitHub does not accept this token. Check that all of it was copied" in page
     assert "ghp_" not in page
     assert not IntegrationCredential.objects.exists()
+
+
+def test_a_wrong_token_says_nothing_of_the_connection_that_is_there(
+    github: Running, team: Team, alice_client: Client
+) -> None:
+    alice_client.post(TOKEN, {"token": github.token, "organization": "acme"})
+    alice_client.get("/a/acme/integrations/")
+    page = refused(alice_client, "ghp_wrong", "acme")
+    assert "<h2>acme</h2>" in page
+    assert "Connect GitHub again" not in page
+    assert 'class="banner' not in page
+    assert '<details class="dialog">' in messages_of(alice_client)
+    assert GitHubIntegration.objects.get().credential.rejected_at is None
+    assert AuditEvent.objects.get(action="github.connect.failed").team == team
+    assert alice_client.get(TOKEN).headers["location"] == "/a/acme/integrations/"
+
+
+def refused(client: Client, value: str, organization: str = "") -> str:
+    """The page with the form open, and what is wrong at its field."""
+    reply = client.post(TOKEN, {"token": value, "organization": organization})
+    assert reply.status_code == 422
+    page = " ".join(reply.content.decode().split())
+    assert '<details class="dialog" open> <summary class="button small" id="by-token">' in page
+    field = re.search(r'<div class="field has-error">.*?</div>', page)
+    assert field
+    assert 'name="token"' in field[0]
+    assert 'id="token_error"' in field[0]
+    return page
 
 
 def test_classic_token_with_too_few_scopes(
     github: Running, team: Team, alice_client: Client
 ) -> None:
-    alice_client.post(TOKEN, {"token": give(github, ADA, ["public_repo", "read:org"])})
-    assert "did not grant repo and read:user" in messages_of(alice_client)
+    page = refused(alice_client, give(github, ADA, ["public_repo", "read:org"]))
+    assert "did not grant repo and read:user" in page
+    assert "ghp_" not in page
     assert not IntegrationCredential.objects.exists()
 
 
@@ -77,5 +108,4 @@ def test_fine_grained_token(github: Running, team: Team, alice_client: Client) -
 
 
 def test_no_token(github: Running, team: Team, alice_client: Client) -> None:
-    alice_client.post(TOKEN, {"token": " "})
-    assert "No token was given" in messages_of(alice_client)
+    assert "No token was given" in refused(alice_client, " ")

@@ -75,11 +75,16 @@ def refused(message: str, code: str, status: int = 400, **more: Any) -> JsonResp
 
 
 def page(
-    request: TeamRequest, template: str, context: dict[str, Any], *, fragment: str = ""
+    request: TeamRequest,
+    template: str,
+    context: dict[str, Any],
+    *,
+    fragment: str = "",
+    status: int = 200,
 ) -> HttpResponse:
     """The page, or for htmx only its `fragment`."""
     wanted = fragment if fragment and request.htmx and not request.htmx.boosted else template
-    return render(request, f"integrations/{wanted}.html", context)
+    return render(request, f"integrations/{wanted}.html", context, status=status)
 
 
 def back(
@@ -95,14 +100,15 @@ def back(
             problem.message, problem.code, advice=problem.advice, url=problem.url or None
         )
     if problem is not None:
-        messages.error(request, _sentence(problem))
+        messages.error(request, sentence(problem))
     elif said:
         messages.success(request, said)
     query = {"q": search} if search else None
     return redirect(reverse(name, kwargs={"team": request.team.slug}, query=query))
 
 
-def _sentence(problem: Problem) -> str:
+def sentence(problem: Problem) -> str:
+    """What happened and what to do, with a link to where it can be done."""
     if not problem.url.startswith(("https://", "http://")):  # some come from GitHub's headers
         return str(problem)
     label = problem.url_label or "Open GitHub"

@@ -47,6 +47,12 @@ def integrations(request: TeamRequest) -> HttpResponse:
     organizations = _organizations(request.team)
     if wants_json(request):
         return JsonResponse({"github": _as_json(organizations)})
+    return _page(request, organizations)
+
+
+def _page(
+    request: TeamRequest, organizations: list[dict[str, Any]], token_error: str = ""
+) -> HttpResponse:
     context = {
         "organizations": organizations,
         "disconnected": GitHubIntegration.objects.for_team(request.team)
@@ -57,9 +63,11 @@ def integrations(request: TeamRequest) -> HttpResponse:
         "erasing": erasure.left_of(request.team),
         "is_running": any(_is_moving(organization) for organization in organizations),
         "may_make_app": request.membership.is_admin and views_app.may_make(request),
+        "token_error": token_error,
         **_setup(),
     }
-    return answers.page(request, "integrations", context, fragment="_organizations")
+    status = 422 if token_error else 200
+    return answers.page(request, "integrations", context, fragment="_organizations", status=status)
 
 
 @require_POST
@@ -130,24 +138,35 @@ def _installed(request: TeamRequest, state: State) -> HttpResponse:
 
 
 @sensitive_post_parameters("token")
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 @team_view("admin")
 def token(request: TeamRequest) -> HttpResponse:
     """Connects with a pasted personal access token, which is never shown again."""
+    if request.method != "POST":
+        # Where a refused token was shown, opening its address again must show something.
+        return answers.back(request, "integrations")
     try:
         data = answers.body(request) if answers.is_json(request) else request.POST
     except answers.BadBodyError as error:
         return answers.refused(str(error), "bad_body")
     value, wanted = str(data.get("token", "")).strip(), str(data.get("organization", "")).strip()
     if not value:
-        return answers.back(request, "integrations", problems.NO_TOKEN)
+        return _token_refused(request, problems.NO_TOKEN)
     try:
         connection.begin_with_token(request, request.team, value)
     except ConnectError as error:
-        return _failed(request, error.problem)
+        _note_failure(request, error.problem)
+        return _token_refused(request, error.problem)
     if wanted:
         return _choose(request, wanted)
     return redirect("github_organization", team=request.team.slug)
+
+
+def _token_refused(request: TeamRequest, problem: Problem) -> HttpResponse:
+    """The form again, with what is wrong at its field: the team's connections stand as before."""
+    if wants_json(request):
+        return answers.back(request, "integrations", problem)
+    return _page(request, _organizations(request.team), answers.sentence(problem))
 
 
 @require_http_methods(["GET", "POST", "DELETE"])
@@ -274,8 +293,12 @@ def _wanted(request: TeamRequest) -> str:
 
 
 def _failed(request: TeamRequest, problem: Problem, page: str = "integrations") -> HttpResponse:
-    record("github.connect.failed", team_id=request.team.pk, request=request, problem=problem.code)
+    _note_failure(request, problem)
     return answers.back(request, page, problem)
+
+
+def _note_failure(request: TeamRequest, problem: Problem) -> None:
+    record("github.connect.failed", team_id=request.team.pk, request=request, problem=problem.code)
 
 
 def _one(
