@@ -234,7 +234,9 @@ def _look_after(tracked: TrackedRepository, now: datetime) -> None:
         problem = str(error)
         sync.reject(tracked.integration.credential, error)
     except GitHubError as error:
-        problem, due_at = str(error), now + TRY_AGAIN
+        problem = str(error)
+        if error.retryable:
+            due_at = now + TRY_AGAIN
         if isinstance(error, WaitError):
             due_at = budget.block(tracked.integration.credential, error, now, resource="core")
     mine = TrackedRepository.objects.filter(pk=tracked.pk)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -566,3 +567,21 @@ def test_a_hook_that_could_not_be_deleted_is_deleted_later(
     due(tracked)
     assert hooks_on_github(github) == []
     assert not Hook.objects.exists()
+
+
+def test_what_only_a_person_can_change_is_not_asked_every_two_minutes(
+    github: Running, tracked: TrackedRepository
+) -> None:
+    """Of hundreds of repositories that would take most of what GitHub grants an account."""
+    refused = {"message": "Validation Failed", "errors": [{"message": "more than 20 hooks"}]}
+    path = f"/api/v3/repos/{NAME}/hooks"
+    github.fault("reply", path=path, status=422, body=refused)
+    due(tracked)
+    tracked.refresh_from_db()
+    assert "more than 20 hooks" in tracked.hook_error
+    assert tracked.hook_due_at
+    assert tracked.hook_due_at > timezone.now() + timedelta(minutes=50)
+    github.simulator.faults.clear()
+    due(tracked)
+    tracked.refresh_from_db()
+    assert tracked.hook_error == ""
