@@ -141,6 +141,7 @@ def test_what_is_left_out_leaves_every_figure_and_comes_back(
 def test_patterns_that_match_no_repository_are_named(
     alice_client: Client, repository: Repository
 ) -> None:
+    Repository.objects.create(team=repository.team, github_repo_id=3, full_name="acme/mobile")
     page = save(alice_client, excluded_repositories="ACME/a*\nmobile\nacme/mobil")
     assert "The settings are saved." in page
     assert "No repository of this team matches" in page
