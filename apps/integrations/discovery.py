@@ -186,19 +186,18 @@ def _look(integration: GitHubIntegration) -> str:
 
 
 def _refuse_namesake(integration: GitHubIntegration, github: GitHub) -> None:
-    """Raises NotFoundError where the account has another name by now, and its own may be another's.
+    """Raises NotFoundError where the account has another name by now, and its own is another's.
 
     The new one is found by the ids of tracked repositories: see `poll`.
     """
     login = integration.organization_slug
     named = people.organization if integration.account_type == "Organization" else people.user
     try:
-        if named(github, login).id == integration.organization_id:
-            return
-    except ScopeMissingError:
+        found = named(github, login).id
+    except (ScopeMissingError, NotFoundError):
+        return  # Where nobody has the name, the lists will say so.
+    if found == integration.organization_id:
         return
-    except NotFoundError:
-        pass
     raise NotFoundError(f"{login} is no longer the name of this account on GitHub.", advice=RENAMED)
 
 
