@@ -39,7 +39,10 @@ def _forget_attempts(settings: Settings) -> None:
 
 
 def code(secret: str) -> str:
-    """What an app shows now (RFC 6238)."""
+    """What an app shows now (RFC 6238), with some seconds left in which it counts."""
+    left = 30 - time.time() % 30
+    if left < 5:
+        time.sleep(left)
     key = base64.b32decode(secret)
     digest = hmac.digest(key, struct.pack(">Q", int(time.time()) // 30), hashlib.sha1)
     start = digest[-1] & 0xF
