@@ -11,7 +11,7 @@ import pytest
 
 from tests.program import ROOT, clean_environment, postgres_database
 
-CREDENTIALS = 200
+CREDENTIALS = 100
 
 
 def rotate(folder: Path, url: str) -> None:

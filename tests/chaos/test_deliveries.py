@@ -15,7 +15,7 @@ def test_none_is_lost_in_disorder_without_a_database_and_with_killed_workers(
 ) -> None:
     with databases("postgresql", tmp_path) as new_database, new_database() as url:
         done = subprocess.run(
-            [sys.executable, "-m", "tests.chaos.deliveries", "120"],
+            [sys.executable, "-m", "tests.chaos.deliveries", "60"],
             cwd=ROOT,
             env=environment(url, tmp_path),
             capture_output=True,
