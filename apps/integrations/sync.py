@@ -165,7 +165,7 @@ def serve(
     try:
         _set(work, status=SyncStatus.SYNCING)
         with with_github(tracked.integration.credential) as github:
-            # A page whose lists are long takes many requests, and longer than a lease.
+            # Each may take a while, and a page whose lists are long takes many.
             github.before_request = lambda: _set(work, lease_until=_now() + LEASE)
             try:
                 _take_turn(github, work, _now() + turn, on_step)

@@ -236,13 +236,9 @@ def _store_page(
 
 
 def _save(work: Work, github: GitHub, changes: dict[str, Any]) -> None:
-    """Writes cursors and costs, if the lease is still ours; locks the row for the rest.
-
-    The lease begins anew, since the next request may take a while.
-    """
+    """Writes cursors and costs, if the lease is still ours; locks the row for the rest."""
     tracked = work.tracked
     held = TrackedRepository.objects.filter(pk=tracked.pk, lease_owner=work.owner, is_active=True)
-    changes = {**changes, "lease_until": datetime.now(UTC) + LEASE}
     if not held.update(**changes, **_cost(github)):
         raise LeaseLostError
     for name, value in changes.items():
