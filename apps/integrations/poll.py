@@ -72,9 +72,7 @@ def poll(integration: GitHubIntegration, now: datetime) -> SyncRun | None:
     moved: list[TrackedRepository] = []
     failures = 0
     with with_github(integration.credential) as github:
-        for some in pull_requests.in_parts(
-            list(rows.select_related("repository", "integration")), AT_ONCE
-        ):
+        for some in pull_requests.in_parts(list(rows.select_related("repository")), AT_ONCE):
             try:
                 moved += _moved(github, some)
             except GitHubError as error:
@@ -199,6 +197,7 @@ def _keep_account(integration: GitHubIntegration, owner: records.Actor | None) -
             pk=integration.pk, organization_slug=integration.organization_slug
         )
         former.update(organization_slug=owner.login, members_due_at=datetime.now(UTC))
+        integration.organization_slug = owner.login  # All of its repositories share the object.
 
 
 def _gone(tracked: TrackedRepository, problems: Sequence[Problem]) -> None:
