@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from apps.integrations import poll
 from apps.integrations.github.documents import document
 from apps.integrations.models import RateBudget, StalePullRequest, SyncStatus, TrackedRepository
 from apps.integrations.tests import comparison
@@ -158,13 +159,7 @@ def test_one_that_is_withheld_when_it_is_read_again_is_not_forgotten(
 ) -> None:
     stage.sync()
     pull = shop.repository.pull_requests[7]
-    StalePullRequest.objects.create(
-        team=stage.team,
-        tracked=stage.tracked("shop"),
-        number=7,
-        node_id=pull.node_id,
-        due_at=ago(),
-    )
+    poll.mark_stale(stage.tracked("shop"), [(7, pull.node_id)], ago())
     actions.edit(shop.deed(), pull, "title", "Changed")
     wrong = {"type": "INTERNAL", "message": "It failed.", "path": ["nodes", 0]}
     say(shop, {"data": {"nodes": [None]}, "errors": [wrong]})
@@ -181,13 +176,7 @@ def test_one_that_cannot_be_read_is_not_forgotten_where_hooks_call_it_by_its_for
 ) -> None:
     stage.sync()
     pull = shop.repository.pull_requests[7]
-    StalePullRequest.objects.create(
-        team=stage.team,
-        tracked=stage.tracked("shop"),
-        number=7,
-        node_id="MDExOlB1bGxSZXF1ZXN0Nw==",
-        due_at=ago(),
-    )
+    poll.mark_stale(stage.tracked("shop"), [(7, "MDExOlB1bGxSZXF1ZXN0Nw==")], ago())
     told = {"id": pull.node_id, "number": 7, "updatedAt": "2026-09-01T00:00:00Z", "title": None}
     say(shop, {"data": {"nodes": [told]}})
     work()
