@@ -103,12 +103,13 @@ def _page(
 def _state(
     request: TeamRequest, filters: Filters, fresh: Freshness, version: queries.DataVersion
 ) -> dict[str, Any]:
+    begins_within = _begins_within(filters, version)
     return {
         "version": version,
         "freshness": fresh,
         "recounted": recounted(request.team),
         "poll": _poll(request, version.etag),
-        "begins_within": (begins_within := _begins_within(filters, version)),
+        "begins_within": begins_within,
         "is_comparable": not begins_within and not _is_being_read(filters, fresh),
     }
 
