@@ -164,6 +164,7 @@ def _process(
         )
         try:
             yield process
+            assert process.poll() is None, f"It ended by itself:\n{_end_of_log(folder)}"
         finally:
             process.terminate()
             try:
@@ -182,4 +183,8 @@ def _wait(program: Program, *processes: subprocess.Popen[bytes]) -> None:
             time.sleep(0.1)
         else:
             return
-    raise TimeoutError(f"It did not start:\n{(program.folder / 'test.log').read_text()[-3000:]}")
+    raise TimeoutError(f"It did not start:\n{_end_of_log(program.folder)}")
+
+
+def _end_of_log(folder: Path) -> str:
+    return (folder / "test.log").read_text()[-3000:]

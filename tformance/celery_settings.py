@@ -6,22 +6,16 @@ from datetime import timedelta
 
 from django.conf import settings
 
-_folder = settings.DATA_DIR / "broker"
-
 if settings.REDIS_URL:
     broker_url = settings.REDIS_URL
     broker_transport_options: dict[str, object] = {"visibility_timeout": 600}
 else:
-    for _name in ("messages", "processed", "control"):
-        (_folder / _name).mkdir(parents=True, exist_ok=True)
-    broker_url = "filesystem://"
-    broker_transport_options = {
-        "data_folder_in": str(_folder / "messages"),
-        "data_folder_out": str(_folder / "messages"),
-        "processed_folder": str(_folder / "processed"),
-        "control_folder": str(_folder / "control"),
-        "store_processed": False,
-    }
+    _folder = settings.DATA_DIR / "broker" / "messages"
+    _folder.mkdir(parents=True, exist_ok=True)
+    broker_url = "folder://localhost"
+    broker_transport = "tformance.folder_broker:Transport"
+    broker_transport_options = {"folder": str(_folder), "polling_interval": 0.2}  # seconds
+    worker_enable_remote_control = False
 
 task_ignore_result = True
 task_acks_late = True
