@@ -10,7 +10,7 @@ from queue import Empty
 from kombu import Connection
 
 WRITERS = 2
-MESSAGES = 1500  # of each writer
+MESSAGES = 800  # of each writer
 
 
 def connection(folder: Path) -> Connection:
