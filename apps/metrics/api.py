@@ -235,7 +235,7 @@ def pull_requests(request: HttpRequest, query: Query[ListQuery]) -> dict[str, An
     rows = explorer.matching(found.team, filters, chosen)
     page = explorer.page(rows, chosen)
     return {
-        "count": explorer.count(rows, filters, chosen, found.data_version),
+        "count": explorer.Counting(rows, filters, chosen, found.data_version).count(),
         "pull_requests": explorer.data(page, tuple(export.PULL_REQUEST_FIELDS)),
         "next": page.after or None,
         "previous": page.before or None,

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
+from typing import cast
 
 from django.core.cache import cache
 from django.db.models import Q, QuerySet
@@ -170,11 +171,24 @@ def page(found: QuerySet[PullRequest], chosen: Choice) -> keyset.Page:
     return keyset.page(found.prefetch_related("repository"), chosen.order, chosen.place, PAGE)
 
 
-def count(found: QuerySet[PullRequest], filters: Filters, chosen: Choice, version: str) -> int:
-    """How many the list has. Counted once for all of its pages, until the data changes."""
-    narrowed = (version, filters.period.first, filters.period.last, filters.params, chosen.narrows)
-    key = hashlib.blake2b(repr(narrowed).encode(), digest_size=16).hexdigest()
-    return int(cache.get_or_set(f"count:{key}", found.count, COUNT_KEPT) or 0)
+class Counting:
+    """How many a list has: counted once for all of its pages, until the data changes."""
+
+    def __init__(
+        self, found: QuerySet[PullRequest], filters: Filters, chosen: Choice, version: str
+    ) -> None:
+        period = filters.period
+        narrowed = (version, period.first, period.last, filters.params, chosen.narrows)
+        digest = hashlib.blake2b(repr(narrowed).encode(), digest_size=16).hexdigest()
+        self._found, self._key = found, f"count:{digest}"
+
+    def known(self) -> int | None:
+        """The count where it was made before."""
+        return cast("int | None", cache.get(self._key))
+
+    def count(self) -> int:
+        """The count, made where it was not."""
+        return int(cache.get_or_set(self._key, self._found.count, COUNT_KEPT) or 0)
 
 
 def rows(found: QuerySet[PullRequest], chosen: Choice) -> Iterator[export.Row]:

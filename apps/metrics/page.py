@@ -40,6 +40,8 @@ class Answer:
     context: Context
     data: Callable[[], Context]
     around: Context = field(default_factory=dict)
+    is_whole: bool = True
+    """Whether nothing of the part follows by itself."""
 
 
 Asked = Callable[[Filters], "Answer | HttpResponseBase"]
@@ -78,6 +80,7 @@ def _page(
         return redirect(f"{request.path}?{remembered}")
     fresh, version = current_version(request.team)
     request.data_version = version.etag
+    request.comes_in_parts = version.is_large and _comes_in_parts(request)
     if _is_current(request, version.etag):
         return _unchanged(request, fresh, version)
     choices = Choices.of(viewer_of(request))
@@ -90,12 +93,12 @@ def _page(
         return render(request, "metrics/empty.html", bar)
     key = _cache_key(request, version.etag)
     shown = cache.get(key)
-    if shown is None and may_follow and version.is_large and _comes_in_parts(request):
+    if shown is None and may_follow and request.comes_in_parts:
         return render(request, template, bar | {"part": _follows(request), "is_to_follow": True})
     shown = shown or _shown(request, ask, filters, bar, part)
     if isinstance(shown, HttpResponseBase):
         return shown
-    if shown.seconds > WORTH_KEEPING:
+    if shown.is_whole and shown.seconds > WORTH_KEEPING:
         cache.set(key, replace(shown, seconds=0), KEPT)
     return _reply(request, shown, bar, template)
 
@@ -121,6 +124,7 @@ class Shown:
     data: Context
     part: str
     around: Context
+    is_whole: bool
     seconds: float
 
 
@@ -135,7 +139,7 @@ def _shown(
         data, text = answer.data(), ""
     else:
         data, text = {}, render_to_string(part, {**bar, **answer.context}, request)
-    return Shown(data, text, answer.around, perf_counter() - begin)
+    return Shown(data, text, answer.around, answer.is_whole, perf_counter() - begin)
 
 
 def _comes_in_parts(request: TeamRequest) -> bool:

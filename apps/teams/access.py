@@ -41,6 +41,7 @@ class TeamRequest(HttpRequest):
     memberships: list[Membership]
     htmx: HtmxDetails
     data_version: str
+    comes_in_parts: bool
 
 
 def wants_json(request: HttpRequest) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
+from html import unescape
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from apps.metrics import explorer
 from apps.metrics.models import PullRequest
 from apps.metrics.queries import LARGE
 from apps.metrics.tests.factories import Review, make_member, make_pull_request, make_repository
@@ -102,6 +105,28 @@ def test_a_large_team_s_page_comes_before_its_figures(
     for again in (path, f"{path}?whole=1"):
         assert part[-500:].strip() in alice_client.get(again).content.decode()
     assert charlie_client.get(path).status_code == 404
+
+
+def test_a_large_team_s_list_comes_before_its_count(large: None, alice_client: Client) -> None:
+    path = "/a/acme/pull-requests/"
+    page = alice_client.get(f"{path}?range=all").content.decode()
+    assert page.count('<th scope="row"') == explorer.PAGE
+    assert f'href="{path}?range=all&amp;whole=1"' in page
+    counting = re.search(r'hx-get="([^"]+count=1)"', page)
+    assert counting
+    address = unescape(counting[1])
+    counted = alice_client.get(address, headers={"HX-Request": "true"}).content.decode()
+    # One of them is what it was copied from.
+    assert re.sub(r"<[^>]+>", "", counted).strip() == f"{LARGE + 1:,} pull requests"
+    # What was counted once stands on the page at once, and on the pages behind it.
+    for again in (path, f"{path}?range=all", f"{path}?range=all&sort=title"):
+        assert (counted.strip() in alice_client.get(again).content.decode()) == ("range" in again)
+
+
+def test_without_a_script_a_list_comes_with_its_count(large: None, alice_client: Client) -> None:
+    whole = alice_client.get("/a/acme/pull-requests/?whole=1").content.decode()
+    assert f"<strong>{LARGE + 1:,}</strong> pull requests" in whole
+    assert "count=1" not in whole
 
 
 def test_without_a_script_figures_come_with_their_page(large: None, alice_client: Client) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.http import StreamingHttpResponse
 from django.http.response import HttpResponseBase
+from django.shortcuts import render
 from django.urls import reverse
 
 from apps.audit.record import record
@@ -29,8 +30,11 @@ def pull_requests(request: TeamRequest, filters: Filters) -> Answer | HttpRespon
             return _file(request, found, chosen, form)
     except explorer.BadAddressError as error:
         return refused(request, [str(error)])
+    counting = explorer.Counting(found, filters, chosen, request.data_version)
+    if request.htmx and "count" in request.GET:
+        return render(request, "metrics/explorer_count.html", {"count": counting.count()})
     page = explorer.page(found, chosen)
-    count = explorer.count(found, filters, chosen, request.data_version)
+    count = counting.known() if request.comes_in_parts else counting.count()
     here = _Here(request.path, filters, chosen)
     return Answer(
         _context(request, here, page, count),
@@ -41,6 +45,7 @@ def pull_requests(request: TeamRequest, filters: Filters) -> Answer | HttpRespon
             "previous": here.page(page)["previous"],
         },
         {"downloads": here.downloads()},
+        is_whole=count is not None,
     )
 
 
@@ -100,12 +105,16 @@ class _Here:
         ]
 
 
-def _context(request: TeamRequest, here: _Here, page: keyset.Page, count: int) -> dict[str, Any]:
+def _context(
+    request: TeamRequest, here: _Here, page: keyset.Page, count: int | None
+) -> dict[str, Any]:
     chosen = here.chosen
     return {
         "chosen": chosen,
         "page": page,
         "count": count,
+        "counting": here.but(count="1"),
+        "counted": here.but(whole="1"),
         "states": here.states(),
         "columns": here.columns(),
         "all_columns": [column for key, column in COLUMNS.items() if key != "title"],
