@@ -15,7 +15,7 @@ demo: setup
 	@exec $(BIN)/tformance demo
 
 test: .venv/installed-dev node_modules/installed-dev lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 # Storms of many seeds: GitHub fails, workers die, and in the end everything must be true.
 RUNS ?= 20
