@@ -21,6 +21,7 @@ from typing import Any
 
 import django
 
+AGO = 1800  # seconds: after the world's last change, and before the newest that a walk believes
 PLAN = json.loads((Path(__file__).parent / "plan.json").read_text())
 
 
@@ -39,8 +40,10 @@ class Storm:
         self.patience = random.Random(self.seed)  # its use depends on the machine's speed
         with self._github(), self._workers():
             self._begin()
-            for _ in range(3):
+            for _ in range(PLAN["kills_of_a_first_sync"]):
+                self._wait_for_pages(2)  # the first page of all is read again by every walk
                 self.kill_in_transaction()
+            self.change_many_long_ago()
             for _ in range(PLAN["steps"]):
                 self._event()
                 time.sleep(PLAN["seconds_between_steps"])
@@ -211,6 +214,20 @@ class Storm:
         told = [(pull.number, pull.node_id) for pull in pulls]
         poll.mark_stale(tracked, told, datetime.now(UTC))
 
+    def change_many_long_ago(self) -> None:
+        """So much that a walk needs several pages for it, longer ago than walks overlap."""
+        from apps.integrations.models import TrackedRepository
+
+        place = max(self.places, key=lambda place: len(place.pull_requests))
+        rows = TrackedRepository.objects.filter(team=self.team, github_repo_id=place.id)
+        self._wait(rows.filter(watermark__isnull=False).exists)
+        self.simulator.clock.advance(-AGO)
+        given = {"repository": place.full_name, "actor": "alice"}
+        for pull in self._by_age(place)[: PLAN["changes_at_once"]]:
+            self._act("edit", {**given, "number": pull.number, "title": f"{self.random.random()}"})
+        self.simulator.clock.advance(AGO)
+        self.ask([place])
+
     def quiet_change(self) -> None:
         """Something that does not move `updatedAt`: only its webhook tells of it."""
         place = self.random.choice(self.places)
@@ -218,8 +235,11 @@ class Storm:
 
     def _untouched(self, place: Any) -> list[Any]:
         """Pull requests so far down that no later walk from the top comes by."""
-        by_age = sorted(place.pull_requests.values(), key=lambda pull: pull.updated_at)
+        by_age = self._by_age(place)
         return by_age[: max(2, len(by_age) - 40)]
+
+    def _by_age(self, place: Any) -> list[Any]:
+        return sorted(place.pull_requests.values(), key=lambda pull: pull.updated_at)
 
     def _change_quietly(self, place: Any, pulls: list[Any]) -> None:
         for pull in pulls:
@@ -263,14 +283,23 @@ class Storm:
         self.interruptions += 1
 
     def kill_in_transaction(self) -> None:
-        """All workers, while they wait to write."""
+        """All workers, while one of them waits to store pull requests."""
         with self._nobody_writes():
-            deadline = time.monotonic() + 1
-            while not self._somebody_wants_to_write() and time.monotonic() < deadline:
+            deadline = time.monotonic() + 2
+            while not (waits := self._somebody_wants_to_write()) and time.monotonic() < deadline:
                 time.sleep(0.02)
+            self.events.append("in transaction" if waits else "not in transaction")
             for pid in list(self.workers.alive):
                 self.workers.kill(pid)
                 self.interruptions += 1
+        self.time_passes()  # the dead hold their leases no more
+
+    def _wait_for_pages(self, number: int) -> None:
+        from apps.integrations.models import SyncRun
+
+        runs = SyncRun.objects.filter(team=self.team, reason=SyncRun.Reason.FIRST)
+        wanted = runs.get().pages + number
+        self._wait(lambda: runs.get().pages >= wanted)
 
     @contextmanager
     def _nobody_writes(self) -> Iterator[None]:
@@ -286,11 +315,12 @@ class Storm:
         from django.db import connection
 
         if connection.vendor != "postgresql":
-            return False  # SQLite does not tell
+            return False  # SQLite does not tell, so all that can be done is to wait
         with connection.cursor() as cursor:
             cursor.execute(
-                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
-                "AND wait_event_type = 'Lock'"
+                # Not pg_stat_activity, which stands still within a transaction.
+                "SELECT count(*) FROM pg_locks WHERE NOT granted "
+                "AND relation = 'metrics_pullrequest'::regclass"
             )
             return cursor.fetchone() != (0,)
 
