@@ -54,7 +54,9 @@ class Key(HttpBearer):
         """The key, or None where none was sent."""
         key = api_keys.find(token) if "\x00" not in token else None
         if key is None and token.strip():
-            raise HttpError(401, "This key is unknown or was revoked.")
+            raise HttpError(
+                401, "This key is unknown or was revoked, or its owner may not enter the team."
+            )
         return key
 
 

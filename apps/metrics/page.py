@@ -9,6 +9,7 @@ from functools import wraps
 from time import perf_counter
 from typing import Any
 
+from django.contrib import messages
 from django.core.cache import cache
 from django.http import HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
@@ -86,6 +87,8 @@ def _page(
     choices = Choices.of(viewer_of(request))
     form = FilterForm(request.GET, choices)
     if not form.is_valid():
+        if remembering.opened_with(request):
+            return _without_what_is_gone(request, form, version)
         return refused(request, form.sentences)
     filters = parse(form, request.team, version.first_opened_at)
     bar = _bar(request, filters, choices) | _state(request, filters, fresh, version)
@@ -101,6 +104,18 @@ def _page(
     if shown.is_whole and shown.seconds > WORTH_KEEPING:
         cache.set(key, replace(shown, seconds=0), KEPT)
     return _reply(request, shown, bar, template)
+
+
+def _without_what_is_gone(
+    request: TeamRequest, form: FilterForm, version: queries.DataVersion
+) -> HttpResponse:
+    """Opens the page with what is left of a filter that was good when it was remembered."""
+    form, sentences = form.mended(), form.sentences
+    form.full_clean()
+    filters = parse(form, request.team, version.first_opened_at)
+    remembering.remember(request.membership, filters)
+    messages.info(request, " ".join([*sentences, "Your last filter goes on without."]))
+    return redirect(filters.address(request.path))
 
 
 def _state(

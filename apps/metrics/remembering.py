@@ -33,6 +33,11 @@ def opens_with(request: TeamRequest) -> str:
     return request.membership.last_filter
 
 
+def opened_with(request: TeamRequest) -> bool:
+    """Whether the address has exactly what this person's pages open with."""
+    return bool(request.GET) and request.GET.urlencode() == request.membership.last_filter
+
+
 def remember(membership: Membership, filters: Filters) -> None:
     """Keeps a filter for this person's next visit; the default one needs no keeping."""
     _write(membership, "" if filters.is_default else filters.query)

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db
 API = "/api/v1"
 KEYS = "/a/acme/settings/api-keys/"
 JSON = {"Accept": "application/json"}
-UNKNOWN = "This key is unknown or was revoked."
+UNKNOWN = "This key is unknown or was revoked, or its owner may not enter the team."
 
 
 def make_key(client: Client, page: str = KEYS) -> str:

@@ -102,6 +102,21 @@ def test_what_is_wrong_is_said_and_nothing_else_is_lost(alice_client: Client) ->
     assert alice_client.get(HOME).status_code == 200
 
 
+def test_a_remembered_filter_goes_on_without_what_is_gone(
+    alice_client: Client, team: Team, shop: Repository
+) -> None:
+    make_pull_request(make_repository(team, "acme/old"), opened_at=timezone.now())
+    there = choose(alice_client, range="12m", repo=["acme/shop", "acme/old"])
+    Repository.objects.filter(full_name="acme/old").delete()
+    page = alice_client.get(HOME, follow=True)
+    assert page.redirect_chain == [(there, 302), (f"{HOME}?range=12m&repo=acme%2Fshop", 302)]
+    told = "There is no repository “acme/old” here. Your last filter goes on without."
+    assert told in page.content.decode()
+    again = alice_client.get(PULLS, follow=True)
+    assert again.redirect_chain == [(f"{PULLS}?range=12m&repo=acme%2Fshop", 302)]
+    assert told not in again.content.decode()
+
+
 @pytest.mark.parametrize(
     "path", ["https://evil.example/", "//evil.example", "http://[::1", "/a/other/", "x", ""]
 )
