@@ -275,7 +275,7 @@ def _store(tracked: TrackedRepository, batch: Batch, now: datetime) -> set[int]:
             ingest.pull_requests(tracked.repository, batch.pull_requests, now)
     except (DataError, IntegrityError, ValueError, OverflowError):
         spoilt += _store_one_by_one(tracked, batch, now)
-    for item in spoilt:
+    for item in sorted(spoilt, key=attrgetter("number")):  # as another transaction may
         _set_aside(tracked, item, now)
     return {item.number for item in spoilt}
 
