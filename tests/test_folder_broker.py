@@ -5,12 +5,12 @@ from __future__ import annotations
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
-from queue import Empty
 
 from kombu import Connection
 
-WRITERS = 2
+WRITERS = READERS = 2
 MESSAGES = 800  # of each writer
+STOP = "stop"
 
 
 def connection(folder: Path) -> Connection:
@@ -22,37 +22,44 @@ def connection(folder: Path) -> Connection:
 def write(folder: Path, writer: int) -> None:
     with connection(folder) as broker, broker.SimpleQueue("work") as queue:
         for number in range(MESSAGES):
-            queue.put({"writer": writer, "number": number})
+            queue.put([writer, number])
 
 
-def read(folder: Path) -> list[tuple[int, int]]:
-    """What one reader gets until nothing came for two seconds."""
-    found = []
+def read(folder: Path) -> list[list[int]]:
+    """What one reader gets until it is told to stop."""
     with connection(folder) as broker, broker.SimpleQueue("work", no_ack=True) as queue:
-        while True:
-            try:
-                payload = queue.get(timeout=2).payload
-            except Empty:
-                return found
-            found.append((payload["writer"], payload["number"]))
+        return list(iter(lambda: queue.get(timeout=60).payload, STOP))
 
 
 def test_messages_are_whole_and_taken_once(tmp_path: Path) -> None:
-    with ProcessPoolExecutor(WRITERS + 2, mp_context=get_context("spawn")) as processes:
-        readers = [processes.submit(read, tmp_path) for _ in range(2)]
-        writers = [processes.submit(write, tmp_path, number) for number in range(WRITERS)]
-        for writer in writers:
+    with ProcessPoolExecutor(WRITERS + READERS, mp_context=get_context("spawn")) as processes:
+        readers = [processes.submit(read, tmp_path) for _ in range(READERS)]
+        for writer in [processes.submit(write, tmp_path, number) for number in range(WRITERS)]:
             writer.result()
+        with connection(tmp_path) as broker, broker.SimpleQueue("work") as queue:
+            for _ in readers:
+                queue.put(STOP)
         found = [message for reader in readers for message in reader.result()]
-    assert sorted(found) == [(w, n) for w in range(WRITERS) for n in range(MESSAGES)]
-    assert not list(tmp_path.iterdir())
+    assert sorted(found) == [[w, n] for w in range(WRITERS) for n in range(MESSAGES)]
+    assert not list((tmp_path / "work").iterdir())
 
 
-def test_what_cannot_be_read_is_left_out(tmp_path: Path) -> None:
-    for name, content in {"00_a": b"", "00_b": b'{"half', "00_c": b"\xff\xfe"}.items():
-        (tmp_path / f"{name}.work.msg").write_bytes(content)
-    (tmp_path / "00_d.other.msg").write_bytes(b"")
+def test_what_is_no_message_is_left_out(tmp_path: Path) -> None:
+    (tmp_path / "work" / "0-folder").mkdir(parents=True)
+    for number, content in enumerate((b"", b'{"half', b"\xff\xfe", b"{}", b"[]", b"null")):
+        (tmp_path / "work" / f"0-{number}").write_bytes(content)
     with connection(tmp_path) as broker, broker.SimpleQueue("work", no_ack=True) as queue:
         queue.put("whole")
         assert queue.get(timeout=5).payload == "whole"
-    assert [path.name for path in tmp_path.iterdir()] == ["00_d.other.msg"]
+    assert [path.name for path in (tmp_path / "work").iterdir()] == ["0-folder"]
+
+
+def test_what_was_taken_and_not_done_comes_back(tmp_path: Path) -> None:
+    with connection(tmp_path) as broker, broker.SimpleQueue("work") as queue:
+        queue.put("first")
+        assert queue.get(timeout=5).payload == "first"
+    with connection(tmp_path) as broker, broker.SimpleQueue("work") as queue:
+        again = queue.get(timeout=5)
+        assert again.payload == "first"
+        again.ack()
+    assert not list((tmp_path / "work").iterdir())

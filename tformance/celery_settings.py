@@ -10,12 +10,13 @@ if settings.REDIS_URL:
     broker_url = settings.REDIS_URL
     broker_transport_options: dict[str, object] = {"visibility_timeout": 600}
 else:
-    _folder = settings.DATA_DIR / "broker" / "messages"
-    _folder.mkdir(parents=True, exist_ok=True)
     broker_url = "folder://localhost"
     broker_transport = "tformance.folder_broker:Transport"
-    broker_transport_options = {"folder": str(_folder), "polling_interval": 0.2}  # seconds
-    worker_enable_remote_control = False
+    broker_transport_options = {
+        "folder": str(settings.DATA_DIR / "broker"),
+        "polling_interval": 0.2,  # seconds
+    }
+    worker_enable_remote_control = False  # a message in a folder reaches one worker, not all
 
 task_ignore_result = True
 task_acks_late = True

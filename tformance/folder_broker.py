@@ -7,6 +7,8 @@ read is left out: since messages only say "look", the next one makes up for it.
 
 from __future__ import annotations
 
+import logging
+import os
 import time
 import uuid
 from contextlib import suppress
@@ -18,23 +20,26 @@ from kombu.exceptions import ChannelError
 from kombu.transport import virtual
 from kombu.utils.json import dumps, loads
 
+log = logging.getLogger(__name__)
+
 
 class Channel(virtual.Channel):
-    """Sends and takes messages, each a file in the folder that the transport's options name.
+    """Sends and takes messages: files in the folder of their queue, the oldest first.
 
     Raises `ChannelError` where a message cannot be written, such as on a full disk.
     """
 
     def _put(self, queue: str, message: Any, **_: Any) -> None:
-        name = f"{time.time_ns():020}_{uuid.uuid4()}.{queue}"
-        aside = self._folder / f"{name}.part"
+        path = self._folder(queue) / f"{time.time_ns():020}-{uuid.uuid4()}"
+        aside = path.with_suffix(".part")
         try:
+            path.parent.mkdir(parents=True, exist_ok=True)
             aside.write_text(dumps(message))
-            aside.rename(self._folder / f"{name}.msg")
+            aside.rename(path)
         except OSError as error:
             with suppress(OSError):
                 aside.unlink(missing_ok=True)
-            raise ChannelError(f"No message can be written to {self._folder}: {error}") from error
+            raise ChannelError(f"No message can be written to {path.parent}: {error}") from error
 
     def _get(self, queue: str, timeout: float | None = None) -> Any:
         for path in self._messages(queue):
@@ -43,8 +48,14 @@ class Channel(virtual.Channel):
                 path.unlink()
             except FileNotFoundError:
                 continue  # another worker was first
+            except OSError as error:
+                log.warning("A message is left out: %s", error)
+                continue
             with suppress(ValueError):
-                return loads(message)
+                found = loads(message)
+                if isinstance(found, dict) and "properties" in found:
+                    return found
+            log.warning("A message is left out, since it is none: %s", path)
         raise Empty
 
     def _size(self, queue: str) -> int:
@@ -57,20 +68,19 @@ class Channel(virtual.Channel):
         return len(messages)
 
     def _messages(self, queue: str) -> list[Path]:
-        """Those that wait, the oldest first."""
-        return sorted(self._folder.glob(f"*_*.{queue}.msg"))
+        folder = self._folder(queue)
+        try:
+            names = os.listdir(folder)
+        except FileNotFoundError:
+            return []
+        return [folder / name for name in sorted(names) if not name.endswith(".part")]
 
-    @property
-    def _folder(self) -> Path:
+    def _folder(self, queue: str) -> Path:
         connection: Any = self.connection.client
-        return Path(connection.transport_options["folder"])
+        return Path(connection.transport_options["folder"], queue)
 
 
 class Transport(virtual.Transport):
-    """Takes the options `folder`, which exists, and `polling_interval`, in seconds."""
+    """Takes the options `folder`, and `polling_interval` in seconds."""
 
     Channel = Channel
-    driver_type = driver_name = "folder"
-
-    def driver_version(self) -> str:
-        return "1"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import http.client
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -53,12 +54,14 @@ def serve(group: Processes, host: str, port: int) -> None:
 
 
 def prepare() -> None:
-    """Bring the database and the static files up to date."""
+    """Bring the database and the static files up to date, and forget old messages."""
     from django.core.management import call_command
 
     from apps.integrations import hooks
     from tformance import static_files
 
+    # What nobody took before is superseded: what is to be done stands in the database.
+    shutil.rmtree(settings.DATA_DIR / "broker", ignore_errors=True)
     say("Bringing the database up to date …")
     call_command("migrate", interactive=False, verbosity=0)
     if static_files.collect():
