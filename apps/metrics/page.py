@@ -139,8 +139,8 @@ class Shown:
     data: Context
     part: str
     around: Context
-    is_whole: bool
     seconds: float
+    is_whole: bool = True
 
 
 def _shown(
@@ -154,7 +154,7 @@ def _shown(
         data, text = answer.data(), ""
     else:
         data, text = {}, render_to_string(part, {**bar, **answer.context}, request)
-    return Shown(data, text, answer.around, answer.is_whole, perf_counter() - begin)
+    return Shown(data, text, answer.around, perf_counter() - begin, answer.is_whole)
 
 
 def _comes_in_parts(request: TeamRequest) -> bool:
@@ -163,11 +163,12 @@ def _comes_in_parts(request: TeamRequest) -> bool:
 
 
 def _follows(request: TeamRequest) -> str:
-    context = {"address": _address(request), "whole": _address(request, whole="1")}
+    context = {"address": address(request), "whole": address(request, whole="1")}
     return render_to_string("metrics/follows.html", context, request)
 
 
-def _address(request: TeamRequest, **more: str) -> str:
+def address(request: TeamRequest, **more: str) -> str:
+    """Where the request's page is, as somebody may come back to it."""
     query = request.GET.copy()
     for name in ("version", "whole"):
         query.pop(name, None)
@@ -181,7 +182,7 @@ def _cache_key(request: TeamRequest, etag: str) -> str:
     viewer = viewer_of(request)
     mine = [] if viewer.sees_everyone else sorted(viewer.accounts)
     who = f"{request.user.pk} {request.membership.role} {mine}"
-    text = f"{etag} {who} {kind} {_address(request)}"
+    text = f"{etag} {who} {kind} {address(request)}"
     return f"figures:{hashlib.blake2b(text.encode(), digest_size=16).hexdigest()}"
 
 
@@ -204,7 +205,7 @@ def refused(request: TeamRequest, sentences: list[str]) -> HttpResponse:
         return JsonResponse({"errors": sentences}, status=400)
     if request.htmx:
         # A part of a page has no place for it.
-        return HttpResponseClientRedirect(_address(request, whole="1"))
+        return HttpResponseClientRedirect(address(request, whole="1"))
     _, version = current_version(request.team)
     choices = Choices.of(viewer_of(request))
     form = FilterForm(request.GET, choices)
@@ -225,7 +226,7 @@ def _unchanged(
 
 
 def _poll(request: TeamRequest, etag: str) -> str:
-    return _address(request, version=etag)
+    return address(request, version=etag)
 
 
 def current_version(team: Team) -> tuple[Freshness, queries.DataVersion]:

@@ -4,7 +4,7 @@ from django.urls import URLPattern, URLResolver, path
 
 from apps.metrics.views.compare import compare_people, compare_repositories
 from apps.metrics.views.digest import digest, digest_off
-from apps.metrics.views.explorer import pull_requests
+from apps.metrics.views.explorer import pull_request_count, pull_requests
 from apps.metrics.views.filters import choose, options
 from apps.metrics.views.flow import flow
 from apps.metrics.views.how_we_count import how_we_count
@@ -20,6 +20,7 @@ TEAM = "a/<slug:team>"
 urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{TEAM}/", overview, name="overview"),
     path(f"{TEAM}/pull-requests/", pull_requests, name="pull_requests"),
+    path(f"{TEAM}/pull-requests/count/", pull_request_count, name="pull_request_count"),
     path(
         f"{TEAM}/pull-requests/<str:owner>/<str:repository>/<int:number>/",
         pull_request,

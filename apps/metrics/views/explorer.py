@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import StreamingHttpResponse
+from django.http import HttpResponse, HttpResponseBadRequest, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
@@ -12,10 +12,12 @@ from django.urls import reverse
 from apps.audit.record import record
 from apps.metrics import explorer, export, keyset
 from apps.metrics.columns import COLUMNS
-from apps.metrics.filters import Filters
-from apps.metrics.page import Answer, figures_page, refused
-from apps.teams.access import TeamRequest
+from apps.metrics.filters import Choices, FilterForm, Filters, parse
+from apps.metrics.page import Answer, address, current_version, figures_page, refused
+from apps.metrics.viewer import viewer_of
+from apps.teams.access import TeamRequest, team_view
 
+PLAIN = "text/plain; charset=utf-8"
 FORMATS = {"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl"}
 FORMAT_NAMES = (("csv", "CSV"), ("jsonl", "JSON Lines"))
 
@@ -31,8 +33,6 @@ def pull_requests(request: TeamRequest, filters: Filters) -> Answer | HttpRespon
     except explorer.BadAddressError as error:
         return refused(request, [str(error)])
     counting = explorer.Counting(found, filters, chosen, request.data_version)
-    if request.htmx and "count" in request.GET:
-        return render(request, "metrics/explorer_count.html", {"count": counting.count()})
     page = explorer.page(found, chosen)
     count = counting.known() if request.comes_in_parts else counting.count()
     here = _Here(request.path, filters, chosen)
@@ -47,6 +47,23 @@ def pull_requests(request: TeamRequest, filters: Filters) -> Answer | HttpRespon
         {"downloads": here.downloads()},
         is_whole=count is not None,
     )
+
+
+@team_view()
+def pull_request_count(request: TeamRequest) -> HttpResponse:
+    """How many pull requests a list has, for a page that came before its count."""
+    _, version = current_version(request.team)
+    form = FilterForm(request.GET, Choices.of(viewer_of(request)))
+    try:
+        chosen = explorer.choice(request.GET)
+    except explorer.BadAddressError as error:
+        return HttpResponseBadRequest(str(error), PLAIN)
+    if not form.is_valid():
+        return HttpResponseBadRequest("\n".join(form.sentences), PLAIN)
+    filters = parse(form, request.team, version.first_opened_at)
+    found = explorer.matching(request.team, filters, chosen)
+    count = explorer.Counting(found, filters, chosen, version.etag).count()
+    return render(request, "metrics/explorer_count.html", {"count": count})
 
 
 class _Here:
@@ -113,8 +130,10 @@ def _context(
         "chosen": chosen,
         "page": page,
         "count": count,
-        "counting": here.but(count="1"),
-        "counted": here.but(whole="1"),
+        "counting": here.filters.address(
+            reverse("pull_request_count", args=[request.team.slug]), **chosen.narrows
+        ),
+        "counted": address(request, whole="1"),
         "states": here.states(),
         "columns": here.columns(),
         "all_columns": [column for key, column in COLUMNS.items() if key != "title"],
