@@ -64,6 +64,15 @@ def test_the_command_line_alone_needs_no_server(tmp_path: Path, github: Running)
         assert f"ok      {part}: not needed" in result.stdout
 
 
+def test_a_server_whose_limits_are_off(tmp_path: Path, github: Running) -> None:
+    github.simulator.limits.enabled = False
+    try:
+        result = Terminal(github, tmp_path).run("doctor", PUBLIC_URL=free_address())
+    finally:
+        github.simulator.limits.enabled = True
+    assert "ok      GITHUB_TOKEN: GitHub accepts it" in result.stdout
+
+
 def test_another_installation_at_the_address_is_told(program: Program, tmp_path: Path) -> None:
     result = tformance("doctor", **{**program.environment, "DATA_DIR": str(tmp_path)})
     assert result.returncode == 1

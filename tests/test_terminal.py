@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from github_simulator.acts import act
 from github_simulator.testing import Running
 from tests.terminal import Terminal
 
@@ -130,6 +131,27 @@ def test_an_audit_finds_every_field_equal(terminal: Terminal, name: str) -> None
     assert done.returncode == 0, done.stdout
     equal, _, rest = done.stdout.partition(" of ")
     assert rest.startswith(f"{equal} fields equal in 30 pull requests")
+
+
+def test_single_sign_on_is_told(terminal: Terminal, name: str, github: Running) -> None:
+    assert terminal.run("sync", name).returncode == 0
+    owner = name.partition("/")[0]
+    act(github.simulator, "require_sso", {"organization": owner})
+    try:
+        synced = terminal.run("sync", name)
+        audited = terminal.run("audit", "--sample", "30")
+    finally:
+        act(github.simulator, "require_sso", {"organization": owner, "on": False})
+    assert synced.returncode == 1
+    assert "The organisation asks for single sign-on." in synced.stderr
+    assert audited.returncode == 1
+    assert "30 could not be compared" in audited.stderr
+
+
+def test_an_audit_of_nothing_is_none(terminal: Terminal) -> None:
+    done = terminal.run("audit")
+    assert done.returncode == 1
+    assert "no pull request is stored" in done.stderr
 
 
 def test_an_audit_shows_and_repairs_a_difference(

@@ -99,6 +99,9 @@ def audit(sample: int) -> int:
         outcome = accuracy.check(sample)
     except GitHubError as error:
         return _say(str(error), INCOMPLETE)
+    if not (outcome.pull_requests or outcome.gone or outcome.untold):
+        nothing = "There is nothing to compare: no pull request is stored."
+        return _say(f"{nothing} Fetch some with `tformance sync OWNER/REPO`.", INCOMPLETE)
     for found in outcome.differences:
         late = " (changed on GitHub since the last sync)" if found.is_late else ""
         sys.stdout.write(
@@ -116,6 +119,9 @@ def audit(sample: int) -> int:
             f"{changed} of {len(outcome.differences)} differences are in pull requests that "
             "changed on GitHub since the last sync; a sync would have brought them.\n"
         )
+    if outcome.untold:
+        number = len(outcome.untold)
+        return _say(f"{number} could not be compared: {outcome.untold[0].rstrip('.')}.", INCOMPLETE)
     return INCOMPLETE if outcome.differences else COMPLETE
 
 

@@ -39,11 +39,15 @@ class Difference:
 
 @dataclass
 class Outcome:
-    """What a check found; `gone` are pull requests that GitHub does not show any more."""
+    """What a check found; `gone` are pull requests that GitHub does not show any more.
+
+    `untold` are those that it did not tell, or not so that they can be read, with each reason.
+    """
 
     pull_requests: int = 0
     fields: int = 0
     gone: int = 0
+    untold: list[str] = field(default_factory=list)
     differences: list[Difference] = field(default_factory=list)
 
 
@@ -65,8 +69,9 @@ def check(
             for some in pull_requests.in_parts(ids, AT_ONCE):
                 asked_at = datetime.now(UTC)
                 batch = pull_requests.by_ids(github, some)
-                told = len(batch.pull_requests) + len(batch.spoilt) + len(batch.withheld)
-                outcome.gone += len(some) - told
+                reasons = [*(item.reason for item in batch.spoilt), *batch.withheld.values()]
+                outcome.untold += reasons
+                outcome.gone += len(some) - len(batch.pull_requests) - len(reasons)
                 _compare(tracked, batch.pull_requests, asked_at, outcome)
     return outcome
 

@@ -12,6 +12,7 @@ from apps.integrations.conversation import with_github
 from apps.integrations.github import limits, pull_requests, records
 from apps.integrations.github.client import GitHub
 from apps.integrations.github.errors import GitHubError, NotFoundError, WaitError
+from apps.integrations.github.replies import problems_by_item
 from apps.integrations.models import (
     GitHubIntegration,
     IntegrationCredential,
@@ -85,6 +86,7 @@ def _look_up(credential: IntegrationCredential, full_name: str, note: Note) -> r
     variables = {"owner": owner, "name": name}
     try:
         reply = _patiently(credential, lambda github: github.graphql("repository", variables), note)
+        problems_by_item(reply.problems, "repository")  # raises what keeps us out
         found = pull_requests.decode(reply.data, records.PullRequestsReply).repository
     except NotFoundError:
         found = None

@@ -60,6 +60,8 @@ class Choice:
     accounts: list[Account]
     preselected: int
     hidden_by_single_sign_on: int = 0
+    is_unlisted: bool = False
+    """Whether GitHub lists no organisations to this kind of token, whatever it may read."""
 
 
 def connected(team: Team) -> QuerySet[GitHubIntegration]:
@@ -149,7 +151,10 @@ def choice(credential: IntegrationCredential) -> Choice:
         except GitHubError as error:
             raise ConnectError(problems.from_github(error)) from None
     accounts = [*organizations, owner]
-    return Choice(accounts, accounts[0].id, hidden)
+    # "Requests using a fine-grained access token will receive … an empty list."
+    # https://docs.github.com/en/rest/orgs/orgs#list-organizations-for-the-authenticated-user
+    is_unlisted = not organizations and credential.kind == Kind.TOKEN and not credential.scopes
+    return Choice(accounts, 0 if is_unlisted else accounts[0].id, hidden, is_unlisted)
 
 
 def choose(request: HttpRequest, credential: IntegrationCredential, name: str) -> GitHubIntegration:

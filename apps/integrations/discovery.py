@@ -28,6 +28,7 @@ from apps.integrations.github.errors import (
     WaitError,
 )
 from apps.integrations.github.people import ListedRepository, Person
+from apps.integrations.github.replies import problems_by_item
 from apps.integrations.models import (
     AvailableRepository,
     GitHubIntegration,
@@ -47,7 +48,8 @@ EVERY = timedelta(days=1)
 LOOK_UP_AT_ONCE = 20
 NO_PEOPLE = (
     "The token may not list the organisation's people, so authors are shown by their GitHub "
-    "login. Connect with a token that has the scope read:org to see names and teams."
+    "login. Connect with a token that has the scope read:org, or as a fine-grained one may read "
+    "Members, to see names and teams."
 )
 
 RENAMED = (
@@ -165,6 +167,7 @@ def _look_up(integration: GitHubIntegration, name: str) -> None:
     try:
         with with_github(integration.credential) as github:
             reply = github.graphql("repository", variables)
+        problems_by_item(reply.problems, "repository")
         found = pull_requests.decode(reply.data, records.PullRequestsReply).repository
     except GitHubError as error:
         log.info("%s/%s could not be looked up: %s", integration, name, error)

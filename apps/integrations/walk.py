@@ -255,7 +255,9 @@ def _count_in_run(work: Work, github: GitHub, **done: int) -> None:
     """The run's row is shared by all workers, so this comes last in a transaction."""
     if work.tracked.run_id:
         more = {name: F(name) + number for name, number in done.items()}
-        SyncRun.objects.filter(pk=work.tracked.run_id).update(**_cost(github), **more)
+        # What comes by itself after a run has ended is none of its.
+        under_way = SyncRun.objects.filter(pk=work.tracked.run_id, finished_at=None)
+        under_way.update(**_cost(github), **more)
     github.usage.points = github.usage.requests = 0
 
 

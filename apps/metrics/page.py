@@ -128,6 +128,7 @@ def _state(
         "recounted": recounted(request.team),
         "poll": _poll(request, version.etag),
         "begins_within": begins_within,
+        "begins_in_range": filters.range != "all" and _begins_in_range(filters, version),
         "is_comparable": not begins_within and not _is_being_read(filters, fresh),
     }
 
@@ -263,6 +264,11 @@ def _begins_within(filters: Filters, version: queries.DataVersion) -> bool:
     """Whether the team's data begins within the period that changes are shown against."""
     before, first = filters.period.previous, version.first_opened_at
     return first is not None and before.start < first < before.end
+
+
+def _begins_in_range(filters: Filters, version: queries.DataVersion) -> bool:
+    first = version.first_opened_at
+    return first is not None and filters.period.start < first
 
 
 def _is_being_read(filters: Filters, fresh: Freshness) -> bool:

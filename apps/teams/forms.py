@@ -125,6 +125,10 @@ class TeamForm(forms.ModelForm):  # type: ignore[type-arg]
         help_text="Closed ones that nothing happened to for longer are deleted, and not fetched "
         "again. Open ones stay.",
     )
+    may_delete = forms.BooleanField(
+        label="Delete what is older now, for good",
+        required=False,
+    )
     audit_days = StandingChoiceField(
         label="Keep the audit log",
         coerce=int,
@@ -199,6 +203,18 @@ class TeamForm(forms.ModelForm):  # type: ignore[type-arg]
         if wanted and not self.instance.require_second_factor and not has_second_factor(self.user):
             raise ValidationError("Set one up for yourself first, under “Your account”.")
         return wanted
+
+    def clean(self) -> None:
+        """Asks once more before pull requests are deleted."""
+        super().clean()
+        days, before = self.cleaned_data.get("keep_days"), self.instance.keep_days
+        is_shorter = days is not None and (before is None or days < before)
+        if is_shorter and not self.cleaned_data.get("may_delete"):
+            self.add_error(
+                "keep_days",
+                f"Closed pull requests that nothing happened to for {days} days are deleted as "
+                "soon as this is saved. Tick the box below if you want that, and save again.",
+            )
 
     def clean_audit_days(self) -> int:
         """What it is where the form does not say."""

@@ -45,6 +45,8 @@ async def emails(call: Call) -> Any:
 
 async def organizations(call: Call) -> Any:
     call.signed_in()
+    if call.access.is_fine_grained:
+        return []  # as GitHub documents it
     if not call.access.has_scope("read:org", "user", "read:user"):
         message = "You need at least read:org scope or user scope to list your organizations."
         raise RefusedError(403, message)

@@ -65,6 +65,15 @@ class OrganizationRestrictedError(GitHubError):
     advice = "An owner of the organisation must approve tformance on GitHub first."
 
 
+class AddressRefusedError(GitHubError):
+    """The organisation lets only certain addresses in, and tformance's is none of them."""
+
+    advice = "An owner of the organisation can add the address that tformance asks from."
+
+    def __init__(self) -> None:
+        super().__init__("The organisation's IP allow list keeps tformance out.")
+
+
 class SingleSignOnError(GitHubError):
     """The organisation wants a SAML session for this token; `url` is where it is begun."""
 

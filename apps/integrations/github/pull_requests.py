@@ -14,7 +14,7 @@ from apps.integrations.github import records
 from apps.integrations.github.client import GitHub
 from apps.integrations.github.documents import LISTS, rest_of_lists
 from apps.integrations.github.errors import NotFoundError, UnavailableError
-from apps.integrations.github.replies import Problem, problems_by_item
+from apps.integrations.github.replies import Problem, error_from_problem, problems_by_item
 
 # Below twenty lists of a hundred a query stays far from GitHub's ten seconds.
 LISTS_AT_ONCE = 20
@@ -146,22 +146,35 @@ def by_ids(github: GitHub, ids: Sequence[str]) -> Batch:
     batch = _batch(nodes, problems)
     for index, reasons in problems.items():
         if bytes(nodes[index]) == b"null":
-            batch.withheld[ids[index]] = "; ".join(problem.message for problem in reasons)
+            batch.withheld[ids[index]] = _sentence(problem.message for problem in reasons)
     complete(github, batch)
     return batch
 
 
 def complete(github: GitHub, batch: Batch) -> None:
-    """Fetches the lists that are longer than a page to their ends, many in one query."""
+    """Fetches the lists that are longer than a page to their ends, many in one query.
+
+    A pull request whose list cannot be told or read to its end is set aside.
+    """
     while wanted := list(_unfinished(batch.pull_requests)):
         grown: dict[str, dict[str, Any]] = {}
+        failed: dict[str, str] = {}
         for some in in_parts(wanted, LISTS_AT_ONCE):
-            for (record, name), page in zip(some, _rest(github, some), strict=True):
-                # Before the next of its lists: a record may have several unfinished ones.
-                grown.setdefault(record.id, {})[name] = _joined(getattr(record, name), page)
+            for (record, name), rest in zip(some, _rest(github, some), strict=True):
+                try:
+                    # Before the next of its lists: a record may have several unfinished ones.
+                    grown.setdefault(record.id, {})[name] = _joined(record, name, rest)
+                except UnavailableError as error:
+                    failed[record.id] = error.message
+        batch.spoilt += [
+            Spoilt(record.id, record.number, failed[record.id], record.updated_at)
+            for record in batch.pull_requests
+            if record.id in failed
+        ]
         batch.pull_requests = [
             msgspec.structs.replace(record, **grown.get(record.id, {}))
             for record in batch.pull_requests
+            if record.id not in failed
         ]
 
 
@@ -202,10 +215,15 @@ def _batch(nodes: Iterable[Raw], problems: dict[int, list[Problem]]) -> Batch:
             reasons.append(str(error))
         if reasons:
             known = decode(node, Identified)
-            batch.spoilt.append(_spoilt(known, "; ".join(reasons)))
+            batch.spoilt.append(_spoilt(known, _sentence(reasons)))
         else:
             batch.pull_requests.append(record)
     return batch
+
+
+def _sentence(reasons: Iterable[str]) -> str:
+    """GitHub says the same of each item of a list."""
+    return "; ".join(dict.fromkeys(reasons))
 
 
 def _spoilt(known: Identified, reason: str) -> Spoilt:
@@ -222,25 +240,41 @@ def _unfinished(
                 yield record, name
 
 
-def _rest(
-    github: GitHub, wanted: Sequence[tuple[records.PullRequest, str]]
-) -> list[records.Page[Any]]:
+@dataclass(frozen=True)
+class _Rest:
+    """The rest of a list as it came, and what GitHub says of it."""
+
+    nodes: Raw
+    reasons: list[str] = field(default_factory=list)
+
+
+def _rest(github: GitHub, wanted: Sequence[tuple[records.PullRequest, str]]) -> list[_Rest]:
     variables: dict[str, Any] = {}
     for n, (record, name) in enumerate(wanted):
         variables[f"id{n}"] = record.id
         variables[f"after{n}"] = getattr(record, name).page_info.end_cursor
     reply = github.graphql_text(rest_of_lists(name for _, name in wanted), variables)
-    if any(not problem.is_bearable for problem in reply.problems):
-        raise UnavailableError(f"GitHub left out a part: {reply.problems[0].message}")
     found = decode(reply.data, dict[str, Raw])
-    return [_only(found[f"rest{n}"], _PAGES[name]) for n, (_, name) in enumerate(wanted)]
+    rests = {f"rest{n}": _Rest(found[f"rest{n}"]) for n in range(len(wanted))}
+    for problem in reply.problems:
+        of = rests.get(str(problem.path[0])) if problem.path else None
+        if of is None:
+            raise error_from_problem(problem)
+        if not problem.is_bearable:
+            of.reasons.append(problem.message)
+    return list(rests.values())
 
 
-def _only(nodes: Raw, kind: type[Any]) -> Any:
-    (node,) = decode(nodes, list[dict[str, Raw]])
-    return decode(node["rest"], kind)
-
-
-def _joined(page: records.Page[Any], more: records.Page[Any]) -> records.Page[Any]:
-    refuse_circle(more.page_info, page.page_info.end_cursor)
-    return msgspec.structs.replace(page, nodes=[*page.items, *more.items], page_info=more.page_info)
+def _joined(record: records.PullRequest, name: str, rest: _Rest) -> records.Page[Any]:
+    """A list with its next page. Raises UnavailableError where that is none."""
+    if rest.reasons:
+        raise UnavailableError(f"GitHub left out a part: {_sentence(rest.reasons)}")
+    page: records.Page[Any] = getattr(record, name)
+    for node in decode(rest.nodes, list[dict[str, Raw] | None]):
+        if node is None:
+            break
+        more = decode(node["rest"], _PAGES[name])
+        refuse_circle(more.page_info, page.page_info.end_cursor)
+        nodes = [*page.items, *more.items]
+        return msgspec.structs.replace(page, nodes=nodes, page_info=more.page_info)
+    raise UnavailableError("GitHub left out a part.")

@@ -12,6 +12,7 @@ from msgspec import Raw, Struct
 
 from apps.integrations.github import limits
 from apps.integrations.github.errors import (
+    AddressRefusedError,
     BlockedError,
     CredentialsRejectedError,
     CursorError,
@@ -31,6 +32,7 @@ _RATE_LIMIT = {"RATE_LIMITED", "RATE_LIMIT", "graphql_rate_limit"}
 _TOO_HEAVY = {"RESOURCE_LIMITS_EXCEEDED", "MAX_NODE_LIMIT_EXCEEDED"}
 # GitHub's front gives up on a query after ten seconds.
 _MAYBE_TOO_HEAVY = (500, 502, 504)
+_ALLOW_LIST = "ip allow list"
 _GAVE_UP = ("something went wrong while executing your query", "timeout", "timed out")
 
 
@@ -121,11 +123,18 @@ def _refusal(headers: Mapping[str, str], message: str, now: datetime) -> GitHubE
         return SingleSignOnError("The organisation asks for single sign-on.", url=sign_on[1])
     if "oauth app access restrictions" in text:
         return OrganizationRestrictedError("The organisation restricts OAuth apps.")
+    if _ALLOW_LIST in text:
+        return AddressRefusedError()
     if "installation has been suspended" in text:
         return InstallationSuspendedError()
     if "bad credentials" in text or "maximum number of login attempts" in text:
         return CredentialsRejectedError("GitHub does not accept the token.")
-    return ScopeMissingError(f"GitHub does not allow it: {message or 'no reason given'}.")
+    return _forbidden(message)
+
+
+def _forbidden(message: str) -> ScopeMissingError:
+    reason = message.rstrip(".") or "no reason given"
+    return ScopeMissingError(f"GitHub does not allow it: {reason}.")
 
 
 def _wait(headers: Mapping[str, str], now: datetime, *, secondary: bool) -> WaitError:
@@ -177,8 +186,10 @@ def error_from_problem(problem: Problem) -> GitHubError:
         return OrganizationRestrictedError("The organisation restricts OAuth apps.")
     if problem.kind == "FORBIDDEN" and "saml" in text.lower():
         return SingleSignOnError("The organisation asks for single sign-on.")
+    if problem.kind == "FORBIDDEN" and _ALLOW_LIST in text.lower():
+        return AddressRefusedError()
     if problem.kind == "FORBIDDEN":
-        return ScopeMissingError(f"GitHub does not allow it: {text}")
+        return _forbidden(text)
     return RefusedError(f"GitHub refused the query: {text or problem.kind or 'no reason given'}")
 
 

@@ -232,8 +232,13 @@ def test_what_is_too_old_is_deleted(
         "audit_days": "365",
         "hotfix_labels": "hotfix",
     }
-    with_commit = capture(alice_client, {**settings, "keep_days": "90"})
-    assert with_commit.status_code == 302, with_commit.content
+    asked = capture(alice_client, {**settings, "keep_days": "90"})
+    assert asked.status_code == 422
+    assert "for 90 days are deleted as soon as this is saved" in asked.content.decode()
+    assert 'name="may_delete"' in asked.content.decode()
+    work()
+    assert PullRequest.objects.count() == 4
+    capture(alice_client, {**settings, "keep_days": "90", "may_delete": "on"})
     work()
     numbers = set(PullRequest.objects.values_list("number", flat=True))
     assert old.number not in numbers

@@ -87,6 +87,32 @@ def test_an_enterprise_server_without_limits(stage: Stage, shop: Place) -> None:
     assert not RateBudget.objects.exists()
 
 
+ALLOW_LIST = (
+    "Although you appear to have the correct authorization credentials, the `acme` organization "
+    "has an IP allow list enabled, and your IP address is not permitted to access this resource."
+)
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"message": ALLOW_LIST}, 403),
+        (
+            {
+                "data": {"repository": None},
+                "errors": [{"type": "FORBIDDEN", "path": ["repository"], "message": ALLOW_LIST}],
+            },
+            200,
+        ),
+    ],
+)
+def test_an_allow_list_is_told(stage: Stage, shop: Place, body: Json, status: int) -> None:
+    say(shop, body, status=status)
+    run = stage.sync()
+    assert run.status == SyncStatus.ERROR
+    assert "IP allow list keeps tformance out. An owner of the organisation can add" in run.error
+
+
 @pytest.mark.parametrize(
     ("body", "status"),
     [

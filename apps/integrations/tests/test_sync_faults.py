@@ -326,6 +326,27 @@ def test_a_pull_request_that_github_cannot_tell_stops_nothing(stage: Stage, shop
     assert not StalePullRequest.objects.exists()
 
 
+def test_a_long_list_that_github_cannot_tell_to_its_end_stops_nothing(
+    stage: Stage, shop: Place
+) -> None:
+    long = shop.repository.pull_requests[40]
+    for _ in range(150):
+        actions.submit_review(shop.deed(long.updated_at, small.GRACE), long, "COMMENTED")
+    strange = long.reviews[120]
+    # GitHub may know more states than its schema of today.
+    strange.state = "SUGGESTED"  # type: ignore[assignment]
+    stage.sync()
+    assert PullRequest.objects.count() == 79
+    aside = StalePullRequest.objects.get()
+    assert aside.number == 40
+    assert "GitHub left out a part" in aside.error
+    strange.state = "COMMENTED"
+    let_time_pass(days=1)
+    work()
+    assert_whole(stage)
+    assert not StalePullRequest.objects.exists()
+
+
 @pytest.mark.parametrize("walk", ["history", "head"])
 def test_a_cursor_that_github_forgot_begins_the_walk_anew(
     stage: Stage, shop: Place, walk: str

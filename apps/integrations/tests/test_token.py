@@ -78,7 +78,7 @@ def refused(client: Client, value: str, organization: str = "") -> str:
     reply = client.post(TOKEN, {"token": value, "organization": organization})
     assert reply.status_code == 422
     page = " ".join(reply.content.decode().split())
-    assert '<details class="dialog" open> <summary class="button small" id="by-token">' in page
+    assert '<details class="dialog" open> <summary class="button" id="by-token">' in page
     field = re.search(r'<div class="field has-error">.*?</div>', page)
     assert field
     assert 'name="token"' in field[0]
@@ -104,6 +104,19 @@ def test_scopes_are_a_hierarchy(github: Running, team: Team, alice_client: Clien
 def test_fine_grained_token(github: Running, team: Team, alice_client: Client) -> None:
     token = give(github, ADA, [], organizations={ACME})
     alice_client.post(TOKEN, {"token": token, "organization": "acme"})
+    assert GitHubIntegration.objects.get().organization_slug == "acme"
+
+
+def test_a_fine_grained_token_is_asked_for_its_organisation(
+    github: Running, team: Team, alice_client: Client
+) -> None:
+    token = give(github, ADA, [], organizations={ACME})
+    page = alice_client.post(TOKEN, {"token": token}, follow=True)
+    text = page.content.decode()
+    assert "GitHub lists no organisations to a fine-grained token." in text
+    assert "checked" not in text
+    there = page.redirect_chain[-1][0]
+    alice_client.post(there, {"other": "acme"})
     assert GitHubIntegration.objects.get().organization_slug == "acme"
 
 

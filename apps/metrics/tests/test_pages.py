@@ -262,6 +262,13 @@ def test_titles_are_text(shop: Repository, alice_client: Client) -> None:
         assert "<script>alert" not in alice_client.get(path).content.decode()
 
 
+def test_data_that_begins_within_the_range_is_told(team: Team, alice_client: Client) -> None:
+    make_pull_request(make_repository(team), opened_at=timezone.now() - timedelta(days=20))
+    told = "within this range; the mean of a week counts the weeks before it too"
+    assert told in alice_client.get("/a/acme/?range=3m").content.decode()
+    assert told not in alice_client.get("/a/acme/?range=all").content.decode()
+
+
 def test_an_open_page_follows_new_data(
     merged: PullRequest, shop: Repository, alice_client: Client
 ) -> None:
