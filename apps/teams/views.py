@@ -88,7 +88,7 @@ def refuse(request: TeamRequest) -> HttpResponse:
 
 
 def _save(request: TeamRequest, form: TeamForm) -> None:
-    changed = set(form.changed_data) & set(form._meta.fields)
+    changed = set(form.changed_data) - {"may_delete"}
     if not changed:
         return
     details: dict[str, Any] = {field: form.cleaned_data[field] for field in sorted(changed)}
