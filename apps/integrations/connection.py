@@ -172,7 +172,7 @@ def choose(request: HttpRequest, credential: IntegrationCredential, name: str) -
     farewell.end_token(integration.team_id, former_token, integration.credential)
     installed.end_user_token(user_token)
     if dropped:
-        farewell.go_on(dropped, timezone.now(), hooks=farewell.AT_ONCE)
+        farewell.go_on(dropped, timezone.now())
         nudge()
     record(
         "github.connect.completed",
@@ -269,7 +269,9 @@ def _visible(credential: IntegrationCredential, name: str) -> Account:
         except OrganizationRestrictedError:
             raise ConnectError(problems.restricted(name)) from None
         except NotFoundError:
-            raise ConnectError(problems.not_visible(name)) from None
+            is_token = credential.kind == Kind.TOKEN
+            tell = problems.not_visible_to_token if is_token else problems.not_visible
+            raise ConnectError(tell(name)) from None
         except GitHubError as error:
             raise ConnectError(problems.from_github(error)) from None
     return account

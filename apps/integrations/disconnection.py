@@ -113,7 +113,7 @@ def disconnect(
                 erasure.of_integration(integration)
     # For a few hooks somebody can wait; GitHub wants a second between more of them.
     now = timezone.now()
-    left = [one for one in left if not farewell.go_on(one, now, hooks=farewell.AT_ONCE)]
+    left = [one for one in left if not farewell.go_on(one, now)]
     nudge()
     return Outcome(planned, left)
 

@@ -44,7 +44,6 @@ log = logging.getLogger(__name__)
 KEPT_FOR = timedelta(days=7)
 TAKEN_FOR = timedelta(minutes=2)
 BETWEEN_WRITES = timedelta(seconds=1)
-AT_ONCE = 3  # hooks, while somebody waits for the answer
 AHEAD = timedelta(minutes=1)
 
 BY_HAND = "GitHub did not take it within a week."
@@ -115,8 +114,8 @@ def do_one(now: datetime) -> bool:
     return True
 
 
-def go_on(row: Farewell, now: datetime, hooks: int = 1) -> bool:
-    """Deletes some hooks, then ends the token where none is left; whether all is done."""
+def go_on(row: Farewell, now: datetime) -> bool:
+    """Deletes a hook, then ends the token where none is left; whether all is done."""
     until = now + TAKEN_FOR
     if not Farewell.objects.filter(pk=row.pk, due_at=row.due_at).update(due_at=until):
         return False
@@ -125,7 +124,7 @@ def go_on(row: Farewell, now: datetime, hooks: int = 1) -> bool:
         give_up(row, BY_HAND)
         return False
     try:
-        _delete_hooks(row, hooks)
+        _delete_a_hook(row)
         if not row.hooks and row.is_to_revoke:
             _revoke(row)
     except CredentialsRejectedError:
@@ -144,13 +143,12 @@ def go_on(row: Farewell, now: datetime, hooks: int = 1) -> bool:
     return True
 
 
-def _delete_hooks(row: Farewell, count: int) -> None:
-    with _conversation(row) as github:
-        while row.hooks and count:
+def _delete_a_hook(row: Farewell) -> None:
+    if row.hooks:
+        with _conversation(row) as github:
             _delete(row, row.hooks[0], github)
-            row.hooks = row.hooks[1:]
-            Farewell.objects.filter(pk=row.pk).update(hooks=row.hooks)
-            count -= 1
+        row.hooks = row.hooks[1:]
+        Farewell.objects.filter(pk=row.pk).update(hooks=row.hooks)
 
 
 def _conversation(row: Farewell) -> GitHub:

@@ -206,6 +206,17 @@ def not_visible(organization: str) -> Problem:
     )
 
 
+def not_visible_to_token(name: str) -> Problem:
+    """The same for a token that somebody pasted."""
+    return Problem(
+        "organization_not_visible",
+        f"GitHub shows no organisation or account “{name}” to this token.",
+        "Check the name, and that the token is for it.",
+        f"{settings.GITHUB_URL}/settings/tokens",
+        "Your tokens on GitHub",
+    )
+
+
 def not_installed(url: str) -> Problem:
     """The App is nowhere that the person can see."""
     return Problem(

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 from pytest_django import Settings
 
 from apps.integrations.models import (
+    Farewell,
     Farewell,
     GitHubIntegration,
     Hook,
@@ -62,7 +64,9 @@ def test_it_works(
     assert (_hooks_there(github), _alive(github, "gho_")) == (2, 1)
 
     apps.connect(alice_client)
-    work()
+    for _ in range(2):  # GitHub is written to once a second
+        Farewell.objects.update(due_at=timezone.now())
+        work()
     assert _kept() == kept
     assert (_hooks_there(github), _alive(github, "gho_")) == (0, 0)
     assert not Hook.objects.filter(app_id=None).exists()

@@ -28,7 +28,7 @@ def left_on_github(request: TeamRequest, farewell_id: int) -> HttpResponse:
         said = _end(request, row)
     elif row.has_given_up:
         said = "Its token is gone: what is left can only be done by hand."
-    elif farewell.go_on(row, timezone.now(), hooks=farewell.AT_ONCE):
+    elif farewell.go_on(row, timezone.now()):
         said = "All is done on GitHub."
     else:
         said = "It is not all done yet; it goes on by itself."
