@@ -12,7 +12,6 @@ from pytest_django import Settings
 
 from apps.integrations.models import (
     Farewell,
-    Farewell,
     GitHubIntegration,
     Hook,
     IntegrationCredential,
