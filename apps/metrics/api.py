@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date
-from typing import Any, Literal
+from functools import wraps
+from typing import Any, Literal, get_type_hints
 
 from django.http import Http404, HttpRequest
 from django.utils import timezone
@@ -80,7 +81,27 @@ describe_errors(api)
 
 
 def _get(path: str, reply: Any, tag: str) -> Callable[[Any], Any]:
-    return api.get(path, response={200: reply, **REFUSALS}, tags=[tag])
+    def decorate(view: Callable[..., Any]) -> Any:
+        query = get_type_hints(view).get("query")
+        known = set(query.model_fields) if query else set()
+
+        @wraps(view)
+        def strict(request: HttpRequest, *args: Any, **more: Any) -> Any:
+            _refuse_unknown(set(request.GET), known)
+            return view(request, *args, **more)
+
+        return api.get(path, response={200: reply, **REFUSALS}, tags=[tag])(strict)
+
+    return decorate
+
+
+def _refuse_unknown(names: set[str], known: set[str]) -> None:
+    """A filter with a wrong name would be none, and its figures those of everything."""
+    if unknown := sorted(names - known):
+        what = f"There is no parameter “{unknown[0][:60]}” here"
+        raise InvalidFiltersError(
+            f"{what}; choose from: {', '.join(sorted(known))}." if known else f"{what}."
+        )
 
 
 class FilterQuery(Schema):

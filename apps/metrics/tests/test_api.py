@@ -103,6 +103,23 @@ def test_figures_are_those_of_the_page(
     assert ask(path, key, **query).json() == shown
 
 
+@pytest.mark.parametrize(
+    ("path", "query", "known"),
+    [
+        ("/overview", {"repository": "acme/shop"}, "choose from: base, bots, group, label"),
+        ("/pull-requests", {"page": "2"}, "choose from: after, base, before"),
+        ("/reviews", {"person": "alice"}, "choose from: after, repo."),
+        ("/members", {"q": "ali"}, "There is no parameter “q” here."),
+    ],
+)
+def test_a_parameter_that_there_is_not(
+    path: str, query: dict[str, str], known: str, shop: Repository, key: str
+) -> None:
+    reply = ask(path, key, **query)
+    assert reply.status_code == 400
+    assert known in reply.json()["errors"][0]
+
+
 def test_a_repository_and_a_person(shop: Repository, key: str, alice_client: Client) -> None:
     bob = TeamMember.objects.get(github_username="bob")
     for path, page in (
