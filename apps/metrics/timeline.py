@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.utils import timezone
+
 from apps.metrics.charts import STAGE_NAMES
 from apps.metrics.models import PullRequest
 from apps.metrics.queries import STAGES
@@ -148,7 +150,8 @@ def _marks(pull_request: PullRequest) -> Iterator[Mark]:
         who = commit.author_login or "Someone"
         text = f"committed {commit.sha[:7]} {commit.message_headline}"
         is_older = commit.committed_at - commit.authored_at > SAME_MINUTE
-        note = "Written earlier, and amended or rebased since." if is_older else ""
+        written = f"{timezone.localtime(commit.authored_at):%-d %b %Y}"
+        note = f"Written on {written}, and amended or rebased since." if is_older else ""
         yield Mark("commits", "commit", commit.committed_at, who, text, note=note)
     for review in pull_request.reviews.all():
         note = "" if review.is_qualifying else "Not counted as a review."

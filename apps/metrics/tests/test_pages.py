@@ -230,10 +230,11 @@ def test_a_pull_request_explains_itself(merged: PullRequest, alice_client: Clien
     reply = alice_client.get(f"{PULLS}Acme/Shop/{merged.number}/", headers=JSON).json()
     assert reply["cycle_time"] == 12 * 3600
     assert [mark["kind"] for mark in reply["timeline"]][:2] == ["commit", "opened"]
-    assert "Written earlier" not in page
+    assert "Written on" not in page
     Commit.objects.update(committed_at=merged.opened_at)  # as a rebase leaves them
     page = alice_client.get(f"{PULLS}acme/shop/{merged.number}/").content.decode()
-    assert "Written earlier, and amended or rebased since." in page
+    written = min(commit.authored_at for commit in Commit.objects.all())
+    assert f"Written on {written:%-d %b %Y}, and amended or rebased since." in page
 
 
 @pytest.mark.parametrize("state", ["open", "closed"])
