@@ -119,9 +119,8 @@ def audit(sample: int) -> int:
             f"{changed} of {len(outcome.differences)} differences are in pull requests that "
             "changed on GitHub since the last sync; a sync would have brought them.\n"
         )
-    if outcome.untold:
-        number = len(outcome.untold)
-        return _say(f"{number} could not be compared: {outcome.untold[0].rstrip('.')}.", INCOMPLETE)
+    if outcome.problem:
+        return _say(outcome.problem, INCOMPLETE)
     return INCOMPLETE if outcome.differences else COMPLETE
 
 

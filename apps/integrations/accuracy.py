@@ -50,6 +50,13 @@ class Outcome:
     untold: list[str] = field(default_factory=list)
     differences: list[Difference] = field(default_factory=list)
 
+    @property
+    def problem(self) -> str:
+        """How many were not told and why, as a sentence; empty where all were."""
+        if not self.untold:
+            return ""
+        return f"{len(self.untold)} could not be compared: {self.untold[0].rstrip('.')}."
+
 
 def check(
     sample: int,

@@ -12,7 +12,6 @@ from apps.integrations.conversation import with_github
 from apps.integrations.github import limits, pull_requests, records
 from apps.integrations.github.client import GitHub
 from apps.integrations.github.errors import GitHubError, NotFoundError, WaitError
-from apps.integrations.github.replies import problems_by_item
 from apps.integrations.models import (
     GitHubIntegration,
     IntegrationCredential,
@@ -86,13 +85,12 @@ def _look_up(credential: IntegrationCredential, full_name: str, note: Note) -> r
     variables = {"owner": owner, "name": name}
     try:
         reply = _patiently(credential, lambda github: github.graphql("repository", variables), note)
-        problems_by_item(reply.problems, "repository")  # raises what keeps us out
-        found = pull_requests.decode(reply.data, records.PullRequestsReply).repository
+        found = pull_requests.repository_of(reply)
     except NotFoundError:
         found = None
     if found is None:
         raise NotFoundError(f"GitHub does not find {full_name}, or GITHUB_TOKEN may not see it.")
-    return found  # type: ignore[no-any-return]
+    return found
 
 
 def _patiently(credential: IntegrationCredential, ask: Callable[[GitHub], T], note: Note) -> T:

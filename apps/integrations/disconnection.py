@@ -111,7 +111,7 @@ def disconnect(
             )
             if delete_data:
                 erasure.of_integration(integration)
-    # For a few hooks somebody can wait; GitHub wants a second between more of them.
+    # For one hook somebody can wait; GitHub wants a second between more of them.
     now = timezone.now()
     left = [one for one in left if not farewell.go_on(one, now)]
     nudge()

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from apps.integrations import estimate, ingest, ingest_people, problems, sync, tracking
 from apps.integrations.conversation import with_github
-from apps.integrations.github import apps, people, pull_requests, records
+from apps.integrations.github import apps, people, pull_requests
 from apps.integrations.github.client import GitHub
 from apps.integrations.github.errors import (
     CredentialsRejectedError,
@@ -28,7 +28,6 @@ from apps.integrations.github.errors import (
     WaitError,
 )
 from apps.integrations.github.people import ListedRepository, Person
-from apps.integrations.github.replies import problems_by_item
 from apps.integrations.models import (
     AvailableRepository,
     GitHubIntegration,
@@ -167,8 +166,7 @@ def _look_up(integration: GitHubIntegration, name: str) -> None:
     try:
         with with_github(integration.credential) as github:
             reply = github.graphql("repository", variables)
-        problems_by_item(reply.problems, "repository")
-        found = pull_requests.decode(reply.data, records.PullRequestsReply).repository
+        found = pull_requests.repository_of(reply)
     except GitHubError as error:
         log.info("%s/%s could not be looked up: %s", integration, name, error)
         return

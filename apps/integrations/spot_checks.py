@@ -58,9 +58,7 @@ def _run(check: SpotCheck, team: Team) -> None:
         accuracy.check(SAMPLE, team=team, outcome=outcome)
     except GitHubError as error:
         check.error = str(error)
-    if outcome.untold and not check.error:
-        reason = outcome.untold[0].rstrip(".")
-        check.error = f"{len(outcome.untold)} could not be compared: {reason}."
+    check.error = check.error or outcome.problem
     check.pull_requests, check.fields = outcome.pull_requests, outcome.fields
     check.gone, check.different = outcome.gone, len(outcome.differences)
     check.differences = [_as_json(one) for one in outcome.differences[:SHOWN]]

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from apps.integrations.github import records
-from apps.integrations.github.client import GitHub
+from apps.integrations.github.client import GitHub, GraphQLReply
 from apps.integrations.github.documents import LISTS, rest_of_lists
 from apps.integrations.github.errors import NotFoundError, UnavailableError
 from apps.integrations.github.replies import Problem, error_from_problem, problems_by_item
@@ -167,7 +167,7 @@ def complete(github: GitHub, batch: Batch) -> None:
                 except UnavailableError as error:
                     failed[record.id] = error.message
         batch.spoilt += [
-            Spoilt(record.id, record.number, failed[record.id], record.updated_at)
+            _spoilt(record, failed[record.id])
             for record in batch.pull_requests
             if record.id in failed
         ]
@@ -176,6 +176,14 @@ def complete(github: GitHub, batch: Batch) -> None:
             for record in batch.pull_requests
             if record.id not in failed
         ]
+
+
+def repository_of(reply: GraphQLReply) -> records.RepositoryWithPullRequests | None:
+    """The repository that was asked for by name. Raises what keeps us out of it."""
+    problems_by_item(reply.problems, "repository")
+    found: records.RepositoryWithPullRequests | None
+    found = decode(reply.data, records.PullRequestsReply).repository
+    return found
 
 
 def decode(data: Raw | bytes, kind: type[Any]) -> Any:
@@ -226,7 +234,7 @@ def _sentence(reasons: Iterable[str]) -> str:
     return "; ".join(dict.fromkeys(reasons))
 
 
-def _spoilt(known: Identified, reason: str) -> Spoilt:
+def _spoilt(known: Identified | records.PullRequest, reason: str) -> Spoilt:
     return Spoilt(known.id, known.number, reason, known.updated_at)
 
 
@@ -269,12 +277,11 @@ def _joined(record: records.PullRequest, name: str, rest: _Rest) -> records.Page
     """A list with its next page. Raises UnavailableError where that is none."""
     if rest.reasons:
         raise UnavailableError(f"GitHub left out a part: {_sentence(rest.reasons)}")
+    (node,) = decode(rest.nodes, list[dict[str, Raw] | None]) or [None]
+    if node is None:
+        raise UnavailableError("GitHub left out a part.")
     page: records.Page[Any] = getattr(record, name)
-    for node in decode(rest.nodes, list[dict[str, Raw] | None]):
-        if node is None:
-            break
-        more = decode(node["rest"], _PAGES[name])
-        refuse_circle(more.page_info, page.page_info.end_cursor)
-        nodes = [*page.items, *more.items]
-        return msgspec.structs.replace(page, nodes=nodes, page_info=more.page_info)
-    raise UnavailableError("GitHub left out a part.")
+    more = decode(node["rest"], _PAGES[name])
+    refuse_circle(more.page_info, page.page_info.end_cursor)
+    nodes = [*page.items, *more.items]
+    return msgspec.structs.replace(page, nodes=nodes, page_info=more.page_info)
