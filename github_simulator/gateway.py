@@ -7,6 +7,7 @@ Out: GitHub's headers on every reply, and the log.
 from __future__ import annotations
 
 import asyncio
+import time
 import uuid
 import zlib
 
@@ -46,7 +47,7 @@ class Gateway:
             return
         state = scope.setdefault("state", {})
         state.update(token=None, oauth_app=None, github_app=None)
-        state.update(points=0, operation=None, fault=None, status=0)
+        state.update(points=0, operation=None, fault=None, status=0, seconds=0.0)
         try:
             await self._handle(scope, receive, send)
         except ClientDisconnect:
@@ -55,11 +56,23 @@ class Gateway:
             self._write_down(scope)
 
     async def _handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await asyncio.sleep(self.simulator.options.latency)
+        send = self._in_time(scope, send)
         if scope["path"].startswith(API):
             await self._api(scope, receive, self._with_headers(scope, send))
         else:
             await self._struck_or(self.app, scope, receive, self._noting_status(scope, send))
+
+    def _in_time(self, scope: Scope, send: Send) -> Send:
+        """The reply leaves when a request of its kind is due; our own work is a part of that."""
+        began = time.monotonic()
+
+        async def outward(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                due = began + self.simulator.options.latency + scope["state"]["seconds"]
+                await asyncio.sleep(due - time.monotonic())
+            await send(message)
+
+        return outward
 
     async def _api(self, scope: Scope, receive: Receive, send: Send) -> None:
         if refused := self._refusal(scope):

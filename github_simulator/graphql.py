@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import time
 from functools import lru_cache
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -74,14 +72,14 @@ async def endpoint(request: Request) -> Response:
         message = "A query attribute must be specified and must be a string."
         return JSONResponse({"errors": [{"message": message}]})
     try:
-        return await _answer(simulator, request, body)
+        return _answer(simulator, request, body)
     except Refused as refused:
         return JSONResponse({"errors": refused.errors})
     except BudgetSpentError:
         return primary_limit(200, graphql=True, newer=simulator.limits.newer_errors)
 
 
-async def _answer(simulator: Simulator, request: Request, body: Reply) -> Response:
+def _answer(simulator: Simulator, request: Request, body: Reply) -> Response:
     token: Token = request.state.token
     document = _document(body["query"])
     operation = _operation(document, body.get("operationName"))
@@ -92,9 +90,8 @@ async def _answer(simulator: Simulator, request: Request, body: Reply) -> Respon
     simulator.limits.charge(token.counted_as, "graphql", price.points)
     request.state.points = price.points
     context = Context(simulator, token, _index(simulator), price, request.state.fault)
-    began = time.monotonic()
     result = _execute(document, context, body)
-    if late := await _take_time(context, began):
+    if late := _takes_too_long(request, context):
         return late
     return JSONResponse(_reply(result, context.fault), headers=_headers(context))
 
@@ -184,14 +181,11 @@ def _insist(result: ExecutionResult) -> None:
             raise each.original_error
 
 
-async def _take_time(context: Context, began: float) -> Response | None:
-    """As long as the nodes take; past GitHub's patience the work is given up, and still paid.
-
-    What executing the query took is a part of it.
-    """
+def _takes_too_long(request: Request, context: Context) -> Response | None:
+    """As long as the nodes take; past GitHub's patience the work is given up, and still paid."""
     options = context.simulator.options
     needed = context.nodes * options.node_latency
-    await asyncio.sleep(min(needed, options.patience) - (time.monotonic() - began))
+    request.state.seconds = min(needed, options.patience)
     if needed <= options.patience:
         return None
     context.simulator.limits.charge(context.token.counted_as, "graphql", context.cost.points)
