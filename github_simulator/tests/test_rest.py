@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from github_simulator.actions import Deed, submit_review
 from github_simulator.generator import generate
 from github_simulator.testing import Running, running
 from github_simulator.world import Account, Organization, Repository, Token, World
@@ -210,8 +211,10 @@ def test_commits_stop_at_250_and_reviews_do_not(github: Running, alice: Caller) 
 
 
 def test_pending_reviews_are_their_authors_alone(github: Running, alice: Caller) -> None:
-    pulls = repository(github, "acme/billing-service").pull_requests.values()
-    begun = next(p for p in pulls if any(r.state == "PENDING" for r in p.reviews))
+    billing = repository(github, "acme/billing-service")
+    begun = next(iter(billing.pull_requests.values()))
+    deed = Deed(github.simulator.world, billing, person(github, "alice"), datetime.now(UTC))
+    submit_review(deed, begun, "PENDING")
     address = f"/repos/acme/billing-service/pulls/{begun.number}/reviews"
     assert "PENDING" in [review["state"] for review in alice.get(address).json()]
     with Caller(github, "bob", "repo") as bob:
