@@ -183,25 +183,34 @@ def _take_turn(
     on_step: Callable[[TrackedRepository], None] | None,
 ) -> None:
     was_urgent = work.is_urgent(_now())
-    while _go_on(github, work):
+
+    def is_over() -> bool:
+        # Whoever has come to old history lets those go first who have not.
+        return _now() >= ends or (was_urgent and not work.is_urgent(_now()))
+
+    while _go_on(github, work, is_over):
         if on_step:
             on_step(work.tracked)
-        # Whoever has come to old history lets those go first who have not.
-        if _now() >= ends or (was_urgent and not work.is_urgent(_now())):
+        if is_over() and not github.is_ahead:
             return _release(work, due_at=_now())
     _finish(work)
     return None
 
 
-def _go_on(github: GitHub, work: Work) -> bool:
+def _go_on(github: GitHub, work: Work, is_over: Callable[[], bool]) -> bool:
     credential = work.tracked.integration.credential
-    known = budget.of(credential)
+
+    def may_go_ahead() -> bool:
+        return not is_over() and budget.wait_for(credential, _now()) is None
+
+    # What was asked for already is spent.
+    known = None if github.is_ahead else budget.of(credential)
     # Only where it matters: whether it is live is a question to the database.
     until = budget.until(known, _now())
     if until and (until := budget.until(known, _now(), live=is_live(work, _now()))):
         raise OwnWaitError("GitHub's rate limit is reached.", until, secondary=False)
     try:
-        more = _step(github, work)
+        more = _step(github, work, may_go_ahead)
     except (GitHubError, LeaseLostError, OperationalError, InterfaceError):
         raise  # Where the database is gone, nothing can be noted: the lease runs out.
     except Exception as error:
@@ -212,12 +221,12 @@ def _go_on(github: GitHub, work: Work) -> bool:
     return more
 
 
-def _step(github: GitHub, work: Work) -> bool:
+def _step(github: GitHub, work: Work, may_go_ahead: Callable[[], bool]) -> bool:
     try:
-        return step(github, work, _now())
+        return step(github, work, _now(), may_go_ahead)
     except CredentialsRejectedError:
         # GitHub says so of a good token now and then; a second time means it.
-        return step(github, work, _now())
+        return step(github, work, _now(), may_go_ahead)
 
 
 def _is_crowded(now: datetime) -> Q:
@@ -349,7 +358,7 @@ def _forget_cursor(work: Work) -> None:
 
 
 def _release(work: Work, **changes: object) -> None:
-    _set(work, lease_until=None, lease_owner="", **changes)
+    _set(work, lease_until=None, lease_owner="", history_page=None, **changes)
 
 
 def _set(work: Work, **changes: object) -> None:

@@ -6,14 +6,15 @@ cut off anywhere leaves the repository as it was before, and the next one begins
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import zlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from operator import attrgetter
 from typing import Any
 
 from django.db import DataError, IntegrityError, transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 
 from apps.integrations import ingest
 from apps.integrations.github import limits, pull_requests
@@ -70,14 +71,20 @@ class Work:
         return not (floor and start and start >= floor)
 
 
-def step(github: GitHub, work: Work, now: datetime) -> bool:
-    """Does the next thing for a repository; False when there is nothing left to do."""
-    if stale := _stale(work.tracked, now):
+def step(github: GitHub, work: Work, now: datetime, may_go_ahead: Callable[[], bool]) -> bool:
+    """Does the next thing for a repository; False when there is nothing left to do.
+
+    `may_go_ahead` tells whether the page after this one may be asked for already.
+    """
+    if github.is_ahead or work.tracked.history_page:
+        # Paid already; and whatever is fetched from now on is newer.
+        _walk_history(github, work, now, may_go_ahead)
+    elif stale := _stale(work.tracked, now):
         _refresh(github, work, stale, now)
     elif work.wants_head:
         _walk_head(github, work, now)
     elif work.wants_history:
-        _walk_history(github, work, now)
+        _walk_history(github, work, now, may_go_ahead)
     else:
         return False
     return True
@@ -165,13 +172,16 @@ def _walk_head(github: GitHub, work: Work, now: datetime) -> None:
     _store_page(github, work, page, changes, now)
 
 
-def _walk_history(github: GitHub, work: Work, now: datetime) -> None:
+def _walk_history(
+    github: GitHub, work: Work, now: datetime, may_go_ahead: Callable[[], bool]
+) -> None:
     """A page further down; the first of all sets the watermark to where the walk began."""
     tracked = work.tracked
-    page = _fetch(github, tracked, tracked.history_cursor)
-    changes: dict[str, Any] = {}
+    page = _kept(github, tracked) or _fetch(github, tracked, tracked.history_cursor)
+    begun: dict[str, Any] = {}
     if tracked.watermark is None:
-        changes |= {"watermark": settled(page.instants, now), "wants_head": False}
+        begun = {"watermark": settled(page.instants, now), "wants_head": False}
+    changes: dict[str, Any] = {"history_page": None, **begun}
     if _cut(page.batch, work.window_start):
         # Whoever widens the window later begins with this page once more.
         changes["history_floor"] = work.window_start
@@ -180,7 +190,37 @@ def _walk_history(github: GitHub, work: Work, now: datetime) -> None:
         changes["history_complete"] = not page.has_next
     if page.instants:
         changes["reached_at"] = min(page.instants)
+    if page.reply and _is_followed(work, page, changes, now) and may_go_ahead():
+        _go_ahead(github, work, page, begun)
     _store_page(github, work, page, changes, now)
+
+
+def _is_followed(work: Work, page: WalkPage, changes: dict[str, Any], now: datetime) -> bool:
+    """Whether the page after this one is next, so that it may be asked for already."""
+    reached = changes.get("reached_at", now)
+    lets_others_go_first = work.is_urgent(now) and reached <= now - RECENT
+    return page.has_next and "history_floor" not in changes and not lets_others_go_first
+
+
+def _go_ahead(github: GitHub, work: Work, page: WalkPage, begun: dict[str, Any]) -> None:
+    """Asks for the page after this one, so that GitHub works on it while this one is stored.
+
+    This one is kept before, as it came and with what is true of the moment when it did: whoever is
+    killed loses only what is on its way.
+    """
+    tracked = work.tracked
+    kept = zlib.compress(page.reply, level=1)
+    if not _held(work).update(history_page=kept, **begun):
+        raise LeaseLostError
+    known = Known(page.repository.name_with_owner, page.repository.id, tracked.github_repo_id)
+    size = limits.larger(tracked.page_size)
+    pull_requests.walk_ahead(github, known, size, page.end_cursor or "")
+
+
+def _kept(github: GitHub, tracked: TrackedRepository) -> WalkPage | None:
+    if tracked.history_page is None:
+        return None
+    return pull_requests.walked(github, zlib.decompress(tracked.history_page))
 
 
 def _fetch(github: GitHub, tracked: TrackedRepository, cursor: str) -> WalkPage:
@@ -237,12 +277,17 @@ def _store_page(
 
 def _save(work: Work, github: GitHub, changes: dict[str, Any]) -> None:
     """Writes cursors and costs, if the lease is still ours; locks the row for the rest."""
-    tracked = work.tracked
-    held = TrackedRepository.objects.filter(pk=tracked.pk, lease_owner=work.owner, is_active=True)
-    if not held.update(**changes, **_cost(github)):
+    if not _held(work).update(**changes, **_cost(github)):
         raise LeaseLostError
     for name, value in changes.items():
-        setattr(tracked, name, value)
+        setattr(work.tracked, name, value)
+
+
+def _held(work: Work) -> QuerySet[TrackedRepository]:
+    """The repository's row, if its lease is still ours."""
+    return TrackedRepository.objects.filter(
+        pk=work.tracked.pk, lease_owner=work.owner, is_active=True
+    )
 
 
 def count(work: Work, github: GitHub) -> None:

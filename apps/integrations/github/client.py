@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from threading import Thread
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -95,6 +97,14 @@ class _RateLimitOnly(msgspec.Struct, rename="camel"):
     rate_limit: RateLimit | None = None
 
 
+@dataclass(frozen=True)
+class _Ahead:
+    """A query that was sent already, and its reply, which may still be on its way."""
+
+    query: dict[str, Any]
+    reply: Future[httpx.Response]
+
+
 @dataclass
 class GitHub:
     """A conversation on behalf of one token; use it in a `with` block."""
@@ -108,6 +118,7 @@ class GitHub:
 
     def __post_init__(self) -> None:
         self.addresses = Addresses.of(self.url)
+        self._ahead: _Ahead | None = None
         self._http = httpx.Client(
             timeout=TIMEOUT,
             verify=tls.context(self.ca_file),
@@ -185,8 +196,9 @@ class GitHub:
 
     def graphql_text(self, text: str, variables: Mapping[str, Any]) -> GraphQLReply:
         """Runs a query; a `GitHubError` where nothing of the reply can be used."""
-        response = self._send(
-            "POST", self.addresses.graphql, json={"query": text, "variables": dict(variables)}
+        query = {"query": text, "variables": dict(variables)}
+        response = self._reply_ahead(query) or self._send(
+            "POST", self.addresses.graphql, json=query
         )
         try:
             envelope = msgspec.json.decode(response.content, type=replies.Envelope)
@@ -197,10 +209,55 @@ class GitHub:
             raise error
         return GraphQLReply(envelope.data, envelope.problems)
 
-    def _send(self, method: str, url: str, **options: Any) -> httpx.Response:
+    @property
+    def is_ahead(self) -> bool:
+        """Whether a query was sent whose reply nobody has taken yet."""
+        return self._ahead is not None
+
+    def graphql_ahead(self, name: str, variables: Mapping[str, Any]) -> None:
+        """Sends a query without waiting for its reply, which is for the next query that is run.
+
+        Where that is another one, the reply is lost, and paid.
+        """
+        query = {"query": document(name), "variables": dict(variables)}
+        token = self._token()
+        self.usage.requests += 1
+        reply: Future[httpx.Response] = Future()
+
+        def send() -> None:
+            try:
+                reply.set_result(self._exchange(token, "POST", self.addresses.graphql, json=query))
+            except Exception as error:
+                reply.set_exception(error)
+
+        # No pool: the end of the program would wait for its threads.
+        Thread(target=send, daemon=True).start()
+        self._ahead = _Ahead(query, reply)
+
+    def _reply_ahead(self, query: dict[str, Any]) -> httpx.Response | None:
+        ahead, self._ahead = self._ahead, None
+        if ahead is None or ahead.query != query:
+            return None
+        try:
+            return ahead.reply.result()
+        except CredentialsRejectedError:
+            return None  # Sent again, it goes with the token that is good by then.
+
+    def graphql_again(self, data: bytes) -> GraphQLReply:
+        """A reply that somebody kept, without problems; its cost is counted as if it came now."""
+        reply = GraphQLReply(msgspec.Raw(data), [])
+        asked = _rate_limit(reply.data)
+        self.usage.requests += 1
+        self.usage.points += asked.cost if asked else 0
+        return reply
+
+    def _token(self) -> str:
         if self.before_request:
             self.before_request()
-        token = self.tokens.token()
+        return self.tokens.token()
+
+    def _send(self, method: str, url: str, **options: Any) -> httpx.Response:
+        token = self._token()
         try:
             return self._send_with(token, method, url, **options)
         except CredentialsRejectedError:
@@ -211,10 +268,14 @@ class GitHub:
             return self._send_with(renewed, method, url, **options)
 
     def _send_with(self, token: str, method: str, url: str, **options: Any) -> httpx.Response:
+        self.usage.requests += 1
+        return self._exchange(token, method, url, **options)
+
+    def _exchange(self, token: str, method: str, url: str, **options: Any) -> httpx.Response:
+        """What several threads may do at once: it changes nothing of this conversation."""
         if not _SENDABLE.fullmatch(token):
             raise CredentialsRejectedError("GitHub does not accept the token.")
         headers = {"Authorization": f"Bearer {token}", **options.pop("headers", {})}
-        self.usage.requests += 1
         try:
             response = self._http.request(method, url, headers=headers, **options)
         except httpx.TimeoutException as error:
@@ -237,7 +298,7 @@ class GitHub:
 
     def _account(self, envelope: replies.Envelope, headers: Mapping[str, str]) -> None:
         limit = limits.from_headers(headers)
-        asked = _rate_limit(envelope)
+        asked = _rate_limit(envelope.data)
         if asked:
             self.usage.points += asked.cost
             limit = Limit("graphql", asked.limit, asked.remaining, asked.reset_at)
@@ -249,9 +310,9 @@ class GitHub:
             self.on_limit(limit)
 
 
-def _rate_limit(envelope: replies.Envelope) -> RateLimit | None:
+def _rate_limit(data: msgspec.Raw) -> RateLimit | None:
     try:
-        return msgspec.json.decode(envelope.data, type=_RateLimitOnly | None).rate_limit
+        return msgspec.json.decode(data, type=_RateLimitOnly | None).rate_limit
     except (msgspec.DecodeError, AttributeError):
         return None
 

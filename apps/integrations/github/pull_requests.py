@@ -65,6 +65,8 @@ class WalkPage:
     total: int
     end_cursor: str | None
     has_next: bool
+    reply: bytes = b""
+    """What GitHub sent, where that is all there is to it: `walked` reads it again."""
 
     @property
     def instants(self) -> list[datetime]:
@@ -84,38 +86,59 @@ class Known:
 
 def walk(github: GitHub, known: Known, first: int, after: str) -> WalkPage:
     """The `first` pull requests behind the cursor `after` (empty: from the top), newest first."""
-    repository, problems = _page(github, "pull_requests", known, first, after)
-    page = repository.pull_requests
-    batch = _batch(page.nodes or (), problems)
-    if any(bytes(node) == b"null" for node in page.nodes or ()):
+    reply, repository, problems = _page(github, "pull_requests", known, first, after)
+    nodes = repository.pull_requests.nodes or ()
+    batch = _batch(nodes, problems)
+    if any(bytes(node) == b"null" for node in nodes):
         batch.spoilt += _withheld(batch, names(github, known, first, after))
+    is_plain = not (reply.problems or batch.spoilt or any(_unfinished(batch.pull_requests)))
     complete(github, batch)
-    info = page.page_info
-    return WalkPage(repository, batch, page.total_count, info.end_cursor, info.has_next_page)
+    return _walk_page(repository, batch, bytes(reply.data) if is_plain else b"")
+
+
+def walk_ahead(github: GitHub, known: Known, first: int, after: str) -> None:
+    """Asks for the page that `walk` is going to be asked for next."""
+    github.graphql_ahead("pull_requests", _variables(known.full_name, first, after))
+
+
+def walked(github: GitHub, reply: bytes) -> WalkPage:
+    """The page whose `reply` was kept."""
+    repository = decode(github.graphql_again(reply).data, records.PullRequestsReply).repository
+    return _walk_page(repository, _batch(repository.pull_requests.nodes or (), {}), reply)
 
 
 def names(github: GitHub, known: Known, first: int, after: str) -> WalkPage:
     """The same page without its contents, where GitHub cannot give them: all are set aside."""
-    repository, _ = _page(github, "pull_request_names", known, first, after)
+    _, repository, _ = _page(github, "pull_request_names", known, first, after)
+    nodes = repository.pull_requests.nodes or ()
+    found = [decode(node, Identified) for node in nodes if bytes(node) != b"null"]
+    return _walk_page(repository, Batch(spoilt=[_spoilt(one, _WITHHELD) for one in found]))
+
+
+def _walk_page(
+    repository: records.RepositoryWithPullRequests, batch: Batch, reply: bytes = b""
+) -> WalkPage:
     page, info = repository.pull_requests, repository.pull_requests.page_info
-    found = [decode(node, Identified) for node in page.nodes or () if bytes(node) != b"null"]
-    batch = Batch(spoilt=[_spoilt(one, _WITHHELD) for one in found])
-    return WalkPage(repository, batch, page.total_count, info.end_cursor, info.has_next_page)
+    return WalkPage(repository, batch, page.total_count, info.end_cursor, info.has_next_page, reply)
+
+
+def _variables(full_name: str, first: int, after: str) -> dict[str, Any]:
+    owner, _, name = full_name.partition("/")
+    return {"owner": owner, "name": name, "first": first, "after": after or None}
 
 
 def _page(
     github: GitHub, document: str, known: Known, first: int, after: str
-) -> tuple[records.RepositoryWithPullRequests, dict[int, list[Problem]]]:
+) -> tuple[GraphQLReply, records.RepositoryWithPullRequests, dict[int, list[Problem]]]:
     """Asks by name, which follows a rename, and by the new name where the old one is another's.
 
-    Returns the problems by the index of the pull request that they spoil.
+    Returns the reply, what it has of the repository, and the problems by the index of the pull
+    request that they spoil.
     """
     name = known.full_name
     for _ in range(2):
-        owner, _, short = name.partition("/")
-        variables = {"owner": owner, "name": short, "first": first, "after": after or None}
         try:
-            reply = github.graphql(document, variables)
+            reply = github.graphql(document, _variables(name, first, after))
             # Of a repository that is not found: NotFoundError.
             problems = problems_by_item(reply.problems, "repository", "pullRequests", "nodes")
         except NotFoundError:
@@ -124,7 +147,7 @@ def _page(
             found = decode(reply.data, records.PullRequestsReply).repository
         if found and found.database_id == known.database_id:
             refuse_circle(found.pull_requests.page_info, after)
-            return found, problems
+            return reply, found, problems
         name = _present_name(github, known)
     raise NotFoundError(_GONE)
 

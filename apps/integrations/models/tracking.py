@@ -85,6 +85,9 @@ class TrackedRepository(BaseTeamModel):
     head_cursor = models.CharField(max_length=500, blank=True)
     head_newest = models.DateTimeField(null=True, blank=True)
     history_cursor = models.CharField(max_length=500, blank=True)
+    history_page = models.BinaryField(
+        null=True, help_text="What GitHub sent behind the cursor, compressed: not stored yet."
+    )
     reached_at = models.DateTimeField(null=True, blank=True)
     history_floor = models.DateTimeField(
         null=True, blank=True, help_text="All that was updated since then is stored."
