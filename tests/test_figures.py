@@ -198,7 +198,7 @@ def test_a_page_that_somebody_types_in_stays_as_it_is(
     follow = "htmx.trigger('.fresh', 'follow')"
     page.evaluate("document.querySelector('.fresh').setAttribute('hx-trigger', 'follow')")
     page.evaluate("htmx.process(document.querySelector('.fresh'))")
-    page.get_by_role("searchbox", name="Words in the title").focus()
+    page.get_by_role("searchbox", name="Words in the title, or a number").focus()
     page.evaluate(follow)
     assert [url for url in asked if "version=" in url] == []
     page.get_by_role("heading", level=1).click()

@@ -128,7 +128,7 @@ class ListQuery(FilterQuery):
     """What a list of pull requests shows beside the filters."""
 
     state: Literal["merged", "open", "closed", "opened"] | None = None
-    q: str = Field("", description="Words in the title")
+    q: str = Field("", description="Words in the title, a number, or an address on GitHub")
     sort: str = Field(
         "", description=f"With - in front the greatest first; one of {', '.join(COLUMNS)}"
     )

@@ -12,7 +12,7 @@ from django.core.cache import cache
 from django.db.models import Q, QuerySet
 from django.http import QueryDict
 
-from apps.metrics import export, keyset, queries, titles
+from apps.metrics import export, keyset, queries, search, titles
 from apps.metrics.columns import COLUMNS, DEFAULTS, fields
 from apps.metrics.filters import Filters
 from apps.metrics.models import PullRequest
@@ -152,9 +152,7 @@ def matching(team: Team, filters: Filters, chosen: Choice) -> QuerySet[PullReque
         found = found.filter(state=PullRequest.State.OPEN, waiting_for=chosen.waiting)
     if chosen.reviewed is not None:
         found = found.filter(**{"reviewer_count__gt" if chosen.reviewed else "reviewer_count": 0})
-    for word in titles.words(chosen.text):
-        found = found.filter(titles.TitleHas(word))
-    return found
+    return found.filter(search.condition(chosen.text))
 
 
 def _in_period(state: str, period: Period) -> Q:

@@ -207,6 +207,25 @@ def test_words_in_titles(shop: Repository, alice_client: Client) -> None:
         assert reply["count"] == count, text
 
 
+def test_numbers_and_addresses(shop: Repository, alice_client: Client) -> None:
+    opened = timezone.now() - timedelta(days=2)
+    for number, title in ((12, "Add carts"), (112, "Follow up on #12"), (7, "Pay in 12 steps")):
+        make_pull_request(shop, title=title, opened_at=opened, fields={"number": number})
+    for text, found in (
+        ("12", {12, 112, 7}),
+        ("#12", {12, 112}),
+        ("#12 carts", {12}),
+        ("#8", set()),
+        (f"{shop.full_name.upper()}#12", {12}),
+        (f"https://github.com/{shop.full_name}/pull/112/files?w=1", {112}),
+        ("https://github.com/acme/other/pull/12", set()),
+        ("9" * 12, set()),
+    ):
+        reply = alice_client.get(PULLS, {"q": text}, headers=JSON).json()
+        assert set(numbers(reply)) == found, text
+        assert reply["count"] == len(found)
+
+
 def test_files_have_what_is_shown(many: list[PullRequest], alice_client: Client) -> None:
     query = "range=4w&sort=-lines&columns=title,lines,waiting_for&q=zap"
     shown = ask(alice_client, query)
