@@ -166,6 +166,22 @@ def test_stop_by_form(listed: Client) -> None:
     assert not tracked()
 
 
+def test_after_connecting_again(listed: Client, work: Work) -> None:
+    assert "tracked before." not in messages_of(listed, REPOS)
+    post(listed, repositories=["acme/website", "acme/attic"])
+    listed.delete("/a/acme/integrations/github/disconnect/", headers=JSON)
+    work()
+    connect(listed)
+    work()
+    page = listed.get(REPOS).content.decode()
+    assert "2 of these were tracked before." in page
+    assert 'href="?show=before"' in page
+    shown = listed.get(f"{REPOS}?show=before", headers=JSON).json()["repositories"]
+    assert {row["full_name"] for row in shown} == {"acme/website", "acme/attic"}
+    post(listed, repositories=["acme/attic"])
+    assert "tracked before." not in messages_of(listed, REPOS)
+
+
 def test_search_sort_and_filters(listed: Client) -> None:
     def names(query: str) -> list[str]:
         rows = listed.get(f"{REPOS}?{query}", headers=JSON).json()["repositories"]

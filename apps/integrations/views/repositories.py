@@ -161,6 +161,9 @@ def _context(
     here = {row.full_name for row in page}
     others = listed.filter(full_name__in=ticked - here)
     elsewhere = list(others.values_list("full_name", flat=True))
+    mine = TrackedRepository.objects.for_team(request.team)
+    tracked = mine.filter(is_active=True).count()
+    before = listed.filter(github_repo_id__in=mine.values("github_repo_id"))
     return {
         "page": page,
         "wish": wish,
@@ -170,7 +173,8 @@ def _context(
         "can_tick": elsewhere or any(not row.tracked for row in page),  # type: ignore[attr-defined]
         "total": total,
         "hidden": total - page.paginator.count,
-        "tracked": TrackedRepository.objects.for_team(request.team).filter(is_active=True).count(),
+        "tracked": tracked,
+        "tracked_before": 0 if tracked else before.count(),
         "found": discovery.Summary(integrations),
         "followed": sorted({p for i in integrations if i.track_new for p in i.track_patterns}),
         "is_admin": request.membership.is_admin,
