@@ -9,6 +9,7 @@ import random
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection
@@ -238,7 +239,22 @@ def test_files_have_what_is_shown(many: list[PullRequest], alice_client: Client)
     cells = list(csv.DictReader(io.StringIO(table)))
     assert [int(row["number"]) for row in cells] == numbers(shown)
     assert list(cells[0]) == list(rows[0])
-    assert AuditEvent.objects.filter(action="export.made").count() == 2
+
+
+def test_a_file_is_called_by_what_it_has_and_noted(
+    many: list[PullRequest], alice_client: Client
+) -> None:
+    query = "since=2026-01-05&until=2026-02-01&bots=1"
+    merged = alice_client.get(f"{PULLS}?{query}&format=csv").headers["content-disposition"]
+    assert merged == 'attachment; filename="acme-merged-pull-requests-2026-01-05-to-2026-02-01.csv"'
+    now = alice_client.get(f"{PULLS}?{query}&state=open&q=cart&format=jsonl")
+    today = timezone.localdate(timezone=ZoneInfo("UTC"))
+    named = f"acme-open-pull-requests-{today}.jsonl"
+    assert now.headers["content-disposition"] == f'attachment; filename="{named}"'
+    noted = AuditEvent.objects.filter(action="export.made").latest("pk")
+    assert noted.object_name == named
+    for part in ("since=2026-01-05", "until=2026-02-01", "bots=1", "state=open", "q=cart"):
+        assert part in noted.details["filters"]
 
 
 def test_a_file_begins_with_what_it_is_about(many: list[PullRequest], alice_client: Client) -> None:

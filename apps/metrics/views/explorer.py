@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.http import HttpResponse, HttpResponseBadRequest, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils import timezone
 
 from apps.audit.record import record
 from apps.metrics import explorer, export, keyset
@@ -29,7 +31,7 @@ def pull_requests(request: TeamRequest, filters: Filters) -> Answer | HttpRespon
         chosen = explorer.choice(request.GET)
         found = explorer.matching(request.team, filters, chosen)
         if form := request.GET.get("format"):
-            return _file(request, found, chosen, form)
+            return _file(request, found, _Here(request.path, filters, chosen), form)
     except explorer.BadAddressError as error:
         return refused(request, [str(error)])
     counting = explorer.Counting(found, filters, chosen, request.data_version)
@@ -71,6 +73,14 @@ class _Here:
 
     def __init__(self, path: str, filters: Filters, chosen: explorer.Choice) -> None:
         self.path, self.filters, self.chosen = path, filters, chosen
+
+    @property
+    def name(self) -> str:
+        """What a file of it is called: `merged-pull-requests-2026-01-01-to-2026-03-31`."""
+        state, period = self.chosen.state, self.filters.period
+        now = timezone.localdate(timezone=period.zone)
+        of = now if state == "open" else f"{period.first}-to-{period.last}"
+        return f"{state}-pull-requests-{of}"
 
     def but(self, **changes: object) -> str:
         """The same list, changed; its first page."""
@@ -145,13 +155,20 @@ def _context(
     }
 
 
-def _file(request: TeamRequest, found: Any, chosen: explorer.Choice, form: str) -> HttpResponseBase:
+def _file(request: TeamRequest, found: Any, here: _Here, form: str) -> HttpResponseBase:
     if form not in FORMATS:
         raise explorer.BadAddressError("Choose csv or jsonl as the format.")
-    record("export.made", team_id=request.team.pk, request=request, object_name=form)
+    name = f"{request.team.slug}-{here.name}.{form}"
+    record(
+        "export.made",
+        team_id=request.team.pk,
+        request=request,
+        object_name=name,
+        filters=urlsplit(here.but()).query,
+    )
+    chosen = here.chosen
     rows = explorer.rows(found, chosen)
     lines = export.csv_lines(chosen.fields, rows) if form == "csv" else export.json_lines(rows)
     response = StreamingHttpResponse(lines, content_type=FORMATS[form])
-    name = f"{request.team.slug}-pull-requests.{form}"
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
