@@ -197,9 +197,11 @@ def _walk_history(
 
 def _is_followed(work: Work, page: WalkPage, changes: dict[str, Any], now: datetime) -> bool:
     """Whether the page after this one is next, so that it may be asked for already."""
+    if not page.has_next or "history_floor" in changes:
+        return False
     reached = changes.get("reached_at", now)
     lets_others_go_first = work.is_urgent(now) and reached <= now - RECENT
-    return page.has_next and "history_floor" not in changes and not lets_others_go_first
+    return not lets_others_go_first and not is_live(work, now)
 
 
 def _go_ahead(github: GitHub, work: Work, page: WalkPage, begun: dict[str, Any]) -> None:

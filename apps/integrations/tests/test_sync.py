@@ -13,6 +13,7 @@ from apps.integrations.models import (
     SyncStatus,
     TrackedRepository,
 )
+from apps.integrations.poll import mark_stale
 from apps.integrations.tests import comparison
 from apps.integrations.tests import github as small
 from apps.integrations.tests.stage import Place, Stage, ago, let_time_pass, set_up, work
@@ -279,6 +280,27 @@ def test_a_small_repository_is_not_starved_by_a_large_one(stage: Stage) -> None:
         sync.serve(claimed, turn=timedelta(0))  # a page, as if each took its whole turn
     large = PullRequest.objects.filter(repository__full_name="acme/large")
     assert 0 < large.count() < 150
+
+
+def test_a_change_is_seen_in_the_middle_of_a_history(stage: Stage, shop: Place) -> None:
+    *_, changed = shop.open_many(200, newest=ago(days=1), every=timedelta(minutes=5))
+    stage.begin()
+    claimed = sync.claim(datetime.now(UTC))
+    assert claimed
+    steps = 0
+
+    def somebody_edits(tracked: TrackedRepository) -> None:
+        nonlocal steps
+        steps += 1
+        if steps == 1:
+            changed.title = "Edited"
+            mark_stale(tracked, [(changed.number, changed.node_id)], datetime.now(UTC))
+
+    with stage.counted() as counted:
+        sync.serve(claimed, on_step=somebody_edits)
+    assert counted.operations[-1] == "PullRequests"
+    assert counted.operations.index("PullRequestsById") <= 2
+    assert_true(stage)
 
 
 def test_a_change_in_the_second_of_the_last_sync_is_not_lost(stage: Stage, shop: Place) -> None:
