@@ -11,7 +11,7 @@ from django.http import QueryDict
 from msgspec.structs import replace
 
 from apps.integrations.github import records
-from apps.integrations.models import CommitIdentity, ForgottenAccount, SpotCheck
+from apps.integrations.models import CommitIdentity, ForgottenAccount, KeptPage, SpotCheck
 from apps.integrations.nudge import nudge
 from apps.integrations.team_key import hashed, key_of
 from apps.metrics import freshness
@@ -141,6 +141,7 @@ def _forget_elsewhere(team: Team, accounts: list[int]) -> None:
     logins = _logins(team, accounts)
     CommitIdentity.objects.filter(team=team, github_id__in=accounts).delete()
     SamePerson.objects.for_team(team).filter(github_id__in=accounts).delete()
+    KeptPage.objects.filter(team=team).delete()
     TeamMember.objects.for_team(team).filter(github_id__in=accounts).delete()
     said = logins | set(map(str, accounts))
     for check in SpotCheck.objects.for_team(team):

@@ -16,7 +16,7 @@ from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Value, When
 
 from apps.audit.record import record
-from apps.integrations import budget
+from apps.integrations import budget, kept_pages
 from apps.integrations.conversation import with_github
 from apps.integrations.github import limits
 from apps.integrations.github.client import GitHub
@@ -39,7 +39,16 @@ from apps.integrations.models import (
     TrackedRepository,
 )
 from apps.integrations.nudge import nudge
-from apps.integrations.walk import LEASE, RECENT, LeaseLostError, Work, count, is_live, step
+from apps.integrations.walk import (
+    LEASE,
+    RECENT,
+    LeaseLostError,
+    Work,
+    count,
+    is_live,
+    is_paid,
+    step,
+)
 from apps.teams.models import Team
 
 log = logging.getLogger(__name__)
@@ -161,14 +170,16 @@ def serve(
     on_step: Callable[[TrackedRepository], None] | None = None,
 ) -> None:
     """Works on a claimed repository until it is done, must wait, or its turn is over."""
-    work = Work(tracked, tracked.lease_owner, since or _window_start(tracked.team))
+    window_start = since or _window_start(tracked.team)
+    work = Work(tracked, tracked.lease_owner, window_start, _now() + turn)
     try:
         _set(work, status=SyncStatus.SYNCING)
         with with_github(tracked.integration.credential) as github:
             # Each may take a while, and a page whose lists are long takes many.
             github.before_request = lambda: _set(work, lease_until=_now() + LEASE)
             try:
-                _take_turn(github, work, _now() + turn, on_step)
+                work.kept = kept_pages.take(github, tracked, _now())
+                _take_turn(github, work, on_step)
             except GitHubError as error:
                 count(work, github)
                 _fail(work, error)
@@ -177,40 +188,26 @@ def serve(
 
 
 def _take_turn(
-    github: GitHub,
-    work: Work,
-    ends: datetime,
-    on_step: Callable[[TrackedRepository], None] | None,
+    github: GitHub, work: Work, on_step: Callable[[TrackedRepository], None] | None
 ) -> None:
-    was_urgent = work.is_urgent(_now())
-
-    def is_over() -> bool:
-        # Whoever has come to old history lets those go first who have not.
-        return _now() >= ends or (was_urgent and not work.is_urgent(_now()))
-
-    while _go_on(github, work, is_over):
+    while _go_on(github, work):
         if on_step:
             on_step(work.tracked)
-        if is_over() and not github.is_ahead:
+        if work.is_over(_now()) and not github.is_ahead:
             return _release(work, due_at=_now())
     _finish(work)
     return None
 
 
-def _go_on(github: GitHub, work: Work, is_over: Callable[[], bool]) -> bool:
+def _go_on(github: GitHub, work: Work) -> bool:
     credential = work.tracked.integration.credential
-
-    def may_go_ahead() -> bool:
-        return not is_over() and budget.wait_for(credential, _now()) is None
-
-    # What was asked for already is spent.
-    known = None if github.is_ahead else budget.of(credential)
+    known = None if is_paid(github, work) else budget.of(credential)
     # Only where it matters: whether it is live is a question to the database.
     until = budget.until(known, _now())
     if until and (until := budget.until(known, _now(), live=is_live(work, _now()))):
         raise OwnWaitError("GitHub's rate limit is reached.", until, secondary=False)
     try:
-        more = _step(github, work, may_go_ahead)
+        more = _step(github, work)
     except (GitHubError, LeaseLostError, OperationalError, InterfaceError):
         raise  # Where the database is gone, nothing can be noted: the lease runs out.
     except Exception as error:
@@ -221,12 +218,12 @@ def _go_on(github: GitHub, work: Work, is_over: Callable[[], bool]) -> bool:
     return more
 
 
-def _step(github: GitHub, work: Work, may_go_ahead: Callable[[], bool]) -> bool:
+def _step(github: GitHub, work: Work) -> bool:
     try:
-        return step(github, work, _now(), may_go_ahead)
+        return step(github, work, _now())
     except CredentialsRejectedError:
         # GitHub says so of a good token now and then; a second time means it.
-        return step(github, work, _now(), may_go_ahead)
+        return step(github, work, _now())
 
 
 def _is_crowded(now: datetime) -> Q:
@@ -250,6 +247,7 @@ def _window_start(team: Team) -> datetime | None:
 
 def _finish(work: Work) -> None:
     now = _now()
+    kept_pages.drop(work.tracked)
     done = {"status": SyncStatus.COMPLETE, "last_sync_at": now, "error": "", "failures": 0}
     held = TrackedRepository.objects.filter(pk=work.tracked.pk, lease_owner=work.owner)
     free = {"lease_until": None, "lease_owner": ""}
@@ -358,7 +356,8 @@ def _forget_cursor(work: Work) -> None:
 
 
 def _release(work: Work, **changes: object) -> None:
-    _set(work, lease_until=None, lease_owner="", history_page=None, **changes)
+    kept_pages.drop(work.tracked)
+    _set(work, lease_until=None, lease_owner="", **changes)
 
 
 def _set(work: Work, **changes: object) -> None:

@@ -14,6 +14,7 @@ from apps.integrations import (
     farewell,
     handling,
     hooks,
+    kept_pages,
     poll,
     recalculation,
     retention,
@@ -33,6 +34,7 @@ def look_for_due_work() -> None:
     poll.poll_due(now)
     poll.sweep_due(now)
     handling.prune(now)
+    kept_pages.prune(now)
     connection.forget_abandoned(now)
     suspension.look_again(now)
     sync.conclude_all()

@@ -149,7 +149,6 @@ def stop_all(rows: QuerySet[TrackedRepository]) -> None:
     runs = set(rows.exclude(run=None).values_list("run", flat=True))
     rows.update(
         is_active=False,
-        history_page=None,
         due_at=None,
         hook_due_at=timezone.now(),  # to be removed, if no other team uses it
         run=None,

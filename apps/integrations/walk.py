@@ -2,21 +2,22 @@
 
 A step asks GitHub for one page, then stores rows, cursor and counters together. So a step that is
 cut off anywhere leaves the repository as it was before, and the next one begins at the same cursor.
+While a page of a history is stored, the one after it is on its way already.
 """
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from operator import attrgetter
 from typing import Any
 
 from django.db import DataError, IntegrityError, transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, Q
 
-from apps.integrations import ingest
+from apps.integrations import budget, ingest, kept_pages
 from apps.integrations.github import limits, pull_requests
 from apps.integrations.github.client import GitHub
 from apps.integrations.github.errors import GitHubError
@@ -43,18 +44,30 @@ class LeaseLostError(Exception):
     """Another worker has taken the repository over; what this one fetched is dropped."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Work:
-    """A claimed repository and how far back its history is wanted; None: all of it."""
+    """A claimed repository, how far back its history is wanted (None: all of it), and until when.
+
+    `kept` is a page that somebody left who was killed.
+    """
 
     tracked: TrackedRepository
     owner: str
     window_start: datetime | None
+    ends: datetime
+    kept: WalkPage | None = None
+
+    def __post_init__(self) -> None:
+        self.was_urgent = self.is_urgent(datetime.now(UTC))
 
     def is_urgent(self, now: datetime) -> bool:
         """Whether it comes before anyone's history; `sync.due` says the same in SQL."""
         reached = self.tracked.reached_at
         return self.tracked.wants_head or reached is None or reached > now - RECENT
+
+    def is_over(self, now: datetime) -> bool:
+        """Whether its turn is: whoever has come to old history lets those go first who have not."""
+        return now >= self.ends or (self.was_urgent and not self.is_urgent(now))
 
     @property
     def wants_head(self) -> bool:
@@ -71,23 +84,25 @@ class Work:
         return not (floor and start and start >= floor)
 
 
-def step(github: GitHub, work: Work, now: datetime, may_go_ahead: Callable[[], bool]) -> bool:
-    """Does the next thing for a repository; False when there is nothing left to do.
-
-    `may_go_ahead` tells whether the page after this one may be asked for already.
-    """
-    if github.is_ahead or work.tracked.history_page:
-        # Paid already; and whatever is fetched from now on is newer.
-        _walk_history(github, work, now, may_go_ahead)
+def step(github: GitHub, work: Work, now: datetime) -> bool:
+    """Does the next thing for a repository; False when there is nothing left to do."""
+    if is_paid(github, work):
+        # It comes first: whatever is fetched from now on is newer.
+        _walk_history(github, work, now)
     elif stale := _stale(work.tracked, now):
         _refresh(github, work, stale, now)
     elif work.wants_head:
         _walk_head(github, work, now)
     elif work.wants_history:
-        _walk_history(github, work, now, may_go_ahead)
+        _walk_history(github, work, now)
     else:
         return False
     return True
+
+
+def is_paid(github: GitHub, work: Work) -> bool:
+    """Whether the next page of the history was asked for already."""
+    return github.is_ahead or work.kept is not None
 
 
 def is_live(work: Work, now: datetime) -> bool:
@@ -157,11 +172,13 @@ def _walk_head(github: GitHub, work: Work, now: datetime) -> None:
     """A page from the top down to the watermark, which rises when the walk is whole."""
     tracked = work.tracked
     page = _fetch(github, tracked, tracked.head_cursor)
+    changes = _told(tracked, page)
     newest = tracked.head_newest if tracked.head_cursor else settled(page.instants, now)
-    changes: dict[str, Any] = {"head_cursor": page.end_cursor or "", "head_newest": newest}
-    if not page.has_next or reaches(page.instants, tracked.watermark):
+    if page.has_next and not reaches(page.instants, tracked.watermark):
+        changes |= {"head_cursor": page.end_cursor or "", "head_newest": newest}
+    else:
         raised = max(filter(None, (tracked.watermark, newest)))
-        changes = {
+        changes |= {
             "head_cursor": "",
             "head_newest": None,
             "watermark": raised,
@@ -169,60 +186,65 @@ def _walk_head(github: GitHub, work: Work, now: datetime) -> None:
         }
     # What the team does not want, or no longer keeps, may share a page with what it does.
     _cut(page.batch, work.window_start)
-    _store_page(github, work, page, changes, now)
+    _store_page(github, work, page, changes)
 
 
-def _walk_history(
-    github: GitHub, work: Work, now: datetime, may_go_ahead: Callable[[], bool]
-) -> None:
+def _walk_history(github: GitHub, work: Work, now: datetime) -> None:
     """A page further down; the first of all sets the watermark to where the walk began."""
     tracked = work.tracked
-    page = _kept(github, tracked) or _fetch(github, tracked, tracked.history_cursor)
-    begun: dict[str, Any] = {}
+    page = work.kept or _fetch(github, tracked, tracked.history_cursor)
+    work.kept = None
+    changes = _told(tracked, page)
     if tracked.watermark is None:
-        begun = {"watermark": settled(page.instants, now), "wants_head": False}
-    changes: dict[str, Any] = {"history_page": None, **begun}
+        changes |= {"watermark": settled(page.instants, page.asked_at), "wants_head": False}
     if _cut(page.batch, work.window_start):
         # Whoever widens the window later begins with this page once more.
         changes["history_floor"] = work.window_start
     else:
         changes["history_cursor"] = page.end_cursor or tracked.history_cursor
         changes["history_complete"] = not page.has_next
+        if page.has_next and page.reply and _may_go_ahead(work, page, now):
+            _go_ahead(github, tracked, page, changes)
     if page.instants:
         changes["reached_at"] = min(page.instants)
-    if page.reply and _is_followed(work, page, changes, now) and may_go_ahead():
-        _go_ahead(github, work, page, begun)
-    _store_page(github, work, page, changes, now)
+    _store_page(github, work, page, changes)
 
 
-def _is_followed(work: Work, page: WalkPage, changes: dict[str, Any], now: datetime) -> bool:
-    """Whether the page after this one is next, so that it may be asked for already."""
-    if not page.has_next or "history_floor" in changes:
-        return False
-    reached = changes.get("reached_at", now)
-    lets_others_go_first = work.is_urgent(now) and reached <= now - RECENT
-    return not lets_others_go_first and not is_live(work, now)
+def _may_go_ahead(work: Work, page: WalkPage, now: datetime) -> bool:
+    """Whether the page after this one is the next thing to ask for."""
+    lets_others_go_first = work.was_urgent and min(page.instants, default=now) <= now - RECENT
+    return not (
+        now >= work.ends
+        or lets_others_go_first
+        or work.wants_head
+        or is_live(work, now)
+        or budget.wait_for(work.tracked.integration.credential, now)
+    )
 
 
-def _go_ahead(github: GitHub, work: Work, page: WalkPage, begun: dict[str, Any]) -> None:
+def _go_ahead(
+    github: GitHub, tracked: TrackedRepository, page: WalkPage, changes: dict[str, Any]
+) -> None:
     """Asks for the page after this one, so that GitHub works on it while this one is stored.
 
-    This one is kept before, as it came and with what is true of the moment when it did: whoever is
-    killed loses only what is on its way.
+    This one is kept before: whoever is killed loses only what is on its way.
     """
-    tracked = work.tracked
-    kept = zlib.compress(page.reply, level=1)
-    if not _held(work).update(history_page=kept, **begun):
-        raise LeaseLostError
-    known = Known(page.repository.name_with_owner, page.repository.id, tracked.github_repo_id)
-    size = limits.larger(tracked.page_size)
-    pull_requests.walk_ahead(github, known, size, page.end_cursor or "")
+    kept_pages.keep(tracked, page)
+    with suppress(GitHubError):  # The next step meets it again, when this page is stored.
+        pull_requests.walk_ahead(
+            github, changes["full_name"], changes["page_size"], changes["history_cursor"]
+        )
 
 
-def _kept(github: GitHub, tracked: TrackedRepository) -> WalkPage | None:
-    if tracked.history_page is None:
-        return None
-    return pull_requests.walked(github, zlib.decompress(tracked.history_page))
+def _told(tracked: TrackedRepository, page: WalkPage) -> dict[str, Any]:
+    """What any good page of a walk says of its repository."""
+    return {
+        "full_name": page.repository.name_with_owner,
+        "pull_requests_total": page.total,
+        "page_size": limits.larger(tracked.page_size),
+        "failures": 0,
+        "error": "",
+    }
 
 
 def _fetch(github: GitHub, tracked: TrackedRepository, cursor: str) -> WalkPage:
@@ -255,17 +277,7 @@ def _cut(batch: Batch, start: datetime | None) -> bool:
     return was_cut
 
 
-def _store_page(
-    github: GitHub, work: Work, page: WalkPage, changes: dict[str, Any], now: datetime
-) -> None:
-    changes = {
-        **changes,
-        "full_name": page.repository.name_with_owner,
-        "pull_requests_total": page.total,
-        "page_size": limits.larger(work.tracked.page_size),
-        "failures": 0,
-        "error": "",
-    }
+def _store_page(github: GitHub, work: Work, page: WalkPage, changes: dict[str, Any]) -> None:
     is_changed = ingest.differs(work.tracked.repository, page.repository)
     with transaction.atomic():
         if is_changed:
@@ -273,23 +285,18 @@ def _store_page(
         _save(work, github, changes)
         if is_changed:
             work.tracked.repository = ingest.repository(work.tracked.team, page.repository)
-        _store(work.tracked, page.batch, now)
+        _store(work.tracked, page.batch, page.asked_at)
         _count_in_run(work, github, pages=1, pull_requests=len(page.batch.pull_requests))
 
 
 def _save(work: Work, github: GitHub, changes: dict[str, Any]) -> None:
     """Writes cursors and costs, if the lease is still ours; locks the row for the rest."""
-    if not _held(work).update(**changes, **_cost(github)):
+    tracked = work.tracked
+    held = TrackedRepository.objects.filter(pk=tracked.pk, lease_owner=work.owner, is_active=True)
+    if not held.update(**changes, **_cost(github)):
         raise LeaseLostError
     for name, value in changes.items():
-        setattr(work.tracked, name, value)
-
-
-def _held(work: Work) -> QuerySet[TrackedRepository]:
-    """The repository's row, if its lease is still ours."""
-    return TrackedRepository.objects.filter(
-        pk=work.tracked.pk, lease_owner=work.owner, is_active=True
-    )
+        setattr(tracked, name, value)
 
 
 def count(work: Work, github: GitHub) -> None:

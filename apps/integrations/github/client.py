@@ -91,6 +91,7 @@ class GraphQLReply:
 
     data: msgspec.Raw
     problems: list[replies.Problem]
+    asked_at: datetime
 
 
 class _RateLimitOnly(msgspec.Struct, rename="camel"):
@@ -101,6 +102,7 @@ class _RateLimitOnly(msgspec.Struct, rename="camel"):
 class _Ahead:
     """A query that was sent already, and its reply, which may still be on its way."""
 
+    asked_at: datetime
     query: dict[str, Any]
     reply: Future[httpx.Response]
 
@@ -197,9 +199,7 @@ class GitHub:
     def graphql_text(self, text: str, variables: Mapping[str, Any]) -> GraphQLReply:
         """Runs a query; a `GitHubError` where nothing of the reply can be used."""
         query = {"query": text, "variables": dict(variables)}
-        response = self._reply_ahead(query) or self._send(
-            "POST", self.addresses.graphql, json=query
-        )
+        asked_at, response = self._answered(query)
         try:
             envelope = msgspec.json.decode(response.content, type=replies.Envelope)
         except (msgspec.DecodeError, UnicodeDecodeError):
@@ -207,7 +207,7 @@ class GitHub:
         self._account(envelope, response.headers)
         if error := replies.error_from_problems(envelope, response.headers, _now()):
             raise error
-        return GraphQLReply(envelope.data, envelope.problems)
+        return GraphQLReply(envelope.data, envelope.problems, asked_at)
 
     @property
     def is_ahead(self) -> bool:
@@ -217,11 +217,11 @@ class GitHub:
     def graphql_ahead(self, name: str, variables: Mapping[str, Any]) -> None:
         """Sends a query without waiting for its reply, which is for the next query that is run.
 
-        Where that is another one, the reply is lost, and paid.
+        Where that is another one, the reply is lost, and paid. A `GitHubError` where there is no
+        token to send it with.
         """
         query = {"query": document(name), "variables": dict(variables)}
         token = self._token()
-        self.usage.requests += 1
         reply: Future[httpx.Response] = Future()
 
         def send() -> None:
@@ -231,21 +231,24 @@ class GitHub:
                 reply.set_exception(error)
 
         # No pool: the end of the program would wait for its threads.
+        asked_at = _now()
         Thread(target=send, daemon=True).start()
-        self._ahead = _Ahead(query, reply)
+        self._ahead = _Ahead(asked_at, query, reply)
+        self.usage.requests += 1
 
-    def _reply_ahead(self, query: dict[str, Any]) -> httpx.Response | None:
+    def _answered(self, query: dict[str, Any]) -> tuple[datetime, httpx.Response]:
+        """The response to a query, and when it was sent: now, or ahead."""
         ahead, self._ahead = self._ahead, None
-        if ahead is None or ahead.query != query:
-            return None
-        try:
-            return ahead.reply.result()
-        except CredentialsRejectedError:
-            return None  # Sent again, it goes with the token that is good by then.
+        if ahead and ahead.query == query:
+            try:
+                return ahead.asked_at, ahead.reply.result()
+            except CredentialsRejectedError:
+                pass  # Sent again, it goes with the token that is good by then.
+        return _now(), self._send("POST", self.addresses.graphql, json=query)
 
-    def graphql_again(self, data: bytes) -> GraphQLReply:
+    def graphql_kept(self, data: bytes, asked_at: datetime) -> GraphQLReply:
         """A reply that somebody kept, without problems; its cost is counted as if it came now."""
-        reply = GraphQLReply(msgspec.Raw(data), [])
+        reply = GraphQLReply(msgspec.Raw(data), [], asked_at)
         asked = _rate_limit(reply.data)
         self.usage.requests += 1
         self.usage.points += asked.cost if asked else 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,7 +13,7 @@ from msgspec import Raw, Struct
 
 from apps.integrations.github import records
 from apps.integrations.github.client import GitHub, GraphQLReply
-from apps.integrations.github.documents import LISTS, rest_of_lists
+from apps.integrations.github.documents import LISTS, document, rest_of_lists
 from apps.integrations.github.errors import NotFoundError, UnavailableError
 from apps.integrations.github.replies import Problem, error_from_problem, problems_by_item
 
@@ -65,8 +66,9 @@ class WalkPage:
     total: int
     end_cursor: str | None
     has_next: bool
+    asked_at: datetime
     reply: bytes = b""
-    """What GitHub sent, where that is all there is to it: `walked` reads it again."""
+    """The data as it came; empty where there were problems, or more of a list to fetch."""
 
     @property
     def instants(self) -> list[datetime]:
@@ -93,33 +95,52 @@ def walk(github: GitHub, known: Known, first: int, after: str) -> WalkPage:
         batch.spoilt += _withheld(batch, names(github, known, first, after))
     is_plain = not (reply.problems or batch.spoilt or any(_unfinished(batch.pull_requests)))
     complete(github, batch)
-    return _walk_page(repository, batch, bytes(reply.data) if is_plain else b"")
+    return _walk_page(repository, batch, reply.asked_at, bytes(reply.data) if is_plain else b"")
 
 
-def walk_ahead(github: GitHub, known: Known, first: int, after: str) -> None:
+def walk_ahead(github: GitHub, full_name: str, first: int, after: str) -> None:
     """Asks for the page that `walk` is going to be asked for next."""
-    github.graphql_ahead("pull_requests", _variables(known.full_name, first, after))
+    github.graphql_ahead("pull_requests", _variables(full_name, first, after))
 
 
-def walked(github: GitHub, reply: bytes) -> WalkPage:
+def kept_page(github: GitHub, data: bytes, asked_at: datetime) -> WalkPage:
     """The page whose `reply` was kept."""
-    repository = decode(github.graphql_again(reply).data, records.PullRequestsReply).repository
-    return _walk_page(repository, _batch(repository.pull_requests.nodes or (), {}), reply)
+    reply = github.graphql_kept(data, asked_at)
+    repository = decode(reply.data, records.PullRequestsReply).repository
+    return _walk_page(repository, _batch(repository.pull_requests.nodes or (), {}), asked_at, data)
+
+
+def query_of(full_name: str, first: int, after: str) -> str:
+    """Names the query that `walk` sends: a digest of all that decides what its reply looks like."""
+    query = [document("pull_requests"), _variables(full_name, first, after)]
+    return hashlib.sha256(msgspec.json.encode(query)).hexdigest()
 
 
 def names(github: GitHub, known: Known, first: int, after: str) -> WalkPage:
     """The same page without its contents, where GitHub cannot give them: all are set aside."""
-    _, repository, _ = _page(github, "pull_request_names", known, first, after)
+    reply, repository, _ = _page(github, "pull_request_names", known, first, after)
     nodes = repository.pull_requests.nodes or ()
     found = [decode(node, Identified) for node in nodes if bytes(node) != b"null"]
-    return _walk_page(repository, Batch(spoilt=[_spoilt(one, _WITHHELD) for one in found]))
+    batch = Batch(spoilt=[_spoilt(one, _WITHHELD) for one in found])
+    return _walk_page(repository, batch, reply.asked_at)
 
 
 def _walk_page(
-    repository: records.RepositoryWithPullRequests, batch: Batch, reply: bytes = b""
+    repository: records.RepositoryWithPullRequests,
+    batch: Batch,
+    asked_at: datetime,
+    reply: bytes = b"",
 ) -> WalkPage:
     page, info = repository.pull_requests, repository.pull_requests.page_info
-    return WalkPage(repository, batch, page.total_count, info.end_cursor, info.has_next_page, reply)
+    return WalkPage(
+        repository,
+        batch,
+        page.total_count,
+        info.end_cursor,
+        info.has_next_page,
+        asked_at,
+        reply,
+    )
 
 
 def _variables(full_name: str, first: int, after: str) -> dict[str, Any]:
@@ -128,7 +149,7 @@ def _variables(full_name: str, first: int, after: str) -> dict[str, Any]:
 
 
 def _page(
-    github: GitHub, document: str, known: Known, first: int, after: str
+    github: GitHub, query: str, known: Known, first: int, after: str
 ) -> tuple[GraphQLReply, records.RepositoryWithPullRequests, dict[int, list[Problem]]]:
     """Asks by name, which follows a rename, and by the new name where the old one is another's.
 
@@ -138,7 +159,7 @@ def _page(
     name = known.full_name
     for _ in range(2):
         try:
-            reply = github.graphql(document, _variables(name, first, after))
+            reply = github.graphql(query, _variables(name, first, after))
             # Of a repository that is not found: NotFoundError.
             problems = problems_by_item(reply.problems, "repository", "pullRequests", "nodes")
         except NotFoundError:

@@ -14,6 +14,7 @@ from apps.integrations.models.connections import (
 from apps.integrations.models.hooks import Hook, MissedDelivery, WebhookDelivery
 from apps.integrations.models.privacy import CommitIdentity, Erasure, ForgottenAccount, TeamKey
 from apps.integrations.models.tracking import (
+    KeptPage,
     SpotCheck,
     StalePullRequest,
     SyncRun,
@@ -30,6 +31,7 @@ __all__ = [
     "GitHubIntegration",
     "Hook",
     "IntegrationCredential",
+    "KeptPage",
     "MissedDelivery",
     "RateBudget",
     "SpotCheck",

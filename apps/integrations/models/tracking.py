@@ -7,6 +7,7 @@ from typing import ClassVar
 from django.db import models
 from django.utils import timezone
 
+from apps.integrations.encryption import EncryptedTextField
 from apps.integrations.models.connections import GitHubIntegration, SyncStatus
 from apps.integrations.models.hooks import Hook
 from apps.metrics.models import Repository
@@ -85,9 +86,6 @@ class TrackedRepository(BaseTeamModel):
     head_cursor = models.CharField(max_length=500, blank=True)
     head_newest = models.DateTimeField(null=True, blank=True)
     history_cursor = models.CharField(max_length=500, blank=True)
-    history_page = models.BinaryField(
-        null=True, help_text="What GitHub sent behind the cursor, compressed: not stored yet."
-    )
     reached_at = models.DateTimeField(null=True, blank=True)
     history_floor = models.DateTimeField(
         null=True, blank=True, help_text="All that was updated since then is stored."
@@ -108,6 +106,18 @@ class TrackedRepository(BaseTeamModel):
 
     def __str__(self) -> str:
         return self.full_name
+
+
+class KeptPage(BaseTeamModel):
+    """A page of a repository's history that has come and is not stored yet."""
+
+    tracked = models.OneToOneField(TrackedRepository, models.CASCADE, related_name="kept_page")
+    query = models.CharField(max_length=64, help_text="A digest of what it answers.")
+    asked_at = models.DateTimeField()
+    reply = EncryptedTextField(help_text="Compressed, in base 64.")
+
+    def __str__(self) -> str:
+        return f"{self.tracked} at {self.asked_at}"
 
 
 class StalePullRequest(BaseTeamModel):

@@ -227,6 +227,18 @@ def test_numbers_and_addresses(shop: Repository, alice_client: Client) -> None:
         assert reply["count"] == len(found)
 
 
+def test_an_address_leads_to_its_pull_request(shop: Repository, alice_client: Client) -> None:
+    """Whatever the filters: it is open, and the list has what was merged."""
+    opened = timezone.now() - timedelta(days=400)
+    make_pull_request(shop, title="Pay", opened_at=opened, fields={"number": 8})
+    there = f"{PULLS}{shop.full_name}/8/"
+    for text in (f"https://github.com/{shop.full_name}/pull/8", f"{shop.full_name}#8"):
+        reply = alice_client.get(PULLS, {"q": text})
+        assert (reply.status_code, reply.headers["location"]) == (302, there)
+    assert alice_client.get(there).status_code == 200
+    assert alice_client.get(PULLS, {"q": f"{shop.full_name}#9"}).status_code == 200
+
+
 def test_files_have_what_is_shown(many: list[PullRequest], alice_client: Client) -> None:
     query = "range=4w&sort=-lines&columns=title,lines,waiting_for&q=zap"
     shown = ask(alice_client, query)

@@ -7,17 +7,17 @@ from urllib.parse import urlsplit
 
 from django.http import HttpResponse, HttpResponseBadRequest, StreamingHttpResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 
 from apps.audit.record import record
-from apps.metrics import explorer, export, keyset
+from apps.metrics import explorer, export, keyset, search
 from apps.metrics.columns import COLUMNS
 from apps.metrics.filters import Choices, FilterForm, Filters, parse
 from apps.metrics.page import Answer, address, current_version, figures_page, refused
 from apps.metrics.viewer import viewer_of
-from apps.teams.access import TeamRequest, team_view
+from apps.teams.access import TeamRequest, team_view, wants_json
 
 PLAIN = "text/plain; charset=utf-8"
 FORMATS = {"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl"}
@@ -26,9 +26,14 @@ FORMAT_NAMES = (("csv", "CSV"), ("jsonl", "JSON Lines"))
 
 @figures_page("metrics/explorer.html", "metrics/explorer_part.html")
 def pull_requests(request: TeamRequest, filters: Filters) -> Answer | HttpResponseBase:
-    """The list, or with `format=csv` or `jsonl` all of it as a file."""
+    """The list, or with `format=csv` or `jsonl` all of it as a file.
+
+    Whoever looks for the address of a pull request is led to its page, whatever the filters.
+    """
     try:
         chosen = explorer.choice(request.GET)
+        if there := _addressed(request, chosen):
+            return redirect(there)
         found = explorer.matching(request.team, filters, chosen)
         if form := request.GET.get("format"):
             return _file(request, found, _Here(request.path, filters, chosen), form)
@@ -49,6 +54,16 @@ def pull_requests(request: TeamRequest, filters: Filters) -> Answer | HttpRespon
         {"downloads": here.downloads()},
         is_whole=count is not None,
     )
+
+
+def _addressed(request: TeamRequest, chosen: explorer.Choice) -> str | None:
+    if wants_json(request) or "format" in request.GET:
+        return None
+    found = search.addressed(request.team, chosen.text)
+    if found is None:
+        return None
+    owner, name = found.repository.full_name.split("/")
+    return reverse("pull_request", args=[request.team.slug, owner, name, found.number])
 
 
 @team_view()
