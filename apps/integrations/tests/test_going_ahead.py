@@ -73,7 +73,15 @@ def killed_while_storing(stage: Stage, nth: int) -> None:
     stage.begin()
     with pytest.raises(KilledError), at(STORING, kill, nth=nth):
         work()
+    # What was on its way reaches GitHub all the same.
+    wait(lambda: len(stage.github.simulator.log.requests) > nth)
     let_time_pass(minutes=5)
+
+
+def wait(happened: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not happened() and time.monotonic() < deadline:
+        time.sleep(0.01)
 
 
 def asked(stage: Stage, contains: str) -> Fault:
@@ -86,9 +94,7 @@ def test_the_next_page_is_asked_for_before_one_is_stored(stage: Stage, shop: Pla
     pages, on_their_way = asked(stage, "query PullRequests("), []
 
     def look() -> None:
-        deadline = time.monotonic() + 10
-        while pages.seen < 2 and time.monotonic() < deadline:
-            time.sleep(0.01)
+        wait(lambda: pages.seen == 2)
         on_their_way.append((pages.seen, PullRequest.objects.count()))
 
     with at(STORING, look):
