@@ -21,22 +21,22 @@ ROUNDS = 7
 
 
 class Clock:
-    """Seconds in all, those spent waiting for GitHub, and this process's own."""
+    """Seconds in all, those spent waiting for GitHub's GraphQL, and this process's own."""
 
     def __init__(self) -> None:
         from apps.integrations.github.client import GitHub
 
         self.waited = 0.0
-        send = GitHub._send
+        answered = GitHub._answered
 
         def timed(*args: Any, **more: Any) -> Any:
             begun = time.perf_counter()
             try:
-                return send(*args, **more)
+                return answered(*args, **more)
             finally:
                 self.waited += time.perf_counter() - begun
 
-        GitHub._send = timed
+        GitHub._answered = timed
 
     def __enter__(self) -> Clock:
         self.begun, self.waited = time.perf_counter(), 0.0

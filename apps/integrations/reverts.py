@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from django.db.models import Q
 from django.db.models.functions import Left
 
 from apps.metrics.models import PullRequest, PullRequestCommit, Repository
@@ -15,13 +14,18 @@ SHORTEST = 7  # Digits of a SHA that a message names; the index of commits goes 
 def link_by_number(repository: Repository, stored: dict[int, int]) -> None:
     """Links by `Reverts #N`; `stored` has the keys of pull requests by their numbers."""
     waiting = PullRequest.objects.filter(
-        Q(reverts_number__in=list(stored)) | Q(pk__in=list(stored.values())),
         reverts_repository__in=["", repository.full_name],
         repository=repository,
         reverts__isnull=True,
         reverts_number__isnull=False,
     )
-    wanted = dict(waiting.values_list("pk", "reverts_number"))
+    # All of them, by an index that has no others: there are few, and naming the rest takes longer.
+    keys = set(stored.values())
+    wanted = {
+        key: number
+        for key, number in waiting.values_list("pk", "reverts_number")
+        if key in keys or number in stored
+    }
     if not wanted:
         return
     known = PullRequest.objects.filter(repository=repository, number__in=wanted.values())

@@ -15,7 +15,7 @@ from operator import attrgetter
 from typing import Any
 
 from django.db import DataError, IntegrityError, transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 
 from apps.integrations import budget, ingest, kept_pages
 from apps.integrations.github import limits, pull_requests
@@ -107,14 +107,17 @@ def is_paid(github: GitHub, work: Work) -> bool:
 
 def is_live(work: Work, now: datetime) -> bool:
     """Whether the next step is a refresh, which may draw on the budget's reserve."""
-    return bool(_stale(work.tracked, now))
+    return _due(work.tracked, now).exists()
+
+
+def _due(tracked: TrackedRepository, now: datetime) -> QuerySet[StalePullRequest]:
+    return StalePullRequest.objects.filter(tracked=tracked, due_at__lte=now)
 
 
 def _stale(tracked: TrackedRepository, now: datetime) -> list[StalePullRequest]:
-    due = StalePullRequest.objects.filter(tracked=tracked, due_at__lte=now)
     # Where the server found pages too heavy, asking for many at once would fail as well.
     at_once = min(REFRESH_AT_ONCE, 2 * tracked.page_size - 1)
-    rows = list(due.order_by("attempts", "marked_at")[:at_once])
+    rows = list(_due(tracked, now).order_by("attempts", "marked_at")[:at_once])
     # One that failed before is asked for alone, so that it spoils no other.
     return [row for row in rows if not row.attempts] or rows[:1]
 
@@ -290,8 +293,9 @@ def _store_page(github: GitHub, work: Work, page: WalkPage, changes: dict[str, A
 
 
 def _save(work: Work, github: GitHub, changes: dict[str, Any]) -> None:
-    """Writes cursors and costs, if the lease is still ours; locks the row for the rest."""
+    """Writes cursors and costs, if the lease is still ours, renewed; locks the row for the rest."""
     tracked = work.tracked
+    changes = {**changes, "lease_until": datetime.now(UTC) + LEASE}
     held = TrackedRepository.objects.filter(pk=tracked.pk, lease_owner=work.owner, is_active=True)
     if not held.update(**changes, **_cost(github)):
         raise LeaseLostError

@@ -218,10 +218,10 @@ class GitHub:
         """Sends a query without waiting for its reply, which is for the next query that is run.
 
         Where that is another one, the reply is lost, and paid. A `GitHubError` where there is no
-        token to send it with.
+        token to send it with. `before_request` is not called: nobody waits.
         """
         query = {"query": document(name), "variables": dict(variables)}
-        token = self._token()
+        token = self.tokens.token()
         reply: Future[httpx.Response] = Future()
 
         def send() -> None:
@@ -254,13 +254,10 @@ class GitHub:
         self.usage.points += asked.cost if asked else 0
         return reply
 
-    def _token(self) -> str:
+    def _send(self, method: str, url: str, **options: Any) -> httpx.Response:
         if self.before_request:
             self.before_request()
-        return self.tokens.token()
-
-    def _send(self, method: str, url: str, **options: Any) -> httpx.Response:
-        token = self._token()
+        token = self.tokens.token()
         try:
             return self._send_with(token, method, url, **options)
         except CredentialsRejectedError:
