@@ -218,8 +218,9 @@ def focus(page: Page, words: str) -> None:
 def test_a_week_that_is_not_over_is_drawn_so(pages: Pages) -> None:
     page = pages[""]
     chart = json.loads(page.locator("#cycle-time-data").inner_text())
-    assert any(chart["partial"])
+    # On a Sunday the range has all of the week.
+    dashed = len(chart["series"]) if any(chart["partial"]) else 0
     strokes = page.locator("#cycle-time path[stroke-dasharray]").evaluate_all(
         "paths => paths.map(path => path.getAttribute('stroke-dasharray'))"
     )
-    assert sum(stroke.replace(" ", "") == "1,4" for stroke in strokes) == len(chart["series"])
+    assert sum(stroke.replace(" ", "") == "1,4" for stroke in strokes) == dashed
