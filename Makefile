@@ -14,8 +14,9 @@ setup: .venv/installed node_modules/installed
 demo: setup
 	@exec $(BIN)/tformance demo
 
+# In the order of the folders: those that start browsers and servers take long, and come first.
 test: .venv/installed-dev node_modules/installed-dev lint
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 # Storms of many seeds: GitHub fails, workers die, and in the end everything must be true.
 RUNS ?= 20
