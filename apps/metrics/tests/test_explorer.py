@@ -251,6 +251,7 @@ def test_files_have_what_is_shown(many: list[PullRequest], alice_client: Client)
     cells = list(csv.DictReader(io.StringIO(table)))
     assert [int(row["number"]) for row in cells] == numbers(shown)
     assert list(cells[0]) == list(rows[0])
+    assert AuditEvent.objects.filter(action="export.made").count() == 2
 
 
 def test_a_file_is_called_by_what_it_has_and_noted(

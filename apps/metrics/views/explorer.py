@@ -16,6 +16,7 @@ from apps.metrics import explorer, export, keyset, search
 from apps.metrics.columns import COLUMNS
 from apps.metrics.filters import Choices, FilterForm, Filters, parse
 from apps.metrics.page import Answer, address, current_version, figures_page, refused
+from apps.metrics.templatetags.figures import page_of
 from apps.metrics.viewer import viewer_of
 from apps.teams.access import TeamRequest, team_view, wants_json
 
@@ -60,10 +61,7 @@ def _addressed(request: TeamRequest, chosen: explorer.Choice) -> str | None:
     if wants_json(request) or "format" in request.GET:
         return None
     found = search.addressed(request.team, chosen.text)
-    if found is None:
-        return None
-    owner, name = found.repository.full_name.split("/")
-    return reverse("pull_request", args=[request.team.slug, owner, name, found.number])
+    return page_of({"team": request.team}, found) if found else None
 
 
 @team_view()
