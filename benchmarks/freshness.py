@@ -31,13 +31,13 @@ Instants = dict[tuple[int, int], deque[datetime]]
 
 def _set_up(github: Served) -> None:
     """A team that tracks every repository; the workers do the rest."""
-    from apps.integrations import sync
     from apps.integrations.models import (
         GitHubIntegration,
         IntegrationCredential,
         SyncRun,
         TrackedRepository,
     )
+    from apps.integrations.sync import schedule
     from apps.metrics.models import Repository
     from apps.teams.models import Team
 
@@ -62,7 +62,7 @@ def _set_up(github: Served) -> None:
                 full_name=name,
             )
         )
-    sync.begin(team, rows, SyncRun.Reason.FIRST)
+    schedule.begin(team, rows, SyncRun.Reason.FIRST)
 
 
 def _wait_until_ready() -> None:

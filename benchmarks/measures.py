@@ -83,11 +83,11 @@ def track(github: Served) -> Any:
 
 
 def sync_all(team: Any) -> None:
-    from apps.integrations import sync
     from apps.integrations.models import SyncRun, TrackedRepository
+    from apps.integrations.sync import schedule
     from apps.integrations.tasks import look_for_due_work
 
-    run = sync.begin(team, TrackedRepository.objects.for_team(team), SyncRun.Reason.FIRST)
+    run = schedule.begin(team, TrackedRepository.objects.for_team(team), SyncRun.Reason.FIRST)
     while run.finished_at is None:
         look_for_due_work()
         run.refresh_from_db()

@@ -79,12 +79,13 @@ def main(credentials: int) -> dict[str, Any]:
 def _rotate_while(team: Any, admin: Any, keys: str) -> dict[str, Any]:
     from django.test import Client
 
-    from apps.integrations import sync, tasks
+    from apps.integrations import tasks
     from apps.integrations.models import SyncRun, TrackedRepository
+    from apps.integrations.sync import schedule
 
     def sync_all() -> None:
         rows = list(TrackedRepository.objects.for_team(team))
-        run = sync.begin(team, rows, SyncRun.Reason.MANUAL)
+        run = schedule.begin(team, rows, SyncRun.Reason.MANUAL)
         while run.finished_at is None:
             tasks.look_for_due_work()
             run.refresh_from_db()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from apps.integrations import recalculation
+from apps.integrations.storing import recalculation
 from apps.metrics.models import Commit, PRReview, PullRequest
 from apps.teams.models import Team
 from benchmarks.company import Company

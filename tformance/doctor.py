@@ -174,7 +174,7 @@ def _public_url() -> Iterator[Finding]:
 
 
 def _hooks() -> Iterator[Finding]:
-    from apps.integrations import registration
+    from apps.integrations.hooks import registration
 
     if registration.is_reachable():
         yield Finding(OK, "webhooks", f"GitHub is given {registration.address()}")
@@ -212,7 +212,7 @@ def _github_app() -> Iterator[Finding]:
     from django.db import DatabaseError
 
     from apps.encryption import EncryptionKeyError
-    from apps.integrations import github_app
+    from apps.integrations.access import github_app
     from apps.integrations.github import apps
     from apps.integrations.github.errors import GitHubError
 

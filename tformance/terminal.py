@@ -92,7 +92,7 @@ def export(what: str, team_slug: str, repository: str | None, form: str) -> int:
 def audit(sample: int) -> int:
     """Fetches pull requests anew and compares them field by field."""
     _prepare()
-    from apps.integrations import accuracy
+    from apps.integrations.checks import accuracy
     from apps.integrations.github.errors import GitHubError
 
     try:
@@ -128,7 +128,7 @@ def rotate_keys() -> int:
     """Encrypts every stored secret anew; safe while everything runs."""
     _prepare()
     from apps.encryption import EncryptionKeyError
-    from apps.integrations import rotation
+    from apps.integrations.keeping import rotation
 
     try:
         count = rotation.rotate()
@@ -175,9 +175,9 @@ def _no_team(slug: str) -> str:
 
 
 def _sync(names: list[str], team_slug: str, since: datetime | None) -> int:
-    from apps.integrations import adhoc
-    from apps.integrations import sync as schedule
     from apps.integrations.models import SyncRun
+    from apps.integrations.repositories import adhoc
+    from apps.integrations.sync import schedule
 
     team = adhoc.team(team_slug)
     tracked = list(_track(team, names))
@@ -196,8 +196,8 @@ def _sync(names: list[str], team_slug: str, since: datetime | None) -> int:
 
 def _track(team: Team, names: list[str]) -> Iterator[TrackedRepository]:
     """Those that GitHub finds; the others are told."""
-    from apps.integrations import adhoc
     from apps.integrations.github.errors import NotFoundError
+    from apps.integrations.repositories import adhoc
 
     for name in names:
         try:
@@ -222,8 +222,8 @@ def _progress() -> Progress:
 
 
 def _work(run: SyncRun, since: datetime | None, progress: Progress) -> None:
-    from apps.integrations import adhoc
-    from apps.integrations import sync as schedule
+    from apps.integrations.repositories import adhoc
+    from apps.integrations.sync import schedule
 
     tasks = {}
 

@@ -3,14 +3,14 @@
 from django.contrib import admin
 from django.urls import include, path
 
-from apps.integrations import webhooks
+from apps.integrations.hooks import endpoint
 from apps.metrics.api import api
 from apps.metrics.api_access import nowhere, reading_only
 from apps.metrics.views.api_docs import api_docs
 from tformance import health, prometheus
 
 urlpatterns = [
-    path("webhooks/github/", webhooks.receive, name="github_webhook"),
+    path("webhooks/github/", endpoint.receive, name="github_webhook"),
     path("admin/", admin.site.urls),
     path("", include("apps.users.urls")),
     path("api/v1/docs", api_docs, name="api_docs"),

@@ -5,8 +5,8 @@ class IntegrationsConfig(AppConfig):
     name = "apps.integrations"
 
     def ready(self) -> None:
-        from apps.integrations.freshness import freshness
-        from apps.integrations.recalculation import settings_changed
+        from apps.integrations.storing.recalculation import settings_changed
+        from apps.integrations.sync.freshness import freshness
         from apps.metrics.freshness import register
         from apps.teams.changes import team_settings_changed
 

@@ -7,21 +7,13 @@ from datetime import UTC, datetime, timedelta
 
 from celery import shared_task
 
-from apps.integrations import (
-    connection,
-    discovery,
-    erasure,
-    farewell,
-    handling,
-    hooks,
-    kept_pages,
-    poll,
-    recalculation,
-    retention,
-    spot_checks,
-    suspension,
-    sync,
-)
+from apps.integrations.checks import spot_checks
+from apps.integrations.connection import connecting, farewell
+from apps.integrations.hooks import handling, repository_hooks
+from apps.integrations.keeping import erasure, retention
+from apps.integrations.repositories import discovery, suspension
+from apps.integrations.storing import recalculation
+from apps.integrations.sync import kept_pages, poll, schedule
 
 LOOK_FOR = timedelta(seconds=50)
 
@@ -35,9 +27,9 @@ def look_for_due_work() -> None:
     poll.sweep_due(now)
     handling.prune(now)
     kept_pages.prune(now)
-    connection.forget_abandoned(now)
+    connecting.forget_abandoned(now)
     suspension.look_again(now)
-    sync.conclude_all()
+    schedule.conclude_all()
     ends = now + LOOK_FOR
     recalculation.run_due(ends)
     erasure.run_due(ends)
@@ -58,11 +50,11 @@ def compare_with_github() -> None:
 def _do_one(now: datetime) -> bool:
     """Handles what hooks told, then a hook, then a repository; False when nothing is due."""
     handled = handling.handle_due(now)
-    looked_after = hooks.look_after_one(now) or farewell.do_one(now)
-    tracked = sync.claim(now)
+    looked_after = repository_hooks.look_after_one(now) or farewell.do_one(now)
+    tracked = schedule.claim(now)
     if tracked:
-        sync.serve(tracked)
-    elif not handled and not looked_after and hooks.is_any_due(now):
+        schedule.serve(tracked)
+    elif not handled and not looked_after and repository_hooks.is_any_due(now):
         time.sleep(0.25)  # The next hook may be made a second after the last one.
         return True
     return bool(handled or looked_after or tracked)

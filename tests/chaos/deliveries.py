@@ -160,7 +160,7 @@ class DeliveryStorm(Storm):
         """What was refused is found in GitHub's list and sent again: the hooks' next visits."""
         from django.utils import timezone
 
-        from apps.integrations import hooks
+        from apps.integrations.hooks import repository_hooks
         from apps.integrations.models import MissedDelivery, RateBudget, TrackedRepository
 
         for tracked in TrackedRepository.objects.all():
@@ -172,7 +172,7 @@ class DeliveryStorm(Storm):
                 is_first = False
                 RateBudget.objects.update(written_at=None)
                 mine.update(hook_due_at=timezone.now())
-                hooks.look_after_one(timezone.now())
+                repository_hooks.look_after_one(timezone.now())
         self.simulator.deliveries.wait(LONGEST_ROUND)
 
     def _settle(self) -> None:

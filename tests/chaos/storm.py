@@ -117,13 +117,13 @@ class Storm:
 
     def _team(self, slug: str) -> Any:
         """A team that tracks every repository, from now on."""
-        from apps.integrations import sync
         from apps.integrations.models import (
             GitHubIntegration,
             IntegrationCredential,
             SyncRun,
             TrackedRepository,
         )
+        from apps.integrations.sync import schedule
         from apps.integrations.tests.stage import NEVER
         from apps.metrics.models import Repository
         from apps.teams.models import Team
@@ -154,7 +154,7 @@ class Storm:
                 full_name=place.full_name,
                 hook_due_at=None,
             )
-        sync.begin(team, TrackedRepository.objects.for_team(team), SyncRun.Reason.FIRST)
+        schedule.begin(team, TrackedRepository.objects.for_team(team), SyncRun.Reason.FIRST)
         return team
 
     # What happens
@@ -207,8 +207,8 @@ class Storm:
         ).raise_for_status()
 
     def _hint(self, place: Any, pulls: list[Any]) -> None:
-        from apps.integrations import poll
         from apps.integrations.models import TrackedRepository
+        from apps.integrations.sync import poll
 
         tracked = TrackedRepository.objects.get(team=self.team, github_repo_id=place.id)
         told = [(pull.number, pull.node_id) for pull in pulls]
@@ -265,12 +265,12 @@ class Storm:
 
     def ask(self, places: list[Any] | None = None) -> None:
         """Somebody presses the button."""
-        from apps.integrations import sync
         from apps.integrations.models import SyncRun, TrackedRepository
+        from apps.integrations.sync import schedule
 
         ids = [place.id for place in places or self.places]
         rows = TrackedRepository.objects.filter(team=self.team, github_repo_id__in=ids)
-        sync.begin(self.team, rows, SyncRun.Reason.MANUAL)
+        schedule.begin(self.team, rows, SyncRun.Reason.MANUAL)
 
     def _reconnect(self) -> None:
         """Where GitHub refused the token twice in a row, somebody connects again."""

@@ -9,8 +9,8 @@ from urllib.parse import quote, urlencode
 from django.urls import get_resolver
 from hypothesis import strategies as st
 
-from apps.integrations.events import HANDLERS, IGNORED
 from apps.integrations.github import signature
+from apps.integrations.hooks.events import HANDLERS, IGNORED
 from apps.integrations.models import Hook
 from tests.addresses import RULES
 from tests.fuzz.forms import Form

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from pytest_django import DjangoDbBlocker
 from schemathesis import GenerationMode
 
-from apps.integrations import handling
+from apps.integrations.hooks import handling
 from apps.integrations.models import Hook, WebhookDelivery
 from tests.fuzz import generate
 from tests.fuzz.forms import forms_of

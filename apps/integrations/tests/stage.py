@@ -10,7 +10,7 @@ from typing import Any
 
 from django.db.models import F
 
-from apps.integrations import sync, tasks
+from apps.integrations import tasks
 from apps.integrations.models import (
     GitHubIntegration,
     IntegrationCredential,
@@ -19,6 +19,7 @@ from apps.integrations.models import (
     SyncRun,
     TrackedRepository,
 )
+from apps.integrations.sync import schedule
 from apps.integrations.tests import github as small
 from apps.metrics.models import PullRequest, Repository, TeamMember
 from apps.teams.models import Team
@@ -146,7 +147,9 @@ class Stage:
         return tracked
 
     def begin(self, reason: SyncRun.Reason = SyncRun.Reason.MANUAL) -> SyncRun:
-        return sync.begin(self.team, list(TrackedRepository.objects.for_team(self.team)), reason)
+        return schedule.begin(
+            self.team, list(TrackedRepository.objects.for_team(self.team)), reason
+        )
 
     def sync(self) -> SyncRun:
         """A run from its beginning until nothing is due."""

@@ -15,7 +15,7 @@ from django.test import Client
 from django.utils import timezone
 
 from apps.audit.models import AuditEvent
-from apps.integrations import accuracy
+from apps.integrations.checks import accuracy
 from apps.integrations.models import (
     Farewell,
     GitHubIntegration,

@@ -8,8 +8,8 @@ from datetime import timedelta
 import pytest
 from django.test import Client
 
-from apps.integrations import estimate
 from apps.integrations.models import AvailableRepository
+from apps.integrations.repositories import estimate
 from apps.integrations.tests import github as small
 from apps.integrations.tests.stage import Place, Stage, ago, set_up
 from apps.teams.models import Team

@@ -9,10 +9,11 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from apps.integrations import ingest, ingest_people, sync
 from apps.integrations.github import records
 from apps.integrations.github.errors import CredentialsRejectedError
 from apps.integrations.models import GitHubIntegration, IntegrationCredential, TrackedRepository
+from apps.integrations.storing import ingest, ingest_people
+from apps.integrations.sync import schedule
 from apps.metrics import freshness
 from apps.metrics.tests.factories import make_member, make_pull_request, make_repository
 from apps.teams.models import Team
@@ -69,7 +70,7 @@ def test_a_refused_token_is_said_beside_the_figures(
 ) -> None:
     assert "stand still" not in bob_client.get("/a/acme/").content.decode()
     before = etag(bob_client)
-    sync.reject(tracked.integration.credential, CredentialsRejectedError("No."))
+    schedule.reject(tracked.integration.credential, CredentialsRejectedError("No."))
     assert etag(bob_client) != before
     page = bob_client.get("/a/acme/").content.decode()
     assert "1 of 1 repositories stand still as they were then. Ask an admin" in page

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from apps.integrations import forgetting
 from apps.integrations.models import (
     IntegrationCredential,
     KeptPage,
@@ -19,6 +18,7 @@ from apps.integrations.models import (
     SyncStatus,
     TrackedRepository,
 )
+from apps.integrations.people import forgetting
 from apps.integrations.tests import github as small
 from apps.integrations.tests.stage import Place, Stage, ago, let_time_pass, set_up, work
 from apps.integrations.tests.test_sync import assert_true

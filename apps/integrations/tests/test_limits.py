@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.integrations.github import limits
-from apps.integrations.walk import OVERLAP, reaches, settled
+from apps.integrations.sync.walk import OVERLAP, reaches, settled
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 sizes = st.integers(limits.SMALLEST_PAGE, limits.LARGEST_PAGE)

@@ -12,8 +12,9 @@ from django.db.models import BooleanField, DateTimeField, IntegerField
 from django.test import Client
 from django.utils import timezone
 
-from apps.integrations import accuracy, tasks
-from apps.integrations.deliveries import MOST_MEASURED
+from apps.integrations import tasks
+from apps.integrations.checks import accuracy
+from apps.integrations.hooks.deliveries import MOST_MEASURED
 from apps.integrations.models import Hook, SpotCheck, SyncRun, TrackedRepository, WebhookDelivery
 from apps.integrations.tests import github as small
 from apps.integrations.tests.github import connect

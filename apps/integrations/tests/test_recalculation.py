@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from apps.integrations import recalculation
 from apps.integrations.models import GitHubIntegration, IntegrationCredential, TrackedRepository
+from apps.integrations.storing import recalculation
 from apps.integrations.tasks import look_for_due_work
 from apps.metrics.models import PRReview, PullRequest, Repository
 from apps.teams.models import Team

@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 
 from apps.audit.models import AuditEvent
-from apps.integrations import accuracy
+from apps.integrations.checks import accuracy
 from apps.integrations.models import CommitIdentity
 from apps.integrations.tests import github as small
 from apps.integrations.tests.stage import Place, Stage, ago, set_up, work

@@ -8,9 +8,9 @@ from typing import Any
 import httpx
 import pytest
 
-from apps.integrations import poll
 from apps.integrations.github.documents import document
 from apps.integrations.models import RateBudget, StalePullRequest, SyncStatus, TrackedRepository
+from apps.integrations.sync import poll
 from apps.integrations.tests import comparison
 from apps.integrations.tests.stage import Place, Stage, ago, let_time_pass, set_up, work
 from apps.metrics.models import PullRequest

@@ -6,14 +6,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from apps.integrations import sync
 from apps.integrations.models import (
     GitHubIntegration,
     SyncRun,
     SyncStatus,
     TrackedRepository,
 )
-from apps.integrations.poll import mark_stale
+from apps.integrations.sync import schedule
+from apps.integrations.sync.poll import mark_stale
 from apps.integrations.tests import comparison
 from apps.integrations.tests import github as small
 from apps.integrations.tests.stage import Place, Stage, ago, let_time_pass, set_up, work
@@ -275,9 +275,9 @@ def test_a_small_repository_is_not_starved_by_a_large_one(stage: Stage) -> None:
         stage.track(name).open_many(count, newest=ago(days=40), every=timedelta(hours=12))
     stage.begin()
     while stage.tracked("small").status != SyncStatus.COMPLETE:
-        claimed = sync.claim(datetime.now(UTC))
+        claimed = schedule.claim(datetime.now(UTC))
         assert claimed
-        sync.serve(claimed, turn=timedelta(0))  # a page, as if each took its whole turn
+        schedule.serve(claimed, turn=timedelta(0))  # a page, as if each took its whole turn
     large = PullRequest.objects.filter(repository__full_name="acme/large")
     assert 0 < large.count() < 150
 
@@ -285,7 +285,7 @@ def test_a_small_repository_is_not_starved_by_a_large_one(stage: Stage) -> None:
 def test_a_change_is_seen_in_the_middle_of_a_history(stage: Stage, shop: Place) -> None:
     *_, changed = shop.open_many(200, newest=ago(days=1), every=timedelta(minutes=5))
     stage.begin()
-    claimed = sync.claim(datetime.now(UTC))
+    claimed = schedule.claim(datetime.now(UTC))
     assert claimed
     steps = 0
 
@@ -297,7 +297,7 @@ def test_a_change_is_seen_in_the_middle_of_a_history(stage: Stage, shop: Place) 
             mark_stale(tracked, [(changed.number, changed.node_id)], datetime.now(UTC))
 
     with stage.counted() as counted:
-        sync.serve(claimed, on_step=somebody_edits)
+        schedule.serve(claimed, on_step=somebody_edits)
     assert counted.operations[-1] == "PullRequests"
     assert counted.operations.index("PullRequestsById") <= 2
     assert_true(stage)

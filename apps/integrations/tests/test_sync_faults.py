@@ -10,7 +10,6 @@ import pytest
 from django.db import connection
 from django.db.models import F
 
-from apps.integrations import sync
 from apps.integrations.models import (
     IntegrationCredential,
     RateBudget,
@@ -19,6 +18,7 @@ from apps.integrations.models import (
     SyncStatus,
     TrackedRepository,
 )
+from apps.integrations.sync import schedule
 from apps.integrations.tests import comparison
 from apps.integrations.tests import github as small
 from apps.integrations.tests.stage import Place, Stage, ago, let_time_pass, set_up, work
@@ -156,7 +156,7 @@ def test_nothing_is_asked_while_a_repository_waits(stage: Stage, shop: Place) ->
 
 
 def mark_all_stale(stage: Stage) -> None:
-    from apps.integrations import poll
+    from apps.integrations.sync import poll
 
     rows = PullRequest.objects.filter(repository__full_name="acme/shop")
     pairs = rows.values_list("number", "node_id")
@@ -362,44 +362,44 @@ def test_a_cursor_that_github_forgot_begins_the_walk_anew(
 
 
 def test_a_lease_that_was_lost_writes_nothing(stage: Stage, shop: Place) -> None:
-    from apps.integrations import sync
+    from apps.integrations.sync import schedule
 
     stage.begin()
-    slow = sync.claim(datetime.now(UTC))
+    slow = schedule.claim(datetime.now(UTC))
     assert slow
     let_time_pass(minutes=3)
-    quick = sync.claim(datetime.now(UTC))
+    quick = schedule.claim(datetime.now(UTC))
     assert quick
-    assert sync.claim(datetime.now(UTC)) is None
-    sync.serve(slow)
+    assert schedule.claim(datetime.now(UTC)) is None
+    schedule.serve(slow)
     assert not PullRequest.objects.exists()
-    sync.serve(quick)
+    schedule.serve(quick)
     assert_whole(stage)
 
 
 def test_an_accounts_requests_are_few_at_a_time(stage: Stage) -> None:
-    from apps.integrations import sync
+    from apps.integrations.sync import schedule
 
     for number in range(9):
         stage.track(f"service-{number}")
     stage.begin()
-    claimed = [sync.claim(datetime.now(UTC)) for _ in range(6)]
+    claimed = [schedule.claim(datetime.now(UTC)) for _ in range(6)]
     assert sum(row is not None for row in claimed) == 4
 
 
 def test_a_crowded_account_holds_up_no_other(stage: Stage, shop: Place) -> None:
-    from apps.integrations import sync
+    from apps.integrations.sync import schedule
 
     for number in range(15):
         stage.track(f"service-{number}")
     stage.begin()
     for _ in range(4):
-        sync.claim(datetime.now(UTC))
+        schedule.claim(datetime.now(UTC))
     other = set_up(Team.objects.create(name="Other", slug="other"), stage.github)
     IntegrationCredential.objects.filter(team=other.team).update(account_id=small.GRACE)
     other.track("theirs")
     other.begin()
-    claimed = sync.claim(datetime.now(UTC))
+    claimed = schedule.claim(datetime.now(UTC))
     assert claimed
     assert claimed.team == other.team
 
@@ -417,7 +417,7 @@ def test_a_page_that_takes_longer_than_a_lease_is_taken_over_by_nobody(stage: St
             is_inside = True
             leased = TrackedRepository.objects.exclude(lease_until=None)
             leased.update(lease_until=F("lease_until") - timedelta(seconds=90))
-            taken.append(leased.exists() and sync.claim(datetime.now(UTC)))
+            taken.append(leased.exists() and schedule.claim(datetime.now(UTC)))
             is_inside = False
         return execute(sql, *more)
 

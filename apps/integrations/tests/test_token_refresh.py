@@ -13,12 +13,12 @@ from django.test import Client
 from django.utils import timezone
 
 from apps.audit.models import AuditEvent
-from apps.integrations.conversation import with_github
+from apps.integrations.access.conversation import with_github
+from apps.integrations.access.token_refresh import keep_good
 from apps.integrations.github.client import GitHub
 from apps.integrations.github.errors import UnavailableError
 from apps.integrations.models import AvailableRepository, IntegrationCredential
 from apps.integrations.tests.github import connect, messages_of
-from apps.integrations.token_refresh import keep_good
 from apps.teams.models import Team
 from github_simulator.faults import Fault
 from github_simulator.testing import Running

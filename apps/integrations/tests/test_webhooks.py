@@ -14,10 +14,12 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
-from apps.integrations import hooks
-from apps.integrations.conversation import with_github
-from apps.integrations.events import HANDLERS, IGNORED
+from apps.integrations.access.conversation import with_github
 from apps.integrations.github import signature
+from apps.integrations.hooks import repository_hooks
+from apps.integrations.hooks.events import HANDLERS, IGNORED
+from apps.integrations.hooks.redelivery import redeliver
+from apps.integrations.hooks.registration import home_of_repository
 from apps.integrations.models import (
     Hook,
     MissedDelivery,
@@ -26,8 +28,6 @@ from apps.integrations.models import (
     TrackedRepository,
     WebhookDelivery,
 )
-from apps.integrations.redelivery import redeliver
-from apps.integrations.registration import home_of_repository
 from apps.integrations.tests.github import ADA, add_repository, connect
 from apps.integrations.tests.hooked import (
     NAME,
@@ -350,10 +350,10 @@ def test_after_a_new_address_github_is_told(
     tmp_path: Path,
 ) -> None:
     settings.DATA_DIR = tmp_path
-    assert not hooks.follow_address()
+    assert not repository_hooks.follow_address()
     settings.PUBLIC_URL = "http://127.0.0.1:8123"
     settings.ALLOWED_HOSTS = ["*"]
-    assert hooks.follow_address()
+    assert repository_hooks.follow_address()
     address = "/a/acme/integrations/github/webhooks/"
     page = alice_client.get(address).content.decode()
     assert "GitHub is still to be told our address" in page
@@ -363,7 +363,7 @@ def test_after_a_new_address_github_is_told(
     (on_github,) = hooks_on_github(github)
     assert on_github.url == "http://127.0.0.1:8123/webhooks/github/"
     assert "has its hook" in alice_client.get(address).content.decode()
-    assert not hooks.follow_address()
+    assert not repository_hooks.follow_address()
 
 
 def test_a_hook_that_somebody_deleted_is_made_again(

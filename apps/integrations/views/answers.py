@@ -12,7 +12,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.html import format_html
 
-from apps.integrations.problems import Problem
+from apps.integrations.access.problems import Problem
 from apps.teams.access import TeamRequest, wants_json
 
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")

@@ -16,23 +16,20 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from apps.audit.record import record
-from apps.integrations import (
+from apps.integrations.access import connect_state, github_app, oauth, problems
+from apps.integrations.access.connect_state import State
+from apps.integrations.access.problems import ConnectError, Problem
+from apps.integrations.connection import (
     app_manifest,
-    connect_state,
-    connection,
-    disconnection,
-    discovery,
-    erasure,
+    connecting,
+    disconnecting,
     farewell,
-    github_app,
     installing,
-    oauth,
-    problems,
-    progress,
 )
-from apps.integrations.connect_state import State
+from apps.integrations.keeping import erasure
 from apps.integrations.models import GitHubIntegration, SyncStatus
-from apps.integrations.problems import ConnectError, Problem
+from apps.integrations.repositories import discovery
+from apps.integrations.sync import progress
 from apps.integrations.views import answers, farewells
 from apps.integrations.views import github_app as views_app
 from apps.integrations.views.organization_hooks import turn_on
@@ -58,7 +55,7 @@ def _page(
         "disconnected": GitHubIntegration.objects.for_team(request.team)
         .exclude(disconnected_at=None)
         .order_by("organization_slug"),
-        "pending": connection.pending(request, request.team),
+        "pending": connecting.pending(request, request.team),
         "farewells": farewell.of_team(request.team) if request.membership.is_admin else [],
         "erasing": erasure.left_of(request.team),
         "is_running": any(_is_moving(organization) for organization in organizations),
@@ -98,7 +95,7 @@ def _begin(request: TeamRequest, organization_id: int | None, sent: Mapping[str,
         return installing.begin(request, request.team, organization_id, method)
     if method != "oauth":
         raise answers.BadBodyError("The method is none of oauth, app and installed.")
-    return connection.begin(request, request.team, organization_id)
+    return connecting.begin(request, request.team, organization_id)
 
 
 @require_GET
@@ -119,7 +116,7 @@ def team_callback(request: TeamRequest) -> HttpResponse:
     try:
         if state.method in installing.METHODS:
             return _installed(request, state)
-        connection.finish(request, request.team, state, request.GET)
+        connecting.finish(request, request.team, state, request.GET)
         return _choose_again(request, state) or redirect(
             "github_organization", team=request.team.slug
         )
@@ -153,7 +150,7 @@ def token(request: TeamRequest) -> HttpResponse:
     if not value:
         return _token_refused(request, problems.NO_TOKEN)
     try:
-        connection.begin_with_token(request, request.team, value)
+        connecting.begin_with_token(request, request.team, value)
     except ConnectError as error:
         _note_failure(request, error.problem)
         return _token_refused(request, error.problem)
@@ -173,24 +170,24 @@ def _token_refused(request: TeamRequest, problem: Problem) -> HttpResponse:
 @team_view("admin")
 def organization(request: TeamRequest) -> HttpResponse:
     """Which organisation or account to finish the connection with."""
-    credential = connection.pending(request, request.team)
+    credential = connecting.pending(request, request.team)
     method = answers.effective_method(request)
     if method == "DELETE":
         if credential:
-            connection.cancel(credential)
+            connecting.cancel(credential)
         return answers.back(request, "integrations", said="GitHub was not connected.")
     if credential is None:
         return answers.back(request, "integrations", problems.NOTHING_PENDING)
     if method == "POST":
         return _choose(request, _wanted(request))
     try:
-        choice = connection.choice(credential)
+        choice = connecting.choice(credential)
     except ConnectError as error:
         return _failed(request, error.problem)
     if wants_json(request):
         found = [{"login": a.login, "id": a.id, "type": a.type} for a in choice.accounts]
         return JsonResponse({"organizations": found})
-    known = {i.organization_id for i in connection.connected(request.team)}
+    known = {i.organization_id for i in connecting.connected(request.team)}
     context = {
         "choice": choice,
         "known": known,
@@ -206,13 +203,13 @@ def disconnect(request: TeamRequest) -> HttpResponse:
     """Ends the connection; forms ask first."""
     try:
         said = answers.sent(request, "organization", "delete_data")
-        only = _one(request, connection.connected(request.team), said)
+        only = _one(request, connecting.connected(request.team), said)
         delete_data = _yes(said.get("delete_data", request.GET.get("delete_data", "")))
     except answers.BadBodyError as error:
         return answers.refused(str(error), "bad_body")
     if answers.effective_method(request) != "DELETE":
-        return _asked(request, disconnection.plan(request.team, only), only)
-    outcome = disconnection.disconnect(request, request.team, only, delete_data=delete_data)
+        return _asked(request, disconnecting.plan(request.team, only), only)
+    outcome = disconnecting.disconnect(request, request.team, only, delete_data=delete_data)
     if request.method == "DELETE" or wants_json(request):
         return HttpResponse(status=204)
     parts = farewells.words(outcome, delete_data=delete_data)
@@ -220,7 +217,7 @@ def disconnect(request: TeamRequest) -> HttpResponse:
 
 
 def _asked(
-    request: TeamRequest, plan: disconnection.Plan, only: GitHubIntegration | None
+    request: TeamRequest, plan: disconnecting.Plan, only: GitHubIntegration | None
 ) -> HttpResponse:
     if wants_json(request):
         return JsonResponse(farewells.plan_as_json(plan))
@@ -242,7 +239,7 @@ def _yes(said: object) -> bool:
 @team_view("admin")
 def refresh(request: TeamRequest) -> HttpResponse:
     """Fetches people and repositories anew, in the background."""
-    for integration in connection.connected(request.team):
+    for integration in connecting.connected(request.team):
         discovery.request(integration)
     if wants_json(request):
         return JsonResponse({"refreshing": True}, status=202)
@@ -265,11 +262,11 @@ def _choose(request: TeamRequest, wanted: str) -> HttpResponse:
 
 
 def _chosen(request: TeamRequest, wanted: str) -> GitHubIntegration | HttpResponse:
-    credential = connection.pending(request, request.team)
+    credential = connecting.pending(request, request.team)
     if credential is None:
         return answers.back(request, "integrations", problems.NOTHING_PENDING)
     try:
-        return connection.choose(request, credential, wanted)
+        return connecting.choose(request, credential, wanted)
     except ConnectError as error:
         return _failed(request, error.problem, "github_organization")
 
@@ -316,7 +313,7 @@ def _organizations(team: Team) -> list[dict[str, Any]]:
     counts = progress.tracked_counts(team)
     return [
         _organization(integration, counts.get(integration.pk, {}))
-        for integration in connection.connected(team)
+        for integration in connecting.connected(team)
     ]
 
 

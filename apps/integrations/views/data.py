@@ -11,11 +11,13 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_safe
 
 from apps.audit.record import record
-from apps.integrations import archives, disconnection, erasure, forgetting
+from apps.integrations.access.problems import Problem
+from apps.integrations.connection import disconnecting
+from apps.integrations.keeping import archives, erasure
 from apps.integrations.models import ForgottenAccount
-from apps.integrations.nudge import nudge
-from apps.integrations.problems import Problem
+from apps.integrations.people import forgetting
 from apps.integrations.views import answers
+from apps.integrations.work.nudge import nudge
 from apps.metrics import accounts
 from apps.metrics.models import Digest, PRReview, PullRequest, Repository, TeamMember
 from apps.teams.access import TeamRequest, team_view, wants_json
@@ -36,7 +38,7 @@ def team_data(request: TeamRequest) -> HttpResponse:
     }
     if wants_json(request):
         return JsonResponse(rows)
-    plan = disconnection.plan(request.team)
+    plan = disconnecting.plan(request.team)
     return answers.page(request, "team_data", {"rows": rows, "plan": plan})
 
 
@@ -112,7 +114,7 @@ def _delete_team(request: TeamRequest) -> HttpResponse:
         request=request,
         object_name=request.team.name,
     )
-    disconnection.disconnect(request, request.team)
+    disconnecting.disconnect(request, request.team)
     with transaction.atomic():
         ApiKey.objects.for_team(request.team).delete()
         Invitation.objects.for_team(request.team).delete()

@@ -10,8 +10,8 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from apps.audit.record import record
-from apps.integrations import farewell
-from apps.integrations.disconnection import Outcome, Plan
+from apps.integrations.connection import farewell
+from apps.integrations.connection.disconnecting import Outcome, Plan
 from apps.integrations.models import Farewell
 from apps.integrations.views import answers
 from apps.teams.access import TeamRequest, team_view, wants_json

@@ -12,17 +12,11 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from apps.audit.record import record
-from apps.integrations import (
-    app_manifest,
-    connect_state,
-    connection,
-    github_app,
-    oauth,
-    problems,
-    registration,
-)
+from apps.integrations.access import connect_state, github_app, oauth, problems
+from apps.integrations.access.problems import ConnectError
+from apps.integrations.connection import app_manifest, connecting
+from apps.integrations.hooks import registration
 from apps.integrations.models import GitHubIntegration
-from apps.integrations.problems import ConnectError
 from apps.integrations.views import answers
 from apps.teams.access import TeamRequest, View, team_view
 from apps.teams.models import Team
@@ -53,7 +47,7 @@ def new(request: TeamRequest) -> HttpResponse:
 
 
 def _organizations(request: TeamRequest) -> list[GitHubIntegration]:
-    rows = connection.connected(request.team)
+    rows = connecting.connected(request.team)
     return [row for row in rows if row.account_type == "Organization"]
 
 

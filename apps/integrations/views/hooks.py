@@ -7,10 +7,11 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from apps.audit.record import record
-from apps.integrations import connection, deliveries, hooks, organization_hooks, registration
+from apps.integrations.connection import connecting
+from apps.integrations.hooks import deliveries, organization_hooks, registration, repository_hooks
 from apps.integrations.models import IntegrationCredential, TrackedRepository
-from apps.integrations.nudge import nudge
 from apps.integrations.views import answers
+from apps.integrations.work.nudge import nudge
 from apps.teams.access import TeamRequest, team_view, wants_json
 
 SHOWN = 50
@@ -26,7 +27,7 @@ def webhooks(request: TeamRequest) -> HttpResponse:
     latency = deliveries.latency(request.team)
     if wants_json(request):
         return JsonResponse({"deliveries": counts, "latency": vars(latency) if latency else None})
-    connected = list(connection.connected(request.team).select_related("hook"))
+    connected = list(connecting.connected(request.team).select_related("hook"))
     repositories = list(deliveries.health(request.team)[: MOST_REPOSITORIES + 1])
     own = [row for row in repositories if not _has_app(row)]
     context = {
@@ -36,8 +37,10 @@ def webhooks(request: TeamRequest) -> HttpResponse:
         "latency": latency,
         "repositories": repositories[:MOST_REPOSITORIES],
         "are_more": len(repositories) > MOST_REPOSITORIES,
-        "without": sum(1 for row in own if not row.hook_id and row.hook_error != hooks.ARCHIVED),
-        "archived": hooks.ARCHIVED,
+        "without": sum(
+            1 for row in own if not row.hook_id and row.hook_error != repository_hooks.ARCHIVED
+        ),
+        "archived": repository_hooks.ARCHIVED,
         "untold": sum(1 for row in own if row.hook and not row.hook.is_secret_told),
         "is_reachable": registration.is_reachable(),
         "organizations": [row for row in connected if organization_hooks.is_possible(row)],
@@ -70,7 +73,7 @@ def retry(request: TeamRequest, delivery_id: int) -> HttpResponse:
 @team_view("admin")
 def new_secrets(request: TeamRequest) -> HttpResponse:
     """Gives every hook of the team a new secret, without losing a delivery."""
-    count = hooks.rotate(request.team)
+    count = repository_hooks.rotate(request.team)
     record("github.hooks.rotated", team_id=request.team.pk, request=request, count=count)
     nudge()
     if wants_json(request):

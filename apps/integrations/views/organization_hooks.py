@@ -7,11 +7,13 @@ from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_POST
 
 from apps.audit.record import record
-from apps.integrations import connection, organization_hooks, problems
+from apps.integrations.access import problems
+from apps.integrations.access.problems import ConnectError
+from apps.integrations.connection import connecting
+from apps.integrations.hooks import organization_hooks
 from apps.integrations.models import GitHubIntegration, IntegrationCredential
-from apps.integrations.nudge import nudge
-from apps.integrations.problems import ConnectError
 from apps.integrations.views import answers
+from apps.integrations.work.nudge import nudge
 from apps.teams.access import TeamRequest, team_view, wants_json
 
 
@@ -33,7 +35,7 @@ def organization_hook(request: TeamRequest) -> HttpResponse:
 
 
 def _one(request: TeamRequest, wanted: str) -> GitHubIntegration:
-    rows = connection.connected(request.team)
+    rows = connecting.connected(request.team)
     if not wanted and len(rows) == 1:
         return rows[0]
     return get_object_or_404(rows, organization_id=answers.github_id(wanted))
@@ -64,7 +66,7 @@ def _turn_off(request: TeamRequest, integration: GitHubIntegration) -> HttpRespo
 def _ask(request: TeamRequest, integration: GitHubIntegration) -> HttpResponse:
     try:
         number = integration.organization_id
-        url = connection.begin(request, request.team, number, for_hook=True)
+        url = connecting.begin(request, request.team, number, for_hook=True)
     except ConnectError as error:
         return answers.back(request, "webhooks", error.problem)
     return JsonResponse({"authorize_url": url}) if wants_json(request) else redirect(url)

@@ -14,7 +14,8 @@ from django.http import Http404, HttpResponse, JsonResponse, QueryDict
 from django.views.decorators.http import require_GET, require_POST
 
 from apps.audit.record import record
-from apps.integrations import connection, discovery
+from apps.integrations.connection import connecting
+from apps.integrations.repositories import discovery
 from apps.integrations.views import answers
 from apps.metrics.models import Group, TeamMember
 from apps.teams.access import TeamRequest, team_view, wants_json
@@ -67,7 +68,7 @@ def people(request: TeamRequest) -> HttpResponse:
         "tabs": _tabs(request.team),
         "groups": Group.objects.for_team(request.team).annotate(size=Count("members")),
         "total": TeamMember.objects.for_team(request.team).count(),
-        "found": discovery.Summary(list(connection.connected(request.team))),
+        "found": discovery.Summary(list(connecting.connected(request.team))),
         "is_admin": request.membership.is_admin,
     }
     return answers.page(request, "people", context, fragment="_people")

@@ -6,7 +6,7 @@ from django.http import HttpResponse, JsonResponse
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
-from apps.integrations import promises as measured
+from apps.integrations.checks import promises as measured
 from apps.integrations.models import SpotCheck
 from apps.integrations.views import answers
 from apps.teams.access import TeamRequest, team_view, wants_json

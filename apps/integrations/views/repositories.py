@@ -15,9 +15,10 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods
 
 from apps.audit.record import record
-from apps.integrations import connection, discovery, estimate, tracking
+from apps.integrations.connection import connecting
 from apps.integrations.models import AvailableRepository, TrackedRepository
-from apps.integrations.tracking import Selection, UnknownRepositoriesError
+from apps.integrations.repositories import discovery, estimate, tracking
+from apps.integrations.repositories.tracking import Selection, UnknownRepositoriesError
 from apps.integrations.views import answers
 from apps.teams.access import TeamRequest, team_view, wants_json
 from apps.teams.models import Team
@@ -157,7 +158,7 @@ def _context(
 ) -> dict[str, Any]:
     listed = tracking.available(request.team)
     total = listed.count()
-    integrations = list(connection.connected(request.team))
+    integrations = list(connecting.connected(request.team))
     here = {row.full_name for row in page}
     others = listed.filter(full_name__in=ticked - here)
     elsewhere = list(others.values_list("full_name", flat=True))
@@ -236,7 +237,7 @@ def _track(request: TeamRequest) -> HttpResponse:
         return answers.refused(str(error), "bad_body")
     if selection.is_empty:
         return _nothing_tracked(request, "No repository was chosen.", "nothing_chosen")
-    awaited = discovery.Summary(list(connection.connected(request.team))).is_listing
+    awaited = discovery.Summary(list(connecting.connected(request.team))).is_listing
     if awaited and (selection.everything or selection.patterns):
         said = "GitHub's list of repositories is still being fetched. Try again in a moment."
         return _nothing_tracked(request, said, "still_listing", status=409)

@@ -8,9 +8,9 @@ from django.db.models import Q
 from django.http import Http404, HttpResponse, JsonResponse, QueryDict
 from django.views.decorators.http import require_GET, require_POST
 
-from apps.integrations import same_people, suggestions
-from apps.integrations.problems import Problem
-from apps.integrations.same_people import NotOnePersonError
+from apps.integrations.access.problems import Problem
+from apps.integrations.people import same_people, suggestions
+from apps.integrations.people.same_people import NotOnePersonError
 from apps.integrations.views import answers
 from apps.metrics import accounts
 from apps.metrics.models import PRReview, PullRequest, SamePerson, TeamMember

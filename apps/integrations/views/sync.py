@@ -7,8 +7,9 @@ from django.http import Http404, HttpResponse, JsonResponse
 from django.views.decorators.http import require_GET, require_POST
 
 from apps.audit.record import record
-from apps.integrations import connection, progress, sync
+from apps.integrations.connection import connecting
 from apps.integrations.models import SyncRun, TrackedRepository
+from apps.integrations.sync import progress, schedule
 from apps.integrations.views import answers
 from apps.teams.access import TeamRequest, team_view, wants_json
 
@@ -31,7 +32,7 @@ def start(request: TeamRequest) -> HttpResponse:
         tracked = tracked.filter(github_repo_id=_known_id(tracked, str(wanted)))
     if not tracked.exists():
         return _nothing(request)
-    run = sync.begin(request.team, tracked, SyncRun.Reason.MANUAL)
+    run = schedule.begin(request.team, tracked, SyncRun.Reason.MANUAL)
     record("github.sync.begun", team_id=request.team.pk, request=request, run=run.pk)
     if wants_json(request):
         return JsonResponse({"run": run.pk}, status=202)
@@ -50,7 +51,7 @@ def status(request: TeamRequest) -> HttpResponse:
         "shown": sorted(now.repositories, key=_urgency)[:MOST_ROWS],
         "hidden": max(0, len(now.repositories) - MOST_ROWS),
         "runs": SyncRun.objects.for_team(request.team)[:LAST_RUNS],
-        "is_connected": connection.connected(request.team).exists(),
+        "is_connected": connecting.connected(request.team).exists(),
         "is_admin": request.membership.is_admin,
     }
     return answers.page(request, "sync_status", context, fragment="_sync_status")

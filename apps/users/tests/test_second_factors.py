@@ -19,7 +19,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from apps.audit.models import AuditEvent
-from apps.integrations import rotation
+from apps.integrations.keeping import rotation
 from apps.teams import api_keys
 from apps.teams.models import Team
 from apps.users.models import User

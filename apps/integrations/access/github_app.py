@@ -1,0 +1,142 @@
+"""The GitHub App of this installation: from the settings, or made by its manifest.
+
+It is everyone's who uses this installation, so that what it is made of is kept once, encrypted.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from django.conf import settings
+from django.db.models import QuerySet
+
+from apps.integrations.access import oauth
+from apps.integrations.github import apps
+from apps.integrations.github.apps import AppIdentity, AppRecord
+from apps.integrations.github.client import GitHub
+from apps.integrations.github.errors import CredentialsRejectedError, GitHubError
+from apps.integrations.github.tokens import FixedToken
+from apps.integrations.models import GitHubApp, Hook
+
+
+@dataclass(frozen=True, repr=False)
+class App:
+    """What this installation knows of its App; of the settings' own, GitHub tells the rest."""
+
+    app_id: int
+    private_key: str
+    webhook_secret: str
+    client_secret: str
+    client_id: str = ""
+    slug: str = ""
+    html_url: str = ""
+    is_from_manifest: bool = False
+
+    @property
+    def proves_users(self) -> bool:
+        """Whether it can ask GitHub who somebody is."""
+        return bool(self.client_secret)
+
+    @property
+    def page(self) -> str:
+        """The App's page on GitHub; an Enterprise Server has it elsewhere than github.com."""
+        if self.html_url.startswith(f"{settings.GITHUB_URL}/"):
+            return self.html_url
+        return f"{settings.GITHUB_URL}/apps/{quote(self.slug)}"
+
+    @property
+    def client(self) -> oauth.Client:
+        """With which it asks users who they are."""
+        return oauth.Client(self.client_id, self.client_secret)
+
+
+def is_configured() -> bool:
+    """Whether there is an App to install."""
+    return bool(settings.GITHUB_APP_ID) or _rows().exists()
+
+
+def current() -> App | None:
+    """The App, as far as it is known here; None where there is none."""
+    if settings.GITHUB_APP_ID:
+        return App(
+            int(settings.GITHUB_APP_ID),
+            settings.GITHUB_APP_PRIVATE_KEY,
+            settings.GITHUB_APP_WEBHOOK_SECRET,
+            settings.GITHUB_APP_CLIENT_SECRET,
+        )
+    row = _rows().first()
+    if row is None:
+        return None
+    return App(
+        row.app_id,
+        row.private_key,
+        row.webhook_secret,
+        row.client_secret,
+        row.client_id,
+        row.slug,
+        row.html_url,
+        is_from_manifest=True,
+    )
+
+
+def named() -> App | None:
+    """The App with its name and client ID, for which GitHub may be asked. Raises GitHubError."""
+    app = current()
+    if app is None or app.slug:
+        return app
+    with conversation(app) as github:
+        told: AppRecord = apps.about(github)
+    return App(
+        app.app_id,
+        app.private_key,
+        app.webhook_secret,
+        app.client_secret,
+        told.client_id,
+        told.slug,
+        told.html_url,
+    )
+
+
+def conversation(app: App) -> GitHub:
+    """A conversation in which the App speaks for itself; use it in `with`."""
+    identity = AppIdentity(app.app_id, app.private_key)
+    return GitHub(settings.GITHUB_URL, identity, ca_file=settings.GITHUB_CA_FILE)
+
+
+def hook(app_id: int) -> tuple[int, str] | None:
+    """The key and the secret of the one hook of the App of that number; None: it is not ours."""
+    app = current()
+    if app is None or app.app_id != app_id or not app.webhook_secret:
+        return None
+    return row_of_hook(app_id).pk, app.webhook_secret
+
+
+def row_of_hook(app_id: int) -> Hook:
+    """What is kept of an App's hook, of which GitHub tells no more than what it delivered."""
+    # The App's own secret counts. What stands in the row only must not be known to anybody.
+    row, _ = Hook.objects.get_or_create(
+        host=settings.GITHUB_URL, app_id=app_id, defaults={"secret": secrets.token_urlsafe(32)}
+    )
+    return row
+
+
+def _rows() -> QuerySet[GitHubApp]:
+    return GitHubApp.objects.filter(host=settings.GITHUB_URL)
+
+
+def end_token(token: str) -> bool:
+    """Ends an installation's token at GitHub; whether GitHub took it, or it was dead already.
+
+    https://docs.github.com/en/rest/apps/installations#revoke-an-installation-access-token
+    """
+    source = FixedToken(token)
+    try:
+        with GitHub(settings.GITHUB_URL, source, ca_file=settings.GITHUB_CA_FILE) as github:
+            github.rest("DELETE", "/installation/token")
+    except CredentialsRejectedError:
+        return True
+    except GitHubError:
+        return False
+    return True

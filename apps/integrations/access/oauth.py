@@ -1,0 +1,184 @@
+"""One OAuth conversation with GitHub, on django-allauth's client, without its session storage.
+
+https://docs.github.com/en/apps/oauth-apps/building-oauth-apps/authorizing-oauth-apps
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, cast
+
+import requests
+from allauth.socialaccount.adapter import get_adapter
+from allauth.socialaccount.providers.github.views import GitHubOAuth2Adapter
+from allauth.socialaccount.providers.oauth2.client import OAuth2Client
+from allauth.socialaccount.providers.oauth2.utils import generate_code_challenge
+from django.conf import settings
+from django.http import HttpRequest
+from django.urls import reverse
+
+from apps.integrations.access import problems
+from apps.integrations.github import scopes
+from apps.integrations.github.client import Addresses
+
+
+@dataclass(frozen=True)
+class Grant:
+    """What GitHub granted."""
+
+    access_token: str
+    refresh_token: str
+    expires_at: datetime | None
+    scopes: list[str]
+
+    def __repr__(self) -> str:
+        return f"Grant(scopes={self.scopes})"
+
+
+@dataclass(frozen=True, repr=False)
+class Client:
+    """The OAuth app, or a GitHub App where it asks users who they are."""
+
+    id: str
+    secret: str
+
+
+def own_client() -> Client:
+    """The OAuth app of this installation."""
+    return Client(settings.GITHUB_CLIENT_ID, settings.GITHUB_CLIENT_SECRET)
+
+
+class ConnectClient(OAuth2Client):  # type: ignore[misc]
+    """allauth's client, with GitHub's errors told apart: they come with status 200."""
+
+    def get_access_token(
+        self, code: str, pkce_code_verifier: str | None = None, extra_data: Any = None
+    ) -> dict[str, Any]:
+        answer = _post(
+            self.access_token_url,
+            client_id=self.consumer_key,
+            client_secret=self.consumer_secret,
+            redirect_uri=self.callback_url,
+            code=code,
+            code_verifier=pkce_code_verifier or "",
+        )
+        if "access_token" not in answer:
+            raise problems.ConnectError(problems.from_code(str(answer.get("error", ""))))
+        return answer
+
+
+class ConnectAdapter(GitHubOAuth2Adapter):  # type: ignore[misc]
+    """allauth's GitHub adapter for connecting a team: our callback, our GitHub."""
+
+    client_class = ConnectClient
+
+    def __init__(self, request: HttpRequest, app: Client | None = None) -> None:
+        super().__init__(request)
+        self.app = app or own_client()
+        self.access_token_url = self.token_url()
+        self.authorize_url = f"{settings.GITHUB_URL}/login/oauth/authorize"
+
+    @staticmethod
+    def token_url() -> str:
+        """Where codes and refresh tokens are traded in."""
+        return f"{settings.GITHUB_URL}/login/oauth/access_token"
+
+    def client(self) -> ConnectClient:
+        return ConnectClient(
+            self.request,
+            self.app.id,
+            self.app.secret,
+            self.access_token_method,
+            self.access_token_url,
+            callback_url(),
+        )
+
+
+def callback_url() -> str:
+    """The one callback that is registered with GitHub for connecting."""
+    return settings.PUBLIC_URL + reverse("github_connect_callback")
+
+
+def authorize_url(
+    request: HttpRequest,
+    state: str,
+    wanted: Sequence[str] = scopes.NEEDED,
+    app: Client | None = None,
+) -> tuple[str, str]:
+    """Where to send the browser, and the PKCE verifier to keep until it returns."""
+    adapter = ConnectAdapter(request, app)
+    client = adapter.client()
+    client.state = state
+    challenge = generate_code_challenge()
+    verifier = challenge.pop("code_verifier")
+    url = client.get_redirect_url(adapter.authorize_url, wanted, challenge)
+    return url, verifier
+
+
+def exchange(request: HttpRequest, code: str, verifier: str, app: Client | None = None) -> Grant:
+    """Trades the code for a token. Raises ConnectError."""
+    adapter = ConnectAdapter(request, app)
+    return _grant(adapter, adapter.client().get_access_token(code, pkce_code_verifier=verifier))
+
+
+def refresh(refresh_token: str) -> Grant:
+    """Trades a refresh token for a new pair; both old tokens end. Raises ConnectError."""
+    data = _post(
+        ConnectAdapter.token_url(),
+        client_id=settings.GITHUB_CLIENT_ID,
+        client_secret=settings.GITHUB_CLIENT_SECRET,
+        grant_type="refresh_token",
+        refresh_token=refresh_token,
+    )
+    if "access_token" not in data:
+        raise problems.ConnectError(problems.from_code(str(data.get("error", ""))))
+    return _grant(ConnectAdapter(HttpRequest()), data)
+
+
+def _grant(adapter: ConnectAdapter, data: dict[str, Any]) -> Grant:
+    token = adapter.parse_token(data)  # an unsaved SocialToken
+    return Grant(
+        token.token, token.token_secret, token.expires_at, scopes.parse(str(data.get("scope", "")))
+    )
+
+
+def revoke(access_token: str, *, whole_grant: bool = False, app: Client | None = None) -> bool:
+    """Ends one token of our OAuth app, or of `app`, at GitHub; whether GitHub confirmed it.
+
+    With `whole_grant` the user's authorisation ends, and all their tokens of our app with it.
+
+    https://docs.github.com/en/rest/apps/oauth-applications#delete-an-app-token
+    """
+    app = app or own_client()
+    if not app.id or not access_token:
+        return False
+    what = "grant" if whole_grant else "token"
+    rest = Addresses.of(settings.GITHUB_URL).rest
+    url = f"{rest}/applications/{app.id}/{what}"
+    try:
+        with get_adapter().get_requests_session() as session:
+            reply = session.request(
+                "DELETE",
+                url,
+                json={"access_token": access_token},
+                auth=(app.id, app.secret),
+                headers={"X-GitHub-Api-Version": "2022-11-28"},
+            )
+    except requests.RequestException:
+        return False
+    return reply.status_code in (204, 404)
+
+
+def _post(url: str, **data: str) -> dict[str, Any]:
+    try:
+        with get_adapter().get_requests_session() as session:
+            reply = session.request("POST", url, data=data, headers={"Accept": "application/json"})
+            answer = reply.json()
+    except requests.JSONDecodeError:
+        problem = problems.UNREACHABLE if reply.status_code >= 500 else problems.UNEXPECTED
+        raise problems.ConnectError(problem) from None
+    except requests.RequestException:
+        raise problems.ConnectError(problems.UNREACHABLE) from None
+    return cast("dict[str, Any]", answer) if isinstance(answer, dict) else {}

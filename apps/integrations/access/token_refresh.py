@@ -1,0 +1,127 @@
+"""Keeps an expiring token good: renewed by one worker at a time, stored before it is used.
+
+An OAuth refresh ends both old tokens, so two workers must not refresh at once, and a token that was
+fetched must not be lost. That of a GitHub App's installation is made anew in the same way.
+https://docs.github.com/en/apps/creating-github-apps/authenticating-with-a-github-app/refreshing-user-access-tokens
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.db.models import Q
+from django.utils import timezone
+
+from apps.audit.record import record
+from apps.integrations.access import github_app, oauth
+from apps.integrations.access.problems import UNREACHABLE, ConnectError
+from apps.integrations.github import apps
+from apps.integrations.github.errors import CredentialsRejectedError, GitHubError, UnavailableError
+from apps.integrations.models import IntegrationCredential
+
+AHEAD = timedelta(minutes=10)
+LEASE = timedelta(seconds=30)
+
+REFUSED = "GitHub did not renew the token."
+BUSY = "The token is just being renewed."
+NO_APP = "No GitHub App is set up on this installation any more."
+
+
+def keep_good(credential: IntegrationCredential) -> None:
+    """Renews a token that is about to expire. Raises a `GitHubError` where none is good now."""
+    now = timezone.now()
+    expires_at = credential.token_expires_at
+    if not _is_renewable(credential) or (expires_at and expires_at > now + AHEAD):
+        return
+    if _claim(credential):
+        _renew(credential)
+    elif not expires_at or expires_at <= now:
+        raise UnavailableError(BUSY)
+
+
+def replace_refused(credential: IntegrationCredential) -> str:
+    """A new token of an installation in place of one that GitHub refused; empty for all others."""
+    if not credential.installation_id:
+        return ""
+    if not _claim(credential):
+        raise UnavailableError(BUSY)
+    _renew(credential)
+    return str(credential.access_token)
+
+
+def _is_renewable(credential: IntegrationCredential) -> bool:
+    if credential.installation_id:
+        return True
+    return bool(credential.refresh_token and credential.token_expires_at)
+
+
+def _claim(credential: IntegrationCredential) -> bool:
+    """Whether this worker is the one to renew the token that the credential holds."""
+    now = timezone.now()
+    free = IntegrationCredential.objects.filter(
+        Q(refreshing_until=None) | Q(refreshing_until__lt=now),
+        pk=credential.pk,
+        token_expires_at=credential.token_expires_at,
+        installation_id=credential.installation_id,
+    )
+    return bool(free.update(refreshing_until=now + LEASE))
+
+
+def _renew(credential: IntegrationCredential) -> None:
+    try:
+        grant = _of_installation(credential) if credential.installation_id else _of_user(credential)
+    except GitHubError:
+        IntegrationCredential.objects.filter(pk=credential.pk).update(refreshing_until=None)
+        raise
+    _store(credential, grant)
+    if not credential.installation_id:  # which happens every hour
+        _note(credential, "github.token.refreshed")
+
+
+def _of_user(credential: IntegrationCredential) -> oauth.Grant:
+    try:
+        return oauth.refresh(credential.refresh_token)
+    except ConnectError as error:
+        if error.problem is UNREACHABLE:
+            raise UnavailableError("GitHub cannot be reached to renew the token.") from None
+        raise CredentialsRejectedError(REFUSED) from None
+
+
+def _of_installation(credential: IntegrationCredential) -> oauth.Grant:
+    app = github_app.current()
+    if app is None:
+        raise CredentialsRejectedError(NO_APP)
+    with github_app.conversation(app) as github:
+        made = apps.new_token(github, credential.installation_id or 0)
+    return oauth.Grant(made.token, "", made.expires_at, [])
+
+
+def _store(credential: IntegrationCredential, grant: oauth.Grant) -> None:
+    renewed = {
+        "access_token": grant.access_token,
+        "refresh_token": grant.refresh_token,
+        "token_expires_at": grant.expires_at,
+        "refreshing_until": None,
+    }
+    rows = IntegrationCredential.objects.filter(
+        pk=credential.pk,
+        token_expires_at=credential.token_expires_at,
+        installation_id=credential.installation_id,
+    )
+    if not rows.update(**renewed):
+        # Somebody disconnected or connected again meanwhile: theirs stays, ours must not live on.
+        _end(credential, grant.access_token)
+        raise UnavailableError("The connection changed while its token was renewed.")
+    for name, value in renewed.items():
+        setattr(credential, name, value)
+
+
+def _end(credential: IntegrationCredential, token: str) -> None:
+    if credential.installation_id:
+        github_app.end_token(token)
+    else:
+        oauth.revoke(token)
+
+
+def _note(credential: IntegrationCredential, action: str) -> None:
+    record(action, team_id=credential.team_id, object_name=credential.account_login)

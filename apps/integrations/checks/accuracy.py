@@ -1,0 +1,208 @@
+"""Spot checks: pull requests drawn at random, fetched anew from GitHub and compared field by field.
+
+A difference is shown with both values, and repaired by storing what was fetched.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from django.db import transaction
+
+from apps.integrations.access.conversation import with_github
+from apps.integrations.github import pull_requests, records
+from apps.integrations.models import TrackedRepository
+from apps.integrations.people import forgetting
+from apps.integrations.storing import ingest
+from apps.integrations.storing.facts import Accounts, PullRequestRow, main_account, read
+from apps.metrics import accounts, export
+from apps.metrics.models import PullRequest, TeamMember
+from apps.teams.models import Team
+
+AT_ONCE = 25
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A field whose value here is not GitHub's; late, where GitHub changed it since the sync."""
+
+    pull_request: str
+    field: str
+    here: Any
+    on_github: Any
+    is_late: bool
+
+
+@dataclass
+class Outcome:
+    """What a check found; `gone` are pull requests that GitHub does not show any more.
+
+    `untold` are those that it did not tell, or not so that they can be read, with each reason.
+    """
+
+    pull_requests: int = 0
+    fields: int = 0
+    gone: int = 0
+    untold: list[str] = field(default_factory=list)
+    differences: list[Difference] = field(default_factory=list)
+
+    @property
+    def problem(self) -> str:
+        """How many were not told and why, as a sentence; empty where all were."""
+        if not self.untold:
+            return ""
+        return f"{len(self.untold)} could not be compared: {self.untold[0].rstrip('.')}."
+
+
+def check(
+    sample: int,
+    chance: random.Random | None = None,
+    *,
+    team: Team | None = None,
+    outcome: Outcome | None = None,
+) -> Outcome:
+    """Compares up to `sample` stored pull requests of tracked repositories with GitHub.
+
+    Of all teams, or of one. Adds to `outcome`, which holds what was compared until an error.
+    Raises `GitHubError`.
+    """
+    outcome = outcome or Outcome()
+    for tracked, ids in _drawn(sample, chance or random.Random(), team):  # noqa: S311 no secret
+        with with_github(tracked.integration.credential) as github:
+            for some in pull_requests.in_parts(ids, AT_ONCE):
+                asked_at = datetime.now(UTC)
+                batch = pull_requests.by_ids(github, some)
+                reasons = [*(item.reason for item in batch.spoilt), *batch.withheld.values()]
+                outcome.untold += reasons
+                outcome.gone += len(some) - len(batch.pull_requests) - len(reasons)
+                _compare(tracked, batch.pull_requests, asked_at, outcome)
+    return outcome
+
+
+def _drawn(
+    sample: int, chance: random.Random, team: Team | None
+) -> Iterator[tuple[TrackedRepository, Sequence[str]]]:
+    rows = PullRequest.objects.filter(repository__tracking__is_active=True)
+    if team:
+        rows = rows.filter(team=team)
+    ids = list(rows.values_list("pk", flat=True))
+    chosen = chance.sample(ids, min(sample, len(ids)))
+    by_repository: dict[int, list[str]] = defaultdict(list)
+    for repository, node_id in rows.filter(pk__in=chosen).values_list("repository", "node_id"):
+        by_repository[repository].append(node_id)
+    for tracked in TrackedRepository.objects.filter(repository__in=by_repository).select_related(
+        "team", "repository__team", "integration__credential"
+    ):
+        yield tracked, by_repository[tracked.repository_id]
+
+
+def _compare(
+    tracked: TrackedRepository,
+    fetched: Iterable[records.PullRequest],
+    asked_at: datetime,
+    outcome: Outcome,
+) -> None:
+    main = accounts.main_accounts(tracked.team)
+    for record in forgetting.without_forgotten(tracked.team, fetched):
+        rows = PullRequest.objects.filter(repository=tracked.repository, number=record.number)
+        stored = rows.first()
+        if stored is None or stored.fetched_at > asked_at:
+            continue  # It was deleted here, or fetched anew, while GitHub was asked.
+        row = read(tracked.team, record, main)
+        here, there = dict(_stored(stored)), dict(_expected(stored, row, main))
+        name, is_late = (
+            f"{tracked.full_name}#{record.number}",
+            stored.updated_at != record.updated_at,
+        )
+        keys = sorted(here.keys() | there.keys())
+        wrong = [
+            Difference(name, key, here.get(key), there.get(key), is_late)
+            for key in keys
+            if here.get(key) != there.get(key)
+        ]
+        outcome.pull_requests += 1
+        outcome.fields += len(keys)
+        outcome.differences += wrong
+        if wrong:
+            with transaction.atomic():
+                ingest.pull_requests(tracked.repository, [record], asked_at)
+
+
+def _stored(stored: PullRequest) -> Iterator[tuple[str, Any]]:
+    for name in _COLUMNS:
+        yield name, getattr(stored, name)
+    for review in stored.reviews.all():
+        for name in _OF_REVIEWS:
+            yield f"review {review.node_id} {name}", getattr(review, name)
+    links = stored.commit_links.select_related("commit").order_by("position")
+    for position, commit in enumerate(link.commit for link in links):
+        yield f"commit {commit.sha} position", position
+        for name in _OF_COMMITS:
+            yield f"commit {commit.sha} {name}", getattr(commit, name)
+    for event in stored.timeline.all():
+        for name in _OF_EVENTS:
+            yield f"event {event.node_id} {name}", getattr(event, name)
+
+
+def _expected(
+    stored: PullRequest, row: PullRequestRow, main: Accounts
+) -> Iterator[tuple[str, Any]]:
+    known = {**row.columns, **_by_others(stored, row, main), "is_bot": row.is_bot}
+    for name in _COLUMNS:
+        yield name, known[name]
+    for review in row.reviews:
+        who = {
+            "reviewer_login": review.author.login,
+            "reviewer_github_id": review.author.github_id,
+        }
+        for name in _OF_REVIEWS:
+            yield f"review {review.columns['node_id']} {name}", {**review.columns, **who}[name]
+    for position, commit in enumerate(row.commits):
+        sha, values = commit.columns["sha"], {**commit.columns, "author_login": commit.author.login}
+        yield f"commit {sha} position", position
+        for name in _OF_COMMITS:
+            yield f"commit {sha} {name}", values[name]
+    for event in row.timeline:
+        for name in _OF_EVENTS:
+            yield f"event {event['node_id']} {name}", event[name]
+
+
+def _by_others(stored: PullRequest, row: PullRequestRow, main: Accounts) -> dict[str, bool]:
+    """What depends on other rows: who is a member, and which merges are known."""
+    author = main_account(main, row.author.github_id)
+    members = TeamMember.objects.filter(team=stored.team_id)
+    is_member = author is not None and members.filter(github_id=author).exists()
+    said = {commit.columns["reverts_sha"] for commit in row.commits} - {"", None}
+    reverted = (
+        PullRequest.objects.filter(
+            repository=stored.repository_id,
+            merge_commit_sha__gte=sha,
+            merge_commit_sha__lt=f"{sha}g",
+        ).exclude(pk=stored.pk)
+        for sha in said
+    )
+    return {
+        "is_external": not is_member and not row.is_bot,
+        "is_revert": row.columns["is_revert"] or any(merges.exists() for merges in reverted),
+    }
+
+
+def _own(fields: Mapping[str, str], prefix: str = "") -> tuple[str, ...]:
+    """The columns of an export that stand in the row itself."""
+    names = (column.removeprefix(prefix) for column in fields.values())
+    return tuple(name for name in names if "__" not in name)
+
+
+# All that is exported; of the repository its name, which the walk keeps, is not in the reply.
+_COLUMNS = (
+    *_own(export.PULL_REQUEST_FIELDS),
+    *("author_person", "merged_by_github_id", "merge_commit_sha", "last_commit_at", "waiting_for"),
+)
+_OF_REVIEWS = (*_own(export.REVIEW_FIELDS), "is_qualifying", "response_time", "reviewer_person")
+_OF_COMMITS = _own(export.COMMIT_FIELDS, "commit__")
+_OF_EVENTS = ("kind", "at", "actor_login", "reviewer_login")

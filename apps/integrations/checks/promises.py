@@ -1,0 +1,133 @@
+"""The four promises that the product makes, measured on itself; each says what it is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Count, Q, Sum
+
+from apps.audit.models import AuditEvent
+from apps.integrations.hooks import deliveries
+from apps.integrations.models import SpotCheck, SyncRun, SyncStatus
+from apps.metrics.expressions import percentile
+from apps.teams.models import Team
+from apps.teams.templatetags.display import duration_text
+
+MONTH, WEEK = timedelta(days=30), timedelta(days=7)
+WEEKS = 4
+LATEST = 300  # seconds
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A figure; `made_of` is what it was computed from. No value: nothing was there to measure."""
+
+    value: float | None
+    shown: str
+    made_of: str
+    is_kept: bool | None
+
+
+@dataclass(frozen=True)
+class Promise:
+    """What is promised, what is measured, and how it was in the weeks before."""
+
+    name: str
+    title: str
+    target: str
+    measured: Measured
+    history: list[tuple[datetime, Measured]]
+
+
+def of_team(team: Team, now: datetime) -> list[Promise]:
+    """All four, of this team's data; connecting is measured over all teams."""
+    found = []
+    for name, title, target, over, measure in _PROMISES:
+        weeks = list(_weeks(measure, team, now))
+        found.append(Promise(name, title, target, measure(team, now - over, now), weeks))
+    return found
+
+
+def _weeks(measure: Measure, team: Team, now: datetime) -> Iterator[tuple[datetime, Measured]]:
+    for week in range(WEEKS):
+        until = now - week * WEEK
+        yield until - WEEK, measure(team, until - WEEK, until)
+
+
+def _connecting(team: Team, since: datetime, until: datetime) -> Measured:
+    rows = AuditEvent.objects.filter(at__gte=since, at__lt=until, team__isnull=False)
+    counts = rows.aggregate(
+        begun=Count("team", filter=Q(action="github.connect.begun"), distinct=True),
+        completed=Count("team", filter=Q(action="github.connect.completed"), distinct=True),
+    )
+    completed, begun = min(counts.values()), counts["begun"]
+    teams = "team" if begun == 1 else "teams"
+    made_of = f"{completed} of {begun} {teams} that began to connect completed it (audit log)"
+    return _share(completed, begun, made_of, lambda share: share > 0.9)
+
+
+def _syncing(team: Team, since: datetime, until: datetime) -> Measured:
+    rows = SyncRun.objects.for_team(team).filter(finished_at__gte=since, finished_at__lt=until)
+    counts = rows.aggregate(
+        ended=Count("pk"), complete=Count("pk", filter=Q(status=SyncStatus.COMPLETE))
+    )
+    syncs, were = ("sync", "was") if counts["ended"] == 1 else ("syncs", "were")
+    made_of = f"{counts['complete']} of {counts['ended']} {syncs} that ended {were} complete"
+    return _share(counts["complete"], counts["ended"], made_of, lambda share: share > 0.99)
+
+
+def _accuracy(team: Team, since: datetime, until: datetime) -> Measured:
+    rows = SpotCheck.objects.for_team(team).filter(created_at__gte=since, created_at__lt=until)
+    sums = rows.aggregate(
+        fields=Sum("fields", default=0),
+        different=Sum("different", default=0),
+        pull_requests=Sum("pull_requests", default=0),
+    )
+    equal = sums["fields"] - sums["different"]
+    made_of = (
+        f"{equal} of {sums['fields']} fields equal in {sums['pull_requests']} pull requests drawn "
+        "at random and fetched anew"
+    )
+    return _share(equal, sums["fields"], made_of, lambda share: share == 1)
+
+
+def _latency(team: Team, since: datetime, until: datetime) -> Measured:
+    seconds = deliveries.seconds_until_seen(team, since, until)
+    if not seconds:
+        return Measured(None, "No data", "no delivery changed a pull request", None)
+    median, p95 = (percentile(seconds, share) for share in (0.5, 0.95))
+    made_of = (
+        f"median {duration_text(median)}, worst {duration_text(seconds[-1])}, over "
+        f"{len(seconds)} deliveries, from the event's instant on GitHub to the row here"
+    )
+    return Measured(p95, duration_text(p95), made_of, seconds[-1] < LATEST)
+
+
+def _share(part: int, whole: int, made_of: str, is_kept: Callable[[float], bool]) -> Measured:
+    if not whole:
+        return Measured(None, "No data", made_of, None)
+    # Never rounded up to 100 %.
+    shown = "100 %" if part == whole else f"{min(part / whole, 0.9999) * 100:.2f} %"
+    return Measured(part / whole, shown, made_of, is_kept(part / whole))
+
+
+Measure = Callable[[Team, datetime, datetime], Measured]
+_PROMISES: tuple[tuple[str, str, str, timedelta, Measure], ...] = (
+    ("connecting", "Connecting succeeds", "above 90 % of teams, 30 days", MONTH, _connecting),
+    ("syncing", "Syncs end complete", "above 99 %, 30 days", MONTH, _syncing),
+    ("accuracy", "What is stored is what GitHub has", "100 % of fields, 30 days", MONTH, _accuracy),
+    ("latency", "Changes show at once", "within 5 minutes, 7 days", WEEK, _latency),
+)
+
+
+def as_json(promise: Promise) -> dict[str, Any]:
+    """For programs; the history begins with the latest week."""
+    return {
+        "name": promise.name,
+        "target": promise.target,
+        **vars(promise.measured),
+        "history": [{"since": since, **vars(measured)} for since, measured in promise.history],
+    }

@@ -1,0 +1,274 @@
+"""What is left to do on GitHub once a connection has ended here: hooks to delete, a token to end.
+
+Here all is wiped at once. What GitHub could not be told stands in rows with due times, so that an
+outage or a killed worker loses nothing; after a week the token is dropped, and the page says what
+its owner must do by hand.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from apps.audit.record import record
+from apps.integrations.access import github_app, oauth
+from apps.integrations.access.conversation import StoredToken
+from apps.integrations.access.problems import UNREACHABLE, ConnectError
+from apps.integrations.github import limits
+from apps.integrations.github.client import GitHub
+from apps.integrations.github.errors import (
+    CredentialsRejectedError,
+    GitHubError,
+    NotFoundError,
+    ScopeMissingError,
+    UnavailableError,
+    WaitError,
+)
+from apps.integrations.models import (
+    Farewell,
+    GitHubIntegration,
+    Hook,
+    IntegrationCredential,
+    TrackedRepository,
+)
+from apps.teams.models import Team
+
+log = logging.getLogger(__name__)
+
+KEPT_FOR = timedelta(days=7)
+TAKEN_FOR = timedelta(minutes=2)
+BETWEEN_WRITES = timedelta(seconds=1)
+AHEAD = timedelta(minutes=1)
+
+BY_HAND = "GitHub did not take it within a week."
+REJECTED = "GitHub does not accept the token any more."
+Kind = IntegrationCredential.Kind
+
+
+def to(
+    credential: IntegrationCredential, hooks: list[dict[str, Any]], *, ends: bool = True
+) -> Farewell | None:
+    """Takes over what a credential must still do on GitHub, if anything; with its token, if it
+    needs none itself any more. The caller then empties the credential in the same transaction.
+
+    The token `ends` then, unless another credential holds the same one.
+    """
+    if credential.integrations.filter(disconnected_at=None).exists():
+        return _keep(credential, hooks, credential=credential) if hooks else None
+    handed_over = Farewell.objects.filter(credential=credential)
+    hooks = [hook for former in handed_over for hook in former.hooks] + hooks
+    handed_over.delete()
+    is_alive = bool(credential.access_token) and credential.kind != Kind.ENVIRONMENT
+    revoked = ends and is_alive and credential.kind in (Kind.OAUTH, Kind.APP)
+    if not (hooks or revoked):
+        return None
+    return _keep(
+        credential,
+        hooks,
+        access_token=credential.access_token if is_alive else "",
+        refresh_token=credential.refresh_token if is_alive else "",
+        token_expires_at=credential.token_expires_at,
+        is_to_revoke=revoked,
+    )
+
+
+def end_token(team_id: int | None, token: str, owner: IntegrationCredential) -> None:
+    """Ends a needless OAuth token at GitHub; where GitHub does not answer, later."""
+    if owner.kind == Kind.OAUTH and token and not oauth.revoke(token):
+        _keep(owner, [], team_id=team_id, access_token=token, is_to_revoke=True)
+
+
+def _keep(owner: IntegrationCredential, hooks: list[dict[str, Any]], **fields: Any) -> Farewell:
+    now = timezone.now()
+    return Farewell.objects.create(
+        **{"team_id": owner.team_id, **fields},
+        host=settings.GITHUB_URL,
+        kind=owner.kind,
+        account_id=owner.account_id,
+        account_login=owner.account_login,
+        hooks=hooks,
+        due_at=now,
+        gives_up_at=now + KEPT_FOR,
+    )
+
+
+def of_team(team: Team) -> QuerySet[Farewell]:
+    """What the team's admins should know of."""
+    return Farewell.objects.filter(team=team)
+
+
+def do_one(now: datetime) -> bool:
+    """Goes on with one that is due; False when none is."""
+    # A token goes to no other host than the one it came from.
+    mine = Farewell.objects.filter(host=settings.GITHUB_URL, due_at__lte=now)
+    row = mine.order_by("due_at").first()
+    if row is None:
+        return False
+    go_on(row, now)
+    return True
+
+
+def go_on(row: Farewell, now: datetime) -> bool:
+    """Deletes a hook, then ends the token where none is left; whether all is done."""
+    until = now + TAKEN_FOR
+    if not Farewell.objects.filter(pk=row.pk, due_at=row.due_at).update(due_at=until):
+        return False
+    row.due_at = until
+    if row.gives_up_at <= now:
+        give_up(row, BY_HAND)
+        return False
+    try:
+        _delete_a_hook(row)
+        if not row.hooks and row.is_to_revoke:
+            _revoke(row)
+    except CredentialsRejectedError:
+        row.is_to_revoke = False  # Nobody can use it any more.
+        give_up(row, REJECTED)
+        return False
+    except GitHubError as error:
+        _later(row, error, now)
+        return False
+    if row.hooks:
+        Farewell.objects.filter(pk=row.pk).update(
+            due_at=now + BETWEEN_WRITES, hooks=row.hooks, attempts=0, error=""
+        )
+        return False
+    _finish(row)
+    return True
+
+
+def _delete_a_hook(row: Farewell) -> None:
+    if row.hooks:
+        with _conversation(row) as github:
+            _delete(row, row.hooks[0], github)
+        row.hooks = row.hooks[1:]
+        Farewell.objects.filter(pk=row.pk).update(hooks=row.hooks)
+
+
+def _conversation(row: Farewell) -> GitHub:
+    return GitHub(settings.GITHUB_URL, KeptToken(row), ca_file=settings.GITHUB_CA_FILE)
+
+
+def _delete(row: Farewell, hook: dict[str, Any], github: GitHub) -> None:
+    of = "organization_id" if hook.get("organization_id") else "github_repo_id"
+    mine = {of: hook.get("organization_id") or hook["repository_id"]}
+    if Hook.objects.filter(host=settings.GITHUB_URL, **mine).exists():
+        return  # Somebody tracks it again, and with it goes the hook that was there.
+    try:
+        github.rest("DELETE", hook["path"])
+    except (NotFoundError, ScopeMissingError):
+        log.info("The hook of %s is gone already, or not ours to delete.", hook["repository"])
+    record("github.hook.removed", team_id=row.team_id, object_name=hook["repository"])
+    # Whoever began to track it in this moment may have taken the hook over: looked after anew.
+    rows = (GitHubIntegration if of == "organization_id" else TrackedRepository).objects
+    live = {"wants_one_hook": True} if of == "organization_id" else {"is_active": True}
+    rows.filter(**live, **mine).update(hook_due_at=timezone.now())
+
+
+def _revoke(row: Farewell) -> None:
+    if row.kind == Kind.APP:
+        # It ends by itself within the hour: asked once.
+        github_app.end_token(row.access_token)
+        row.is_to_revoke = False
+        return
+    whole = not _has_others(row)
+    if not oauth.revoke(row.access_token, whole_grant=whole):
+        raise UnavailableError("GitHub did not confirm that the token is revoked.")
+    row.is_to_revoke = False
+    record(
+        "github.token.revoked",
+        team_id=row.team_id,
+        object_name=row.account_login,
+        whole_authorization=whole,
+    )
+
+
+def _has_others(row: Farewell) -> bool:
+    """Whether another connection here lives on the same user's authorisation of our app."""
+    mine = {"kind": Kind.OAUTH, "account_id": row.account_id}
+    return (
+        IntegrationCredential.objects.filter(**mine).exclude(access_token="").exists()
+        or Farewell.objects.filter(**mine).exclude(access_token="").exclude(pk=row.pk).exists()
+    )
+
+
+def _later(row: Farewell, error: GitHubError, now: datetime) -> None:
+    attempts = row.attempts + 1
+    due_at = now + limits.backoff(attempts)
+    if isinstance(error, WaitError):
+        due_at = max(due_at, error.until)
+    log.info("What is left on GitHub for %s waits: %s", row.account_login, error)
+    Farewell.objects.filter(pk=row.pk).update(
+        attempts=attempts, due_at=min(due_at, row.gives_up_at), error=error.message
+    )
+
+
+def give_up(row: Farewell, why: str) -> None:
+    """Drops the token; what is left, somebody must do by hand, and the page says so."""
+    record(
+        "github.farewell.given_up",
+        team_id=row.team_id,
+        object_name=row.account_login,
+        hooks_left=[hook["repository"] for hook in row.hooks],
+        token_left=row.is_to_revoke,
+    )
+    Farewell.objects.filter(pk=row.pk).update(
+        access_token="",
+        refresh_token="",
+        token_expires_at=None,
+        credential=None,
+        due_at=None,
+        error=why,
+        hooks=row.hooks,
+        is_to_revoke=row.is_to_revoke,
+    )
+
+
+def _finish(row: Farewell) -> None:
+    record("github.farewell.done", team_id=row.team_id, object_name=row.account_login)
+    Farewell.objects.filter(pk=row.pk).delete()
+
+
+@dataclass(frozen=True)
+class KeptToken:
+    """The token of a farewell: that of a connection that goes on, else the one kept for this."""
+
+    row: Farewell
+
+    def token(self) -> str:
+        """The token, renewed where it has run out. Raises a `GitHubError`."""
+        if self.row.credential:
+            return StoredToken(self.row.credential).token()
+        expires_at = self.row.token_expires_at
+        if expires_at and expires_at <= timezone.now() + AHEAD:
+            self._renew()
+        if not self.row.access_token:
+            raise CredentialsRejectedError("There is no token for GitHub.")
+        return str(self.row.access_token)
+
+    def instead_of(self, refused: str) -> str:
+        """Nobody else renews it, but for a connection that goes on."""
+        return StoredToken(self.row.credential).instead_of(refused) if self.row.credential else ""
+
+    def _renew(self) -> None:
+        # The row is claimed, so that no other worker renews it at the same time.
+        try:
+            grant = oauth.refresh(self.row.refresh_token)
+        except ConnectError as error:
+            if error.problem is UNREACHABLE:
+                raise UnavailableError(error.problem.message) from None
+            raise CredentialsRejectedError(REJECTED) from None
+        renewed = {
+            "access_token": grant.access_token,
+            "refresh_token": grant.refresh_token,
+            "token_expires_at": grant.expires_at,
+        }
+        Farewell.objects.filter(pk=self.row.pk).update(**renewed)
+        for name, value in renewed.items():
+            setattr(self.row, name, value)

@@ -1,0 +1,108 @@
+"""`POST /webhooks/github/`: verify, store, answer. What it means is for `events` to find out."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from urllib.parse import parse_qs
+
+from django.db import DatabaseError, IntegrityError, InterfaceError
+from django.http import HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST
+
+from apps.encryption import EncryptionKeyError
+from apps.integrations.hooks import signers
+from apps.integrations.models import WebhookDelivery
+from apps.integrations.work.nudge import nudge_soon
+
+LARGEST = 25 * 2**20  # bytes; GitHub sends nothing larger
+
+_FORM = "application/x-www-form-urlencoded"
+_GUID = re.compile(r"[0-9A-Za-z-]{1,64}")
+_EVENT = re.compile(r"[a-z0-9_]{1,60}")
+
+
+@csrf_exempt
+@require_POST
+def receive(request: HttpRequest) -> HttpResponse:
+    """202 for a delivery of a hook of ours, 401 for anything else, 503 when it cannot be kept."""
+    try:
+        body = _body(request)
+    except (ValueError, UnreadablePostError):
+        return _refuse("The body is not as long as the request says.", 400)
+    if len(body) > LARGEST:
+        return _refuse("The payload is larger than 25 MB.", 413)
+    try:
+        while hook_id := signers.of(request, body):
+            if answer := _keep(hook_id, request, body):
+                return answer
+            signers.forget(hook_id)  # It was deleted since it was looked up.
+        return _refuse("No hook of this server signed this.", 401)
+    except (DatabaseError, InterfaceError, EncryptionKeyError):
+        return _refuse("This cannot be kept now; deliver it again later.", 503)
+
+
+def _body(request: HttpRequest) -> bytes:
+    """As much of the body as is needed to tell that it is too long. Raises ValueError.
+
+    Not `request.body`, whose limit is made for forms.
+    """
+    if request.META.get("wsgi.input_terminated") and "HTTP_TRANSFER_ENCODING" in request.META:
+        # Sent in chunks, so that no header tells the length; the server knows where it ends.
+        return bytes(request.META["wsgi.input"].read(LARGEST + 1))
+    length = int(request.META.get("CONTENT_LENGTH") or 0)
+    if length < 0:
+        raise ValueError("A length below zero.")
+    if length > LARGEST:
+        return b" " * (LARGEST + 1)
+    return request.read(LARGEST + 1)
+
+
+def _keep(hook_id: int, request: HttpRequest, body: bytes) -> HttpResponse | None:
+    """Stores a delivery; None where the hook is not there any more."""
+    guid = request.headers.get("X-GitHub-Delivery", "")
+    event = request.headers.get("X-GitHub-Event", "")
+    payload = _payload(request, body)
+    if not _GUID.fullmatch(guid) or not _EVENT.fullmatch(event) or payload is None:
+        return _refuse("This is no delivery as GitHub makes them.", 400)
+    now = datetime.now(UTC)
+    row = WebhookDelivery(
+        hook_id=hook_id, guid=guid, event=event, payload=payload, received_at=now, due_at=now
+    )
+    try:
+        row.save(force_insert=True)
+    except IntegrityError:
+        if not _renew(hook_id, guid, now):
+            return None
+    nudge_soon()
+    return JsonResponse({"delivery": guid}, status=202)
+
+
+def _renew(hook_id: int, guid: str, now: datetime) -> bool:
+    """A redelivery of what failed here is a new try, of anything else a no-op.
+
+    False where there is no such delivery: the hook was deleted a moment ago.
+    """
+    former = WebhookDelivery.objects.filter(hook_id=hook_id, guid=guid)
+    former.filter(state=WebhookDelivery.State.FAILED, due_at__isnull=True).update(
+        state=WebhookDelivery.State.RECEIVED, due_at=now, attempts=0
+    )
+    return former.exists()
+
+
+def _payload(request: HttpRequest, body: bytes) -> str | None:
+    """The JSON as text, which is not looked into here; None where it is not text."""
+    if request.content_type not in ("application/json", _FORM):
+        return None
+    try:
+        text = body.decode()
+        if request.content_type == _FORM:
+            text = parse_qs(text, strict_parsing=True, max_num_fields=10)["payload"][0]
+    except (UnicodeDecodeError, ValueError, KeyError):
+        return None
+    return None if "\x00" in text else text
+
+
+def _refuse(reason: str, status: int) -> HttpResponse:
+    return JsonResponse({"error": reason}, status=status)

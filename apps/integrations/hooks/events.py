@@ -1,0 +1,273 @@
+"""What each webhook event means: the table of handlers, and of what is ignored on purpose.
+
+A webhook is a hint: nothing of its payload is stored. A handler says what must be asked anew.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from django.db.models import Q, QuerySet
+
+from apps.integrations.hooks import app_events
+from apps.integrations.models import (
+    GitHubIntegration,
+    Hook,
+    TrackedRepository,
+    WebhookDelivery,
+)
+from apps.integrations.repositories import suspension
+from apps.integrations.sync import poll
+from apps.metrics.models import PullRequest
+
+_EARLIEST, _LATEST = 2000, 3000  # years; others are no instants of GitHub's
+_NODE_ID = re.compile(r"[\w=+/-]{1,100}", re.ASCII)
+
+
+class PayloadError(Exception):
+    """A payload lacks what its event always has."""
+
+
+@dataclass
+class Marks:
+    """What has become stale, gathered over deliveries that are handled together.
+
+    It is written at once, in one order, so that workers that do so at the same time do not wait
+    for each other in a circle.
+    """
+
+    node_ids: dict[tuple[int, int | None], dict[int, str]] = field(default_factory=dict)
+    """By repository, installation of the App that told, and number; as the payloads tell them."""
+
+    def add(self, row: WebhookDelivery, number: int, node_id: str) -> None:
+        """The pull request that a delivery is about."""
+        if row.github_repo_id:
+            place = (row.github_repo_id, row.installation_id if row.hook.app_id else None)
+            self.node_ids.setdefault(place, {})[number] = node_id
+
+    def write(self) -> None:
+        """Marks them for every team that tracks their repository."""
+        found: dict[int, tuple[TrackedRepository, dict[int, str]]] = {}
+        for (github_repo_id, installation), told in self.node_ids.items():
+            rows = TrackedRepository.objects.filter(github_repo_id=github_repo_id, is_active=True)
+            if installation is not None:
+                rows = rows.filter(integration__in=suspension.of_installation(installation))
+            for tracked in rows.select_related("repository"):
+                found.setdefault(tracked.pk, (tracked, {}))[1].update(told)
+        now = datetime.now(UTC)
+        for _, (tracked, wanted) in sorted(found.items()):
+            pulls = PullRequest.objects.filter(repository=tracked.repository, number__in=wanted)
+            known = dict(pulls.values_list("number", "node_id"))
+            poll.mark_stale(tracked, {**wanted, **known}.items(), now)
+        self.node_ids.clear()
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """A delivery with its payload read."""
+
+    row: WebhookDelivery
+    payload: Mapping[str, Any]
+    marks: Marks
+
+    @property
+    def tracked(self) -> QuerySet[TrackedRepository]:
+        """The repository that it is about, once for each team that tracks it."""
+        number = self.row.github_repo_id
+        rows: QuerySet[TrackedRepository] = TrackedRepository.objects.filter(is_active=True)
+        if self.row.hook.app_id:
+            rows = rows.filter(integration__in=self._installed)
+        return rows.filter(github_repo_id=number) if number else rows.none()
+
+    @property
+    def integrations(self) -> QuerySet[GitHubIntegration]:
+        """The connections that it is about: the organisation's, or those of the repository."""
+        if self.row.hook.app_id:
+            return self._installed
+        number = self.row.hook.organization_id
+        if (
+            number
+            and self.row.github_repo_id is None
+            and app_events.id_of(self.payload, "organization") == number
+        ):
+            about = Q(organization_id=number)
+        else:
+            about = Q(pk__in=self.tracked.values("integration"))
+        return GitHubIntegration.objects.filter(about, disconnected_at=None)
+
+    @property
+    def _installed(self) -> QuerySet[GitHubIntegration]:
+        """The connections that live on the installation that it is about."""
+        return suspension.of_installation(self.row.installation_id or 0)
+
+
+def pull_request_changed(delivered: Delivered) -> None:
+    """Marks the pull request stale for every team that tracks its repository."""
+    pull = delivered.payload.get("pull_request")
+    if not isinstance(pull, dict):
+        raise PayloadError("The payload names no pull request.")
+    row, number, node_id = delivered.row, pull.get("number"), pull.get("node_id")
+    if not isinstance(number, int) or not isinstance(node_id, str):
+        raise PayloadError("The payload names no pull request.")
+    if not 0 < number < 2**31 or not _NODE_ID.fullmatch(node_id):
+        raise PayloadError("The payload names no pull request of GitHub's.")
+    row.number = number
+    row.happened_at = _happened_at(delivered.payload, pull)
+    delivered.marks.add(row, number, node_id)
+
+
+def repository_changed(delivered: Delivered) -> None:
+    """Lets the next poll, which is made due now, find what became of the repository."""
+    ids = delivered.tracked.values("integration")
+    GitHubIntegration.objects.filter(pk__in=ids).update(poll_due_at=datetime.now(UTC))
+
+
+def people_changed(delivered: Delivered) -> None:
+    """Has the organisation's people read anew."""
+    delivered.integrations.update(members_due_at=datetime.now(UTC))
+
+
+def app_changed(handler: Callable[[Mapping[str, Any]], None]) -> Callable[[Delivered], None]:
+    """Hands to `app_events` what an App's own hook tells, and only that."""
+
+    def handle(delivered: Delivered) -> None:
+        if delivered.row.hook.app_id:
+            handler(delivered.payload)
+
+    return handle
+
+
+def hook_confirmed(delivered: Delivered) -> None:
+    """`ping`: the hook works; it may tell its id before GitHub's reply does."""
+    hook_id = delivered.payload.get("hook_id")
+    hook = delivered.row.hook
+    if isinstance(hook_id, int) and hook.hook_id is None:
+        Hook.objects.filter(pk=hook.pk, hook_id__isnull=True).update(hook_id=hook_id)
+
+
+def hook_removed(delivered: Delivered) -> None:
+    """`meta`: somebody deleted our hook on GitHub; it is looked after at once."""
+    hook = delivered.row.hook
+    Hook.objects.filter(pk=hook.pk).update(hook_id=None)
+    TrackedRepository.objects.filter(hook=hook).update(hook_due_at=datetime.now(UTC))
+    GitHubIntegration.objects.filter(hook=hook).update(hook_due_at=datetime.now(UTC))
+
+
+HANDLERS: Mapping[str, Callable[[Delivered], None]] = {
+    "pull_request": pull_request_changed,
+    "pull_request_review": pull_request_changed,
+    "pull_request_review_comment": pull_request_changed,
+    "pull_request_review_thread": pull_request_changed,
+    "repository": repository_changed,
+    "member": people_changed,
+    "membership": people_changed,
+    "organization": people_changed,
+    "team": people_changed,
+    "github_app_authorization": app_changed(app_events.authorization),
+    "installation": app_changed(app_events.installation),
+    "installation_repositories": app_changed(app_events.repositories),
+    "ping": hook_confirmed,
+    "meta": hook_removed,
+}
+
+# Known, and without meaning for what tformance shows.
+IGNORED = frozenset(
+    {
+        "branch_protection_configuration",
+        "branch_protection_rule",
+        "check_run",
+        "check_suite",
+        "code_scanning_alert",
+        "commit_comment",
+        "create",
+        "custom_property",
+        "custom_property_values",
+        "delete",
+        "dependabot_alert",
+        "deploy_key",
+        "deployment",
+        "deployment_protection_rule",
+        "deployment_review",
+        "deployment_status",
+        "discussion",
+        "discussion_comment",
+        "fork",
+        "gollum",
+        "installation_target",
+        "issue_comment",
+        "issue_dependencies",
+        "issues",
+        "label",
+        "marketplace_purchase",
+        "merge_group",
+        "milestone",
+        "org_block",
+        "package",
+        "page_build",
+        "personal_access_token_request",
+        "project",
+        "project_card",
+        "project_column",
+        "projects_v2",
+        "projects_v2_item",
+        "projects_v2_status_update",
+        "public",
+        "push",
+        "registry_package",
+        "release",
+        "repository_advisory",
+        "repository_dispatch",
+        "repository_import",
+        "repository_ruleset",
+        "repository_vulnerability_alert",
+        "secret_scanning_alert",
+        "secret_scanning_alert_location",
+        "secret_scanning_scan",
+        "security_advisory",
+        "security_and_analysis",
+        "sponsorship",
+        "star",
+        "status",
+        "sub_issues",
+        "team_add",
+        "watch",
+        "workflow_dispatch",
+        "workflow_job",
+        "workflow_run",
+    }
+)
+
+# What a repository's own hook subscribes to: `organization` and `membership` it cannot have, and
+# `ping` and `meta` come by themselves or by name.
+SUBSCRIBED = (
+    "member",
+    "meta",
+    "pull_request",
+    "pull_request_review",
+    "pull_request_review_comment",
+    "pull_request_review_thread",
+    "repository",
+)
+# People and their teams are told of to the organisation alone.
+SUBSCRIBED_BY_ORGANIZATION = (*SUBSCRIBED, "membership", "organization", "team")
+
+# A GitHub App's hook tells of all repositories that it is installed on, and of their people; what
+# becomes of the App itself it tells without being asked.
+SUBSCRIBED_BY_APP = tuple(event for event in SUBSCRIBED_BY_ORGANIZATION if event != "meta")
+
+
+def _happened_at(payload: Mapping[str, Any], pull: Mapping[str, Any]) -> datetime | None:
+    review, comment = payload.get("review") or {}, payload.get("comment") or {}
+    for text in (review.get("submitted_at"), comment.get("updated_at"), pull.get("updated_at")):
+        try:
+            at = msgspec.convert(text, datetime)
+        except msgspec.ValidationError:
+            continue
+        if at.tzinfo and _EARLIEST < at.year < _LATEST:
+            return at
+    return None

@@ -1,0 +1,151 @@
+"""A hook on GitHub's side, of a repository or an organisation: made, checked, adopted, deleted."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import secrets
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+
+from apps.integrations.github.client import GitHub
+from apps.integrations.github.errors import NotFoundError, RefusedError, ScopeMissingError
+from apps.integrations.hooks.events import SUBSCRIBED, SUBSCRIBED_BY_ORGANIZATION
+from apps.integrations.models import GitHubIntegration, Hook, TrackedRepository
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Home:
+    """What a hook belongs to: where its hooks are listed, and what they can subscribe to."""
+
+    path: str
+    events: tuple[str, ...]
+
+    def deliveries(self, hook: Hook) -> str:
+        """Where GitHub lists what it delivered to a hook of it."""
+        return f"{self.path}/{hook.hook_id}/deliveries"
+
+
+def home_of_repository(tracked: TrackedRepository) -> Home:
+    """Where the repository's own hooks are."""
+    return Home(f"/repos/{tracked.full_name}/hooks", SUBSCRIBED)
+
+
+def home_of_organization(integration: GitHubIntegration) -> Home:
+    """Where the organisation's hooks are."""
+    return Home(f"/orgs/{integration.organization_slug}/hooks", SUBSCRIBED_BY_ORGANIZATION)
+
+
+def address() -> str:
+    """Where GitHub is to deliver."""
+    return f"{settings.PUBLIC_URL}/webhooks/github/"
+
+
+def is_reachable() -> bool:
+    """Whether GitHub could deliver here: not to this machine, unless it is on it too."""
+    return not _is_private(settings.PUBLIC_URL) or _is_private(settings.GITHUB_URL)
+
+
+def new_secret() -> str:
+    """For one hook, or for its next time."""
+    return secrets.token_urlsafe(32)
+
+
+def ensure(github: GitHub, home: Home, hook: Hook) -> None:
+    """Sees to it that GitHub has the hook as we want it, with its newest secret."""
+    told = hook.hook_id is not None and hook.is_secret_told
+    if not told or not _is_as_made(github, home, hook):
+        _write(github, home, hook)
+
+
+def hook_config(secret: str) -> dict[str, str]:
+    """Where and how GitHub is to deliver; always with the secret: a PATCH without it removes it."""
+    return {
+        "url": address(),
+        "content_type": "json",
+        "insecure_ssl": "0",
+        "secret": secret,
+    }
+
+
+def remove(github: GitHub, home: Home, hook: Hook) -> None:
+    """Deletes the hook on GitHub, where it is still there."""
+    try:
+        github.rest("DELETE", f"{home.path}/{hook.hook_id}")
+    except (NotFoundError, ScopeMissingError):
+        log.info("Hook %s is gone already, or not ours to delete.", hook.hook_id)
+
+
+def _is_as_made(github: GitHub, home: Home, hook: Hook) -> bool:
+    """Whether GitHub still has the hook as we made it; one that is gone is forgotten."""
+    try:
+        found = github.get(f"{home.path}/{hook.hook_id}").data
+    except NotFoundError:
+        hook.hook_id, hook.deliveries_etag = None, ""
+        return False
+    wanted = _wanted(home, hook)
+    config = found.get("config", {})
+    return bool(
+        found.get("active")
+        and set(found.get("events", ())) == set(home.events)
+        and all(config.get(name) == wanted["config"][name] for name in ("url", "content_type"))
+        and str(config.get("insecure_ssl", "0")) == "0"
+    )
+
+
+def _write(github: GitHub, home: Home, hook: Hook) -> None:
+    """Makes the hook, or makes the one that is there ours again."""
+    if hook.hook_id is None:
+        try:
+            hook.hook_id = github.rest("POST", home.path, json=_wanted(home, hook)).data["id"]
+        except RefusedError as error:
+            if "already exists" not in error.message:
+                raise
+            hook.hook_id = _adopt(github, home)
+            github.rest("PATCH", f"{home.path}/{hook.hook_id}", json=_wanted(home, hook))
+    else:
+        github.rest("PATCH", f"{home.path}/{hook.hook_id}", json=_wanted(home, hook))
+    known = {"hook_id": hook.hook_id, "deliveries_etag": hook.deliveries_etag}
+    Hook.objects.filter(pk=hook.pk).update(**known)
+    now = Hook.objects.filter(pk=hook.pk).first()
+    if now is None:
+        github.rest("DELETE", f"{home.path}/{hook.hook_id}")
+        raise RefusedError("The connection ended while the hook was made; it is deleted again.")
+    # Another rotation may have come between: then this was not the last word.
+    if now.secret == hook.secret:
+        Hook.objects.filter(pk=hook.pk).update(is_secret_told=True)
+
+
+def _adopt(github: GitHub, home: Home) -> int:
+    for page in github.pages(home.path):
+        for found in page:
+            if found.get("config", {}).get("url") == address():
+                return int(found["id"])
+    raise RefusedError(
+        "GitHub says that our hook exists, but does not list it: another application made it.",
+        advice="Delete it in the settings on GitHub, under Webhooks; then it is made anew.",
+    )
+
+
+def _wanted(home: Home, hook: Hook) -> dict[str, Any]:
+    return {
+        "name": "web",
+        "active": True,
+        "events": list(home.events),
+        "config": hook_config(hook.secret),
+    }
+
+
+def _is_private(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    if host == "localhost" or host.endswith((".localhost", ".local")):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_private
+    except ValueError:
+        return False

@@ -1,0 +1,163 @@
+"""Removes a person's identity, and keeps GitHub's records without it, so that it stays removed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Model, QuerySet
+from django.http import QueryDict
+from msgspec.structs import replace
+
+from apps.integrations.github import records
+from apps.integrations.models import CommitIdentity, ForgottenAccount, KeptPage, SpotCheck
+from apps.integrations.people.team_key import hashed, key_of
+from apps.integrations.work.nudge import nudge
+from apps.metrics import freshness
+from apps.metrics.models import (
+    Commit,
+    PRReview,
+    PullRequest,
+    SamePerson,
+    SavedView,
+    TeamMember,
+    TimelineEvent,
+)
+from apps.teams.changes import figures_changed
+from apps.teams.models import Membership, Team
+
+Page = Any
+
+
+def is_forgotten(team: Team) -> Callable[[int | None], bool]:
+    """Tells whether an account is one of those, in one query for the team."""
+    hashes = set(ForgottenAccount.objects.for_team(team).values_list("id_hash", flat=True))
+    if not hashes:
+        return lambda account: False
+    key = key_of(team)
+    return lambda account: account is not None and hashed(key, str(account)) in hashes
+
+
+def without_forgotten(
+    team: Team, fetched: Iterable[records.PullRequest]
+) -> list[records.PullRequest]:
+    """The records, with nobody in the place of whoever was forgotten: as GitHub's deleted ones."""
+    forgotten, found = is_forgotten(team), list(fetched)
+    ids = {account for record in found for account in _accounts(record)}
+    gone = {account for account in ids if forgotten(account)}
+    return [_without(record, gone) for record in found] if gone else found
+
+
+def _accounts(record: records.PullRequest) -> Iterable[int]:
+    for actor in _actors(record):
+        if actor and actor.database_id:
+            yield actor.database_id
+
+
+def _actors(record: records.PullRequest) -> Iterable[records.Actor | None]:
+    yield from (record.author, record.merged_by)
+    yield from (review.author for review in (record.reviews.items if record.reviews else ()))
+    yield from (node.commit.author.user for node in record.commits.items if node.commit.author)
+    for item in record.timeline_items.items:
+        yield from (item.actor, item.requested_reviewer)
+
+
+def _without(record: records.PullRequest, gone: set[int]) -> records.PullRequest:
+    def kept(actor: records.Actor | None) -> records.Actor | None:
+        return None if actor and actor.database_id in gone else actor
+
+    def review(one: records.Review) -> records.Review:
+        return replace(one, author=kept(one.author))
+
+    def event(one: records.TimelineItem) -> records.TimelineItem:
+        return replace(one, actor=kept(one.actor), requested_reviewer=kept(one.requested_reviewer))
+
+    def node(one: records.CommitNode) -> records.CommitNode:
+        author = one.commit.author
+        if author is None or kept(author.user) is author.user:
+            return one
+        return replace(one, commit=replace(one.commit, author=None))
+
+    return replace(
+        record,
+        author=kept(record.author),
+        merged_by=kept(record.merged_by),
+        reviews=record.reviews and _each(record.reviews, review),
+        commits=_each(record.commits, node),
+        timeline_items=_each(record.timeline_items, event),
+    )
+
+
+def _each(page: Page, change: Callable[[Any], Any]) -> Page:
+    return replace(page, nodes=[change(node) for node in page.items])
+
+
+@transaction.atomic
+def forget(team: Team, accounts: list[int]) -> int:
+    """Removes a person's identity from a team's rows, for good; from how many pull requests.
+
+    The rows stay, as those of a deleted account, since figures of others depend on them.
+    """
+    figures_changed(team.pk)
+    freshness.all_changed(team)
+    key = key_of(team)
+    ForgottenAccount.objects.bulk_create(
+        [ForgottenAccount(team=team, id_hash=hashed(key, str(each))) for each in accounts],
+        ignore_conflicts=True,
+    )
+    count = PullRequest.objects.filter(team=team, author_github_id__in=accounts).count()
+    _forget_elsewhere(team, accounts)
+    for model, role, blank in _ROLES:
+        rows = model._default_manager.filter(**{"team": team, f"{role}_github_id__in": accounts})
+        rows.update(**dict.fromkeys(blank), **{f"{role}_github_id": None, f"{role}_login": None})
+    Team.objects.filter(pk=team.pk).update(recalculate_from=0)
+    transaction.on_commit(nudge)
+    return count
+
+
+# Where an identity stands, and what beside id and login tells of it.
+_ROLES: tuple[tuple[type[Model], str, tuple[str, ...]], ...] = (
+    (PullRequest, "author", ("author", "author_type", "author_person")),
+    (PullRequest, "merged_by", ()),
+    (PRReview, "reviewer", ("reviewer", "reviewer_type", "reviewer_person")),
+    (Commit, "author", ("author",)),
+    (TimelineEvent, "actor", ()),
+    (TimelineEvent, "reviewer", ()),
+)
+
+
+def _logins(team: Team, accounts: list[int]) -> set[str]:
+    """All that a person is called in a team's rows: also somebody from outside."""
+    members = TeamMember.objects.for_team(team).filter(github_id__in=accounts)
+    found = set(members.values_list("github_username", flat=True))
+    for model, role, _ in _ROLES:
+        rows = model._default_manager.filter(**{"team": team, f"{role}_github_id__in": accounts})
+        found |= set(rows.values_list(f"{role}_login", flat=True).distinct())
+    return {login for login in found if login}
+
+
+def _forget_elsewhere(team: Team, accounts: list[int]) -> None:
+    logins = _logins(team, accounts)
+    CommitIdentity.objects.filter(team=team, github_id__in=accounts).delete()
+    SamePerson.objects.for_team(team).filter(github_id__in=accounts).delete()
+    KeptPage.objects.filter(team=team).delete()
+    TeamMember.objects.for_team(team).filter(github_id__in=accounts).delete()
+    said = logins | set(map(str, accounts))
+    for check in SpotCheck.objects.for_team(team):
+        kept = [one for one in check.differences if not said & set(map(str, one.values()))]
+        if len(kept) < len(check.differences):
+            SpotCheck.objects.filter(pk=check.pk).update(differences=kept)
+    _forget_filters(SavedView.objects.for_team(team), "query", logins)
+    _forget_filters(Membership.objects.filter(team=team), "last_filter", logins)
+
+
+def _forget_filters(rows: QuerySet[Any], field: str, logins: set[str]) -> None:
+    """Takes a person out of the filters that were kept as an address has them."""
+    for row in rows.filter(**{f"{field}__contains": "person="}):
+        query = QueryDict(getattr(row, field), mutable=True)
+        people = query.getlist("person")
+        query.setlist("person", [login for login in people if login not in logins])
+        if len(query.getlist("person")) < len(people):
+            setattr(row, field, query.urlencode())
+            row.save(update_fields=[field])

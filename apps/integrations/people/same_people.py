@@ -1,0 +1,127 @@
+"""Accounts on GitHub that are one person: suggested with a reason, decided by an admin, undoable.
+
+The raw identity stays on each row; beside it stand the member and the main account of the person
+(`author`, `author_person`), which follow a decision at once. What depends on who is another person
+(reviews that count, durations) is recalculated from what is stored.
+"""
+
+from __future__ import annotations
+
+from django.db import transaction
+
+from apps.audit.record import record
+from apps.integrations.work.nudge import nudge
+from apps.metrics import accounts, freshness
+from apps.metrics.models import Commit, PRReview, PullRequest, SamePerson, TeamMember
+from apps.teams.access import TeamRequest
+from apps.teams.changes import figures_changed
+from apps.teams.models import Team
+
+
+class NotOnePersonError(Exception):
+    """Two accounts that cannot be made one; the message says why."""
+
+
+@transaction.atomic
+def make_one(
+    request: TeamRequest, team: Team, account: int, member: TeamMember, reason: str = ""
+) -> SamePerson:
+    """Makes an account another one of a member's, and with it what was the account's own.
+
+    Raises NotOnePersonError.
+    """
+    Team.objects.select_for_update(no_key=True).get(pk=team.pk)
+    login = accounts.login_of(team, account)
+    main = accounts.others(team).filter(github_id=member.github_id).select_related("member").first()
+    member = main.member if main else member
+    if login is None:
+        raise NotOnePersonError("No such account appears in this team.")
+    if account == member.github_id:
+        raise NotOnePersonError(f"{login} is the account of {member} already.")
+    if accounts.others(team).filter(github_id=account).exists():
+        raise NotOnePersonError(
+            f"{login} is another account of somebody already: separate it first."
+        )
+    row, _ = SamePerson.objects.update_or_create(
+        team=team,
+        github_id=account,
+        member=member,
+        defaults={"login": login, "is_same": True, "reason": reason, "decided_by": request.user},
+    )
+    moved = [account]
+    for other in accounts.others(team).filter(member__github_id=account):
+        SamePerson.objects.filter(team=team, github_id=other.github_id, member=member).delete()
+        SamePerson.objects.filter(pk=other.pk).update(member=member)
+        moved.append(other.github_id)
+    _follow(team, moved)
+    _note(request, "people.made_one", row)
+    return row
+
+
+@transaction.atomic
+def separate(request: TeamRequest, row: SamePerson) -> None:
+    """Undoes it: the account is a person of its own again."""
+    Team.objects.select_for_update(no_key=True).get(pk=row.team_id)
+    SamePerson.objects.filter(pk=row.pk).delete()
+    _follow(row.team, [row.github_id])
+    _note(request, "people.separated", row)
+
+
+def refuse(request: TeamRequest, team: Team, account: int, member: TeamMember) -> None:
+    """Notes that they are two people: it is not suggested again."""
+    login = accounts.login_of(team, account)
+    if login is None:
+        raise NotOnePersonError("No such account appears in this team.")
+    row, is_new = SamePerson.objects.get_or_create(
+        team=team,
+        github_id=account,
+        member=member,
+        defaults={"login": login, "is_same": False, "decided_by": request.user},
+    )
+    if is_new:
+        _note(request, "people.not_one", row)
+
+
+def forget_refusal(request: TeamRequest, row: SamePerson) -> None:
+    """Lets it be suggested again."""
+    SamePerson.objects.filter(pk=row.pk, is_same=False).delete()
+    _note(request, "people.undecided", row)
+
+
+def follow_all(team: Team) -> None:
+    """Brings all rows in line with what is decided now, such as after a member was deleted."""
+    main = accounts.main_accounts(team)
+    linked = PullRequest.objects.for_team(team).exclude(author_person=None)
+    reviewed = PRReview.objects.for_team(team).exclude(reviewer_person=None)
+    astray = set(main) | set(linked.values_list("author_github_id", flat=True).distinct())
+    astray |= set(reviewed.values_list("reviewer_github_id", flat=True).distinct())
+    if astray:
+        _follow(team, sorted(astray))
+
+
+def _follow(team: Team, moved: list[int]) -> None:
+    figures_changed(team.pk)
+    freshness.all_changed(team)
+    main = accounts.main_accounts(team)
+    for account in moved:
+        person = main.get(account)
+        member = TeamMember.objects.for_team(team).filter(github_id=person or account).first()
+        written = PullRequest.objects.for_team(team).filter(author_github_id=account)
+        written.update(author=member, author_person=person)
+        reviews = PRReview.objects.for_team(team).filter(reviewer_github_id=account)
+        reviews.update(reviewer=member, reviewer_person=person)
+        commits = Commit.objects.for_team(team).filter(author_github_id=account)
+        commits.update(author=member)
+    Team.objects.filter(pk=team.pk).update(recalculate_from=0)
+    transaction.on_commit(nudge)
+
+
+def _note(request: TeamRequest, action: str, row: SamePerson) -> None:
+    record(
+        action,
+        team_id=row.team_id,
+        request=request,
+        object_name=row.login,
+        person=row.member.github_username,
+        reason=row.reason,
+    )

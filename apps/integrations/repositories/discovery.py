@@ -1,0 +1,353 @@
+"""Who is in a connected organisation and which repositories it has, fetched in the background.
+
+What is due stands in `members_due_at`; people come first, so that authors are never empty.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import InterfaceError, OperationalError, transaction
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from apps.integrations.access import problems
+from apps.integrations.access.conversation import with_github
+from apps.integrations.github import apps, people, pull_requests
+from apps.integrations.github.client import GitHub
+from apps.integrations.github.errors import (
+    CredentialsRejectedError,
+    GitHubError,
+    NotFoundError,
+    OrganizationRestrictedError,
+    ScopeMissingError,
+    UnavailableError,
+    WaitError,
+)
+from apps.integrations.github.people import ListedRepository, Person
+from apps.integrations.models import (
+    AvailableRepository,
+    GitHubIntegration,
+    IntegrationCredential,
+    TrackedRepository,
+)
+from apps.integrations.repositories import estimate, tracking
+from apps.integrations.storing import ingest, ingest_people
+from apps.integrations.sync import schedule
+from apps.integrations.work.nudge import nudge
+from apps.metrics.models import Repository
+from apps.teams.changes import hold
+from apps.teams.models import Team
+
+log = logging.getLogger(__name__)
+
+LEASE = timedelta(minutes=5)
+RETRY_AFTER = timedelta(minutes=1)
+EVERY = timedelta(days=1)
+LOOK_UP_AT_ONCE = 20
+NO_PEOPLE = (
+    "The token may not list the organisation's people, so authors are shown by their GitHub "
+    "login. Connect with a token that has the scope read:org, or as a fine-grained one may read "
+    "Members, to see names and teams."
+)
+
+RENAMED = (
+    "The new one is found within minutes where a repository is tracked; else connect it again."
+)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """How the lists of people and repositories stand, over the connected organisations."""
+
+    integrations: list[GitHubIntegration]
+
+    @property
+    def is_running(self) -> bool:
+        """Whether one of them is being fetched, or about to be."""
+        return any(is_running(integration) for integration in self.integrations)
+
+    @property
+    def is_listing(self) -> bool:
+        """Whether a first list of repositories is still awaited."""
+        return any(
+            integration.repositories_synced_at is None and is_running(integration)
+            for integration in self.integrations
+        )
+
+    @property
+    def problems(self) -> list[GitHubIntegration]:
+        """Those that something is known to be wrong with."""
+        return [integration for integration in self.integrations if integration.discovery_error]
+
+    @property
+    def people_at(self) -> datetime | None:
+        """Since when no list of people was fetched anew; None before the first."""
+        return min(filter(None, (i.members_synced_at for i in self.integrations)), default=None)
+
+    @property
+    def repositories_at(self) -> datetime | None:
+        """The same for repositories."""
+        known = filter(None, (i.repositories_synced_at for i in self.integrations))
+        return min(known, default=None)
+
+
+def request(integration: GitHubIntegration) -> None:
+    """Asks for people and repositories anew, soon and in the background."""
+    GitHubIntegration.objects.filter(pk=integration.pk).update(members_due_at=timezone.now())
+    transaction.on_commit(nudge)
+
+
+def due(now: datetime) -> QuerySet[GitHubIntegration]:
+    """The organisations that are to be looked at now, and that nobody looks at."""
+    found: QuerySet[GitHubIntegration] = GitHubIntegration.objects.filter(
+        Q(lease_until=None) | Q(lease_until__lt=now),
+        disconnected_at=None,
+        credential__rejected_at=None,
+        members_due_at__lte=now,
+    ).exclude(credential__kind=IntegrationCredential.Kind.ENVIRONMENT)
+    return found.order_by("members_due_at")
+
+
+def run_due(now: datetime) -> None:
+    """Looks at each organisation that is due."""
+    for integration in due(now):
+        run(integration.pk)
+
+
+def run(integration_id: int) -> bool:
+    """Looks at one organisation, unless somebody else does; whether it was looked at."""
+    now = timezone.now()
+    claimed = due(now).filter(pk=integration_id).values("pk")
+    if not GitHubIntegration.objects.filter(pk__in=claimed).update(lease_until=now + LEASE):
+        return False
+    integration = GitHubIntegration.objects.select_related("team", "credential").get(
+        pk=integration_id
+    )
+    try:
+        problem = _look(integration)
+    except GitHubError as error:
+        _postpone(integration, error)
+    except (OperationalError, InterfaceError):
+        raise  # Where the database is gone, nothing can be noted: the lease runs out.
+    except Exception as error:
+        log.exception("People and repositories of %s could not be read.", integration)
+        failed = UnavailableError(f"tformance failed on what GitHub sent ({error}).")
+        _postpone(integration, failed)
+    else:
+        _finish(integration, problem, due_at=timezone.now() + EVERY)
+    return True
+
+
+def is_running(integration: GitHubIntegration) -> bool:
+    """Whether people and repositories are being fetched, or about to be."""
+    now = timezone.now()
+    soon = integration.members_due_at and integration.members_due_at <= now
+    return bool(soon or (integration.lease_until and integration.lease_until > now))
+
+
+def look_up(team: Team, names: Sequence[str]) -> None:
+    """Lists repositories that the list lacks, since it is a day old or still being fetched.
+
+    Names that GitHub does not show, or that belong to no connected account, stay unlisted.
+    """
+    connected = GitHubIntegration.objects.for_team(team).filter(
+        disconnected_at=None, credential__rejected_at=None
+    )
+    owners = {row.organization_slug.lower(): row for row in connected.select_related("credential")}
+    for name in names[:LOOK_UP_AT_ONCE]:
+        owner, slash, short = name.lower().partition("/")
+        if slash and owner in owners:
+            _look_up(owners[owner], short)
+
+
+def _look_up(integration: GitHubIntegration, name: str) -> None:
+    variables = {"owner": integration.organization_slug, "name": name}
+    try:
+        with with_github(integration.credential) as github:
+            reply = github.graphql("repository", variables)
+        found = pull_requests.repository_of(reply)
+    except GitHubError as error:
+        log.info("%s/%s could not be looked up: %s", integration, name, error)
+        return
+    # A name that was given up leads to where the repository is now.
+    if found and found.owner and found.owner.database_id == integration.organization_id:
+        _list(integration, [people.ListedRepository.of(found)])
+
+
+def _look(integration: GitHubIntegration) -> str:
+    """Fetches everything; a sentence where the token may not read a part."""
+    with with_github(integration.credential) as github:
+        _refuse_namesake(integration, github)
+        problem = _people(integration, github)
+        _repositories(integration, github)
+        _count_pull_requests(integration, github)
+    tracking.track_new(integration)
+    return problem
+
+
+def _refuse_namesake(integration: GitHubIntegration, github: GitHub) -> None:
+    """Raises NotFoundError where the account has another name by now, and its own is another's.
+
+    The new one is found by the ids of tracked repositories: see `poll`.
+    """
+    login = integration.organization_slug
+    named = people.organization if integration.account_type == "Organization" else people.user
+    try:
+        found = named(github, login).id
+    except (ScopeMissingError, NotFoundError):
+        return  # Where nobody has the name, the lists will say so.
+    if found == integration.organization_id:
+        return
+    raise NotFoundError(f"{login} is no longer the name of this account on GitHub.", advice=RENAMED)
+
+
+def _people(integration: GitHubIntegration, github: GitHub) -> str:
+    try:
+        read_members(github, integration)
+        problem = _groups(integration, github)
+    except (ScopeMissingError, NotFoundError):
+        problem = NO_PEOPLE
+        if integration.members_synced_at:
+            return problem
+    integration.members_synced_at = timezone.now()
+    integration.save(update_fields=["members_synced_at"])
+    return problem
+
+
+def read_members(github: GitHub, integration: GitHubIntegration) -> None:
+    """Stores who is in the organisation now, and who left. Raises GitHubError."""
+    seen: set[int] = set()
+    for page in _pages_of_people(github, integration):
+        ingest_people.members(integration, page)
+        seen |= {person.github_id for person in page}
+        _keep_lease(integration)
+    ingest_people.members_left(integration, seen)
+
+
+def _pages_of_people(github: GitHub, integration: GitHubIntegration) -> Iterator[list[Person]]:
+    login = integration.organization_slug
+    if integration.account_type == "Organization":
+        return people.members(github, login)
+    owner = people.user(github, login)
+    return iter([[Person(owner.id, owner.login, owner.name or "", owner.avatar_url, "owner")]])
+
+
+def _groups(integration: GitHubIntegration, github: GitHub) -> str:
+    """The organisation's teams; without them, people can still be shown."""
+    if integration.account_type != "Organization":
+        return ""
+    seen: set[int] = set()
+    try:
+        for group, members in people.groups(github, integration.organization_slug):
+            ingest_people.group(integration, group, members)
+            seen.add(group.database_id)
+    except (ScopeMissingError, NotFoundError):
+        return "The token may not list the organisation's teams, so nobody is grouped by them."
+    ingest_people.groups_gone(integration, seen)
+    return ""
+
+
+def _repositories(integration: GitHubIntegration, github: GitHub) -> None:
+    began = timezone.now()
+    if integration.credential.installation_id:
+        pages = apps.repositories(github)
+    else:
+        owner, kind = integration.organization_slug, integration.account_type
+        pages = people.repositories(github, owner, kind)
+    for page in pages:
+        _list(integration, page)
+        _keep_lease(integration)
+    tracked = TrackedRepository.objects.filter(integration=integration).values("github_repo_id")
+    gone = AvailableRepository.objects.filter(integration=integration, listed_at__lt=began)
+    gone.exclude(github_repo_id__in=tracked).delete()
+    integration.repositories_synced_at = began
+    integration.save(update_fields=["repositories_synced_at"])
+
+
+def _count_pull_requests(integration: GitHubIntegration, github: GitHub) -> None:
+    try:
+        estimate.count_pull_requests(github, integration)
+    except GitHubError as error:
+        # Only the estimate needs it: the list is good without.
+        log.info("The pull requests of %s could not be counted: %s", integration, error)
+
+
+@transaction.atomic
+def _list(integration: GitHubIntegration, page: Sequence[ListedRepository]) -> None:
+    hold(integration.team_id)
+    AvailableRepository.objects.bulk_create(
+        [_available(integration, listed) for listed in page],
+        update_conflicts=True,
+        unique_fields=["integration", "github_repo_id"],
+        update_fields=[
+            *("node_id", "full_name", "is_private", "is_archived", "is_fork"),
+            *("default_branch", "pushed_at", "listed_at", "modified_at"),
+        ],
+    )
+    _rename(integration, page)
+
+
+def _available(integration: GitHubIntegration, listed: ListedRepository) -> AvailableRepository:
+    now = timezone.now()
+    return AvailableRepository(
+        team=integration.team,
+        integration=integration,
+        github_repo_id=listed.id,
+        node_id=listed.node_id,
+        full_name=listed.full_name,
+        is_private=listed.private,
+        is_archived=listed.archived,
+        is_fork=listed.fork,
+        default_branch=listed.default_branch or "",
+        pushed_at=listed.pushed_at,
+        listed_at=now,
+        modified_at=now,
+    )
+
+
+def _rename(integration: GitHubIntegration, page: Sequence[ListedRepository]) -> None:
+    names = {listed.id: listed.full_name for listed in page}
+    for model in (TrackedRepository, Repository):
+        rows = model._default_manager.filter(team=integration.team, github_repo_id__in=names)
+        changed = [row for row in rows if row.full_name != names[row.github_repo_id]]
+        for row in changed:
+            row.full_name = names[row.github_repo_id]
+        model._default_manager.bulk_update(changed, ["full_name"])
+        if changed and model is Repository:
+            ingest.renamed(integration.team)
+
+
+def _keep_lease(integration: GitHubIntegration) -> None:
+    until = timezone.now() + LEASE
+    GitHubIntegration.objects.filter(pk=integration.pk).update(lease_until=until)
+
+
+def _postpone(integration: GitHubIntegration, error: GitHubError) -> None:
+    if isinstance(error, CredentialsRejectedError):
+        schedule.reject(integration.credential, error)
+    # What only a person can change, they may change on GitHub: it is looked at daily.
+    later = timezone.now() + (RETRY_AFTER if error.retryable else EVERY)
+    until = error.until if isinstance(error, WaitError) else later
+    _finish(integration, _said(integration, error), due_at=until)
+
+
+def _said(integration: GitHubIntegration, error: GitHubError) -> str:
+    """What happened, what to do, and where."""
+    if isinstance(error, OrganizationRestrictedError):
+        problem = problems.restricted(integration.organization_slug)
+        return f"{problem} {problem.url}"
+    return f"{error} {error.url}".strip()
+
+
+def _finish(integration: GitHubIntegration, problem: str, due_at: datetime) -> None:
+    rows = GitHubIntegration.objects.filter(pk=integration.pk)
+    # Who asked anew meanwhile, or connected with another token, is not to be overwritten.
+    as_read = rows.filter(members_due_at=integration.members_due_at)
+    is_last_word = as_read.update(discovery_error=problem, members_due_at=due_at)
+    rows.update(lease_until=None)
+    if not is_last_word:
+        nudge()

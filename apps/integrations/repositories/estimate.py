@@ -1,0 +1,87 @@
+"""What it will take to fetch repositories' pull requests, said before they are chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from math import ceil
+
+from apps.integrations.github import limits, pull_requests, records
+from apps.integrations.github.client import GitHub
+from apps.integrations.github.replies import problems_by_item
+from apps.integrations.models import AvailableRepository, GitHubIntegration, RateBudget
+from apps.integrations.sync.schedule import REQUESTS_AT_ONCE
+from apps.integrations.work import budget
+
+AT_ONCE = 100
+# GitHub takes about two seconds for a page of this size, and we about one.
+SECONDS_A_PAGE = 3.0
+POINTS_AN_HOUR = 5000
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a first sync of all history takes; `unknown` repositories are not counted yet."""
+
+    repositories: int
+    unknown: int
+    pull_requests: int
+    points: int
+    seconds: float
+
+    @property
+    def minutes(self) -> int:
+        """Begun minutes."""
+        return ceil(self.seconds / 60)
+
+    def as_json(self) -> dict[str, int]:
+        """For programs."""
+        return {
+            "pull_requests": self.pull_requests,
+            "points": self.points,
+            "minutes": self.minutes,
+            "unknown": self.unknown,
+        }
+
+
+def of(rows: Iterable[AvailableRepository], points_an_hour: int = POINTS_AN_HOUR) -> Estimate:
+    """The estimate for listed repositories, with so many points of GitHub's at hand."""
+    chosen = list(rows)
+    counts = [row.pull_request_count for row in chosen if row.pull_request_count is not None]
+    pages = [max(1, ceil(count / limits.LARGEST_PAGE)) for count in counts]
+    points = sum(pages)
+    # Pages of one repository come one after the other, those of several beside each other.
+    working = max(max(pages, default=0), points / REQUESTS_AT_ONCE) * SECONDS_A_PAGE
+    usable = max(1, points_an_hour * (1 - budget.RESERVE))
+    waiting = 3600 * (ceil(points / usable) - 1) if points else 0
+    return Estimate(
+        repositories=len(chosen),
+        unknown=len(chosen) - len(counts),
+        pull_requests=sum(counts),
+        points=points,
+        seconds=max(working, waiting),
+    )
+
+
+def points_an_hour(integration: GitHubIntegration) -> int:
+    """What GitHub grants the account; its usual limit where it has not been heard yet."""
+    known = RateBudget.objects.filter(
+        account=budget.account_of(integration.credential), resource="graphql"
+    ).first()
+    return (known and known.limit) or POINTS_AN_HOUR
+
+
+def count_pull_requests(github: GitHub, integration: GitHubIntegration) -> int:
+    """Asks how many pull requests each listed repository has, a hundred for a point; how many.
+
+    Raises GitHubError.
+    """
+    rows = list(AvailableRepository.objects.filter(integration=integration).order_by("pk"))
+    for some in pull_requests.in_parts(rows, AT_ONCE):
+        reply = github.graphql("pull_request_counts", {"ids": [row.node_id for row in some]})
+        problems_by_item(reply.problems, "nodes")
+        nodes = pull_requests.decode(reply.data, records.NodesReply[records.Counted]).nodes
+        for row, node in zip(some, nodes, strict=True):
+            row.pull_request_count = node.pull_requests.total_count if node else None
+        AvailableRepository.objects.bulk_update(some, ["pull_request_count"])
+    return len(rows)

@@ -1,0 +1,190 @@
+"""Which repositories a team tracks: chosen by name, by pattern, or all of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from fnmatch import translate
+from operator import attrgetter
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from apps.integrations.models import (
+    AvailableRepository,
+    GitHubIntegration,
+    SyncRun,
+    SyncStatus,
+    TrackedRepository,
+)
+from apps.integrations.storing import ingest_people
+from apps.integrations.sync import schedule
+from apps.integrations.work.nudge import nudge
+from apps.teams.models import Team
+
+MOST_PATTERNS = 50
+LONGEST_PATTERN = 255
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What somebody asks to track; `track_new` goes on with what will match later."""
+
+    names: list[str] = field(default_factory=list)
+    patterns: list[str] = field(default_factory=list)
+    everything: bool = False
+    track_new: bool | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is asked for."""
+        return not (self.names or self.patterns or self.everything)
+
+
+class UnknownRepositoriesError(Exception):
+    """Names that the team's connection does not show."""
+
+    def __init__(self, names: list[str]) -> None:
+        super().__init__(f"GitHub does not show {', '.join(names)} to this team's connection.")
+        self.names = names
+
+
+def available(team: Team) -> QuerySet[AvailableRepository]:
+    """What the team can choose from."""
+    found: QuerySet[AvailableRepository] = AvailableRepository.objects.for_team(team)
+    return found.filter(integration__disconnected_at=None)
+
+
+def matches(names: Iterable[str], patterns: Sequence[str]) -> list[str]:
+    """The names that fit a pattern such as `acme/*-service`, in any case.
+
+    A pattern without a slash is held against the part after it.
+    """
+    wanted = [_test(pattern.strip().lower()) for pattern in patterns]
+    return [name for name in names if any(fits(name.lower()) for fits in wanted)]
+
+
+def chosen(team: Team, selection: Selection) -> list[AvailableRepository]:
+    """The listed repositories that a selection means. Raises UnknownRepositoriesError."""
+    listed = {row.full_name.lower(): row for row in available(team)}
+    unknown = [name for name in selection.names if name.lower() not in listed]
+    if unknown:
+        raise UnknownRepositoriesError(unknown)
+    if selection.everything:
+        return _once(list(listed.values()))
+    wanted = {name.lower() for name in selection.names}
+    wanted.update(matches(listed, selection.patterns))
+    return _once([row for name, row in listed.items() if name in wanted])
+
+
+def _once(rows: Sequence[AvailableRepository]) -> list[AvailableRepository]:
+    """Each repository as it was listed last: one that moved is in its former account's list too."""
+    latest = {row.github_repo_id: row for row in sorted(rows, key=attrgetter("listed_at"))}
+    return [row for row in rows if latest[row.github_repo_id] is row]
+
+
+def select(team: Team, selection: Selection) -> list[AvailableRepository]:
+    """Tracks what a selection means, from now on where it says so. Raises as `chosen` does."""
+    rows = chosen(team, selection)
+    with transaction.atomic():
+        track(team, rows)
+        if selection.track_new is not None:
+            patterns = ["*"] if selection.everything else selection.patterns
+            follow(team, patterns if selection.track_new else [])
+    return rows
+
+
+@transaction.atomic
+def track(
+    team: Team,
+    rows: Sequence[AvailableRepository],
+    reason: SyncRun.Reason = SyncRun.Reason.FIRST,
+) -> list[TrackedRepository]:
+    """Tracks listed repositories and begins their sync; what was stored before is kept.
+
+    Returns those that were not tracked until now.
+    """
+    ids = [row.github_repo_id for row in rows]
+    mine: QuerySet[TrackedRepository] = TrackedRepository.objects.for_team(team)
+    active = set(mine.filter(is_active=True).values_list("github_repo_id", flat=True))
+    fresh = [row for row in rows if row.github_repo_id not in active]
+    if not fresh:
+        return []
+    repositories = ingest_people.repositories(team, fresh, settings.GITHUB_URL)
+    TrackedRepository.objects.bulk_create(
+        [
+            TrackedRepository(
+                team=team,
+                integration_id=row.integration_id,
+                repository=repositories[row.github_repo_id],
+                github_repo_id=row.github_repo_id,
+                full_name=row.full_name,
+            )
+            for row in fresh
+        ],
+        batch_size=ingest_people.BATCH,
+        update_conflicts=True,
+        unique_fields=["team", "github_repo_id"],
+        update_fields=["integration", "full_name", "is_active", "hook_due_at", "modified_at"],
+    )
+    begun = list(mine.filter(github_repo_id__in=ids).exclude(github_repo_id__in=active))
+    schedule.begin(team, begun, reason)
+    return begun
+
+
+def stop(team: Team, github_repo_id: int) -> TrackedRepository | None:
+    """Stops tracking a repository; what was fetched stays. None where it was not tracked."""
+    mine: QuerySet[TrackedRepository] = TrackedRepository.objects.for_team(team)
+    row = mine.filter(github_repo_id=github_repo_id, is_active=True).first()
+    if row is not None:
+        stop_all(mine.filter(pk=row.pk))
+    return row
+
+
+@transaction.atomic
+def stop_all(rows: QuerySet[TrackedRepository]) -> None:
+    """Stops tracking repositories, and ends the runs that only they kept open."""
+    runs = set(rows.exclude(run=None).values_list("run", flat=True))
+    rows.update(
+        is_active=False,
+        due_at=None,
+        hook_due_at=timezone.now(),  # to be removed, if no other team uses it
+        run=None,
+        status=SyncStatus.PENDING,
+    )
+    for run in runs:
+        schedule.conclude(run)
+    transaction.on_commit(nudge)
+
+
+def track_new(integration: GitHubIntegration) -> list[TrackedRepository]:
+    """Tracks repositories that appeared since and match what the team asked to go on with.
+
+    One whose tracking was stopped is not taken up again.
+    """
+    if not integration.track_new:
+        return []
+    once_tracked = TrackedRepository.objects.for_team(integration.team).values("github_repo_id")
+    rows = AvailableRepository.objects.filter(integration=integration).exclude(
+        github_repo_id__in=once_tracked
+    )
+    names = set(matches((row.full_name for row in rows), integration.track_patterns))
+    appeared = [row for row in rows if row.full_name in names]
+    return track(integration.team, appeared, SyncRun.Reason.SCHEDULE)
+
+
+def follow(team: Team, patterns: Sequence[str]) -> None:
+    """Tracks from now on what appears and fits one of `patterns`; none: nothing by itself."""
+    GitHubIntegration.objects.for_team(team).filter(disconnected_at=None).update(
+        track_new=bool(patterns), track_patterns=list(patterns)
+    )
+
+
+def _test(pattern: str) -> Callable[[str], bool]:
+    fits = re.compile(translate(pattern)).match
+    if "/" in pattern:
+        return lambda name: bool(fits(name))
+    return lambda name: bool(fits(name.rpartition("/")[2]))

@@ -1,0 +1,250 @@
+"""THE ONE DOOR into `metrics.models`: backfill, poll, refresh and webhook all end here.
+
+Everything is an upsert by GitHub's own keys, so that storing the same thing twice changes nothing.
+The caller opens the transaction: rows, cursor and counters belong together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Model
+
+from apps.integrations.github import records
+from apps.integrations.people import commit_identities, forgetting, renaming
+from apps.integrations.storing import reverts
+from apps.integrations.storing.facts import (
+    Accounts,
+    Identity,
+    PullRequestRow,
+    is_excluded,
+    read,
+    tidy,
+)
+from apps.integrations.storing.upsert import upsert
+from apps.metrics import accounts, freshness
+from apps.metrics.models import (
+    Commit,
+    PRReview,
+    PullRequest,
+    PullRequestCommit,
+    Repository,
+    TeamMember,
+    TimelineEvent,
+)
+from apps.teams.changes import figures_changed
+from apps.teams.models import Team
+
+
+def repository(team: Team, record: records.Repository) -> Repository:
+    """Stores a repository under its numeric id; a rename changes its name and nothing else."""
+    values = _repository(record)
+    known = Repository.objects.filter(team=team, github_repo_id=record.database_id)
+    if known.exclude(full_name=values["full_name"]).exists():
+        renamed(team)
+    stored, _ = Repository.objects.update_or_create(
+        team=team, github_repo_id=record.database_id, defaults=values
+    )
+    figures_changed(team.pk)
+    return stored
+
+
+def renamed(team: Team) -> None:
+    """Notes that a repository of the team is called otherwise: what is left out goes by the name.
+
+    Within the transaction that renames it.
+    """
+    figures_changed(team.pk)
+    if team.excluded_repositories:
+        Team.objects.filter(pk=team.pk).update(recalculate_from=0)
+
+
+def differs(stored: Repository, record: records.Repository) -> bool:
+    """Whether a repository is no longer as it is stored."""
+    return any(getattr(stored, name) != value for name, value in _repository(record).items())
+
+
+def _repository(record: records.Repository) -> dict[str, Any]:
+    return {
+        "node_id": record.id,
+        "full_name": tidy(record.name_with_owner),
+        "default_branch": record.default_branch_ref.name if record.default_branch_ref else "",
+        "is_private": record.is_private,
+        "is_archived": record.is_archived,
+        "url": record.url,
+    }
+
+
+def pull_requests(
+    repository: Repository, incoming: Sequence[records.PullRequest], fetched_at: datetime
+) -> None:
+    """Stores pull requests with all that belongs to them; what is gone on GitHub goes here too."""
+    unique = {record.number: record for record in incoming}
+    team = repository.team
+    freshness.changed(repository, fetched_at)
+    main = accounts.main_accounts(team)
+    kept = forgetting.without_forgotten(team, [record for _, record in sorted(unique.items())])
+    rows = [read(team, record, main) for record in kept]
+    known = _known(repository, rows)
+    members = _members(team, rows, main)
+    stored = _store_pull_requests(repository, rows, members, fetched_at)
+    pairs = [(stored[row.number], row) for row in rows]
+    before = [key for key in stored.values() if key in known]
+    _store_reviews(team, pairs, before, members)
+    _store_timeline(team, pairs, before)
+    _store_commits(repository, pairs, before, members)
+    commit_identities.note(team, kept)
+    _link_reverts(repository, pairs)
+
+
+Members = dict[int, int]  # Keys of members, by GitHub's id.
+Pairs = list[tuple[int, PullRequestRow]]  # Pull requests' keys, and what is told of each.
+
+
+def _known(repository: Repository, rows: Sequence[PullRequestRow]) -> set[int]:
+    """Those that are stored already: only they can have anything that GitHub no longer has."""
+    found = PullRequest.objects.filter(
+        repository=repository, number__in=[row.number for row in rows]
+    )
+    return set(found.values_list("pk", flat=True))
+
+
+def _members(team: Team, rows: Sequence[PullRequestRow], main: Accounts) -> Members:
+    """By each account the member whose it is, also where it is not their main one."""
+    logins = {who.github_id: who.login for row in rows for who in row.people() if who.github_id}
+    others = {account: main[account] for account in logins.keys() & main.keys()}
+    found = list(
+        TeamMember.objects.filter(team=team, github_id__in={*logins, *others.values()}).values_list(
+            "github_id", "pk", "github_username"
+        )
+    )
+    renamed = {
+        github_id: login
+        for github_id, _, former in found
+        if (login := logins.get(github_id)) and login != former
+    }
+    if renamed:
+        renaming.follow(team, renamed)
+    keys = {github_id: key for github_id, key, _ in found}
+    return keys | {account: keys[person] for account, person in others.items() if person in keys}
+
+
+def _member(members: Members, who: Identity) -> int | None:
+    return members.get(who.github_id) if who.github_id else None
+
+
+def _store_pull_requests(
+    repository: Repository, rows: Sequence[PullRequestRow], members: Members, fetched_at: datetime
+) -> dict[int, int]:
+    """Stores them without what belongs to them; their keys by number."""
+    columns = [
+        {
+            **row.columns,
+            "team_id": repository.team_id,
+            "repository_id": repository.pk,
+            "author_id": (author := _member(members, row.author)),
+            "is_external": author is None and not row.is_bot,
+            "is_bot": row.is_bot,
+            "is_excluded": is_excluded(
+                repository.team, repository.full_name, row.columns["base_branch"]
+            ),
+            "fetched_at": fetched_at,
+        }
+        for row in rows
+    ]
+    found = upsert(
+        PullRequest, columns, keys=("repository_id", "number"), returning=("number", "id")
+    )
+    return dict(found)
+
+
+def _delete_others(
+    model: type[Model], before: Sequence[int], field: str, kept: set[tuple[int, Any]]
+) -> list[Any]:
+    """Deletes what GitHub no longer has below pull requests that were stored before; its keys."""
+    if not before:
+        return []
+    below = model._default_manager.filter(pull_request__in=before)
+    gone = [
+        (pk, key)
+        for pk, pull_request, key in below.values_list("pk", "pull_request_id", field)
+        if (pull_request, key) not in kept
+    ]
+    if gone:
+        model._default_manager.filter(pk__in=[pk for pk, _ in gone]).delete()
+    return [key for _, key in gone]
+
+
+def _store_reviews(team: Team, pairs: Pairs, before: Sequence[int], members: Members) -> None:
+    rows = [
+        {
+            **review.columns,
+            "team_id": team.pk,
+            "pull_request_id": key,
+            "reviewer_id": _member(members, review.author),
+            "reviewer_github_id": review.author.github_id,
+            "reviewer_login": review.author.login,
+            "reviewer_type": review.author.type,
+        }
+        for key, row in pairs
+        for review in row.reviews
+    ]
+    _store_below(PRReview, rows, before)
+
+
+def _store_timeline(team: Team, pairs: Pairs, before: Sequence[int]) -> None:
+    rows = [
+        {**event, "team_id": team.pk, "pull_request_id": key}
+        for key, row in pairs
+        for event in row.timeline
+    ]
+    _store_below(TimelineEvent, rows, before)
+
+
+def _store_below(model: type[Model], rows: Sequence[dict[str, Any]], before: Sequence[int]) -> None:
+    kept = {(row["pull_request_id"], row["node_id"]) for row in rows}
+    _delete_others(model, before, "node_id", kept)
+    upsert(model, rows, keys=("pull_request_id", "node_id"))
+
+
+def _store_commits(
+    repository: Repository, pairs: Pairs, before: Sequence[int], members: Members
+) -> None:
+    rows = {
+        commit.columns["sha"]: {
+            **commit.columns,
+            "team_id": repository.team_id,
+            "repository_id": repository.pk,
+            "author_id": _member(members, commit.author),
+            "author_github_id": commit.author.github_id,
+            "author_login": commit.author.login,
+        }
+        for _, row in pairs
+        for commit in row.commits
+    }
+    # In one order for all workers, so that two transactions never wait for each other.
+    in_order = [rows[sha] for sha in sorted(rows)]
+    ids = dict(upsert(Commit, in_order, keys=("repository_id", "sha"), returning=("sha", "id")))
+    links = [
+        {"pull_request_id": key, "commit_id": ids[sha], "position": position}
+        for key, row in pairs
+        for position, sha in enumerate(row.shas)
+    ]
+    kept = {(link["pull_request_id"], link["commit_id"]) for link in links}
+    # A rebase or a force-push dropped them; some may belong to nothing else.
+    dropped = _delete_others(PullRequestCommit, before, "commit_id", kept)
+    upsert(PullRequestCommit, links, keys=("pull_request_id", "commit_id"))
+    if dropped:
+        Commit.objects.filter(pk__in=dropped, pull_request_links__isnull=True).delete()
+
+
+def _link_reverts(repository: Repository, pairs: Pairs) -> None:
+    said: dict[str, list[int]] = {}
+    for key, row in pairs:
+        for sha in row.reverted_shas:
+            said.setdefault(sha, []).append(key)
+    merges = {sha: key for key, row in pairs if (sha := row.columns["merge_commit_sha"])}
+    reverts.link_by_number(repository, {row.number: key for key, row in pairs})
+    reverts.link_by_sha(repository, said, merges)

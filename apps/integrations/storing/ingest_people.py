@@ -1,0 +1,150 @@
+"""The part of the one door through which people, their groups and chosen repositories come in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import Model, OuterRef, Subquery
+from django.utils import timezone
+
+from apps.integrations.github.people import GroupRecord, Person
+from apps.integrations.models import AvailableRepository, GitHubIntegration
+from apps.integrations.people import forgetting, renaming
+from apps.metrics.models import Commit, Group, PRReview, PullRequest, Repository, TeamMember
+from apps.teams.changes import figures_changed
+from apps.teams.models import Team
+
+BATCH = 500
+
+
+@transaction.atomic
+def members(integration: GitHubIntegration, people: Sequence[Person]) -> None:
+    """Adds or updates people by GitHub's id, and links what they did before they were known."""
+    team = integration.team
+    figures_changed(team.pk)  # first, since it locks the team: see `hold`
+    bots = {login.lower() for login in team.bot_logins}
+    forgotten = forgetting.is_forgotten(team)
+    known = [each for each in people if each.github_id and not forgotten(each.github_id)]
+    renaming.follow(team, {person.github_id: person.login for person in known})
+    TeamMember.objects.bulk_create(
+        [_member(team, person, bots) for person in known],
+        batch_size=BATCH,
+        update_conflicts=True,
+        unique_fields=["team", "github_id"],
+        update_fields=[
+            *("github_username", "name", "avatar_url", "role", "is_bot"),
+            *("is_active", "left_at", "modified_at"),
+        ],
+    )
+    ids = [person.github_id for person in known]
+    integration.members.add(*TeamMember.objects.for_team(team).filter(github_id__in=ids))
+    _link_backwards(team, ids)
+
+
+@transaction.atomic
+def members_left(integration: GitHubIntegration, seen: set[int]) -> int:
+    """Notes who is no longer in the organisation; how many left. Nobody is deleted.
+
+    Someone who is still in another organisation of the team stays active.
+    """
+    figures_changed(integration.team_id)
+    gone = [m for m in integration.members.all() if m.github_id not in seen]
+    integration.members.remove(*gone)
+    return (
+        TeamMember.objects.for_team(integration.team)
+        .filter(pk__in=[m.pk for m in gone], is_active=True, integrations=None)
+        .update(is_active=False, left_at=timezone.now())
+    )
+
+
+@transaction.atomic
+def group(integration: GitHubIntegration, record: GroupRecord, member_ids: Iterable[int]) -> None:
+    """Adds or updates a team of the organisation, and sets who is in it."""
+    figures_changed(integration.team_id)
+    row, _ = Group.objects.update_or_create(
+        team=integration.team,
+        github_id=record.database_id,
+        defaults={
+            "organization_id": integration.organization_id,
+            "slug": record.slug,
+            "name": record.name,
+        },
+    )
+    people = TeamMember.objects.for_team(integration.team)
+    row.members.set(people.filter(github_id__in=list(member_ids)))
+
+
+@transaction.atomic
+def groups_gone(integration: GitHubIntegration, seen: set[int]) -> None:
+    """Removes teams that the organisation no longer has; they hold nothing but who was in them."""
+    figures_changed(integration.team_id)
+    Group.objects.for_team(integration.team).filter(
+        organization_id=integration.organization_id
+    ).exclude(github_id__in=seen).delete()
+
+
+def repositories(
+    team: Team, chosen: Sequence[AvailableRepository], host: str
+) -> dict[int, Repository]:
+    """Adds or updates chosen repositories; their rows by GitHub's id."""
+    figures_changed(team.pk)
+    Repository.objects.bulk_create(
+        [_repository(team, listed, host) for listed in chosen],
+        batch_size=BATCH,
+        update_conflicts=True,
+        unique_fields=["team", "github_repo_id"],
+        update_fields=[
+            *("node_id", "full_name", "default_branch", "is_private", "is_archived"),
+            *("url", "modified_at"),
+        ],
+    )
+    ids = [listed.github_repo_id for listed in chosen]
+    rows = Repository.objects.for_team(team).filter(github_repo_id__in=ids)
+    return {row.github_repo_id: row for row in rows}
+
+
+def _member(team: Team, person: Person, bots: set[str]) -> TeamMember:
+    now: datetime = timezone.now()
+    return TeamMember(
+        team=team,
+        github_id=person.github_id,
+        github_username=person.login,
+        name=person.name.replace("\0", "")[:255],
+        avatar_url=person.avatar_url[:500],
+        role=person.role,
+        is_bot=person.is_bot or person.login.lower() in bots,
+        is_active=True,
+        left_at=None,
+        modified_at=now,
+    )
+
+
+def _repository(team: Team, listed: AvailableRepository, host: str) -> Repository:
+    return Repository(
+        team=team,
+        github_repo_id=listed.github_repo_id,
+        node_id=listed.node_id,
+        full_name=listed.full_name,
+        default_branch=listed.default_branch,
+        is_private=listed.is_private,
+        is_archived=listed.is_archived,
+        url=f"{host}/{listed.full_name}",
+        modified_at=timezone.now(),
+    )
+
+
+def _link_backwards(team: Team, ids: Sequence[int]) -> None:
+    """Links authors and reviewers whose work was stored before they were known here."""
+    _link(team, PullRequest, "author", ids, is_external=False)
+    _link(team, PRReview, "reviewer", ids)
+    _link(team, Commit, "author", ids)
+
+
+def _link(team: Team, model: type[Model], field: str, ids: Sequence[int], **also: object) -> None:
+    person = TeamMember.objects.for_team(team).filter(github_id=OuterRef(f"{field}_github_id"))
+    waiting = model._default_manager.filter(
+        **{"team": team, f"{field}_github_id__in": ids, f"{field}__isnull": True}
+    )
+    waiting.update(**{field: Subquery(person.values("pk")[:1]), **also})

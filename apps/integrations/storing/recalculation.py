@@ -1,0 +1,144 @@
+"""Figures that follow a team's new definitions, from what is stored: nothing is fetched.
+
+What is left to do is `Team.recalculate_from`, so that a killed worker loses nothing. Each row is
+written by itself, and only if no sync has stored it anew in between: a sync that comes from
+GitHub knows better.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Prefetch
+
+from apps.integrations.models import GitHubIntegration, TrackedRepository
+from apps.integrations.storing.facts import Accounts, Identity, is_excluded, main_account
+from apps.integrations.work.nudge import nudge
+from apps.metrics import accounts, calculations
+from apps.metrics.calculations import CommitFact, EventFact, PullRequestFacts, ReviewFact
+from apps.metrics.models import PRReview, PullRequest
+from apps.teams.changes import figures_changed
+from apps.teams.models import Team
+
+BATCH = 200
+
+
+def settings_changed(team: Team, changed: set[str], **_: Any) -> None:
+    """Makes due what a team's new settings need."""
+    now = datetime.now(UTC)
+    if "keep_days" in changed:
+        Team.objects.filter(pk=team.pk).update(prune_due_at=now)
+    if {"history_days", "keep_days"} & changed:
+        TrackedRepository.objects.for_team(team).filter(is_active=True).update(due_at=now)
+    if "bot_logins" in changed:
+        GitHubIntegration.objects.for_team(team).update(members_due_at=now)
+    nudge()
+
+
+def run_due(ends: datetime) -> None:
+    """Recalculates what is due, until it is done or `ends` has come."""
+    for team_id in Team.objects.filter(recalculate_from__isnull=False).values_list("pk", flat=True):
+        while datetime.now(UTC) < ends and _batch(team_id):
+            pass
+
+
+def _batch(team_id: int) -> bool:
+    """Recalculates the next rows; whether there may be more."""
+    team = Team.objects.get(pk=team_id)
+    if team.recalculate_from is None:
+        return False
+    rows = (
+        PullRequest.objects.for_team(team)
+        .filter(pk__gt=team.recalculate_from)
+        .order_by("pk")
+        .select_related("repository")
+    )
+    batch = list(rows.prefetch_related(*_RELATED)[:BATCH])
+    main = accounts.main_accounts(team)
+    for row in batch:
+        _recalculate(team, row, main)
+    return _advance(team, batch[-1].pk if len(batch) == BATCH else None)
+
+
+# In the order in which GitHub told them.
+_RELATED = (
+    Prefetch("reviews", PRReview.objects.order_by("submitted_at", "pk")),
+    "commits",
+    "timeline",
+)
+
+
+@transaction.atomic
+def _advance(team: Team, reached: int | None) -> bool:
+    # Settings, people or names that were changed while we worked by the former ones: once more.
+    unchanged = Team.objects.filter(pk=team.pk, revision=team.revision)
+    if not unchanged.update(recalculate_from=reached):
+        return True
+    figures_changed(team.pk)
+    return reached is not None
+
+
+def _recalculate(team: Team, row: PullRequest, main: Accounts) -> None:
+    facts = _facts(team, row, main)
+    figures = dict(vars(calculations.calculate(facts)))
+    counted = zip(figures.pop("qualifying"), figures.pop("responses"), strict=True)
+    figures |= {
+        "is_bot": facts.author.is_bot,
+        "is_external": row.author_id is None and not facts.author.is_bot,
+        "is_hotfix": calculations.is_hotfix(
+            row.labels, row.head_branch, row.title, _patterns(team)
+        ),
+        "is_excluded": is_excluded(team, row.repository.full_name, row.base_branch),
+    }
+    changed = {name: new for name, new in figures.items() if getattr(row, name) != new}
+    reviews = [
+        (review.pk, new)
+        for review, new in zip(row.reviews.all(), counted, strict=True)
+        if (review.is_qualifying, review.response_time) != new
+    ]
+    if changed or reviews:
+        _store(row, changed, reviews)
+
+
+@transaction.atomic
+def _store(
+    row: PullRequest, changed: dict[str, Any], reviews: list[tuple[int, tuple[bool, int | None]]]
+) -> None:
+    current = PullRequest.objects.filter(pk=row.pk, fetched_at=row.fetched_at)
+    if not current.update(**{"modified_at": datetime.now(UTC), **changed}):
+        return
+    for pk, (counts, response) in reviews:
+        PRReview.objects.filter(pk=pk).update(is_qualifying=counts, response_time=response)
+
+
+def _facts(team: Team, row: PullRequest, main: Accounts) -> PullRequestFacts:
+    author = Identity(row.author_github_id, row.author_login, row.author_type)
+    return PullRequestFacts(
+        state=row.state,
+        is_draft=row.is_draft,
+        author=author.person(team, main),
+        opened_at=row.opened_at,
+        closed_at=row.closed_at,
+        merged_at=row.merged_at,
+        additions=row.additions,
+        deletions=row.deletions,
+        commits=[CommitFact(c.authored_at, c.committed_at) for c in row.commits.all()],
+        reviews=[_review(team, review, main) for review in row.reviews.all()],
+        events=[
+            EventFact(e.kind, e.at, main_account(main, e.reviewer_github_id))
+            for e in row.timeline.all()
+        ],
+    )
+
+
+def _review(team: Team, review: PRReview, main: Accounts) -> ReviewFact:
+    who = Identity(review.reviewer_github_id, review.reviewer_login, review.reviewer_type)
+    return ReviewFact(who.person(team, main), review.state, review.submitted_at)
+
+
+def _patterns(team: Team) -> calculations.HotfixPatterns:
+    return calculations.HotfixPatterns(
+        labels=team.hotfix_labels, branches=team.hotfix_branches, titles=team.hotfix_titles
+    )

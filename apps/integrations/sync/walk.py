@@ -1,0 +1,365 @@
+"""Walks a repository's pull requests, newest change first: one page, one short transaction.
+
+A step asks GitHub for one page, then stores rows, cursor and counters together. So a step that is
+cut off anywhere leaves the repository as it was before, and the next one begins at the same cursor.
+While a page of a history is stored, the one after it is on its way already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from operator import attrgetter
+from typing import Any
+
+from django.db import DataError, IntegrityError, transaction
+from django.db.models import F, Q, QuerySet
+
+from apps.integrations.github import limits, pull_requests
+from apps.integrations.github.client import GitHub
+from apps.integrations.github.errors import GitHubError
+from apps.integrations.github.pull_requests import Batch, Known, Spoilt, WalkPage
+from apps.integrations.models import (
+    StalePullRequest,
+    SyncRun,
+    TrackedRepository,
+    WebhookDelivery,
+)
+from apps.integrations.storing import ingest
+from apps.integrations.sync import kept_pages
+from apps.integrations.work import budget
+from apps.teams.changes import hold
+
+# What changed within GitHub's own second, or while its index lagged, is read again: the watermark
+# stays this far behind the present, so that a later walk comes by once more.
+OVERLAP = timedelta(minutes=5)
+LEASE = timedelta(minutes=2)
+RECENT = timedelta(days=30)
+REFRESH_AT_ONCE = limits.LARGEST_PAGE
+TRIES_OF_ONE = 3
+RETRY_SPOILT = timedelta(minutes=10)
+
+
+class LeaseLostError(Exception):
+    """Another worker has taken the repository over; what this one fetched is dropped."""
+
+
+@dataclass
+class Work:
+    """A claimed repository, how far back its history is wanted (None: all of it), and until when.
+
+    `kept` is a page that somebody left who was killed.
+    """
+
+    tracked: TrackedRepository
+    owner: str
+    window_start: datetime | None
+    ends: datetime
+    kept: WalkPage | None = None
+
+    def __post_init__(self) -> None:
+        self.was_urgent = self.is_urgent(datetime.now(UTC))
+
+    def is_urgent(self, now: datetime) -> bool:
+        """Whether it comes before anyone's history; `sync.due` says the same in SQL."""
+        reached = self.tracked.reached_at
+        return self.tracked.wants_head or reached is None or reached > now - RECENT
+
+    def is_over(self, now: datetime) -> bool:
+        """Whether its turn is: whoever has come to old history lets those go first who have not."""
+        return now >= self.ends or (self.was_urgent and not self.is_urgent(now))
+
+    @property
+    def wants_head(self) -> bool:
+        """Whether changes at the top are to be looked for."""
+        return self.tracked.wants_head and self.tracked.watermark is not None
+
+    @property
+    def wants_history(self) -> bool:
+        """Whether older pull requests are still missing."""
+        tracked = self.tracked
+        if tracked.history_complete:
+            return False
+        floor, start = tracked.history_floor, self.window_start
+        return not (floor and start and start >= floor)
+
+
+def step(github: GitHub, work: Work, now: datetime) -> bool:
+    """Does the next thing for a repository; False when there is nothing left to do."""
+    if is_paid(github, work):
+        # It comes first: whatever is fetched from now on is newer.
+        _walk_history(github, work, now)
+    elif stale := _stale(work.tracked, now):
+        _refresh(github, work, stale, now)
+    elif work.wants_head:
+        _walk_head(github, work, now)
+    elif work.wants_history:
+        _walk_history(github, work, now)
+    else:
+        return False
+    return True
+
+
+def is_paid(github: GitHub, work: Work) -> bool:
+    """Whether the next page of the history was asked for already."""
+    return github.is_ahead or work.kept is not None
+
+
+def is_live(work: Work, now: datetime) -> bool:
+    """Whether the next step is a refresh, which may draw on the budget's reserve."""
+    return _due(work.tracked, now).exists()
+
+
+def _due(tracked: TrackedRepository, now: datetime) -> QuerySet[StalePullRequest]:
+    return StalePullRequest.objects.filter(tracked=tracked, due_at__lte=now)
+
+
+def _stale(tracked: TrackedRepository, now: datetime) -> list[StalePullRequest]:
+    # Where the server found pages too heavy, asking for many at once would fail as well.
+    at_once = min(REFRESH_AT_ONCE, 2 * tracked.page_size - 1)
+    rows = list(_due(tracked, now).order_by("attempts", "marked_at")[:at_once])
+    # One that failed before is asked for alone, so that it spoils no other.
+    return [row for row in rows if not row.attempts] or rows[:1]
+
+
+def _refresh(github: GitHub, work: Work, stale: Sequence[StalePullRequest], now: datetime) -> None:
+    batch = _by_ids(github, work.tracked, stale, now)
+    batch.spoilt += [
+        Spoilt(row.node_id, row.number, reason, now)
+        for row in stale
+        if (reason := batch.withheld.get(row.node_id))
+    ]
+    changes = {"page_size": limits.larger(work.tracked.page_size), "failures": 0}
+    with transaction.atomic():
+        _save(work, github, changes)
+        spoilt = _store(work.tracked, batch, now)
+        # A mark that was renewed while we fetched stays: its row has a later `marked_at`.
+        done = [
+            row.number
+            for row in sorted(stale, key=attrgetter("number"))
+            if row.number not in spoilt
+            and StalePullRequest.objects.filter(pk=row.pk, marked_at=row.marked_at).delete()[0]
+        ]
+        _make_visible(work.tracked, done)
+        _count_in_run(work, github, pull_requests=len(batch.pull_requests))
+
+
+def _by_ids(
+    github: GitHub, tracked: TrackedRepository, stale: Sequence[StalePullRequest], now: datetime
+) -> Batch:
+    try:
+        return pull_requests.by_ids(github, [row.node_id for row in stale])
+    except GitHubError as error:
+        row = stale[0]
+        was_tried = row.attempts or tracked.failures >= TRIES_OF_ONE
+        if not error.is_heavy or len(stale) > 1 or not was_tried:
+            raise
+        return Batch(spoilt=[Spoilt(row.node_id, row.number, error.message, now)])
+
+
+def _make_visible(tracked: TrackedRepository, numbers: list[int]) -> None:
+    """Notes for the deliveries that led here when their rows could be seen."""
+    installation = tracked.integration.credential.installation_id
+    if tracked.hook_id or installation:
+        by_app = Q(hook__app_id__isnull=False, installation_id=installation)
+        WebhookDelivery.objects.filter(
+            by_app if installation else Q(hook_id=tracked.hook_id),
+            github_repo_id=tracked.github_repo_id,
+            number__in=numbers,
+            state=WebhookDelivery.State.HANDLED,
+            visible_at__isnull=True,
+        ).update(visible_at=datetime.now(UTC))
+
+
+def _walk_head(github: GitHub, work: Work, now: datetime) -> None:
+    """A page from the top down to the watermark, which rises when the walk is whole."""
+    tracked = work.tracked
+    page = _fetch(github, tracked, tracked.head_cursor)
+    changes = _told(tracked, page)
+    newest = tracked.head_newest if tracked.head_cursor else settled(page.instants, now)
+    if page.has_next and not reaches(page.instants, tracked.watermark):
+        changes |= {"head_cursor": page.end_cursor or "", "head_newest": newest}
+    else:
+        raised = max(filter(None, (tracked.watermark, newest)))
+        changes |= {
+            "head_cursor": "",
+            "head_newest": None,
+            "watermark": raised,
+            "wants_head": False,
+        }
+    # What the team does not want, or no longer keeps, may share a page with what it does.
+    _cut(page.batch, work.window_start)
+    _store_page(github, work, page, changes)
+
+
+def _walk_history(github: GitHub, work: Work, now: datetime) -> None:
+    """A page further down; the first of all sets the watermark to where the walk began."""
+    tracked = work.tracked
+    page = work.kept or _fetch(github, tracked, tracked.history_cursor)
+    work.kept = None
+    changes = _told(tracked, page)
+    if tracked.watermark is None:
+        changes |= {"watermark": settled(page.instants, page.asked_at), "wants_head": False}
+    if _cut(page.batch, work.window_start):
+        # Whoever widens the window later begins with this page once more.
+        changes["history_floor"] = work.window_start
+    else:
+        changes["history_cursor"] = page.end_cursor or tracked.history_cursor
+        changes["history_complete"] = not page.has_next
+        if page.has_next and page.reply and _may_go_ahead(work, page, now):
+            _go_ahead(github, tracked, page, changes)
+    if page.instants:
+        changes["reached_at"] = min(page.instants)
+    _store_page(github, work, page, changes)
+
+
+def _may_go_ahead(work: Work, page: WalkPage, now: datetime) -> bool:
+    """Whether the page after this one is the next thing to ask for."""
+    lets_others_go_first = work.was_urgent and min(page.instants, default=now) <= now - RECENT
+    return not (
+        now >= work.ends
+        or lets_others_go_first
+        or work.wants_head
+        or is_live(work, now)
+        or budget.wait_for(work.tracked.integration.credential, now)
+    )
+
+
+def _go_ahead(
+    github: GitHub, tracked: TrackedRepository, page: WalkPage, changes: dict[str, Any]
+) -> None:
+    """Asks for the page after this one, so that GitHub works on it while this one is stored.
+
+    This one is kept before: whoever is killed loses only what is on its way.
+    """
+    kept_pages.keep(tracked, page)
+    with suppress(GitHubError):  # The next step meets it again, when this page is stored.
+        pull_requests.walk_ahead(
+            github, changes["full_name"], changes["page_size"], changes["history_cursor"]
+        )
+
+
+def _told(tracked: TrackedRepository, page: WalkPage) -> dict[str, Any]:
+    """What any good page of a walk says of its repository."""
+    return {
+        "full_name": page.repository.name_with_owner,
+        "pull_requests_total": page.total,
+        "page_size": limits.larger(tracked.page_size),
+        "failures": 0,
+        "error": "",
+    }
+
+
+def _fetch(github: GitHub, tracked: TrackedRepository, cursor: str) -> WalkPage:
+    repository = tracked.repository
+    known = Known(tracked.full_name, repository.node_id, repository.github_repo_id)
+    if tracked.page_size == limits.SMALLEST_PAGE and tracked.failures >= TRIES_OF_ONE:
+        # One that GitHub cannot tell at all is set aside, and the walk goes on behind it.
+        return pull_requests.names(github, known, tracked.page_size, cursor)
+    return pull_requests.walk(github, known, tracked.page_size, cursor)
+
+
+def settled(instants: Sequence[datetime], now: datetime) -> datetime:
+    """The watermark of a walk that began with these: nothing can appear below it any more."""
+    return min(max(instants, default=now), now - OVERLAP)
+
+
+def reaches(instants: Sequence[datetime], watermark: datetime | None) -> bool:
+    """Whether a page comes down to what an earlier walk has read."""
+    return watermark is not None and any(at <= watermark for at in instants)
+
+
+def _cut(batch: Batch, start: datetime | None) -> bool:
+    """Drops what changed before the history window; whether there was any."""
+    if start is None:
+        return False
+    wanted = [record for record in batch.pull_requests if record.updated_at >= start]
+    spoilt = [item for item in batch.spoilt if item.updated_at >= start]
+    was_cut = len(wanted) + len(spoilt) < len(batch.pull_requests) + len(batch.spoilt)
+    batch.pull_requests, batch.spoilt = wanted, spoilt
+    return was_cut
+
+
+def _store_page(github: GitHub, work: Work, page: WalkPage, changes: dict[str, Any]) -> None:
+    is_changed = ingest.differs(work.tracked.repository, page.repository)
+    with transaction.atomic():
+        if is_changed:
+            hold(work.tracked.team_id)
+        _save(work, github, changes)
+        if is_changed:
+            work.tracked.repository = ingest.repository(work.tracked.team, page.repository)
+        _store(work.tracked, page.batch, page.asked_at)
+        _count_in_run(work, github, pages=1, pull_requests=len(page.batch.pull_requests))
+
+
+def _save(work: Work, github: GitHub, changes: dict[str, Any]) -> None:
+    """Writes cursors and costs, if the lease is still ours, renewed; locks the row for the rest."""
+    tracked = work.tracked
+    changes = {**changes, "lease_until": datetime.now(UTC) + LEASE}
+    held = TrackedRepository.objects.filter(pk=tracked.pk, lease_owner=work.owner, is_active=True)
+    if not held.update(**changes, **_cost(github)):
+        raise LeaseLostError
+    for name, value in changes.items():
+        setattr(tracked, name, value)
+
+
+def count(work: Work, github: GitHub) -> None:
+    """Adds what was asked in vain to what the repository and its run have cost."""
+    TrackedRepository.objects.filter(pk=work.tracked.pk).update(**_cost(github))
+    _count_in_run(work, github)
+
+
+def _count_in_run(work: Work, github: GitHub, **done: int) -> None:
+    """The run's row is shared by all workers, so this comes last in a transaction."""
+    if work.tracked.run_id:
+        more = {name: F(name) + number for name, number in done.items()}
+        # What comes by itself after a run has ended is none of its.
+        under_way = SyncRun.objects.filter(pk=work.tracked.run_id, finished_at=None)
+        under_way.update(**_cost(github), **more)
+    github.usage.points = github.usage.requests = 0
+
+
+def _cost(github: GitHub) -> dict[str, Any]:
+    usage = github.usage
+    return {"points": F("points") + usage.points, "requests": F("requests") + usage.requests}
+
+
+def _store(tracked: TrackedRepository, batch: Batch, now: datetime) -> set[int]:
+    """Stores a batch; a pull request that cannot be stored is set aside and stops nothing.
+
+    Returns the numbers of those that were set aside: one has ids of two formats.
+    """
+    spoilt = list(batch.spoilt)
+    try:
+        with transaction.atomic():
+            ingest.pull_requests(tracked.repository, batch.pull_requests, now)
+    except (DataError, IntegrityError, ValueError, OverflowError):
+        spoilt += _store_one_by_one(tracked, batch, now)
+    for item in sorted(spoilt, key=attrgetter("number")):  # as another transaction may
+        _set_aside(tracked, item, now)
+    return {item.number for item in spoilt}
+
+
+def _store_one_by_one(tracked: TrackedRepository, batch: Batch, now: datetime) -> list[Spoilt]:
+    spoilt = []
+    for record in batch.pull_requests:
+        try:
+            with transaction.atomic():
+                ingest.pull_requests(tracked.repository, [record], now)
+        except (DataError, IntegrityError, ValueError, OverflowError) as error:
+            spoilt.append(Spoilt(record.id, record.number, str(error), record.updated_at))
+    return spoilt
+
+
+def _set_aside(tracked: TrackedRepository, item: Spoilt, now: datetime) -> None:
+    row, _ = StalePullRequest.objects.get_or_create(
+        tracked=tracked,
+        number=item.number,
+        defaults={"team": tracked.team, "node_id": item.id, "due_at": now},
+    )
+    row.attempts += 1
+    row.error = item.reason
+    row.due_at = now + RETRY_SPOILT * 2 ** min(row.attempts, 8)
+    row.save()
