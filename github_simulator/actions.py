@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+from .happening import Happening
 from .node_ids import node_id
-from .state import Happening
 from .world import (
     Account,
     Commit,

@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 from . import apps
+from .happening import Happening
 from .rest.app_shapes import chosen_repository
-from .state import Happening, Simulator
+from .state import Simulator
 from .world import Account, GitHubApp, Installation
 
 

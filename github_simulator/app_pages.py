@@ -14,6 +14,7 @@ from starlette.routing import Route
 from . import app_events, apps, consent
 from .grants import Asked
 from .pages import page, simulator_of
+from .registrations import AppError
 from .replies import not_found
 from .world import Account, GitHubApp, Installation, World
 
@@ -38,7 +39,7 @@ async def new_app(request: Request) -> Response:
         return _refused("Say whose app it is.")
     try:
         code, _ = apps.register(simulator, manifest, person, name)
-    except apps.AppError as error:
+    except AppError as error:
         return _refused(error.message)
     return _back(manifest["redirect_url"], code=code, state=request.query_params.get("state"))
 

@@ -8,9 +8,8 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from datetime import timedelta
+from typing import Any
 
 import jwt
 from cryptography.hazmat.primitives import serialization
@@ -18,11 +17,10 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from .limits import installation_limit
 from .node_ids import node_id
+from .registrations import AppError, Registration
+from .state import Simulator
 from .tokens import new_token
 from .world import Account, GitHubApp, Hook, Installation, OAuthApp, Repository, Token, World
-
-if TYPE_CHECKING:
-    from .state import Simulator
 
 TOKEN_LIFETIME = timedelta(hours=1)
 CODE_LIFETIME = timedelta(hours=1)
@@ -52,38 +50,6 @@ _KNOWN = {
     *("description", "public", "default_events", "default_permissions"),
     *("request_oauth_on_install", "setup_on_update"),
 }
-
-
-class AppError(Exception):
-    """A refusal, with the status and the sentence that GitHub gives it."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status, self.message = status, message
-
-
-@dataclass(frozen=True)
-class Registration:
-    """A fresh app and the secrets that GitHub tells once."""
-
-    app: GitHubApp
-    client_secret: str
-    private_key: str
-    expires_at: datetime
-
-
-@dataclass
-class Registrations:
-    """Codes of apps that were made by a manifest and whose secrets were not yet fetched."""
-
-    codes: dict[str, Registration] = field(default_factory=dict)
-
-    def redeem(self, code: str, now: datetime) -> Registration:
-        """What belongs to a code, once. Raises AppError."""
-        found = self.codes.pop(code, None)
-        if found is None or found.expires_at <= now:
-            raise AppError(404, "Not Found")
-        return found
 
 
 def problem(world: World, manifest: Any) -> str:

@@ -16,10 +16,11 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from .apps import AppError, identify
+from .apps import identify
 from .authentication import BadCredentialsError, assertion, authenticate
 from .failures import fail, primary_limit, secondary_limit
 from .limits import ANONYMOUS, Resource
+from .registrations import AppError
 from .replies import bad_credentials, refusal
 from .state import Request, Simulator
 

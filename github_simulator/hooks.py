@@ -14,26 +14,22 @@ import threading
 import time
 import uuid
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote_plus
 
 import httpx
 
-from .world import GitHubApp, Hook, Installation, Organization, Repository
-
-if TYPE_CHECKING:
-    from .state import Happening, Simulator
+from .clock import Clock
+from .world import GitHubApp, Hook, Organization, Repository
 
 KEPT = 2000  # deliveries
 LARGEST = 25 * 1024 * 1024  # bytes; GitHub sends nothing larger
 LISTED = timedelta(days=3)
 TIMEOUT = 10.0  # seconds
 _GATHERING = 0.25  # seconds in which shuffled deliveries are collected
-# What became of a repository that is somewhere else now is told to its owner alone.
-_NOT_FOR_ITSELF = (("repository", "deleted"), ("repository", "transferred"))
 Home = Repository | Organization | GitHubApp
 
 
@@ -76,50 +72,15 @@ class Delivery:
 class Deliveries:
     """All hooks' deliveries: those on their way and those of the last days."""
 
-    def __init__(self, simulator: Simulator) -> None:
-        self.simulator = simulator
+    def __init__(self, clock: Clock, seed: int, url: Callable[[], str]) -> None:
+        self.clock, self.url = clock, url
         self.faults = HookFaults()
-        self.random = random.Random(simulator.options.seed)
+        self.random = random.Random(seed)
         self.attempted: deque[Delivery] = deque(maxlen=KEPT)
         self.last: dict[int, Delivery] = {}  # by hook id
         self._waiting: queue.Queue[Delivery | None] = queue.Queue()
         self._worker: threading.Thread | None = None
         self._numbers = int(time.time() * 1000)
-
-    def hear(self, happening: Happening) -> None:
-        """Queue a delivery for each hook that subscribed to what happened."""
-        from .payloads import payload  # it draws what REST draws, and REST knows this module
-
-        hooks = [] if happening.app else list(self._subscribed(happening))
-        apps = list(self._installed(happening))
-        if not hooks and not apps:
-            return
-        drawn, guid = payload(self.simulator, happening), self.new_guid()
-        body = encoded(drawn)
-        for home, hook in hooks:
-            self.send(home, hook, happening.event, happening.action, body, guid)
-        for app, named in apps:
-            if app.hook and app.hook.active:
-                own = encoded(drawn | named)
-                self.send(app, app.hook, happening.event, happening.action, own, guid)
-
-    def _installed(self, happening: Happening) -> Iterator[tuple[GitHubApp, dict[str, Any]]]:
-        """Apps that are told, with what their payload says of the installation."""
-        if happening.app:
-            yield happening.app, {}
-            return
-        for each in self.simulator.world.installations.values():
-            if not each.suspended_at and _hears(each, happening):
-                yield each.app, {"installation": {"id": each.id, "node_id": f"MDI{each.id}"}}
-
-    def _subscribed(self, happening: Happening) -> Iterator[tuple[Home, Hook]]:
-        repository, organizations = happening.repository, self.simulator.world.organizations
-        owner = organizations.get(repository.owner.id) if repository else None
-        gone = (happening.event, happening.action) in _NOT_FOR_ITSELF
-        for home in (None if gone else repository, happening.organization or owner):
-            for hook in list(home.hooks.values()) if home else ():
-                if hook.active and not {happening.event, "*"}.isdisjoint(hook.events):
-                    yield home, hook  # type: ignore[misc]
 
     def new_guid(self) -> str:
         return str(uuid.uuid4())  # not from the seed: a restart must not repeat them
@@ -132,7 +93,7 @@ class Deliveries:
             return
         copies = 2 if self.random.random() < self.faults.duplicate else 1
         for _ in range(copies):
-            now = self.simulator.clock.now()
+            now = self.clock.now()
             self._queue(Delivery(self._next(), guid, hook, home, event, action, body, now))
 
     def redeliver(self, former: Delivery) -> None:
@@ -145,14 +106,14 @@ class Deliveries:
             former.event,
             former.action,
             former.body,
-            self.simulator.clock.now(),
+            self.clock.now(),
             redelivery=True,
         )
         self._queue(again)
 
     def of(self, hook: Hook) -> list[Delivery]:
         """The hook's deliveries of the last three days, newest first."""
-        since = self.simulator.clock.now() - LISTED
+        since = self.clock.now() - LISTED
         mine = [d for d in list(self.attempted) if d.hook.id == hook.id and d.delivered_at > since]
         return sorted(mine, key=lambda delivery: -delivery.id)
 
@@ -183,7 +144,7 @@ class Deliveries:
         form = delivery.hook.content_type == "form"
         quoted = b"payload=" + quote_plus(delivery.body).encode()
         delivery.sent = quoted if form else delivery.body
-        delivery.request_headers = headers(delivery, self.simulator.url)
+        delivery.request_headers = headers(delivery, self.url())
         self._waiting.put(delivery)
         if self._worker is None:
             self._worker = threading.Thread(target=self._work, name="hooks", daemon=True)
@@ -222,15 +183,6 @@ class Deliveries:
         delivery.duration = round(time.monotonic() - begun, 2)
         self.last[delivery.hook.id] = delivery
         self.attempted.append(delivery)
-
-
-def _hears(installation: Installation, happening: Happening) -> bool:
-    if happening.event not in installation.events:
-        return False
-    if happening.repository:
-        return installation.reaches(happening.repository)
-    organization = happening.organization
-    return organization is not None and organization.account is installation.account
 
 
 def _settle(delivery: Delivery, response: httpx.Response) -> None:

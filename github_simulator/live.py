@@ -10,8 +10,9 @@ from datetime import timedelta
 
 from . import actions, prose
 from .actions import Deed, Draft, new_oid, requested_reviewers
+from .happening import Happening
 from .lifecycle import invented_commit
-from .state import Happening, Simulator
+from .state import Simulator
 from .world import Account, Commit, PullRequest, Repository
 
 UNDER_WAY = 45  # pull requests; with more of them, new ones are opened more rarely

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from .actions import new_oid
+from .happening import Happening
 from .instants import optional_zulu, zulu
 from .rest.accounts import (
     GHOST,
@@ -27,7 +28,7 @@ from .rest.pull_shapes import (
     simple_pull_request,
 )
 from .rest.repository_shapes import plain_repository
-from .state import Happening, Simulator
+from .state import Simulator
 from .world import Hook, Organization, PullRequest, Repository, Review, Team, World
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import uvicorn
@@ -11,7 +12,17 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
-from . import app_pages, control, graphql, hook_control, oauth, pages, rest, settings_pages
+from . import (
+    app_pages,
+    audience,
+    control,
+    graphql,
+    hook_control,
+    oauth,
+    pages,
+    rest,
+    settings_pages,
+)
 from .gateway import Gateway
 from .live import going_on
 from .replies import not_found
@@ -39,6 +50,7 @@ def application(simulator: Simulator) -> ASGIApp:
     )
     app.router.redirect_slashes = False  # GitHub answers 404 to a trailing slash
     app.state.simulator = simulator
+    simulator.listeners.append(partial(audience.tell, simulator))
     return Gateway(app, simulator)
 
 

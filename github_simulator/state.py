@@ -6,25 +6,16 @@ import random
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from time import monotonic
-from typing import Any
 
-from .apps import Registrations
+from .clock import Clock
 from .faults import Faults
 from .grants import Authorizations
+from .happening import Happening
 from .hooks import Deliveries
 from .limits import Limits
-from .world import (
-    Account,
-    GitHubApp,
-    Installation,
-    Organization,
-    PullRequest,
-    Repository,
-    Review,
-    World,
-)
+from .registrations import Registrations
+from .world import World
 
 LOG_LENGTH = 10_000
 
@@ -41,22 +32,6 @@ class Options:
     seed: int = 1
     personal_token: str | None = None
     callback_urls: tuple[str, ...] = ()
-
-
-class Clock:
-    """GitHub's clock. Tests and the control address move it forward."""
-
-    def __init__(self) -> None:
-        self.offset = timedelta()
-
-    def now(self) -> datetime:
-        return (datetime.now(UTC) + self.offset).replace(microsecond=0)
-
-    def timestamp(self) -> float:
-        return (datetime.now(UTC) + self.offset).timestamp()
-
-    def advance(self, seconds: float) -> None:
-        self.offset += timedelta(seconds=seconds)
 
 
 @dataclass(frozen=True)
@@ -96,26 +71,6 @@ class RequestLog:
         del self.requests[:-LOG_LENGTH]
 
 
-@dataclass(frozen=True)
-class Happening:
-    """Something happened in the world that hooks may want to hear of.
-
-    `event` and `action` are those of a webhook, such as `pull_request` and `closed`.
-    `extra` holds what only this event's payload has, such as `changes` or `requested_reviewer`.
-    """
-
-    event: str
-    action: str
-    repository: Repository | None = None
-    pull_request: PullRequest | None = None
-    review: Review | None = None
-    sender: Account | None = None
-    extra: dict[str, Any] = field(default_factory=dict)
-    organization: Organization | None = None
-    app: GitHubApp | None = None  # only its hook hears of it
-    installation: Installation | None = None
-
-
 Listener = Callable[[Happening], None]
 
 
@@ -133,11 +88,11 @@ class Simulator:
         self.log = RequestLog()
         self.authorizations = Authorizations(world, self.random)
         self.registrations = Registrations()
-        self.deliveries = Deliveries(self)
-        self.listeners: list[Listener] = [self.deliveries.hear]
+        self.deliveries = Deliveries(self.clock, self.options.seed, lambda: self.url)
+        self.listeners: list[Listener] = []
         self.url = ""  # web address, such as http://127.0.0.1:9100; set when the port is known
 
     def announce(self, happening: Happening) -> None:
-        """Tell everyone who listens (webhook delivery does)."""
+        """Tell everyone who listens; the server lets hooks listen."""
         for listener in self.listeners:
             listener(happening)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from .. import app_events, apps
+from ..registrations import AppError
 from ..state import Simulator
 from ..world import GitHubApp, Installation
 from . import named
@@ -33,7 +34,7 @@ def _register_app(simulator: Simulator, given: Json) -> Json:
         raise ImpossibleError(reason)
     try:
         code, made = apps.register(simulator, manifest, owner, given["name"])
-    except apps.AppError as error:
+    except AppError as error:
         raise ImpossibleError(error.message) from error
     del simulator.registrations.codes[code]
     return {

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from ..happening import Happening
 from ..oddities import forget
-from ..state import Happening, Simulator
+from ..state import Simulator
 from ..tokens import new_token
 from ..world import Account, Organization, Token
 from . import named, teams

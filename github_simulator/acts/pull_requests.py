@@ -8,7 +8,8 @@ from typing import Literal
 
 from .. import actions
 from ..actions import Deed, Draft, new_oid
-from ..state import Happening, Simulator
+from ..happening import Happening
+from ..state import Simulator
 from ..world import Commit, PullRequest
 from . import named
 from .named import Act, Json

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from ..happening import Happening
 from ..rest.accounts import simple_organization, simple_user
-from ..state import Happening, Simulator
+from ..state import Simulator
 from . import named
 from .named import Act, Json
 

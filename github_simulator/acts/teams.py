@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..happening import Happening
 from ..node_ids import node_id
-from ..state import Happening, Simulator
+from ..state import Simulator
 from ..world import Account, Organization, Team
 from . import named
 from .named import Act, Json

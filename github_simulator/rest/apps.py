@@ -9,6 +9,7 @@ from starlette.responses import JSONResponse
 
 from .. import app_events, apps
 from ..instants import zulu
+from ..registrations import AppError
 from ..world import GitHubApp, Hook, Installation, Repository, Token
 from .accounts import Json
 from .app_shapes import app_shape, installation_shape
@@ -50,7 +51,7 @@ async def converted(call: Call) -> Any:
         found = call.simulator.registrations.redeem(
             call.parameter("code"), call.simulator.clock.now()
         )
-    except apps.AppError as error:
+    except AppError as error:
         raise RefusedError(error.status, error.message) from error
     hook = found.app.hook
     return {

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from github_simulator.state import Happening
+from github_simulator.happening import Happening
 from github_simulator.testing import Running
 
 from .conftest import Query

@@ -1,0 +1,21 @@
+"""GitHub's clock."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+
+class Clock:
+    """The machine's time, which tests and the control address move forward."""
+
+    def __init__(self) -> None:
+        self.offset = timedelta()
+
+    def now(self) -> datetime:
+        return (datetime.now(UTC) + self.offset).replace(microsecond=0)
+
+    def timestamp(self) -> float:
+        return (datetime.now(UTC) + self.offset).timestamp()
+
+    def advance(self, seconds: float) -> None:
+        self.offset += timedelta(seconds=seconds)

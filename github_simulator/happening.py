@@ -1,0 +1,36 @@
+"""What happens in the world, as those are told who listen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from .world import (
+    Account,
+    GitHubApp,
+    Installation,
+    Organization,
+    PullRequest,
+    Repository,
+    Review,
+)
+
+
+@dataclass(frozen=True)
+class Happening:
+    """Something happened in the world that hooks may want to hear of.
+
+    `event` and `action` are those of a webhook, such as `pull_request` and `closed`.
+    `extra` holds what only this event's payload has, such as `changes` or `requested_reviewer`.
+    """
+
+    event: str
+    action: str
+    repository: Repository | None = None
+    pull_request: PullRequest | None = None
+    review: Review | None = None
+    sender: Account | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+    organization: Organization | None = None
+    app: GitHubApp | None = None  # only its hook hears of it
+    installation: Installation | None = None
