@@ -13,8 +13,14 @@ from itertools import count
 from random import Random
 from typing import Any
 
-from apps.metrics import calculations
-from apps.metrics.calculations import CommitFact, EventFact, Person, PullRequestFacts, ReviewFact
+from apps.metrics.calculations import pull_requests as calculations
+from apps.metrics.calculations.pull_requests import (
+    CommitFact,
+    EventFact,
+    Person,
+    PullRequestFacts,
+    ReviewFact,
+)
 
 YEARS = 5
 MEMBERS, OUTSIDERS = 600, 1500

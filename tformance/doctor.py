@@ -87,7 +87,7 @@ def _database() -> Iterator[Finding]:
 
 
 def _titles() -> Iterator[Finding]:
-    from apps.metrics import titles
+    from apps.metrics.filters import titles
 
     if not titles.has_index():
         todo = "Let a superuser of the database run CREATE EXTENSION pg_trgm; then migrate again."

@@ -70,7 +70,7 @@ def export(what: str, team_slug: str, repository: str | None, form: str) -> int:
     """Writes rows to stdout."""
     _prepare()
     from apps.audit.record import record
-    from apps.metrics import export as exports
+    from apps.metrics.lists import export as exports
     from apps.metrics.models import Repository
     from apps.teams.models import Team
 
@@ -140,7 +140,7 @@ def rotate_keys() -> int:
 
 def _value(value: object) -> str:
     """As the exports write it; `nothing` for none."""
-    from apps.metrics import export
+    from apps.metrics.lists import export
 
     if isinstance(value, datetime):
         return export.instant(value)
@@ -251,7 +251,7 @@ def _work(run: SyncRun, since: datetime | None, progress: Progress) -> None:
 
 
 def _print_figures(team: Team, rows: Sequence[TrackedRepository]) -> None:
-    from apps.metrics.terminal_table import table
+    from apps.metrics.pages.terminal_table import table
 
     console = Console(highlight=False)
     if not console.is_terminal:

@@ -4,9 +4,9 @@ from django.contrib import admin
 from django.urls import include, path
 
 from apps.integrations.hooks import endpoint
-from apps.metrics.api import api
-from apps.metrics.api_access import nowhere, reading_only
-from apps.metrics.views.api_docs import api_docs
+from apps.metrics.api.access import nowhere, reading_only
+from apps.metrics.api.docs import api_docs
+from apps.metrics.api.operations import api
 from tformance import health, prometheus
 
 urlpatterns = [

@@ -7,7 +7,7 @@ class IntegrationsConfig(AppConfig):
     def ready(self) -> None:
         from apps.integrations.storing.recalculation import settings_changed
         from apps.integrations.sync.freshness import freshness
-        from apps.metrics.freshness import register
+        from apps.metrics.figures.freshness import register
         from apps.teams.changes import team_settings_changed
 
         register(freshness)

@@ -7,8 +7,9 @@ class MetricsConfig(AppConfig):
     name = "apps.metrics"
 
     def ready(self) -> None:
-        from apps.metrics import expressions, titles
-        from apps.metrics.digest_mail import follow_zone
+        from apps.metrics.figures import expressions
+        from apps.metrics.filters import titles
+        from apps.metrics.pages.digest_mail import follow_zone
         from apps.teams.changes import team_settings_changed
 
         connection_created.connect(expressions.register, dispatch_uid="metrics.expressions")

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from celery import shared_task
 
-from apps.metrics import digest_mail
+from apps.metrics.pages import digest_mail
 
 LOOK_FOR = timedelta(seconds=50)
 

@@ -2,17 +2,17 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from apps.metrics.views.compare import compare_people, compare_repositories
+from apps.metrics.pages.compare import compare_people, compare_repositories
+from apps.metrics.pages.flow import flow
+from apps.metrics.pages.overview import overview
+from apps.metrics.pages.person import person_page
+from apps.metrics.pages.repository import repository_page
+from apps.metrics.pages.reviews import reviews
 from apps.metrics.views.digest import digest, digest_off
 from apps.metrics.views.explorer import pull_request_count, pull_requests
 from apps.metrics.views.filters import choose, options
-from apps.metrics.views.flow import flow
 from apps.metrics.views.how_we_count import how_we_count
-from apps.metrics.views.overview import overview
-from apps.metrics.views.person import person_page
 from apps.metrics.views.pull_request import pull_request
-from apps.metrics.views.repository import repository_page
-from apps.metrics.views.reviews import reviews
 from apps.metrics.views.saved_views import saved_view, saved_views
 
 TEAM = "a/<slug:team>"

@@ -20,7 +20,8 @@ from apps.integrations.models import TrackedRepository
 from apps.integrations.people import forgetting
 from apps.integrations.storing import ingest
 from apps.integrations.storing.facts import Accounts, PullRequestRow, main_account, read
-from apps.metrics import accounts, export
+from apps.metrics.filters import accounts
+from apps.metrics.lists import export
 from apps.metrics.models import PullRequest, TeamMember
 from apps.teams.models import Team
 

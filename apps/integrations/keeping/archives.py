@@ -19,7 +19,7 @@ from django.db.models import Field, Model, Q, QuerySet
 from apps.audit import history
 from apps.audit.models import AuditEvent
 from apps.integrations.encryption import EncryptedTextField
-from apps.metrics import export
+from apps.metrics.lists import export
 from apps.metrics.models import Commit, PRReview, PullRequest, TeamMember, TimelineEvent
 from apps.teams.models import Membership, Team
 

@@ -21,7 +21,7 @@ from apps.audit.models import AuditEvent
 from apps.audit.record import record
 from apps.integrations.models import Erasure, GitHubIntegration, SpotCheck, TrackedRepository
 from apps.integrations.people import commit_identities, same_people
-from apps.metrics import freshness
+from apps.metrics.figures import freshness
 from apps.metrics.models import (
     Commit,
     Group,

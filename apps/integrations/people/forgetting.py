@@ -14,7 +14,7 @@ from apps.integrations.github import records
 from apps.integrations.models import CommitIdentity, ForgottenAccount, KeptPage, SpotCheck
 from apps.integrations.people.team_key import hashed, key_of
 from apps.integrations.work.nudge import nudge
-from apps.metrics import freshness
+from apps.metrics.figures import freshness
 from apps.metrics.models import (
     Commit,
     PRReview,

@@ -11,7 +11,8 @@ from django.db import transaction
 
 from apps.audit.record import record
 from apps.integrations.work.nudge import nudge
-from apps.metrics import accounts, freshness
+from apps.metrics.figures import freshness
+from apps.metrics.filters import accounts
 from apps.metrics.models import Commit, PRReview, PullRequest, SamePerson, TeamMember
 from apps.teams.access import TeamRequest
 from apps.teams.changes import figures_changed

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from apps.integrations.models import CommitIdentity
 from apps.integrations.people.commit_identities import plain_name
 from apps.integrations.people.team_key import hashed, key_of
-from apps.metrics import calculations
+from apps.metrics.calculations import pull_requests as calculations
 from apps.metrics.models import SamePerson, TeamMember
 from apps.teams.models import Team
 

@@ -8,8 +8,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from apps.integrations.github import records
-from apps.metrics import calculations
-from apps.metrics.calculations import CommitFact, EventFact, Person, PullRequestFacts, ReviewFact
+from apps.metrics.calculations import pull_requests as calculations
+from apps.metrics.calculations.pull_requests import (
+    CommitFact,
+    EventFact,
+    Person,
+    PullRequestFacts,
+    ReviewFact,
+)
 from apps.metrics.models import TimelineEvent
 from apps.teams.models import Team
 

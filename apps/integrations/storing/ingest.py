@@ -24,7 +24,8 @@ from apps.integrations.storing.facts import (
     tidy,
 )
 from apps.integrations.storing.upsert import upsert
-from apps.metrics import accounts, freshness
+from apps.metrics.figures import freshness
+from apps.metrics.filters import accounts
 from apps.metrics.models import (
     Commit,
     PRReview,

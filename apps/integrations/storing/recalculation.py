@@ -16,8 +16,14 @@ from django.db.models import Prefetch
 from apps.integrations.models import GitHubIntegration, TrackedRepository
 from apps.integrations.storing.facts import Accounts, Identity, is_excluded, main_account
 from apps.integrations.work.nudge import nudge
-from apps.metrics import accounts, calculations
-from apps.metrics.calculations import CommitFact, EventFact, PullRequestFacts, ReviewFact
+from apps.metrics.calculations import pull_requests as calculations
+from apps.metrics.calculations.pull_requests import (
+    CommitFact,
+    EventFact,
+    PullRequestFacts,
+    ReviewFact,
+)
+from apps.metrics.filters import accounts
 from apps.metrics.models import PRReview, PullRequest
 from apps.teams.changes import figures_changed
 from apps.teams.models import Team

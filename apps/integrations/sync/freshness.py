@@ -8,7 +8,7 @@ from django.db.models import Count, Max, Min, Q
 from django.utils import timezone
 
 from apps.integrations.models import GitHubIntegration, TrackedRepository
-from apps.metrics.freshness import Freshness
+from apps.metrics.figures.freshness import Freshness
 from apps.teams.models import Team
 
 

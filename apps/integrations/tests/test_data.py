@@ -24,7 +24,7 @@ from apps.integrations.models import (
 )
 from apps.integrations.tests import github as small
 from apps.integrations.tests.stage import Place, Stage, ago, set_up, work
-from apps.metrics import export
+from apps.metrics.lists import export
 from apps.metrics.models import Commit, PullRequest, Repository, SavedView, TeamMember
 from apps.teams import api_keys
 from apps.teams.models import BaseTeamModel, Invitation, Membership, Team

@@ -14,7 +14,7 @@ from apps.integrations.github.errors import CredentialsRejectedError
 from apps.integrations.models import GitHubIntegration, IntegrationCredential, TrackedRepository
 from apps.integrations.storing import ingest, ingest_people
 from apps.integrations.sync import schedule
-from apps.metrics import freshness
+from apps.metrics.figures import freshness
 from apps.metrics.tests.factories import make_member, make_pull_request, make_repository
 from apps.teams.models import Team
 from apps.teams.tests.test_teams import SETTINGS

@@ -19,7 +19,7 @@ from apps.integrations.models import Hook, SpotCheck, SyncRun, TrackedRepository
 from apps.integrations.tests import github as small
 from apps.integrations.tests.github import connect
 from apps.integrations.tests.stage import Stage, ago, set_up
-from apps.metrics import export
+from apps.metrics.lists import export
 from apps.metrics.models import PullRequest
 from apps.teams.models import Membership, Team
 from github_simulator import actions

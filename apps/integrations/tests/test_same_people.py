@@ -13,7 +13,7 @@ from apps.integrations.checks import accuracy
 from apps.integrations.models import CommitIdentity
 from apps.integrations.tests import github as small
 from apps.integrations.tests.stage import Place, Stage, ago, set_up, work
-from apps.metrics import export
+from apps.metrics.lists import export
 from apps.metrics.models import PRReview, PullRequest, SamePerson, TeamMember
 from apps.teams.models import Team
 from github_simulator import actions

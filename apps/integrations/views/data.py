@@ -18,7 +18,7 @@ from apps.integrations.models import ForgottenAccount
 from apps.integrations.people import forgetting
 from apps.integrations.views import answers
 from apps.integrations.work.nudge import nudge
-from apps.metrics import accounts
+from apps.metrics.filters import accounts
 from apps.metrics.models import Digest, PRReview, PullRequest, Repository, TeamMember
 from apps.teams.access import TeamRequest, team_view, wants_json
 from apps.teams.models import ApiKey, Invitation, Team

@@ -12,7 +12,7 @@ from apps.integrations.access.problems import Problem
 from apps.integrations.people import same_people, suggestions
 from apps.integrations.people.same_people import NotOnePersonError
 from apps.integrations.views import answers
-from apps.metrics import accounts
+from apps.metrics.filters import accounts
 from apps.metrics.models import PRReview, PullRequest, SamePerson, TeamMember
 from apps.teams.access import TeamRequest, team_view, wants_json
 from apps.teams.models import Team

@@ -8,7 +8,7 @@ from django import template
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from apps.metrics.columns import Column
+from apps.metrics.lists.columns import Column
 from apps.metrics.models import PullRequest, SavedView
 from apps.teams.models import Team
 from apps.teams.templatetags.display import NOTHING, day, duration, instant

@@ -12,12 +12,12 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from apps.metrics.calculations import Exclusions, is_excluded
-from apps.metrics.filters import Filters, Option
-from apps.metrics.freshness import recounted
+from apps.metrics.calculations.pull_requests import Exclusions, is_excluded
+from apps.metrics.figures.freshness import recounted
+from apps.metrics.figures.queries import Change
+from apps.metrics.filters.form import Filters, Option
 from apps.metrics.models import PullRequest, Repository
-from apps.metrics.queries import Change
-from apps.metrics.timeline import Bar, stage_bars
+from apps.metrics.pages.timeline import Bar, stage_bars
 from apps.teams.models import Team
 from apps.teams.templatetags.display import NOTHING, duration, duration_text, unbroken
 

@@ -8,7 +8,9 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
-from apps.metrics import calculations, freshness
+from apps.metrics.calculations import pull_requests as calculations
+from apps.metrics.figures import freshness
+from apps.metrics.filters.viewer import Viewer
 from apps.metrics.models import (
     Commit,
     PRReview,
@@ -18,7 +20,6 @@ from apps.metrics.models import (
     TeamMember,
     TimelineEvent,
 )
-from apps.metrics.viewer import Viewer
 from apps.teams.models import Team
 from apps.users.models import User
 

@@ -25,7 +25,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from apps.metrics.api import api
+from apps.metrics.api.operations import api
 from apps.metrics.tests.factories import Review, make_member, make_pull_request, make_repository
 from apps.metrics.tests.test_api import make_key
 from apps.teams.models import Team

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.metrics.calculations import (
+from apps.metrics.calculations.pull_requests import (
     CommitFact,
     EventFact,
     Figures,

@@ -18,9 +18,9 @@ from django.db import connection
 from django.test import Client
 from pytest_django import Settings
 
-from apps.metrics import digest_mail
-from apps.metrics.digest import weekly_digest
 from apps.metrics.models import Digest
+from apps.metrics.pages import digest_mail
+from apps.metrics.pages.digest import weekly_digest
 from apps.metrics.tests.factories import Review, make_member, make_pull_request, make_repository
 from apps.teams.models import Membership, Team
 from apps.users.models import User

@@ -18,7 +18,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from apps.audit.models import AuditEvent
-from apps.metrics.columns import COLUMNS
+from apps.metrics.lists.columns import COLUMNS
 from apps.metrics.models import PullRequest, Repository
 from apps.metrics.tests.factories import make_member, make_pull_request, make_repository
 from apps.teams.models import Team

@@ -8,7 +8,7 @@ import json
 
 import pytest
 
-from apps.metrics import export
+from apps.metrics.lists import export
 from apps.metrics.tests.factories import (
     NOON,
     Review,

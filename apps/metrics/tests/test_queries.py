@@ -13,10 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
-from apps.metrics import queries
-from apps.metrics.filters import Choices, FilterForm, Filters, parse
-from apps.metrics.metrics_table import metrics_table
+from apps.metrics.figures import queries
+from apps.metrics.filters.form import Choices, FilterForm, Filters, parse
 from apps.metrics.models import PullRequest
+from apps.metrics.pages.metrics_table import metrics_table
 from apps.metrics.tests.factories import (
     NOON,
     Review,

@@ -14,9 +14,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from apps.metrics import explorer
+from apps.metrics.figures.queries import LARGE
+from apps.metrics.lists import explorer
 from apps.metrics.models import PullRequest
-from apps.metrics.queries import LARGE
 from apps.metrics.tests.factories import Review, make_member, make_pull_request, make_repository
 from apps.teams.models import Team
 

@@ -12,9 +12,9 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
 from apps.audit.record import record
-from apps.metrics import digest_mail
-from apps.metrics.digest import weekly_digest
 from apps.metrics.models import Digest
+from apps.metrics.pages import digest_mail
+from apps.metrics.pages.digest import weekly_digest
 from apps.teams.access import TeamRequest, team_view
 
 

@@ -12,12 +12,13 @@ from django.urls import reverse
 from django.utils import timezone
 
 from apps.audit.record import record
-from apps.metrics import explorer, export, keyset, search
-from apps.metrics.columns import COLUMNS
-from apps.metrics.filters import Choices, FilterForm, Filters, parse
-from apps.metrics.page import Answer, address, current_version, figures_page, refused
+from apps.metrics.filters import search
+from apps.metrics.filters.form import Choices, FilterForm, Filters, parse
+from apps.metrics.filters.viewer import viewer_of
+from apps.metrics.lists import explorer, export, keyset
+from apps.metrics.lists.columns import COLUMNS
 from apps.metrics.templatetags.figures import page_of
-from apps.metrics.viewer import viewer_of
+from apps.metrics.views.page import Answer, address, current_version, figures_page, refused
 from apps.teams.access import TeamRequest, team_view, wants_json
 
 PLAIN = "text/plain; charset=utf-8"

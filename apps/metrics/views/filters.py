@@ -10,10 +10,11 @@ from django.http import Http404, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from apps.metrics import queries, remembering
-from apps.metrics.filters import Choices, FilterForm, Option, parse
+from apps.metrics.figures import queries
+from apps.metrics.filters import remembering
+from apps.metrics.filters.form import Choices, FilterForm, Option, parse
+from apps.metrics.filters.viewer import viewer_of
 from apps.metrics.models import PullRequest
-from apps.metrics.viewer import viewer_of
 from apps.teams.access import TeamRequest, team_view, wants_json
 
 MOST = 50

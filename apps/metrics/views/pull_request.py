@@ -6,10 +6,10 @@ from django.http import Http404, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils import timezone
 
-from apps.metrics import export
+from apps.metrics.filters.viewer import viewer_of
+from apps.metrics.lists import export
 from apps.metrics.models import PullRequest
-from apps.metrics.timeline import as_data, reasons, timeline
-from apps.metrics.viewer import viewer_of
+from apps.metrics.pages.timeline import as_data, reasons, timeline
 from apps.teams.access import TeamRequest, team_view, wants_json
 
 

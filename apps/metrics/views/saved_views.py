@@ -15,10 +15,11 @@ from django.views.decorators.http import require_http_methods
 from django_htmx.http import HttpResponseClientRedirect
 
 from apps.audit.record import record
-from apps.metrics import explorer, queries
-from apps.metrics.filters import Choices, FilterForm, parse
+from apps.metrics.figures import queries
+from apps.metrics.filters.form import Choices, FilterForm, parse
+from apps.metrics.filters.viewer import viewer_of
+from apps.metrics.lists import explorer
 from apps.metrics.models import SavedView
-from apps.metrics.viewer import viewer_of
 from apps.teams.access import TeamRequest, team_view, wants_json
 
 MOST_VIEWS = 200

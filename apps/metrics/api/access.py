@@ -1,0 +1,198 @@
+"""How programs come in: by a key, so often a minute; nothing is sent twice, errors are said."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import time
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import Any, cast
+
+from django.conf import settings
+from django.core.cache import cache
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.utils.cache import get_conditional_response
+from django.views.decorators.csrf import csrf_exempt
+from ninja import NinjaAPI, Schema
+from ninja.errors import AuthenticationError, HttpError, Throttled, ValidationError
+from ninja.security import HttpBearer
+from ninja.throttling import BaseThrottle
+
+from apps.metrics.filters.form import Choices, FilterForm, Filters, parse
+from apps.metrics.filters.viewer import viewer_of
+from apps.metrics.views.page import current_version
+from apps.teams import api_keys
+from apps.teams.access import TeamRequest
+from apps.teams.models import ApiKey, Membership
+
+MINUTE = 60
+
+
+class Errors(Schema):
+    """What is wrong with a request, in sentences."""
+
+    errors: list[str]
+
+
+REFUSALS: Mapping[int, type[Schema]] = dict.fromkeys((400, 401, 403, 404, 429), Errors)
+
+
+class InvalidFiltersError(Exception):
+    """Filters that say what there is not; its arguments are sentences."""
+
+
+class _UnchangedError(Exception):
+    """The program has it already; its argument is the answer that says so."""
+
+
+class Key(HttpBearer):
+    """`Authorization: Bearer tfk_…`, a key from the team's settings."""
+
+    def authenticate(self, request: HttpRequest, token: str) -> ApiKey | None:
+        """The key, or None where none was sent."""
+        key = api_keys.find(token) if "\x00" not in token else None
+        if key is None and token.strip():
+            raise HttpError(
+                401, "This key is unknown or was revoked, or its owner may not enter the team."
+            )
+        return key
+
+
+class PerKey(BaseThrottle):
+    """Counts a key's requests of each minute, in the cache that all web processes share."""
+
+    def allow_request(self, request: HttpRequest) -> bool:
+        """Whether the key may ask once more within this minute."""
+        if not settings.API_RATE_LIMIT:
+            return True
+        key = f"api-key:{cast(Any, request).auth.pk}:{int(time.time() // MINUTE)}"
+        cache.add(key, 0, 2 * MINUTE)
+        try:
+            return cache.incr(key) <= int(settings.API_RATE_LIMIT)
+        except ValueError:  # The cache has dropped it meanwhile.
+            return True
+
+    def wait(self) -> float:
+        """Seconds until the next minute begins."""
+        return MINUTE - time.time() % MINUTE
+
+
+class Api(NinjaAPI):
+    """Answers with an ETag, and with nothing else where the program has the same already."""
+
+    def create_response(self, request: HttpRequest, *args: Any, **more: Any) -> HttpResponse:
+        """As JSON."""
+        response = super().create_response(request, *args, **more)
+        if response.status_code != 200:
+            return response
+        etag = getattr(request, "etag", "") or _quoted(response.content)
+        response.headers["ETag"] = etag
+        response.headers["Cache-Control"] = "private, no-cache"
+        return cast(HttpResponse, get_conditional_response(request, etag=etag, response=response))
+
+
+def admitted(request: HttpRequest) -> TeamRequest:
+    """The request as one of the key's owner, for the queries and pages of their team."""
+    key: ApiKey = cast(Any, request).auth
+    found = cast(TeamRequest, request)
+    found.user, found.team = key.user, key.team
+    found.membership = Membership.objects.get(team=key.team, user=key.user)
+    return found
+
+
+def asked(request: HttpRequest) -> tuple[TeamRequest, Filters]:
+    """The request and its filters, where the data has changed since the program asked last."""
+    found = admitted(request)
+    _, version = current_version(found.team)
+    found.data_version = version.etag
+    # What is shown may depend on whose key it is.
+    etag = _quoted(f"{version.etag} {found.user.pk} {found.membership.role}".encode())
+    if unchanged := get_conditional_response(request, etag=etag):
+        unchanged.headers["ETag"] = etag
+        raise _UnchangedError(unchanged)
+    form = FilterForm(request.GET, Choices.of(viewer_of(found)))
+    if not form.is_valid():
+        raise InvalidFiltersError(*form.sentences)
+    cast(Any, request).etag = etag
+    return found, parse(form, found.team, version.first_opened_at)
+
+
+def reading_only(urls: tuple[list[Any], str, str]) -> tuple[list[Any], str, str]:
+    """The addresses of an API, which tell other methods than GET what to do in a sentence."""
+    for pattern in urls[0]:
+        pattern.callback = _reading_only(pattern.callback)
+    return urls
+
+
+def _reading_only(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    @csrf_exempt  # it changes nothing
+    @wraps(view)
+    def answer(request: HttpRequest, *args: Any, **more: Any) -> HttpResponse:
+        if request.method == "GET":
+            try:
+                return view(request, *args, **more)
+            except Http404:  # the API's root, which is nowhere
+                return nowhere(request, "")
+        refusal = {"errors": [f"The API is read-only: send a GET, not a {request.method}."]}
+        return JsonResponse(refusal, status=405, headers={"Allow": "GET"})
+
+    return answer
+
+
+@csrf_exempt  # it changes nothing
+def nowhere(request: HttpRequest, path: str) -> JsonResponse:
+    """An address that the API does not have."""
+    return JsonResponse({"errors": [f"There is no /api/v1/{path[:100]}."]}, status=404)
+
+
+def describe_errors(api: NinjaAPI) -> None:
+    """Makes each kind of error a sentence."""
+
+    def refuse(request: HttpRequest, status: int, *sentences: str) -> HttpResponse:
+        return api.create_response(request, {"errors": list(sentences)}, status=status)
+
+    @api.exception_handler(_UnchangedError)
+    def _(request: HttpRequest, error: _UnchangedError) -> HttpResponse:
+        return cast(HttpResponse, error.args[0])
+
+    @api.exception_handler(InvalidFiltersError)
+    def _(request: HttpRequest, error: InvalidFiltersError) -> HttpResponse:
+        return refuse(request, 400, *error.args)
+
+    @api.exception_handler(ValidationError)
+    def _(request: HttpRequest, error: ValidationError) -> HttpResponse:
+        return refuse(request, 400, *map(_sentence, error.errors))
+
+    @api.exception_handler(AuthenticationError)
+    def _(request: HttpRequest, error: AuthenticationError) -> HttpResponse:
+        return refuse(request, 401, "Send a key of the team: “Authorization: Bearer tfk_…”.")
+
+    @api.exception_handler(Throttled)
+    def _(request: HttpRequest, error: Throttled) -> HttpResponse:
+        seconds = math.ceil(error.wait or MINUTE)
+        allowed = f"A key may ask {settings.API_RATE_LIMIT} times a minute."
+        return refuse(request, 429, f"{allowed} Ask again in {seconds} s.")
+
+    @api.exception_handler(Http404)
+    def _(request: HttpRequest, error: Http404) -> HttpResponse:
+        return refuse(request, 404, str(error) or "There is no such thing.")
+
+    @api.exception_handler(PermissionDenied)
+    def _(request: HttpRequest, error: PermissionDenied) -> HttpResponse:
+        return refuse(request, 403, str(error))
+
+    @api.exception_handler(HttpError)
+    def _(request: HttpRequest, error: HttpError) -> HttpResponse:
+        return refuse(request, error.status_code, str(error))
+
+
+def _sentence(error: Mapping[str, Any]) -> str:
+    """What is wrong with which parameter."""
+    *_, name = [part for part in error["loc"] if isinstance(part, str)]
+    return f"{name}: {error['msg']}."
+
+
+def _quoted(content: bytes) -> str:
+    return f'"{hashlib.blake2b(content, digest_size=12).hexdigest()}"'

@@ -1,0 +1,322 @@
+"""`/api/v1/`: what the pages show, read-only, for programs that hold a key of a team.
+
+Field names, units and filters are those of the exports and pages; the same queries answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from functools import wraps
+from typing import Any, Literal, get_type_hints
+
+from django.http import Http404, HttpRequest
+from django.utils import timezone
+from ninja import Field, Query, Schema
+
+from apps.metrics.api.access import (
+    REFUSALS,
+    Api,
+    InvalidFiltersError,
+    Key,
+    PerKey,
+    admitted,
+    asked,
+    describe_errors,
+)
+from apps.metrics.api.figures import (
+    FlowReply,
+    FreshnessReply,
+    OverviewReply,
+    PeopleReply,
+    PersonFiguresReply,
+    RepositoriesReply,
+    RepositoryFiguresReply,
+    ReviewFiguresReply,
+    View,
+)
+from apps.metrics.api.rows import (
+    CommitRow,
+    MemberRow,
+    PullRequestDetail,
+    PullRequestRow,
+    RepositoryRow,
+    ReviewRow,
+)
+from apps.metrics.lists import explorer, export
+from apps.metrics.lists.columns import COLUMNS
+from apps.metrics.models import (
+    PRReview,
+    PullRequest,
+    PullRequestCommit,
+    Repository,
+    SavedView,
+    TeamMember,
+)
+from apps.metrics.pages.compare import compare_people, compare_repositories
+from apps.metrics.pages.flow import flow
+from apps.metrics.pages.overview import overview
+from apps.metrics.pages.person import person_page
+from apps.metrics.pages.repository import repository_page
+from apps.metrics.pages.reviews import reviews as review_figures
+from apps.metrics.pages.timeline import as_data as timeline_data
+from apps.metrics.pages.timeline import timeline
+from apps.metrics.views.page import current_version, describe
+from apps.metrics.views.saved_views import as_data
+from apps.teams.models import Team
+
+PAGE = 100
+LARGEST_ID = 2**63 - 1
+
+api = Api(
+    title="tformance",
+    version="1",
+    description=__doc__,
+    auth=Key(),
+    throttle=PerKey(),
+    urls_namespace="api-1",
+    docs_url=None,  # The page of our own needs neither a script nor megabytes.
+)
+describe_errors(api)
+
+
+def _get(path: str, reply: Any, tag: str) -> Callable[[Any], Any]:
+    def decorate(view: Callable[..., Any]) -> Any:
+        query = get_type_hints(view).get("query")
+        known = set(query.model_fields) if query else set()
+
+        @wraps(view)
+        def strict(request: HttpRequest, *args: Any, **more: Any) -> Any:
+            _refuse_unknown(set(request.GET), known)
+            return view(request, *args, **more)
+
+        return api.get(path, response={200: reply, **REFUSALS}, tags=[tag])(strict)
+
+    return decorate
+
+
+def _refuse_unknown(names: set[str], known: set[str]) -> None:
+    """A filter with a wrong name would be none, and its figures those of everything."""
+    if unknown := sorted(names - known):
+        what = f"There is no parameter “{unknown[0][:60]}” here"
+        raise InvalidFiltersError(
+            f"{what}; choose from: {', '.join(sorted(known))}." if known else f"{what}."
+        )
+
+
+class FilterQuery(Schema):
+    """The filter bar: as in the address of a page."""
+
+    range: Literal["4w", "3m", "12m", "all", "dates"] | None = Field(None, description="Period")
+    since: date | None = Field(None, description="First day, with range=dates")
+    until: date | None = Field(None, description="Last day, which is included")
+    repo: list[str] = Field([], description="OWNER/REPO")
+    person: list[str] = Field([], description="GitHub login of an author")
+    group: list[str] = Field([], description="Slug of a GitHub team")
+    base: list[str] = Field([], description="Base branch")
+    label: list[str] = Field([], description="Label of a pull request; of several all")
+    size: list[Literal["XS", "S", "M", "L", "XL"]] = Field(
+        [], description="By lines changed, as the page “How we count” says"
+    )
+    bots: bool = Field(False, description="Whether bots' pull requests count, too")
+    outsiders: Literal["0", "1"] | None = Field(
+        None, description="0 leaves out those who are not in the organisation"
+    )
+
+
+class ListQuery(FilterQuery):
+    """What a list of pull requests shows beside the filters."""
+
+    state: Literal["merged", "open", "closed", "opened"] | None = None
+    q: str = Field("", description="Words in the title, a number, or an address on GitHub")
+    sort: str = Field(
+        "", description=f"With - in front the greatest first; one of {', '.join(COLUMNS)}"
+    )
+    waiting: Literal["review", "author", "merge", "draft", "discussion"] | None = None
+    reviewed: Literal["yes", "no"] | None = None
+    flag: list[Literal["revert", "hotfix", "old"]] = []
+    after: str = Field("", description="`next` of the page before")
+    before: str = Field("", description="`previous` of the page after")
+
+
+class AfterQuery(Schema):
+    """Where a list goes on, and of which repository it is."""
+
+    repo: str = Field("", description="OWNER/REPO; empty: all")
+    after: int = Field(0, ge=0, le=LARGEST_ID, description="`next` of the page before")
+
+
+class TeamReply(Schema):
+    """A team."""
+
+    slug: str
+    name: str
+    timezone: str
+
+
+class PullRequestsReply(Schema):
+    """A page of pull requests; `next` is null on the last, `previous` on the first."""
+
+    count: int
+    pull_requests: list[PullRequestRow]
+    next: str | None
+    previous: str | None
+
+
+class ReviewsReply(Schema):
+    """A page of reviews."""
+
+    reviews: list[ReviewRow]
+    next: int | None
+
+
+class CommitsReply(Schema):
+    """A page of commits, each once for each pull request that has it."""
+
+    commits: list[CommitRow]
+    next: int | None
+
+
+@_get("/team", TeamReply, "team")
+def team(request: HttpRequest) -> Team:
+    """The team that the key belongs to."""
+    return admitted(request).team
+
+
+@_get("/freshness", FreshnessReply, "team")
+def freshness(request: HttpRequest) -> dict[str, Any]:
+    """How fresh and how whole the data is."""
+    fresh, version = current_version(admitted(request).team)
+    return {**vars(fresh), "fetched_at": version.fetched_at}
+
+
+def _figures(page: Any, request: HttpRequest, **arguments: Any) -> dict[str, Any]:
+    """What a page answers to whoever asks for JSON."""
+    found, filters = asked(request)
+    return {**describe(filters), **page.answer(found, filters, **arguments).data()}
+
+
+def _bounded(number: int) -> int:
+    # Databases refuse what has more than 64 bits.
+    return min(max(number, 0), LARGEST_ID)
+
+
+@_get("/overview", OverviewReply, "figures")
+def _overview(request: HttpRequest, query: Query[FilterQuery]) -> dict[str, Any]:
+    """The overview's figures, the previous period's, and the trend; durations in seconds."""
+    return _figures(overview, request)
+
+
+@_get("/flow", FlowReply, "figures")
+def _flow(request: HttpRequest, query: Query[FilterQuery]) -> dict[str, Any]:
+    """How long stages take, what waits and when, and how much is under way."""
+    return _figures(flow, request)
+
+
+@_get("/review-figures", ReviewFiguresReply, "figures")
+def _review_figures(request: HttpRequest, query: Query[FilterQuery]) -> dict[str, Any]:
+    """Load, response times and coverage of reviews."""
+    return _figures(review_figures, request)
+
+
+@_get("/compare/repositories", RepositoriesReply, "figures")
+def _repositories_compared(request: HttpRequest, query: Query[FilterQuery]) -> dict[str, Any]:
+    """The team's repositories side by side."""
+    return _figures(compare_repositories, request)
+
+
+@_get("/compare/people", PeopleReply, "figures")
+def _people_compared(request: HttpRequest, query: Query[FilterQuery]) -> dict[str, Any]:
+    """The team's people side by side, oneself first."""
+    return _figures(compare_people, request)
+
+
+@_get("/compare/repositories/{github_repo_id}", RepositoryFiguresReply, "figures")
+def _repository(
+    request: HttpRequest, github_repo_id: int, query: Query[FilterQuery]
+) -> dict[str, Any]:
+    """One repository by GitHub's id: what the overview says of it alone."""
+    return _figures(repository_page, request, github_repo_id=_bounded(github_repo_id))
+
+
+@_get("/compare/people/{github_id}", PersonFiguresReply, "figures")
+def _person(request: HttpRequest, github_id: int, query: Query[FilterQuery]) -> dict[str, Any]:
+    """One person by GitHub's id, where their figures are for the key's owner."""
+    return _figures(person_page, request, github_id=_bounded(github_id))
+
+
+@_get("/pull-requests", PullRequestsReply, "rows")
+def pull_requests(request: HttpRequest, query: Query[ListQuery]) -> dict[str, Any]:
+    """Pull requests of the explorer, in pages of 50."""
+    found, filters = asked(request)
+    try:
+        chosen = explorer.choice(request.GET)
+    except explorer.BadAddressError as error:
+        raise InvalidFiltersError(str(error)) from error
+    rows = explorer.matching(found.team, filters, chosen)
+    page = explorer.page(rows, chosen)
+    return {
+        "count": explorer.Counting(rows, filters, chosen, found.data_version).count(),
+        "pull_requests": explorer.data(page, tuple(export.PULL_REQUEST_FIELDS)),
+        "next": page.after or None,
+        "previous": page.before or None,
+    }
+
+
+@_get("/pull-requests/{owner}/{name}/{number}", PullRequestDetail, "rows")
+def pull_request(request: HttpRequest, owner: str, name: str, number: int) -> dict[str, Any]:
+    """One pull request with its timeline."""
+    full_name = f"{owner}/{name}".replace("\x00", "")
+    found = PullRequest.objects.for_team(admitted(request).team).filter(
+        repository__full_name__iexact=full_name, number=_bounded(number)
+    )
+    whole = found.select_related("repository", "author", "reverts__repository")
+    one = whole.order_by("-fetched_at", "-pk").first()  # as the page chooses
+    if one is None:
+        raise Http404("There is no such pull request.")
+    [row] = export.pull_request_rows(found.filter(pk=one.pk))
+    return {**row, "timeline": timeline_data(timeline(one, timezone.now()))}
+
+
+@_get("/views", list[View], "team")
+def views(request: HttpRequest) -> list[dict[str, Any]]:
+    """The lists of pull requests that the team has saved."""
+    found = SavedView.objects.for_team(admitted(request).team).select_related("made_by")
+    return [as_data(view) for view in found]
+
+
+@_get("/reviews", ReviewsReply, "rows")
+def reviews(request: HttpRequest, query: Query[AfterQuery]) -> dict[str, Any]:
+    """Every submitted review, in pages of 100."""
+    found = PRReview.objects.for_team(admitted(request).team)
+    return _rows("reviews", found, export.REVIEW_FIELDS, query, "pull_request__repository")
+
+
+@_get("/commits", CommitsReply, "rows")
+def commits(request: HttpRequest, query: Query[AfterQuery]) -> dict[str, Any]:
+    """The commits of the pull requests, in pages of 100."""
+    found = PullRequestCommit.objects.filter(pull_request__team=admitted(request).team)
+    return _rows("commits", found, export.COMMIT_FIELDS, query, "pull_request__repository")
+
+
+@_get("/members", list[MemberRow], "people")
+def members(request: HttpRequest) -> list[dict[str, Any]]:
+    """The people and bots of the team's organisations."""
+    found = TeamMember.objects.for_team(admitted(request).team).order_by("github_id")
+    return list(export.rows(found, export.MEMBER_FIELDS))
+
+
+@_get("/repositories", list[RepositoryRow], "rows")
+def repositories(request: HttpRequest) -> Any:
+    """The repositories whose pull requests the team keeps."""
+    return Repository.objects.for_team(admitted(request).team)
+
+
+def _rows(name: str, found: Any, fields: Any, query: AfterQuery, repository: str) -> dict[str, Any]:
+    if query.repo:
+        wanted = query.repo.replace("\x00", "")
+        found = found.filter(**{f"{repository}__full_name__iexact": wanted})
+    page = found.filter(pk__gt=query.after).order_by("pk")
+    keys = list(page.values_list("pk", flat=True)[: PAGE + 1])
+    rows = export.rows(page.filter(pk__in=keys[:PAGE]), fields)
+    return {name: list(rows), "next": keys[PAGE - 1] if len(keys) > PAGE else None}

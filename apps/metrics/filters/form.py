@@ -1,0 +1,413 @@
+"""The one filter bar: what an address says is turned into conditions on pull requests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+from django import forms
+from django.core.exceptions import NON_FIELD_ERRORS
+from django.db.models import CharField, Count, Q, QuerySet, Value
+from django.http import QueryDict
+from django.utils import timezone
+
+from apps.metrics.figures.expressions import HasLabel
+from apps.metrics.filters import accounts
+from apps.metrics.filters.periods import PRESETS, Period
+from apps.metrics.filters.viewer import REFUSAL, Viewer
+from apps.metrics.models import Group, PullRequest, Repository, TeamMember
+from apps.teams.models import Team
+from apps.teams.zones import zone_of
+
+RANGES = (
+    ("4w", "4 weeks"),
+    ("3m", "3 months"),
+    ("12m", "12 months"),
+    ("all", "All time"),
+    ("dates", "Dates"),
+)
+DEFAULT_RANGE = "3m"
+EARLIEST, LATEST = date(1990, 1, 1), date(2199, 12, 31)
+MOST_LABELS = 50  # each is a condition of its own, of which SQLite bears a thousand
+NAMED = 5  # of what was chosen, in the line below the bar
+SIZES = tuple(PullRequest.Size.values)
+YES, NO = ("1", "true", "yes", "on", "t", "y"), ("", "0", "false", "no", "off", "f", "n")
+
+
+class Texts(forms.Field):
+    """Any number of texts: repeated in the address, or joined by commas where none has one."""
+
+    def __init__(self, what: str, *, split: bool = True, most: int | None = None) -> None:
+        super().__init__(required=False, widget=forms.SelectMultiple)
+        self.what = what
+        self.split = split
+        self.most = most
+        self.allowed: Mapping[str, str] | None = None
+
+    def clean(self, value: Sequence[str] | None) -> list[str]:
+        found = list(dict.fromkeys(self._known(text) for text in self.texts(value)))
+        if self.most and len(found) > self.most:
+            raise forms.ValidationError(f"Choose at most {self.most} {self.what}s.")
+        return found
+
+    def texts(self, value: Sequence[str] | None) -> list[str]:
+        """Each of the texts, known or not."""
+        parts = [text.split(",") if self.split else [text] for text in value or ()]
+        found = [text.strip() for part in parts for text in part]
+        return [text for text in dict.fromkeys(found) if text]
+
+    def _known(self, text: str) -> str:
+        if "\x00" in text:
+            raise forms.ValidationError(f"That is not the name of a {self.what}.")
+        if self.allowed is None:
+            return text
+        if text.casefold() not in self.allowed:
+            raise forms.ValidationError(f"There is no {self.what} “{text[:100]}” here.")
+        return self.allowed[text.casefold()]
+
+
+class Switch(forms.Field):
+    """On or off, in each way that the read API takes: a check box would take `0` for on."""
+
+    def to_python(self, value: str | None) -> bool:
+        text = (value or "").strip().lower()
+        if text not in YES + NO:
+            raise forms.ValidationError(self.error_messages["invalid"])
+        return text in YES
+
+
+def _day(label: str) -> forms.DateField:
+    return forms.DateField(
+        label=label,
+        required=False,
+        error_messages={"invalid": "Write dates as 2026-01-31."},
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+    )
+
+
+class FilterForm(forms.Form):
+    """Checks what an address says, in words for people."""
+
+    range = forms.ChoiceField(
+        choices=RANGES,
+        required=False,
+        error_messages={"invalid_choice": "Choose 4w, 3m, 12m, all or dates as the range."},
+    )
+    since = _day("From")
+    until = _day("To")
+    repo = Texts("repository")
+    person = Texts("person")
+    group = Texts("GitHub team")
+    base = Texts("branch", split=False)
+    label = Texts("label", split=False, most=MOST_LABELS)
+    size = Texts("size")
+    bots = Switch(required=False, error_messages={"invalid": "Bots are 1 (in) or 0 (out)."})
+    outsiders = forms.ChoiceField(
+        choices=[("1", "in"), ("0", "out")],
+        required=False,
+        error_messages={"invalid_choice": "Outsiders are 1 (in) or 0 (out)."},
+    )
+
+    def __init__(self, data: QueryDict, choices: Choices) -> None:
+        super().__init__(data)
+        self.query = data
+        self.choices = choices
+        allowed = {
+            "repo": [option.value for option in choices.repositories],
+            "group": [option.value for option in choices.groups],
+            "size": SIZES,
+        }
+        for name, values in allowed.items():
+            field: Any = self.fields[name]
+            field.allowed = {value.casefold(): value for value in values}
+
+    def clean_person(self) -> list[str]:
+        """Members, and outsiders who are authors."""
+        found = [self.choices.person(login) for login in self.cleaned_data["person"]]
+        self.cleaned_data["accounts"] = [account for _, account in found if account]
+        return [login for login, _ in found]
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        first, last = cleaned.get("since"), cleaned.get("until")
+        if any(day and not EARLIEST <= day <= LATEST for day in (first, last)):
+            raise forms.ValidationError("Choose dates between 1990 and 2199.")
+        if first and last and first > last:
+            raise forms.ValidationError("The range ends before it begins. Swap its dates.")
+        return cleaned
+
+    @property
+    def sentences(self) -> list[str]:
+        """What is wrong with the address."""
+        return list(dict.fromkeys(str(each) for found in self.errors.values() for each in found))
+
+    def mended(self) -> FilterForm:
+        """The same without what is wrong: nothing else is lost."""
+        data = self.query.copy()
+        for name in self.errors:
+            for key in ("since", "until") if name == NON_FIELD_ERRORS else (name,):
+                data.setlist(key, self._good(key))
+        return FilterForm(data, self.choices)
+
+    def _good(self, name: str) -> list[str]:
+        field = self.fields[name]
+        if not isinstance(field, Texts):
+            return []
+        texts = field.texts(self.query.getlist(name))[: field.most]
+        return [text for text in texts if self._is_good(name, text)]
+
+    def _is_good(self, name: str, text: str) -> bool:
+        data = QueryDict(mutable=True)
+        data[name] = text
+        return name not in FilterForm(data, self.choices).errors
+
+
+@dataclass(frozen=True)
+class Option:
+    """Something that can be chosen; `detail` is its longer name, if it has one."""
+
+    value: str
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What a team's filter bar offers."""
+
+    viewer: Viewer
+    repositories: Sequence[Option]
+    people: Sequence[Option]
+    groups: Sequence[Option]
+
+    @classmethod
+    def of(cls, viewer: Viewer) -> Choices:
+        """Those of a team that are for this viewer, in one query."""
+        team = viewer.team
+        nothing = Value("", output_field=CharField())
+        others = accounts.others(team).values("github_id")
+        members = TeamMember.objects.for_team(team).exclude(github_id__in=others)
+        repositories, people, groups = (
+            rows.order_by().values_list(Value(kind, output_field=CharField()), value, detail)
+            for kind, rows, value, detail in (
+                ("repository", Repository.objects.for_team(team), "full_name", nothing),
+                ("person", members, "github_username", "name"),
+                ("group", _groups(viewer), "slug", "name"),
+            )
+        )
+        rows = sorted(repositories.union(people, groups, all=True), key=lambda row: row[1].lower())
+        kinds = ("repository", "person", "group")
+        found = [[Option(*row[1:]) for row in rows if row[0] == kind] for kind in kinds]
+        found[1] = [option for option in found[1] if viewer.sees_login(option.value)]
+        return cls(viewer, *found)
+
+    def person(self, login: str) -> tuple[str, int | None]:
+        """A member's login, or that and GitHub's id of an outsider who is an author.
+
+        Raises ValidationError.
+        """
+        other = accounts.others(self.viewer.team).filter(login__iexact=login)
+        login = other.values_list("member__github_username", flat=True).first() or login
+        if not self.viewer.sees_login(login):
+            raise forms.ValidationError(REFUSAL)
+        members = {option.value.casefold(): option.value for option in self.people}
+        if login.casefold() in members:
+            return members[login.casefold()], None
+        written = PullRequest.objects.for_team(self.viewer.team).filter(author_login__iexact=login)
+        found: tuple[str, int | None] | None = (
+            written.order_by("-pk").values_list("author_login", "author_github_id").first()
+        )
+        if found is None:
+            raise forms.ValidationError(f"There is no person “{login[:100]}” here.")
+        return found
+
+
+def _groups(viewer: Viewer) -> QuerySet[Group]:
+    """Those that say nothing of a single person whose figures are closed to the viewer."""
+    groups: QuerySet[Group] = Group.objects.for_team(viewer.team)
+    if viewer.sees_everyone:
+        return groups
+    return groups.annotate(size=Count("members")).filter(size__gt=1)
+
+
+@dataclass(frozen=True)
+class Filters:
+    """A choice of pull requests and a period; `params` is how an address says it.
+
+    `accounts` are ids of outsiders, whose rows keep the login that they had then; `repository` is
+    the key of the one that a page is about: others may have had its name.
+    """
+
+    period: Period
+    range: str = DEFAULT_RANGE
+    repositories: Sequence[str] = ()
+    people: Sequence[str] = ()
+    accounts: Sequence[int] = ()
+    groups: Sequence[str] = ()
+    bases: Sequence[str] = ()
+    labels: Sequence[str] = ()
+    sizes: Sequence[str] = ()
+    bots: bool = False
+    outsiders: bool = True
+    excluded: Sequence[str] = ()
+    repository: int | None = None
+    params: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    def condition(self, prefix: str = "") -> Q:
+        """All but the period, for pull requests or, with a prefix, for what belongs to them."""
+        found = Q()
+        for name, values in (
+            ("repository__full_name__in", self.repositories),
+            ("base_branch__in", self.bases),
+            ("size__in", self.sizes),
+        ):
+            if values:
+                found &= Q(**{prefix + name: values})
+        if self.repository is not None:
+            found &= Q(**{f"{prefix}repository": self.repository})
+        for label in self.labels:
+            found &= Q(HasLabel(f"{prefix}labels", label))
+        found &= Q(**{f"{prefix}is_excluded": False})
+        if not self.bots:
+            found &= Q(**{f"{prefix}is_bot": False})
+        if not self.outsiders:
+            found &= Q(**{f"{prefix}is_external": False})
+        return found & self._people(prefix)
+
+    def _people(self, prefix: str) -> Q:
+        found = Q()
+        if self.people:
+            is_member = Q(**{f"{prefix}author__github_username__in": self.people})
+            is_outsider = Q(**{f"{prefix}author_github_id__in": self.accounts})
+            is_called = Q(**{f"{prefix}author_login__in": self.people})
+            found &= is_member | is_called | is_outsider
+        if self.groups:
+            # A subquery, since a join would count those twice who are in two of the groups.
+            members = TeamMember.objects.filter(groups__slug__in=self.groups).values("pk")
+            found &= Q(**{f"{prefix}author__in": members})
+        return found
+
+    @property
+    def is_default(self) -> bool:
+        """Whether nothing was chosen."""
+        return self.params == {"range": [DEFAULT_RANGE]}
+
+    @property
+    def query(self) -> str:
+        """What an address says for it."""
+        return urlencode(self.params, doseq=True)
+
+    def address(self, path: str, **changes: object) -> str:
+        """The path with these filters, some of them changed; None takes one away."""
+        params: dict[str, Any] = {**self.params, **changes}
+        text = urlencode({k: v for k, v in params.items() if v not in (None, "", [])}, doseq=True)
+        return f"{path}?{text}" if text else path
+
+    def of_everyone(self) -> Filters:
+        """The same for whoever wrote it."""
+        params = {k: v for k, v in self.params.items() if k not in ("person", "group")}
+        return replace(self, people=(), accounts=(), groups=(), params=params)
+
+    def narrowed(self, **to: str) -> Filters:
+        """The same for one repository or person alone, named as an address says it."""
+        fields = {"repo": "repositories", "person": "people"}
+        chosen: dict[str, Any] = {fields[key]: (text,) for key, text in to.items()}
+        return replace(self, params={**self.params, **{k: [t] for k, t in to.items()}}, **chosen)
+
+    @property
+    def only(self) -> list[tuple[str, str, int]]:
+        """What everything else is hidden for: a word, the first names, how many more."""
+        kinds = (
+            ("only", self.repositories),
+            ("only by", self.people),
+            ("only in", self.groups),
+            ("only into", self.bases),
+            ("only labelled", self.labels),
+            ("only", self.sizes),
+        )
+        return [
+            (word, ", ".join(names[:NAMED]), max(0, len(names) - NAMED))
+            for word, names in kinds
+            if names
+        ]
+
+    @property
+    def hides(self) -> str:
+        """What is left out, as a sentence."""
+        shown = {"bots": self.bots, "outsiders": self.outsiders}
+        hidden = [name for name, is_shown in shown.items() if not is_shown]
+        *most, last = [*hidden, *self.excluded] or [""]
+        if not most:
+            return f"Without {last}." if last else ""
+        return f"Without {', '.join(most)} and {last}."
+
+
+def parse(form: FilterForm, team: Team, first_opened_at: datetime | None) -> Filters:
+    """The filters of a valid form; all time begins when the team's first one was opened."""
+    cleaned = form.cleaned_data
+    return Filters(
+        period=_period(cleaned, team, first_opened_at),
+        range=_range_name(cleaned),
+        repositories=cleaned["repo"],
+        people=cleaned["person"],
+        accounts=cleaned["accounts"],
+        groups=cleaned["group"],
+        bases=cleaned["base"],
+        labels=cleaned["label"],
+        sizes=cleaned["size"],
+        bots=cleaned["bots"],
+        outsiders=cleaned["outsiders"] != "0",
+        excluded=_excluded(team),
+        params=_params(cleaned),
+    )
+
+
+def _excluded(team: Team) -> list[str]:
+    kinds = (
+        ("repositories", team.excluded_repositories),
+        ("base branches", team.excluded_branches),
+    )
+    return [f"{kind} {', '.join(patterns)}" for kind, patterns in kinds if patterns]
+
+
+def _range_name(cleaned: Mapping[str, Any]) -> str:
+    if cleaned["range"] not in ("", "dates"):
+        return str(cleaned["range"])
+    return "dates" if cleaned["since"] or cleaned["until"] else DEFAULT_RANGE
+
+
+def _period(cleaned: Mapping[str, Any], team: Team, first_opened_at: datetime | None) -> Period:
+    zone = zone_of(team.timezone)
+    today = timezone.now().astimezone(zone).date()
+    name = _range_name(cleaned)
+    if name in PRESETS:
+        return Period(today - timedelta(days=PRESETS[name] - 1), today, zone)
+    last = today if name == "all" else cleaned["until"] or max(today, cleaned["since"])
+    begin = first_opened_at.astimezone(zone).date() if first_opened_at else last
+    first = None if name == "all" else cleaned["since"]
+    return Period(first or min(begin, last), last, zone)
+
+
+def _params(cleaned: Mapping[str, Any]) -> dict[str, Sequence[str]]:
+    found: dict[str, Sequence[str]] = {}
+    name = _range_name(cleaned)
+    if name == "dates":
+        days = {key: cleaned[key] for key in ("since", "until")}
+        found |= {key: [day.isoformat()] for key, day in days.items() if day}
+    # The range is always said: an address without a query is where one's last filter is opened.
+    if name != "dates" or not found:
+        found["range"] = [name]
+    for key in ("repo", "person", "group", "base", "label", "size"):
+        if cleaned[key]:
+            found[key] = cleaned[key]
+    return found | _flags(cleaned)
+
+
+def _flags(cleaned: Mapping[str, Any]) -> dict[str, Sequence[str]]:
+    flags: Iterable[tuple[str, bool, str]] = (
+        ("bots", cleaned["bots"], "1"),
+        ("outsiders", cleaned["outsiders"] == "0", "0"),
+    )
+    return {key: [text] for key, is_set, text in flags if is_set}

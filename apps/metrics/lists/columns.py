@@ -1,0 +1,122 @@
+"""The columns of the explorer: what each is called, sorted by, and named in an export."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import F, Func, TextField
+from django.db.models.fields.json import KT
+from django.db.models.sql.compiler import SQLCompiler
+
+from apps.metrics.lists.keyset import Order
+
+
+class _InOrder(Func):
+    """A text to sort by: in any case, and in the same order on every database."""
+
+    function = "LOWER"
+    output_field = TextField()
+
+    def as_postgresql(self, compiler: SQLCompiler, connection: Any, **_: Any) -> Any:
+        # Without a locale's rules, as SQLite compares.
+        return self.as_sql(compiler, connection, template='LOWER((%(expressions)s) COLLATE "C")')
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column; kind says how it is shown, `fields` which fields of an export it stands for."""
+
+    key: str
+    label: str
+    kind: str
+    value: Any
+    fields: tuple[str, ...]
+    may_lack: bool = False
+
+    @property
+    def is_figure(self) -> bool:
+        """Whether it is aligned right."""
+        return self.kind in ("duration", "number", "lines")
+
+    @property
+    def begins_with_greatest(self) -> bool:
+        """What a first click sorts by: texts begin with A, figures and dates with the greatest."""
+        return self.kind != "text"
+
+    def order(self, *, is_descending: bool) -> Order:
+        """The list sorted by it."""
+        kinds = {"text": "text", "instant": "instant"}
+        kind = kinds.get(self.kind, "number")
+        return Order(self.key, self.value, kind, self.may_lack, is_descending)
+
+
+def _text(key: str, label: str, value: str = "", field: str = "", lacks: bool = False) -> Column:
+    return Column(key, label, "text", _InOrder(F(value or key)), (field or key,), lacks)
+
+
+def _instant(key: str, label: str, lacks: bool = True) -> Column:
+    return Column(key, label, "instant", F(key), (key,), lacks)
+
+
+def _duration(key: str, label: str) -> Column:
+    return Column(key, label, "duration", F(key), (key,), may_lack=True)
+
+
+def _number(key: str, label: str, value: str = "") -> Column:
+    return Column(key, label, "number", F(value or key), (key,))
+
+
+_ALL = (
+    _text("title", "Pull request"),
+    _text("repository", "Repository", "repository__full_name"),
+    _text("author", "Author", "author_login", "author_login", lacks=True),
+    _text("state", "State"),
+    _text("waiting_for", "Waits for"),
+    _instant("opened_at", "Opened", lacks=False),
+    _instant("first_commit_at", "First commit", lacks=False),
+    _instant("ready_at", "Ready"),
+    _instant("first_review_at", "First review"),
+    _instant("approved_at", "Approved"),
+    _instant("merged_at", "Merged"),
+    _instant("closed_at", "Closed"),
+    _instant("updated_at", "Updated", lacks=False),
+    _duration("cycle_time", "Cycle time"),
+    _duration("coding_time", "Coding"),
+    _duration("pickup_time", "Pickup"),
+    _duration("review_time", "Review"),
+    _duration("merge_time", "Merge"),
+    _duration("time_to_merge", "Time to merge"),
+    Column(
+        *("lines", "Lines", "lines", F("additions") + F("deletions")),
+        fields=("additions", "deletions", "size"),
+    ),
+    _number("changed_files", "Files"),
+    _number("commits", "Commits", "commit_count"),
+    _number("comments", "Comments", "comment_count"),
+    _number("reviewers", "Reviewers", "reviewer_count"),
+    _number("review_rounds", "Rounds"),
+    _number("commits_after_first_review", "Commits after review"),
+    _text("base_branch", "Into"),
+    _text("head_branch", "From"),
+    Column("labels", "Labels", "text", _InOrder(KT("labels__0")), ("labels",), may_lack=True),
+    _text("merged_by", "Merged by", "merged_by_login", "merged_by_login", lacks=True),
+)
+COLUMNS: Mapping[str, Column] = {column.key: column for column in _ALL}
+# An export says first which pull request a line is about.
+IDENTITY = ("repository", "number")
+_LAST = ("lines", "reviewers")
+_TIMES = ("cycle_time", "pickup_time", "review_time")
+DEFAULTS: Mapping[str, Sequence[str]] = {
+    "merged": ("title", "author", "merged_at", *_TIMES, *_LAST),
+    "open": ("title", "author", "opened_at", "waiting_for", *_LAST),
+    "closed": ("title", "author", "closed_at", *_LAST),
+    "opened": ("title", "author", "opened_at", *_TIMES, *_LAST),
+}
+
+
+def fields(columns: Sequence[str]) -> list[str]:
+    """The fields of an export that has just these columns."""
+    found = [field for key in columns for field in COLUMNS[key].fields]
+    return list(dict.fromkeys([*IDENTITY, *found]))

@@ -1,0 +1,111 @@
+"""What a chart shows, as plain data for `charts.js` and for the table behind the chart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from apps.metrics.figures.queries import STAGES, Figures, Point
+from apps.metrics.filters.form import Filters
+
+STAGE_NAMES = {
+    "coding_time": "Coding",
+    "pickup_time": "Pickup",
+    "review_time": "Review",
+    "merge_time": "Merge",
+}
+Value = float | int | None
+
+
+@dataclass(frozen=True)
+class Series:
+    """A row of values, None for gaps. `colour` names a custom property of the style sheet."""
+
+    name: str
+    values: Sequence[Value]
+    colour: str = "accent"
+    is_faint: bool = False
+
+
+@dataclass(frozen=True)
+class Chart:
+    """Kind `line`, `bar` or `stack`; unit `duration` (seconds), `count`, `share` or `lines`."""
+
+    id: str
+    title: str
+    kind: str
+    unit: str
+    labels: Sequence[str]
+    series: Sequence[Series]
+    partial: Sequence[bool] = ()
+    links: Sequence[str] = ()
+    note: str = ""
+    definition: str = ""
+    label_name: str = "Week"
+    marks: Sequence[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """For the script."""
+        return asdict(self)
+
+    @property
+    def data_id(self) -> str:
+        """The id of the element that holds the data."""
+        return f"{self.id}-data"
+
+    @property
+    def rows(self) -> list[tuple[str, list[Value]]]:
+        """For the table: a label and its values."""
+        columns = [series.values for series in self.series]
+        return [(label, [c[place] for c in columns]) for place, label in enumerate(self.labels)]
+
+
+def trend(
+    points: Sequence[Point], filters: Filters, path: str, **described: Any
+) -> Callable[..., Chart]:
+    """A chart over a period's weeks or months, each linked to the pull requests behind it."""
+    spans = [point.span for point in points]
+    common = {
+        "labels": [span.name for span in spans],
+        "partial": [span.is_partial for span in spans],
+        "links": [
+            filters.address(
+                path, range=None, since=span.first.isoformat(), until=span.last.isoformat()
+            )
+            for span in spans
+        ],
+        "label_name": "Week" if filters.period.unit == "week" else "Month",
+    }
+
+    def make(*series: Series, **more: Any) -> Chart:
+        return Chart(series=series, **{**common, **described, **more})
+
+    return make
+
+
+def values(points: Sequence[Point], read: Callable[[Figures], Value]) -> list[Value]:
+    """One figure of each week or month, None where nothing was merged."""
+    return [read(point.figures) if point.figures else None for point in points]
+
+
+def spread_series(points: Sequence[Point], name: str, colour: str) -> list[Series]:
+    """Median, 75th and 90th percentile of a duration."""
+    return [
+        Series("Median", values(points, lambda f: f.spreads[name].median), colour),
+        Series("75th percentile", values(points, lambda f: f.spreads[name].p75), colour, True),
+        Series("90th percentile", values(points, lambda f: f.spreads[name].p90), colour, True),
+    ]
+
+
+def stage_series(points: Sequence[Point]) -> list[Series]:
+    """The four stages of each week's average pull request."""
+    return [
+        Series(
+            STAGE_NAMES[name],
+            values(points, lambda f, name=name: f.mean_stages.get(name)),  # type: ignore[misc]
+            f"stage-{name.removesuffix('_time')}",
+        )
+        for name in STAGES
+    ]

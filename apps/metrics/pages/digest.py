@@ -1,0 +1,83 @@
+"""What the weekly mail says: the last whole week against the one before, and what waits now."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.urls import reverse
+
+from apps.metrics.figures import queries
+from apps.metrics.figures.queries import Figures, Waiting
+from apps.metrics.filters.form import Filters
+from apps.metrics.filters.periods import Period
+from apps.metrics.pages.measures import Tile, tiles
+from apps.teams.models import Team
+from apps.teams.zones import zone_of
+
+OLDEST = 3
+SHOWN = ("cycle_time", "pickup_time", "review_coverage", "review_rounds")
+
+
+@dataclass(frozen=True)
+class WeeklyDigest:
+    """A week's figures, each beside the week before, and what waits at the time of writing."""
+
+    team: Team
+    week: Period
+    figures: Figures
+    before: Figures
+    tiles: Sequence[Tile]
+    waiting: Sequence[Waiting]
+    address: str
+
+    @property
+    def waiting_count(self) -> int:
+        """How many pull requests are open."""
+        return sum(group.count for group in self.waiting)
+
+    @property
+    def days(self) -> str:
+        """The week as a person says it."""
+        first, last = self.week.first, self.week.last
+        month = "" if first.month == last.month else f" {first:%B}"
+        return f"{first.day}{month} to {last.day} {last:%B %Y}"
+
+    @property
+    def subject(self) -> str:
+        """Of the mail: one line whatever the team is called."""
+        merged = self.figures.merged
+        name = " ".join(self.team.name.split())
+        return f"{name}, {self.days}: {merged or 'no'} pull request{'s' * (merged != 1)} merged"
+
+
+def weekly_digest(team: Team, now: datetime) -> WeeklyDigest:
+    """Of the last week that is over in the team's time zone."""
+    today = now.astimezone(zone_of(team.timezone)).date()
+    monday = today - timedelta(days=today.weekday())
+    week = Period(monday - timedelta(days=7), monday - timedelta(days=1), zone_of(team.timezone))
+    filters = Filters(period=week, range="dates", params=_params(week))
+    figures, before = queries.figures_and_before(team, filters)
+    path = reverse("pull_requests", args=[team.slug])
+    shown = {tile.anchor: tile for tile in tiles(figures, before, filters, path)}
+    return WeeklyDigest(
+        team,
+        week,
+        figures,
+        before,
+        [_merged(figures, before, shown["throughput"]), *(shown[name] for name in SHOWN)],
+        queries.waiting(team, filters, OLDEST),
+        settings.PUBLIC_URL + filters.address(reverse("overview", args=[team.slug])),
+    )
+
+
+def _merged(figures: Figures, before: Figures, tile: Tile) -> Tile:
+    """How many were merged: of one week, that is what a week's throughput is."""
+    change = replace(tile.change, now=figures.merged, before=before.merged)
+    return replace(tile, label="Merged", unit="count", change=change)
+
+
+def _params(week: Period) -> dict[str, Sequence[str]]:
+    return {"since": [week.first.isoformat()], "until": [week.last.isoformat()]}

@@ -1,0 +1,167 @@
+"""How long stages take, what waits and when, and how much is under way."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.urls import reverse
+from django.utils import timezone
+
+from apps.metrics.figures import flow_queries, queries
+from apps.metrics.figures.flow_queries import AGES, BINS
+from apps.metrics.filters.form import Filters
+from apps.metrics.pages import charts
+from apps.metrics.pages.charts import Chart, Series
+from apps.metrics.views.page import Answer, figures_data, figures_page
+from apps.teams.access import TeamRequest
+from apps.teams.templatetags.display import duration_text, unbroken
+
+MARKS = ("Median", "75th", "90th")
+DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+WAITING = (
+    ("review", "For a review", "stage-pickup"),
+    ("author", "For the author", "stage-coding"),
+    ("", "Under discussion", "stage-review"),
+    ("merge", "Approved", "stage-merge"),
+    ("draft", "Draft", "outline"),
+)
+
+
+@figures_page("metrics/flow.html", "metrics/flow_part.html", may_follow=True)
+def flow(request: TeamRequest, filters: Filters) -> Answer:
+    """Distributions and what is under way."""
+    team, now = request.team, timezone.now()
+    found = flow_queries.distributions(team, filters)
+    figures, histograms, sizes = found.figures, found.histograms, found.by_size
+    work = flow_queries.work(team, filters, now)
+    progress = work.in_progress()
+    ages = flow_queries.open_by_age(team, filters, now)
+    hours = work.waiting_hours()
+    path = reverse("pull_requests", args=[team.slug])
+    context = {
+        "figures": figures,
+        "ended": work,
+        "under_way": next((count for count in reversed(progress) if count is not None), None),
+        "work": [_progress_chart(filters, progress), _age_chart(ages, filters, path)],
+        "distributions": [*_histograms(histograms, figures), _size_chart(sizes, filters, path)],
+        "heat": _heat(hours),
+        "hour_names": range(24),
+    }
+    return Answer(
+        context,
+        lambda: {
+            "figures": figures_data(figures),
+            "histograms": histograms,
+            "bins": [seconds for _, seconds in BINS],
+            "work_in_progress": progress,
+            "open_by_age": {name or "discussion": counts for name, counts in ages.items()},
+            "waiting_by_weekday_and_hour": hours,
+            "abandoned": work.abandoned,
+            "reopened": work.reopened,
+        },
+    )
+
+
+def _histograms(counts: dict[str, list[int]], figures: queries.Figures) -> list[Chart]:
+    names = ("cycle_time", *queries.STAGES)
+    return [_histogram(name, counts[name], figures.spreads[name]) for name in names]
+
+
+def _histogram(name: str, counts: list[int], spread: queries.Spread) -> Chart:
+    title = charts.STAGE_NAMES.get(name, "Cycle time")
+    colour = "accent" if name == "cycle_time" else f"stage-{name.removesuffix('_time')}"
+    return Chart(
+        id=f"histogram-{name}",
+        title=title,
+        kind="bar",
+        unit="count",
+        labels=[label for label, _ in BINS],
+        series=[Series("Pull requests", counts, colour)],
+        note=_percentiles(spread),
+        definition=name,
+        label_name="At least",
+        marks=_marks(spread),
+    )
+
+
+def _percentiles(spread: queries.Spread) -> str:
+    if spread.median is None or spread.p75 is None or spread.p90 is None:
+        return "No data"
+    named = zip(MARKS, (spread.median, spread.p75, spread.p90), strict=True)
+    return ", ".join(unbroken(f"{name} {duration_text(value)}") for name, value in named)
+
+
+def _marks(spread: queries.Spread) -> list[dict[str, Any]]:
+    """Where the percentiles lie; those in the same bar share a mark."""
+    places: dict[int, list[str]] = {}
+    for name, value in zip(MARKS, (spread.median, spread.p75, spread.p90), strict=True):
+        if value is not None:
+            places.setdefault(_bin(value), []).append(name)
+    return [{"name": ", ".join(names), "place": place} for place, names in places.items()]
+
+
+def _bin(seconds: float) -> int:
+    return max(place for place, (_, begin) in enumerate(BINS) if begin <= seconds)
+
+
+def _size_chart(sizes: dict[str, queries.Spread], filters: Filters, path: str) -> Chart:
+    spreads = list(sizes.values())
+    return Chart(
+        id="sizes",
+        title="Cycle time by size",
+        kind="bar",
+        unit="duration",
+        labels=list(sizes),
+        series=[
+            Series("Median", [spread.median for spread in spreads]),
+            Series("75th percentile", [spread.p75 for spread in spreads], "accent", True),
+        ],
+        links=[filters.address(path, size=size) for size in sizes],
+        definition="size",
+        label_name="Size",
+    )
+
+
+def _progress_chart(filters: Filters, progress: list[int | None]) -> Chart:
+    days = [filters.period.first + timedelta(days=place) for place in range(len(progress))]
+    return Chart(
+        id="progress",
+        title="Work in progress",
+        kind="line",
+        unit="count",
+        labels=[day.isoformat() for day in days],
+        series=[Series("Open, no drafts", progress)],
+        note="At the end of each day",
+        definition="wip",
+        label_name="Day",
+    )
+
+
+def _age_chart(ages: dict[str, list[int]], filters: Filters, path: str) -> Chart:
+    return Chart(
+        id="ages",
+        title="Open now, by age",
+        kind="stack",
+        unit="count",
+        labels=[label for label, _ in AGES],
+        series=[Series(name, ages[key], colour) for key, name, colour in WAITING if key in ages],
+        links=[filters.address(path, state="open")] * len(AGES),
+        definition="waiting",
+        label_name="Age",
+    )
+
+
+def _heat(hours: list[list[float]]) -> list[tuple[str, list[tuple[float, int]]]]:
+    least = min((min(row) for row in hours), default=0)
+    most = max((max(row) for row in hours), default=0)
+    # Four shades between the quietest and the busiest hour: from zero, most weeks would be one.
+    step = (most - least) / 4 or 1
+
+    def shade(value: float) -> int:
+        return min(4, 1 + int((value - least) / step)) if value else 0
+
+    return [
+        (day, [(value, shade(value)) for value in row])
+        for day, row in zip(DAYS, hours, strict=True)
+    ]

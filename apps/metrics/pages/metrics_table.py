@@ -1,0 +1,67 @@
+"""The figures of one repository that the terminal prints after a sync."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from django.db.models import Count, Max, Min, Q
+
+from apps.metrics.figures import queries
+from apps.metrics.filters.form import Filters
+from apps.metrics.filters.periods import Period
+from apps.metrics.models import PullRequest
+from apps.teams.models import Team
+from apps.teams.zones import zone_of
+
+
+@dataclass(frozen=True)
+class MetricsTable:
+    """Over everything stored: counts of all pull requests, statistics of the merged ones.
+
+    Durations are seconds. `weeks` runs from the first opening to the last that happened.
+    """
+
+    repository: str
+    pull_requests: int
+    open: int
+    merged: int
+    closed: int
+    by_bots: int
+    weeks: float
+    figures: queries.Figures
+
+    @property
+    def stages(self) -> Mapping[str, queries.Spread]:
+        """Cycle time and its stages, in order."""
+        names = ("cycle_time", *queries.STAGES, "time_to_merge")
+        return {name: self.figures.spreads[name] for name in names}
+
+
+def metrics_table(team: Team, repository: str) -> MetricsTable | None:
+    """Of a repository by its full name; none where nothing is stored of it. Bots are left out."""
+    found = PullRequest.objects.for_team(team).filter(
+        repository__full_name__iexact=repository, is_excluded=False
+    )
+    counts = found.aggregate(
+        name=Max("repository__full_name"),
+        pull_requests=Count("pk"),
+        by_bots=Count("pk", filter=Q(is_bot=True)),
+        first=Min("opened_at"),
+        last_merged=Max("merged_at"),
+        last_opened=Max("opened_at"),
+        **{state: Count("pk", filter=Q(state=state)) for state in PullRequest.State.values},
+    )
+    if not counts["pull_requests"]:
+        return None
+    zone = zone_of(team.timezone)
+    last = max(filter(None, (counts["last_merged"], counts["last_opened"])))
+    period = Period(counts["first"].astimezone(zone).date(), last.astimezone(zone).date(), zone)
+    filters = Filters(period=period, range="all", repositories=(counts["name"],))
+    columns = ("pull_requests", "open", "merged", "closed", "by_bots")
+    return MetricsTable(
+        repository=counts["name"],
+        weeks=period.weeks,
+        figures=queries.figures(team, filters),
+        **{name: counts[name] for name in columns},
+    )

@@ -1,0 +1,162 @@
+"""The answer first, then its trend, then its parts, then the pull requests behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Any
+
+from django.db.models import F
+from django.urls import reverse
+
+from apps.metrics.figures import queries
+from apps.metrics.figures.queries import Figures
+from apps.metrics.filters.form import Filters
+from apps.metrics.pages import charts
+from apps.metrics.pages.measures import tiles, verdicts
+from apps.metrics.views.page import Answer, figures_data, figures_page
+from apps.teams.access import TeamRequest
+from apps.teams.models import Team
+from apps.teams.templatetags.display import unbroken
+
+LONGEST = 6
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage's statistics and its part of the average pull request."""
+
+    field: str
+    spread: queries.Spread
+    mean: float
+    share: float
+    begin: float
+    tenths: int
+
+    @property
+    def key(self) -> str:
+        """As in the style sheet."""
+        return self.field.removesuffix("_time")
+
+    @property
+    def name(self) -> str:
+        """As people read it."""
+        return charts.STAGE_NAMES[self.field]
+
+    @property
+    def sort(self) -> str:
+        """Its longest first."""
+        return f"-{self.field}"
+
+    @property
+    def percent(self) -> str:
+        """Its share as people read it: those of all stages add up to 100."""
+        return unbroken(f"{self.tenths / 10:.1f} %")
+
+    @property
+    def x(self) -> str:
+        """Where it begins in the bar."""
+        return f"{self.begin * 100:.3f}%"
+
+    @property
+    def width(self) -> str:
+        """How much of the bar it has."""
+        return f"{self.share * 100:.3f}%"
+
+
+@figures_page("metrics/overview.html", "metrics/overview_part.html", may_follow=True)
+def overview(request: TeamRequest, filters: Filters) -> Answer:
+    """How the team's pull requests flow."""
+    return answer(request.team, filters)
+
+
+def answer(team: Team, filters: Filters) -> Answer:
+    """The figures of whatever the filters let through."""
+    (now, before), points = queries.figures_and_series(team, filters)
+    waiting = queries.waiting(team, filters)
+    path = reverse("pull_requests", args=[team.slug])
+    shown = tiles(now, before, filters, path)
+    stages = _stages(now)
+    context = {
+        "now": now,
+        "before": before,
+        "tiles": shown,
+        "verdicts": verdicts(shown),
+        "cycle": next(tile for tile in shown if tile.anchor == "cycle_time"),
+        "charts": _charts(points, filters, path),
+        "stages": stages,
+        "slowest": max(stages, key=lambda stage: stage.share, default=None),
+        "mean_cycle": sum(now.mean_stages.values()) if stages else None,
+        "waiting": waiting,
+        "waiting_count": sum(group.count for group in waiting),
+        "longest": _longest(team, filters),
+    }
+    return Answer(context, lambda: _data(now, before, points, waiting))
+
+
+def _data(
+    now: Figures,
+    before: Figures,
+    points: Sequence[queries.Point],
+    waiting: Sequence[queries.Waiting],
+) -> dict[str, Any]:
+    return {
+        "figures": figures_data(now),
+        "previous": figures_data(before),
+        "series": [
+            {"name": p.span.name, "figures": figures_data(p.figures) if p.figures else None}
+            for p in points
+        ],
+        "waiting": {group.waiting_for or "discussion": group.count for group in waiting},
+    }
+
+
+def _longest(team: Team, filters: Filters) -> Any:
+    found = queries.merged(team, filters, filters.period)
+    longest = found.filter(has_old_commit=False).order_by(F("cycle_time").desc(), "-pk")
+    return longest.select_related("repository")[:LONGEST]
+
+
+def _charts(points: Sequence[queries.Point], filters: Filters, path: str) -> list[charts.Chart]:
+    make = charts.trend(points, filters, path)
+    cycle_time = charts.spread_series(points, "cycle_time", "accent")
+    stages = charts.stage_series(points)
+    merged = charts.Series("Merged", charts.values(points, lambda f: f.merged))
+    coverage = charts.Series("Reviewed", charts.values(points, lambda f: f.coverage), "good")
+    average = {"note": "The average pull request"}
+    shown: tuple[tuple[list[charts.Series], tuple[str, ...], dict[str, str]], ...] = (
+        (cycle_time, ("cycle-time", "Cycle time", "line", "duration", "cycle_time"), {}),
+        (stages, ("stages", "Where the time goes", "stack", "duration", "stages"), average),
+        ([merged], ("merged", "Merged", "bar", "count", "throughput"), {}),
+        ([coverage], ("coverage", "Review coverage", "line", "share", "review_coverage"), {}),
+    )
+    names = ("id", "title", "kind", "unit", "definition")
+    return [
+        make(*series, **dict(zip(names, described, strict=True)), **more)
+        for series, described, more in shown
+    ]
+
+
+def _stages(now: Figures) -> list[Stage]:
+    means = now.mean_stages
+    total = sum(means.values())
+    if not total:
+        return []
+    shares = [mean / total for mean in means.values()]
+    begins = accumulate(shares, initial=0.0)
+    return [
+        Stage(name, now.spreads[name], mean, share, begin, tenths)
+        for (name, mean), share, begin, tenths in zip(
+            means.items(), shares, begins, _tenths(shares), strict=False
+        )
+    ]
+
+
+def _tenths(shares: Sequence[float]) -> list[int]:
+    """Parts of one as tenths of a per cent that add up to 100: the largest rests are rounded up."""
+    found = [int(share * 1000) for share in shares]
+    by_rest = sorted(range(len(shares)), key=lambda place: found[place] - shares[place] * 1000)
+    for place in by_rest[: 1000 - sum(found)]:
+        found[place] += 1
+    return found

@@ -1,0 +1,159 @@
+"""One person: their pull requests, and reviews given and received. No scores, no ranks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404
+from django.urls import reverse
+
+from apps.metrics.figures import person_queries, queries
+from apps.metrics.figures.person_queries import Exchanges
+from apps.metrics.filters import accounts
+from apps.metrics.filters.form import Filters
+from apps.metrics.filters.viewer import REFUSAL, Viewer, viewer_of
+from apps.metrics.models import TeamMember
+from apps.metrics.pages import charts
+from apps.metrics.pages.measures import tiles
+from apps.metrics.views.page import Answer, figures_data, figures_page, spread_data
+from apps.teams.access import TeamRequest
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody who is a member, or who wrote or reviewed from outside."""
+
+    account: int
+    login: str
+    name: str = ""
+    is_member: bool = False
+    has_left: bool = False
+    is_hidden: bool = False
+    is_you: bool = False
+
+    @property
+    def title(self) -> str:
+        """What the page is called."""
+        return self.name or self.login
+
+
+@figures_page("metrics/person.html", "metrics/person_part.html")
+def person_page(request: TeamRequest, filters: Filters, github_id: int) -> Answer:
+    """By GitHub's id; where the team keeps such figures private, for admins and that person."""
+    viewer = viewer_of(request)
+    github_id = viewer.main_accounts.get(github_id, github_id)
+    if not viewer.sees(github_id):
+        raise PermissionDenied(REFUSAL)
+    person = _person(viewer, github_id)
+    around = {"person": person, "fixed": "person"}
+    if person.is_hidden:
+        return Answer({"person": person}, lambda: {"person": vars(person)}, around)
+    filters = filters.of_everyone()
+    mine = filters.narrowed(person=person.login)
+    mine = replace(mine, accounts=() if person.is_member else (github_id,))
+    (now, before), points = queries.figures_and_series(request.team, mine)
+    exchanged = person_queries.exchanges(request.team, filters, mine, github_id)
+    waiting = queries.waiting(request.team, mine)
+    asked = person_queries.asked(request.team, _all_accounts(viewer, github_id))
+    path = reverse("pull_requests", args=[request.team.slug])
+    context = {
+        "filters": mine,
+        "person": person,
+        "now": now,
+        "tiles": tiles(now, before, mine, path, judged=False),
+        "exchanged": exchanged,
+        "response": exchanged.response,
+        "charts": _charts(points, exchanged, mine, path),
+        "waiting": waiting,
+        "waiting_count": sum(group.count for group in waiting),
+        "asked": asked,
+    }
+    return Answer(
+        context,
+        lambda: {
+            "person": vars(person),
+            "figures": figures_data(now),
+            "previous": figures_data(before),
+            **_reviews_data(exchanged),
+            "waiting": {group.waiting_for or "discussion": group.count for group in waiting},
+            "asked_for_review": len(asked),
+        },
+        around,
+    )
+
+
+def _reviews_data(exchanged: Exchanges) -> dict[str, Any]:
+    return {
+        "reviews_given": exchanged.given,
+        "reviews_received": exchanged.received,
+        "response_time": spread_data(exchanged.response),
+        "reviewed_with": [vars(each) for each in exchanged.others],
+    }
+
+
+def _all_accounts(viewer: Viewer, account: int) -> list[int]:
+    return [account, *(other for other, main in viewer.main_accounts.items() if main == account)]
+
+
+def _person(viewer: Viewer, account: int) -> Person:
+    """Raises Http404 for somebody whom the team does not know."""
+    is_you = account in viewer.accounts
+    found = TeamMember.objects.for_team(viewer.team).filter(github_id=account).first()
+    if found is not None:
+        return Person(
+            account,
+            found.github_username,
+            found.name,
+            is_member=True,
+            has_left=not found.is_active,
+            is_hidden=found.is_hidden,
+            is_you=is_you,
+        )
+    login = accounts.login_of(viewer.team, account)
+    if login is None:
+        raise Http404("The team knows no such person.")
+    return Person(account, login, is_you=is_you)
+
+
+def _charts(
+    points: Sequence[queries.Point],
+    exchanged: Exchanges,
+    filters: Filters,
+    path: str,
+) -> list[charts.Chart]:
+    make = charts.trend(points, filters, path)
+    unlinked = charts.trend(points, filters, path, links=())
+    response = [spread.median for spread in exchanged.responses]
+    merged = charts.Series("Merged", charts.values(points, lambda f: f.merged))
+    given = charts.Series("Reviews given", exchanged.by_span, "stage-review")
+    cycle = charts.Series("Median", charts.values(points, lambda f: f.spreads["cycle_time"].median))
+    median = charts.Series("Median", response, "stage-review")
+    return [
+        make(
+            merged, id="merged", title="Merged", kind="bar", unit="count", definition="throughput"
+        ),
+        unlinked(
+            given, id="given", title="Reviews given", kind="bar", unit="count", definition="load"
+        ),
+        make(
+            cycle,
+            id="cycle-time",
+            title="Cycle time",
+            kind="line",
+            unit="duration",
+            definition="cycle_time",
+            note="Median of their merged pull requests",
+        ),
+        unlinked(
+            median,
+            id="response",
+            title="Response time",
+            kind="line",
+            unit="duration",
+            definition="response_time",
+            note="Median until their first review",
+        ),
+    ]

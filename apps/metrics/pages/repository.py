@@ -1,0 +1,32 @@
+"""One repository: the figures of the overview for it alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from django.http import Http404
+
+from apps.metrics.filters.form import Filters
+from apps.metrics.models import Repository
+from apps.metrics.pages import overview
+from apps.metrics.views.page import Answer, figures_page
+from apps.teams.access import TeamRequest
+
+
+@figures_page("metrics/repository.html", "metrics/overview_part.html")
+def repository_page(request: TeamRequest, filters: Filters, github_repo_id: int) -> Answer:
+    """Of a repository whose pull requests the team keeps, by GitHub's id."""
+    found = Repository.objects.for_team(request.team).filter(github_repo_id=github_repo_id).first()
+    if found is None:
+        raise Http404("The team keeps no such repository.")
+    here = replace(filters.narrowed(repo=found.full_name), repository=found.pk)
+    answer = overview.answer(request.team, here)
+    return replace(
+        answer,
+        context={**answer.context, "filters": here, "repository": found},
+        data=lambda: {
+            "repository": {"id": found.github_repo_id, "full_name": found.full_name},
+            **answer.data(),
+        },
+        around={"repository": found, "fixed": "repo"},
+    )

@@ -1,0 +1,169 @@
+"""Who reviews whom, how much and how soon."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.paginator import Paginator
+from django.db.models import QuerySet
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from apps.metrics.figures import queries, review_queries
+from apps.metrics.figures.review_queries import Account, Load, Pair
+from apps.metrics.filters.form import Filters
+from apps.metrics.filters.viewer import Viewer, viewer_of
+from apps.metrics.models import PullRequest
+from apps.metrics.pages import charts
+from apps.metrics.views.page import Answer, figures_data, figures_page, spread_data
+from apps.teams.access import TeamRequest
+from apps.teams.models import Team
+
+MOST_IN_MATRIX = 60
+HEATS = 4
+PER_PAGE = 100
+NEWEST = 8
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """Reviewers in rows, authors in columns; `hidden` are too many to show.
+
+    The cells of a row come as markup: of up to 3,600 most are empty, and each cost a template.
+    """
+
+    authors: Sequence[str]
+    rows: Sequence[tuple[str, SafeString]]
+    hidden: int
+
+
+@figures_page("metrics/reviews.html", "metrics/reviews_part.html", may_follow=True)
+def reviews(request: TeamRequest, filters: Filters) -> Answer:
+    """Load, response times and coverage of reviews."""
+    team = request.team
+    figures = queries.figures(team, filters)
+    viewer = viewer_of(request)
+    pairs = review_queries.pairs(team, filters)
+    responses = review_queries.responses(team, filters)
+    given = review_queries.load(pairs, responses.by_reviewer)
+    response = responses.whole
+    seen = [each for each in given if viewer.sees(each.account)]
+    context = {
+        "figures": figures,
+        "reviews": sum(each.reviews for each in given),
+        "per_week": sum(each.reviews for each in given) / filters.period.weeks,
+        "load": Paginator(seen, PER_PAGE).get_page(request.GET.get("page")),
+        "reviewers": len(given),
+        "viewer": viewer,
+        "busiest": max(given, key=lambda each: each.share, default=None),
+        "response": response,
+        "matrix": _matrix(pairs) if viewer.sees_everyone else None,
+        "unreviewed": _unreviewed(team, filters) if figures.unreviewed else (),
+        "charts": [_response_chart(request, filters, responses.by_span)],
+    }
+    return Answer(context, lambda: _data(figures, pairs, given, response, viewer))
+
+
+def _unreviewed(team: Team, filters: Filters) -> QuerySet[PullRequest]:
+    """The latest that were merged without a review that counts."""
+    found = queries.merged(team, filters, filters.period).filter(reviewer_count=0)
+    return found.select_related("repository").order_by("-merged_at", "-pk")[:NEWEST]
+
+
+def _data(
+    figures: queries.Figures,
+    pairs: Sequence[Pair],
+    given: Sequence[Load],
+    response: queries.Spread,
+    viewer: Viewer,
+) -> dict[str, Any]:
+    return {
+        "figures": figures_data(figures),
+        "reviews": sum(each.reviews for each in given),
+        "concentration": review_queries.concentration(given),
+        "response_time": spread_data(response),
+        "reviewers": [
+            {**vars(each), "response": spread_data(each.response)}
+            for each in given
+            if viewer.sees(each.account)
+        ],
+        "pairs": [
+            pair._asdict()
+            for pair in pairs
+            if viewer.sees(pair.reviewer) or viewer.sees(pair.author)
+        ],
+    }
+
+
+def _response_chart(
+    request: TeamRequest, filters: Filters, points: Sequence[queries.Spread | None]
+) -> charts.Chart:
+    series = [
+        charts.Series(name, _each(points, key), "stage-review", is_faint)
+        for name, key, is_faint in (
+            ("Median", "median", False),
+            ("75th percentile", "p75", True),
+            ("90th percentile", "p90", True),
+        )
+    ]
+    spans = [queries.Point(span, None) for span in filters.period.spans()]
+    path = reverse("pull_requests", args=[request.team.slug])
+    return charts.trend(spans, filters, path)(
+        *series,
+        id="response",
+        title="Response time",
+        kind="line",
+        unit="duration",
+        definition="response_time",
+    )
+
+
+def _each(points: Sequence[queries.Spread | None], key: str) -> list[float | None]:
+    return [getattr(point, key) if point else None for point in points]
+
+
+def _matrix(pairs: Sequence[Pair]) -> Matrix:
+    names: dict[Account, str] = {}
+    given: dict[Account, int] = {}
+    received: dict[Account, int] = {}
+    for pair in pairs:
+        names |= {pair.reviewer: pair.reviewer_login, pair.author: pair.author_login}
+        given[pair.reviewer] = given.get(pair.reviewer, 0) + pair.reviews
+        received[pair.author] = received.get(pair.author, 0) + pair.reviews
+    counts = {(pair.reviewer, pair.author): pair.reviews for pair in pairs}
+    most = max(counts.values(), default=1)
+    rows, columns = _shown(given, names), _shown(received, names)
+    return Matrix(
+        [names[author] for author in columns],
+        [
+            (names[who], SafeString("".join(_cell(counts, most, who, to, names) for to in columns)))
+            for who in rows
+        ],
+        max(len(given) - len(rows), len(received) - len(columns)),
+    )
+
+
+def _shown(counts: dict[Account, int], names: dict[Account, str]) -> list[Account]:
+    # By name among the equally busy: a database gives them in any order.
+    by_name = sorted(counts, key=lambda account: names[account].lower())
+    busiest = set(sorted(by_name, key=lambda account: -counts[account])[:MOST_IN_MATRIX])
+    return [account for account in by_name if account in busiest]
+
+
+def _cell(
+    counts: dict[tuple[Account, Account], int],
+    most: int,
+    reviewer: Account,
+    author: Account,
+    names: dict[Account, str],
+) -> str:
+    count = counts.get((reviewer, author))
+    if not count:
+        is_self = reviewer == author and reviewer is not None
+        return '<td class="self"></td>' if is_self else "<td></td>"
+    title = f"{names[reviewer]} gave {names[author]} {count} reviews"
+    heat = -(-count * HEATS // most)
+    return format_html('<td class="heat-{}" title="{}">{}</td>', heat, title, count)

@@ -1,0 +1,76 @@
+"""The figures of repositories as tables for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+
+from apps.metrics.figures.queries import Spread
+from apps.metrics.models import Repository
+from apps.metrics.pages.metrics_table import MetricsTable, metrics_table
+from apps.teams.models import Team
+from apps.teams.templatetags.display import duration_text
+
+NAMES = {
+    "cycle_time": "Cycle time",
+    "coding_time": "  Coding",
+    "pickup_time": "  Pickup",
+    "review_time": "  Review",
+    "merge_time": "  Merge",
+    "time_to_merge": "Time to merge",
+}
+NO_DATA = "–"
+
+
+def table(team: Team, repositories: Sequence[Repository]) -> RenderableType:
+    """A table for each repository, over all that is stored of it."""
+    return Group(*(_of_repository(team, each.full_name) for each in repositories))
+
+
+def _of_repository(team: Team, name: str) -> RenderableType:
+    found = metrics_table(team, name)
+    if found is None:
+        return f"{name}: no pull requests yet.\n"
+    figures = Table(
+        box=box.SIMPLE_HEAD, title=found.repository, title_justify="left", title_style="bold"
+    )
+    figures.add_column("")
+    for heading in ("", "90th percentile", "of"):
+        figures.add_column(heading, justify="right")
+    for row in _rows(found):
+        figures.add_row(*row)
+    return figures
+
+
+def _rows(found: MetricsTable) -> list[tuple[str, ...]]:
+    figures = found.figures
+    bots = f" ({found.by_bots} by bots, left out below)" if found.by_bots else ""
+    states = f"{found.merged} merged, {found.open} open, {found.closed} closed"
+    spreads = [_durations(NAMES[name], spread) for name, spread in found.stages.items()]
+    lines = figures.lines
+    return [
+        (f"Pull requests{bots}", f"{found.pull_requests:,}", "", states),
+        ("Merged per week", f"{figures.per_week:.1f}", "", f"{found.weeks:.0f} weeks"),
+        *spreads,
+        ("Size in lines, median", _number(lines.median), _number(lines.p90), str(lines.count)),
+        _share("Review coverage", figures.coverage, figures.reviewed, figures.merged),
+        _share("Reverts", figures.revert_rate, figures.reverts, figures.merged),
+    ]
+
+
+def _durations(name: str, spread: Spread) -> tuple[str, ...]:
+    left_out = f", {spread.left_out} with old commits left out" if spread.left_out else ""
+    values = (spread.median, spread.p90)
+    texts = [NO_DATA if value is None else duration_text(value) for value in values]
+    return (f"{name}, median", *texts, f"{spread.count}{left_out}")
+
+
+def _number(value: float | None) -> str:
+    return NO_DATA if value is None else f"{value:,.0f}"
+
+
+def _share(name: str, share: float | None, part: int, whole: int) -> tuple[str, ...]:
+    return (name, NO_DATA if share is None else f"{share:.1%}", "", f"{part} of {whole}")

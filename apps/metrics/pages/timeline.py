@@ -1,0 +1,231 @@
+"""A pull request's life drawn to scale, and why each of its figures is what it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.utils import timezone
+
+from apps.metrics.figures.queries import STAGES
+from apps.metrics.models import PullRequest
+from apps.metrics.pages.charts import STAGE_NAMES
+from apps.teams.templatetags.display import duration_text
+
+HOUR, DAY = 3600, 86400
+_STEPS = (
+    *(60 * m for m in (1, 5, 15, 30)),
+    *(HOUR * h for h in (1, 3, 6, 12)),
+    *(DAY * d for d in (1, 2, 4, 7, 14, 30, 60, 120, 365, 730)),
+)
+MOST_TICKS = 6
+SAME_MINUTE = timedelta(minutes=1)
+_EVENTS = {
+    "ready_for_review": "marked it ready for review",
+    "convert_to_draft": "made it a draft again",
+    "review_requested": "asked {reviewer} for a review",
+    "review_request_removed": "took back the request to {reviewer}",
+    "review_dismissed": "dismissed a review",
+    "head_ref_force_pushed": "force-pushed",
+    "closed": "closed it",
+    "reopened": "reopened it",
+    "merged": "merged it",
+}
+_REVIEWS = {
+    "approved": "approved",
+    "changes_requested": "asked for changes",
+    "commented": "commented",
+    "dismissed": "reviewed; the review was dismissed later",
+}
+GHOST = "A deleted account"
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Something that happened; `x` is per cent of the drawing's width."""
+
+    lane: str
+    kind: str
+    at: datetime
+    who: str
+    what: str
+    x: str = "0"
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A stage as drawn, in per cent of the width."""
+
+    key: str
+    name: str
+    seconds: int
+    x: str
+    width: str
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """All that the drawing and the list below it show."""
+
+    begin: datetime
+    end: datetime
+    marks: Sequence[Mark]
+    bars: Sequence[Bar]
+    ticks: Sequence[tuple[str, str, str]]
+
+
+@dataclass(frozen=True)
+class Reason:
+    """A stage with the sentence that says where its figure comes from."""
+
+    key: str
+    name: str
+    seconds: int | None
+    sentence: str
+
+    @property
+    def anchor(self) -> str:
+        """Where it is defined."""
+        return f"{self.key}_time"
+
+
+def timeline(pull_request: PullRequest, now: datetime) -> Timeline:
+    """From the first commit to the merge or close, or until now."""
+    begin = min(pull_request.first_commit_at, pull_request.opened_at)
+    end = max(pull_request.merged_at or pull_request.closed_at or now, begin)
+    length = max((end - begin).total_seconds(), 1)
+
+    def x(at: datetime) -> str:
+        share = min(max((at - begin).total_seconds() / length, 0), 1)
+        return _percent(share)
+
+    marks = sorted(_marks(pull_request), key=lambda mark: mark.at)
+    placed = [Mark(**(vars(mark) | {"x": x(mark.at)})) for mark in marks]
+    return Timeline(begin, end, placed, stage_bars(pull_request, length, 1), _ticks(length))
+
+
+def _percent(share: float) -> str:
+    # A margin of one per cent keeps the marks at both ends whole.
+    return f"{1 + share * 98:.3f}%"
+
+
+def stage_bars(pull_request: PullRequest, length: float = 0, margin: float = 0) -> list[Bar]:
+    """The stages as parts of a length in seconds; without one, of the cycle time."""
+    length = length or pull_request.cycle_time or 1
+    bars, done = [], 0.0
+    for field in STAGES:
+        seconds = getattr(pull_request, field)
+        if seconds:
+            x, width = (part / length * (100 - 2 * margin) for part in (done, seconds))
+            key, name = field.removesuffix("_time"), STAGE_NAMES[field]
+            bars.append(Bar(key, name, seconds, f"{x + margin:.3f}%", f"{width:.3f}%"))
+            done += seconds
+    return bars
+
+
+def _ticks(length: float) -> list[tuple[str, str, str]]:
+    """Where each is, its text, and which part of the text stands there."""
+    step = next((s for s in _STEPS if length / s <= MOST_TICKS), _STEPS[-1] * 2)
+    places = range(0, int(length) + 1, step)
+    return [
+        (_percent(place / length), duration_text(place) if place else "0", _anchor(place / length))
+        for place in places
+    ]
+
+
+def _anchor(share: float) -> str:
+    if share == 0:
+        return "start"
+    return "end" if share > 0.95 else "middle"
+
+
+def _marks(pull_request: PullRequest) -> Iterator[Mark]:
+    author = pull_request.author_login or GHOST
+    yield Mark("events", "opened", pull_request.opened_at, author, "opened it")
+    for link in pull_request.commit_links.select_related("commit"):
+        commit = link.commit
+        who = commit.author_login or "Someone"
+        text = f"committed {commit.sha[:7]} {commit.message_headline}"
+        is_older = commit.committed_at - commit.authored_at > SAME_MINUTE
+        written = f"{timezone.localtime(commit.authored_at):%-d %b %Y}"
+        note = f"Written on {written}, and amended or rebased since." if is_older else ""
+        yield Mark("commits", "commit", commit.committed_at, who, text, note=note)
+    for review in pull_request.reviews.all():
+        note = "" if review.is_qualifying else "Not counted as a review."
+        yield Mark(
+            "reviews",
+            review.state,
+            review.submitted_at,
+            review.reviewer_login or GHOST,
+            _REVIEWS[review.state],
+            note=note,
+        )
+    for event in pull_request.timeline.all():
+        # GitHub tells a merge as a close too.
+        if event.kind == "closed" and event.at == pull_request.merged_at:
+            continue
+        text = _EVENTS[event.kind].format(reviewer=event.reviewer_login or "a team")
+        yield Mark("events", event.kind, event.at, event.actor_login or GHOST, text)
+
+
+def reasons(pull_request: PullRequest) -> list[Reason]:
+    """The four stages of a merged pull request."""
+    sentences = (
+        _why_coding(pull_request),
+        _why_pickup(pull_request),
+        _why_review(pull_request),
+        _why_merge(pull_request),
+    )
+    return [
+        Reason(
+            field.removesuffix("_time"), STAGE_NAMES[field], getattr(pull_request, field), sentence
+        )
+        for field, sentence in zip(STAGES, sentences, strict=True)
+    ]
+
+
+def _why_coding(pull_request: PullRequest) -> str:
+    begin = "the first commit" if _has_earlier_commit(pull_request) else "the opening"
+    if pull_request.ready_at is None:
+        return f"From {begin} to the opening, since it was merged while still a draft."
+    if pull_request.ready_at == pull_request.opened_at:
+        return f"From {begin} to the opening: it was opened ready for review."
+    return f"From {begin} until it was marked ready for review."
+
+
+def _has_earlier_commit(pull_request: PullRequest) -> bool:
+    return pull_request.first_commit_at < pull_request.opened_at
+
+
+def _why_pickup(pull_request: PullRequest) -> str:
+    if pull_request.first_review_at is None:
+        return "It did not happen: nobody but the author and bots reviewed it before the merge."
+    ready = pull_request.ready_at or pull_request.opened_at
+    if pull_request.first_review_at < ready:
+        return "None: the first review came before it was ready."
+    return "From ready for review to the first review."
+
+
+def _why_review(pull_request: PullRequest) -> str:
+    if pull_request.first_review_at is None:
+        return "It did not happen, since nobody reviewed it."
+    if pull_request.approved_at is None:
+        return "From the first review to the merge, since nobody approved it."
+    return "From the first review to the last approval."
+
+
+def _why_merge(pull_request: PullRequest) -> str:
+    if pull_request.first_review_at is None:
+        return "From ready for review to the merge, since nobody reviewed it."
+    if pull_request.approved_at is None:
+        return "None: it was reviewed but never approved, so the review lasted until the merge."
+    return "From the last approval to the merge."
+
+
+def as_data(drawn: Timeline) -> list[dict[str, Any]]:
+    """The marks for machines."""
+    keys = ("lane", "kind", "at", "who", "what", "note")
+    return [{key: getattr(mark, key) for key in keys} for mark in drawn.marks]

@@ -1,0 +1,316 @@
+"""What every page of figures has: the filter bar, JSON on request, a part that follows data."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import wraps
+from time import perf_counter
+from typing import Any
+
+from django.contrib import messages
+from django.core.cache import cache
+from django.http import HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect, render
+from django.template.loader import render_to_string
+from django.utils import timezone
+from django.utils.safestring import mark_safe
+from django_htmx.http import HttpResponseClientRedirect
+
+from apps.metrics.figures import queries
+from apps.metrics.figures.freshness import Freshness, freshness, recounted
+from apps.metrics.filters import remembering
+from apps.metrics.filters.form import RANGES, SIZES, Choices, FilterForm, Filters, parse
+from apps.metrics.filters.viewer import viewer_of
+from apps.teams.access import TeamRequest, team_view, wants_json
+from apps.teams.models import Team
+from apps.teams.zones import zone_of
+
+Context = Mapping[str, Any]
+WORTH_KEEPING, KEPT = 0.01, 3600  # seconds; ages are at most an hour old: see _else
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a part of a page shows, the same as plain data, and what stands around the part.
+
+    Data is made when a program asks: for thousands of lines it takes as long as counting them.
+    """
+
+    context: Context
+    data: Callable[[], Context]
+    around: Context = field(default_factory=dict)
+    is_whole: bool = True
+    """Whether nothing of the part follows by itself."""
+
+
+Asked = Callable[[Filters], "Answer | HttpResponseBase"]
+
+
+def figures_page(
+    template: str, part: str, *, may_follow: bool = False
+) -> Callable[[Callable[..., Answer | HttpResponseBase]], Callable[..., HttpResponseBase]]:
+    """A team's page under the filter bar; htmx gets only the part, and that only if it is new.
+
+    Where the part `may_follow`, a large team's page comes at once and asks for it by itself.
+    """
+
+    def decorate(view: Callable[..., Answer | HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+        @team_view()
+        @wraps(view)
+        def page(request: TeamRequest, **arguments: Any) -> HttpResponseBase:
+            return _page(
+                request,
+                lambda filters: view(request, filters, **arguments),
+                template,
+                part,
+                may_follow=may_follow,
+            )
+
+        page.answer = view  # type: ignore[attr-defined]  # for the read API, which says the same
+        return page
+
+    return decorate
+
+
+def _page(
+    request: TeamRequest, ask: Asked, template: str, part: str, *, may_follow: bool
+) -> HttpResponseBase:
+    if remembered := remembering.opens_with(request):
+        return redirect(f"{request.path}?{remembered}")
+    fresh, version = current_version(request.team)
+    request.data_version = version.etag
+    request.comes_in_parts = version.is_large and _comes_in_parts(request)
+    if _is_current(request, version.etag):
+        return _unchanged(request, fresh, version)
+    choices = Choices.of(viewer_of(request))
+    form = FilterForm(request.GET, choices)
+    if not form.is_valid():
+        if remembering.opened_with(request):
+            return _without_what_is_gone(request, form, version)
+        return refused(request, form.sentences)
+    filters = parse(form, request.team, version.first_opened_at)
+    bar = _bar(request, filters, choices) | _state(request, filters, fresh, version)
+    if version.is_empty and not wants_json(request):
+        return render(request, "metrics/empty.html", bar)
+    key = _cache_key(request, version.etag)
+    shown = cache.get(key)
+    if shown is None and may_follow and request.comes_in_parts:
+        return render(request, template, bar | {"part": _follows(request), "is_to_follow": True})
+    shown = shown or _shown(request, ask, filters, bar, part)
+    if isinstance(shown, HttpResponseBase):
+        return shown
+    if shown.is_whole and shown.seconds > WORTH_KEEPING:
+        cache.set(key, replace(shown, seconds=0), KEPT)
+    return _reply(request, shown, bar, template)
+
+
+def _without_what_is_gone(
+    request: TeamRequest, form: FilterForm, version: queries.DataVersion
+) -> HttpResponse:
+    """Opens the page with what is left of a filter that was good when it was remembered."""
+    form, sentences = form.mended(), form.sentences
+    form.full_clean()
+    filters = parse(form, request.team, version.first_opened_at)
+    remembering.remember(request.membership, filters)
+    messages.info(request, " ".join([*sentences, "Your last filter goes on without."]))
+    return redirect(filters.address(request.path))
+
+
+def _state(
+    request: TeamRequest, filters: Filters, fresh: Freshness, version: queries.DataVersion
+) -> dict[str, Any]:
+    begins_within = _begins_within(filters, version)
+    return {
+        "version": version,
+        "freshness": fresh,
+        "recounted": recounted(request.team),
+        "poll": _poll(request, version.etag),
+        "begins_within": begins_within,
+        "begins_in_range": filters.range != "all" and _begins_in_range(filters, version),
+        "is_comparable": not begins_within and not _is_being_read(filters, fresh),
+    }
+
+
+@dataclass(frozen=True)
+class Shown:
+    """An answer as it is sent: plain data, or a part of a page and what is around it."""
+
+    data: Context
+    part: str
+    around: Context
+    seconds: float
+    is_whole: bool = True
+
+
+def _shown(
+    request: TeamRequest, ask: Asked, filters: Filters, bar: Context, part: str
+) -> Shown | HttpResponseBase:
+    begin = perf_counter()
+    answer = ask(filters)
+    if not isinstance(answer, Answer):
+        return answer
+    if wants_json(request):
+        data, text = answer.data(), ""
+    else:
+        data, text = {}, render_to_string(part, {**bar, **answer.context}, request)
+    return Shown(data, text, answer.around, perf_counter() - begin, answer.is_whole)
+
+
+def _comes_in_parts(request: TeamRequest) -> bool:
+    """Whether it is for a browser that can fetch figures by itself, as far as we know."""
+    return not (request.htmx or wants_json(request) or "whole" in request.GET)
+
+
+def _follows(request: TeamRequest) -> str:
+    context = {"address": address(request), "whole": address(request, whole="1")}
+    return render_to_string("metrics/follows.html", context, request)
+
+
+def address(request: TeamRequest, **more: str) -> str:
+    """Where the request's page is, as somebody may come back to it."""
+    query = request.GET.copy()
+    for name in ("version", "whole"):
+        query.pop(name, None)
+    query.update(more)
+    return f"{request.path}?{query.urlencode()}"
+
+
+def _cache_key(request: TeamRequest, etag: str) -> str:
+    kind = "json" if wants_json(request) else "part"
+    # Who asks decides what they may see, and people see themselves first.
+    viewer = viewer_of(request)
+    mine = [] if viewer.sees_everyone else sorted(viewer.accounts)
+    who = f"{request.user.pk} {request.membership.role} {mine}"
+    text = f"{etag} {who} {kind} {address(request)}"
+    return f"figures:{hashlib.blake2b(text.encode(), digest_size=16).hexdigest()}"
+
+
+def _reply(request: TeamRequest, shown: Shown, bar: Context, template: str) -> HttpResponse:
+    if wants_json(request):
+        response: HttpResponse = JsonResponse({**describe(bar["filters"]), **shown.data})
+    else:
+        part = mark_safe(shown.part)  # noqa: S308 rendered by a template
+        name = "metrics/figures.html" if request.htmx else template
+        response = render(request, name, {**bar, **shown.around, "part": part})
+        # The line that asks is replaced by itself, unless there is more to replace.
+        response.headers["HX-Retarget"], response.headers["HX-Reswap"] = "#figures", "innerHTML"
+    response.headers["ETag"] = f'"{bar["version"].etag}"'
+    return response
+
+
+def refused(request: TeamRequest, sentences: list[str]) -> HttpResponse:
+    """Says what is wrong with an address, beside a filter bar that keeps the rest of it."""
+    if wants_json(request):
+        return JsonResponse({"errors": sentences}, status=400)
+    if request.htmx:
+        # A part of a page has no place for it.
+        return HttpResponseClientRedirect(address(request, whole="1"))
+    _, version = current_version(request.team)
+    choices = Choices.of(viewer_of(request))
+    form = FilterForm(request.GET, choices)
+    if not form.is_valid():
+        form = form.mended()
+        form.full_clean()
+    bar = _bar(request, parse(form, request.team, version.first_opened_at), choices)
+    return render(request, "metrics/refused.html", {**bar, "sentences": sentences}, status=400)
+
+
+def _unchanged(
+    request: TeamRequest, fresh: Freshness, version: queries.DataVersion
+) -> HttpResponse:
+    if not request.htmx:
+        return HttpResponse(status=304)
+    context = {"freshness": fresh, "version": version, "poll": _poll(request, version.etag)}
+    return render(request, "metrics/fresh.html", context)
+
+
+def _poll(request: TeamRequest, etag: str) -> str:
+    return address(request, version=etag)
+
+
+def current_version(team: Team) -> tuple[Freshness, queries.DataVersion]:
+    """What pages depend on: the data, the day that ranges end with, and the hour, for ages."""
+    fresh, now = freshness(team), timezone.now()
+    today = now.astimezone(zone_of(team.timezone)).date()
+    standing = f"{fresh.stopped} {fresh.disconnected_at} {fresh.is_untracked}"
+    more = f"{today} {now:%H} {fresh.incomplete} {fresh.whole_since} {standing}"
+    return fresh, queries.data_version(team, more)
+
+
+def _is_current(request: TeamRequest, etag: str) -> bool:
+    if request.htmx:
+        return request.GET.get("version") == etag
+    # Compression makes a tag weak.
+    return request.headers.get("If-None-Match", "").removeprefix("W/") == f'"{etag}"'
+
+
+def _bar(request: TeamRequest, filters: Filters, choices: Choices) -> dict[str, Any]:
+    return {
+        "filters": filters,
+        "choices": choices,
+        "ranges": RANGES,
+        "size_names": SIZES,
+        "path": request.path,
+        "query_string": request.GET.urlencode(),
+        "kept": remembering.beside(request.GET),
+        "own_filter": request.membership.last_filter,
+        "is_own_filter": request.membership.last_filter == filters.query,
+    }
+
+
+def _begins_within(filters: Filters, version: queries.DataVersion) -> bool:
+    """Whether the team's data begins within the period that changes are shown against."""
+    before, first = filters.period.previous, version.first_opened_at
+    return first is not None and before.start < first < before.end
+
+
+def _begins_in_range(filters: Filters, version: queries.DataVersion) -> bool:
+    first = version.first_opened_at
+    return first is not None and filters.period.start < first
+
+
+def _is_being_read(filters: Filters, fresh: Freshness) -> bool:
+    """Whether the history of the period that changes are shown against is still to come."""
+    before, since = filters.period.previous, fresh.whole_since
+    return fresh.is_partial and (since is None or since > before.start)
+
+
+def describe(filters: Filters) -> dict[str, Any]:
+    """What a reply is about, for machines."""
+    period = filters.period
+    return {
+        "range": {
+            "name": filters.range,
+            "since": period.first.isoformat(),
+            "until": period.last.isoformat(),
+            "time_zone": str(period.zone),
+        },
+        "bots": filters.bots,
+        "outsiders": filters.outsiders,
+    }
+
+
+def spread_data(spread: queries.Spread) -> dict[str, Any]:
+    """A spread for machines; durations in seconds."""
+    return dict(vars(spread))
+
+
+def figures_data(figures: queries.Figures) -> dict[str, Any]:
+    """Figures for machines; durations in seconds, shares between 0 and 1."""
+    return {
+        "merged": figures.merged,
+        "merged_per_week": figures.per_week,
+        "active_authors": figures.authors,
+        "merged_per_week_and_author": figures.per_author,
+        "review_coverage": figures.coverage,
+        "revert_rate": figures.revert_rate,
+        "reverts": figures.reverts,
+        "hotfixes": figures.hotfixes,
+        "mean_review_rounds": figures.mean_rounds,
+        "size": spread_data(figures.lines),
+        "sizes": dict(figures.sizes),
+        **{name: spread_data(spread) for name, spread in figures.spreads.items()},
+    }
