@@ -2,14 +2,17 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from apps.metrics.pages.compare import compare_people, compare_repositories
-from apps.metrics.pages.flow import flow
-from apps.metrics.pages.overview import overview
-from apps.metrics.pages.person import person_page
-from apps.metrics.pages.repository import repository_page
-from apps.metrics.pages.reviews import reviews
 from apps.metrics.views.digest import digest, digest_off
 from apps.metrics.views.explorer import pull_request_count, pull_requests
+from apps.metrics.views.figures import (
+    flow_page,
+    overview_page,
+    people_page,
+    person_page,
+    repositories_page,
+    repository_page,
+    reviews_page,
+)
 from apps.metrics.views.filters import choose, options
 from apps.metrics.views.how_we_count import how_we_count
 from apps.metrics.views.pull_request import pull_request
@@ -18,7 +21,7 @@ from apps.metrics.views.saved_views import saved_view, saved_views
 TEAM = "a/<slug:team>"
 
 urlpatterns: list[URLPattern | URLResolver] = [
-    path(f"{TEAM}/", overview, name="overview"),
+    path(f"{TEAM}/", overview_page, name="overview"),
     path(f"{TEAM}/pull-requests/", pull_requests, name="pull_requests"),
     path(f"{TEAM}/pull-requests/count/", pull_request_count, name="pull_request_count"),
     path(
@@ -30,10 +33,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{TEAM}/views/<int:view>/", saved_view, name="saved_view"),
     path(f"{TEAM}/filters/", choose, name="choose_filter"),
     path(f"{TEAM}/filters/options/", options, name="filter_options"),
-    path(f"{TEAM}/reviews/", reviews, name="reviews"),
-    path(f"{TEAM}/flow/", flow, name="flow"),
-    path(f"{TEAM}/compare/repositories/", compare_repositories, name="compare_repositories"),
-    path(f"{TEAM}/compare/people/", compare_people, name="compare_people"),
+    path(f"{TEAM}/reviews/", reviews_page, name="reviews"),
+    path(f"{TEAM}/flow/", flow_page, name="flow"),
+    path(f"{TEAM}/compare/repositories/", repositories_page, name="compare_repositories"),
+    path(f"{TEAM}/compare/people/", people_page, name="compare_people"),
     path(f"{TEAM}/repositories/<int:github_repo_id>/", repository_page, name="repository_page"),
     path(f"{TEAM}/people/<int:github_id>/", person_page, name="person_page"),
     path(f"{TEAM}/settings/digest/", digest, name="digest"),

@@ -20,9 +20,10 @@ from ninja.errors import AuthenticationError, HttpError, Throttled, ValidationEr
 from ninja.security import HttpBearer
 from ninja.throttling import BaseThrottle
 
-from apps.metrics.filters.form import Choices, FilterForm, Filters, parse
+from apps.metrics.filters.chosen import Filters
+from apps.metrics.filters.form import Choices, FilterForm, parse
 from apps.metrics.filters.viewer import viewer_of
-from apps.metrics.views.page import current_version
+from apps.metrics.pages.answer import current_version
 from apps.teams import api_keys
 from apps.teams.access import TeamRequest
 from apps.teams.models import ApiKey, Membership

@@ -45,6 +45,7 @@ from apps.metrics.api.rows import (
 )
 from apps.metrics.lists import explorer, export
 from apps.metrics.lists.columns import COLUMNS
+from apps.metrics.lists.saved import as_data
 from apps.metrics.models import (
     PRReview,
     PullRequest,
@@ -53,16 +54,11 @@ from apps.metrics.models import (
     SavedView,
     TeamMember,
 )
-from apps.metrics.pages.compare import compare_people, compare_repositories
-from apps.metrics.pages.flow import flow
-from apps.metrics.pages.overview import overview
-from apps.metrics.pages.person import person_page
-from apps.metrics.pages.repository import repository_page
-from apps.metrics.pages.reviews import reviews as review_figures
+from apps.metrics.pages import compare, flow, overview, person, repository
+from apps.metrics.pages import reviews as review_page
+from apps.metrics.pages.answer import Answer, current_version, describe
 from apps.metrics.pages.timeline import as_data as timeline_data
 from apps.metrics.pages.timeline import timeline
-from apps.metrics.views.page import current_version, describe
-from apps.metrics.views.saved_views import as_data
 from apps.teams.models import Team
 
 PAGE = 100
@@ -190,10 +186,10 @@ def freshness(request: HttpRequest) -> dict[str, Any]:
     return {**vars(fresh), "fetched_at": version.fetched_at}
 
 
-def _figures(page: Any, request: HttpRequest, **arguments: Any) -> dict[str, Any]:
+def _figures(page: Callable[..., Answer], request: HttpRequest, **arguments: Any) -> dict[str, Any]:
     """What a page answers to whoever asks for JSON."""
     found, filters = asked(request)
-    return {**describe(filters), **page.answer(found, filters, **arguments).data()}
+    return {**describe(filters), **page(found, filters, **arguments).data()}
 
 
 def _bounded(number: int) -> int:
@@ -204,31 +200,31 @@ def _bounded(number: int) -> int:
 @_get("/overview", OverviewReply, "figures")
 def _overview(request: HttpRequest, query: Query[FilterQuery]) -> dict[str, Any]:
     """The overview's figures, the previous period's, and the trend; durations in seconds."""
-    return _figures(overview, request)
+    return _figures(overview.overview, request)
 
 
 @_get("/flow", FlowReply, "figures")
 def _flow(request: HttpRequest, query: Query[FilterQuery]) -> dict[str, Any]:
     """How long stages take, what waits and when, and how much is under way."""
-    return _figures(flow, request)
+    return _figures(flow.flow, request)
 
 
 @_get("/review-figures", ReviewFiguresReply, "figures")
 def _review_figures(request: HttpRequest, query: Query[FilterQuery]) -> dict[str, Any]:
     """Load, response times and coverage of reviews."""
-    return _figures(review_figures, request)
+    return _figures(review_page.reviews, request)
 
 
 @_get("/compare/repositories", RepositoriesReply, "figures")
 def _repositories_compared(request: HttpRequest, query: Query[FilterQuery]) -> dict[str, Any]:
     """The team's repositories side by side."""
-    return _figures(compare_repositories, request)
+    return _figures(compare.repositories, request)
 
 
 @_get("/compare/people", PeopleReply, "figures")
 def _people_compared(request: HttpRequest, query: Query[FilterQuery]) -> dict[str, Any]:
     """The team's people side by side, oneself first."""
-    return _figures(compare_people, request)
+    return _figures(compare.people, request)
 
 
 @_get("/compare/repositories/{github_repo_id}", RepositoryFiguresReply, "figures")
@@ -236,13 +232,13 @@ def _repository(
     request: HttpRequest, github_repo_id: int, query: Query[FilterQuery]
 ) -> dict[str, Any]:
     """One repository by GitHub's id: what the overview says of it alone."""
-    return _figures(repository_page, request, github_repo_id=_bounded(github_repo_id))
+    return _figures(repository.repository, request, github_repo_id=_bounded(github_repo_id))
 
 
 @_get("/compare/people/{github_id}", PersonFiguresReply, "figures")
 def _person(request: HttpRequest, github_id: int, query: Query[FilterQuery]) -> dict[str, Any]:
     """One person by GitHub's id, where their figures are for the key's owner."""
-    return _figures(person_page, request, github_id=_bounded(github_id))
+    return _figures(person.person, request, github_id=_bounded(github_id))
 
 
 @_get("/pull-requests", PullRequestsReply, "rows")

@@ -17,7 +17,6 @@ from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import (
     Aggregate,
-    BooleanField,
     FloatField,
     Func,
     IntegerField,
@@ -181,25 +180,6 @@ class HoursAfter(Func):
         bounded = f"LEAST(GREATEST({hours}, 0), {self.most})::integer"
         # LEAST and GREATEST leave nulls out: no instant would be hour 0.
         return f"CASE WHEN {sql} IS NOT NULL THEN {bounded} END", (*params, *params)
-
-
-class HasLabel(Func):
-    """Whether a JSON list of texts has this one."""
-
-    output_field = BooleanField()
-    conditional = True
-
-    def __init__(self, expression: Any, label: str) -> None:
-        super().__init__(expression, Value(label))
-
-    def as_sqlite(self, compiler: SQLCompiler, connection: Any, **extra: Any) -> Any:
-        template = "EXISTS (SELECT 1 FROM JSON_EACH(%(expressions)s)"
-        return self.as_sql(
-            compiler, connection, template=template, arg_joiner=") WHERE value = ", **extra
-        )
-
-    def as_postgresql(self, compiler: SQLCompiler, connection: Any, **extra: Any) -> Any:
-        return self.as_sql(compiler, connection, function="JSONB_EXISTS", **extra)
 
 
 class _SQLitePercentiles:

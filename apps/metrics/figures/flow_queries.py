@@ -17,7 +17,8 @@ from django.db.models.functions import Coalesce
 from apps.metrics.figures import queries
 from apps.metrics.figures.expressions import Bucket, HoursAfter, Percentiles, grouped_counts
 from apps.metrics.figures.queries import DURATIONS, FROM_FIRST_COMMIT, Spread
-from apps.metrics.filters.form import SIZES, Filters
+from apps.metrics.filters.chosen import Filters
+from apps.metrics.filters.form import SIZES
 from apps.metrics.filters.periods import Period, midnight
 from apps.metrics.models import PullRequest, TimelineEvent
 from apps.teams.models import Team

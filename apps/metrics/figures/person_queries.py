@@ -14,7 +14,7 @@ from apps.metrics.figures.expressions import PERCENTILES, Bucket, percentile
 from apps.metrics.figures.queries import Spread
 from apps.metrics.figures.review_queries import GHOST, Account
 from apps.metrics.filters import accounts
-from apps.metrics.filters.form import Filters
+from apps.metrics.filters.chosen import Filters
 from apps.metrics.models import PRReview, PullRequest, TimelineEvent
 from apps.teams.models import Team
 

@@ -13,7 +13,8 @@ from django.db.models.functions import RowNumber
 
 from apps.metrics.figures.expressions import Bucket, Percentiles
 from apps.metrics.filters import accounts
-from apps.metrics.filters.form import SIZES, Filters
+from apps.metrics.filters.chosen import Filters
+from apps.metrics.filters.form import SIZES
 from apps.metrics.filters.periods import Period, Span
 from apps.metrics.models import PullRequest, Repository
 from apps.teams.models import Team

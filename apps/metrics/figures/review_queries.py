@@ -12,7 +12,7 @@ from django.db.models.functions import Coalesce
 from apps.metrics.figures.expressions import Bucket, grouped_percentiles
 from apps.metrics.figures.queries import Spread
 from apps.metrics.filters import accounts
-from apps.metrics.filters.form import Filters
+from apps.metrics.filters.chosen import Filters
 from apps.metrics.models import PRReview
 from apps.teams.models import Team
 

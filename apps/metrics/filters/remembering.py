@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from django.http import QueryDict
 
-from apps.metrics.filters.form import FilterForm, Filters
+from apps.metrics.filters.chosen import Filters
+from apps.metrics.filters.form import FilterForm
 from apps.teams.access import TeamRequest, wants_json
 from apps.teams.models import Membership
 

@@ -14,7 +14,7 @@ from django.http import QueryDict
 
 from apps.metrics.figures import queries
 from apps.metrics.filters import search, titles
-from apps.metrics.filters.form import Filters
+from apps.metrics.filters.chosen import Filters
 from apps.metrics.filters.periods import Period
 from apps.metrics.lists import export, keyset
 from apps.metrics.lists.columns import COLUMNS, DEFAULTS, fields

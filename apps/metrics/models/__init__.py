@@ -1,4 +1,7 @@
-"""What was delivered, by whom, and what members want to see of it."""
+"""What was delivered, by whom, and what members want to see of it.
+
+Fields, constraints and scoping; what follows from them belongs into `calculations` and `figures`.
+"""
 
 from __future__ import annotations
 

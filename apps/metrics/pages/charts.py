@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from apps.metrics.figures.queries import STAGES, Figures, Point
-from apps.metrics.filters.form import Filters
+from apps.metrics.filters.chosen import Filters
 
 STAGE_NAMES = {
     "coding_time": "Coding",

@@ -11,10 +11,10 @@ from django.urls import reverse
 
 from apps.metrics.figures import queries, review_queries
 from apps.metrics.figures.queries import Figures
-from apps.metrics.filters.form import Filters
+from apps.metrics.filters.chosen import Filters
 from apps.metrics.filters.viewer import Viewer, viewer_of
 from apps.metrics.models import TeamMember
-from apps.metrics.views.page import Answer, figures_data, figures_page
+from apps.metrics.pages.answer import Answer, figures_data
 from apps.teams.access import TeamRequest
 
 Value = float | int | None
@@ -66,8 +66,7 @@ OF_REPOSITORIES = (MERGED, WEEK, AUTHORS, CYCLE, PICKUP, REVIEW, LINES, COVERAGE
 OF_PEOPLE = (MERGED, GIVEN, CYCLE, PICKUP, REVIEW, LINES, COVERAGE)
 
 
-@figures_page("metrics/compare.html", "metrics/compare_part.html", may_follow=True)
-def compare_repositories(request: TeamRequest, filters: Filters) -> Answer:
+def repositories(request: TeamRequest, filters: Filters) -> Answer:
     """The team's repositories side by side."""
     lines = [
         Line(found.full_name, found.github_repo_id, figures)
@@ -76,8 +75,7 @@ def compare_repositories(request: TeamRequest, filters: Filters) -> Answer:
     return _answer(request, lines, OF_REPOSITORIES, "repositories")
 
 
-@figures_page("metrics/compare.html", "metrics/compare_part.html", may_follow=True)
-def compare_people(request: TeamRequest, filters: Filters) -> Answer:
+def people(request: TeamRequest, filters: Filters) -> Answer:
     """The team's people side by side, oneself first."""
     viewer = viewer_of(request)
     written = queries.authors(request.team, filters)

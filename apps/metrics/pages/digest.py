@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from apps.metrics.figures import queries
 from apps.metrics.figures.queries import Figures, Waiting
-from apps.metrics.filters.form import Filters
+from apps.metrics.filters.chosen import Filters
 from apps.metrics.filters.periods import Period
 from apps.metrics.pages.measures import Tile, tiles
 from apps.teams.models import Team

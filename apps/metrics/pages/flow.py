@@ -10,10 +10,10 @@ from django.utils import timezone
 
 from apps.metrics.figures import flow_queries, queries
 from apps.metrics.figures.flow_queries import AGES, BINS
-from apps.metrics.filters.form import Filters
+from apps.metrics.filters.chosen import Filters
 from apps.metrics.pages import charts
+from apps.metrics.pages.answer import Answer, figures_data
 from apps.metrics.pages.charts import Chart, Series
-from apps.metrics.views.page import Answer, figures_data, figures_page
 from apps.teams.access import TeamRequest
 from apps.teams.templatetags.display import duration_text, unbroken
 
@@ -28,7 +28,6 @@ WAITING = (
 )
 
 
-@figures_page("metrics/flow.html", "metrics/flow_part.html", may_follow=True)
 def flow(request: TeamRequest, filters: Filters) -> Answer:
     """Distributions and what is under way."""
     team, now = request.team, timezone.now()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from apps.metrics.figures import queries
 from apps.metrics.figures.queries import Change, Figures
-from apps.metrics.filters.form import Filters
+from apps.metrics.filters.chosen import Filters
 
 # What changed less is neither better nor worse: per cent, and percentage points of a share.
 NOTABLE, NOTABLE_POINTS = 5, 1

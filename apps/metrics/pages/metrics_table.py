@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from django.db.models import Count, Max, Min, Q
 
 from apps.metrics.figures import queries
-from apps.metrics.filters.form import Filters
+from apps.metrics.filters.chosen import Filters
 from apps.metrics.filters.periods import Period
 from apps.metrics.models import PullRequest
 from apps.teams.models import Team

@@ -12,10 +12,10 @@ from django.urls import reverse
 
 from apps.metrics.figures import queries
 from apps.metrics.figures.queries import Figures
-from apps.metrics.filters.form import Filters
+from apps.metrics.filters.chosen import Filters
 from apps.metrics.pages import charts
+from apps.metrics.pages.answer import Answer, figures_data
 from apps.metrics.pages.measures import tiles, verdicts
-from apps.metrics.views.page import Answer, figures_data, figures_page
 from apps.teams.access import TeamRequest
 from apps.teams.models import Team
 from apps.teams.templatetags.display import unbroken
@@ -65,7 +65,6 @@ class Stage:
         return f"{self.share * 100:.3f}%"
 
 
-@figures_page("metrics/overview.html", "metrics/overview_part.html", may_follow=True)
 def overview(request: TeamRequest, filters: Filters) -> Answer:
     """How the team's pull requests flow."""
     return answer(request.team, filters)

@@ -13,12 +13,12 @@ from django.urls import reverse
 from apps.metrics.figures import person_queries, queries
 from apps.metrics.figures.person_queries import Exchanges
 from apps.metrics.filters import accounts
-from apps.metrics.filters.form import Filters
+from apps.metrics.filters.chosen import Filters
 from apps.metrics.filters.viewer import REFUSAL, Viewer, viewer_of
 from apps.metrics.models import TeamMember
 from apps.metrics.pages import charts
+from apps.metrics.pages.answer import Answer, figures_data, spread_data
 from apps.metrics.pages.measures import tiles
-from apps.metrics.views.page import Answer, figures_data, figures_page, spread_data
 from apps.teams.access import TeamRequest
 
 
@@ -40,8 +40,7 @@ class Person:
         return self.name or self.login
 
 
-@figures_page("metrics/person.html", "metrics/person_part.html")
-def person_page(request: TeamRequest, filters: Filters, github_id: int) -> Answer:
+def person(request: TeamRequest, filters: Filters, github_id: int) -> Answer:
     """By GitHub's id; where the team keeps such figures private, for admins and that person."""
     viewer = viewer_of(request)
     github_id = viewer.main_accounts.get(github_id, github_id)

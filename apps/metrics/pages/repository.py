@@ -6,15 +6,14 @@ from dataclasses import replace
 
 from django.http import Http404
 
-from apps.metrics.filters.form import Filters
+from apps.metrics.filters.chosen import Filters
 from apps.metrics.models import Repository
 from apps.metrics.pages import overview
-from apps.metrics.views.page import Answer, figures_page
+from apps.metrics.pages.answer import Answer
 from apps.teams.access import TeamRequest
 
 
-@figures_page("metrics/repository.html", "metrics/overview_part.html")
-def repository_page(request: TeamRequest, filters: Filters, github_repo_id: int) -> Answer:
+def repository(request: TeamRequest, filters: Filters, github_repo_id: int) -> Answer:
     """Of a repository whose pull requests the team keeps, by GitHub's id."""
     found = Repository.objects.for_team(request.team).filter(github_repo_id=github_repo_id).first()
     if found is None:

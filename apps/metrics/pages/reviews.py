@@ -14,11 +14,11 @@ from django.utils.safestring import SafeString
 
 from apps.metrics.figures import queries, review_queries
 from apps.metrics.figures.review_queries import Account, Load, Pair
-from apps.metrics.filters.form import Filters
+from apps.metrics.filters.chosen import Filters
 from apps.metrics.filters.viewer import Viewer, viewer_of
 from apps.metrics.models import PullRequest
 from apps.metrics.pages import charts
-from apps.metrics.views.page import Answer, figures_data, figures_page, spread_data
+from apps.metrics.pages.answer import Answer, figures_data, spread_data
 from apps.teams.access import TeamRequest
 from apps.teams.models import Team
 
@@ -40,7 +40,6 @@ class Matrix:
     hidden: int
 
 
-@figures_page("metrics/reviews.html", "metrics/reviews_part.html", may_follow=True)
 def reviews(request: TeamRequest, filters: Filters) -> Answer:
     """Load, response times and coverage of reviews."""
     team = request.team

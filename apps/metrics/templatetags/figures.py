@@ -15,7 +15,8 @@ from django.utils.safestring import SafeString
 from apps.metrics.calculations.pull_requests import Exclusions, is_excluded
 from apps.metrics.figures.freshness import recounted
 from apps.metrics.figures.queries import Change
-from apps.metrics.filters.form import Filters, Option
+from apps.metrics.filters.chosen import Filters
+from apps.metrics.filters.form import Option
 from apps.metrics.models import PullRequest, Repository
 from apps.metrics.pages.timeline import Bar, stage_bars
 from apps.teams.models import Team

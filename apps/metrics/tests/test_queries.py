@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
 from apps.metrics.figures import queries
-from apps.metrics.filters.form import Choices, FilterForm, Filters, parse
+from apps.metrics.filters.chosen import Filters
+from apps.metrics.filters.form import Choices, FilterForm, parse
 from apps.metrics.models import PullRequest
 from apps.metrics.pages.metrics_table import metrics_table
 from apps.metrics.tests.factories import (

@@ -1,1 +1,4 @@
-"""The pages of figures."""
+"""The addresses that a browser opens: what is asked, who may see it, which template shows it.
+
+No figure is made here: `pages` and `lists` answer, programs ask the `api`.
+"""

@@ -13,12 +13,14 @@ from django.utils import timezone
 
 from apps.audit.record import record
 from apps.metrics.filters import search
-from apps.metrics.filters.form import Choices, FilterForm, Filters, parse
+from apps.metrics.filters.chosen import Filters
+from apps.metrics.filters.form import Choices, FilterForm, parse
 from apps.metrics.filters.viewer import viewer_of
 from apps.metrics.lists import explorer, export, keyset
 from apps.metrics.lists.columns import COLUMNS
+from apps.metrics.pages.answer import Answer, current_version
 from apps.metrics.templatetags.figures import page_of
-from apps.metrics.views.page import Answer, address, current_version, figures_page, refused
+from apps.metrics.views.page import address, figures_page, refused
 from apps.teams.access import TeamRequest, team_view, wants_json
 
 PLAIN = "text/plain; charset=utf-8"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import wraps
 from time import perf_counter
 from typing import Any
@@ -15,35 +15,19 @@ from django.http import HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
-from django.utils import timezone
 from django.utils.safestring import mark_safe
 from django_htmx.http import HttpResponseClientRedirect
 
 from apps.metrics.figures import queries
-from apps.metrics.figures.freshness import Freshness, freshness, recounted
+from apps.metrics.figures.freshness import Freshness, recounted
 from apps.metrics.filters import remembering
-from apps.metrics.filters.form import RANGES, SIZES, Choices, FilterForm, Filters, parse
+from apps.metrics.filters.chosen import Filters
+from apps.metrics.filters.form import RANGES, SIZES, Choices, FilterForm, parse
 from apps.metrics.filters.viewer import viewer_of
+from apps.metrics.pages.answer import Answer, Context, current_version, describe
 from apps.teams.access import TeamRequest, team_view, wants_json
-from apps.teams.models import Team
-from apps.teams.zones import zone_of
 
-Context = Mapping[str, Any]
 WORTH_KEEPING, KEPT = 0.01, 3600  # seconds; ages are at most an hour old: see _else
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a part of a page shows, the same as plain data, and what stands around the part.
-
-    Data is made when a program asks: for thousands of lines it takes as long as counting them.
-    """
-
-    context: Context
-    data: Callable[[], Context]
-    around: Context = field(default_factory=dict)
-    is_whole: bool = True
-    """Whether nothing of the part follows by itself."""
 
 
 Asked = Callable[[Filters], "Answer | HttpResponseBase"]
@@ -69,7 +53,6 @@ def figures_page(
                 may_follow=may_follow,
             )
 
-        page.answer = view  # type: ignore[attr-defined]  # for the read API, which says the same
         return page
 
     return decorate
@@ -231,15 +214,6 @@ def _poll(request: TeamRequest, etag: str) -> str:
     return address(request, version=etag)
 
 
-def current_version(team: Team) -> tuple[Freshness, queries.DataVersion]:
-    """What pages depend on: the data, the day that ranges end with, and the hour, for ages."""
-    fresh, now = freshness(team), timezone.now()
-    today = now.astimezone(zone_of(team.timezone)).date()
-    standing = f"{fresh.stopped} {fresh.disconnected_at} {fresh.is_untracked}"
-    more = f"{today} {now:%H} {fresh.incomplete} {fresh.whole_since} {standing}"
-    return fresh, queries.data_version(team, more)
-
-
 def _is_current(request: TeamRequest, etag: str) -> bool:
     if request.htmx:
         return request.GET.get("version") == etag
@@ -276,41 +250,3 @@ def _is_being_read(filters: Filters, fresh: Freshness) -> bool:
     """Whether the history of the period that changes are shown against is still to come."""
     before, since = filters.period.previous, fresh.whole_since
     return fresh.is_partial and (since is None or since > before.start)
-
-
-def describe(filters: Filters) -> dict[str, Any]:
-    """What a reply is about, for machines."""
-    period = filters.period
-    return {
-        "range": {
-            "name": filters.range,
-            "since": period.first.isoformat(),
-            "until": period.last.isoformat(),
-            "time_zone": str(period.zone),
-        },
-        "bots": filters.bots,
-        "outsiders": filters.outsiders,
-    }
-
-
-def spread_data(spread: queries.Spread) -> dict[str, Any]:
-    """A spread for machines; durations in seconds."""
-    return dict(vars(spread))
-
-
-def figures_data(figures: queries.Figures) -> dict[str, Any]:
-    """Figures for machines; durations in seconds, shares between 0 and 1."""
-    return {
-        "merged": figures.merged,
-        "merged_per_week": figures.per_week,
-        "active_authors": figures.authors,
-        "merged_per_week_and_author": figures.per_author,
-        "review_coverage": figures.coverage,
-        "revert_rate": figures.revert_rate,
-        "reverts": figures.reverts,
-        "hotfixes": figures.hotfixes,
-        "mean_review_rounds": figures.mean_rounds,
-        "size": spread_data(figures.lines),
-        "sizes": dict(figures.sizes),
-        **{name: spread_data(spread) for name, spread in figures.spreads.items()},
-    }

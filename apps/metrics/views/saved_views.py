@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, transaction
@@ -19,6 +17,7 @@ from apps.metrics.figures import queries
 from apps.metrics.filters.form import Choices, FilterForm, parse
 from apps.metrics.filters.viewer import viewer_of
 from apps.metrics.lists import explorer
+from apps.metrics.lists.saved import as_data
 from apps.metrics.models import SavedView
 from apps.teams.access import TeamRequest, team_view, wants_json
 
@@ -72,17 +71,6 @@ def saved_view(request: TeamRequest, view: int) -> HttpResponse:
 def may_change(request: TeamRequest, view: SavedView) -> bool:
     """Whether this person may rename or delete it."""
     return request.membership.is_admin or view.made_by_id == request.user.pk
-
-
-def as_data(view: SavedView) -> dict[str, Any]:
-    """A view for machines."""
-    maker = view.made_by
-    return {
-        "id": view.pk,
-        "name": view.name,
-        "query": view.query,
-        "made_by": maker.email if maker else None,
-    }
 
 
 def _delete(request: TeamRequest, view: SavedView) -> HttpResponse:

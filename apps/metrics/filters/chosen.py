@@ -1,0 +1,129 @@
+"""What is chosen: conditions on pull requests, a period, and how an address says them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+from urllib.parse import urlencode
+
+from django.db.models import Q
+
+from apps.metrics.filters.labels import HasLabel
+from apps.metrics.filters.periods import Period
+from apps.metrics.models import TeamMember
+
+DEFAULT_RANGE = "3m"
+NAMED = 5  # of what was chosen, in the line below the bar
+
+
+@dataclass(frozen=True)
+class Filters:
+    """A choice of pull requests and a period; `params` is how an address says it.
+
+    `accounts` are ids of outsiders, whose rows keep the login that they had then; `repository` is
+    the key of the one that a page is about: others may have had its name.
+    """
+
+    period: Period
+    range: str = DEFAULT_RANGE
+    repositories: Sequence[str] = ()
+    people: Sequence[str] = ()
+    accounts: Sequence[int] = ()
+    groups: Sequence[str] = ()
+    bases: Sequence[str] = ()
+    labels: Sequence[str] = ()
+    sizes: Sequence[str] = ()
+    bots: bool = False
+    outsiders: bool = True
+    excluded: Sequence[str] = ()
+    repository: int | None = None
+    params: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    def condition(self, prefix: str = "") -> Q:
+        """All but the period, for pull requests or, with a prefix, for what belongs to them."""
+        found = Q()
+        for name, values in (
+            ("repository__full_name__in", self.repositories),
+            ("base_branch__in", self.bases),
+            ("size__in", self.sizes),
+        ):
+            if values:
+                found &= Q(**{prefix + name: values})
+        if self.repository is not None:
+            found &= Q(**{f"{prefix}repository": self.repository})
+        for label in self.labels:
+            found &= Q(HasLabel(f"{prefix}labels", label))
+        found &= Q(**{f"{prefix}is_excluded": False})
+        if not self.bots:
+            found &= Q(**{f"{prefix}is_bot": False})
+        if not self.outsiders:
+            found &= Q(**{f"{prefix}is_external": False})
+        return found & self._people(prefix)
+
+    def _people(self, prefix: str) -> Q:
+        found = Q()
+        if self.people:
+            is_member = Q(**{f"{prefix}author__github_username__in": self.people})
+            is_outsider = Q(**{f"{prefix}author_github_id__in": self.accounts})
+            is_called = Q(**{f"{prefix}author_login__in": self.people})
+            found &= is_member | is_called | is_outsider
+        if self.groups:
+            # A subquery, since a join would count those twice who are in two of the groups.
+            members = TeamMember.objects.filter(groups__slug__in=self.groups).values("pk")
+            found &= Q(**{f"{prefix}author__in": members})
+        return found
+
+    @property
+    def is_default(self) -> bool:
+        """Whether nothing was chosen."""
+        return self.params == {"range": [DEFAULT_RANGE]}
+
+    @property
+    def query(self) -> str:
+        """What an address says for it."""
+        return urlencode(self.params, doseq=True)
+
+    def address(self, path: str, **changes: object) -> str:
+        """The path with these filters, some of them changed; None takes one away."""
+        params: dict[str, Any] = {**self.params, **changes}
+        text = urlencode({k: v for k, v in params.items() if v not in (None, "", [])}, doseq=True)
+        return f"{path}?{text}" if text else path
+
+    def of_everyone(self) -> Filters:
+        """The same for whoever wrote it."""
+        params = {k: v for k, v in self.params.items() if k not in ("person", "group")}
+        return replace(self, people=(), accounts=(), groups=(), params=params)
+
+    def narrowed(self, **to: str) -> Filters:
+        """The same for one repository or person alone, named as an address says it."""
+        fields = {"repo": "repositories", "person": "people"}
+        chosen: dict[str, Any] = {fields[key]: (text,) for key, text in to.items()}
+        return replace(self, params={**self.params, **{k: [t] for k, t in to.items()}}, **chosen)
+
+    @property
+    def only(self) -> list[tuple[str, str, int]]:
+        """What everything else is hidden for: a word, the first names, how many more."""
+        kinds = (
+            ("only", self.repositories),
+            ("only by", self.people),
+            ("only in", self.groups),
+            ("only into", self.bases),
+            ("only labelled", self.labels),
+            ("only", self.sizes),
+        )
+        return [
+            (word, ", ".join(names[:NAMED]), max(0, len(names) - NAMED))
+            for word, names in kinds
+            if names
+        ]
+
+    @property
+    def hides(self) -> str:
+        """What is left out, as a sentence."""
+        shown = {"bots": self.bots, "outsiders": self.outsiders}
+        hidden = [name for name, is_shown in shown.items() if not is_shown]
+        *most, last = [*hidden, *self.excluded] or [""]
+        if not most:
+            return f"Without {last}." if last else ""
+        return f"Without {', '.join(most)} and {last}."

@@ -1,0 +1,18 @@
+"""The lists that a team keeps under a name, for pages and programs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from apps.metrics.models import SavedView
+
+
+def as_data(view: SavedView) -> dict[str, Any]:
+    """A view for machines."""
+    maker = view.made_by
+    return {
+        "id": view.pk,
+        "name": view.name,
+        "query": view.query,
+        "made_by": maker.email if maker else None,
+    }

@@ -1,0 +1,78 @@
+"""What a page of figures and the API both answer with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.utils import timezone
+
+from apps.metrics.figures import queries
+from apps.metrics.figures.freshness import Freshness, freshness
+from apps.metrics.filters.chosen import Filters
+from apps.teams.models import Team
+from apps.teams.zones import zone_of
+
+Context = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a part of a page shows, the same as plain data, and what stands around the part.
+
+    Data is made when a program asks: for thousands of lines it takes as long as counting them.
+    """
+
+    context: Context
+    data: Callable[[], Context]
+    around: Context = field(default_factory=dict)
+    is_whole: bool = True
+    """Whether nothing of the part follows by itself."""
+
+
+def current_version(team: Team) -> tuple[Freshness, queries.DataVersion]:
+    """What pages depend on: the data, the day that ranges end with, and the hour, for ages."""
+    fresh, now = freshness(team), timezone.now()
+    today = now.astimezone(zone_of(team.timezone)).date()
+    standing = f"{fresh.stopped} {fresh.disconnected_at} {fresh.is_untracked}"
+    more = f"{today} {now:%H} {fresh.incomplete} {fresh.whole_since} {standing}"
+    return fresh, queries.data_version(team, more)
+
+
+def describe(filters: Filters) -> dict[str, Any]:
+    """What a reply is about, for machines."""
+    period = filters.period
+    return {
+        "range": {
+            "name": filters.range,
+            "since": period.first.isoformat(),
+            "until": period.last.isoformat(),
+            "time_zone": str(period.zone),
+        },
+        "bots": filters.bots,
+        "outsiders": filters.outsiders,
+    }
+
+
+def spread_data(spread: queries.Spread) -> dict[str, Any]:
+    """A spread for machines; durations in seconds."""
+    return dict(vars(spread))
+
+
+def figures_data(figures: queries.Figures) -> dict[str, Any]:
+    """Figures for machines; durations in seconds, shares between 0 and 1."""
+    return {
+        "merged": figures.merged,
+        "merged_per_week": figures.per_week,
+        "active_authors": figures.authors,
+        "merged_per_week_and_author": figures.per_author,
+        "review_coverage": figures.coverage,
+        "revert_rate": figures.revert_rate,
+        "reverts": figures.reverts,
+        "hotfixes": figures.hotfixes,
+        "mean_review_rounds": figures.mean_rounds,
+        "size": spread_data(figures.lines),
+        "sizes": dict(figures.sizes),
+        **{name: spread_data(spread) for name, spread in figures.spreads.items()},
+    }

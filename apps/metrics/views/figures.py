@@ -1,0 +1,21 @@
+"""The pages of figures, each under the filter bar."""
+
+from __future__ import annotations
+
+from apps.metrics.pages import compare, flow, overview, person, repository, reviews
+from apps.metrics.views.page import figures_page
+
+overview_page = figures_page(
+    "metrics/overview.html", "metrics/overview_part.html", may_follow=True
+)(overview.overview)
+repository_page = figures_page("metrics/repository.html", "metrics/overview_part.html")(
+    repository.repository
+)
+flow_page = figures_page("metrics/flow.html", "metrics/flow_part.html", may_follow=True)(flow.flow)
+reviews_page = figures_page("metrics/reviews.html", "metrics/reviews_part.html", may_follow=True)(
+    reviews.reviews
+)
+_side_by_side = figures_page("metrics/compare.html", "metrics/compare_part.html", may_follow=True)
+repositories_page = _side_by_side(compare.repositories)
+people_page = _side_by_side(compare.people)
+person_page = figures_page("metrics/person.html", "metrics/person_part.html")(person.person)
