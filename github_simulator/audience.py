@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from .encoding import encoded
 from .happening import Happening
-from .hooks import Home, encoded
+from .hooks import Home
 from .payloads import payload
 from .state import Simulator
 from .world import GitHubApp, Hook, Installation, World

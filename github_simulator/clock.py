@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 
 class Clock:
@@ -10,6 +11,7 @@ class Clock:
 
     def __init__(self) -> None:
         self.offset = timedelta()
+        self.date_off = timedelta()  # how far the header `Date` is from the truth
 
     def now(self) -> datetime:
         return (datetime.now(UTC) + self.offset).replace(microsecond=0)
@@ -19,3 +21,7 @@ class Clock:
 
     def advance(self, seconds: float) -> None:
         self.offset += timedelta(seconds=seconds)
+
+    def date(self) -> str:
+        """The header of that name."""
+        return format_datetime(self.now() + self.date_off, usegmt=True)

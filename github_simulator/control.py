@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections import Counter
+from datetime import timedelta
 from typing import Any
 
 from starlette.requests import Request
@@ -22,6 +23,13 @@ Json = dict[str, Any]
 
 SETTABLE = ("content_per_minute", "content_per_hour", "concurrency", "enabled")
 SHAPES = ("rest_status", "newer_errors")
+
+
+class Told(JSONResponse):
+    """JSON of ASCII alone, so that every text can be told."""
+
+    def render(self, content: Any) -> bytes:
+        return json.dumps(content).encode()
 
 
 def _simulator(request: Request) -> Simulator:
@@ -43,7 +51,7 @@ async def _given(request: Request) -> Json:
 async def state(request: Request) -> Response:
     simulator = _simulator(request)
     world = simulator.world
-    return JSONResponse(
+    return Told(
         {
             "url": simulator.url,
             "now": zulu(simulator.clock.now()),
@@ -69,21 +77,21 @@ async def faults(request: Request) -> Response:
             fault = simulator.faults.add(Fault(**await _given(request)))
         except (TypeError, ValueError) as error:
             raise ImpossibleError(str(error)) from error
-        return JSONResponse(dataclasses.asdict(fault), 201)
-    return JSONResponse([dataclasses.asdict(fault) for fault in simulator.faults.active])
+        return Told(dataclasses.asdict(fault), 201)
+    return Told([dataclasses.asdict(fault) for fault in simulator.faults.active])
 
 
 async def acts(request: Request) -> Response:
     given = await _given(request)
     if "act" not in given:
         raise ImpossibleError('Say which act, as in {"act": "merge", …}.')
-    return JSONResponse(act(_simulator(request), given.pop("act"), given))
+    return Told(act(_simulator(request), given.pop("act"), given))
 
 
 async def stats(request: Request) -> Response:
     log = _simulator(request).log
     statuses = Counter(str(each.status) for each in log.requests)
-    return JSONResponse(
+    return Told(
         {
             "requests": sum(log.counts.values()),
             "points": log.points,
@@ -98,21 +106,23 @@ async def stats(request: Request) -> Response:
 async def requests(request: Request) -> Response:
     wanted = int(request.query_params.get("last", "100"))
     log = _simulator(request).log.requests
-    return JSONResponse([dataclasses.asdict(each) for each in log[-wanted:]])
+    return Told([dataclasses.asdict(each) for each in log[-wanted:]])
 
 
 async def the_truth(request: Request) -> Response:
     full_name = f"{request.path_params['owner']}/{request.path_params['name']}"
     repository = _simulator(request).world.repository(full_name)
     if repository is None:
-        return JSONResponse({"error": f"There is no repository {full_name}."}, 404)
-    return JSONResponse(truth(repository))
+        return Told({"error": f"There is no repository {full_name}."}, 404)
+    return Told(truth(repository))
 
 
 async def clock(request: Request) -> Response:
-    simulator = _simulator(request)
-    simulator.clock.advance(float((await _given(request)).get("advance", 0)))
-    return JSONResponse({"now": zulu(simulator.clock.now())})
+    moved, given = _simulator(request).clock, await _given(request)
+    moved.advance(float(given.get("advance", 0)))
+    if "date_off" in given:
+        moved.date_off = timedelta(seconds=float(given["date_off"]))
+    return Told({"now": zulu(moved.now()), "date": moved.date()})
 
 
 async def limits(request: Request) -> Response:
@@ -145,7 +155,7 @@ async def reset(request: Request) -> Response:
 
 
 async def impossible(request: Request, error: Exception) -> Response:
-    return JSONResponse({"error": str(error)}, 400)
+    return Told({"error": str(error)}, 400)
 
 
 exceptions = {ImpossibleError: impossible}

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from . import sockets
 from .faults import Fault
 from .refusals import error
-from .replies import bad_credentials, refusal
+from .replies import DOCS, refusal
 
 SECONDARY = (
     "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."
@@ -50,7 +50,9 @@ def reply_of(fault: Fault, now: float, *, graphql: bool) -> Response | None:
         case "server_error":
             return _server_error(fault.status or 502, graphql=graphql)
         case "unauthorized":
-            return bad_credentials()
+            return refusal(401, fault.message or "Bad credentials")
+        case "graphql_error":
+            return _graphql_error(fault)
         case "primary_limit":
             reset = None if fault.seconds is None else int(now + fault.seconds)
             status = fault.status or 403
@@ -86,6 +88,13 @@ def secondary_limit(status: int | None, seconds: float | None, *, graphql: bool)
     if graphql and status in (None, 200):
         return JSONResponse({"errors": [{"message": SECONDARY}]}, headers=headers)
     return refusal(status or 403, SECONDARY, SECONDARY_DOCS, headers)
+
+
+def _graphql_error(fault: Fault) -> Response:
+    """Nothing but an error; without a `type` where that is empty, as GitHub also sends them."""
+    words = fault.message or SOMETHING_WENT_WRONG
+    shape = error(fault.type, words) if fault.type else {"message": words}
+    return JSONResponse({"data": None, "errors": [shape]})
 
 
 def _server_error(status: int, *, graphql: bool) -> Response:
@@ -130,6 +139,14 @@ async def _half_body(
     await _hung_up(receive)
 
 
+async def _redirect(fault: Fault, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    query = scope["query_string"].decode()
+    place = f"{fault.to}{scope['path']}{'?' if query else ''}{query}"
+    body = {"message": "Moved Permanently", "url": place, "documentation_url": DOCS}
+    reply = JSONResponse(body, fault.status or 301, {"location": place})
+    await reply(scope, receive, send)
+
+
 async def _hung_up(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
@@ -145,4 +162,5 @@ WIRE: dict[str, Wire] = {
     "timeout": _timeout,
     "cut": _cut,
     "half_body": _half_body,
+    "redirect": _redirect,
 }

@@ -12,17 +12,22 @@ Kind = Literal[
     "timeout",  # never answers
     "cut",  # closes the connection without a word
     "half_body",  # closes the connection in the middle of the reply
-    "unauthorized",  # 401, as if the token had died
+    "unauthorized",  # 401, as if the token had died, or as `message` says
+    "redirect",  # `status` (301 unless said otherwise) to the same path at the host `to`
     "primary_limit",  # as if the hour's budget were used up; `status` 403 or 429 for REST
     "secondary_limit",  # with `retry-after` where `seconds` are given; `status` 403, 429 or 200
     "null_data",  # GraphQL: 200, no data, "Something went wrong"
     "resource_limits",  # GraphQL: 200, no data and RESOURCE_LIMITS_EXCEEDED
+    "graphql_error",  # GraphQL: 200, no data and an error of this `type`, with this `message`
+    "null_leaf",  # GraphQL: `leaf`, such as Commit.additions, cannot be told, and an error says so
+    "strange_leaf",  # GraphQL: `leaf` is `value`, whatever its type
     "partial_data",  # GraphQL: 200, the second half of a page null and RESOURCE_LIMITS_EXCEEDED
     "shifted_page",  # GraphQL: a page begins with the last item of the page before
     "duplicated_page",  # GraphQL: a page holds every item twice
     "reply",  # `body` as JSON instead of what would be true, with `status` and `headers`
 ]
 KINDS: tuple[str, ...] = get_args(Kind)
+GRAPHQL_ALONE = ("graphql_error", "null_leaf", "strange_leaf")
 
 
 @dataclass
@@ -31,6 +36,8 @@ class Fault:
 
     `nth` strikes only the n-th such request from now (the first is 1), `rate` a share of them;
     `times` ends the fault after so many strikes. `newer` asks for the error shape of 2026.
+    `leaf` is a field with the type that has it; `of` narrows it to one thing: a pull request by its
+    number, anything by its node id, a commit by its SHA. A `silent` null comes without an error.
     """
 
     kind: Kind
@@ -44,12 +51,26 @@ class Fault:
     newer: bool = False
     body: Any = None
     headers: dict[str, str] = field(default_factory=dict)
+    to: str = ""
+    type: str = "SERVICE_UNAVAILABLE"
+    message: str = ""
+    leaf: str = ""
+    of: str | int | None = None
+    value: Any = None
+    silent: bool = False
     seen: int = 0
     struck: int = 0
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise ValueError(f"There is no fault {self.kind!r}; known: {', '.join(KINDS)}.")
+        if self.kind in GRAPHQL_ALONE:
+            self.path = "/api/graphql"
+        if self.kind.endswith("_leaf"):
+            kind, dot, name = self.leaf.partition(".")
+            if not (kind and dot and name):
+                raise ValueError("A leaf is a type and a field, such as Commit.additions.")
+            self.contains = self.contains or name
 
     def concerns(self, path: str, body: bytes) -> bool:
         return path.startswith(self.path) and self.contains.encode() in body
@@ -82,11 +103,10 @@ class Faults:
         self.active.clear()
         self.random = random.Random(self.seed)
 
-    def strike(self, path: str, body: bytes) -> Fault | None:
-        """The fault that this request meets, if any."""
-        hits = [
+    def strike(self, path: str, body: bytes) -> list[Fault]:
+        """The faults that this request meets: of those that are no leaf's, the first counts."""
+        return [
             fault
             for fault in self.active
             if fault.concerns(path, body) and fault.strikes(self.random)
         ]
-        return hits[0] if hits else None

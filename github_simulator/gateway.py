@@ -48,7 +48,7 @@ class Gateway:
             return
         state = scope.setdefault("state", {})
         state.update(token=None, oauth_app=None, github_app=None)
-        state.update(points=0, operation=None, fault=None, status=0, seconds=0.0)
+        state.update(points=0, operation=None, fault=None, struck=[], status=0, seconds=0.0)
         try:
             await self._handle(scope, receive, send)
         except ClientDisconnect:
@@ -71,6 +71,7 @@ class Gateway:
             if message["type"] == "http.response.start":
                 due = began + self.simulator.options.latency + scope["state"]["seconds"]
                 await asyncio.sleep(due - time.monotonic())
+                MutableHeaders(scope=message)["date"] = self.simulator.clock.date()
             await send(message)
 
         return outward
@@ -94,7 +95,9 @@ class Gateway:
             return
         body = await _read(receive)
         again = _replay(body, receive)
-        if fault := self.simulator.faults.strike(scope["path"], body):
+        struck = self.simulator.faults.strike(scope["path"], body)
+        scope["state"].update(fault=next(iter(struck), None), struck=struck)
+        if fault := next((each for each in struck if not each.leaf), None):
             await fail(fault, self.simulator.clock.timestamp(), app, scope, again, send)
         else:
             await app(scope, again, send)

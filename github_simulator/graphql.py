@@ -26,6 +26,7 @@ from .cost import NODE_LIMIT, Cost, cost
 from .failures import primary_limit, reply_of
 from .faults import Fault
 from .graphql_schema import resolve_type, schema
+from .leaves import spoiling
 from .nodes import NodeIndex
 from .refusals import (
     TOO_HEAVY,
@@ -36,14 +37,14 @@ from .refusals import (
     locations,
     paths_of,
 )
-from .replies import refusal
+from .replies import Reply, refusal
 from .resolvers import Context
 from .scopes import missing
 from .state import Simulator
 from .world import Token
 
 DOCS = "https://docs.github.com/graphql"
-Reply = dict[str, Any]
+Json = dict[str, Any]
 
 _indexes: WeakKeyDictionary[Simulator, NodeIndex] = WeakKeyDictionary()
 
@@ -51,7 +52,7 @@ _indexes: WeakKeyDictionary[Simulator, NodeIndex] = WeakKeyDictionary()
 class Refused(Exception):  # noqa: N818  (it is no fault of ours)
     """The query is not executed; `errors` say why."""
 
-    def __init__(self, errors: list[Reply]) -> None:
+    def __init__(self, errors: list[Json]) -> None:
         super().__init__(errors)
         self.errors = errors
 
@@ -79,7 +80,7 @@ async def endpoint(request: Request) -> Response:
         return primary_limit(200, graphql=True, newer=simulator.limits.newer_errors)
 
 
-def _answer(simulator: Simulator, request: Request, body: Reply) -> Response:
+def _answer(simulator: Simulator, request: Request, body: Json) -> Response:
     token: Token = request.state.token
     document = _document(body["query"])
     operation = _operation(document, body.get("operationName"))
@@ -89,11 +90,12 @@ def _answer(simulator: Simulator, request: Request, body: Reply) -> Response:
     _check(simulator, document, token, price)
     simulator.limits.charge(token.counted_as, "graphql", price.points)
     request.state.points = price.points
-    context = Context(simulator, token, _index(simulator), price, request.state.fault)
+    fault, struck = request.state.fault, request.state.struck
+    context = Context(simulator, token, _index(simulator), price, fault, struck)
     result = _execute(document, context, body)
     if late := _takes_too_long(request, context):
         return late
-    return JSONResponse(_reply(result, context.fault), headers=_headers(context))
+    return Reply(_reply(result, context.fault), headers=_headers(context))
 
 
 @lru_cache(maxsize=256)
@@ -128,7 +130,7 @@ def _operation(document: DocumentNode, name: str | None) -> OperationDefinitionN
     return operations[0]
 
 
-def _variables(operation: OperationDefinitionNode, given: object) -> Reply:
+def _variables(operation: OperationDefinitionNode, given: object) -> Json:
     if not isinstance(given, dict):
         raise Refused([{"message": "Variables must be a JSON object."}])
     values = get_variable_values(schema(), operation.variable_definitions, given)
@@ -160,7 +162,7 @@ def _index(simulator: Simulator) -> NodeIndex:
     return _indexes[simulator]
 
 
-def _execute(document: DocumentNode, context: Context, body: Reply) -> ExecutionResult:
+def _execute(document: DocumentNode, context: Context, body: Json) -> ExecutionResult:
     result = execute_sync(
         schema(),
         document,
@@ -168,6 +170,7 @@ def _execute(document: DocumentNode, context: Context, body: Reply) -> Execution
         variable_values=body.get("variables") or {},
         operation_name=body.get("operationName") or None,
         type_resolver=resolve_type,
+        middleware=[spoil] if (spoil := spoiling(context.struck)) else None,
     )
     _insist(result)
     return result
@@ -191,8 +194,8 @@ def _takes_too_long(request: Request, context: Context) -> Response | None:
     return reply_of(Fault("server_error"), 0, graphql=True)
 
 
-def _reply(result: ExecutionResult, fault: Fault | None) -> Reply:
-    reply: Reply = {"data": result.data}
+def _reply(result: ExecutionResult, fault: Fault | None) -> Json:
+    reply: Json = {"data": result.data}
     if result.errors:
         reply["errors"] = [from_execution(each) for each in result.errors]
     if fault and fault.kind == "resource_limits":

@@ -52,7 +52,7 @@ def _parse_instants(built: GraphQLSchema) -> None:
 
 SCALARS: dict[str, Any] = {
     "BigInt": str,
-    "DateTime": zulu,
+    "DateTime": lambda instant: instant if isinstance(instant, str) else zulu(instant),
     "GitObjectID": str,
     "GitTimestamp": str,
     "URI": str,

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import json
 import queue
 import random
 import threading
@@ -17,7 +16,6 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 from urllib.parse import quote_plus
 
 import httpx
@@ -192,11 +190,6 @@ def _settle(delivery: Delivery, response: httpx.Response) -> None:
     delivery.status = good if delivery.succeeded else bad
     delivery.response_headers = {name.title(): value for name, value in response.headers.items()}
     delivery.response_body = response.text[:10_000]
-
-
-def encoded(body: Any) -> bytes:
-    """A payload's bytes, as they are signed."""
-    return json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def signature(secret: str, body: bytes, algorithm: str = "sha256") -> str:

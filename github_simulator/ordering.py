@@ -90,12 +90,18 @@ def _first(pair: tuple[Key, Any]) -> Key:
 _kept: WeakKeyDictionary[Repository, tuple[tuple[int, int], Ordered]] = WeakKeyDictionary()
 
 
+def listed(repository: Repository) -> list[PullRequest]:
+    """Those that GitHub's index has: one may come late, though it is counted and can be asked."""
+    every = repository.pull_requests.values()
+    return [each for each in every if each.number not in repository.late]
+
+
 def newest_last(repository: Repository) -> Ordered:
     """The repository's pull requests by `updatedAt`, sorted anew only after a change."""
     state = (CHANGES.count, len(repository.pull_requests))
     known = _kept.get(repository)
     if known is None or known[0] != state:
-        known = state, Ordered.of(repository.pull_requests.values(), _by_update)
+        known = state, Ordered.of(listed(repository), _by_update)
         _kept[repository] = known
     return known[1]
 

@@ -30,7 +30,7 @@ def page(title: str, content: str, *path: tuple[str, str]) -> Response:
     trail = [("Simulator", "/"), *path]
     links = " / ".join(f'<a href="{escape(url)}">{escape(name)}</a>' for name, url in trail)
     filled = consent.filled("page.html", title=escape(title), path=links, content=content)
-    return HTMLResponse(filled)
+    return HTMLResponse(filled.encode("utf-8", "replace"))
 
 
 def table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from starlette.responses import JSONResponse
 
+from .encoding import encoded
+
 DOCS = "https://docs.github.com/rest"
+
+
+class Reply(JSONResponse):
+    """JSON as GitHub sends it, whatever is in its texts."""
+
+    def render(self, content: Any) -> bytes:
+        return encoded(content)
 
 
 def refusal(

@@ -60,6 +60,7 @@ def configuration(simulator: Simulator, **more: Any) -> uvicorn.Config:
         application(simulator),
         http=SeverableProtocol,
         log_level="warning",
+        date_header=False,  # the gateway tells GitHub's time
         timeout_graceful_shutdown=1,
         **more,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 import threading
 import time
@@ -40,7 +41,8 @@ class Running:
         self._control("faults", {"kind": kind, **given})
 
     def _control(self, address: str, given: dict[str, Any]) -> dict[str, Any]:
-        reply = httpx.post(f"{self.url}/_control/{address}", json=given, timeout=30)
+        content = json.dumps(given)  # of ASCII alone: httpx refuses half a surrogate pair
+        reply = httpx.post(f"{self.url}/_control/{address}", content=content, timeout=30)
         if reply.is_error:
             raise ValueError(reply.json()["error"])
         answered: dict[str, Any] = reply.json()

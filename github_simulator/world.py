@@ -181,6 +181,7 @@ class Repository:
     former_names: list[str] = field(default_factory=list)  # full names that redirect here
     permissions: dict[int, str] = field(default_factory=dict)  # account id: pull, push or admin
     pull_requests: dict[int, PullRequest] = field(default_factory=dict)  # by number
+    late: set[int] = field(default_factory=set)  # numbers that lists do not have yet
     hooks: dict[int, Hook] = field(default_factory=dict)
     unavailable: int | None = None  # the status that stands in its place: 403, 410 or 451
 
@@ -284,6 +285,7 @@ class World:
     installations: dict[int, Installation] = field(default_factory=dict)
     tokens: dict[str, Token] = field(default_factory=dict)
     last_installation: int = 90_000_000  # numbers are given once
+    last_repository: int = 0
     used_ids: set[int] = field(default_factory=set)  # by whatever was made since the start
 
     def account(self, login: str) -> Account | None:

@@ -10,7 +10,7 @@ from .. import actions
 from ..actions import Deed, Draft, new_oid
 from ..happening import Happening
 from ..state import Simulator
-from ..world import Commit, PullRequest
+from ..world import CHANGES, Commit, PullRequest, Repository
 from . import named
 from .named import Act, Json
 
@@ -59,8 +59,27 @@ def _open(simulator: Simulator, given: Json) -> Json:
         labels=tuple(named.label(deed.repository, name) for name in given.get("labels", ())),
     )
     pull_request, happenings = actions.open_pull_request(deed, draft)
+    if given.get("late"):
+        _hide(deed.repository, pull_request.number)
     _announce(simulator, happenings)
     return {"number": pull_request.number, "node_id": pull_request.node_id, "id": pull_request.id}
+
+
+def _hide(repository: Repository, number: int) -> None:
+    """Counted, and told to who asks for it, but in no list: an index that comes late."""
+    repository.late.add(number)
+    CHANGES.count += 1
+
+
+def _unlist(simulator: Simulator, given: Json) -> None:
+    repository = named.repository(simulator, given)
+    _hide(repository, named.pull_request(repository, given).number)
+
+
+def _list(simulator: Simulator, given: Json) -> None:
+    """The index has it now; its `updatedAt` stays as old as it is."""
+    named.repository(simulator, given).late.discard(given["number"])
+    CHANGES.count += 1
 
 
 Do = Callable[[Deed, PullRequest, Json, Simulator], list[Happening]]
@@ -87,6 +106,8 @@ def _edit(deed: Deed, pull_request: PullRequest, given: Json) -> list[Happening]
 
 ACTS: dict[str, Act] = {
     "open": _open,
+    "unlist": _unlist,
+    "list": _list,
     "push": _on_pull_request(
         lambda deed, pr, given, _: actions.push(deed, pr, _commits(deed, given))
     ),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from ..happening import Happening
+from ..node_ids import node_id
 from ..rest.accounts import simple_organization, simple_user
 from ..state import Simulator
+from ..world import Repository
 from . import named
 from .named import Act, Json
 
@@ -41,11 +43,37 @@ def _flag(name: str, value: bool, action: str) -> Act:
 
 def _delete_repository(simulator: Simulator, given: Json) -> None:
     repository = named.repository(simulator, given)
-    del simulator.world.repositories[repository.id]
+    world = simulator.world
+    world.last_repository = max(world.last_repository, *world.repositories)
+    del world.repositories[repository.id]
     simulator.announce(Happening("repository", "deleted", repository))
 
 
+def _create_repository(simulator: Simulator, given: Json) -> Json:
+    """Also under the name of one that was deleted: its id tells the two apart."""
+    login, _, name = given["repository"].partition("/")
+    owner, world = named.account(simulator, login), simulator.world
+    if any(each.full_name == f"{owner.login}/{name}" for each in world.repositories.values()):
+        raise named.ImpossibleError(f"There is a repository {given['repository']} already.")
+    world.last_repository = number = max(world.last_repository, *world.repositories, 0) + 1
+    now = simulator.clock.now()
+    made = Repository(
+        number,
+        node_id("R", number),
+        owner,
+        name,
+        default_branch=given.get("default_branch", "main"),
+        private=given.get("private", False),
+        created_at=now,
+        updated_at=now,
+    )
+    world.repositories[number] = made
+    simulator.announce(Happening("repository", "created", made))
+    return {"full_name": made.full_name, "id": number, "node_id": made.node_id}
+
+
 ACTS: dict[str, Act] = {
+    "create_repository": _create_repository,
     "rename_repository": _rename_repository,
     "transfer_repository": _transfer_repository,
     "delete_repository": _delete_repository,

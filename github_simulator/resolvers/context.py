@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -47,6 +47,7 @@ class Context:
     index: NodeIndex
     cost: Cost
     fault: Fault | None = None
+    struck: Sequence[Fault] = ()
     nodes: int = 0
     sso_url: str | None = None  # where a single sign-on is asked for
 

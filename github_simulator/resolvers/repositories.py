@@ -11,7 +11,7 @@ from .. import access
 from ..connections import Connection, paginate
 from ..faults import Fault
 from ..nodes import Placed
-from ..ordering import Key, Ordered, newest_last
+from ..ordering import Key, Ordered, listed, newest_last
 from ..refusals import TOO_HEAVY, GitHubError
 from ..world import Account, PullRequest, Repository
 from .context import Info, Resolvers, constant
@@ -86,6 +86,8 @@ def _pull_requests(repository: Repository, info: Info, **arguments: Any) -> Conn
     info.context.admit_reader(repository, "pull_requests")
     page = paginate(info, _in_order(repository, arguments), arguments)
     page.items = [Placed(repository, each, each) for each in page.items]
+    late = (repository.pull_requests[number] for number in repository.late)
+    page.total += sum(_is_asked_for(each, arguments) for each in late)
     fault: Fault | None = info.context.fault
     if fault and fault.kind == "partial_data":
         _spoil_half(page)
@@ -102,8 +104,7 @@ def _in_order(repository: Repository, arguments: dict[str, Any]) -> Ordered:
     def key(pull_request: PullRequest) -> Key:
         return [field(pull_request), pull_request.id]
 
-    pull_requests = repository.pull_requests.values()
-    wanted = (each for each in pull_requests if _is_asked_for(each, arguments))
+    wanted = (each for each in listed(repository) if _is_asked_for(each, arguments))
     return Ordered.of(wanted, key, descending=descending)
 
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from ..access import allows
-from ..replies import DOCS, refusal
+from ..replies import DOCS, Reply, refusal
 from ..state import Simulator
 from ..world import Account, Organization, Repository, Token, World
 from .caller import Access
@@ -36,7 +36,7 @@ class RefusedError(Exception):
             return refusal(self.status, self.message, headers=self.headers)
         body = {"message": self.message, **self.body}
         body |= {"documentation_url": DOCS, "status": str(self.status)}
-        return JSONResponse(body, self.status, self.headers)
+        return Reply(body, self.status, self.headers)
 
 
 NOT_FOUND = RefusedError(404, "Not Found")
@@ -169,7 +169,7 @@ def _reply(call: Call, reply: Any, status: int) -> Response:
         return reply
     if reply is None:
         return Response(status_code=204)
-    response = JSONResponse(reply, status)
+    response = Reply(reply, status)
     if call.request.method in ("GET", "HEAD"):
         tag = f'W/"{hashlib.sha256(bytes(response.body)).hexdigest()}"'
         headers = {"etag": tag, "cache-control": "private, max-age=60, s-maxage=60"}

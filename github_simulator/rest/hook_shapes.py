@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-
+from ..encoding import decoded
 from ..hooks import Deliveries, Delivery
 from ..instants import optional_zulu, zulu
 from ..world import Hook, Organization, Repository
@@ -77,7 +76,7 @@ def _about(delivery: Delivery) -> dict[str, int]:
     """The ids of the installation and the repository that a delivery names."""
     if isinstance(delivery.home, Repository):
         return {"repository": delivery.home.id}
-    told = json.loads(delivery.body)
+    told = decoded(delivery.body)
     return {name: told[name]["id"] for name in ("installation", "repository") if name in told}
 
 
@@ -87,7 +86,7 @@ def full_delivery(delivery: Delivery) -> Json:
         "url": delivery.hook.url,
         "request": {
             "headers": delivery.request_headers,
-            "payload": json.loads(delivery.body),
+            "payload": decoded(delivery.body),
         },
         "response": {
             "headers": delivery.response_headers,

@@ -13,7 +13,8 @@ from typing import Any
 from starlette.responses import JSONResponse
 
 from .. import payloads
-from ..hooks import Delivery, encoded
+from ..encoding import encoded
+from ..hooks import Delivery
 from ..world import Hook, Organization, Repository
 from .accounts import Json
 from .endpoint import (

@@ -225,3 +225,41 @@ def test_what_cannot_be_done_is_said(
     reply = http.post("/_control/acts", json=given)
     assert reply.status_code == 400
     assert reason in reply.json()["error"]
+
+
+LIST = """
+{ repository(owner: "acme", name: "api") { pullRequests(
+  first: 20, orderBy: {field: UPDATED_AT, direction: DESC}) { totalCount nodes { number } } } }
+"""
+
+
+def listed(query: Query) -> tuple[int, list[int]]:
+    found = query(LIST)["data"]["repository"]["pullRequests"]
+    return found["totalCount"], [each["number"] for each in found["nodes"]]
+
+
+def test_an_index_that_comes_late(http: httpx.Client, query: Query) -> None:
+    assert listed(query) == (5, [5, 4, 3, 2, 1])
+    made = act(http, "open", title="Late", late=True)
+    assert listed(query) == (6, [5, 4, 3, 2, 1])
+    assert pull(query, made["number"])["title"] == "Late"
+    act(http, "unlist", number=2)
+    assert listed(query) == (6, [5, 4, 3, 1])
+    act(http, "list", number=2)
+    act(http, "list", number=made["number"])
+    assert listed(query) == (6, [6, 5, 4, 3, 2, 1])
+
+
+def test_another_repository_under_the_same_name(http: httpx.Client, query: Query) -> None:
+    def identity() -> int:
+        found = http.get("/api/v3/repos/acme/api").json()
+        number: int = found["id"]
+        return number
+
+    before = identity()
+    act(http, "delete_repository")
+    assert http.get("/api/v3/repos/acme/api").status_code == 404
+    made = act(http, "create_repository")
+    assert identity() == made["id"] != before
+    assert listed(query) == (0, [])
+    assert act(http, "open")["number"] == 1

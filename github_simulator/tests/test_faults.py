@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx
@@ -199,3 +201,52 @@ def test_faults_end_when_they_are_cleared(http: httpx.Client) -> None:
     fault(http, "server_error")
     assert http.delete("/_control/faults").status_code == 204
     assert ask(http).json() == GOOD
+
+
+@pytest.mark.parametrize("kind", ["SERVICE_UNAVAILABLE", "INTERNAL", "SOMETHING_NEW"])
+def test_an_error_of_any_type(http: httpx.Client, kind: str) -> None:
+    fault(http, "graphql_error", type=kind, message="Not now.", times=1)
+    assert http.get("/api/v3/user").status_code == 200
+    struck = ask(http)
+    assert struck.status_code == 200
+    assert struck.json() == {"data": None, "errors": [{"type": kind, "message": "Not now."}]}
+    assert ask(http).json() == GOOD
+
+
+def test_an_error_without_a_type(http: httpx.Client) -> None:
+    fault(http, "graphql_error", type="", message="We couldn't respond to your request in time.")
+    assert ask(http).json()["errors"] == [
+        {"message": "We couldn't respond to your request in time."}
+    ]
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+@pytest.mark.parametrize("path", ["/login/oauth/access_token", "/api/v3/user", "/api/graphql"])
+def test_another_host(http: httpx.Client, path: str, status: int) -> None:
+    fault(http, "redirect", path=path, status=status, to="https://evil.example")
+    sent = http.post if "user" not in path else http.get
+    reply = sent(f"{path}?a=b")
+    assert (reply.status_code, reply.headers["location"]) == (
+        status,
+        f"https://evil.example{path}?a=b",
+    )
+
+
+def test_a_refusal_in_githubs_own_words(http: httpx.Client) -> None:
+    words = "'Issued at' claim ('iat') must be an Integer"
+    fault(http, "unauthorized", message=words, times=1)
+    refused = http.get("/api/v3/user")
+    assert (refused.status_code, refused.json()["message"]) == (401, words)
+
+
+def test_the_date_is_githubs_own(http: httpx.Client) -> None:
+    def date() -> datetime:
+        return parsedate_to_datetime(http.get("/api/v3/user").headers["date"])
+
+    before = date()
+    http.post("/_control/clock", json={"advance": 3600})
+    assert date() - before >= timedelta(hours=1)
+    http.post("/_control/clock", json={"date_off": -7200})
+    assert date() <= before
+    http.post("/_control/clock", json={"date_off": 0})
+    assert date() - before >= timedelta(hours=1)
