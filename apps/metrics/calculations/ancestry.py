@@ -1,0 +1,105 @@
+"""A default branch's graph of bare parents, and who is an ancestor of whom.
+
+Pure. Instants play no part: rebased and amended commits carry any date.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from heapq import heappop, heappush
+
+Parents = Mapping[str, Sequence[str]]
+
+
+def generations(parents: Parents) -> dict[str, int]:
+    """For each commit one more than the highest of its parents; parents not known count as 0.
+
+    A commit is never an ancestor of one whose generation is not higher.
+    """
+    found: dict[str, int] = {}
+    for start in parents:
+        left = [start]
+        while left:
+            commit = left[-1]
+            if commit in found:
+                left.pop()
+                continue
+            missing = [one for one in parents[commit] if one in parents and one not in found]
+            if missing:
+                left.extend(missing)
+            else:
+                left.pop()
+                higher = max((found.get(one, 0) for one in parents[commit]), default=0)
+                found[commit] = higher + 1
+    return found
+
+
+@dataclass(frozen=True)
+class Graph:
+    """The parents and the generation of each commit that is known.
+
+    Both are asked one commit at a time, so that they may be read where they are stored.
+    """
+
+    parents: Callable[[str], Sequence[str]]
+    generation: Callable[[str], int]
+
+    @classmethod
+    def of(cls, parents: Parents) -> Graph:
+        """A graph that is wholly in memory."""
+        known = generations(parents)
+        return cls(lambda sha: parents.get(sha, ()), lambda sha: known.get(sha, 0))
+
+    def is_ancestor(self, older: str, newer: str) -> bool:
+        """Whether `older` is a proper ancestor of `newer`."""
+        lowest = self.generation(older)
+        seen, left = {newer}, [newer]
+        while left:
+            for parent in self.parents(left.pop()):
+                if parent == older:
+                    return True
+                if parent not in seen and self.generation(parent) > lowest:
+                    seen.add(parent)
+                    left.append(parent)
+        return False
+
+    def since(self, newer: str, known: Callable[[str], bool]) -> Iterator[str]:
+        """`newer` and its ancestors down to what is known; all before that must be known too."""
+        if known(newer):
+            return
+        seen, left = {newer}, [newer]
+        while left:
+            commit = left.pop()
+            yield commit
+            for parent in self.parents(commit):
+                if parent not in seen and not known(parent):
+                    seen.add(parent)
+                    left.append(parent)
+
+    def between(self, older: str, newer: str) -> list[str]:
+        """`newer` and its ancestors that are neither `older` nor ancestors of it.
+
+        Walks from the highest generation down, and ends where only common ancestors are left.
+        """
+        out: list[str] = []
+        is_common = {newer: False, older: True}
+        queue: list[tuple[int, str]] = []
+        for start in is_common:
+            heappush(queue, (-self.generation(start), start))
+        open_ends = 1
+        while open_ends:
+            _, commit = heappop(queue)
+            common = is_common[commit]
+            if not common:
+                out.append(commit)
+                open_ends -= 1
+            for parent in self.parents(commit):
+                if parent not in is_common:
+                    is_common[parent] = common
+                    heappush(queue, (-self.generation(parent), parent))
+                    open_ends += not common
+                elif common and not is_common[parent]:
+                    is_common[parent] = True
+                    open_ends -= 1
+        return out

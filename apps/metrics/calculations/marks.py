@@ -1,0 +1,473 @@
+"""Marks of AI on a pull request: who wrote it, who asked for it, and what says so.
+
+Pure: texts in, findings out. Texts are not kept; what was found in them is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from apps.metrics.calculations import ai_marks
+from apps.metrics.calculations.ai_marks import Account
+
+LONGEST_TEXT = 70_000
+"""GitHub's own limit of a description is 65,536 characters; more is not read."""
+
+_NOREPLY = re.compile(r"(\d{1,19})\+[^@\s]{1,100}@users\.noreply\.github\.com")
+_CO_AUTHOR = re.compile(r"co-authored-by:\s{0,10}([^<]{0,200})<([^>\s]{1,300})>", re.IGNORECASE)
+_FENCE = re.compile(r"\s{0,3}(`{3,}|~{3,})")
+_INLINE_CODE = re.compile(r"`[^`\n]{1,500}`")
+_MERGES = ("Merge branch", "Merge remote-tracking branch", "Merge pull request")
+
+
+@dataclass(frozen=True)
+class Actor:
+    """An account as GitHub tells it; nothing where it was deleted or is not known."""
+
+    id: int | None = None
+    login: str | None = None
+    type: str | None = None
+
+
+@dataclass(frozen=True)
+class Signature:
+    """Who wrote or committed a commit: name, address, and the account that GitHub found."""
+
+    name: str = ""
+    address: str = ""
+    account: Actor = Actor()
+
+
+@dataclass(frozen=True)
+class CommitText:
+    """A commit with its message."""
+
+    sha: str
+    headline: str
+    body: str
+    author: Signature = Signature()
+    committer: Signature = Signature()
+
+
+@dataclass(frozen=True)
+class ReviewGiven:
+    """A submitted review, for the counts of reviews by AI."""
+
+    author: Actor
+    submitted_at: datetime
+
+
+@dataclass(frozen=True)
+class TeamMarks:
+    """A team's own marks by tool, the tools that it ignores, and the accounts it calls bots."""
+
+    logins: Mapping[str, str] = field(default_factory=dict)
+    trailers: Mapping[str, str] = field(default_factory=dict)
+    branches: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    ignored_tools: frozenset[str] = frozenset()
+    bots: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Texts:
+    """What is read for marks; `merge_message` is the whole message of the merge commit."""
+
+    author: Actor
+    body: str = ""
+    branch: str = ""
+    labels: Sequence[str] = ()
+    commits: Sequence[CommitText] = ()
+    merge_sha: str = ""
+    merge_message: str = ""
+
+
+@dataclass(frozen=True, order=True)
+class Finding:
+    """A mark and where it stands.
+
+    `kind` is author, commit, trailer, body, branch or label. `place` is the commit's SHA, else
+    empty. `weight` is writing, described or weak.
+    """
+
+    kind: str
+    tool: str
+    weight: str
+    text: str
+    place: str = ""
+
+
+@dataclass(frozen=True)
+class Initiator:
+    """The person who asked for an agent's work; `unknown` are addresses to be asked of GitHub.
+
+    While there are such, nobody is told: an earlier co-author may turn out to be the person.
+    """
+
+    account: Actor | None = None
+    unknown: tuple[tuple[str, str], ...] = ()
+    """Pairs of a commit's SHA and an address in it."""
+
+
+@dataclass(frozen=True)
+class Writing:
+    """Who wrote a pull request: see METRICS, *Who wrote it*."""
+
+    ai: str
+    tools: tuple[str, ...]
+    evidence: tuple[str, ...]
+    findings: tuple[Finding, ...]
+    initiator: Initiator
+
+
+Known = Mapping[str, Actor | None]
+"""Accounts by address in lower case; None where GitHub knows no account of the address."""
+NOBODY: Known = {}
+
+
+def read(texts: Texts, team: TeamMarks | None = None, known: Known = NOBODY) -> Writing:
+    """Who wrote a pull request, by every mark on it."""
+    team = team or TeamMarks()
+    findings = tuple(sorted(set(_findings(texts, team))))
+    is_agents = _is_written_by_agent(texts, team)
+    ai = "agent" if is_agents else _weight(findings)
+    return Writing(
+        ai=ai,
+        tools=_tools(findings, ai),
+        evidence=tuple(sorted({finding.kind for finding in findings})),
+        findings=findings,
+        initiator=_initiator(texts, team, known) if is_agents else Initiator(),
+    )
+
+
+def agent_of(account: Actor, team: TeamMarks | None = None) -> str | None:
+    """The tool whose agent this account is; None for people, other bots and unknown accounts."""
+    team = team or TeamMarks()
+    login = _bare(account.login)
+    if login in team.bots:
+        return None
+    tool = team.logins.get(login) or _tool_of(account, ai_marks.AGENTS)
+    return None if tool in team.ignored_tools else tool
+
+
+def is_ai_reviewer(account: Actor, team: TeamMarks | None = None) -> bool:
+    """Whether reviews by this account are an AI's."""
+    return bool(agent_of(account, team) or _tool_of(account, ai_marks.REVIEWERS))
+
+
+def is_person(account: Actor, team: TeamMarks | None = None) -> bool:
+    """Whether an account that is known belongs to a person."""
+    team = team or TeamMarks()
+    login = account.login or ""
+    return not (
+        account.type == "Bot"
+        or login.lower().endswith("[bot]")
+        or _bare(login) in team.bots
+        or agent_of(account, team)
+    )
+
+
+def ai_reviews(
+    reviews: Iterable[ReviewGiven],
+    author: Actor,
+    opened_at: datetime,
+    ended_at: datetime | None,
+    team: TeamMarks | None = None,
+) -> tuple[datetime | None, int]:
+    """The first review by an AI that is not the author, and how many there are.
+
+    Counted as people's reviews are: from the opening on, until merged or closed.
+    """
+    given = [
+        review.submitted_at
+        for review in reviews
+        if is_ai_reviewer(review.author, team)
+        and not _is_same(review.author, author)
+        and review.submitted_at >= opened_at
+        and (ended_at is None or review.submitted_at <= ended_at)
+    ]
+    return min(given, default=None), len(given)
+
+
+def is_human_touched(
+    actors: Iterable[Actor | None], commits: Iterable[CommitText], team: TeamMarks | None = None
+) -> bool:
+    """Whether a person reviewed, merged or authored a commit; `actors` reviewed or merged."""
+    team = team or TeamMarks()
+    return any(actor is not None and is_person(actor, team) for actor in actors) or any(
+        _is_persons(commit.author, team) for commit in commits
+    )
+
+
+def _is_persons(signature: Signature, team: TeamMarks) -> bool:
+    if signature.account.id is not None or signature.account.login:
+        return is_person(signature.account, team) and not _agent_by_address(signature, team)
+    is_told = bool(signature.name or signature.address)
+    return is_told and not (_is_bots(signature) or _tool_of_signature(signature, team))
+
+
+def _is_bots(signature: Signature) -> bool:
+    return "[bot]" in signature.address.lower() or signature.name.lower().endswith("[bot]")
+
+
+def _findings(texts: Texts, team: TeamMarks) -> Iterator[Finding]:
+    for finding in _all_findings(texts, team):
+        if finding.tool not in team.ignored_tools:
+            yield finding
+
+
+def _all_findings(texts: Texts, team: TeamMarks) -> Iterator[Finding]:
+    if tool := agent_of(texts.author, team):
+        yield Finding("author", tool, "writing", texts.author.login or "")
+    for commit in texts.commits:
+        yield from _of_commit(commit, team)
+    yield from _of_message(texts.merge_sha, texts.merge_message, team)
+    yield from _of_body(texts.body)
+    yield from _of_branch(texts.branch, team)
+    yield from _of_labels(texts.labels, team)
+
+
+def _of_commit(commit: CommitText, team: TeamMarks) -> Iterator[Finding]:
+    for signature in (commit.author, commit.committer):
+        if tool := _tool_of_signature(signature, team):
+            says = signature.address or signature.account.login or signature.name
+            yield Finding("commit", tool, "writing", says, commit.sha)
+    for mark in ai_marks.HEADLINE_BEGINNINGS:
+        if commit.headline.lower().startswith(mark.text):
+            yield Finding("commit", mark.tool, "writing", mark.text, commit.sha)
+    yield from _of_message(commit.sha, f"{commit.headline}\n\n{commit.body}", team)
+
+
+def _of_message(sha: str, message: str, team: TeamMarks) -> Iterator[Finding]:
+    lines = message[:LONGEST_TEXT].splitlines()
+    for _, address in _co_authors(lines):
+        if tool := _tool_of_address(address, team):
+            yield Finding("trailer", tool, "writing", f"Co-authored-by: {address}", sha)
+        elif tool := _tool_of_text(address, ai_marks.WEAK_ADDRESSES):
+            yield Finding("trailer", tool, "weak", f"Co-authored-by: {address}", sha)
+    own = {text.lower(): tool for text, tool in team.trailers.items()}
+    known = {mark.text: mark.tool for mark in ai_marks.TRAILERS} | own
+    for line in _last_paragraph(lines):
+        if tool := known.get(_one_space(line)):
+            yield Finding("trailer", tool, "writing", line.strip(), sha)
+
+
+def _co_authors(lines: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Names and addresses, in the order of the lines; a squash puts them anywhere."""
+    for line in lines:
+        if match := _CO_AUTHOR.match(line.strip()):
+            yield match[1].strip(), match[2].lower()
+
+
+def _last_paragraph(lines: Sequence[str]) -> Sequence[str]:
+    stripped = [line.strip() for line in lines]
+    while stripped and not stripped[-1]:
+        stripped.pop()
+    begin = max((place + 1 for place, line in enumerate(stripped) if not line), default=0)
+    return stripped[begin:]
+
+
+def _one_space(line: str) -> str:
+    key, _, value = line.partition(":")
+    return f"{key.strip()}: {value.strip()}".lower()
+
+
+def _of_body(body: str) -> Iterator[Finding]:
+    text = _written(body[:LONGEST_TEXT]).lower()
+    for mark in ai_marks.BODY_TEXTS:
+        if mark.text in text:
+            yield Finding("body", mark.tool, "writing", mark.text)
+    for mark in ai_marks.BODY_LINKS:
+        if _has_link(text, mark.text):
+            yield Finding("body", mark.tool, "writing", mark.text)
+    for mark in ai_marks.DESCRIBED:
+        if mark.text in text:
+            yield Finding("body", mark.tool, "described", mark.text)
+
+
+def _written(body: str) -> str:
+    """The body without what it quotes: lines that begin with `>`, and code."""
+    kept: list[str] = []
+    fence = ""
+    for line in body.splitlines():
+        opened = _FENCE.match(line)
+        if fence:
+            closes = opened and opened[1].startswith(fence) and not line.strip(" `~")
+            fence = "" if closes else fence
+        elif opened:
+            fence = opened[1]
+        elif not line.lstrip().startswith(">"):
+            kept.append(_INLINE_CODE.sub(" ", line))
+    return "\n".join(kept)
+
+
+def _has_link(text: str, address: str) -> bool:
+    place = text.find(address)
+    while place >= 0:
+        before = text[max(0, place - 12) : place]
+        after = text[place + len(address) : place + len(address) + 1]
+        if before.endswith(("https://", "http://", "https://www.")) and not _continues(after):
+            return True
+        place = text.find(address, place + 1)
+    return False
+
+
+def _continues(character: str) -> bool:
+    """Whether a name goes on behind what was found: `claude.ai/codecov` is no `claude.ai/code`."""
+    return character.isalnum() or (character in ("-", "_", ".") and character != "")
+
+
+def _of_branch(branch: str, team: TeamMarks) -> Iterator[Finding]:
+    lower = branch.lower()
+    own = [ai_marks.Mark(tool, text.lower(), "") for text, tool in team.branches.items()]
+    for mark in (*ai_marks.BRANCHES, *own):
+        if mark.text and lower.startswith(mark.text):
+            yield Finding("branch", mark.tool, "writing", branch)
+    for mark in ai_marks.WEAK_BRANCHES:
+        if lower.startswith(mark.text):
+            yield Finding("branch", mark.tool, "weak", branch)
+
+
+def _of_labels(labels: Sequence[str], team: TeamMarks) -> Iterator[Finding]:
+    own = {text.lower(): tool for text, tool in team.labels.items()}
+    known = {mark.text: mark.tool for mark in ai_marks.LABELS} | own
+    for label in labels:
+        if tool := known.get(label.lower()):
+            yield Finding("label", tool, "writing", label)
+
+
+def _weight(findings: Sequence[Finding]) -> str:
+    weights = {finding.weight for finding in findings}
+    if "writing" in weights:
+        return "assisted"
+    return "described" if "described" in weights else "none"
+
+
+def _tools(findings: Sequence[Finding], ai: str) -> tuple[str, ...]:
+    wanted = {"agent": "writing", "assisted": "writing", "described": "described"}.get(ai)
+    return tuple(sorted({finding.tool for finding in findings if finding.weight == wanted}))
+
+
+def _is_written_by_agent(texts: Texts, team: TeamMarks) -> bool:
+    if agent_of(texts.author, team):
+        return True
+    own = [commit for commit in texts.commits if not commit.headline.startswith(_MERGES)]
+    by_agents = sum(_is_by_agent(commit, team) for commit in own)
+    return by_agents * 2 > len(own)
+
+
+def _is_by_agent(commit: CommitText, team: TeamMarks) -> bool:
+    return bool(agent_of(commit.author.account, team) or _agent_by_address(commit.author, team))
+
+
+def _agent_by_address(signature: Signature, team: TeamMarks) -> str | None:
+    return _tool_of_address(signature.address.lower(), team)
+
+
+def _tool_of_signature(signature: Signature, team: TeamMarks) -> str | None:
+    by_name = next(
+        (mark.tool for mark in ai_marks.NAME_ENDINGS if signature.name.endswith(mark.text)), None
+    )
+    return agent_of(signature.account, team) or _agent_by_address(signature, team) or by_name
+
+
+def _tool_of_address(address: str, team: TeamMarks) -> str | None:
+    if tool := _tool_of_text(address, ai_marks.ADDRESSES):
+        return tool
+    account = noreply_account(address)
+    if account is None or account.id is None:
+        return None
+    if account.id in ai_marks.NOREPLY_IDS:
+        return ai_marks.NOREPLY_IDS[account.id][0]
+    return agent_of(account, team)
+
+
+def noreply_account(address: str) -> Actor | None:
+    """The account in GitHub's own `ID+LOGIN@users.noreply.github.com`."""
+    match = _NOREPLY.fullmatch(address.lower())
+    if match is None:
+        return None
+    login = address.partition("+")[2].partition("@")[0]
+    return Actor(int(match[1]), login.removesuffix("[bot]"), "Bot" if "[bot]" in login else None)
+
+
+def _tool_of_text(text: str, marks: Iterable[ai_marks.Mark]) -> str | None:
+    return next((mark.tool for mark in marks if mark.text == text), None)
+
+
+def _tool_of(account: Actor, known: Iterable[Account]) -> str | None:
+    return next((entry.tool for entry in known if _fits(account, entry)), None)
+
+
+def _fits(account: Actor, entry: Account) -> bool:
+    """By the id where both have one; by login and type where not."""
+    if account.id is not None and entry.id is not None:
+        return account.id == entry.id
+    has_type = account.type is None or account.type == entry.type
+    return has_type and bool(account.login) and _bare(account.login) == entry.login
+
+
+def _bare(login: str | None) -> str:
+    """A login as GraphQL has it: without REST's `[bot]`, in lower case."""
+    return (login or "").lower().removesuffix("[bot]")
+
+
+def _is_same(one: Actor, other: Actor) -> bool:
+    if one.id is not None and other.id is not None:
+        return one.id == other.id
+    return bool(one.login) and _bare(one.login) == _bare(other.login)
+
+
+def _initiator(texts: Texts, team: TeamMarks, known: Known) -> Initiator:
+    """The first person with an account among the co-authors, else the author, else a committer."""
+    unknown: list[tuple[str, str]] = []
+    addresses = {**_accounts_in(texts.commits), **known}
+    for sha, address in _co_authors_of_agents(texts, team):
+        if _is_tools(address, team):
+            continue
+        account = noreply_account(address)
+        if account is None:
+            if address not in addresses:
+                unknown.append((sha, address))
+                continue
+            account = addresses[address]
+        if account is not None and is_person(account, team):
+            return Initiator(unknown=tuple(unknown)) if unknown else Initiator(account)
+    if unknown:
+        return Initiator(unknown=tuple(unknown))
+    return Initiator(_author_or_committer(texts, team))
+
+
+def _is_tools(address: str, team: TeamMarks) -> bool:
+    return bool(_tool_of_address(address, team) or _tool_of_text(address, ai_marks.WEAK_ADDRESSES))
+
+
+def _co_authors_of_agents(texts: Texts, team: TeamMarks) -> Iterator[tuple[str, str]]:
+    for commit in texts.commits:
+        if _is_by_agent(commit, team):
+            for _, address in _co_authors(commit.body[:LONGEST_TEXT].splitlines()):
+                yield commit.sha, address
+
+
+def _accounts_in(commits: Iterable[CommitText]) -> dict[str, Actor | None]:
+    """Accounts that GitHub found for authors' and committers' addresses."""
+    return {
+        signature.address.lower(): signature.account
+        for commit in commits
+        for signature in (commit.author, commit.committer)
+        if signature.address and signature.account.id is not None
+    }
+
+
+def _author_or_committer(texts: Texts, team: TeamMarks) -> Actor | None:
+    if _is_told(texts.author) and is_person(texts.author, team):
+        return texts.author
+    writers = (commit.author.account for commit in texts.commits)
+    return next((who for who in writers if _is_told(who) and is_person(who, team)), None)
+
+
+def _is_told(account: Actor) -> bool:
+    return account.id is not None

@@ -1,0 +1,314 @@
+"""Each line of the table of marks: what it takes, and what it must not."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from apps.metrics.calculations import ai_marks, marks
+from apps.metrics.calculations.marks import (
+    Actor,
+    CommitText,
+    ReviewGiven,
+    Signature,
+    TeamMarks,
+    Texts,
+)
+
+RECORDINGS = Path(__file__).resolve().parents[4] / "shared/data"
+BEGIN = datetime(2026, 3, 2, 9, tzinfo=UTC)
+ALICE = Actor(11, "alice", "User")
+DEVIN = Actor(158243242, "devin-ai-integration", "Bot")
+DEPENDABOT = Actor(49699333, "dependabot", "Bot")
+
+
+def commit(
+    headline: str = "Change it",
+    body: str = "",
+    *,
+    name: str = "Alice",
+    address: str = "alice@example.com",
+    account: Actor = ALICE,
+    sha: str = "c0",
+) -> CommitText:
+    signature = Signature(name, address, account)
+    return CommitText(sha, headline, body, signature, signature)
+
+
+def told(**texts: Any) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
+    """What is said of a pull request of Alice's with these texts."""
+    found = marks.read(Texts(**{"author": ALICE, "commits": [commit()], **texts}))
+    return found.ai, found.tools, found.evidence
+
+
+def test_it_works() -> None:
+    body = "Adds a cache.\n\n🤖 Generated with [Claude Code](https://claude.ai/code)"
+    assert told(body=body) == ("assisted", ("claude",), ("body",))
+    assert told() == ("none", (), ())
+
+
+@pytest.mark.parametrize("account", ai_marks.AGENTS, ids=lambda one: f"{one.tool}-{one.id}")
+def test_an_agents_account_is_known_by_its_id_whatever_it_is_called(
+    account: ai_marks.Account,
+) -> None:
+    renamed = Actor(account.id, "renamed", account.type)
+    namesake = Actor(77, account.login, account.type)
+    untold = Actor(None, f"{account.login}[bot]", None)
+    assert told(author=renamed) == ("agent", (account.tool,), ("author",))
+    assert told(author=untold)[0] == "agent"
+    assert told(author=namesake)[0] == "none"
+    assert not marks.is_person(renamed)
+
+
+@pytest.mark.parametrize("account", ai_marks.AGENTS, ids=lambda one: f"{one.tool}-{one.id}")
+def test_more_than_half_of_the_commits_make_it_an_agents(account: ai_marks.Account) -> None:
+    address = f"{account.id}+{account.login}[bot]@users.noreply.github.com"
+    by_agent = commit(name="x", address=address, account=Actor())
+    merge = commit("Merge branch 'main' into topic")
+    assert told(commits=[by_agent, by_agent, commit()])[0] == "agent"
+    assert told(commits=[by_agent, merge, merge])[0] == "agent"
+    assert told(commits=[by_agent, commit()]) == ("assisted", (account.tool,), ("commit",))
+
+
+@pytest.mark.parametrize("mark", ai_marks.ADDRESSES, ids=lambda one: one.text)
+def test_an_address_is_a_mark_as_author_and_as_co_author(mark: ai_marks.Mark) -> None:
+    by_it = commit(name="x", address=mark.text.upper(), account=Actor())
+    co_author = commit(body=f"Why\n\nco-AUTHORED-by: Some Name <{mark.text}>\n\n* squashed")
+    prose = commit(body=f"Mail {mark.text} about it; Co-authored-by: lines are fine.")
+    assert told(commits=[by_it]) == ("agent", (mark.tool,), ("commit",))
+    assert told(commits=[co_author]) == ("assisted", (mark.tool,), ("trailer",))
+    assert told(commits=[prose]) == ("none", (), ())
+
+
+@pytest.mark.parametrize("number", ai_marks.NOREPLY_IDS)
+def test_ids_of_tools_that_have_no_account_of_an_agent(number: int) -> None:
+    trailer = f"Co-authored-by: Copilot <{number}+Copilot@users.noreply.github.com>"
+    assert told(commits=[commit(body=trailer)]) == ("assisted", ("copilot",), ("trailer",))
+
+
+def test_a_weak_trailer_is_evidence_and_makes_nothing_assisted() -> None:
+    weak = commit(body="Co-authored-by: Copilot <copilot@github.com>")
+    assert told(commits=[weak]) == ("none", (), ("trailer",))
+
+
+@pytest.mark.parametrize("mark", ai_marks.TRAILERS, ids=lambda one: one.tool)
+def test_a_trailer_stands_in_the_last_paragraph(mark: ai_marks.Mark) -> None:
+    last = commit(body=f"Why\n\nSigned-off-by: A <a@example.com>\n{mark.text.title()}")
+    earlier = commit(body=f"{mark.text}\n\nThat line is prose.")
+    assert told(commits=[last]) == ("assisted", (mark.tool,), ("trailer",))
+    assert told(commits=[earlier])[0] == "none"
+
+
+def test_aider_by_name_and_headline() -> None:
+    for one in (commit(name="Alice (aider)"), commit("aider: Add a cache")):
+        assert told(commits=[one]) == ("assisted", ("aider",), ("commit",))
+    assert told(commits=[commit("Ask aider: nothing", name="Alice (aider fan)")])[0] == "none"
+
+
+def test_a_squash_keeps_its_marks_in_the_merge_commit() -> None:
+    message = (
+        "Add a cache (#7)\n\n* Begin\n\nCo-authored-by: Claude <noreply@anthropic.com>\n\n* End"
+    )
+    assert told(merge_sha="m1", merge_message=message)[:2] == ("assisted", ("claude",))
+
+
+@pytest.mark.parametrize("mark", ai_marks.BODY_LINKS, ids=lambda one: one.text)
+def test_a_link_in_the_body(mark: ai_marks.Mark) -> None:
+    link = f"https://{mark.text}"
+    assert told(body=f"[Session]({link}/abc)") == ("assisted", (mark.tool,), ("body",))
+    for body in (
+        f"> {link}/abc",
+        f"```\n{link}\n```",
+        f"~~~~ md\n{link}\n~~~\n{link}\n~~~~",
+        f"`{link}`",
+        f"{mark.text} is a tool that we tried",
+        f"https://not{mark.text}",
+        f"https://example.com/?next={mark.text}",
+        f"{link}cov",
+        f"{link}-review",
+    ):
+        assert told(body=body) == ("none", (), ()), body
+
+
+@pytest.mark.parametrize("mark", ai_marks.DESCRIBED, ids=lambda one: one.text)
+def test_a_description_by_ai_is_not_code_by_ai(mark: ai_marks.Mark) -> None:
+    assert told(body=mark.text) == ("described", (mark.tool,), ("body",))
+    with_code = told(body=f"{mark.text}\nhttps://claude.ai/code")
+    assert with_code == ("assisted", ("claude",), ("body",))
+
+
+@pytest.mark.parametrize("mark", ai_marks.BRANCHES, ids=lambda one: one.text)
+def test_a_branch_that_only_the_tool_names_so(mark: ai_marks.Mark) -> None:
+    assert told(branch=f"{mark.text}fix-7") == ("assisted", (mark.tool,), ("branch",))
+    assert told(branch=f"my-{mark.text}fix")[0] == "none"
+    assert told(branch=mark.text.rstrip("/"))[0] == "none"
+
+
+@pytest.mark.parametrize("mark", ai_marks.WEAK_BRANCHES, ids=lambda one: one.text)
+def test_a_branch_that_people_name_so_as_well(mark: ai_marks.Mark) -> None:
+    assert told(branch=f"{mark.text}fix-7") == ("none", (), ("branch",))
+
+
+@pytest.mark.parametrize("mark", ai_marks.LABELS, ids=lambda one: one.text)
+def test_a_label(mark: ai_marks.Mark) -> None:
+    assert told(labels=[mark.text.title()]) == ("assisted", (mark.tool,), ("label",))
+    assert told(labels=[f"not-{mark.text}"])[0] == "none"
+
+
+@pytest.mark.parametrize("entry", ai_marks.REVIEWERS, ids=lambda one: one.login)
+def test_an_ai_reviewer(entry: ai_marks.Account) -> None:
+    assert marks.is_ai_reviewer(Actor(entry.id, entry.login, "Bot"))
+    assert not marks.is_ai_reviewer(Actor(77, entry.login, "User"))
+
+
+def test_a_scanner_and_a_dependency_bot_are_no_ai() -> None:
+    for login in ("github-advanced-security", "dependabot", "renovate"):
+        assert not marks.is_ai_reviewer(Actor(5, login, "Bot"))
+        assert told(author=Actor(5, login, "Bot"))[0] == "none"
+
+
+def test_reviews_by_ai_are_counted_as_peoples_are() -> None:
+    rabbit = Actor(136622811, "coderabbitai", "Bot")
+    hours = [timedelta(hours=hour) for hour in (-1, 2, 1, 9)]
+    given = [ReviewGiven(rabbit, BEGIN + hour) for hour in hours]
+    given += [ReviewGiven(DEVIN, BEGIN), ReviewGiven(ALICE, BEGIN)]
+    ended = BEGIN + timedelta(hours=3)
+    assert marks.ai_reviews(given, DEVIN, BEGIN, ended) == (BEGIN + timedelta(hours=1), 2)
+    assert marks.ai_reviews([], DEVIN, BEGIN, None) == (None, 0)
+
+
+def initiator(*commits: CommitText, author: Actor = DEVIN, **known: Actor | None) -> Any:
+    addresses = {f"{name}@example.com": account for name, account in known.items()}
+    return marks.read(Texts(author, commits=commits), known=addresses).initiator
+
+
+def by_devin(*co_authors: str, sha: str = "c0") -> CommitText:
+    body = "\n".join(f"Co-Authored-By: Someone <{address}>" for address in co_authors)
+    return commit(body=body, name="Devin", address="x@y.example", account=DEVIN, sha=sha)
+
+
+def test_the_initiator_is_the_first_person_among_the_co_authors() -> None:
+    noreply = by_devin(
+        "158243242+devin@users.noreply.github.com", "12+Bob@users.noreply.github.com"
+    )
+    assert initiator(noreply).account.id == 12
+    assert initiator(by_devin("bob@example.com"), bob=Actor(12, "bob", "User")).account.id == 12
+    assert initiator(by_devin("alice@example.com"), commit()).account == ALICE
+
+
+def test_an_address_that_is_not_known_is_asked_before_the_next_is_taken() -> None:
+    found = initiator(by_devin("new@example.com", "12+bob@users.noreply.github.com", sha="c7"))
+    assert found.account is None
+    assert found.unknown == (("c7", "new@example.com"),)
+    nobody = initiator(by_devin("new@example.com", "12+bob@users.noreply.github.com"), new=None)
+    assert nobody.account.id == 12
+
+
+def test_without_a_co_author_it_is_the_author_else_who_committed() -> None:
+    cursor = commit(address="cursoragent@cursor.com", account=Actor())
+    assert initiator(cursor, author=ALICE).account == ALICE
+    assert initiator(by_devin(), commit()).account == ALICE
+    assert initiator(by_devin()).account is None
+
+
+def test_only_an_agents_pull_request_has_an_initiator() -> None:
+    assert initiator(commit(), author=ALICE).account is None
+    assert initiator(commit(), author=DEPENDABOT).account is None
+
+
+def test_whether_a_person_touched_it() -> None:
+    assert marks.is_human_touched([ALICE], [])
+    assert marks.is_human_touched([None], [commit()])
+    assert marks.is_human_touched([], [commit(account=Actor())])
+    assert not marks.is_human_touched([DEVIN, DEPENDABOT], [by_devin()])
+
+
+def test_a_team_adds_marks_and_ignores_tools() -> None:
+    own = TeamMarks(
+        logins={"acme-coder": "acme"},
+        trailers={"Written-with: Acme": "acme"},
+        branches={"acme/": "acme"},
+        labels={"by-acme": "acme"},
+        ignored_tools=frozenset({"claude"}),
+        bots=frozenset({"devin-ai-integration"}),
+    )
+
+    def of(**texts: Any) -> tuple[str, tuple[str, ...]]:
+        found = marks.read(Texts(**{"author": ALICE, **texts}), own)
+        return found.ai, found.tools
+
+    assert of(author=Actor(9, "Acme-Coder[bot]", "Bot")) == ("agent", ("acme",))
+    assert of(commits=[commit(body="written-with:  Acme")]) == ("assisted", ("acme",))
+    assert of(branch="acme/7") == of(labels=["By-Acme"]) == ("assisted", ("acme",))
+    assert of(body="https://claude.ai/code") == ("none", ())
+    assert of(author=DEVIN) == ("none", ())
+
+
+@given(st.data())
+def test_prose_that_names_a_tool_adds_no_mark(data: st.DataObject) -> None:
+    tools = [line.tool for line in ai_marks.AGENTS]
+    words = st.lists(st.sampled_from([*tools, "with", "by", "generated", "AI", ":", "\n"]))
+    prose = " ".join(data.draw(words))
+    found = told(body=prose, labels=[prose], commits=[commit(f"Use {prose}", prose)])
+    assert found == ("none", (), ())
+
+
+@given(st.permutations(range(4)))
+def test_the_order_of_commits_changes_no_mark(order: list[int]) -> None:
+    commits = [
+        commit(sha="c0"),
+        commit(sha="c1", body="Co-authored-by: Claude <noreply@anthropic.com>"),
+        commit("aider: More", sha="c2"),
+        commit("Merge branch 'main'", sha="c3"),
+    ]
+    found = marks.read(Texts(ALICE, commits=[commits[place] for place in order]))
+    assert found == marks.read(Texts(ALICE, commits=commits))
+
+
+def recorded(name: str) -> dict[str, Counter[str]]:
+    """By repository of a recording: how often each answer is given."""
+    path = RECORDINGS / name
+    if not path.exists():
+        pytest.skip("no recordings in ../shared/data")
+    recording = json.loads(path.read_text())
+    accounts = {u["login"]: Actor(u["id"], u["login"], u["type"]) for u in recording["users"]}
+    counts: dict[str, Counter[str]] = {}
+    for repository in recording["repositories"]:
+        read = [marks.read(_texts(pull, accounts)) for pull in repository["pulls"]]
+        counts[repository["full_name"]] = Counter(found.ai for found in read)
+    return counts
+
+
+def _texts(pull: dict[str, Any], accounts: dict[str, Actor]) -> Texts:
+    return Texts(
+        accounts.get(pull["author"], Actor()),
+        pull["body"] or "",
+        pull["headRefName"],
+        commits=[_commit(one, accounts) for one in pull["commits"]],
+    )
+
+
+def _commit(one: dict[str, Any], accounts: dict[str, Actor]) -> CommitText:
+    account = accounts.get(one.get("authorLogin") or "", Actor())
+    author = Signature(
+        one["authorName"],
+        one.get("authorEmail") or "",
+        account if account.type == "User" else Actor(),  # a commit's user is null for a bot
+    )
+    return CommitText(one["oid"], one["messageHeadline"], one.get("messageBody") or "", author)
+
+
+def test_the_recorded_work_of_agents_is_told() -> None:
+    for name, counts in recorded("agents.json").items():
+        assert counts["agent"] + counts["assisted"] == 14, name
+
+
+def test_nothing_is_told_of_what_people_wrote_before() -> None:
+    assert recorded("tls13-spec.json") == {"tlswg/tls13-spec": Counter(none=998)}
