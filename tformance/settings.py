@@ -242,11 +242,18 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 
 STATIC_URL = "static/"
-STATIC_ROOT = DATA_DIR / "static"
-STATICFILES_DIRS = [
-    BASE_DIR / "tformance" / "static",
-    ("echarts", BASE_DIR / "node_modules" / "echarts" / "dist"),
-]
+# A wheel brings its static files collected; a checkout collects them where it keeps its data.
+COLLECTED = BASE_DIR / "tformance" / "collected"
+IS_PACKAGED = COLLECTED.is_dir()
+STATIC_ROOT = COLLECTED if IS_PACKAGED else DATA_DIR / "static"
+STATICFILES_DIRS: list[Any] = (
+    []
+    if IS_PACKAGED
+    else [
+        BASE_DIR / "tformance" / "static",
+        ("echarts", BASE_DIR / "node_modules" / "echarts" / "dist"),
+    ]
+)
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {

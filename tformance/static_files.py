@@ -23,6 +23,8 @@ class StaticFiles(StaticFilesConfig):
 
 def collect() -> bool:
     """Collect the static files where they changed since the last time; whether they had."""
+    if settings.IS_PACKAGED:
+        return False
     stamp = Path(settings.STATIC_ROOT) / ".collected"
     now = _fingerprint()
     if stamp.exists() and stamp.read_text() == now:
