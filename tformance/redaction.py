@@ -10,14 +10,18 @@ from typing import Any
 from django.views.debug import SafeExceptionReporterFilter
 
 HIDDEN = "[hidden]"
+LONGEST = 16_000  # characters at each end of a line that are kept
+# Strangers write into the log too: each alternative begins with a fixed text and ends before
+# another one could begin, so that the work grows with the length of the line and no faster.
 _SECRETS = re.compile(
     r"""
     (?P<token> \b gh[a-z]_[\w.~+/-]{8,} | \b github_pat_\w{8,} | \b tfk_[\w-]{8,} )
   | (?P<header> \b (?:Bearer|Basic) \s+ ) [\w.~+/=-]{8,}
-  | (?P<user> \w+://[^\s/@:]* ) : [^\s/@]+ @
+  | (?P<user> ://[^\s/@:]* ) : [^\s/@]+ @
   | (?P<name> \b (?:access_token|refresh_token|client_secret|code_verifier|secret|password)
       ["']? \s* [=:] \s* ["']? ) [^\s"'&,})]+
   | (?P<query> [?&] (?:code|state|key|token) = ) [^\s"'&]+
+  | (?P<link> /(?:invitations|digest/off|confirm-email|reset/key)/ ) [^\s"'/?]+
   | -----BEGIN\ [A-Z ]*PRIVATE\ KEY-----[\s\S]*?(?:-----END\ [A-Z ]*PRIVATE\ KEY-----|$)
     """,
     re.VERBOSE | re.IGNORECASE,
@@ -25,14 +29,21 @@ _SECRETS = re.compile(
 
 
 def redact(text: str) -> str:
-    """The text, with what looks like a secret replaced."""
-    return _SECRETS.sub(_replacement, text)
+    """The text, with what looks like a secret replaced, and without the middle of a long one."""
+    if len(text) <= 2 * LONGEST:
+        return _SECRETS.sub(_replacement, text)
+    # Nobody would know half a secret, or one that lost the words before it ("password = …").
+    first = text[:LONGEST].rpartition(" ")[0]
+    last = text[-LONGEST:].split(" ", 3)[3:]
+    left_out = "[the middle of a long line is left out]"
+    return " ".join(redact(part) for part in (first, left_out, *last))
 
 
 def _replacement(found: re.Match[str]) -> str:
     if found["user"]:
         return f"{found['user']}:{HIDDEN}@"
-    return f"{found['header'] or found['name'] or found['query'] or ''}{HIDDEN}"
+    before = (found[name] for name in ("header", "name", "query", "link"))
+    return f"{next(filter(None, before), '')}{HIDDEN}"
 
 
 class RedactingFormatter(logging.Formatter):

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from fnmatch import translate
 from operator import attrgetter
 
 from django.conf import settings
@@ -23,6 +21,7 @@ from apps.integrations.models import (
 from apps.integrations.storing import ingest_people
 from apps.integrations.sync import schedule
 from apps.integrations.work.nudge import nudge
+from apps.metrics import globs
 from apps.teams.models import Team
 
 MOST_PATTERNS = 50
@@ -63,8 +62,8 @@ def matches(names: Iterable[str], patterns: Sequence[str]) -> list[str]:
 
     A pattern without a slash is held against the part after it.
     """
-    wanted = [_test(pattern.strip().lower()) for pattern in patterns]
-    return [name for name in names if any(fits(name.lower()) for fits in wanted)]
+    wanted = [pattern.strip() for pattern in patterns]
+    return [name for name in names if any(_fits(pattern, name) for pattern in wanted)]
 
 
 def chosen(team: Team, selection: Selection) -> list[AvailableRepository]:
@@ -183,8 +182,5 @@ def follow(team: Team, patterns: Sequence[str]) -> None:
     )
 
 
-def _test(pattern: str) -> Callable[[str], bool]:
-    fits = re.compile(translate(pattern)).match
-    if "/" in pattern:
-        return lambda name: bool(fits(name))
-    return lambda name: bool(fits(name.rpartition("/")[2]))
+def _fits(pattern: str, full_name: str) -> bool:
+    return globs.fits(pattern, full_name if "/" in pattern else full_name.rpartition("/")[2])

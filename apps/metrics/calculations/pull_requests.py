@@ -10,8 +10,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache
 from itertools import pairwise
+
+from apps.metrics import globs
 
 OLD_COMMIT = timedelta(days=30)
 
@@ -318,7 +319,7 @@ def is_hotfix(
     wanted = {label.casefold() for label in patterns.labels}
     return (
         any(label.casefold() in wanted for label in labels)
-        or any(_matches(pattern, head_branch) for pattern in patterns.branches)
+        or any(globs.fits(pattern, head_branch) for pattern in patterns.branches)
         or any(_title_matches(pattern, title) for pattern in patterns.titles)
     )
 
@@ -333,26 +334,19 @@ class Exclusions:
 
 def is_excluded(repository: str, base_branch: str, exclusions: Exclusions) -> bool:
     """Whether a pull request of this repository into this branch leaves every figure."""
-    return any(_matches(pattern, repository) for pattern in exclusions.repositories) or any(
-        _matches(pattern, base_branch) for pattern in exclusions.branches
+    return any(globs.fits(pattern, repository) for pattern in exclusions.repositories) or any(
+        globs.fits(pattern, base_branch) for pattern in exclusions.branches
     )
 
 
-def _matches(pattern: str, text: str, tail: str = r"\Z") -> bool:
-    return _compiled(pattern, tail).match(text) is not None
-
-
-@lru_cache(1000)
-def _compiled(pattern: str, tail: str) -> re.Pattern[str]:
-    # Not fnmatch: there "[hotfix]" is a class of letters, and people write it as a title's tag.
-    parts = (".*" if c == "*" else "." if c == "?" else re.escape(c) for c in pattern)
-    return re.compile("".join(parts) + tail, re.IGNORECASE | re.DOTALL)
-
-
 def _title_matches(pattern: str, title: str) -> bool:
-    if not pattern or "*" in pattern or "?" in pattern:
-        return bool(pattern) and _matches(pattern, title)
-    return _matches(pattern, title, r"(?!\w)" if pattern[-1].isalnum() else "")
+    if "*" in pattern or "?" in pattern:
+        return globs.fits(pattern, title)
+    beginning, title = pattern.casefold(), title.casefold()
+    if not beginning or not title.startswith(beginning):
+        return False
+    follows = title[len(beginning) : len(beginning) + 1]
+    return not (beginning[-1].isalnum() and (follows.isalnum() or follows == "_"))
 
 
 @dataclass(frozen=True)
