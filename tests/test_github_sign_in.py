@@ -10,14 +10,13 @@ import httpx
 import pytest
 from allauth.socialaccount.models import SocialAccount, SocialToken
 from allauth.socialaccount.providers.github.views import GitHubOAuth2Adapter
-from django.contrib.sessions.models import Session
 from django.core.cache import cache
 from django.http import HttpResponse
 from django.test import Client
 from pytest_django import Settings
 
 from apps.audit.models import AuditEvent
-from apps.users.models import User
+from apps.users.models import Session, User
 from github_simulator.testing import Running
 from github_simulator.world import OAuthApp
 

@@ -13,7 +13,6 @@ import pytest
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.conf import settings as our_settings
-from django.contrib.sessions.models import Session
 from django.db import connection
 from django.test import Client
 from django.views.debug import get_default_exception_reporter_filter
@@ -32,7 +31,7 @@ from apps.integrations.tests import apps
 from apps.integrations.tests import github as small
 from apps.teams import api_keys
 from apps.teams.models import Team
-from apps.users.models import User
+from apps.users.models import Session, User
 from conftest import signed_in
 from github_simulator.faults import Fault
 from github_simulator.testing import Running, running

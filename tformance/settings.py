@@ -51,6 +51,7 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _https
 SESSION_COOKIE_NAME = "tformance_session"
 CSRF_COOKIE_NAME = "tformance_csrf"
 SESSION_COOKIE_HTTPONLY = True
+SESSION_ENGINE = "apps.users.sessions"
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 CONTENT_SECURITY_POLICY = content_security_policy(GITHUB_URL, https=_https)
@@ -77,7 +78,6 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.mfa",
-    "allauth.usersessions",
     "allauth.socialaccount",
     "allauth.socialaccount.providers.github",
     "csp",

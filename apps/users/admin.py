@@ -6,7 +6,6 @@ from allauth.account.admin import EmailConfirmation
 from allauth.account.decorators import secure_admin_login
 from allauth.mfa.admin import Authenticator
 from allauth.socialaccount import admin as socialaccount_admin
-from allauth.usersessions.admin import UserSession
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
 from django.http import HttpRequest
@@ -22,7 +21,6 @@ for model in (
     socialaccount_admin.SocialApp,
     socialaccount_admin.SocialToken,
     EmailConfirmation,
-    UserSession,
     Authenticator,
 ):
     if admin.site.is_registered(model):

@@ -5,6 +5,12 @@ class UsersConfig(AppConfig):
     name = "apps.users"
 
     def ready(self) -> None:
-        from apps.users import sign_in_audit
+        from allauth.account.signals import password_changed, password_reset, password_set
+        from django.contrib.auth.signals import user_logged_in
+
+        from apps.users import sessions, sign_in_audit
 
         sign_in_audit.connect()
+        user_logged_in.connect(sessions.note_place, dispatch_uid="place")
+        for signal in (password_changed, password_set, password_reset):
+            signal.connect(sessions.end_others_after, dispatch_uid="others")

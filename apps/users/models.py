@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib.auth.models import AbstractUser, UserManager
+from django.contrib.sessions.base_session import AbstractBaseSession
 from django.db import models
 from django.db.models.functions import Lower
+
+from apps.bounds import at_most
+
+if TYPE_CHECKING:
+    from apps.users.sessions import SessionStore
+
+MOST_OF_A_SESSION = 64_000  # letters of it encrypted
 
 
 class EmailUserManager(UserManager["User"]):
@@ -42,3 +50,19 @@ class User(AbstractUser):
 
     def __str__(self) -> str:
         return self.get_full_name() or self.email
+
+
+class Session(AbstractBaseSession):
+    """What a browser's cookie stands for: named by a hash of it, and encrypted."""
+
+    session_key = models.CharField(max_length=64, primary_key=True)
+    user = models.ForeignKey(User, models.CASCADE, null=True, related_name="+")
+
+    class Meta:
+        constraints = at_most(MOST_OF_A_SESSION, "session_data")
+
+    @classmethod
+    def get_session_store_class(cls) -> type[SessionStore]:
+        from apps.users.sessions import SessionStore
+
+        return SessionStore

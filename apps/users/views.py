@@ -9,8 +9,10 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
+from apps.users import sessions
 from apps.users.models import User
 
 
@@ -41,3 +43,16 @@ def profile(request: HttpRequest) -> HttpResponse:
         messages.success(request, "Your name is saved.")
         return redirect("account_profile")
     return render(request, "account/profile.html", {"form": form})
+
+
+@login_required
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def signed_in(request: HttpRequest) -> HttpResponse:
+    """Where the user is signed in; POST signs out everywhere else."""
+    user = cast(User, request.user)
+    if request.method == "POST":
+        sessions.end_others(user, request)
+        messages.success(request, "You are signed out everywhere else.")
+        return redirect("account_sessions")
+    return render(request, "account/sessions.html", {"places": sessions.places(request, user)})

@@ -6,7 +6,7 @@ from django.apps import apps
 from django.db import transaction
 
 from apps.integrations.encryption import secret_fields
-from apps.users import second_factors
+from apps.users import second_factors, sessions
 
 
 def rotate() -> int:
@@ -16,6 +16,7 @@ def rotate() -> int:
     stays the newer one.
     """
     count = second_factors.encrypt_anew()
+    sessions.encrypt_anew()
     for model in apps.get_app_config("integrations").get_models():
         names = secret_fields(model)
         if names:

@@ -9,7 +9,6 @@ from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from django.contrib.sessions.models import Session
 from django.db import connection
 from django.test import Client
 from django.utils import timezone
@@ -30,7 +29,7 @@ from apps.integrations.tests.github import (
     token_count,
 )
 from apps.teams.models import Membership, Team
-from apps.users.models import User
+from apps.users.models import Session, User
 from github_simulator.faults import Fault
 from github_simulator.testing import Running
 

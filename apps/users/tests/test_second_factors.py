@@ -11,7 +11,6 @@ import time
 
 import pytest
 from allauth.mfa.models import Authenticator
-from django.contrib.sessions.models import Session
 from django.core import mail
 from django.core.cache import cache
 from django.db import connection
@@ -22,7 +21,7 @@ from apps.audit.models import AuditEvent
 from apps.integrations.keeping import rotation
 from apps.teams import api_keys
 from apps.teams.models import Team
-from apps.users.models import User
+from apps.users.models import Session, User
 from conftest import PASSWORD, signed_in
 
 pytestmark = pytest.mark.django_db

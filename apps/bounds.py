@@ -1,0 +1,28 @@
+"""How much may be stored: bounds that the database itself keeps, on SQLite as on PostgreSQL.
+
+SQLite takes any length for a `CharField`; forms say it kindly, and this holds where none asks.
+"""
+
+from __future__ import annotations
+
+from django.db.models import BaseConstraint, CheckConstraint, TextField
+from django.db.models.functions import Cast, Length
+from django.db.models.lookups import LessThanOrEqual
+
+
+def at_most(letters: int, *fields: str) -> list[BaseConstraint]:
+    """No text in these fields is longer."""
+    return [_bound(name, Length(name), letters) for name in fields]
+
+
+def json_at_most(letters: int, *fields: str) -> list[BaseConstraint]:
+    """No JSON in these fields is longer, as the database writes it."""
+    return [_bound(name, Length(Cast(name, TextField())), letters) for name in fields]
+
+
+def _bound(field: str, length: Length, letters: int) -> CheckConstraint:
+    return CheckConstraint(
+        condition=LessThanOrEqual(length, letters),
+        name=f"%(class)s_{field}_bounded",
+        violation_error_message=f"This is too long: {letters:,} letters are the most.",
+    )
