@@ -31,7 +31,7 @@ def invite(team: Team, by: User, role: str, email: str = "") -> Invitation:
         if email:
             hold(team.pk)  # Twice at once: one after the other.
             _close(team.pk, email)
-        invitation: Invitation = Invitation.objects.create(
+        invitation = Invitation.objects.create(
             team=team, invited_by=by, role=role, email=email, expires_at=timezone.now() + LIFETIME
         )
         if email:
@@ -52,7 +52,7 @@ def accept(invitation: Invitation, user: User) -> Membership:
     with transaction.atomic():
         hold(invitation.team_id)
         # Locked: of two people with one e-mail invitation, one gets in.
-        current: Invitation = Invitation.objects.select_for_update().get(pk=invitation.pk)
+        current = Invitation.objects.select_for_update().get(pk=invitation.pk)
         if not current.is_open:
             raise ClosedInvitationError(current.closed_reason)
         membership, joined = Membership.objects.get_or_create(

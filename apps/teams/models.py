@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import secrets
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self, TypeVar
 
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
+
+Row = TypeVar("Row", bound=models.Model)
 
 
 def _default_hotfix_labels() -> list[str]:
@@ -115,12 +117,15 @@ class Membership(models.Model):
         return self.role == self.Role.ADMIN
 
 
-class TeamQuerySet(models.QuerySet[Any]):
+class TeamQuerySet(models.QuerySet[Row]):
     """Rows that belong to a team."""
 
     def for_team(self, team: Team) -> Self:
         """Only this team's."""
         return self.filter(team=team)
+
+
+TeamManager = models.Manager.from_queryset(TeamQuerySet)
 
 
 class BaseTeamModel(models.Model):
@@ -130,7 +135,7 @@ class BaseTeamModel(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     modified_at = models.DateTimeField(auto_now=True)
 
-    objects: ClassVar[models.Manager[Any]] = TeamQuerySet.as_manager()
+    objects: ClassVar[TeamManager[Self]] = TeamManager()
 
     class Meta:
         abstract = True

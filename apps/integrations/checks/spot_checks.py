@@ -41,7 +41,7 @@ def _unchecked(now: datetime) -> QuerySet[TrackedRepository]:
     earlier = TrackedRepository.objects.filter(
         team=OuterRef("team"), pk__lt=OuterRef("pk"), is_active=True
     )
-    rows: QuerySet[TrackedRepository] = TrackedRepository.objects.filter(
+    rows = TrackedRepository.objects.filter(
         ~Exists(done),
         ~Exists(earlier.filter(Exists(stored))),
         Exists(stored),

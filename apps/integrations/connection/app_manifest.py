@@ -105,7 +105,7 @@ def finish(request: HttpRequest, team: Team, state: State, answer: QueryDict) ->
 def _store(request: HttpRequest, made: MadeApp) -> GitHubApp:
     try:
         with transaction.atomic():
-            row: GitHubApp = GitHubApp.objects.create(
+            row = GitHubApp.objects.create(
                 host=settings.GITHUB_URL,
                 app_id=made.id,
                 slug=made.slug,

@@ -60,7 +60,7 @@ class Choice:
 
 def connected(team: Team) -> QuerySet[GitHubIntegration]:
     """The organisations and accounts that the team is connected to now."""
-    found: QuerySet[GitHubIntegration] = GitHubIntegration.objects.for_team(team)
+    found = GitHubIntegration.objects.for_team(team)
     return (
         found.filter(disconnected_at=None)
         .select_related("credential")
@@ -202,10 +202,9 @@ def forget_abandoned(now: datetime) -> None:
 
 
 def _unused() -> QuerySet[IntegrationCredential]:
-    found: QuerySet[IntegrationCredential] = IntegrationCredential.objects.filter(
+    return IntegrationCredential.objects.filter(
         integrations=None, kind__in=[Kind.OAUTH, Kind.TOKEN, Kind.APP]
     )
-    return found
 
 
 def hold(
@@ -214,14 +213,13 @@ def hold(
     """Keeps a token until its user has chosen an organisation; a former one is given up."""
     for former in _unused().filter(team=team, connected_by=request.user.pk):
         cancel(former)
-    fresh: IntegrationCredential = IntegrationCredential.objects.create(
+    return IntegrationCredential.objects.create(
         team=team,
         connected_by_id=request.user.pk,
         account_id=owner.id,
         account_login=owner.login,
         **fields,
     )
-    return fresh
 
 
 def _conversation(token: str) -> GitHub:
@@ -361,7 +359,7 @@ def _replace_token(fresh: IntegrationCredential) -> IntegrationCredential | None
 
 def _same_account(fresh: IntegrationCredential) -> QuerySet[IntegrationCredential]:
     in_use = GitHubIntegration.objects.for_team(fresh.team).values("credential")
-    found: QuerySet[IntegrationCredential] = IntegrationCredential.objects.for_team(fresh.team)
+    found = IntegrationCredential.objects.for_team(fresh.team)
     return found.filter(kind=fresh.kind, account_id=fresh.account_id, pk__in=in_use).order_by("pk")
 
 

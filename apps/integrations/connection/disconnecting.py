@@ -122,7 +122,7 @@ def disconnect(
 
 
 def _tracked(team: Team, ending: Sequence[GitHubIntegration]) -> QuerySet[TrackedRepository]:
-    rows: QuerySet[TrackedRepository] = TrackedRepository.objects.for_team(team)
+    rows = TrackedRepository.objects.for_team(team)
     return rows.filter(integration__in=ending)
 
 

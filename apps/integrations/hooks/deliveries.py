@@ -111,7 +111,7 @@ def retry(team: Team, delivery_id: int, now: datetime) -> bool:
 
 def health(team: Team) -> QuerySet[TrackedRepository]:
     """Repositories without a hook first, then by name; each with its latest delivery."""
-    rows: QuerySet[TrackedRepository] = TrackedRepository.objects.for_team(team)
+    rows = TrackedRepository.objects.for_team(team)
     latest = (
         WebhookDelivery.objects.filter(
             Q(hook=OuterRef("hook"))

@@ -79,7 +79,7 @@ class Delivered:
     def tracked(self) -> QuerySet[TrackedRepository]:
         """The repository that it is about, once for each team that tracks it."""
         number = self.row.github_repo_id
-        rows: QuerySet[TrackedRepository] = TrackedRepository.objects.filter(is_active=True)
+        rows = TrackedRepository.objects.filter(is_active=True)
         if self.row.hook.app_id:
             rows = rows.filter(integration__in=self._installed)
         return rows.filter(github_repo_id=number) if number else rows.none()

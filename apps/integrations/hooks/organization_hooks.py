@@ -248,7 +248,4 @@ def _remove(integration: GitHubIntegration, hook: Hook, github: GitHub) -> None:
 
 
 def _repositories(integration: GitHubIntegration) -> QuerySet[TrackedRepository]:
-    rows: QuerySet[TrackedRepository] = TrackedRepository.objects.filter(
-        integration=integration, is_active=True
-    )
-    return rows
+    return TrackedRepository.objects.filter(integration=integration, is_active=True)

@@ -60,7 +60,7 @@ NOT_REACHABLE = (
 
 def due(now: datetime) -> QuerySet[TrackedRepository]:
     """Repositories whose hook is to be made, checked or removed."""
-    rows: QuerySet[TrackedRepository] = TrackedRepository.objects.filter(
+    rows = TrackedRepository.objects.filter(
         hook_due_at__lte=now,
         integration__credential__rejected_at__isnull=True,
         integration__disconnected_at__isnull=True,

@@ -89,8 +89,8 @@ def _batch(pk: int) -> bool:
     if row.integration:
         return _of_integration(row, row.integration)
     # Whoever begins to track it locks its row as well: then this sees it.
-    repository = Repository.objects.select_for_update(no_key=True).filter(pk=row.repository_id)
-    found = repository.first()
+    locked = Repository.objects.select_for_update(no_key=True)
+    found = locked.filter(pk=row.repository_id).first() if row.repository_id else None
     if found is None or TrackedRepository.objects.filter(repository=found).exists():
         row.delete()
         return False

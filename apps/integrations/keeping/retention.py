@@ -38,7 +38,7 @@ def forget_audit(now: datetime) -> None:
 
 def too_old(team: Team, now: datetime) -> QuerySet[PullRequest]:
     """Pull requests that the team does not keep: ended, and nothing happened to them since."""
-    rows: QuerySet[PullRequest] = PullRequest.objects.for_team(team)
+    rows = PullRequest.objects.for_team(team)
     if not team.keep_days:
         return rows.none()
     return rows.exclude(state=PullRequest.State.OPEN).filter(

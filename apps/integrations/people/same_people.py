@@ -94,10 +94,10 @@ def follow_all(team: Team) -> None:
     main = accounts.main_accounts(team)
     linked = PullRequest.objects.for_team(team).exclude(author_person=None)
     reviewed = PRReview.objects.for_team(team).exclude(reviewer_person=None)
-    astray = set(main) | set(linked.values_list("author_github_id", flat=True).distinct())
-    astray |= set(reviewed.values_list("reviewer_github_id", flat=True).distinct())
-    if astray:
-        _follow(team, sorted(astray))
+    astray = {*main, *linked.values_list("author_github_id", flat=True).distinct()}
+    astray |= {*reviewed.values_list("reviewer_github_id", flat=True).distinct()}
+    if known := sorted(filter(None, astray)):
+        _follow(team, known)
 
 
 def _follow(team: Team, moved: list[int]) -> None:

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Q, QuerySet
@@ -103,7 +104,7 @@ def request(integration: GitHubIntegration) -> None:
 
 def due(now: datetime) -> QuerySet[GitHubIntegration]:
     """The organisations that are to be looked at now, and that nobody looks at."""
-    found: QuerySet[GitHubIntegration] = GitHubIntegration.objects.filter(
+    found = GitHubIntegration.objects.filter(
         Q(lease_until=None) | Q(lease_until__lt=now),
         disconnected_at=None,
         credential__rejected_at=None,
@@ -313,7 +314,7 @@ def _rename(integration: GitHubIntegration, page: Sequence[ListedRepository]) ->
     names = {listed.id: listed.full_name for listed in page}
     for model in (TrackedRepository, Repository):
         rows = model._default_manager.filter(team=integration.team, github_repo_id__in=names)
-        changed = [row for row in rows if row.full_name != names[row.github_repo_id]]
+        changed: list[Any] = [row for row in rows if row.full_name != names[row.github_repo_id]]
         for row in changed:
             row.full_name = names[row.github_repo_id]
         model._default_manager.bulk_update(changed, ["full_name"])

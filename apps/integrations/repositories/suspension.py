@@ -30,7 +30,7 @@ Rejection = IntegrationCredential.Rejection
 
 def of_installation(installation_id: int) -> QuerySet[GitHubIntegration]:
     """The teams' connections that live on an installation."""
-    found: QuerySet[GitHubIntegration] = GitHubIntegration.objects.filter(
+    found = GitHubIntegration.objects.filter(
         credential__installation_id=installation_id, disconnected_at=None
     )
     return found.select_related("credential", "team")
@@ -57,8 +57,7 @@ def resume(installation_id: int) -> None:
 
 def _credentials(installation_id: int) -> QuerySet[IntegrationCredential]:
     connected = of_installation(installation_id).values("credential")
-    found: QuerySet[IntegrationCredential] = IntegrationCredential.objects.filter(pk__in=connected)
-    return found
+    return IntegrationCredential.objects.filter(pk__in=connected)
 
 
 def look_again(now: datetime) -> None:
@@ -68,7 +67,7 @@ def look_again(now: datetime) -> None:
         rejection=Rejection.SUSPENDED,
         rejected_at__lt=now - LOOK_EVERY,
     )
-    for installation_id in set(due.values_list("installation_id", flat=True)):
+    for installation_id in filter(None, set(due.values_list("installation_id", flat=True))):
         due.filter(installation_id=installation_id).update(looked_at=now)
         _look(installation_id)
 

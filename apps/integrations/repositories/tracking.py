@@ -53,7 +53,7 @@ class UnknownRepositoriesError(Exception):
 
 def available(team: Team) -> QuerySet[AvailableRepository]:
     """What the team can choose from."""
-    found: QuerySet[AvailableRepository] = AvailableRepository.objects.for_team(team)
+    found = AvailableRepository.objects.for_team(team)
     return found.filter(integration__disconnected_at=None)
 
 
@@ -107,7 +107,7 @@ def track(
     Returns those that were not tracked until now.
     """
     ids = [row.github_repo_id for row in rows]
-    mine: QuerySet[TrackedRepository] = TrackedRepository.objects.for_team(team)
+    mine = TrackedRepository.objects.for_team(team)
     active = set(mine.filter(is_active=True).values_list("github_repo_id", flat=True))
     fresh = [row for row in rows if row.github_repo_id not in active]
     if not fresh:
@@ -136,7 +136,7 @@ def track(
 
 def stop(team: Team, github_repo_id: int) -> TrackedRepository | None:
     """Stops tracking a repository; what was fetched stays. None where it was not tracked."""
-    mine: QuerySet[TrackedRepository] = TrackedRepository.objects.for_team(team)
+    mine = TrackedRepository.objects.for_team(team)
     row = mine.filter(github_repo_id=github_repo_id, is_active=True).first()
     if row is not None:
         stop_all(mine.filter(pk=row.pk))

@@ -24,7 +24,7 @@ def link_by_number(repository: Repository, stored: dict[int, int]) -> None:
     wanted = {
         key: number
         for key, number in waiting.values_list("pk", "reverts_number")
-        if key in keys or number in stored
+        if number is not None and (key in keys or number in stored)
     }
     if not wanted:
         return

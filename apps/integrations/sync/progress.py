@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, F, Max, Q, QuerySet
+from django.db.models import Count, F, Max, Q
 from django.utils import timezone
 
 from apps.integrations.models import SyncStatus, TrackedRepository
@@ -142,7 +143,7 @@ class Progress:
 
 def of_team(team: Team) -> Progress:
     """The team's sync as the database has it now."""
-    rows: QuerySet[TrackedRepository] = (
+    rows = (
         TrackedRepository.objects.for_team(team)
         .filter(is_active=True)
         .annotate(stored=Count("repository__pull_requests"))
@@ -155,7 +156,7 @@ def of_team(team: Team) -> Progress:
 
 def tracked_counts(team: Team) -> dict[int, dict[str, Any]]:
     """By integration: how many repositories are tracked, their statuses, and the last sync."""
-    rows = (
+    rows: Iterable[Mapping[str, Any]] = (
         TrackedRepository.objects.for_team(team)
         .values("integration")
         .annotate(
@@ -168,10 +169,10 @@ def tracked_counts(team: Team) -> dict[int, dict[str, Any]]:
         )
         .order_by(F("integration"))
     )
-    return {row["integration"]: row | {"status": _whole(row)} for row in rows}
+    return {row["integration"]: {**row, "status": _whole(row)} for row in rows}
 
 
-def _whole(counts: dict[str, Any]) -> str:
+def _whole(counts: Mapping[str, Any]) -> str:
     """One word for repositories of which so many are in each status."""
     if not counts["tracked"]:
         return SyncStatus.PENDING

@@ -103,7 +103,7 @@ def begin(team: Team, repositories: Iterable[TrackedRepository], reason: str) ->
 
 def _lock(team: Team, repositories: Iterable[TrackedRepository]) -> QuerySet[TrackedRepository]:
     """Locks rows in the order in which a worker does: repositories first, then their run."""
-    rows: QuerySet[TrackedRepository] = TrackedRepository.objects.filter(
+    rows = TrackedRepository.objects.filter(
         team=team, is_active=True, pk__in=[tracked.pk for tracked in repositories]
     )
     list(rows.select_for_update(no_key=True).order_by("pk").values_list("pk"))
@@ -111,7 +111,7 @@ def _lock(team: Team, repositories: Iterable[TrackedRepository]) -> QuerySet[Tra
 
 
 def _lock_run(team: Team) -> SyncRun | None:
-    runs: QuerySet[SyncRun] = SyncRun.objects.for_team(team).select_for_update(no_key=True)
+    runs = SyncRun.objects.for_team(team).select_for_update(no_key=True)
     return runs.filter(finished_at__isnull=True).first()
 
 
@@ -127,7 +127,7 @@ def due(now: datetime, run: SyncRun | None = None) -> QuerySet[TrackedRepository
     equals, whoever waited longest. Where a worker was killed, `syncing` stays without a lease.
     """
     stale = StalePullRequest.objects.filter(tracked=OuterRef("pk"), due_at__lte=now)
-    rows: QuerySet[TrackedRepository] = TrackedRepository.objects.filter(
+    rows = TrackedRepository.objects.filter(
         Q(lease_until__isnull=True) | Q(lease_until__lt=now),
         Q(not_before__isnull=True) | Q(not_before__lte=now),
         Q(due_at__lte=now)
@@ -156,10 +156,9 @@ def claim(now: datetime, run: SyncRun | None = None) -> TrackedRepository | None
             Q(lease_until__isnull=True) | Q(lease_until__lt=now), pk=pk
         )
         if free.update(lease_owner=owner, lease_until=now + LEASE, served_at=now):
-            claimed: TrackedRepository = TrackedRepository.objects.select_related(
+            return TrackedRepository.objects.select_related(
                 "team", "repository__team", "integration__credential"
             ).get(pk=pk)
-            return claimed
     return None
 
 

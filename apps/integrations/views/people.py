@@ -103,7 +103,7 @@ def person(request: TeamRequest, github_id: int) -> HttpResponse:
 
 
 def _rows(team: Team, wish: Wish) -> QuerySet[TeamMember]:
-    rows: QuerySet[TeamMember] = TeamMember.objects.for_team(team).filter(SHOWN[wish.show][1])
+    rows = TeamMember.objects.for_team(team).filter(SHOWN[wish.show][1])
     if wish.search:
         rows = rows.filter(
             Q(github_username__icontains=wish.search) | Q(name__icontains=wish.search)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.http import Http404, HttpResponse, JsonResponse, QueryDict
 from django.views.decorators.http import require_GET, require_POST
 
@@ -99,7 +99,7 @@ def _appears(team: Team, account: int) -> bool:
 
 def _decision(team: Team, account: int, member: TeamMember) -> SamePerson:
     found = SamePerson.objects.for_team(team).filter(github_id=account, member=member)
-    row: SamePerson | None = found.first()
+    row = found.first()
     if row is None:
         raise Http404("Nothing was decided about these two.")
     return row
@@ -129,12 +129,11 @@ def _found(team: Team, search: str) -> list[dict[str, Any]]:
         row.github_id: {"github_id": row.github_id, "login": row.github_username, "name": row.name}
         for row in members
     }
-    for model, role in ((PullRequest, "author"), (PRReview, "reviewer")):
-        rows = model.objects.for_team(team).filter(
+    written = PullRequest.objects.for_team(team).filter(is_bot=False)
+    for acted, role in ((written, "author"), (PRReview.objects.for_team(team), "reviewer")):
+        rows: QuerySet[Any] = acted.filter(
             **{f"{role}_login__icontains": search, f"{role}_github_id__isnull": False}
         )
-        if model is PullRequest:
-            rows = rows.filter(is_bot=False)
         named = rows.order_by().values_list(f"{role}_github_id", f"{role}_login").distinct()[:FOUND]
         for number, login in named:
             found.setdefault(number, {"github_id": number, "login": login, "name": ""})

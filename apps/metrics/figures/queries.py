@@ -138,7 +138,7 @@ class Waiting:
 
 def pull_requests(team: Team, filters: Filters) -> QuerySet[PullRequest]:
     """All of a team that the filters let through, whenever they were."""
-    found: QuerySet[PullRequest] = PullRequest.objects.for_team(team)
+    found = PullRequest.objects.for_team(team)
     return found.filter(filters.condition())
 
 

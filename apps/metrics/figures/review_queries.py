@@ -51,7 +51,7 @@ class Load:
 def reviews(team: Team, filters: Filters) -> QuerySet[PRReview]:
     """Those that count, submitted in the filters' period, on pull requests they let through."""
     period = filters.period
-    found: QuerySet[PRReview] = PRReview.objects.for_team(team)
+    found = PRReview.objects.for_team(team)
     return found.filter(
         filters.condition("pull_request__"),
         is_qualifying=True,

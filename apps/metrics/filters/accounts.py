@@ -41,7 +41,7 @@ def is_by(account: int, role: str, prefix: str = "") -> Q:
 
 def others(team: Team) -> QuerySet[SamePerson]:
     """The accounts of a team that are another one of somebody's."""
-    rows: QuerySet[SamePerson] = SamePerson.objects.for_team(team)
+    rows = SamePerson.objects.for_team(team)
     return rows.filter(is_same=True)
 
 

@@ -213,17 +213,15 @@ class Choices:
         if login.casefold() in members:
             return members[login.casefold()], None
         written = PullRequest.objects.for_team(self.viewer.team).filter(author_login__iexact=login)
-        found: tuple[str, int | None] | None = (
-            written.order_by("-pk").values_list("author_login", "author_github_id").first()
-        )
-        if found is None:
+        found = written.order_by("-pk").first()
+        if found is None or found.author_login is None:
             raise forms.ValidationError(f"There is no person “{login[:100]}” here.")
-        return found
+        return found.author_login, found.author_github_id
 
 
 def _groups(viewer: Viewer) -> QuerySet[Group]:
     """Those that say nothing of a single person whose figures are closed to the viewer."""
-    groups: QuerySet[Group] = Group.objects.for_team(viewer.team)
+    groups = Group.objects.for_team(viewer.team)
     if viewer.sees_everyone:
         return groups
     return groups.annotate(size=Count("members")).filter(size__gt=1)

@@ -112,7 +112,7 @@ def _people(
     """By GitHub's id: members by their names of today, outsiders by those on what they did."""
     members = dict(
         TeamMember.objects.for_team(viewer.team)
-        .filter(github_id__in=called.keys() - {None})
+        .filter(github_id__in=[account for account in called if account is not None])
         .values_list("github_id", "github_username")
     )
     return {
