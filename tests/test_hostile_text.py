@@ -11,7 +11,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from apps.metrics import globs
+from apps.metrics.calculations import globs
 from apps.metrics.models import Repository
 from apps.teams.models import Team
 from apps.users.models import User

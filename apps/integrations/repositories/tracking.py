@@ -21,7 +21,7 @@ from apps.integrations.models import (
 from apps.integrations.storing import ingest_people
 from apps.integrations.sync import schedule
 from apps.integrations.work.nudge import nudge
-from apps.metrics import globs
+from apps.metrics.calculations import globs
 from apps.teams.models import Team
 
 MOST_PATTERNS = 50

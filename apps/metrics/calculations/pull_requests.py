@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-from apps.metrics import globs
+from apps.metrics.calculations import globs
 
 OLD_COMMIT = timedelta(days=30)
 
