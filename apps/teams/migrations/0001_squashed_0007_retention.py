@@ -1,0 +1,115 @@
+import apps.teams.models
+import django.db.models.deletion
+from django.conf import settings
+from django.db import migrations, models
+
+from apps.teams.migrations._create_models import CreateModels
+
+
+class Migration(migrations.Migration):
+
+    replaces = [
+        ('teams', '0001_initial'),
+        ('teams', '0002_initial'),
+        ('teams', '0003_leave_out_and_private_people'),
+        ('teams', '0004_team_require_second_factor'),
+        ('teams', '0005_last_filter'),
+        ('teams', '0006_revision'),
+        ('teams', '0007_retention'),
+    ]
+
+    initial = True
+
+    # Nothing here needs the first three. Each of their steps renders every model that users have
+    # anything to do with: before there are ours, they take a tenth of the time.
+    dependencies = [
+        ('mfa', '0003_authenticator_type_uniq'),
+        ('socialaccount', '0006_alter_socialaccount_extra_data'),
+        ('users', '0002_session'),
+        migrations.swappable_dependency(settings.AUTH_USER_MODEL),
+    ]
+
+    operations = [
+        CreateModels([
+            migrations.CreateModel(
+                name='Team',
+                fields=[
+                    ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                    ('name', models.CharField(max_length=100)),
+                    ('slug', models.SlugField(max_length=80, unique=True)),
+                    ('created_at', models.DateTimeField(auto_now_add=True)),
+                    ('timezone', models.CharField(default='UTC', max_length=64)),
+                    ('history_days', models.PositiveIntegerField(blank=True, help_text='How far back pull requests are fetched; empty: all.', null=True)),
+                    ('keep_days', models.PositiveIntegerField(blank=True, help_text='How long pull requests are kept; empty: for good.', null=True)),
+                    ('audit_days', models.PositiveIntegerField(default=365, help_text='How long entries of the audit log are kept.')),
+                    ('prune_due_at', models.DateTimeField(blank=True, help_text='When what is too old is looked for; null: never.', null=True)),
+                    ('deleting_since', models.DateTimeField(blank=True, help_text='The team and all it has are being deleted.', null=True)),
+                    ('deletion_left', models.PositiveIntegerField(default=0, help_text='Pull requests still to be deleted.')),
+                    ('hotfix_labels', models.JSONField(default=apps.teams.models._default_hotfix_labels)),
+                    ('hotfix_branches', models.JSONField(default=apps.teams.models._default_hotfix_branches)),
+                    ('hotfix_titles', models.JSONField(default=apps.teams.models._default_hotfix_titles)),
+                    ('bot_logins', models.JSONField(default=list)),
+                    ('excluded_repositories', models.JSONField(default=list, help_text='Patterns of full names; their pull requests leave every figure.')),
+                    ('excluded_branches', models.JSONField(default=list, help_text='Patterns of base branches; what goes into them is left out too.')),
+                    ('are_people_private', models.BooleanField(default=False, help_text='Figures on a single person are for admins and that person.')),
+                    ('require_second_factor', models.BooleanField(default=False)),
+                    ('recalculate_from', models.PositiveBigIntegerField(blank=True, help_text='Pull requests whose row has a higher id still follow former settings.', null=True)),
+                    ('revision', models.PositiveBigIntegerField(default=0, help_text='Counts changes that figures depend on, but for pull requests.')),
+                    ('members', models.ManyToManyField(related_name='teams', through='teams.Membership', to=settings.AUTH_USER_MODEL)),
+                ],
+            ),
+            migrations.CreateModel(
+                name='ApiKey',
+                fields=[
+                    ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                    ('team', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='teams.team')),
+                    ('created_at', models.DateTimeField(auto_now_add=True)),
+                    ('modified_at', models.DateTimeField(auto_now=True)),
+                    ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='api_keys', to=settings.AUTH_USER_MODEL)),
+                    ('name', models.CharField(max_length=100)),
+                    ('prefix', models.CharField(help_text='What it begins with, to tell keys apart.', max_length=12)),
+                    ('key_hash', models.CharField(max_length=64, unique=True)),
+                    ('last_used_at', models.DateTimeField(blank=True, null=True)),
+                    ('revoked_at', models.DateTimeField(blank=True, null=True)),
+                ],
+                options={
+                    'ordering': ['-created_at'],
+                },
+            ),
+            migrations.CreateModel(
+                name='Invitation',
+                fields=[
+                    ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                    ('team', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='teams.team')),
+                    ('created_at', models.DateTimeField(auto_now_add=True)),
+                    ('modified_at', models.DateTimeField(auto_now=True)),
+                    ('key', models.CharField(default=apps.teams.models._invitation_key, max_length=64, unique=True)),
+                    ('email', models.EmailField(blank=True, max_length=254)),
+                    ('role', models.CharField(choices=[('admin', 'Admin'), ('member', 'Member')], default='member', max_length=10)),
+                    ('invited_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                    ('expires_at', models.DateTimeField()),
+                    ('accepted_at', models.DateTimeField(blank=True, null=True)),
+                    ('accepted_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                    ('revoked_at', models.DateTimeField(blank=True, null=True)),
+                ],
+                options={
+                    'ordering': ['-created_at', '-id'],
+                },
+            ),
+            migrations.CreateModel(
+                name='Membership',
+                fields=[
+                    ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                    ('team', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='memberships', to='teams.team')),
+                    ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='memberships', to=settings.AUTH_USER_MODEL)),
+                    ('role', models.CharField(choices=[('admin', 'Admin'), ('member', 'Member')], default='member', max_length=10)),
+                    ('created_at', models.DateTimeField(auto_now_add=True)),
+                    ('last_opened_at', models.DateTimeField(blank=True, help_text='When this person last switched to the team.', null=True)),
+                    ('last_filter', models.TextField(blank=True, help_text="What this person's pages of figures open with, as an address has it.")),
+                ],
+                options={
+                    'constraints': [models.UniqueConstraint(fields=('team', 'user'), name='one_role_a_team')],
+                },
+            ),
+        ]),
+    ]

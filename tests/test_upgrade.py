@@ -1,0 +1,87 @@
+"""An older version's database goes on through the migrations of this one, on both databases."""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tests.former_migrations import EARLY
+from tests.program import ROOT, clean_environment, manage, postgres_database, tformance
+
+Settings = dict[str, str]
+
+TABLES = """
+    SELECT table_name, column_name, data_type, character_maximum_length, is_nullable,
+        column_default, is_identity
+    FROM information_schema.columns WHERE table_schema = 'public'
+"""
+CONSTRAINTS = """
+    SELECT conrelid::regclass, conname, pg_get_constraintdef(oid)
+    FROM pg_constraint WHERE connamespace = 'public'::regnamespace
+"""
+INDEXES = "SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'"
+TRIGGERS = """
+    SELECT tgrelid::regclass, pg_get_triggerdef(oid), pg_get_functiondef(tgfoid)
+    FROM pg_trigger WHERE NOT tgisinternal
+"""
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.services)])
+def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[list[Settings]]:
+    """Two machines whose databases are empty."""
+    machines = [{"DATA_DIR": str(tmp_path / name)} for name in ("one", "other")]
+    if request.param == "sqlite":
+        yield machines
+        return
+    with postgres_database() as one, postgres_database() as other:
+        urls = ({"DATABASE_URL": one}, {"DATABASE_URL": other})
+        yield [machine | url for machine, url in zip(machines, urls, strict=True)]
+
+
+@pytest.mark.parametrize("stood", [{}, EARLY], ids=["the last version", "an early version"])
+def test_it_works(empty: list[Settings], stood: dict[str, str]) -> None:
+    """What was stored is there, and the tables are as those of a new machine."""
+    old, new = empty
+    _fill(old, stood)
+    upgraded, _ = (manage("migrate", **machine) for machine in (old, new))
+    assert "squashed" not in upgraded.stdout, "made again what was there"
+    assert manage("migrate", "--check", **old).returncode == 0
+    [row] = tformance("export", "pull-requests", "--team", "acme", **old).stdout.splitlines()
+    exported = json.loads(row)
+    assert (exported["repository"], exported["number"]) == ("acme/shop", 7)
+    assert _schema(old) == _schema(new)
+
+
+def _fill(machine: Settings, stood: dict[str, str]) -> None:
+    names = [f"{app}={name}" for app, name in stood.items()]
+    subprocess.run(
+        [sys.executable, "-m", "tests.former_migrations", *names],
+        check=True,
+        cwd=ROOT,
+        env=clean_environment(DJANGO_SETTINGS_MODULE="tformance.settings", **machine),
+    )
+
+
+def _schema(machine: Settings) -> set[object]:
+    if url := machine.get("DATABASE_URL"):
+        with psycopg.connect(url) as database:
+            queries = (TABLES, CONSTRAINTS, INDEXES, TRIGGERS)
+            return {row for query in queries for row in database.execute(query)}
+    with closing(sqlite3.connect(Path(machine["DATA_DIR"], "tformance.sqlite3"))) as database:
+        made = database.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL")
+        return {(name, tuple(sorted(_parts(sql)))) for name, sql in made}
+
+
+def _parts(statement: str) -> list[str]:
+    """Its columns and constraints apart, whose order nobody promises."""
+    columns = statement.replace(" (", ", ", 1).removesuffix(")")
+    return re.split(r', (?="|CONSTRAINT)', columns)
