@@ -79,10 +79,12 @@ def free_address() -> str:
 
 
 @contextmanager
-def on_one_machine(folder: Path, url: str, *options: str, **settings: str) -> Iterator[Program]:
-    """`tformance up`: SQLite, a folder as broker."""
+def on_one_machine(
+    folder: Path, url: str, *options: str, command: str = COMMAND, cwd: Path = ROOT, **settings: str
+) -> Iterator[Program]:
+    """`tformance up`: SQLite, a folder as broker. `command` may be another installation's."""
     program = _program(folder, url, settings)
-    with _process(folder, program.environment, COMMAND, "up", *options) as process:
+    with _process(folder, program.environment, command, "up", *options, cwd=cwd) as process:
         _wait(program, process)
         yield program
 
@@ -155,12 +157,12 @@ def _program(folder: Path, url: str, settings: Mapping[str, str]) -> Program:
 
 @contextmanager
 def _process(
-    folder: Path, environment: Mapping[str, str], *command: str
+    folder: Path, environment: Mapping[str, str], *command: str, cwd: Path = ROOT
 ) -> Iterator[subprocess.Popen[bytes]]:
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "test.log").open("ab") as log:
         process = subprocess.Popen(
-            command, cwd=ROOT, env=environment, stdout=log, stderr=log, start_new_session=True
+            command, cwd=cwd, env=environment, stdout=log, stderr=log, start_new_session=True
         )
         try:
             yield process

@@ -107,6 +107,15 @@ def doctor() -> None:
     raise SystemExit(0 if doctor() else 1)
 
 
+@main.command(context_settings={"ignore_unknown_options": True}, add_help_option=False)
+@click.argument("arguments", metavar="COMMAND…", nargs=-1, type=click.UNPROCESSED)
+def manage(arguments: tuple[str, ...]) -> None:
+    """Run one of Django's own commands."""
+    from django.core.management import execute_from_command_line
+
+    execute_from_command_line(["tformance manage", *arguments])
+
+
 @main.command()
 @click.option(
     "--data",
