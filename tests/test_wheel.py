@@ -92,21 +92,25 @@ def test_it_works(installed_wheel: Installation, page: Page) -> None:
     expect(page.locator("canvas, svg[width]").first).to_be_visible()
 
 
+def run(folder: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    environment = {"PATH": os.environ["PATH"], "DATA_DIR": str(folder)}
+    return subprocess.run(arguments, capture_output=True, text=True, cwd=folder, env=environment)
+
+
 def test_the_commands_of_django_come_with_it(command: Path, tmp_path: Path) -> None:
-    environment = {"PATH": os.environ["PATH"], "DATA_DIR": str(tmp_path)}
-    ran = subprocess.run(
-        [command, "manage", "check", "--fail-level", "WARNING"],
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-        env=environment,
-    )
+    ran = run(tmp_path, command, "manage", "check", "--fail-level", "WARNING")
     assert ran.returncode == 0, ran.stderr
     assert "no issues" in ran.stdout
 
 
+def test_its_static_files_cannot_be_cleared_by_mistake(command: Path, tmp_path: Path) -> None:
+    ran = run(tmp_path, command, "manage", "collectstatic", "--no-input", "--clear")
+    assert ran.returncode == 1
+    assert ran.stderr.strip().endswith("leave collectstatic out.")
+
+
 def test_it_says_its_version(command: Path, tmp_path: Path) -> None:
-    ran = subprocess.run([command, "--version"], capture_output=True, text=True, cwd=tmp_path)
+    ran = run(tmp_path, command, "--version")
     assert ran.stdout.startswith("tformance, version ")
 
 

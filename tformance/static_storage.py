@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import brotli
+from django.conf import settings
 from django.contrib.staticfiles.storage import HashedFilesMixin
+from django.core.management import CommandError
 from whitenoise.compress import Compressor
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 
@@ -28,3 +30,9 @@ class Storage(CompressedManifestStaticFilesStorage):  # type: ignore[misc]
 
     def create_compressor(self, **options: Any) -> Compressor:
         return QuickCompressor(**options)
+
+    def delete(self, name: str) -> None:
+        """As ever in a checkout; a wheel's files were collected when it was built."""
+        if settings.IS_PACKAGED:
+            raise CommandError("The static files came with the wheel: leave collectstatic out.")
+        super().delete(name)
