@@ -34,4 +34,4 @@ def post_worker_init(worker: Any) -> None:
 
 def is_without_successor(age: int) -> bool:
     """Whether a process is to end after a reload, and none serves in its place yet."""
-    return age <= _last_before_reload.value >= _last_to_begin.value
+    return bool(age <= _last_before_reload.value >= _last_to_begin.value)
