@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -409,4 +410,4 @@ def test_a_hundred_reviewers_stand_on_a_page(shop: Repository, alice_client: Cli
 
 
 def shown(client: Client, path: str) -> str:
-    return client.get(path).content.decode()
+    return re.sub("[ \n]+", " ", client.get(path).content.decode())

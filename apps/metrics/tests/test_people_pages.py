@@ -383,7 +383,7 @@ def test_the_overview_says_what_got_better_and_what_got_worse(
         )
     page = bob_client.get("/a/acme/?range=4w&whole=1").content.decode()
     told = re.sub(r"<[^>]+>", "", page.split('class="verdicts">')[1].split("</p>")[0])
-    assert told.strip() == (
+    assert re.sub("[ \n]+", " ", told).strip() == (
         "Better than before: merged a week +100\xa0%. Worse than before: pickup time +200\xa0%."
     )
     assert "1.25 an author, of 2" in page
