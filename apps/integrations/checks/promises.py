@@ -15,6 +15,7 @@ from apps.integrations.models import SpotCheck, SyncRun, SyncStatus
 from apps.metrics.figures.expressions import percentile
 from apps.teams.models import Team
 from apps.teams.templatetags.display import duration_text
+from apps.teams.wording import Status
 
 MONTH, WEEK = timedelta(days=30), timedelta(days=7)
 WEEKS = 4
@@ -40,6 +41,22 @@ class Promise:
     target: str
     measured: Measured
     history: list[tuple[datetime, Measured]]
+
+    @property
+    def status(self) -> Status:
+        """Whether it is kept."""
+        if self.measured.is_kept is None:
+            return Status("No data")
+        return Status("Kept", "good") if self.measured.is_kept else Status("Not kept", "bad")
+
+    @property
+    def sentence(self) -> str:
+        """What is promised, and what was measured."""
+        if self.measured.value is None:
+            return f"Promised: {self.target}. There was nothing to measure yet."
+        which = " (95th percentile)" if self.name == "latency" else ""
+        measured = f"{self.measured.shown}, which is {self.measured.made_of}"
+        return f"Promised: {self.target}. Measured{which}: {measured}."
 
 
 def of_team(team: Team, now: datetime) -> list[Promise]:
@@ -101,7 +118,7 @@ def _latency(team: Team, since: datetime, until: datetime) -> Measured:
     median, p95 = (percentile(seconds, share) for share in (0.5, 0.95))
     made_of = (
         f"median {duration_text(median)}, worst {duration_text(seconds[-1])}, over "
-        f"{len(seconds)} deliveries, from the event's instant on GitHub to the row here"
+        f"{len(seconds)} deliveries, from the event on GitHub to the stored change"
     )
     return Measured(p95, duration_text(p95), made_of, seconds[-1] < LATEST)
 

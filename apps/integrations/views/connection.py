@@ -23,45 +23,51 @@ from apps.integrations.connection import (
     app_manifest,
     connecting,
     disconnecting,
-    farewell,
     installing,
+    sentences,
 )
 from apps.integrations.keeping import erasure
-from apps.integrations.models import GitHubIntegration, SyncStatus
+from apps.integrations.models import (
+    GitHubIntegration,
+    IntegrationCredential,
+)
 from apps.integrations.repositories import discovery
-from apps.integrations.sync import progress
-from apps.integrations.views import answers, farewells
+from apps.integrations.views import answers, farewells, organizations
 from apps.integrations.views import github_app as views_app
 from apps.integrations.views.organization_hooks import turn_on
 from apps.teams.access import TeamRequest, team_view, wants_json
-from apps.teams.models import Team
 
 
 @require_GET
 @team_view()
 def integrations(request: TeamRequest) -> HttpResponse:
     """What the team is connected to, and how each stands."""
-    organizations = _organizations(request.team)
+    entries = organizations.connected(request.team)
     if wants_json(request):
-        return JsonResponse({"github": _as_json(organizations)})
-    return _page(request, organizations)
+        return JsonResponse({"github": organizations.as_json(entries)})
+    return _page(request, entries)
 
 
 def _page(
-    request: TeamRequest, organizations: list[dict[str, Any]], token_error: str = ""
+    request: TeamRequest, entries: list[dict[str, Any]], token_error: str = ""
 ) -> HttpResponse:
+    setup = _setup()
+    may_make_app = request.membership.is_admin and views_app.may_make(request)
     context = {
-        "organizations": organizations,
-        "disconnected": GitHubIntegration.objects.for_team(request.team)
-        .exclude(disconnected_at=None)
-        .order_by("organization_slug"),
+        "organizations": entries,
+        "disconnected": organizations.disconnected(request.team),
         "pending": connecting.pending(request, request.team),
-        "farewells": farewell.of_team(request.team) if request.membership.is_admin else [],
+        "farewells": farewells.left_to_do(request.team) if request.membership.is_admin else [],
         "erasing": erasure.left_of(request.team),
-        "is_running": any(_is_moving(organization) for organization in organizations),
-        "may_make_app": request.membership.is_admin and views_app.may_make(request),
+        "is_running": any(organizations.is_moving(entry) for entry in entries),
+        "may_make_app": may_make_app,
+        "ways": sentences.ways(
+            has_app=setup["has_app"],
+            has_oauth_app=setup["has_oauth_app"],
+            may_make_app=may_make_app,
+        ),
         "token_error": token_error,
-        **_setup(),
+        **setup,
     }
     status = 422 if token_error else 200
     return answers.page(request, "integrations", context, fragment="_organizations", status=status)
@@ -163,7 +169,7 @@ def _token_refused(request: TeamRequest, problem: Problem) -> HttpResponse:
     """The form again, with what is wrong at its field: the team's connections stand as before."""
     if wants_json(request):
         return answers.back(request, "integrations", problem)
-    return _page(request, _organizations(request.team), answers.sentence(problem))
+    return _page(request, organizations.connected(request.team), answers.sentence(problem))
 
 
 @require_http_methods(["GET", "POST", "DELETE"])
@@ -188,8 +194,16 @@ def organization(request: TeamRequest) -> HttpResponse:
         found = [{"login": a.login, "id": a.id, "type": a.type} for a in choice.accounts]
         return JsonResponse({"organizations": found})
     known = {i.organization_id for i in connecting.connected(request.team)}
+    by_app = credential.kind == IntegrationCredential.Kind.APP
     context = {
         "choice": choice,
+        "accounts": [
+            (account, sentences.what_an_account_gives(account, by_app=by_app))
+            for account in choice.accounts
+        ],
+        "hidden_by_single_sign_on": sentences.hidden_by_single_sign_on(
+            choice.hidden_by_single_sign_on
+        ),
         "known": known,
         "credential": credential,
         "approvals_url": problems.approvals_url(),
@@ -221,7 +235,13 @@ def _asked(
 ) -> HttpResponse:
     if wants_json(request):
         return JsonResponse(farewells.plan_as_json(plan))
-    context = {"plan": plan, "only": only, "github_url": settings.GITHUB_URL}
+    context = {
+        "plan": plan,
+        "only": only,
+        "ending": ", ".join(each.organization_slug for each in plan.ending),
+        "consequences": sentences.what_disconnecting_does(plan, settings.GITHUB_URL),
+        "keeps": sentences.what_stays(plan),
+    }
     return answers.page(request, "disconnect", context)
 
 
@@ -307,51 +327,6 @@ def _one(
     if not wanted:
         return None
     return get_object_or_404(rows, organization_id=answers.github_id(wanted))
-
-
-def _organizations(team: Team) -> list[dict[str, Any]]:
-    counts = progress.tracked_counts(team)
-    return [
-        _organization(integration, counts.get(integration.pk, {}))
-        for integration in connecting.connected(team)
-    ]
-
-
-def _organization(integration: GitHubIntegration, counts: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "integration": integration,
-        "tracked": counts.get("tracked", 0),
-        "failed": counts.get("error", 0),
-        "status": counts.get("status", SyncStatus.PENDING),
-        "members": integration.members.filter(is_active=True).count(),
-        "available": integration.available_repositories.count(),
-        "last_sync_at": counts.get("synced_at") or integration.last_sync_at,
-        "is_running": discovery.is_running(integration),
-    }
-
-
-def _is_moving(organization: dict[str, Any]) -> bool:
-    return bool(
-        organization["is_running"]
-        or (organization["tracked"] and organization["status"] in progress.UNDER_WAY)
-    )
-
-
-def _as_json(organizations: list[dict[str, Any]]) -> dict[str, Any]:
-    return {
-        "connected": bool(organizations),
-        "organizations": [
-            {
-                "slug": entry["integration"].organization_slug,
-                "id": entry["integration"].organization_id,
-                "sync_status": entry["status"],
-                "last_sync_at": entry["last_sync_at"],
-                "repositories": entry["tracked"],
-                "members": entry["members"],
-            }
-            for entry in organizations
-        ],
-    }
 
 
 def _setup() -> dict[str, Any]:

@@ -13,7 +13,8 @@ from django.views.decorators.http import require_http_methods, require_safe
 from apps.audit.record import record
 from apps.integrations.access.problems import Problem
 from apps.integrations.connection import disconnecting
-from apps.integrations.keeping import archives, erasure
+from apps.integrations.connection.sentences import what_deleting_the_team_ends
+from apps.integrations.keeping import archives, erasure, sentences
 from apps.integrations.models import ForgottenAccount
 from apps.integrations.people import forgetting
 from apps.integrations.views import answers
@@ -39,7 +40,13 @@ def team_data(request: TeamRequest) -> HttpResponse:
     if wants_json(request):
         return JsonResponse(rows)
     plan = disconnecting.plan(request.team)
-    return answers.page(request, "team_data", {"rows": rows, "plan": plan})
+    context = {
+        "contents": sentences.of_team(rows["pull_requests"], rows["repositories"], rows["people"]),
+        "retention": sentences.retention(request.team),
+        "forgotten": sentences.forgotten(rows["forgotten"]),
+        "disconnects": what_deleting_the_team_ends(plan),
+    }
+    return answers.page(request, "team_data", context)
 
 
 @team_view("admin")
@@ -64,7 +71,8 @@ def person_data(request: TeamRequest, github_id: int) -> HttpResponse:
     }
     if wants_json(request):
         return JsonResponse({"login": login, "accounts": theirs, **rows})
-    context = {"login": login, "github_id": github_id, "accounts": theirs, "rows": rows}
+    contents = sentences.of_person(rows["pull_requests"], rows["reviews"], len(theirs))
+    context = {"login": login, "github_id": github_id, "contents": contents}
     return answers.page(request, "person_data", context)
 
 

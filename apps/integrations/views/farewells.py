@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from django.conf import settings
 from django.http import Http404, HttpResponse, JsonResponse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from apps.audit.record import record
-from apps.integrations.connection import farewell
+from apps.integrations.connection import farewell, sentences
 from apps.integrations.connection.disconnecting import Outcome, Plan
 from apps.integrations.models import Farewell
 from apps.integrations.views import answers
 from apps.teams.access import TeamRequest, team_view, wants_json
+from apps.teams.models import Team
 
 
 @require_POST
@@ -49,6 +51,14 @@ def _end(request: TeamRequest, row: Farewell) -> str:
     )
     row.delete()
     return "Noted: nothing is left to do on GitHub."
+
+
+def left_to_do(team: Team) -> list[tuple[Farewell, str, list[str]]]:
+    """What is left to do on GitHub: each with when it is tried, and its steps."""
+    return [
+        (row, sentences.when_tried(row), list(sentences.left_to_do(row, settings.GITHUB_URL)))
+        for row in farewell.of_team(team)
+    ]
 
 
 def words(outcome: Outcome, *, delete_data: bool) -> Iterator[str]:

@@ -8,7 +8,13 @@ from django.views.decorators.http import require_GET, require_POST
 
 from apps.audit.record import record
 from apps.integrations.connection import connecting
-from apps.integrations.hooks import deliveries, organization_hooks, registration, repository_hooks
+from apps.integrations.hooks import (
+    deliveries,
+    organization_hooks,
+    registration,
+    repository_hooks,
+    sentences,
+)
 from apps.integrations.models import IntegrationCredential, TrackedRepository
 from apps.integrations.views import answers
 from apps.integrations.work.nudge import nudge
@@ -30,21 +36,22 @@ def webhooks(request: TeamRequest) -> HttpResponse:
     connected = list(connecting.connected(request.team).select_related("hook"))
     repositories = list(deliveries.health(request.team)[: MOST_REPOSITORIES + 1])
     own = [row for row in repositories if not _has_app(row)]
+    without = sum(
+        1 for row in own if not row.hook_id and row.hook_error != repository_hooks.ARCHIVED
+    )
+    untold = sum(1 for row in own if row.hook and not row.hook.is_secret_told)
+    missed = deliveries.missed(request.team).count()
+    hooked = [row for row in connected if organization_hooks.is_possible(row)]
+    shown = repositories[:MOST_REPOSITORIES]
     context = {
-        "rows": rows,
-        "counts": counts,
-        "total": sum(counts.values()),
+        "rows": [(row, sentences.of_delivery(row)) for row in rows],
+        "delivered": sentences.deliveries(counts, len(rows), missed),
         "latency": latency,
-        "repositories": repositories[:MOST_REPOSITORIES],
+        "repositories": [(row, sentences.of_repository(row)) for row in shown],
         "are_more": len(repositories) > MOST_REPOSITORIES,
-        "without": sum(
-            1 for row in own if not row.hook_id and row.hook_error != repository_hooks.ARCHIVED
-        ),
-        "archived": repository_hooks.ARCHIVED,
-        "untold": sum(1 for row in own if row.hook and not row.hook.is_secret_told),
+        "coverage": sentences.coverage(len(shown), without, untold),
         "is_reachable": registration.is_reachable(),
-        "organizations": [row for row in connected if organization_hooks.is_possible(row)],
-        "missed": deliveries.missed(request.team).count(),
+        "organizations": [(row, sentences.of_organization(row)) for row in hooked],
         "is_connected": bool(connected),
         "is_admin": request.membership.is_admin,
     }

@@ -21,12 +21,22 @@ from apps.metrics.models import Group, TeamMember
 from apps.teams.access import TeamRequest, team_view, wants_json
 from apps.teams.changes import figures_changed
 from apps.teams.models import Team
+from apps.teams.wording import caption
 
 PER_PAGE = 100
-LEFT_OUT = "left out of the figures on people; pull requests still count for the team."
+EXCLUDED = (
+    "Excluded people do not appear in figures about people; their pull requests still count for "
+    "the team."
+)
+NOBODY = {
+    "active": "Nobody is active.",
+    "hidden": f"Nobody is excluded. {EXCLUDED}",
+    "left": "Nobody has left since GitHub was connected.",
+    "bots": "No bot is a member. Bots that open pull requests are known by GitHub's account type.",
+}
 SHOWN = {
     "active": ("Active", Q(is_active=True, is_bot=False, is_hidden=False)),
-    "hidden": ("Switched off", Q(is_hidden=True)),
+    "hidden": ("Excluded", Q(is_hidden=True)),
     "left": ("Left", Q(is_active=False)),
     "bots": ("Bots", Q(is_bot=True)),
     "all": ("All", Q()),
@@ -64,6 +74,9 @@ def people(request: TeamRequest) -> HttpResponse:
         return JsonResponse({"people": found, "count": page.paginator.count})
     context = {
         "page": page,
+        "caption": caption(page, "person", "people"),
+        "nobody": _nobody(wish),
+        "excluded_means": EXCLUDED,
         "wish": wish,
         "tabs": _tabs(request.team),
         "groups": Group.objects.for_team(request.team).annotate(size=Count("members")),
@@ -77,7 +90,7 @@ def people(request: TeamRequest) -> HttpResponse:
 @require_POST
 @team_view("admin")
 def person(request: TeamRequest, github_id: int) -> HttpResponse:
-    """Switches a person off or on: `hidden` is 1 or 0."""
+    """Excludes a person from figures about people, or includes them: `hidden` is 1 or 0."""
     member = TeamMember.objects.for_team(request.team).filter(github_id=github_id).first()
     if member is None:
         raise Http404("There is no such person in this team.")
@@ -93,8 +106,8 @@ def person(request: TeamRequest, github_id: int) -> HttpResponse:
     record(action, team_id=request.team.pk, request=request, object_name=member.github_username)
     if wants_json(request):
         return JsonResponse(_as_json(member))
-    off = f"is switched off: {LEFT_OUT}" if member.is_hidden else "counts again."
-    said = f"{member} {off}"
+    verb = "excluded from" if member.is_hidden else "included in"
+    said = f"{member} is {verb} figures about people."
     if request.htmx:
         # Counts and lists elsewhere on the page change with it.
         messages.success(request, said)
@@ -111,6 +124,13 @@ def _rows(team: Team, wish: Wish) -> QuerySet[TeamMember]:
     if group := answers.github_id(wish.group):
         rows = rows.filter(groups__github_id=group)
     return rows.prefetch_related("groups").order_by(Lower("github_username"))
+
+
+def _nobody(wish: Wish) -> str:
+    """Why a list is empty."""
+    if wish.search or wish.group:
+        return "Nobody matches the search and the GitHub team."
+    return NOBODY.get(wish.show, "Nobody is here.")
 
 
 def _tabs(team: Team) -> list[dict[str, Any]]:

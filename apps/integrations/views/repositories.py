@@ -17,14 +17,14 @@ from django.views.decorators.http import require_GET, require_http_methods
 from apps.audit.record import record
 from apps.integrations.connection import connecting
 from apps.integrations.models import AvailableRepository, TrackedRepository
-from apps.integrations.repositories import discovery, estimate, tracking
+from apps.integrations.repositories import discovery, estimate, sentences, tracking
 from apps.integrations.repositories.tracking import Selection, UnknownRepositoriesError
 from apps.integrations.views import answers
 from apps.teams.access import TeamRequest, team_view, wants_json
 from apps.teams.models import Team
+from apps.teams.wording import caption
 
 PER_PAGE = 50
-SHOWN_MATCHES = 8
 SORTS = {
     "pushed": (F("pushed_at").desc(nulls_last=True), "full_name"),
     "name": ("full_name",),
@@ -95,14 +95,8 @@ def matches(request: TeamRequest) -> HttpResponse:
         return JsonResponse(
             {"count": len(found), "repositories": found, "estimate": cost.as_json()}
         )
-    context = {
-        "estimate": cost,
-        "patterns": patterns,
-        "count": len(found),
-        "first": found[:SHOWN_MATCHES],
-        "more": max(0, len(found) - SHOWN_MATCHES),
-    }
-    return answers.page(request, "_matches", context)
+    said = sentences.matching(patterns, found, cost)
+    return answers.page(request, "_matches", {"matching": said})
 
 
 @require_http_methods(["POST", "DELETE"])
@@ -167,6 +161,7 @@ def _context(
     before = listed.filter(github_repo_id__in=mine.values("github_repo_id"))
     return {
         "page": page,
+        "caption": caption(page, "repository", "repositories"),
         "wish": wish,
         "filters": FILTERS,
         "ticked": ticked,

@@ -9,7 +9,7 @@ from django.views.decorators.http import require_GET, require_POST
 from apps.audit.record import record
 from apps.integrations.connection import connecting
 from apps.integrations.models import SyncRun, TrackedRepository
-from apps.integrations.sync import progress, schedule
+from apps.integrations.sync import progress, schedule, sentences
 from apps.integrations.views import answers
 from apps.teams.access import TeamRequest, team_view, wants_json
 
@@ -46,11 +46,15 @@ def status(request: TeamRequest) -> HttpResponse:
     now = progress.of_team(request.team)
     if wants_json(request):
         return JsonResponse(now.as_json())
+    shown = sorted(now.repositories, key=_urgency)[:MOST_ROWS]
+    runs = SyncRun.objects.for_team(request.team)[:LAST_RUNS]
     context = {
         "progress": now,
-        "shown": sorted(now.repositories, key=_urgency)[:MOST_ROWS],
+        "headline": sentences.headline(now),
+        "so_far": sentences.so_far(now),
+        "shown": [(row, sentences.of_repository(row)) for row in shown],
         "hidden": max(0, len(now.repositories) - MOST_ROWS),
-        "runs": SyncRun.objects.for_team(request.team)[:LAST_RUNS],
+        "runs": [(run, sentences.of_run(run)) for run in runs],
         "is_connected": connecting.connected(request.team).exists(),
         "is_admin": request.membership.is_admin,
     }

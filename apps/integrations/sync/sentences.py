@@ -1,0 +1,70 @@
+"""What the sync's page says: how far it has come, and where each repository and run stands."""
+
+from __future__ import annotations
+
+from django.utils.html import format_html
+
+from apps.integrations.models import SyncRun, SyncStatus
+from apps.integrations.sync.progress import Progress, RepositoryProgress
+from apps.teams.templatetags.display import day, instant
+from apps.teams.wording import Status, counted
+
+RUNS = {
+    SyncStatus.COMPLETE: Status("Complete", "good"),
+    SyncStatus.ERROR: Status("Incomplete", "bad"),
+}
+HEADLINES = {
+    SyncStatus.COMPLETE: "Up to date",
+    SyncStatus.WAITING: "Waiting",
+    SyncStatus.PENDING: "Queued",
+}
+
+
+def headline(progress: Progress) -> str:
+    """Where the whole sync stands."""
+    if progress.status == SyncStatus.ERROR:
+        repositories = counted(len(progress.repositories), "repository", "repositories")
+        return f"{len(progress.failed):,} of {repositories} stopped"
+    return HEADLINES.get(SyncStatus(progress.status), "Fetching from GitHub")
+
+
+def so_far(progress: Progress) -> str:
+    """How much is here: pull requests, then repositories."""
+    repositories = counted(len(progress.repositories), "repository", "repositories")
+    return f"{_stored(progress)}, {progress.complete:,} of {repositories} up to date."
+
+
+def _stored(progress: Progress) -> str:
+    done = counted(progress.done, "pull request")
+    if progress.status == SyncStatus.COMPLETE or progress.total == progress.done:
+        return f"{done} stored"
+    if progress.total is not None:
+        return f"{progress.done:,} of {counted(progress.total, 'pull request')}"
+    if progress.known_total:
+        known = f"{progress.done:,} pull requests of at least {progress.known_total:,}"
+        return f"{known}; some repositories have not been counted yet"
+    return f"{done} so far"
+
+
+def of_repository(row: RepositoryProgress) -> Status:
+    """Where one repository's sync stands."""
+    if row.status == SyncStatus.ERROR:
+        return Status("Stopped", "bad", row.error)
+    if row.waiting_until:
+        resumes = format_html("{} Resumes {}.", row.error, instant(row.waiting_until))
+        return Status("Waiting", "warn", resumes)
+    if row.status == SyncStatus.COMPLETE:
+        return Status("Up to date", "good", instant(row.last_sync_at))
+    tone = "info" if row.status == SyncStatus.SYNCING else ""
+    return Status(row.step, tone, _reached(row))
+
+
+def _reached(row: RepositoryProgress) -> str:
+    if row.history_complete or not row.reached_at:
+        return ""
+    return format_html('<span class="muted small">back to {}</span>', day(row.reached_at))
+
+
+def of_run(run: SyncRun) -> Status:
+    """How a run ended, or that it has not."""
+    return RUNS.get(SyncStatus(run.status), Status("Under way", "info"))
