@@ -23,6 +23,16 @@ SECTIONS = (
     ("GitHub", "integrations", "integrations/"),
     ("Settings", "team_settings", "settings/"),
 )
+# Label, name of the address, and whether it is for admins alone.
+SETTINGS = (
+    ("Team", "team_settings", False),
+    ("Members", "team_members", False),
+    ("API keys", "api_keys", False),
+    ("Promises", "promises", False),
+    ("Weekly digest", "digest", False),
+    ("Data", "team_data", True),
+    ("Audit log", "audit_log", True),
+)
 # Pages whose place is in a section that they are not below.
 WITHIN = {"promises/": "settings/", "repositories/": "compare/"}
 THEMES = ("light", "dark")
@@ -46,6 +56,7 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
         "membership": getattr(request, "membership", None),
         "my_teams": lambda: _teams_of(request),
         "sections": _sections(team, request.path) if team else [],
+        "settings_sections": lambda: _settings(request),
         "theme": theme if theme in THEMES else "",
         "github_sign_in": bool(settings.GITHUB_CLIENT_ID),
         "sends_mail": sends_mail(),
@@ -66,6 +77,18 @@ def _teams_of(request: HttpRequest) -> list[Team]:
         mine = Membership.objects.filter(user=user).select_related("team")
         known = list(mine.order_by("team__name"))
     return [each.team for each in known if each.team.deleting_since is None]
+
+
+def _settings(request: HttpRequest) -> list[Section]:
+    """The tabs of the settings; what has no tab of its own is about members."""
+    team, membership = request.team, request.membership  # type: ignore[attr-defined]
+    here = request.resolver_match.url_name if request.resolver_match else ""
+    named = here if here in {name for _, name, _ in SETTINGS} else "team_members"
+    return [
+        Section(label, reverse(name, kwargs={"team": team.slug}), name == named)
+        for label, name, is_for_admins in SETTINGS
+        if membership.is_admin or not is_for_admins
+    ]
 
 
 def _sections(team: Team, path: str) -> list[Section]:

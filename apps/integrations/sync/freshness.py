@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from django.db.models import Count, Max, Min, Q
+from django.db.models import Count, Max, Min, Q, QuerySet
 from django.utils import timezone
 
 from apps.integrations.models import GitHubIntegration, TrackedRepository
@@ -45,10 +45,14 @@ def freshness(team: Team) -> Freshness:
         stopped_at=row["stopped_at"],
         disconnected_at=disconnected_at,
         is_untracked=bool(is_untracked),
+        is_connected=bool(row["living"]) or _connected(team).exists(),
     )
 
 
 def _disconnected_at(team: Team, ended_at: datetime | None) -> datetime | None:
     """When the last connection ended; None where there never was one, or is another."""
-    still = GitHubIntegration.objects.for_team(team).filter(disconnected_at=None)
-    return None if ended_at is None or still.exists() else ended_at
+    return None if ended_at is None or _connected(team).exists() else ended_at
+
+
+def _connected(team: Team) -> QuerySet[GitHubIntegration]:
+    return GitHubIntegration.objects.for_team(team).filter(disconnected_at=None)

@@ -289,7 +289,7 @@ def test_restricted_organization(github: Running, team: Team, alice_client: Clie
 
 def test_single_sign_on(github: Running, team: Team, alice_client: Client) -> None:
     alice_client.get(path_of(consent(begin(alice_client))))
-    assert "GitHub leaves out 1 organisation that asks" in messages_of(alice_client, CHOOSE)
+    assert "GitHub leaves out 1 organisation that requires" in messages_of(alice_client, CHOOSE)
     alice_client.post(CHOOSE, {"other": "vault"})
     page = messages_of(alice_client, CHOOSE)
     assert "asks for single sign-on" in page
@@ -319,7 +319,7 @@ def test_reconnecting_replaces_the_token(github: Running, team: Team, alice_clie
     before = GitHubIntegration.objects.get()
     before.credential.rejected_at = timezone.now()
     before.credential.save()
-    assert "does not accept the token any more" in messages_of(alice_client)
+    assert "no longer accepts the token" in messages_of(alice_client)
     back = consent(begin(alice_client, organization=str(ACME)))
     answer = alice_client.get(path_of(back))
     assert answer.headers["location"] == "/a/acme/integrations/github/repos/"

@@ -113,7 +113,7 @@ def test_a_team_is_deleted(
 ) -> None:
     api_keys.make(stage.team, alice, "Wallboard")
     page = alice_client.get(DATA).content.decode()
-    assert "There is no way back" in page
+    assert "This cannot be undone" in page
     alice_client.post(DATA, {"_method": "delete", "confirm": "beta"})
     assert "type acme to confirm" in alice_client.get(DATA).content.decode()
     assert alice_client.delete(DATA, {}, "application/json", headers=JSON).status_code == 400
@@ -122,7 +122,7 @@ def test_a_team_is_deleted(
     for client in (alice_client, bob_client):
         reply = client.get("/a/acme/")
         assert reply.status_code == 410
-        assert "2 pull requests" in reply.content.decode()
+        assert "Pull requests left to delete: 2" in reply.content.decode()
     assert bob_client.get("/").headers["location"] == "/teams/new/"
     assert not IntegrationCredential.objects.exclude(access_token="").exists()
     work()
@@ -214,7 +214,7 @@ def test_a_person_is_forgotten(
         assert text not in dump().lower()
     outcome = accuracy.check(10)
     assert (outcome.pull_requests, outcome.differences) == (3, [])
-    assert "1 account was removed so" in alice_client.get(DATA).content.decode()
+    assert "1 account was removed in this way" in alice_client.get(DATA).content.decode()
 
 
 def test_what_is_too_old_is_deleted(

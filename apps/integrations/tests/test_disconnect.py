@@ -157,7 +157,7 @@ def test_what_is_kept_for_others(connected: Client, github: Running, alice: User
     plan = connected.get(DISCONNECT, headers=JSON).json()
     assert plan["hooks_deleted"] == []
     assert plan["hooks_kept_for_other_teams"] == ["acme/website"]
-    assert "1 stays, because another team" in messages_of(connected, DISCONNECT)
+    assert "1 webhook stays, because another team" in messages_of(connected, DISCONNECT)
     assert token_count(github) == 2
     connected.delete(DISCONNECT)
     # Theirs is another token of the same person: it must live on.
@@ -186,7 +186,7 @@ def test_a_token_that_died_is_noticed_by_whoever_asks_first(
     work()
     assert IntegrationCredential.objects.get().rejected_at
     page = messages_of(connected)
-    assert page.count("GitHub does not accept the token any more") == 1
+    assert page.count("GitHub no longer accepts the token") == 1
     assert page.count("Reconnect</button>") == 1
     TrackedRepository.objects.update(hook_due_at=timezone.now())
     asked = len(github.simulator.log.requests)

@@ -80,7 +80,7 @@ def test_it_works(connected: Client, github: Running, work: Callable[[], None]) 
     page = messages_of(connected)
     assert "What is left to do on GitHub follows by itself" in page
     assert "3 webhooks, in the settings of" in page
-    assert "To revoke: the token of ada" in page
+    assert "Revoke the token of ada" in page
     later(work)
     assert all(hooks_of(github).values())
     assert Farewell.objects.get().attempts == 2

@@ -67,7 +67,7 @@ def test_switching_off_and_on(known: Client) -> None:
     assert TeamMember.objects.get(github_id=GRACE).is_hidden
     assert logins(known, "show=hidden") == ["grace"]
     assert "grace" not in logins(known)
-    assert "left out of the figures on people" in known.get(PEOPLE).content.decode()
+    assert "is excluded from figures about people" in known.get(PEOPLE).content.decode()
     reply = known.post(f"{PEOPLE}{GRACE}/switch/", {"hidden": "0"}, headers={"HX-Request": "true"})
     assert reply.headers["HX-Refresh"] == "true"
     assert not TeamMember.objects.get(github_id=GRACE).is_hidden

@@ -266,7 +266,7 @@ def test_before_anything_is_connected(team: Team, alice_client: Client) -> None:
 def test_while_the_list_is_read(github: Running, team: Team, alice_client: Client) -> None:
     connect(alice_client)
     page = messages_of(alice_client, REPOS)
-    assert "Reading the list from GitHub" in page
+    assert "Fetching the list from GitHub" in page
     assert 'hx-trigger="every 3s"' in page
 
 

@@ -107,7 +107,7 @@ def test_waiting_says_until_when(tracking: Client) -> None:
     answer = tracking.get(STATUS, headers=JSON).json()
     assert answer["status"] == "waiting"
     assert answer["repositories"][0]["waiting_until"]
-    assert "It goes on by itself" in messages_of(tracking, STATUS)
+    assert "The sync resumes by itself" in messages_of(tracking, STATUS)
 
 
 def test_error_says_what_to_do(tracking: Client, bob_client: Client) -> None:

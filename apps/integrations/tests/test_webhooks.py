@@ -356,7 +356,7 @@ def test_after_a_new_address_github_is_told(
     assert repository_hooks.follow_address()
     address = "/a/acme/integrations/github/webhooks/"
     page = alice_client.get(address).content.decode()
-    assert "GitHub is still to be told our address" in page
+    assert "GitHub has yet to be told the address" in page
     assert "has its hook" not in page
     RateBudget.objects.update(written_at=None)
     work()

@@ -17,8 +17,8 @@ class Freshness:
     """When the source was looked at last, how much history is still to come, and what stands.
 
     `stopped` repositories are not fetched since `stopped_at`, since the source refuses our key;
-    since `disconnected_at` there is no connection at all. `is_untracked`: no repository is chosen
-    any more.
+    since `disconnected_at` there is no connection at all. `is_untracked`: repositories were chosen,
+    but none is now. `is_connected`: there is a source to choose repositories from.
     """
 
     checked_at: datetime | None = None
@@ -29,6 +29,7 @@ class Freshness:
     stopped_at: datetime | None = None
     disconnected_at: datetime | None = None
     is_untracked: bool = False
+    is_connected: bool = False
 
     @property
     def is_partial(self) -> bool:

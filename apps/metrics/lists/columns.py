@@ -41,6 +41,13 @@ class Column:
         return self.kind in ("duration", "number", "lines")
 
     @property
+    def look(self) -> str:
+        """The class of its cells."""
+        if self.is_figure:
+            return "figure"
+        return "labels" if self.key == "labels" else "nowrap"
+
+    @property
     def begins_with_greatest(self) -> bool:
         """What a first click sorts by: texts begin with A, figures and dates with the greatest."""
         return self.kind != "text"

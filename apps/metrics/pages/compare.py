@@ -14,6 +14,7 @@ from apps.metrics.figures.queries import Figures
 from apps.metrics.filters.chosen import Filters
 from apps.metrics.filters.viewer import Viewer, viewer_of
 from apps.metrics.models import TeamMember
+from apps.metrics.pages import sentences
 from apps.metrics.pages.answer import Answer, figures_data
 from apps.teams.access import TeamRequest
 
@@ -132,6 +133,7 @@ def _answer(
     page = Paginator(lines, PER_PAGE).get_page(request.GET.get("page"))
     context = {
         "kind": kind,
+        "caption": _CAPTIONS[kind](page),
         "page": page,
         "lines": [_shown(request, line, columns, kind) for line in page],
         "columns": [(c, _next_sort(c.key, sort), _direction(c.key, sort)) for c in columns],
@@ -139,6 +141,9 @@ def _answer(
         "sort": sort,
     }
     return Answer(context, lambda: {kind: [_line_data(line) for line in lines]})
+
+
+_CAPTIONS = {"people": sentences.of_people, "repositories": sentences.of_repositories}
 
 
 def _shown(

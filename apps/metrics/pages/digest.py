@@ -13,6 +13,7 @@ from apps.metrics.figures import queries
 from apps.metrics.figures.queries import Figures, Waiting
 from apps.metrics.filters.chosen import Filters
 from apps.metrics.filters.periods import Period
+from apps.metrics.pages import sentences
 from apps.metrics.pages.measures import Tile, tiles
 from apps.teams.models import Team
 from apps.teams.zones import zone_of
@@ -37,6 +38,11 @@ class WeeklyDigest:
     def waiting_count(self) -> int:
         """How many pull requests are open."""
         return sum(group.count for group in self.waiting)
+
+    @property
+    def sentence(self) -> str:
+        """How it begins."""
+        return sentences.merged_in_week(self.figures.merged, self.before.merged)
 
     @property
     def days(self) -> str:

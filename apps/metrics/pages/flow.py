@@ -11,7 +11,7 @@ from django.utils import timezone
 from apps.metrics.figures import flow_queries, queries
 from apps.metrics.figures.flow_queries import AGES, BINS
 from apps.metrics.filters.chosen import Filters
-from apps.metrics.pages import charts
+from apps.metrics.pages import charts, sentences
 from apps.metrics.pages.answer import Answer, figures_data
 from apps.metrics.pages.charts import Chart, Series
 from apps.teams.access import TeamRequest
@@ -38,10 +38,12 @@ def flow(request: TeamRequest, filters: Filters) -> Answer:
     ages = flow_queries.open_by_age(team, filters, now)
     hours = work.waiting_hours()
     path = reverse("pull_requests", args=[team.slug])
+    under_way = next((count for count in reversed(progress) if count is not None), None)
+    defined = reverse("how_we_count", args=[team.slug])
+    links = (f"{defined}#wip", filters.address(path, state="closed"), f"{defined}#reopened")
     context = {
         "figures": figures,
-        "ended": work,
-        "under_way": next((count for count in reversed(progress) if count is not None), None),
+        "answer": sentences.of_flow(under_way, figures, work, filters.period.days, links),
         "work": [_progress_chart(filters, progress), _age_chart(ages, filters, path)],
         "distributions": [*_histograms(histograms, figures), _size_chart(sizes, filters, path)],
         "heat": _heat(hours),

@@ -13,7 +13,7 @@ from django.urls import reverse
 from apps.metrics.figures import queries
 from apps.metrics.figures.queries import Figures
 from apps.metrics.filters.chosen import Filters
-from apps.metrics.pages import charts
+from apps.metrics.pages import charts, sentences
 from apps.metrics.pages.answer import Answer, figures_data
 from apps.metrics.pages.measures import tiles, verdicts
 from apps.teams.access import TeamRequest
@@ -86,6 +86,8 @@ def answer(team: Team, filters: Filters) -> Answer:
         "charts": _charts(points, filters, path),
         "stages": stages,
         "slowest": max(stages, key=lambda stage: stage.share, default=None),
+        "shares": ", ".join(f"{stage.name} {stage.percent}" for stage in stages),
+        "left_out": sentences.left_out(now, filters.address(path, flag="old")),
         "mean_cycle": sum(now.mean_stages.values()) if stages else None,
         "waiting": waiting,
         "waiting_count": sum(group.count for group in waiting),

@@ -16,7 +16,7 @@ from apps.metrics.filters import accounts
 from apps.metrics.filters.chosen import Filters
 from apps.metrics.filters.viewer import REFUSAL, Viewer, viewer_of
 from apps.metrics.models import TeamMember
-from apps.metrics.pages import charts
+from apps.metrics.pages import charts, sentences
 from apps.metrics.pages.answer import Answer, figures_data, spread_data
 from apps.metrics.pages.measures import tiles
 from apps.teams.access import TeamRequest
@@ -62,6 +62,8 @@ def person(request: TeamRequest, filters: Filters, github_id: int) -> Answer:
         "filters": mine,
         "person": person,
         "now": now,
+        "answer": sentences.of_person(now, exchanged, mine.period.days, mine.address(path)),
+        "given_to": sentences.given_to(exchanged),
         "tiles": tiles(now, before, mine, path, judged=False),
         "exchanged": exchanged,
         "response": exchanged.response,

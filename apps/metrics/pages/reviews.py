@@ -17,7 +17,7 @@ from apps.metrics.figures.review_queries import Account, Load, Pair
 from apps.metrics.filters.chosen import Filters
 from apps.metrics.filters.viewer import Viewer, viewer_of
 from apps.metrics.models import PullRequest
-from apps.metrics.pages import charts
+from apps.metrics.pages import charts, sentences
 from apps.metrics.pages.answer import Answer, figures_data, spread_data
 from apps.teams.access import TeamRequest
 from apps.teams.models import Team
@@ -50,14 +50,14 @@ def reviews(request: TeamRequest, filters: Filters) -> Answer:
     given = review_queries.load(pairs, responses.by_reviewer)
     response = responses.whole
     seen = [each for each in given if viewer.sees(each.account)]
+    busiest = max(given, key=lambda each: each.share, default=None)
     context = {
         "figures": figures,
         "reviews": sum(each.reviews for each in given),
         "per_week": sum(each.reviews for each in given) / filters.period.weeks,
         "load": Paginator(seen, PER_PAGE).get_page(request.GET.get("page")),
-        "reviewers": len(given),
         "viewer": viewer,
-        "busiest": max(given, key=lambda each: each.share, default=None),
+        "answer": sentences.of_reviews(figures, response, busiest, len(given)),
         "response": response,
         "matrix": _matrix(pairs) if viewer.sees_everyone else None,
         "unreviewed": _unreviewed(team, filters) if figures.unreviewed else (),

@@ -14,10 +14,13 @@ from django.utils.safestring import SafeString
 
 from apps.metrics.calculations.pull_requests import Exclusions, is_excluded
 from apps.metrics.figures.freshness import recounted
-from apps.metrics.figures.queries import Change
+from apps.metrics.figures.queries import Change, Spread
+from apps.metrics.filters import sentences as filter_sentences
 from apps.metrics.filters.chosen import Filters
 from apps.metrics.filters.form import Option
 from apps.metrics.models import PullRequest, Repository
+from apps.metrics.pages import sentences
+from apps.metrics.pages.measures import Tile
 from apps.metrics.pages.timeline import Bar, stage_bars
 from apps.teams.models import Team
 from apps.teams.templatetags.display import NOTHING, duration, duration_text, unbroken
@@ -89,6 +92,60 @@ def address(context: dict[str, Any], path: str = "", **changes: object) -> str:
     """This page's address, or another's, with the same filters, some changed."""
     filters: Filters = context["filters"]
     return filters.address(path or context["path"], **changes)
+
+
+@register.simple_tag(takes_context=True)
+def cycle_time_answer(context: dict[str, Any]) -> str:
+    """How long the merged ones took; against the period before where that is whole."""
+    filters: Filters = context["filters"]
+    change = context["cycle"] if context["is_comparable"] else None
+    links = (explorer(context), explorer(context, flag="old"))
+    return sentences.cycle_time(context["now"], filters.period.days, links, change)
+
+
+@register.simple_tag(takes_context=True)
+def trend(context: dict[str, Any], tile: Tile) -> str:
+    """A figure against that of the period before, where there is one."""
+    filters: Filters = context["filters"]
+    is_comparable = context["is_comparable"]
+    if filters.range == "all" or (not is_comparable and not context["begins_within"]):
+        return ""
+    before = figure_text(tile.change.before, tile.unit)
+    if tile.change.percent is not None and is_comparable:
+        changed = change_text(tile.change, tile.unit)
+        return format_html('<span class="{}">{}</span> from {}', tile.verdict, changed, before)
+    return f"{before} before" if tile.change.before is not None else "No data before"
+
+
+@register.filter
+def spread_text(spread: Spread | None, unit: str) -> str:
+    """The upper percentiles, where there is more than one value."""
+    if spread is None or spread.count < 2:
+        return ""
+    return f"75th {figure_text(spread.p75, unit)} · 90th {figure_text(spread.p90, unit)}"
+
+
+@register.simple_tag
+def how_many(shown: int, count: int, whole: int, wanted: str) -> str:
+    """How many of a list of choices are shown."""
+    return filter_sentences.how_many(shown, count, whole, wanted)
+
+
+@register.simple_tag
+def tile_line(tile: Tile) -> str:
+    """A figure as a line of a mail's table, in plain text."""
+    cells = (
+        figure_text(tile.change.now, tile.unit),
+        figure_text(tile.change.before, tile.unit),
+        change_text(tile.change, tile.unit),
+    )
+    return tile.label.ljust(20) + "".join(cell.rjust(14) for cell in cells)
+
+
+@register.filter
+def waits_for(waiting_for: str) -> str:
+    """What a group of open pull requests is called."""
+    return sentences.waits_for(waiting_for)
 
 
 @register.simple_tag

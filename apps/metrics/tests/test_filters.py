@@ -48,7 +48,7 @@ def test_it_works(alice_client: Client) -> None:
     page = alice_client.get(there).content.decode()
     assert "only by alice" in page
     assert "Pages open with this filter for you" in page
-    assert "beside" in page
+    assert "compared with" in page
 
 
 def test_the_last_filter_opens_every_page(alice_client: Client, bob_client: Client) -> None:
@@ -63,7 +63,7 @@ def test_the_last_filter_opens_every_page(alice_client: Client, bob_client: Clie
 def test_a_link_wins_and_changes_nothing(alice_client: Client) -> None:
     choose(alice_client, range="12m")
     page = alice_client.get(f"{HOME}?range=4w").content.decode()
-    assert "This filter came by a link." in page
+    assert "This filter came with a link." in page
     assert alice_client.get(HOME).headers["Location"] == f"{HOME}?range=12m"
 
 

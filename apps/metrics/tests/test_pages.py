@@ -265,7 +265,7 @@ def test_titles_are_text(shop: Repository, alice_client: Client) -> None:
 
 def test_data_that_begins_within_the_range_is_told(team: Team, alice_client: Client) -> None:
     make_pull_request(make_repository(team), opened_at=timezone.now() - timedelta(days=20))
-    told = "within this range; the mean of a week counts the weeks before it too"
+    told = "within this range; weekly means count the weeks before it too"
     assert told in alice_client.get("/a/acme/?range=3m").content.decode()
     assert told not in alice_client.get("/a/acme/?range=all").content.decode()
 
@@ -296,11 +296,11 @@ def test_changes_need_a_whole_period_before(shop: Repository, alice_client: Clie
     for days in (30, *range(100, 106)):
         make_pull_request(shop, opened_at=recent(days))
     page = alice_client.get(HOME).content.decode()
-    assert "so the period before is not whole" in page
+    assert "so the previous period is incomplete" in page
     assert "from 10\xa0h" not in page
     make_pull_request(shop, opened_at=recent(300))
     page = alice_client.get(HOME).content.decode()
-    assert "so the period before is not whole" not in page
+    assert "so the previous period is incomplete" not in page
     assert "from 10\xa0h" in page
 
 

@@ -89,7 +89,7 @@ def test_it_works(
     assert exchanged["ben"]["received_on"] == 3
     assert exchanged["cleo"]["given"] == 1
     text = bob_client.get(page(ada)).content.decode()
-    assert "Whom they review with" in text
+    assert "Who they review with" in text
     assert "person=ada" in text
     assert "better" not in text
     assert "worse" not in text
@@ -223,7 +223,7 @@ def test_who_is_switched_off_has_no_figures(
     work: list[PullRequest], people: tuple[TeamMember, ...], alice_client: Client
 ) -> None:
     TeamMember.objects.filter(github_username="ada").update(is_hidden=True)
-    assert "is switched off" in alice_client.get(page(people[0])).content.decode()
+    assert "is excluded" in alice_client.get(page(people[0])).content.decode()
     assert "figures" not in alice_client.get(page(people[0]), headers=JSON).json()
     others = alice_client.get(page(people[1]), headers=JSON).json()
     assert [each["login"] for each in others["reviewed_with"]] == []

@@ -13,9 +13,10 @@ from django.views.decorators.http import require_http_methods
 
 from apps.audit.record import record
 from apps.metrics.models import Digest
-from apps.metrics.pages import digest_mail
+from apps.metrics.pages import digest_mail, sentences
 from apps.metrics.pages.digest import weekly_digest
 from apps.teams.access import TeamRequest, team_view
+from apps.teams.zones import zone_of
 
 
 @team_view()
@@ -27,8 +28,10 @@ def digest(request: TeamRequest) -> HttpResponse:
     now = timezone.now()
     sample = Digest(pk=0, membership=request.membership, team=request.team)
     mail = digest_mail.message(sample, weekly_digest(request.team, now))
+    found = Digest.objects.filter(membership=request.membership).first()
     context = {
-        "digest": Digest.objects.filter(membership=request.membership).first(),
+        "digest": found,
+        "next_digest": sentences.next_digest(found, zone_of(request.team.timezone)),
         "next": digest_mail.next_monday(request.team, now),
         "can_receive": digest_mail.can_receive(request.user),
         "mail": mail,

@@ -16,7 +16,7 @@ from apps.metrics.filters import search
 from apps.metrics.filters.chosen import Filters
 from apps.metrics.filters.form import Choices, FilterForm, parse
 from apps.metrics.filters.viewer import viewer_of
-from apps.metrics.lists import explorer, export, keyset
+from apps.metrics.lists import explorer, export, keyset, sentences
 from apps.metrics.lists.columns import COLUMNS
 from apps.metrics.pages.answer import Answer, current_version
 from apps.metrics.templatetags.figures import page_of
@@ -166,7 +166,7 @@ def _context(
         "default_columns": here.but(columns=None),
         "links": here.page(page),
         "everything": here.filters.address(here.path),
-        "sorts_by": COLUMNS[chosen.column].label,
+        "described": sentences.described(chosen),
         "views_path": reverse("saved_views", args=[request.team.slug]),
     }
 

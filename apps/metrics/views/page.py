@@ -20,7 +20,7 @@ from django_htmx.http import HttpResponseClientRedirect
 
 from apps.metrics.figures import queries
 from apps.metrics.figures.freshness import Freshness, recounted
-from apps.metrics.filters import remembering
+from apps.metrics.filters import remembering, sentences
 from apps.metrics.filters.chosen import Filters
 from apps.metrics.filters.form import RANGES, SIZES, Choices, FilterForm, parse
 from apps.metrics.filters.viewer import viewer_of
@@ -224,6 +224,7 @@ def _is_current(request: TeamRequest, etag: str) -> bool:
 def _bar(request: TeamRequest, filters: Filters, choices: Choices) -> dict[str, Any]:
     return {
         "filters": filters,
+        "shown": sentences.shown(filters),
         "choices": choices,
         "ranges": RANGES,
         "size_names": SIZES,

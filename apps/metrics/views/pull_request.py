@@ -9,6 +9,7 @@ from django.utils import timezone
 from apps.metrics.filters.viewer import viewer_of
 from apps.metrics.lists import export
 from apps.metrics.models import PullRequest
+from apps.metrics.pages import sentences
 from apps.metrics.pages.timeline import as_data, reasons, timeline
 from apps.teams.access import TeamRequest, team_view, wants_json
 
@@ -36,8 +37,7 @@ def pull_request(request: TeamRequest, owner: str, repository: str, number: int)
         "timeline": drawn,
         "reasons": reasons(found) if found.merged_at else [],
         "reverted_by": found.reverted_by.select_related("repository"),
-        "now": now,
-        "age": (now - found.opened_at).total_seconds(),
+        "outcome": sentences.outcome(found, (now - found.opened_at).total_seconds()),
     }
     return render(request, "metrics/pull_request.html", context)
 

@@ -30,7 +30,7 @@ def test_it_works(alice_client: Client, team: Team) -> None:
     assert "alice@example.com" in page
     assert "127.0.0.1" in page
     columns = re.findall(r'<th scope="col">([^<]+)', page)
-    assert columns == ["When", "Who", "What", "On what", "IP address"]
+    assert columns == ["When", "Who", "What", "Target", "IP address"]
 
 
 def test_it_is_for_admins(bob_client: Client, charlie_client: Client, team: Team) -> None:

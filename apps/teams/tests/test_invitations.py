@@ -45,7 +45,7 @@ def role(user: User) -> str:
 def test_it_works(alice_client: Client, charlie_client: Client, charlie: User, team: Team) -> None:
     link = invited(alice_client, role="admin")
     page = " ".join(charlie_client.get(link).content.decode().split())
-    assert "Alice invites you to join as an admin" in page
+    assert "Alice invites you to join. You will be an admin." in page
     response = charlie_client.post(link)
     assert response.headers["Location"] == "/a/acme/"
     assert role(charlie) == "admin"

@@ -208,4 +208,4 @@ def test_where_no_mail_is_sent_pages_say_where_it_is(client: Client, settings: A
     address = "/accounts/password/reset/done/"
     assert "sends no mail" not in client.get(address).content.decode()
     settings.EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
-    assert "sends no mail yet" in client.get(address).content.decode()
+    assert "does not send mail yet" in client.get(address).content.decode()

@@ -1,0 +1,33 @@
+"""What a filter says that it shows and hides."""
+
+from __future__ import annotations
+
+from apps.metrics.filters.chosen import Filters
+from apps.metrics.filters.periods import Period
+
+
+def shown(filters: Filters) -> str:
+    """The period, what it is compared with, and what everything else is hidden for."""
+    period = _dates(filters.period)
+    if filters.range != "all":
+        period = f"{period}, compared with {_dates(filters.period.previous)}"
+    only = [
+        f"{kind} {names}" + (f" and {more:,} more" if more else "")
+        for kind, names, more in filters.only
+    ]
+    return " · ".join(part for part in (period, *only, filters.hides) if part)
+
+
+def _dates(period: Period) -> str:
+    return f"{period.first:%-d %b %Y} to {period.last:%-d %b %Y}"
+
+
+def how_many(shown: int, count: int, whole: int, wanted: str) -> str:
+    """How many of a list of choices are shown, for what was typed."""
+    if not whole:
+        return "None in use yet."
+    if not count:
+        return f"None of {whole:,} has “{wanted}”."
+    if shown < count:
+        return f"{shown:,} of {count:,}; type to find the others."
+    return f"{count:,}" if count == whole else f"{count:,} of {whole:,}"

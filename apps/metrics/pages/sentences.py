@@ -1,0 +1,266 @@
+"""What pages of figures say in whole sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import tzinfo
+from typing import Any
+
+from django.core.paginator import Page
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from apps.metrics.figures.flow_queries import Work
+from apps.metrics.figures.person_queries import Exchanges
+from apps.metrics.figures.queries import Figures, Spread
+from apps.metrics.figures.review_queries import Load
+from apps.metrics.models import Digest, PullRequest
+from apps.metrics.pages.measures import Tile
+from apps.teams.templatetags.display import duration, instant, unbroken
+from apps.teams.wording import caption, counted
+
+WAITING = {
+    "review": ("For a review", "waiting for a review"),
+    "author": ("For the author", "waiting for its author"),
+    "merge": ("Approved, not merged", "approved but not merged"),
+    "draft": ("Drafts", "a draft"),
+    "": ("Under discussion", "under discussion"),
+}
+
+
+def waits_for(waiting_for: str) -> str:
+    """What a group of open pull requests is called."""
+    return WAITING[waiting_for][0]
+
+
+def cycle_time(now: Figures, days: int, links: tuple[str, str], change: Tile | None) -> str:
+    """How long the merged ones took, against the period before where it can be compared.
+
+    `links` lead to the list of them, and to that of those with an old commit.
+    """
+    spread = now.spreads["cycle_time"]
+    if not spread.count:
+        merged = counted(now.merged, "pull request")
+        were = "was" if now.merged == 1 else "were"
+        return format_html('<a href="{}">{}</a> {} merged.', links[0], merged, were)
+    took = duration(spread.median)
+    if now.merged == 1:
+        return format_html(
+            'The <a href="{}">one merged pull request</a> took <strong>{}</strong> from first '
+            "commit to merge.",
+            links[0],
+            took,
+        )
+    return format_html(
+        'Half of the <a href="{}">{} merged pull requests</a>{} took <strong>{}</strong> or less '
+        "from first commit to merge{}.",
+        links[0],
+        f"{now.merged:,}",
+        _without_old(now, links[1]),
+        took,
+        _against_before(change, days),
+    )
+
+
+def _without_old(now: Figures, link: str) -> str:
+    if not now.old:
+        return ""
+    old = f"{now.old:,}"
+    return format_html(' (without <a href="{}">{}</a> with an old commit)', link, old)
+
+
+def _against_before(change: Tile | None, days: int) -> str:
+    if change is None or change.change.percent is None:
+        return ""
+    if not change.verdict:
+        return f", about the same as in the {days} days before"
+    more = "less" if change.change.percent < 0 else "more"
+    percent = unbroken(f"{abs(change.change.percent):.0f} %")
+    return format_html(
+        ', <span class="{}">{} {}</span> than in the {} days before',
+        change.verdict,
+        percent,
+        more,
+        days,
+    )
+
+
+def left_out(now: Figures, link: str) -> str:
+    """Which pull requests statistics leave out, because of an old commit."""
+    them, are = ("itself", "is") if now.old == 1 else ("themselves", "are")
+    return format_html(
+        '<a href="{}">{}</a> with a commit more than 30 days older than {} {} left out of coding '
+        "time, cycle time and the means.",
+        link,
+        counted(now.old, "pull request"),
+        them,
+        are,
+    )
+
+
+def of_person(now: Figures, exchanged: Exchanges, days: int, link: str) -> str:
+    """What somebody merged and reviewed."""
+    return format_html("{} {}", _merged(now, days, link), _given(exchanged))
+
+
+def _merged(now: Figures, days: int, link: str) -> str:
+    if not now.merged:
+        return f"Nothing was merged in these {days} days."
+    return format_html(
+        '<a href="{}"><strong>{}</strong> pull {}</a> {} merged{}.',
+        link,
+        f"{now.merged:,}",
+        "request" if now.merged == 1 else "requests",
+        "was" if now.merged == 1 else "were",
+        _within(now.spreads["cycle_time"]),
+    )
+
+
+def _within(spread: Spread) -> str:
+    if not spread.count:
+        return ""
+    took = duration(spread.median)
+    if spread.count == 1:
+        return format_html(", <strong>{}</strong> after its first commit", took)
+    return format_html(", half of them within <strong>{}</strong> of their first commit", took)
+
+
+def _given(exchanged: Exchanges) -> str:
+    if not exchanged.given:
+        return "No review was given."
+    response = exchanged.response
+    when: str = ""
+    if response.count == 1:
+        when = format_html(", the first within <strong>{}</strong>", duration(response.median))
+    elif response.count:
+        when = format_html(
+            "; half of the first responses came within <strong>{}</strong>",
+            duration(response.median),
+        )
+    return format_html(
+        "<strong>{}</strong> {} given on {}{}.",
+        f"{exchanged.given:,}",
+        "review was" if exchanged.given == 1 else "reviews were",
+        counted(exchanged.given_on, "pull request"),
+        when,
+    )
+
+
+def given_to(exchanged: Exchanges) -> str:
+    """On how many pull requests of how many people somebody gave reviews."""
+    people = counted(exchanged.authors, "person", "people")
+    return f"on {counted(exchanged.given_on, 'pull request')} of {people}"
+
+
+def of_flow(
+    under_way: int | None, figures: Figures, ended: Work, days: int, links: tuple[str, str, str]
+) -> Iterator[str]:
+    """What is under way and what ended; `links` explain the first and the last, list the second."""
+    wip, closed, reopened = links
+    if under_way is not None:
+        yield format_html(
+            '<strong>{}</strong> {} <a href="{}">under way</a>.',
+            f"{under_way:,}",
+            "pull request is" if under_way == 1 else "pull requests are",
+            wip,
+        )
+    again: str = ""
+    if ended.reopened:
+        count = counted(ended.reopened, "was", "were")
+        again = format_html('; {} <a href="{}">reopened</a>', count, reopened)
+    yield format_html(
+        '{} merged and <a href="{}">{}</a> abandoned in these {} days{}.',
+        counted(figures.merged, "was", "were"),
+        closed,
+        f"{ended.abandoned:,}",
+        days,
+        again,
+    )
+
+
+def of_reviews(
+    figures: Figures, response: Spread, busiest: Load | None, reviewers: int
+) -> Iterator[str]:
+    """How much is reviewed, how soon, and how much of it by one person."""
+    if figures.merged and figures.coverage is not None:
+        yield format_html(
+            "<strong>{}</strong> of {} reviewed by a person.",
+            _percent(figures.coverage),
+            counted(figures.merged, "merged pull request was", "merged pull requests were"),
+        )
+    if response.count == 1:
+        yield format_html("The first review came within <strong>{}</strong>.", _time(response))
+    elif response.count:
+        yield format_html(
+            "Half of the first reviews came within <strong>{}</strong>.", _time(response)
+        )
+    if busiest and reviewers > 1:
+        share = _percent(busiest.share)
+        yield f"The busiest of {reviewers:,} reviewers gave {share} of all reviews."
+
+
+def _time(spread: Spread) -> SafeString:
+    return duration(spread.median)
+
+
+def _percent(share: float) -> str:
+    """Never rounded up to all of it."""
+    decimals = 0 if share in (0, 1) or 0.1 <= share < 0.995 else 1
+    return unbroken(f"{min(share * 100, 100 if share == 1 else 99.9):.{decimals}f} %")
+
+
+def of_people(page: Page[Any]) -> str:
+    """What a table of people has in it."""
+    shown = caption(page, "person", "people")
+    return (
+        f"{shown}. Figures of their own merged pull requests; medians. Deleted accounts are left "
+        "out. No figure here measures a person."
+    )
+
+
+def of_repositories(page: Page[Any]) -> str:
+    """What a table of repositories has in it."""
+    shown = caption(page, "repository", "repositories")
+    return f"{shown}, with merged pull requests; medians."
+
+
+def outcome(pull_request: PullRequest, age: float) -> str:
+    """What became of a pull request, or what it waits for."""
+    if pull_request.merged_at:
+        who = pull_request.merged_by_login
+        return format_html(
+            "Merged {}{}, <strong>{}</strong> after its first commit.",
+            instant(pull_request.merged_at),
+            f" by {who}" if who else "",
+            duration(pull_request.cycle_time),
+        )
+    if pull_request.state == PullRequest.State.CLOSED:
+        when = instant(pull_request.closed_at)
+        return format_html("Closed {} without a merge, so it has no durations.", when)
+    return format_html(
+        "Open for <strong>{}</strong>, {}. Durations follow with the merge.",
+        duration(age),
+        WAITING[pull_request.waiting_for][1],
+    )
+
+
+def merged_in_week(merged: int, before: int) -> str:
+    """How the weekly mail begins."""
+    what = (
+        counted(merged, "pull request was", "pull requests were")
+        if merged
+        else ("No pull request was")
+    )
+    return f"{what} merged, {f'{before:,}' if before else 'none'} in the week before."
+
+
+def next_digest(digest: Digest | None, zone: tzinfo) -> str:
+    """When the next weekly mail comes, or when one that failed is tried again."""
+    if digest is None:
+        return ""
+    if not digest.failures:
+        return f"The next one comes on {digest.due_at.astimezone(zone):%A, %-d %B, %H:%M}."
+    when = (
+        f"from {digest.held_until.astimezone(zone):%-d %b, %H:%M}" if digest.held_until else "soon"
+    )
+    return f"The last one could not be sent; it is tried again {when}."
