@@ -55,9 +55,9 @@ def track_everything(page: Page, known: str) -> None:
     """Tick all repositories, once the `known` one is listed."""
     section(page, "Repositories").click()
     expect(page.get_by_role("rowheader").filter(has_text=known)).to_be_visible()
-    page.get_by_role("button", name="Tick all shown").first.click()
+    page.get_by_role("button", name="Select all shown").first.click()
     expect(page.get_by_role("checkbox", name=f"Track {known}")).to_be_checked()
-    page.get_by_role("button", name=re.compile("Track the ticked")).click()
+    page.get_by_role("button", name=re.compile("Track selected")).click()
 
 
 def wait_for_the_history(page: Page) -> None:

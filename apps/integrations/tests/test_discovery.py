@@ -278,7 +278,7 @@ def test_revoked_token(github: Running, team: Team, alice_client: Client, work: 
         token.revoked = True
     work()
     page = messages_of(alice_client)
-    assert "GitHub does not accept the token any more" in page
+    assert "GitHub no longer accepts the token" in page
     assert "Reconnect to go on where it stopped." in page
     before = len(github.simulator.log.requests)
     refresh(alice_client, work)

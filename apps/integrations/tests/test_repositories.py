@@ -134,7 +134,7 @@ def test_repository_of_another_team(listed: Client, team: Team) -> None:
 
 def test_who_may(listed: Client, bob_client: Client, charlie_client: Client) -> None:
     assert len(bob_client.get(REPOS, headers=JSON).json()["repositories"]) == 5
-    assert "Track the ticked" not in messages_of(bob_client, REPOS)
+    assert "Track selected" not in messages_of(bob_client, REPOS)
     assert bob_client.post(REPOS, {"repositories": ["acme/website"]}).status_code == 403
     assert post(bob_client, all=True).status_code == 403
     assert charlie_client.get(REPOS).status_code == 404

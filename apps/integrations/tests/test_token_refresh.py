@@ -62,7 +62,7 @@ def test_refused_refresh_asks_to_reconnect(
     for token in github.simulator.world.tokens.values():
         token.revoked = True
     work()
-    assert "GitHub does not accept the token any more" in messages_of(alice_client)
+    assert "GitHub no longer accepts the token" in messages_of(alice_client)
     assert IntegrationCredential.objects.get().rejected_at
 
 
