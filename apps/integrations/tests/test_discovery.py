@@ -279,7 +279,7 @@ def test_revoked_token(github: Running, team: Team, alice_client: Client, work: 
     work()
     page = messages_of(alice_client)
     assert "GitHub no longer accepts the token" in page
-    assert "Reconnect to go on where it stopped." in page
+    assert "Reconnect to continue where it stopped." in page
     before = len(github.simulator.log.requests)
     refresh(alice_client, work)
     assert len(github.simulator.log.requests) == before
