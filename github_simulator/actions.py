@@ -6,17 +6,18 @@ the timeline and the counts never contradict each other.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+from .git import new_oid
 from .happening import Happening
 from .node_ids import node_id
 from .world import (
     Account,
     Commit,
     Label,
+    MergeMethod,
     PullRequest,
     Repository,
     Review,
@@ -28,7 +29,7 @@ from .world import (
 
 # Ids grow with time as GitHub's do; pull requests passed 2^31 in the simulator's 2025.
 _EPOCH = 1_600_000_000
-_PER_SECOND = {"PR": 13, "PRR": 19, "LA": 41}
+_PER_SECOND = {"PR": 13, "PRR": 19, "LA": 41, "DE": 17, "DES": 43, "RE": 1, "WFR": 90}
 
 
 @dataclass(frozen=True)
@@ -64,11 +65,6 @@ def new_id(world: World, kind: str, at: datetime) -> int:
         number += 1
     world.used_ids.add(number)
     return number
-
-
-def new_oid(*parts: object) -> str:
-    """A commit's name, made from what it is about."""
-    return hashlib.sha1(repr(parts).encode(), usedforsecurity=False).hexdigest()
 
 
 def requested_reviewers(pull_request: PullRequest) -> list[Account | Team]:
@@ -124,7 +120,7 @@ def open_pull_request(deed: Deed, draft: Draft) -> tuple[PullRequest, list[Happe
     )
     _count(pull_request)
     repository.pull_requests[number] = pull_request
-    _pushed(deed)
+    pushed(deed)
     return pull_request, [_told(deed, pull_request, "opened")]
 
 
@@ -288,15 +284,18 @@ def reopen(deed: Deed, pull_request: PullRequest) -> list[Happening]:
     return [_told(deed, pull_request, "reopened")]
 
 
-def merge(deed: Deed, pull_request: PullRequest) -> list[Happening]:
+def merge(
+    deed: Deed, pull_request: PullRequest, method: MergeMethod | None = None
+) -> list[Happening]:
     """Merge: hooks hear `closed`, with `merged` true."""
+    pull_request.merge_method = method or pull_request.merge_method
     pull_request.state, pull_request.is_draft = "MERGED", False
     pull_request.merged_at = pull_request.closed_at = deed.at
     pull_request.merged_by = deed.actor
     pull_request.merge_commit_oid = new_oid(pull_request.id, "merge")
     _happened(deed, pull_request, "MergedEvent")
     _happened(deed, pull_request, "ClosedEvent")
-    _pushed(deed)
+    pushed(deed)
     return [_told(deed, pull_request, "closed")]
 
 
@@ -332,7 +331,8 @@ def _count(pull_request: PullRequest) -> None:
     pull_request.changed_files = max((c.changed_files for c in pull_request.commits), default=0)
 
 
-def _pushed(deed: Deed) -> None:
+def pushed(deed: Deed) -> None:
+    """The repository says when it was last written to."""
     repository = deed.repository
     known = repository.pushed_at
     repository.pushed_at = repository.updated_at = max(known, deed.at) if known else deed.at
@@ -343,5 +343,5 @@ def _synchronized(deed: Deed, pull_request: PullRequest, before: str) -> list[Ha
         pull_request.head_oid = pull_request.commits[-1].oid
     _count(pull_request)
     _touch(deed, pull_request)
-    _pushed(deed)
+    pushed(deed)
     return [_told(deed, pull_request, "synchronize", before=before, after=pull_request.head_oid)]

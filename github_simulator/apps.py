@@ -39,11 +39,15 @@ NEEDED = {
     "pull_request_review_comment": "pull_requests",
     "pull_request_review_thread": "pull_requests",
     "push": "contents",
+    "release": "contents",
+    "deployment": "deployments",
+    "deployment_status": "deployments",
+    "workflow_run": "actions",
     "repository": "metadata",
 }
 PERMISSIONS = {
-    *("administration", "checks", "contents", "deployments", "issues", "members", "metadata"),
-    *("organization_hooks", "pull_requests", "repository_hooks", "statuses"),
+    *("actions", "administration", "checks", "contents", "deployments", "issues", "members"),
+    *("metadata", "organization_hooks", "pull_requests", "repository_hooks", "statuses"),
 }
 _KNOWN = {
     *("name", "url", "hook_attributes", "redirect_url", "callback_urls", "setup_url"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections import Counter
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -17,7 +18,8 @@ from .faults import Fault
 from .instants import zulu
 from .limits import Resource
 from .state import Simulator
-from .truth import truth
+from .truth import production, truth
+from .world import Repository
 
 Json = dict[str, Any]
 
@@ -110,11 +112,19 @@ async def requests(request: Request) -> Response:
 
 
 async def the_truth(request: Request) -> Response:
+    return _told_of(request, truth)
+
+
+async def the_production(request: Request) -> Response:
+    return _told_of(request, production)
+
+
+def _told_of(request: Request, tell: Callable[[Repository], Json]) -> Response:
     full_name = f"{request.path_params['owner']}/{request.path_params['name']}"
     repository = _simulator(request).world.repository(full_name)
     if repository is None:
         return Told({"error": f"There is no repository {full_name}."}, 404)
-    return Told(truth(repository))
+    return Told(tell(repository))
 
 
 async def clock(request: Request) -> Response:
@@ -167,6 +177,7 @@ routes = [
     Route("/_control/stats", stats),
     Route("/_control/requests", requests),
     Route("/_control/truth/{owner}/{name}", the_truth),
+    Route("/_control/production/{owner}/{name}", the_production),
     Route("/_control/clock", clock, methods=["POST"]),
     Route("/_control/limits", limits, methods=["POST"]),
     Route("/_control/reset", reset, methods=["POST"]),

@@ -10,6 +10,7 @@ from random import Random
 
 from . import actions, prose
 from .actions import Deed, Draft
+from .git import new_oid
 from .world import Account, Commit, Label, PullRequest, Repository, Team, World
 
 _MORNING, _EVENING = 8, 19
@@ -166,7 +167,7 @@ class Story:
 
     def commit(self, instant: datetime, size: float = 30) -> Commit:
         hours = self.setting.zones.get(self.author.id, 0) if self.author else 0
-        oid = actions.new_oid(self.repository.id, self.number, instant, self.rng.random())
+        oid = new_oid(self.repository.id, self.number, instant, self.rng.random())
         local = instant.astimezone(timezone(timedelta(hours=hours)))
         return invented_commit(self.rng, self.author, local, oid, size)
 
@@ -309,8 +310,9 @@ def rewritten(commit: Commit, instant: datetime) -> Commit:
     return Commit(
         **{
             **vars(commit),
-            "oid": actions.new_oid(commit.oid, instant),
+            "oid": new_oid(commit.oid, instant),
             "committed_at": instant.astimezone(commit.authored_at.tzinfo),
+            "parents": (),
         }
     )
 

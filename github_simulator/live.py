@@ -9,7 +9,8 @@ from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 
 from . import actions, prose
-from .actions import Deed, Draft, new_oid, requested_reviewers
+from .actions import Deed, Draft, requested_reviewers
+from .git import new_oid
 from .happening import Happening
 from .lifecycle import invented_commit
 from .state import Simulator

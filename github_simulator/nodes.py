@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from .git import find
 from .world import (
     CHANGES,
     Account,
     Commit,
+    Deployment,
+    DeploymentStatus,
     Label,
     PullRequest,
+    Release,
     Repository,
     Review,
     Team,
@@ -31,6 +35,23 @@ class Placed:
 
 
 @dataclass(frozen=True)
+class GitCommit:
+    """A commit as git knows it, whatever pull requests it is in."""
+
+    repository: Repository
+    thing: Commit
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """A deployment, one of its statuses or a release, with where it belongs."""
+
+    repository: Repository
+    thing: Deployment | DeploymentStatus | Release
+    deployment: Deployment | None = None  # a status'
+
+
+@dataclass(frozen=True)
 class ReviewComment:
     """The world only counts review comments: this is the `index`-th one of a review."""
 
@@ -44,13 +65,25 @@ class ReviewRequest:
     reviewer: Account | Team
 
 
-Served = Account | Team | Repository | Placed | Label | ReviewComment | ReviewRequest
+Served = (
+    Account
+    | Team
+    | Repository
+    | Placed
+    | GitCommit
+    | Delivered
+    | Label
+    | ReviewComment
+    | ReviewRequest
+)
 
 
 def type_name(value: Served) -> str:
     """The GraphQL type of what stands behind an interface or a union."""
     if isinstance(value, Placed):
         return _thing_name(value.thing)
+    if isinstance(value, GitCommit | Delivered):
+        return type(value.thing).__name__
     return value.type if isinstance(value, Account) else type(value).__name__
 
 
@@ -73,19 +106,35 @@ class NodeIndex:
         self._state: tuple[int, ...] = ()
 
     def find(self, node_id: str) -> Served | None:
+        if node_id.startswith(COMMIT):
+            return self._commit(node_id)
         found = self._known.get(node_id)
         if found is None and self._state != self._now():
             self._known, self._state = dict(_everything(self.world)), self._now()
             found = self._known.get(node_id)
         return found if found is not None and self._is_there(found) else None
 
+    def _commit(self, node_id: str) -> GitCommit | None:
+        """The node id of a commit names its repository and its SHA."""
+        number, _, oid = node_id.removeprefix(COMMIT).partition("_")
+        repository = self.world.repositories.get(int(number)) if number.isdecimal() else None
+        found = find(repository, oid) if repository else None
+        return GitCommit(repository, found) if repository and found else None
+
     def _now(self) -> tuple[int, ...]:
         teams = sum(len(each.teams) for each in self.world.organizations.values())
-        return CHANGES.count, len(self.world.accounts), len(self.world.repositories), teams
+        return (
+            CHANGES.count,
+            len(self.world.accounts),
+            len(self.world.repositories),
+            teams,
+        )
 
     def _is_there(self, found: Served) -> bool:
         if isinstance(found, Account):
             return found.id in self.world.accounts
+        if isinstance(found, Delivered):
+            return self._is_there(found.repository)
         if isinstance(found, Placed):
             here = found.repository.pull_requests.get(found.pull_request.number)
             return here is found.pull_request and self._is_there(found.repository)
@@ -100,8 +149,26 @@ def _everything(world: World) -> Iterator[tuple[str, Served]]:
             yield team.node_id, team
     for repository in world.repositories.values():
         yield repository.node_id, repository
+        yield from _delivered(repository)
         for pull_request in repository.pull_requests.values():
             yield pull_request.node_id, Placed(repository, pull_request, pull_request)
             things: list[Review | TimelineEvent] = [*pull_request.reviews, *pull_request.timeline]
             for thing in things:
                 yield thing.node_id, Placed(repository, pull_request, thing)
+
+
+def _delivered(repository: Repository) -> Iterator[tuple[str, Served]]:
+    for deployment in repository.deployments.values():
+        yield deployment.node_id, Delivered(repository, deployment)
+        for status in deployment.statuses:
+            yield status.node_id, Delivered(repository, status, deployment)
+    for release in repository.releases.values():
+        yield release.node_id, Delivered(repository, release)
+
+
+COMMIT = "C_kw"
+
+
+def commit_id(repository: Repository, oid: str) -> str:
+    """The node id of a commit."""
+    return f"{COMMIT}{repository.id}_{oid}"

@@ -7,6 +7,7 @@ from datetime import timedelta
 from . import actions
 from .actions import Deed, Draft
 from .cast import Cast
+from .git import new_oid
 from .lifecycle import Setting, rewritten
 from .world import Account, Commit, PullRequest, Repository
 
@@ -43,7 +44,7 @@ def forget(pull_request: PullRequest, account: Account) -> None:
 def _commit(setting: Setting, repository: Repository, author: Account, index: int) -> Commit:
     instant = setting.now - timedelta(days=40) + timedelta(minutes=23 * index)
     return Commit(
-        oid=actions.new_oid(repository.id, "oddity", index, author.id),
+        oid=new_oid(repository.id, "oddity", index, author.id),
         authored_at=instant,
         committed_at=instant,
         message=f"Step {index + 1} of the move",

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from .actions import new_oid
+from .git import new_oid
 from .happening import Happening
 from .instants import optional_zulu, zulu
 from .rest.accounts import (
-    GHOST,
     Json,
     full_team,
     membership,
@@ -20,6 +19,7 @@ from .rest.accounts import (
     team_anywhere,
 )
 from .rest.app_shapes import installation_shape
+from .rest.delivery_shapes import delivered
 from .rest.pull_shapes import (
     association,
     full_pull_request,
@@ -29,7 +29,7 @@ from .rest.pull_shapes import (
 )
 from .rest.repository_shapes import plain_repository
 from .state import Simulator
-from .world import Hook, Organization, PullRequest, Repository, Review, Team, World
+from .world import GHOST, Hook, Organization, PullRequest, Repository, Review, Team, World
 
 
 class _Painter:
@@ -68,6 +68,8 @@ class _Painter:
                 return self.team()
             case "member":
                 return {"member": simple_user(self.url, self.happening.extra["member"])}
+            case "deployment" | "deployment_status" | "release" | "workflow_run":
+                return self.delivery()
             case "installation" | "installation_repositories":
                 return dict(self.happening.extra)
             case _:
@@ -132,6 +134,13 @@ class _Painter:
         shown = Organization(organization.account, members={**organization.members, **role})
         drawn = membership(self.url, shown, member)
         return {"membership": {k: drawn[k] for k in (*_MEMBERSHIP, "user")}}
+
+    def delivery(self) -> Json:
+        """What is delivered; a field of the extra that is no object of the world stays as it is."""
+        repository, extra = self.happening.repository, dict(self.happening.extra)
+        if repository is None:
+            raise ValueError(f"A {self.happening.event} event is about a repository.")
+        return delivered(self.url, repository, extra)
 
     def team(self) -> Json:
         organization, extra = self.happening.organization, dict(self.happening.extra)

@@ -4,8 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+from .git import git_of, history
 from .instants import optional_zulu, zulu
-from .world import Account, Commit, PullRequest, Repository, Review, TimelineEvent
+from .world import (
+    Account,
+    Commit,
+    Deployment,
+    PullRequest,
+    Release,
+    Repository,
+    Review,
+    TimelineEvent,
+    WorkflowRun,
+)
 
 Json = dict[str, Any]
 
@@ -19,6 +30,76 @@ def truth(repository: Repository) -> Json:
         "archived": repository.archived,
         "private": repository.private,
         "pull_requests": [_pull_request(each) for _, each in ordered],
+    }
+
+
+def production(repository: Repository) -> Json:
+    """What came after the merge, and the default branch's history, the newest commit first."""
+    git, branch = git_of(repository), repository.default_branch
+    names = history(repository, git.heads[branch]) if branch in git.heads else []
+    return {
+        "id": repository.id,
+        "full_name": repository.full_name,
+        "default_branch": branch,
+        "history": [_placed(git.commits[name]) for name in names],
+        "heads": dict(git.heads),
+        "tags": dict(git.tags),
+        "deployments": [_deployment(each) for each in repository.deployments.values()],
+        "releases": [_release(each) for each in repository.releases.values()],
+        "runs": [_run(each) for each in repository.runs.values()],
+    }
+
+
+def _placed(commit: Commit) -> Json:
+    return {
+        "sha": commit.oid,
+        "committed_at": zulu(commit.committed_at),
+        "parents": list(commit.parents),
+    }
+
+
+def _deployment(deployment: Deployment) -> Json:
+    return {
+        "id": deployment.id,
+        "node_id": deployment.node_id,
+        "environment": deployment.environment,
+        "sha": deployment.oid,
+        "ref": deployment.ref,
+        "created_at": zulu(deployment.created_at),
+        "updated_at": zulu(deployment.updated_at),
+        "creator": _account(deployment.creator),
+        "statuses": [
+            {"state": each.state, "created_at": zulu(each.created_at)}
+            for each in deployment.statuses
+        ],
+    }
+
+
+def _release(release: Release) -> Json:
+    return {
+        "id": release.id,
+        "node_id": release.node_id,
+        "tag": release.tag,
+        "draft": release.draft,
+        "prerelease": release.prerelease,
+        "created_at": zulu(release.created_at),
+        "published_at": optional_zulu(release.published_at),
+    }
+
+
+def _run(run: WorkflowRun) -> Json:
+    return {
+        "id": run.id,
+        "node_id": run.node_id,
+        "workflow": run.workflow.name,
+        "branch": run.branch,
+        "sha": run.oid,
+        "event": run.event,
+        "status": run.status,
+        "conclusion": run.conclusion,
+        "attempt": run.attempt,
+        "created_at": zulu(run.created_at),
+        "updated_at": zulu(run.updated_at),
     }
 
 

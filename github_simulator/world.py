@@ -14,6 +14,10 @@ from typing import Literal
 AccountType = Literal["User", "Bot", "Mannequin", "Organization"]
 ReviewState = Literal["APPROVED", "CHANGES_REQUESTED", "COMMENTED", "DISMISSED", "PENDING"]
 PullRequestState = Literal["OPEN", "CLOSED", "MERGED"]
+MergeMethod = Literal["merge", "squash", "rebase"]
+StatusState = Literal[
+    "ERROR", "FAILURE", "INACTIVE", "IN_PROGRESS", "PENDING", "QUEUED", "SUCCESS", "WAITING"
+]
 
 
 @dataclass(eq=False)
@@ -27,6 +31,14 @@ class Account:
     name: str | None = None
     email: str | None = None
     email_verified: bool = True
+    emails: tuple[str, ...] = ()  # others that GitHub knows to be this account's
+
+    def knows(self, email: str) -> bool:
+        """Whether commits with this address, in lower case, are shown as its."""
+        return email in (each.casefold() for each in (self.email or "", *self.emails))
+
+
+GHOST = Account(10137, "MDQ6VXNlcjEwMTM3", "ghost", name="Deleted user")
 
 
 @dataclass(eq=False)
@@ -74,6 +86,18 @@ class Commit:
     author_email: str | None = None
     author: Account | None = None
     committer: Account | None = None
+    committer_name: str | None = None  # the author's, where it is not said
+    committer_email: str | None = None
+    parents: tuple[str, ...] = ()  # none yet, until somebody asks for the history
+
+
+@dataclass(eq=False)
+class Git:
+    """A repository's commits by name, and where its branches and tags are."""
+
+    commits: dict[str, Commit] = field(default_factory=dict)
+    heads: dict[str, str] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(eq=False)
@@ -100,6 +124,9 @@ class TimelineEvent:
     requested_reviewer: Account | Team | None = None
     review: Review | None = None
     previous_review_state: ReviewState | None = None
+    reason: str | None = None  # why it left the merge queue, or why auto-merge ended
+    base_refs: tuple[str, str] | None = None  # the base branch before and after
+    deployment: Deployment | None = None
 
 
 @dataclass
@@ -134,6 +161,7 @@ class PullRequest:
     merged_at: datetime | None = None
     merged_by: Account | None = None
     merge_commit_oid: str | None = None
+    merge_method: MergeMethod = "merge"
     additions: int = 0
     deletions: int = 0
     changed_files: int = 0
@@ -147,6 +175,78 @@ class PullRequest:
         super().__setattr__(name, value)
         if name == "updated_at":
             CHANGES.count += 1
+
+
+@dataclass(eq=False)
+class DeploymentStatus:
+    id: int
+    node_id: str
+    state: StatusState
+    creator: Account | None
+    created_at: datetime
+    environment: str
+    description: str = ""
+
+
+@dataclass(eq=False)
+class Deployment:
+    id: int
+    node_id: str
+    environment: str
+    oid: str
+    ref: str  # the branch, tag or SHA that was asked for
+    creator: Account | None
+    created_at: datetime
+    updated_at: datetime
+    production: bool = False  # as REST alone tells
+    transient: bool = False
+    statuses: list[DeploymentStatus] = field(default_factory=list)
+
+
+@dataclass(eq=False)
+class Release:
+    """`created_at` is the date of the commit that its tag had; a draft's tag need not exist."""
+
+    id: int
+    node_id: str
+    tag: str
+    target: str
+    name: str
+    author: Account | None
+    created_at: datetime
+    updated_at: datetime
+    published_at: datetime | None = None
+    draft: bool = False
+    prerelease: bool = False
+
+
+@dataclass(eq=False)
+class Workflow:
+    id: int
+    node_id: str
+    name: str
+    path: str
+    created_at: datetime
+
+
+@dataclass(eq=False)
+class WorkflowRun:
+    """One run, as its last attempt left it."""
+
+    id: int
+    node_id: str
+    workflow: Workflow
+    number: int
+    branch: str
+    oid: str
+    event: str
+    actor: Account | None
+    created_at: datetime
+    started_at: datetime
+    updated_at: datetime
+    status: str = "queued"  # then in_progress, then completed
+    conclusion: str | None = None
+    attempt: int = 1
 
 
 @dataclass(eq=False)
@@ -181,6 +281,11 @@ class Repository:
     former_names: list[str] = field(default_factory=list)  # full names that redirect here
     permissions: dict[int, str] = field(default_factory=dict)  # account id: pull, push or admin
     pull_requests: dict[int, PullRequest] = field(default_factory=dict)  # by number
+    git: Git = field(default_factory=Git)
+    deployments: dict[int, Deployment] = field(default_factory=dict)
+    releases: dict[int, Release] = field(default_factory=dict)
+    workflows: dict[int, Workflow] = field(default_factory=dict)
+    runs: dict[int, WorkflowRun] = field(default_factory=dict)
     late: set[int] = field(default_factory=set)  # numbers that lists do not have yet
     hooks: dict[int, Hook] = field(default_factory=dict)
     unavailable: int | None = None  # the status that stands in its place: 403, 410 or 451

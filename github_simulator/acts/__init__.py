@@ -7,13 +7,14 @@ the caller needs to go on.
 from __future__ import annotations
 
 from ..state import Simulator
-from . import apps, people, pull_requests, repositories, teams
+from . import apps, delivery, people, pull_requests, repositories, teams
 from .named import Act, ImpossibleError, Json
 
 __all__ = ["ACTS", "ImpossibleError", "act"]
 
 ACTS: dict[str, Act] = {
     **pull_requests.ACTS,
+    **delivery.ACTS,
     **repositories.ACTS,
     **people.ACTS,
     **teams.ACTS,

@@ -7,7 +7,9 @@ from datetime import datetime
 from typing import Literal
 
 from .. import actions
-from ..actions import Deed, Draft, new_oid
+from ..actions import Deed, Draft
+from ..coauthors import account_of
+from ..git import new_oid
 from ..happening import Happening
 from ..state import Simulator
 from ..world import CHANGES, Commit, PullRequest, Repository
@@ -15,16 +17,22 @@ from . import named
 from .named import Act, Json
 
 
-def _announce(simulator: Simulator, happenings: list[Happening]) -> None:
+def announce(simulator: Simulator, happenings: list[Happening]) -> None:
+    """Whoever listens is told, in this order."""
     for happening in happenings:
         simulator.announce(happening)
 
 
-def _commits(deed: Deed, given: Json) -> list[Commit]:
+def commits(deed: Deed, given: Json) -> list[Commit]:
+    """The commits that an act describes; one where it says nothing."""
     described = given.get("commits") or [{"message": given.get("title", "Work on it")}]
     pulls = deed.repository.pull_requests.values()
     # A forced push leaves as many commits as there were, and an event.
-    so_far = [sum(len(pull.commits) for pull in pulls), sum(len(pull.timeline) for pull in pulls)]
+    so_far = [
+        sum(len(pull.commits) for pull in pulls),
+        sum(len(pull.timeline) for pull in pulls),
+        len(deed.repository.git.commits),
+    ]
     return [
         _commit(deed, each, (deed.repository.id, *so_far, place))
         for place, each in enumerate(described)
@@ -41,11 +49,23 @@ def _commit(deed: Deed, described: Json, identity: tuple[int, ...]) -> Commit:
         additions=described.get("additions", 10),
         deletions=described.get("deletions", 2),
         changed_files=described.get("changed_files", 1),
-        author_name=deed.actor.name if deed.actor else None,
-        author_email=deed.actor.email if deed.actor else None,
-        author=deed.actor,
-        committer=deed.actor,
+        **_signed(deed, described),
     )
+
+
+def _signed(deed: Deed, described: Json) -> Json:
+    """Who made it: the actor, or as it is described. An account is told by its address."""
+    actor = deed.actor
+    if "author_email" not in described and "author_name" not in described:
+        name, email = (actor.name, actor.email) if actor else (None, None)
+        signed: Json = {"author_name": name, "author_email": email, "author": actor}
+    else:
+        signed = {key: described.get(key) for key in ("author_name", "author_email")}
+        signed["author"] = account_of(deed.world, described.get("author_email", ""))
+    for key in ("committer_name", "committer_email"):
+        signed[key] = described.get(key)
+    known = account_of(deed.world, described.get("committer_email", ""))
+    return {**signed, "committer": known or signed["author"]}
 
 
 def _open(simulator: Simulator, given: Json) -> Json:
@@ -53,7 +73,7 @@ def _open(simulator: Simulator, given: Json) -> Json:
     draft = Draft(
         title=given.get("title", "Work on it"),
         head_ref=given.get("head_ref", f"branch-{actions.next_number(deed.repository)}"),
-        commits=_commits(deed, given),
+        commits=commits(deed, given),
         body=given.get("body", ""),
         is_draft=given.get("is_draft", False),
         labels=tuple(named.label(deed.repository, name) for name in given.get("labels", ())),
@@ -61,7 +81,7 @@ def _open(simulator: Simulator, given: Json) -> Json:
     pull_request, happenings = actions.open_pull_request(deed, draft)
     if given.get("late"):
         _hide(deed.repository, pull_request.number)
-    _announce(simulator, happenings)
+    announce(simulator, happenings)
     return {"number": pull_request.number, "node_id": pull_request.node_id, "id": pull_request.id}
 
 
@@ -89,7 +109,7 @@ def _on_pull_request(do: Do) -> Callable[[Simulator, Json], Json]:
     def acted(simulator: Simulator, given: Json) -> Json:
         deed = named.deed(simulator, given)
         pull_request = named.pull_request(deed.repository, given)
-        _announce(simulator, do(deed, pull_request, given, simulator))
+        announce(simulator, do(deed, pull_request, given, simulator))
         return {"number": pull_request.number, "state": pull_request.state}
 
     return acted
@@ -109,10 +129,10 @@ ACTS: dict[str, Act] = {
     "unlist": _unlist,
     "list": _list,
     "push": _on_pull_request(
-        lambda deed, pr, given, _: actions.push(deed, pr, _commits(deed, given))
+        lambda deed, pr, given, _: actions.push(deed, pr, commits(deed, given))
     ),
     "force_push": _on_pull_request(
-        lambda deed, pr, given, _: actions.force_push(deed, pr, _commits(deed, given))
+        lambda deed, pr, given, _: actions.force_push(deed, pr, commits(deed, given))
     ),
     "mark_ready": _on_pull_request(lambda deed, pr, *_: actions.mark_ready(deed, pr)),
     "convert_to_draft": _on_pull_request(lambda deed, pr, *_: actions.convert_to_draft(deed, pr)),
@@ -151,5 +171,7 @@ ACTS: dict[str, Act] = {
     "edit": _on_pull_request(lambda deed, pr, given, _: _edit(deed, pr, given)),
     "close": _on_pull_request(lambda deed, pr, *_: actions.close(deed, pr)),
     "reopen": _on_pull_request(lambda deed, pr, *_: actions.reopen(deed, pr)),
-    "merge": _on_pull_request(lambda deed, pr, *_: actions.merge(deed, pr)),
+    "merge": _on_pull_request(
+        lambda deed, pr, given, _: actions.merge(deed, pr, given.get("method"))
+    ),
 }

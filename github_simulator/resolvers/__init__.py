@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import accounts, events, lists, pull_requests, repositories, roots
+from . import accounts, commits, delivery, events, lists, pull_requests, repositories, roots
 from .context import Context, Resolvers
 
 __all__ = ["ALL", "Context", "Resolvers"]
@@ -11,6 +11,8 @@ ALL: Resolvers = {
     **roots.RESOLVERS,
     **accounts.RESOLVERS,
     **repositories.RESOLVERS,
+    **commits.RESOLVERS,
+    **delivery.RESOLVERS,
     **pull_requests.RESOLVERS,
     **events.RESOLVERS,
     **lists.RESOLVERS,

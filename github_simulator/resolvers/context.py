@@ -95,6 +95,13 @@ class Context:
         if repository.private and not access.allows(self.token, f"{permission}=read"):
             raise GitHubError("FORBIDDEN", NOT_ACCESSIBLE)
 
+    def may_write(self, repository: Repository) -> bool:
+        """Whether the token is shown what only those see who can push, such as drafts."""
+        if self.token.installation is not None:
+            return access.allows(self.token, "contents=write")
+        held = access.permission(self.world, repository, self.viewer)
+        return held in ("WRITE", "ADMIN")
+
     def is_open(self, owner: Account) -> bool:
         """Whether lists show what belongs to this organisation."""
         chosen = self.token.organizations

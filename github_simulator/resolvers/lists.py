@@ -10,6 +10,12 @@ from ..ordering import Key, encode
 from .context import Info, Resolvers, constant
 
 CONNECTIONS = (
+    "Commit",
+    "CommitHistory",
+    "Deployment",
+    "DeploymentStatus",
+    "GitActor",
+    "Release",
     "IssueComment",
     "Label",
     "Organization",

@@ -7,10 +7,11 @@ from typing import Any
 
 from ..actions import requested_reviewers
 from ..connections import Connection, paginate
-from ..instants import with_offset
-from ..nodes import Placed, ReviewComment, ReviewRequest
+from ..git import git_of
+from ..nodes import GitCommit, Placed, ReviewComment, ReviewRequest
 from ..ordering import Ordered
-from ..world import Account, Commit, Label, Repository, Review
+from ..world import Account, Label, Repository, Review
+from .commits import commit_path
 from .context import Info, Resolvers, constant
 
 
@@ -119,11 +120,11 @@ def _comments(placed: Placed, info: Info, **arguments: Any) -> Connection:
     return paginate(info, Ordered([[place] for place in range(count)], range(count)), arguments)
 
 
-def _review_commit(placed: Placed, info: Info) -> Placed | None:
+def _review_commit(placed: Placed, info: Info) -> GitCommit | None:
     oid = getattr(placed.thing, "commit_oid", None)
     commits = placed.pull_request.commits
     found = next((commit for commit in commits if commit.oid == oid), None)
-    return Placed(placed.repository, placed.pull_request, found) if found else None
+    return GitCommit(placed.repository, found) if found else None
 
 
 def _decision(placed: Placed, info: Info) -> str | None:
@@ -143,20 +144,10 @@ def _review_requests(placed: Placed, info: Info, **arguments: Any) -> Connection
     return paginate(info, ordered, arguments)
 
 
-def merge_commit(placed: Placed, info: Info) -> Placed | None:
-    pull_request = placed.pull_request
-    if pull_request.merge_commit_oid is None:
-        return None
-    when = pull_request.merged_at or pull_request.updated_at
-    commit = Commit(
-        pull_request.merge_commit_oid,
-        when,
-        when,
-        f"Merge pull request #{pull_request.number}\n\n{pull_request.title}",
-        author=pull_request.merged_by,
-        author_name=pull_request.merged_by.login if pull_request.merged_by else None,
-    )
-    return Placed(placed.repository, pull_request, commit)
+def merge_commit(placed: Placed, info: Info) -> GitCommit | None:
+    oid = placed.pull_request.merge_commit_oid
+    found = git_of(placed.repository).commits.get(oid) if oid else None
+    return GitCommit(placed.repository, found) if found else None
 
 
 def _head_repository(placed: Placed, info: Info) -> Repository | None:
@@ -180,35 +171,6 @@ def _unknown_fork(placed: Placed, full_name: str) -> Repository:
 def _head_owner(placed: Placed, info: Info) -> Account | None:
     repository = _head_repository(placed, info)
     return repository.owner if repository else None
-
-
-def _message(placed: Placed, part: int) -> str:
-    """The headline (0) or the body (2) of a commit's message."""
-    return str(getattr(placed.thing, "message", "")).partition("\n")[part].strip("\n")
-
-
-def _commit_path(placed: Placed, info: Info) -> str:
-    return f"/{placed.repository.full_name}/commit/{getattr(placed.thing, 'oid', '')}"
-
-
-def _git_actor(name: str) -> Any:
-    return lambda placed, info: (name, placed.thing)
-
-
-def _git_date(actor: tuple[str, Commit], info: Info) -> str:
-    role, commit = actor
-    return with_offset(commit.authored_at if role == "author" else commit.committed_at)
-
-
-def _git_user(actor: tuple[str, Commit], info: Info) -> Account | None:
-    account = actor[1].author if actor[0] == "author" else actor[1].committer
-    return account if account and account.type == "User" else None
-
-
-def _git_avatar(actor: tuple[str, Commit], info: Info, size: int | None = None) -> str:
-    user = _git_user(actor, info)
-    url: str = info.context.address(f"/avatars/u/{user.id if user else 0}?v=4")
-    return url
 
 
 COMMENT = {
@@ -287,42 +249,13 @@ RESOLVERS: Resolvers = {
         "url": lambda label, info: info.context.address(f"/labels/{label.name}"),
     },
     "PullRequestCommit": {
-        "commit": lambda placed, info: placed,
+        "commit": lambda placed, info: GitCommit(placed.repository, placed.thing),
         "id": lambda placed, info: f"PURC_{placed.pull_request.node_id}_{placed.thing.oid}",
         "pullRequest": lambda placed, info: Placed(
             placed.repository, placed.pull_request, placed.pull_request
         ),
-        "resourcePath": _commit_path,
-        "url": lambda placed, info: info.context.address(_commit_path(placed, info)),
-    },
-    "Commit": {
-        "abbreviatedOid": lambda placed, info: placed.thing.oid[:7],
-        "additions": _of("additions"),
-        "author": _git_actor("author"),
-        "authoredByCommitter": lambda placed, info: (
-            placed.thing.committer is None or placed.thing.committer is placed.thing.author
-        ),
-        "authoredDate": _of("authored_at"),
-        "changedFiles": _of("changed_files"),
-        "changedFilesIfAvailable": _of("changed_files"),
-        "committedDate": _of("committed_at"),
-        "committer": _git_actor("committer"),
-        "deletions": _of("deletions"),
-        "id": lambda placed, info: f"C_{placed.repository.node_id}_{placed.thing.oid}",
-        "message": _of("message"),
-        "messageBody": lambda placed, info: _message(placed, 2),
-        "messageHeadline": lambda placed, info: _message(placed, 0),
-        "oid": _of("oid"),
-        "repository": lambda placed, info: placed.repository,
-        "resourcePath": _commit_path,
-        "url": lambda placed, info: info.context.address(_commit_path(placed, info)),
-    },
-    "GitActor": {
-        "avatarUrl": _git_avatar,
-        "date": _git_date,
-        "email": lambda actor, info: actor[1].author_email,
-        "name": lambda actor, info: actor[1].author_name,
-        "user": _git_user,
+        "resourcePath": commit_path,
+        "url": lambda placed, info: info.context.address(commit_path(placed, info)),
     },
     "PullRequestReview": {
         **COMMENT,

@@ -10,10 +10,12 @@ from typing import Any
 from .. import access
 from ..connections import Connection, paginate
 from ..faults import Fault
+from ..git import is_empty
 from ..nodes import Placed
 from ..ordering import Key, Ordered, listed, newest_last
 from ..refusals import TOO_HEAVY, GitHubError
 from ..world import Account, PullRequest, Repository
+from . import commits, delivery
 from .context import Info, Resolvers, constant
 
 EPOCH = datetime(2008, 1, 1, tzinfo=UTC)
@@ -146,14 +148,15 @@ def _permission(repository: Repository, info: Info) -> str | None:
 
 RESOLVERS: Resolvers = {
     "Repository": {
+        **commits.REPOSITORY,
+        **delivery.REPOSITORY,
         "createdAt": lambda repository, info: repository.created_at or EPOCH,
         "databaseId": lambda repository, info: repository.id,
-        "defaultBranchRef": lambda repository, info: (repository, repository.default_branch),
         "description": lambda repository, info: repository.description,
         "id": lambda repository, info: repository.node_id,
         "isArchived": lambda repository, info: repository.archived,
         "isDisabled": constant(False),
-        "isEmpty": constant(False),
+        "isEmpty": lambda repository, info: is_empty(repository),
         "isFork": lambda repository, info: repository.fork,
         "isLocked": constant(False),
         "isMirror": constant(False),
@@ -172,10 +175,5 @@ RESOLVERS: Resolvers = {
         "viewerCanAdminister": lambda repository, info: _permission(repository, info) == "ADMIN",
         "viewerPermission": _permission,
         "visibility": lambda repository, info: _visibility(repository),
-    },
-    "Ref": {
-        "id": lambda ref, info: f"REF_{ref[0].node_id}_{ref[1]}",
-        "name": lambda ref, info: ref[1],
-        "prefix": constant("refs/heads/"),
     },
 }

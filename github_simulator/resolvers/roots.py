@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ..limits import Limits, Window
-from ..nodes import Placed, Served
+from ..nodes import Delivered, GitCommit, Placed, Served
 from ..refusals import GitHubError
-from ..world import Account, Repository, Team
+from ..world import Account, Release, Repository, Team
 from .context import Info, Resolvers
 
 MOST_IDS = 100
@@ -59,18 +59,31 @@ def _node(source: object, info: Info, id: str) -> Served:  # noqa: A002  (GraphQ
 
 def _is_visible(found: Served, info: Info) -> bool:
     """Whether the viewer may know of it. Raises GitHubError where an organisation is closed."""
-    repository = found.repository if isinstance(found, Placed) else found
+    of_one = isinstance(found, Placed | GitCommit | Delivered)
+    repository: object = getattr(found, "repository", None) if of_one else found
     if isinstance(repository, Repository):
         if not info.context.can_see(repository):
             return False
         info.context.admit(repository.owner)
-        if isinstance(found, Placed):
-            info.context.admit_reader(repository, "pull_requests")
+        if wanted := _permission(found):
+            info.context.admit_reader(repository, wanted)
     elif isinstance(found, Account):
         info.context.admit(found)
     elif isinstance(found, Team):
         return _sees_team(found, info)
     return True
+
+
+def _permission(found: Served) -> str:
+    """What an installation needs to read it; empty where that is nothing."""
+    match found:
+        case Placed():
+            return "pull_requests"
+        case Delivered(thing=Release()) | GitCommit():
+            return "contents"
+        case Delivered():
+            return "deployments"
+    return ""
 
 
 def _sees_team(team: Team, info: Info) -> bool:

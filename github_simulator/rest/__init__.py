@@ -6,6 +6,8 @@ from . import (
     applications,
     apps,
     avatars,
+    commits,
+    delivery,
     hooks,
     issues,
     meta,
@@ -13,6 +15,7 @@ from . import (
     pulls,
     repositories,
     users,
+    workflows,
 )
 
 routes = [
@@ -21,6 +24,9 @@ routes = [
     *repositories.routes,
     *pulls.routes,
     *issues.routes,
+    *commits.routes,
+    *delivery.routes,
+    *workflows.routes,
     *hooks.routes,
     *meta.routes,
     *applications.routes,

@@ -10,7 +10,6 @@ from ..world import Account, Organization, Team, World
 
 Json = dict[str, Any]
 
-GHOST = Account(10137, "MDQ6VXNlcjEwMTM3", "ghost", name="Deleted user")
 _EPOCH = datetime(2016, 2, 1, tzinfo=UTC)
 _USER_ADDRESSES = {
     "followers_url": "/followers",

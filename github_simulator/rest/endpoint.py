@@ -43,6 +43,16 @@ NOT_FOUND = RefusedError(404, "Not Found")
 NOT_ACCESSIBLE = RefusedError(403, "Resource not accessible by integration")
 
 
+# What anybody can read of a public repository.
+PUBLIC = (
+    "actions=read",
+    "contents=read",
+    "deployments=read",
+    "metadata=read",
+    "pull_requests=read",
+)
+
+
 @dataclass
 class Call:
     """One request: who asks, for what, and the headers that the reply will carry."""
@@ -86,7 +96,7 @@ class Call:
 
         What is `public` can be read without.
         """
-        readable = public and self.permission in ("metadata=read", "pull_requests=read")
+        readable = public and self.permission in PUBLIC
         if not readable and not allows(self.access.token, self.permission):
             raise NOT_ACCESSIBLE
 

@@ -6,10 +6,11 @@ from datetime import datetime
 from typing import Any
 
 from ..actions import requested_reviewers
+from ..git import find
 from ..instants import optional_zulu as instant
-from ..node_ids import node_id
-from ..world import Account, Commit, Label, PullRequest, Repository, Review, Team, World
-from .accounts import GHOST, Json, login, optional_user, simple_user, team_anywhere
+from ..nodes import commit_id
+from ..world import GHOST, Account, Commit, Label, PullRequest, Repository, Review, Team, World
+from .accounts import Json, login, optional_user, simple_user, team_anywhere
 from .repository_shapes import plain_repository
 
 _LINKS = {
@@ -179,12 +180,13 @@ def review_shape(
     return shape
 
 
-def commit_shape(url: str, repository: Repository, commit: Commit, parent: str) -> Json:
+def commit_shape(url: str, repository: Repository, commit: Commit) -> Json:
     own = f"{url}/api/v3/repos/{repository.full_name}"
     page = f"{url}/{repository.full_name}/commit"
+    known = find(repository, commit.oid) or commit
     return {
         "sha": commit.oid,
-        "node_id": node_id("C", repository.id, commit.oid),
+        "node_id": commit_id(repository, commit.oid),
         "url": f"{own}/commits/{commit.oid}",
         "html_url": f"{page}/{commit.oid}",
         "comments_url": f"{own}/commits/{commit.oid}/comments",
@@ -193,6 +195,7 @@ def commit_shape(url: str, repository: Repository, commit: Commit, parent: str) 
         "committer": optional_user(url, commit.committer),
         "parents": [
             {"sha": parent, "url": f"{own}/commits/{parent}", "html_url": f"{page}/{parent}"}
+            for parent in known.parents
         ],
     }
 
@@ -202,7 +205,9 @@ def _git_commit(own: str, commit: Commit) -> Json:
     verification |= {"signature": None, "payload": None, "verified_at": None}
     return {
         "author": _signature(commit, commit.authored_at),
-        "committer": _signature(commit, commit.committed_at),
+        "committer": _signature(commit, commit.committed_at)
+        | ({"name": commit.committer_name} if commit.committer_name else {})
+        | ({"email": commit.committer_email} if commit.committer_email else {}),
         "message": commit.message,
         "tree": {"sha": commit.oid[::-1], "url": f"{own}/git/trees/{commit.oid[::-1]}"},
         "url": f"{own}/git/commits/{commit.oid}",

@@ -80,9 +80,7 @@ async def pull_request(call: Call) -> Any:
 async def commits(call: Call) -> Any:
     repository, found = _found(call)
     shown = found.commits[:COMMITS_SHOWN]
-    parents = [found.base_oid, *(commit.oid for commit in shown)]
-    pairs = list(zip(shown, parents, strict=False))
-    return [commit_shape(call.url, repository, c, parent) for c, parent in call.page(pairs)]
+    return [commit_shape(call.url, repository, each) for each in call.page(shown)]
 
 
 async def reviews(call: Call) -> Any:

@@ -84,17 +84,8 @@ def _kept_out(access: Access, repository: Repository) -> bool:
     return organization is not None and access.restricted(organization)
 
 
-async def commits(call: Call) -> Any:
-    """The default branch's commits; only that an empty repository has none is imitated."""
-    found = find_repository(call)
-    if found.pushed_at is None or not found.pull_requests:
-        raise RefusedError(409, "Git Repository is empty.")
-    return []
-
-
 routes = [
     *endpoints(REPOSITORY_PATHS, "", repository, scopes=("repo",)),
-    *endpoints(REPOSITORY_PATHS, "/commits", commits, scopes=("repo",)),
     *endpoints(
         ORGANIZATION_PATHS,
         "/repos",

@@ -102,6 +102,41 @@ def test_single_objects(alice: httpx.Client, address: str) -> None:
     holds(SINGLES[address], alice.get(address).json())
 
 
+@pytest.fixture
+def delivered(github: Running) -> dict[str, int]:
+    """A deployment, a release and a run, by their ids."""
+    place = {"repository": "acme/billing-service", "actor": "bob"}
+    done = {
+        "deployment": github.act("deploy", state="SUCCESS", **place),
+        "release": github.act("release", tag="v1.0", **place),
+        "run": github.act("run_workflow", workflow="Deploy", conclusion="success", **place),
+    }
+    return {name: made["id"] for name, made in done.items()}
+
+
+def test_what_comes_after_the_merge(alice: httpx.Client, delivered: dict[str, int]) -> None:
+    deployment, run = delivered["deployment"], delivered["run"]
+    for address, model in (
+        (f"{ACME}/deployments/{deployment}", models.Deployment),
+        (f"{ACME}/releases/{delivered['release']}", models.Release),
+        (f"{ACME}/releases/latest", models.Release),
+        (f"{ACME}/releases/tags/v1.0", models.Release),
+        (f"{ACME}/actions/runs/{run}", models.WorkflowRun),
+        (f"{ACME}/actions/workflows/deploy.yml", models.Workflow),
+        (f"{ACME}/compare/v1.0...main", models.CommitComparison),
+        (f"{ACME}/commits/main", models.Commit),
+    ):
+        holds(model, alice.get(address).json())
+    for item in everything(alice, f"{ACME}/deployments?per_page=100"):
+        holds(models.Deployment, item)
+    for item in everything(alice, f"{ACME}/deployments/{deployment}/statuses"):
+        holds(models.DeploymentStatus, item)
+    for item in everything(alice, f"{ACME}/commits?per_page=100"):
+        holds(models.Commit, item)
+    for item in alice.get(f"{ACME}/actions/runs?per_page=100").json()["workflow_runs"]:
+        holds(models.WorkflowRun, item)
+
+
 def test_what_the_server_says_of_itself(alice: httpx.Client) -> None:
     said = alice.get("/meta").json()
     assert said.pop("installed_version")  # only an Enterprise Server says that
@@ -221,6 +256,18 @@ def test_webhooks(github: Running, alice: httpx.Client, heard: list[tuple[str, b
     act("rename_team", organization="acme", team=slug, name="Data")
     act("delete_team", organization="acme", team="data")
     act("rename_repository", repository="acme/billing", name="billing-service")
+    deployment = act("deploy")["id"]
+    for state in ("IN_PROGRESS", "FAILURE", "SUCCESS"):
+        act("set_deployment_status", deployment=deployment, state=state)
+    draft = act("release", tag="v2.0", draft=True)["id"]
+    act("publish_release", release=draft)
+    act("edit_release", release=draft, name="Two")
+    act("delete_release", release=draft)
+    act("release", tag="v3.0-rc", prerelease=True)
+    run = act("run_workflow", workflow="Deploy")["id"]
+    act("finish_run", run=run, conclusion="failure")
+    act("rerun", run=run, conclusion="success")
+    act("create_repository", repository="acme/new")
     act("transfer_repository", repository="acme/web", owner="harbor-tools")
     act("transfer_repository", repository="harbor-tools/web", owner="acme")
     act("delete_repository", repository="acme/web")
@@ -234,6 +281,10 @@ def test_webhooks(github: Running, alice: httpx.Client, heard: list[tuple[str, b
         "organization",
         "membership",
         "team",
+        "deployment",
+        "deployment_status",
+        "release",
+        "workflow_run",
     }
     for event, body in heard:
         parse(event, body)
