@@ -121,7 +121,7 @@ def open_pull_request(deed: Deed, draft: Draft) -> tuple[PullRequest, list[Happe
     _count(pull_request)
     repository.pull_requests[number] = pull_request
     pushed(deed)
-    return pull_request, [_told(deed, pull_request, "opened")]
+    return pull_request, [told(deed, pull_request, "opened")]
 
 
 def push(deed: Deed, pull_request: PullRequest, commits: list[Commit]) -> list[Happening]:
@@ -135,38 +135,38 @@ def force_push(deed: Deed, pull_request: PullRequest, commits: list[Commit]) -> 
     """Replace all commits, as after a rebase; hooks hear `synchronize`."""
     before = pull_request.head_oid
     pull_request.commits = list(commits)
-    _happened(deed, pull_request, "HeadRefForcePushedEvent")
+    happened(deed, pull_request, "HeadRefForcePushedEvent")
     return _synchronized(deed, pull_request, before)
 
 
 def mark_ready(deed: Deed, pull_request: PullRequest) -> list[Happening]:
     """End the draft; hooks hear `ready_for_review`."""
     pull_request.is_draft = False
-    _happened(deed, pull_request, "ReadyForReviewEvent")
-    return [_told(deed, pull_request, "ready_for_review")]
+    happened(deed, pull_request, "ReadyForReviewEvent")
+    return [told(deed, pull_request, "ready_for_review")]
 
 
 def convert_to_draft(deed: Deed, pull_request: PullRequest) -> list[Happening]:
     """Make it a draft again; hooks hear `converted_to_draft`."""
     pull_request.is_draft = True
-    _happened(deed, pull_request, "ConvertToDraftEvent")
-    return [_told(deed, pull_request, "converted_to_draft")]
+    happened(deed, pull_request, "ConvertToDraftEvent")
+    return [told(deed, pull_request, "converted_to_draft")]
 
 
 def request_review(
     deed: Deed, pull_request: PullRequest, reviewer: Account | Team
 ) -> list[Happening]:
     """Ask a person or a team for a review."""
-    _happened(deed, pull_request, "ReviewRequestedEvent", requested_reviewer=reviewer)
-    return [_told(deed, pull_request, "review_requested", reviewer=reviewer)]
+    happened(deed, pull_request, "ReviewRequestedEvent", requested_reviewer=reviewer)
+    return [told(deed, pull_request, "review_requested", reviewer=reviewer)]
 
 
 def remove_review_request(
     deed: Deed, pull_request: PullRequest, reviewer: Account | Team
 ) -> list[Happening]:
     """Take a review request back."""
-    _happened(deed, pull_request, "ReviewRequestRemovedEvent", requested_reviewer=reviewer)
-    return [_told(deed, pull_request, "review_request_removed", reviewer=reviewer)]
+    happened(deed, pull_request, "ReviewRequestRemovedEvent", requested_reviewer=reviewer)
+    return [told(deed, pull_request, "review_request_removed", reviewer=reviewer)]
 
 
 def submit_review(
@@ -232,7 +232,7 @@ def edit_review(
 def dismiss_review(deed: Deed, pull_request: PullRequest, review: Review) -> list[Happening]:
     """Dismiss a review: its state is rewritten, the timeline keeps the former one."""
     before, review.state, review.updated_at = review.state, "DISMISSED", deed.at
-    _happened(
+    happened(
         deed, pull_request, "ReviewDismissedEvent", review=review, previous_review_state=before
     )
     return [_review_told(deed, pull_request, review, "dismissed")]
@@ -250,14 +250,14 @@ def add_label(deed: Deed, pull_request: PullRequest, label: Label) -> list[Happe
     if label not in pull_request.labels:
         pull_request.labels.append(label)
     _touch(deed, pull_request)
-    return [_told(deed, pull_request, "labeled", label=label)]
+    return [told(deed, pull_request, "labeled", label=label)]
 
 
 def remove_label(deed: Deed, pull_request: PullRequest, label: Label) -> list[Happening]:
     """Take a label off."""
     pull_request.labels = [kept for kept in pull_request.labels if kept is not label]
     _touch(deed, pull_request)
-    return [_told(deed, pull_request, "unlabeled", label=label)]
+    return [told(deed, pull_request, "unlabeled", label=label)]
 
 
 def edit(
@@ -267,21 +267,21 @@ def edit(
     before = getattr(pull_request, field_name)
     setattr(pull_request, field_name, text)
     _touch(deed, pull_request)
-    return [_told(deed, pull_request, "edited", changes={field_name: {"from": before}})]
+    return [told(deed, pull_request, "edited", changes={field_name: {"from": before}})]
 
 
 def close(deed: Deed, pull_request: PullRequest) -> list[Happening]:
     """Close without merging."""
     pull_request.state, pull_request.closed_at = "CLOSED", deed.at
-    _happened(deed, pull_request, "ClosedEvent")
-    return [_told(deed, pull_request, "closed")]
+    happened(deed, pull_request, "ClosedEvent")
+    return [told(deed, pull_request, "closed")]
 
 
 def reopen(deed: Deed, pull_request: PullRequest) -> list[Happening]:
     """Open a closed pull request again."""
     pull_request.state, pull_request.closed_at = "OPEN", None
-    _happened(deed, pull_request, "ReopenedEvent")
-    return [_told(deed, pull_request, "reopened")]
+    happened(deed, pull_request, "ReopenedEvent")
+    return [told(deed, pull_request, "reopened")]
 
 
 def merge(
@@ -293,13 +293,14 @@ def merge(
     pull_request.merged_at = pull_request.closed_at = deed.at
     pull_request.merged_by = deed.actor
     pull_request.merge_commit_oid = new_oid(pull_request.id, "merge")
-    _happened(deed, pull_request, "MergedEvent")
-    _happened(deed, pull_request, "ClosedEvent")
+    happened(deed, pull_request, "MergedEvent")
+    happened(deed, pull_request, "ClosedEvent")
     pushed(deed)
-    return [_told(deed, pull_request, "closed")]
+    return [told(deed, pull_request, "closed")]
 
 
-def _told(deed: Deed, pull_request: PullRequest, action: str, **extra: Any) -> Happening:
+def told(deed: Deed, pull_request: PullRequest, action: str, **extra: Any) -> Happening:
+    """What hooks hear of a pull request."""
     return Happening("pull_request", action, deed.repository, pull_request, None, deed.actor, extra)
 
 
@@ -307,7 +308,8 @@ def _touch(deed: Deed, pull_request: PullRequest) -> None:
     pull_request.updated_at = max(pull_request.updated_at, deed.at)
 
 
-def _happened(deed: Deed, pull_request: PullRequest, kind: str, **details: Any) -> None:
+def happened(deed: Deed, pull_request: PullRequest, kind: str, **details: Any) -> None:
+    """One more event of its timeline, by the name of its GraphQL type."""
     number = new_id(deed.world, "LA", deed.at)
     pull_request.timeline.append(
         TimelineEvent(
@@ -344,4 +346,4 @@ def _synchronized(deed: Deed, pull_request: PullRequest, before: str) -> list[Ha
     _count(pull_request)
     _touch(deed, pull_request)
     pushed(deed)
-    return [_told(deed, pull_request, "synchronize", before=before, after=pull_request.head_oid)]
+    return [told(deed, pull_request, "synchronize", before=before, after=pull_request.head_oid)]

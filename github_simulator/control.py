@@ -9,12 +9,14 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+from graphql import GraphQLError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from .acts import ImpossibleError, act
 from .faults import Fault
+from .graphql_schema import schema
 from .instants import zulu
 from .limits import Resource
 from .state import Simulator
@@ -135,6 +137,17 @@ async def clock(request: Request) -> Response:
     return Told({"now": zulu(moved.now()), "date": moved.date()})
 
 
+async def older_schema(request: Request) -> Response:
+    """An older Enterprise Server: its schema lacks these types, fields and values."""
+    lacks = frozenset((await _given(request)).get("lacks", ()))
+    try:
+        schema(lacks)
+    except (GraphQLError, TypeError) as error:
+        raise ImpossibleError(f"That is no schema: {error}") from error
+    _simulator(request).lacks = lacks
+    return Told({"lacks": sorted(lacks)})
+
+
 async def limits(request: Request) -> Response:
     simulator, given = _simulator(request), await _given(request)
     resources: tuple[Resource, Resource] = ("core", "graphql")
@@ -179,6 +192,7 @@ routes = [
     Route("/_control/truth/{owner}/{name}", the_truth),
     Route("/_control/production/{owner}/{name}", the_production),
     Route("/_control/clock", clock, methods=["POST"]),
+    Route("/_control/schema", older_schema, methods=["POST"]),
     Route("/_control/limits", limits, methods=["POST"]),
     Route("/_control/reset", reset, methods=["POST"]),
 ]

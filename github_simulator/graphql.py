@@ -11,6 +11,7 @@ from graphql import (
     DocumentNode,
     ExecutionResult,
     GraphQLError,
+    GraphQLSchema,
     GraphQLSyntaxError,
     OperationDefinitionNode,
     execute_sync,
@@ -82,10 +83,11 @@ async def endpoint(request: Request) -> Response:
 
 def _answer(simulator: Simulator, request: Request, body: Json) -> Response:
     token: Token = request.state.token
-    document = _document(body["query"])
+    offered = schema(simulator.lacks)
+    document = _document(body["query"], simulator.lacks)
     operation = _operation(document, body.get("operationName"))
-    variables = _variables(operation, body.get("variables") or {})
-    price = cost(schema(), document, operation, variables)
+    variables = _variables(offered, operation, body.get("variables") or {})
+    price = cost(offered, document, operation, variables)
     request.state.operation = operation.name.value if operation.name else None
     _check(simulator, document, token, price)
     simulator.limits.charge(token.counted_as, "graphql", price.points)
@@ -99,14 +101,14 @@ def _answer(simulator: Simulator, request: Request, body: Json) -> Response:
 
 
 @lru_cache(maxsize=256)
-def _parsed(query: str) -> tuple[DocumentNode, tuple[GraphQLError, ...]]:
+def _parsed(query: str, lacks: frozenset[str]) -> tuple[DocumentNode, tuple[GraphQLError, ...]]:
     document = parse(query)
-    return document, tuple(validate(schema(), document))
+    return document, tuple(validate(schema(lacks), document))
 
 
-def _document(query: str) -> DocumentNode:
+def _document(query: str, lacks: frozenset[str]) -> DocumentNode:
     try:
-        document, errors = _parsed(query)
+        document, errors = _parsed(query, lacks)
     except GraphQLSyntaxError as raised:
         message = f"Parse error: {raised.description}"
         raise Refused([{"message": message, "locations": locations(raised)}]) from raised
@@ -130,17 +132,17 @@ def _operation(document: DocumentNode, name: str | None) -> OperationDefinitionN
     return operations[0]
 
 
-def _variables(operation: OperationDefinitionNode, given: object) -> Json:
+def _variables(offered: GraphQLSchema, operation: OperationDefinitionNode, given: object) -> Json:
     if not isinstance(given, dict):
         raise Refused([{"message": "Variables must be a JSON object."}])
-    values = get_variable_values(schema(), operation.variable_definitions, given)
+    values = get_variable_values(offered, operation.variable_definitions, given)
     if isinstance(values, list):
         raise Refused([from_validation(each, {}) for each in values])
     return values
 
 
 def _check(simulator: Simulator, document: DocumentNode, token: Token, price: Cost) -> None:
-    if errors := missing(schema(), document, token):
+    if errors := missing(schema(simulator.lacks), document, token):
         raise Refused(errors)
     if price.nodes > NODE_LIMIT:
         raise Refused([error("MAX_NODE_LIMIT_EXCEEDED", _too_many(price))])
@@ -164,7 +166,7 @@ def _index(simulator: Simulator) -> NodeIndex:
 
 def _execute(document: DocumentNode, context: Context, body: Json) -> ExecutionResult:
     result = execute_sync(
-        schema(),
+        schema(context.simulator.lacks),
         document,
         context_value=context,
         variable_values=body.get("variables") or {},

@@ -8,11 +8,20 @@ from pathlib import Path
 from typing import Any
 
 from graphql import (
+    REMOVE,
+    EnumValueDefinitionNode,
+    FieldDefinitionNode,
     GraphQLAbstractType,
     GraphQLObjectType,
     GraphQLScalarType,
     GraphQLSchema,
-    build_schema,
+    NamedTypeNode,
+    Node,
+    TypeDefinitionNode,
+    Visitor,
+    build_ast_schema,
+    parse,
+    visit,
 )
 
 from .instants import zulu
@@ -23,9 +32,13 @@ SOURCE = Path(__file__).with_name("schema.graphql")
 
 
 @cache
-def schema() -> GraphQLSchema:
-    """The executable schema. Raises LookupError where a field has no resolver."""
-    built = build_schema(SOURCE.read_text(encoding="utf-8"))
+def schema(lacks: frozenset[str] = frozenset()) -> GraphQLSchema:
+    """The executable schema, perhaps of an older server that `lacks` types, fields or values.
+
+    Raises LookupError where a field has no resolver.
+    """
+    whole = parse(SOURCE.read_text(encoding="utf-8"))
+    built = build_ast_schema(visit(whole, _Older(lacks)) if lacks else whole)
     for name, kind in built.type_map.items():
         if isinstance(kind, GraphQLObjectType) and not name.startswith("__"):
             _bind(kind)
@@ -35,6 +48,24 @@ def schema() -> GraphQLSchema:
         scalar.serialize = serialize  # type: ignore[method-assign]
     _parse_instants(built)
     return built
+
+
+class _Older(Visitor):
+    """Takes out what is named: `DeployedEvent`, `Repository.deployments`, or a value of an enum."""
+
+    def __init__(self, lacks: frozenset[str]) -> None:
+        super().__init__()
+        self.lacks = lacks
+
+    def enter(self, node: Node, *_: Any) -> Any:
+        name = getattr(getattr(node, "name", None), "value", "")
+        if isinstance(node, TypeDefinitionNode):
+            self.inside = name
+            return REMOVE if name in self.lacks else None
+        if isinstance(node, FieldDefinitionNode | EnumValueDefinitionNode):
+            return REMOVE if f"{self.inside}.{name}" in self.lacks else None
+        is_member = isinstance(node, NamedTypeNode) and node.name.value in self.lacks
+        return REMOVE if is_member else None
 
 
 def _bind(kind: GraphQLObjectType) -> None:

@@ -90,6 +90,7 @@ class Simulator:
         self.registrations = Registrations()
         self.deliveries = Deliveries(self.clock, self.options.seed, lambda: self.url)
         self.listeners: list[Listener] = []
+        self.lacks: frozenset[str] = frozenset()  # what an older server's schema has not
         self.url = ""  # web address, such as http://127.0.0.1:9100; set when the port is known
 
     def announce(self, happening: Happening) -> None:

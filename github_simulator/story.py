@@ -10,6 +10,13 @@ from .world import Account, PullRequest, Review, Team, TimelineEvent
 Told = tuple[datetime, str]
 
 _EVENTS = {
+    "AddedToMergeQueueEvent": "put it into the merge queue",
+    "RemovedFromMergeQueueEvent": "took it out of the merge queue",
+    "AutoMergeEnabledEvent": "let it merge by itself",
+    "AutoSquashEnabledEvent": "let it be squashed by itself",
+    "AutoMergeDisabledEvent": "took back that it merges by itself",
+    "BaseRefChangedEvent": "aimed it at another branch",
+    "DeployedEvent": "deployed it",
     "ReadyForReviewEvent": "marked it ready for review",
     "ConvertToDraftEvent": "made it a draft",
     "ReviewDismissedEvent": "dismissed a review",

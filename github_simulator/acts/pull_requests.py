@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Literal
 
-from .. import actions
+from .. import actions, queueing
 from ..actions import Deed, Draft
 from ..coauthors import account_of
 from ..git import new_oid
@@ -169,6 +169,19 @@ ACTS: dict[str, Act] = {
         )
     ),
     "edit": _on_pull_request(lambda deed, pr, given, _: _edit(deed, pr, given)),
+    "enqueue": _on_pull_request(lambda deed, pr, *_: queueing.enqueue(deed, pr)),
+    "dequeue": _on_pull_request(
+        lambda deed, pr, given, _: queueing.dequeue(deed, pr, given.get("reason", "MERGE"))
+    ),
+    "enable_auto_merge": _on_pull_request(
+        lambda deed, pr, given, _: queueing.enable_auto_merge(deed, pr, given.get("method", ""))
+    ),
+    "disable_auto_merge": _on_pull_request(
+        lambda deed, pr, given, _: queueing.disable_auto_merge(deed, pr, given.get("reason", ""))
+    ),
+    "change_base": _on_pull_request(
+        lambda deed, pr, given, _: queueing.change_base(deed, pr, given["base"])
+    ),
     "close": _on_pull_request(lambda deed, pr, *_: actions.close(deed, pr)),
     "reopen": _on_pull_request(lambda deed, pr, *_: actions.reopen(deed, pr)),
     "merge": _on_pull_request(

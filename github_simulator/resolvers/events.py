@@ -6,14 +6,21 @@ from datetime import datetime
 from typing import Any
 
 from ..connections import Connection, paginate
-from ..nodes import Placed, Thing, type_name
+from ..nodes import Delivered, Placed, Thing, type_name
 from ..ordering import Ordered
-from ..world import Commit, PullRequest, Review, TimelineEvent
+from ..world import Account, Commit, PullRequest, Review, TimelineEvent
 from .context import Info, Resolvers, constant
 from .pull_requests import RESOLVERS as OTHERS
 from .pull_requests import address, merge_commit, path
 
 TYPES = {
+    "ADDED_TO_MERGE_QUEUE_EVENT": "AddedToMergeQueueEvent",
+    "AUTO_MERGE_DISABLED_EVENT": "AutoMergeDisabledEvent",
+    "AUTO_MERGE_ENABLED_EVENT": "AutoMergeEnabledEvent",
+    "AUTO_SQUASH_ENABLED_EVENT": "AutoSquashEnabledEvent",
+    "BASE_REF_CHANGED_EVENT": "BaseRefChangedEvent",
+    "DEPLOYED_EVENT": "DeployedEvent",
+    "REMOVED_FROM_MERGE_QUEUE_EVENT": "RemovedFromMergeQueueEvent",
     "CLOSED_EVENT": "ClosedEvent",
     "CONVERT_TO_DRAFT_EVENT": "ConvertToDraftEvent",
     "HEAD_REF_FORCE_PUSHED_EVENT": "HeadRefForcePushedEvent",
@@ -85,7 +92,49 @@ REQUEST = {
 }
 FINISH = {name: resolver for name, resolver in LOCATED.items() if name != "pullRequest"}
 
+
+def _person(placed: Placed, info: Info) -> Account | None:
+    actor = getattr(placed.thing, "actor", None)
+    return actor if actor and actor.type == "User" else None
+
+
+def _refs(placed: Placed) -> tuple[str, str]:
+    changed: tuple[str, str] | None = getattr(placed.thing, "base_refs", None)
+    return changed or (placed.pull_request.base_ref, placed.pull_request.base_ref)
+
+
+def _deployment(placed: Placed, info: Info) -> Delivered:
+    return Delivered(placed.repository, getattr(placed.thing, "deployment"))  # noqa: B009
+
+
+def _reason(placed: Placed, info: Info) -> str | None:
+    reason: str | None = getattr(placed.thing, "reason", None)
+    return reason
+
+
 RESOLVERS: Resolvers = {
+    "AddedToMergeQueueEvent": {**EVENT, "enqueuer": _person},
+    "RemovedFromMergeQueueEvent": {**EVENT, "enqueuer": _person, "reason": _reason},
+    "AutoMergeEnabledEvent": {**EVENT, "enabler": _person},
+    "AutoSquashEnabledEvent": {**EVENT, "enabler": _person},
+    "AutoMergeDisabledEvent": {
+        **EVENT,
+        "disabler": _person,
+        "reason": _reason,
+        "reasonCode": constant(None),
+    },
+    "BaseRefChangedEvent": {
+        **EVENT,
+        "currentRefName": lambda placed, info: _refs(placed)[1],
+        "databaseId": constant(None),
+        "previousRefName": lambda placed, info: _refs(placed)[0],
+    },
+    "DeployedEvent": {
+        **EVENT,
+        "databaseId": constant(None),
+        "deployment": _deployment,
+        "ref": constant(None),
+    },
     "PullRequest": {**OTHERS["PullRequest"], "timelineItems": timeline},
     "ReadyForReviewEvent": LOCATED,
     "ConvertToDraftEvent": LOCATED,

@@ -263,3 +263,51 @@ def test_another_repository_under_the_same_name(http: httpx.Client, query: Query
     assert identity() == made["id"] != before
     assert listed(query) == (0, [])
     assert act(http, "open")["number"] == 1
+
+
+KINDS = '{ __type(name: "PullRequestTimelineItemsItemType") { enumValues { name } } }'
+QUEUE = """
+{ repository(owner: "acme", name: "api") { pullRequest(number: 2) { timelineItems(first: 9,
+  itemTypes: [ADDED_TO_MERGE_QUEUE_EVENT, REMOVED_FROM_MERGE_QUEUE_EVENT, AUTO_MERGE_ENABLED_EVENT,
+  AUTO_SQUASH_ENABLED_EVENT, AUTO_MERGE_DISABLED_EVENT, BASE_REF_CHANGED_EVENT]) { nodes {
+    __typename ... on RemovedFromMergeQueueEvent { reason }
+    ... on BaseRefChangedEvent { previousRefName currentRefName } } } } } }
+"""
+
+
+def test_the_way_to_the_merge(http: httpx.Client, query: Query) -> None:
+    act(http, "enable_auto_merge", number=2, method="squash")
+    act(http, "disable_auto_merge", number=2)
+    act(http, "enable_auto_merge", number=2)
+    act(http, "enqueue", number=2)
+    act(http, "dequeue", number=2, reason="FAILED_CHECKS")
+    act(http, "change_base", number=2, base="release/1")
+    found = query(QUEUE)["data"]["repository"]["pullRequest"]["timelineItems"]["nodes"]
+    assert [each["__typename"] for each in found] == [
+        "AutoSquashEnabledEvent",
+        "AutoMergeDisabledEvent",
+        "AutoMergeEnabledEvent",
+        "AddedToMergeQueueEvent",
+        "RemovedFromMergeQueueEvent",
+        "BaseRefChangedEvent",
+    ]
+    assert found[-2]["reason"] == "FAILED_CHECKS"
+    assert (found[-1]["previousRefName"], found[-1]["currentRefName"]) == ("main", "release/1")
+
+
+def test_an_older_server(http: httpx.Client, query: Query) -> None:
+    def kinds() -> set[str]:
+        return {each["name"] for each in query(KINDS)["data"]["__type"]["enumValues"]}
+
+    lost = "PullRequestTimelineItemsItemType.AUTO_SQUASH_ENABLED_EVENT"
+    assert "AUTO_SQUASH_ENABLED_EVENT" in kinds()
+    http.post("/_control/schema", json={"lacks": [lost, "AutoSquashEnabledEvent"]})
+    assert "AUTO_SQUASH_ENABLED_EVENT" not in kinds()
+    assert "data" not in query(QUEUE)
+    http.post("/_control/schema", json={"lacks": ["Repository.deployments"]})
+    assert "data" in query(QUEUE)
+    asked = '{ repository(owner: "acme", name: "api") { deployments { totalCount } } }'
+    assert query(asked)["errors"][0]["extensions"]["code"] == "undefinedField"
+    assert http.post("/_control/schema", json={"lacks": ["User"]}).status_code == 400
+    http.post("/_control/schema", json={"lacks": []})
+    assert "data" in query(asked)

@@ -241,6 +241,12 @@ def test_webhooks(github: Running, alice: httpx.Client, heard: list[tuple[str, b
     reviews = repository.pull_requests[number].reviews
     act("edit_review", review=reviews[0].id, body="One thing", actor="alice", **on)
     act("dismiss_review", review=reviews[1].id, **on)
+    act("enable_auto_merge", **on)
+    act("disable_auto_merge", **on)
+    act("enqueue", **on)
+    act("dequeue", **on)
+    act("change_base", base="release/2.4", **on)
+    act("change_base", base="main", **on)
     act("close", **on)
     act("reopen", **on)
     act("merge", **on)
