@@ -89,6 +89,52 @@ def up(bind: str | None) -> None:
 
 
 @main.command()
+def release() -> None:
+    """Bring the database and the static files up to date.
+
+    Once for each new version, before its parts are started.
+    """
+    from tformance import parts
+
+    parts.release()
+
+
+@main.command()
+@click.option("--bind", envvar="BIND", default="127.0.0.1:8000", show_default=True)
+@click.option(
+    "--processes", envvar="WEB_PROCESSES", type=click.IntRange(min=1), default=2, show_default=True
+)
+def web(bind: str, processes: int) -> None:
+    """Serve pages and webhooks. SIGHUP replaces the processes without a gap."""
+    from tformance import parts
+
+    parts.become(parts.web(bind, processes))
+
+
+@main.command()
+@click.option(
+    "--processes",
+    envvar="WORKER_PROCESSES",
+    type=click.IntRange(min=1),
+    default=4,
+    show_default=True,
+)
+def worker(processes: int) -> None:
+    """Talk to GitHub. On SIGTERM the page at hand is finished."""
+    from tformance import parts
+
+    parts.become(parts.worker(processes))
+
+
+@main.command()
+def schedule() -> None:
+    """Say every few seconds that there may be work. Run exactly one."""
+    from tformance import parts
+
+    parts.become(parts.schedule())
+
+
+@main.command()
 def demo() -> None:
     """Try everything with a made-up GitHub."""
     from tformance.demo import demo

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import http.client
 import shutil
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
@@ -14,6 +13,7 @@ import click
 import django
 from django.conf import settings
 
+from tformance import parts as commands
 from tformance import ports
 from tformance.processes import Part, PartError, Processes, processes
 
@@ -73,15 +73,11 @@ def prepare() -> None:
 
 def parts(host: str, port: int) -> list[Part]:
     """Web, worker and schedule."""
-    python = (sys.executable, "-m")
     bind = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    celery = (*python, "celery", "--app", "tformance", "--quiet")
-    lonely = ("--without-gossip", "--without-mingle", "--without-heartbeat")
-    worker = ("worker", "--concurrency", "2", "--loglevel", "INFO", *lonely)
     return [
-        Part("web", (*python, "gunicorn", "--config", "python:tformance.gunicorn", "--bind", bind)),
-        Part("worker", (*celery, *worker)),
-        Part("schedule", (*celery, "beat", "--pidfile", "", "--loglevel", "WARNING")),
+        Part("web", commands.web(bind)),
+        Part("worker", commands.worker(2, alone=True)),
+        Part("schedule", commands.schedule()),
     ]
 
 

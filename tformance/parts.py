@@ -1,0 +1,50 @@
+"""The parts of the program as commands: web, worker and schedule, on one machine or on many."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+PYTHON = (sys.executable, "-m")
+CELERY = (*PYTHON, "celery", "--app", "tformance", "--quiet")
+# On one machine nobody else listens to what a worker tells other workers.
+ALONE = ("--without-gossip", "--without-mingle", "--without-heartbeat")
+
+
+def web(bind: str, processes: int = 1) -> tuple[str, ...]:
+    """Pages and webhooks, by gunicorn; SIGHUP replaces its processes without a gap."""
+    config = ("--config", "python:tformance.gunicorn", "--bind", bind)
+    return (*PYTHON, "gunicorn", *config, "--workers", str(processes))
+
+
+def worker(processes: int, *, alone: bool = False) -> tuple[str, ...]:
+    """What talks to GitHub; SIGTERM lets it finish the page at hand."""
+    command = (*CELERY, "worker", "--concurrency", str(processes), "--loglevel", "INFO")
+    return command + ALONE if alone else command
+
+
+def schedule() -> tuple[str, ...]:
+    """What says every few seconds that there may be work."""
+    return (*CELERY, "beat", "--pidfile", "", "--loglevel", "WARNING")
+
+
+def become(command: Sequence[str]) -> NoReturn:
+    """Run a part in place of this process, so that signals reach it."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execv(command[0], command)  # noqa: S606
+
+
+def release() -> None:
+    """Bring the tables up to date and collect the static files, once for each new version."""
+    import django
+    from django.core.management import call_command
+
+    from tformance import static_files
+
+    django.setup()
+    call_command("migrate", interactive=False)
+    if static_files.collect():
+        print("Collected the static files.")  # noqa: T201
