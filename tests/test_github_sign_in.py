@@ -31,6 +31,7 @@ def visitor(
     """Somebody signed out, where GitHub sign-in is set up."""
     app = OAuthApp("Iv1.signin", "s3cret", "tformance", [CALLBACK])
     github.simulator.world.oauth_apps[app.client_id] = app
+    settings.GITHUB_URL = github.url
     settings.GITHUB_CLIENT_ID, settings.GITHUB_CLIENT_SECRET = app.client_id, app.client_secret
     github_settings = settings.SOCIALACCOUNT_PROVIDERS["github"]
     apps = [{"client_id": app.client_id, "secret": app.client_secret}]

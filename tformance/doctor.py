@@ -148,6 +148,8 @@ def _worker() -> Iterator[Finding]:
 
 
 def _public_url() -> Iterator[Finding]:
+    from apps.integrations.github.errors import GitHubError
+    from apps.integrations.github.transport import Transport
     from tformance import health
 
     if _terminal_only():
@@ -155,10 +157,11 @@ def _public_url() -> Iterator[Finding]:
         return
     address = f"{settings.PUBLIC_URL}/health/ready"
     try:
-        reply = httpx.get(address, timeout=5, follow_redirects=False)
-    except httpx.HTTPError as error:
+        with Transport(address, name=settings.PUBLIC_URL, timeout=5) as http:
+            reply = http.get(address)
+    except GitHubError as error:
         todo = "Start `tformance up`, or check PUBLIC_URL and the proxy before it."
-        yield Finding(PROBLEM, "web", f"{settings.PUBLIC_URL} does not answer ({error})", todo)
+        yield Finding(PROBLEM, "web", error.message, todo)
         return
     if health.INSTALLATION in reply.headers and (
         reply.headers[health.INSTALLATION] != health.installation()
@@ -191,21 +194,42 @@ def _github() -> Iterator[Finding]:
         todo = "See docs/github-oauth-app.md; a token works without an app."
         yield Finding(NOTE, "GitHub sign-in", "no OAuth app is set", todo)
     yield from _github_app()
+    yield from _answer()
+
+
+def _answer() -> Iterator[Finding]:
+    from apps.integrations.github.errors import GitHubError
+
     try:
-        _get(settings.GITHUB_URL)
-    except httpx.HTTPError as error:
-        todo = "Check GITHUB_URL and whether this machine may reach it."
-        yield Finding(PROBLEM, "GitHub", f"{settings.GITHUB_URL} cannot be reached ({error})", todo)
-    else:
-        yield Finding(OK, "GitHub", f"{settings.GITHUB_URL} answers")
-        yield from _release()
+        reply = _get(settings.GITHUB_URL)
+    except GitHubError as error:
+        todo = "Check GITHUB_URL, the proxy, and whether this machine may reach it."
+        yield Finding(PROBLEM, "GitHub", f"{settings.GITHUB_URL}: {error.message}", todo)
+        return
+    if elsewhere := _leads_to(reply):
+        todo = f"Set GITHUB_URL to {elsewhere}: no token is sent to another address."
+        yield Finding(PROBLEM, "GitHub", f"{settings.GITHUB_URL} leads to {elsewhere}", todo)
+        return
+    yield Finding(OK, "GitHub", f"{settings.GITHUB_URL} answers")
+    yield from _release()
+
+
+def _leads_to(reply: httpx.Response) -> str:
+    """The other origin that a redirect leads to, if it is one."""
+    if reply.next_request is None:
+        return ""
+    there = reply.next_request.url
+    ours = (reply.url.scheme, reply.url.host, reply.url.port)
+    is_ours = (there.scheme, there.host, there.port) == ours
+    return "" if is_ours else f"{there.scheme}://{there.netloc.decode()}"
 
 
 def _get(address: str) -> httpx.Response:
-    """Asks GitHub without a token, trusting who is trusted for it."""
-    from apps.integrations.github import tls
+    """Asks GitHub without a token, trusting who is trusted for it. Raises GitHubError."""
+    from apps.integrations.github.transport import Transport
 
-    return httpx.get(address, timeout=10, verify=tls.context(settings.GITHUB_CA_FILE))
+    with Transport(address, settings.GITHUB_CA_FILE, timeout=10) as http:
+        return http.get(address)
 
 
 def _github_app() -> Iterator[Finding]:
@@ -238,6 +262,7 @@ def _github_app() -> Iterator[Finding]:
 def _release() -> Iterator[Finding]:
     """An Enterprise Server says which one it is."""
     from apps.integrations.github.client import Addresses
+    from apps.integrations.github.errors import GitHubError
 
     if settings.GITHUB_URL == "https://github.com":
         return
@@ -245,7 +270,7 @@ def _release() -> Iterator[Finding]:
         told = _get(f"{Addresses.of(settings.GITHUB_URL).rest}/meta").json()
         release = str(told["installed_version"])
         number = tuple(int(part) for part in release.split(".")[:2])
-    except (httpx.HTTPError, ValueError, KeyError, TypeError):
+    except (GitHubError, ValueError, KeyError, TypeError):
         return  # A private server tells it to those who sign in alone.
     if number < OLDEST_SERVER:
         oldest = ".".join(str(part) for part in OLDEST_SERVER)

@@ -88,6 +88,17 @@ def authorities(name: str) -> str:
     return path
 
 
+def proxies(*urls: str) -> None:
+    """Refuses proxies of the environment that no request to these addresses could go by."""
+    from apps.integrations.github.proxies import ProxyError, proxy_for
+
+    for each in urls:
+        try:
+            proxy_for(each, os.environ)
+        except ProxyError as error:
+            refuse(error.name, error.reason)
+
+
 def private_key(name: str) -> str:
     """A private key in PEM, where line ends may be written as \\n; empty when not set."""
     value = text(name).replace("\\n", "\n")

@@ -30,6 +30,7 @@ GITHUB_APP_CLIENT_SECRET = environment.text("GITHUB_APP_CLIENT_SECRET")
 environment.together("GITHUB_APP_ID", "GITHUB_APP_PRIVATE_KEY", "GITHUB_APP_WEBHOOK_SECRET")
 environment.belongs_to("GITHUB_APP_CLIENT_SECRET", "GITHUB_APP_ID")
 GITHUB_CA_FILE = environment.authorities("GITHUB_CA_FILE")
+environment.proxies(GITHUB_URL, PUBLIC_URL)
 GITHUB_TOKEN = environment.text("GITHUB_TOKEN")
 METRICS_TOKEN = environment.text("METRICS_TOKEN")
 
@@ -197,7 +198,7 @@ ACCOUNT_FORMS = {
     "reset_password_from_key": "apps.users.forms.ResetPasswordKeyForm",
     "reauthenticate": "apps.users.forms.ReauthenticateForm",
 }
-SOCIALACCOUNT_ADAPTER = "apps.users.adapters.GitHubSignInAdapter"
+SOCIALACCOUNT_ADAPTER = "apps.integrations.access.sign_in.SignInAdapter"
 SOCIALACCOUNT_STORE_TOKENS = False
 SOCIALACCOUNT_PROVIDERS: dict[str, dict[str, Any]] = {
     "github": {

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.models import SocialApp
-from django.conf import settings
 from django.http import Http404, HttpRequest
 
 CONFIRMATIONS = {
@@ -51,14 +49,6 @@ class GitHubSignInAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
             return super().get_provider(request, provider, client_id)
         except SocialApp.DoesNotExist:
             raise Http404("Signing in with GitHub is not set up here.") from None
-
-    def get_requests_session(self) -> Any:
-        """Trusts who signs GitHub's certificate here."""
-        session = super().get_requests_session()
-        if settings.GITHUB_CA_FILE:
-            # For each request: that of a session yields to REQUESTS_CA_BUNDLE.
-            session.request = partial(session.request, verify=settings.GITHUB_CA_FILE)
-        return session
 
     def populate_user(self, request: HttpRequest, sociallogin: Any, data: dict[str, Any]) -> Any:
         """Keeps a name whole: not everyone has a first and a last one."""

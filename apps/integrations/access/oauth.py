@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
-import requests
-from allauth.socialaccount.adapter import get_adapter
+import httpx
 from allauth.socialaccount.providers.github.views import GitHubOAuth2Adapter
 from allauth.socialaccount.providers.oauth2.client import OAuth2Client
 from allauth.socialaccount.providers.oauth2.utils import generate_code_challenge
@@ -21,7 +20,9 @@ from django.urls import reverse
 
 from apps.integrations.access import problems
 from apps.integrations.github import scopes
-from apps.integrations.github.client import Addresses
+from apps.integrations.github.client import API_VERSION, Addresses
+from apps.integrations.github.errors import GitHubError
+from apps.integrations.github.transport import Transport
 
 
 @dataclass(frozen=True)
@@ -158,27 +159,31 @@ def revoke(access_token: str, *, whole_grant: bool = False, app: Client | None =
     rest = Addresses.of(settings.GITHUB_URL).rest
     url = f"{rest}/applications/{app.id}/{what}"
     try:
-        with get_adapter().get_requests_session() as session:
-            reply = session.request(
-                "DELETE",
-                url,
-                json={"access_token": access_token},
-                auth=(app.id, app.secret),
-                headers={"X-GitHub-Api-Version": "2022-11-28"},
-            )
-    except requests.RequestException:
+        reply = _ask(
+            "DELETE",
+            url,
+            json={"access_token": access_token},
+            auth=(app.id, app.secret),
+            headers={"X-GitHub-Api-Version": API_VERSION},
+        )
+    except GitHubError:
         return False
     return reply.status_code in (204, 404)
 
 
 def _post(url: str, **data: str) -> dict[str, Any]:
     try:
-        with get_adapter().get_requests_session() as session:
-            reply = session.request("POST", url, data=data, headers={"Accept": "application/json"})
-            answer = reply.json()
-    except requests.JSONDecodeError:
+        reply = _ask("POST", url, data=data, headers={"Accept": "application/json"})
+        answer = reply.json()
+    except GitHubError:
+        raise problems.ConnectError(problems.UNREACHABLE) from None
+    except ValueError:
         problem = problems.UNREACHABLE if reply.status_code >= 500 else problems.UNEXPECTED
         raise problems.ConnectError(problem) from None
-    except requests.RequestException:
-        raise problems.ConnectError(problems.UNREACHABLE) from None
     return cast("dict[str, Any]", answer) if isinstance(answer, dict) else {}
+
+
+def _ask(method: str, url: str, **options: Any) -> httpx.Response:
+    """Once, wherever the reply leads: bodies hold secrets."""
+    with Transport(url, settings.GITHUB_CA_FILE) as http:
+        return http.request(method, url, **options)

@@ -16,8 +16,8 @@ import jwt
 import msgspec
 from msgspec import Struct
 
-from apps.integrations.github import replies, tls
-from apps.integrations.github.client import TIMEOUT, Addresses, GitHub
+from apps.integrations.github import replies
+from apps.integrations.github.client import Addresses, GitHub
 from apps.integrations.github.errors import (
     CredentialsRejectedError,
     GitHubError,
@@ -27,6 +27,7 @@ from apps.integrations.github.errors import (
     UnavailableError,
 )
 from apps.integrations.github.people import Account, ListedRepository
+from apps.integrations.github.transport import Transport
 
 DRIFT = 60  # seconds by which our clock may be ahead of GitHub's
 LIFETIME = 540  # seconds; GitHub allows ten minutes
@@ -165,11 +166,8 @@ def convert(github_url: str, code: str, ca_file: str = "") -> MadeApp:
     https://docs.github.com/en/rest/apps/apps#create-a-github-app-from-a-manifest
     """
     url = f"{Addresses.of(github_url).rest}/app-manifests/{code}/conversions"
-    headers = {"Accept": "application/vnd.github+json", "User-Agent": "tformance"}
-    try:
-        reply = httpx.post(url, headers=headers, timeout=TIMEOUT, verify=tls.context(ca_file))
-    except httpx.HTTPError as error:
-        raise UnavailableError(f"GitHub cannot be reached ({type(error).__name__}).") from None
+    with Transport(url, ca_file) as http:
+        reply = http.post(url, headers={"Accept": "application/vnd.github+json"})
     if refusal := _refusal(reply):
         raise refusal
     try:

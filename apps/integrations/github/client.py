@@ -18,19 +18,18 @@ from urllib.parse import urlsplit
 import httpx
 import msgspec
 
-from apps.integrations.github import limits, replies, scopes, tls
+from apps.integrations.github import limits, replies, scopes
 from apps.integrations.github.documents import document
 from apps.integrations.github.errors import (
     CredentialsRejectedError,
-    RefusedError,
     UnavailableError,
 )
 from apps.integrations.github.limits import Limit
 from apps.integrations.github.records import RateLimit
 from apps.integrations.github.tokens import TokenSource
+from apps.integrations.github.transport import Transport
 
 API_VERSION = "2022-11-28"
-TIMEOUT = httpx.Timeout(30.0, connect=10.0)
 # Anything else cannot stand in a header, and would come back in the error that says so.
 _SENDABLE = re.compile(r"[!-~]+")
 
@@ -121,16 +120,9 @@ class GitHub:
     def __post_init__(self) -> None:
         self.addresses = Addresses.of(self.url)
         self._ahead: _Ahead | None = None
-        self._http = httpx.Client(
-            timeout=TIMEOUT,
-            verify=tls.context(self.ca_file),
-            follow_redirects=True,
-            event_hooks={"request": [self._refuse_strangers]},
-            headers={
-                "User-Agent": "tformance",
-                "X-GitHub-Api-Version": API_VERSION,
-                "X-Github-Next-Global-ID": "1",
-            },
+        self._http = Transport(self.addresses.rest, self.ca_file, follow_redirects=True)
+        self._http.headers.update(
+            {"X-GitHub-Api-Version": API_VERSION, "X-Github-Next-Global-ID": "1"}
         )
 
     def __enter__(self) -> Self:
@@ -276,25 +268,13 @@ class GitHub:
         if not _SENDABLE.fullmatch(token):
             raise CredentialsRejectedError("GitHub does not accept the token.")
         headers = {"Authorization": f"Bearer {token}", **options.pop("headers", {})}
-        try:
-            response = self._http.request(method, url, headers=headers, **options)
-        except httpx.TimeoutException as error:
-            is_heavy = isinstance(error, httpx.ReadTimeout)
-            raise UnavailableError("GitHub did not answer in time.", is_heavy=is_heavy) from None
-        except httpx.HTTPError as error:
-            raise UnavailableError(f"GitHub cannot be reached ({_reason(error)}).") from None
+        response = self._http.request(method, url, headers=headers, **options)
         refusal = replies.error_from_status(
             response.status_code, response.headers, response.content, _now()
         )
         if refusal:
             raise refusal
         return response
-
-    def _refuse_strangers(self, request: httpx.Request) -> None:
-        # Neither a token nor a request without one may follow a link or a redirect elsewhere.
-        ours, theirs = httpx.URL(self.addresses.rest), request.url
-        if (theirs.scheme, theirs.host, theirs.port) != (ours.scheme, ours.host, ours.port):
-            raise RefusedError("GitHub's reply points to another host.")
 
     def _account(self, envelope: replies.Envelope, headers: Mapping[str, str]) -> None:
         limit = limits.from_headers(headers)
@@ -332,10 +312,6 @@ def _next_link(headers: Mapping[str, str]) -> str:
         if 'rel="next"' in relation:
             return address.strip().strip("<>")
     return ""
-
-
-def _reason(error: httpx.HTTPError) -> str:
-    return str(error) or type(error).__name__
 
 
 def _now() -> datetime:

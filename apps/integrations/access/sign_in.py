@@ -1,0 +1,58 @@
+"""Signing in with GitHub asks GitHub as everything else does; allauth does the rest."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+from allauth.socialaccount.providers.oauth2.client import OAuth2Error
+from django.conf import settings
+
+from apps.integrations.github.client import Addresses
+from apps.integrations.github.errors import GitHubError
+from apps.integrations.github.transport import Transport
+from apps.users.adapters import GitHubSignInAdapter
+
+MAY_BE_MISSING = "/user/emails"  # 404 where the token may not read them, which allauth bears
+
+
+class Session:
+    """What allauth asks with: by `Transport`, with failures as allauth knows them."""
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def get(self, url: str, **options: Any) -> httpx.Response:
+        return self.request("GET", url, **options)
+
+    def request(self, method: str, url: str, **options: Any) -> httpx.Response:
+        """Raises OAuth2Error for anything but an answer in JSON."""
+        headers = {"Accept": "application/json", **(options.pop("headers", None) or {})}
+        try:
+            with _transport(url) as http:
+                reply = http.request(method, url, headers=headers, **options)
+            reply.json()
+        except (GitHubError, ValueError) as error:
+            raise OAuth2Error(f"GitHub did not answer as it should ({error})") from None
+        if not (reply.is_success or (reply.status_code == 404 and url.endswith(MAY_BE_MISSING))):
+            raise OAuth2Error(f"GitHub answered {reply.status_code}")
+        return reply
+
+
+def _transport(url: str) -> Transport:
+    """For one of GitHub's two hosts: that of its pages, which trades codes, or of its interface."""
+    addresses = Addresses.of(settings.GITHUB_URL)
+    is_web = urlsplit(url).netloc == urlsplit(addresses.web).netloc
+    return Transport(addresses.web if is_web else addresses.rest, settings.GITHUB_CA_FILE)
+
+
+class SignInAdapter(GitHubSignInAdapter):
+    """allauth's adapter, which asks GitHub by the one client of this program."""
+
+    def get_requests_session(self) -> Session:
+        """Called by allauth for every request of its own."""
+        return Session()

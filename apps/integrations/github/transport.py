@@ -1,0 +1,56 @@
+"""The one HTTP client: every request that leaves the program for GitHub goes by it.
+
+It asks by the proxy of the environment and trusts who is trusted for GitHub. It follows no redirect
+unless it is told to, since a body may hold a secret; and never one to another host.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import httpx
+
+from apps.integrations.github import tls
+from apps.integrations.github.errors import RefusedError, UnavailableError
+from apps.integrations.github.proxies import proxy_for
+
+TIMEOUT = httpx.Timeout(30.0, connect=10.0)
+
+
+class Transport(httpx.Client):
+    """A client for one host. Whatever goes wrong on the way is an UnavailableError."""
+
+    def __init__(self, url: str, ca_file: str = "", name: str = "GitHub", **options: Any) -> None:
+        self._home = httpx.URL(url)
+        self._name = name
+        try:
+            super().__init__(
+                **{"timeout": TIMEOUT, **options},
+                verify=tls.context(ca_file),
+                proxy=proxy_for(url, os.environ),
+                trust_env=False,  # `proxy_for` reads it
+                event_hooks={"request": [self._refuse_strangers]},
+                headers={"User-Agent": "tformance"},
+            )
+        except (OSError, ValueError) as error:
+            raise UnavailableError(f"{name} cannot be asked ({error}).") from None
+
+    def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
+        try:
+            return super().send(request, **options)
+        except RefusedError:
+            raise
+        except httpx.TimeoutException as error:
+            is_heavy = isinstance(error, httpx.ReadTimeout)
+            message = f"{self._name} did not answer in time."
+            raise UnavailableError(message, is_heavy=is_heavy) from None
+        except Exception as error:  # also of the parts that httpx stands on
+            reason = str(error) or type(error).__name__
+            raise UnavailableError(f"{self._name} cannot be reached ({reason}).") from None
+
+    def _refuse_strangers(self, request: httpx.Request) -> None:
+        # Neither a token nor a request without one may follow a link or a redirect elsewhere.
+        ours, theirs = self._home, request.url
+        if (theirs.scheme, theirs.host, theirs.port) != (ours.scheme, ours.host, ours.port):
+            raise RefusedError("GitHub's reply points to another host.")
