@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
 from typing import NoReturn
 
 PYTHON = (sys.executable, "-m")
@@ -30,7 +29,7 @@ def schedule() -> tuple[str, ...]:
     return (*CELERY, "beat", "--pidfile", "", "--loglevel", "WARNING")
 
 
-def become(command: Sequence[str]) -> NoReturn:
+def become(command: tuple[str, ...]) -> NoReturn:
     """Run a part in place of this process, so that signals reach it."""
     sys.stdout.flush()
     sys.stderr.flush()

@@ -26,6 +26,7 @@ from apps.teams.models import Team
 from github_simulator import actions
 from github_simulator.actions import Deed, Draft
 from github_simulator.faults import Fault
+from github_simulator.git import new_oid
 from github_simulator.node_ids import node_id
 from github_simulator.testing import Running
 from github_simulator.world import Account, Commit
@@ -74,7 +75,7 @@ class Place:
 
     def commit(self, at: datetime, **fields: Any) -> Commit:
         self.commits += 1
-        oid = actions.new_oid(self.repository.id, self.commits)
+        oid = new_oid(self.repository.id, self.commits)
         return Commit(
             oid, at, at, f"Change {self.commits}", 5, 1, 1, author=self.person(), **fields
         )
