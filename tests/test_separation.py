@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
+from django.db import transaction
 from django.http.response import HttpResponseBase
-from django.test import Client
-from pytest_django import Settings
+from django.test import Client, override_settings
+from pytest_django import DjangoDbBlocker
 
 from apps.teams.models import Membership, Team
 from apps.users.models import User
@@ -33,12 +34,32 @@ class Town:
     clients: dict[str, Client]
 
 
+@pytest.fixture(scope="module")
+def built(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[Town]:
+    """A town, built once; what a test changes in it is rolled back to here."""
+    nobody_answers = override_settings(GITHUB_URL="http://127.0.0.1:1")
+    with django_db_blocker.unblock(), nobody_answers, transaction.atomic():
+        yield _build()
+        transaction.set_rollback(True)
+
+
 @pytest.fixture
-def town(settings: Settings, team: Team, alice: User, bob: User, charlie: User) -> Town:
-    settings.GITHUB_URL = "http://127.0.0.1:1"  # nobody answers there
-    dana = User.objects.create(email="dana@example.com")
+def town(built: Town, db: None) -> Town:
+    """The town with browsers of this test's own."""
+    clients = {visitor: Client() for visitor in VISITORS}
+    for visitor, client in clients.items():
+        client.cookies.update(built.clients[visitor].cookies)
+    return replace(built, clients=clients)
+
+
+def _build() -> Town:
+    names = ("alice", "bob", "charlie", "dana")
+    alice, bob, charlie, dana = (User.objects.create(email=f"{n}@example.com") for n in names)
     staff = User.objects.create(email="staff@example.com", is_staff=True, is_superuser=True)
+    acme = Team.objects.create(name="Acme", slug="acme")
     beta = Team.objects.create(name="Beta", slug="beta")
+    Membership.objects.create(team=acme, user=alice, role=Membership.Role.ADMIN)
+    Membership.objects.create(team=acme, user=bob, role=Membership.Role.MEMBER)
     Membership.objects.create(team=beta, user=dana, role=Membership.Role.ADMIN)
     clients = {
         "signed out": Client(),
@@ -48,7 +69,7 @@ def town(settings: Settings, team: Team, alice: User, bob: User, charlie: User) 
         "neighbour": signed_in(dana),
         "staff": signed_in(staff),
     }
-    return Town(belongings(team, bob, 1_000), belongings(beta, dana, 2_000), clients)
+    return Town(belongings(acme, bob, 1_000), belongings(beta, dana, 2_000), clients)
 
 
 def test_it_works(town: Town) -> None:
@@ -252,7 +273,7 @@ def test_stopping_a_shared_repository_stops_it_here_only(town: Town) -> None:
 
 @pytest.mark.parametrize("method", ["POST", "DELETE"])
 @pytest.mark.parametrize("route", [r for r in OF_A_TEAM if set(RULES[r].methods) - {"GET"}])
-def test_no_change_without_a_csrf_token(town: Town, route: str, method: str, alice: User) -> None:
+def test_no_change_without_a_csrf_token(town: Town, route: str, method: str) -> None:
     client = Client(enforce_csrf_checks=True)
-    client.force_login(alice, backend="django.contrib.auth.backends.ModelBackend")
+    client.cookies = town.clients["admin"].cookies
     assert _ask(client, method, town.acme.path(route)).status_code == 403
