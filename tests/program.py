@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import secrets
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import psycopg
@@ -27,6 +31,8 @@ COMMAND = str(Path(sys.executable).parent / "tformance")
 POSTGRES = os.environ.get("TEST_POSTGRES_URL", "postgresql://postgres@127.0.0.1:5432/postgres")
 REDIS = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379")
 START = 180  # seconds
+DATABASE = "tformance.sqlite3"
+PREPARE = "import django; django.setup(); from tformance.up import prepare; prepare()"
 
 
 @dataclass(frozen=True)
@@ -78,12 +84,27 @@ def free_address() -> str:
     return f"http://127.0.0.1:{free_port()}"
 
 
+@cache
+def prepared() -> Path:
+    """A data folder after a first start, to copy from: with tables and static files."""
+    folder = Path(tempfile.mkdtemp(prefix="tformance-prepared-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    environment = clean_environment(
+        DATA_DIR=str(folder), DJANGO_SETTINGS_MODULE="tformance.settings"
+    )
+    subprocess.run([sys.executable, "-c", PREPARE], check=True, cwd=ROOT, env=environment)
+    return folder
+
+
 @contextmanager
 def on_one_machine(
     folder: Path, url: str, *options: str, command: str = COMMAND, cwd: Path = ROOT, **settings: str
 ) -> Iterator[Program]:
     """`tformance up`: SQLite, a folder as broker. `command` may be another installation's."""
     program = _program(folder, url, settings)
+    if command == COMMAND and not (folder / DATABASE).exists():
+        shutil.copytree(prepared() / "static", folder / "static")
+        shutil.copy(prepared() / DATABASE, folder)
     with _process(folder, program.environment, command, "up", *options, cwd=cwd) as process:
         _wait(program, process)
         yield program

@@ -1,20 +1,24 @@
-"""Someone at a terminal of a fresh machine."""
+"""Someone at a terminal."""
 
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
 from github_simulator.testing import Running
-from tests.program import COMMAND, clean_environment
+from tests.program import COMMAND, DATABASE, clean_environment, prepared
 
 
 class Terminal:
-    """An empty data folder and a token for a simulated GitHub."""
+    """A data folder without a row, or with nothing at all, and a token for a simulated GitHub."""
 
-    def __init__(self, github: Running, folder: Path) -> None:
+    def __init__(self, github: Running, folder: Path, *, is_new: bool = False) -> None:
+        if not is_new:
+            folder.mkdir(exist_ok=True)
+            shutil.copy(prepared() / DATABASE, folder)
         self.settings = {
             "GITHUB_URL": github.url,
             "GITHUB_TOKEN": github.token,

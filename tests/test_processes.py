@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.program import COMMAND, ROOT, START, clean_environment, manage, tformance
+from tests.program import COMMAND, ROOT, START, clean_environment, prepared, tformance
 from tformance.ports import free_port
 
 
@@ -67,19 +67,9 @@ def status(url: str) -> int:
         return int(reply.status)
 
 
-@pytest.fixture(scope="module")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data folder whose tables and static files are there already, as after a first start."""
-    folder = tmp_path_factory.mktemp("prepared")
-    for command in ("migrate", "collectstatic"):
-        done = manage(command, "--noinput", "-v0", DATA_DIR=str(folder))
-        assert done.returncode == 0, done.stderr
-    return folder
-
-
 @pytest.fixture
-def settings(prepared: Path, tmp_path: Path) -> dict[str, str]:
-    shutil.copytree(prepared, tmp_path, dirs_exist_ok=True)
+def settings(tmp_path: Path) -> dict[str, str]:
+    shutil.copytree(prepared(), tmp_path, dirs_exist_ok=True)
     return {"DATA_DIR": str(tmp_path), "PUBLIC_URL": f"http://127.0.0.1:{free_port()}"}
 
 

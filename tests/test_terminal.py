@@ -24,7 +24,8 @@ def name(github: Running) -> str:
     return max(repositories, key=lambda r: len(r.pull_requests)).full_name
 
 
-def test_it_works(terminal: Terminal, name: str, github: Running) -> None:
+def test_it_works(name: str, github: Running, tmp_path: Path) -> None:
+    terminal = Terminal(github, tmp_path, is_new=True)
     done = terminal.run("sync", name)
     assert done.returncode == 0, done.stderr
     repository = github.simulator.world.repository(name)
