@@ -83,7 +83,7 @@ def test_it_works(connected: Client, github: Running, work: Callable[[], None]) 
     assert "Revoke the token of ada" in page
     later(work)
     assert all(hooks_of(github).values())
-    assert Farewell.objects.get().attempts == 2
+    assert Farewell.objects.get().attempts >= 2
     github.simulator.faults.clear()
     for _ in NAMES:
         later(work)
