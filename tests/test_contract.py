@@ -6,6 +6,7 @@ import os
 from collections.abc import Collection
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 from graphql import (
@@ -19,8 +20,14 @@ from graphql import (
     validate,
 )
 
-from apps.integrations.github.documents import LISTS, document, rest_of_lists
+from apps.integrations.github.documents import (
+    LISTS,
+    document,
+    pull_requests_in_parts,
+    rest_of_lists,
+)
 from apps.integrations.github.limits import LARGEST_PAGE, points
+from apps.integrations.github.parts import AT_ONCE
 from github_simulator.cost import NODE_LIMIT, cost
 from tests.program import ROOT
 
@@ -31,7 +38,8 @@ PUBLISHED = Path(
 FOLDER = ROOT / "apps/integrations/github/queries"
 DOCUMENTS = {
     **{path.stem: document(path.stem) for path in FOLDER.glob("*.graphql")},
-    "rest of each list": rest_of_lists(LISTS),
+    "rest of each list": rest_of_lists((name, True) for name in LISTS),
+    "in parts": pull_requests_in_parts()[0],
 }
 del DOCUMENTS["fragments"]  # they come with the documents that spread them
 each_document = pytest.mark.parametrize("text", DOCUMENTS.values(), ids=DOCUMENTS)
@@ -67,14 +75,15 @@ def test_a_wrong_document_would_be_noticed() -> None:
 
 
 # Variables, and requests by GitHub's formula: one for each parent of each connection.
-COSTS = {
+COSTS: dict[str, tuple[dict[str, Any], int]] = {
     "pull_requests": ({"first": 37}, 1 + 4 * 37),
     "pull_requests_by_id": ({"ids": ["PR"] * 37}, 1 + 4 * 37),
     "newest_changes": ({"ids": ["R"] * 100}, 1 + 100),
-    "pull_request_names": ({"first": 37}, 1),
+    "pull_request_names": ({"first": 37}, 2),
     "pull_request_counts": ({"ids": ["R"] * 100}, 1 + 100),
     "repository": ({}, 1),
-    "rest of each list": ({}, 2 * len(LISTS)),
+    "rest of each list": ({}, 3 * len(LISTS)),
+    "in parts": ({"ids": ["PR"] * AT_ONCE}, 40 + 19 * AT_ONCE),
     "members": ({}, 1),
     "groups": ({}, 1 + 50),
     "group_members": ({}, 1),

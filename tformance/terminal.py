@@ -114,6 +114,8 @@ def audit(sample: int) -> int:
         + (f"; {outcome.gone} are gone from GitHub" if outcome.gone else "")
         + (". What differed is repaired.\n" if outcome.differences else ".\n")
     )
+    for each in outcome.fields_untold:
+        sys.stdout.write(f"{each}: not told by GitHub, so it is compared with nothing.\n")
     if changed := sum(found.is_late for found in outcome.differences):
         sys.stdout.write(
             f"{changed} of {len(outcome.differences)} differences are in pull requests that "
@@ -180,7 +182,9 @@ def _sync(names: list[str], team_slug: str, since: datetime | None) -> int:
     from apps.integrations.sync import schedule
 
     team = adhoc.team(team_slug)
-    tracked = list(_track(team, names))
+    found = list(_track(team, names))
+    # One may be called by two names, or in two cases.
+    tracked = list({row.pk: row for row in found}.values())
     if not tracked:
         return INCOMPLETE
     run = schedule.begin(team, tracked, SyncRun.Reason.TERMINAL)
@@ -190,8 +194,10 @@ def _sync(names: list[str], team_slug: str, since: datetime | None) -> int:
     problems = [line for row in rows for line in adhoc.problems(row)]
     for line in problems:
         _say(line, INCOMPLETE)
+    for line in (line for row in rows for line in adhoc.remarks(row)):
+        _note(line)
     _print_figures(team, rows)
-    return INCOMPLETE if problems or len(tracked) < len(names) else COMPLETE
+    return INCOMPLETE if problems or len(found) < len(names) else COMPLETE
 
 
 def _track(team: Team, names: list[str]) -> Iterator[TrackedRepository]:

@@ -15,10 +15,10 @@ from typing import Any
 from django.db import transaction
 
 from apps.integrations.access.conversation import with_github
-from apps.integrations.github import pull_requests, records
+from apps.integrations.github import lists, pull_requests, records
 from apps.integrations.models import TrackedRepository
 from apps.integrations.people import forgetting
-from apps.integrations.storing import ingest
+from apps.integrations.storing import ingest, last_known
 from apps.integrations.storing.facts import Accounts, PullRequestRow, main_account, read
 from apps.metrics.filters import accounts
 from apps.metrics.lists import export
@@ -43,13 +43,15 @@ class Difference:
 class Outcome:
     """What a check found; `gone` are pull requests that GitHub does not show any more.
 
-    `untold` are those that it did not tell, or not so that they can be read, with each reason.
+    `untold` are those that it did not tell at all, with each reason; `fields_untold` what it did
+    not tell of others: what is stored of these is compared with nothing.
     """
 
     pull_requests: int = 0
     fields: int = 0
     gone: int = 0
     untold: list[str] = field(default_factory=list)
+    fields_untold: list[str] = field(default_factory=list)
     differences: list[Difference] = field(default_factory=list)
 
     @property
@@ -75,7 +77,7 @@ def check(
     outcome = outcome or Outcome()
     for tracked, ids in _drawn(sample, chance or random.Random(), team):  # noqa: S311 no secret
         with with_github(tracked.integration.credential) as github:
-            for some in pull_requests.in_parts(ids, AT_ONCE):
+            for some in lists.in_parts(ids, AT_ONCE):
                 asked_at = datetime.now(UTC)
                 batch = pull_requests.by_ids(github, some)
                 reasons = [*(item.reason for item in batch.spoilt), *batch.withheld.values()]
@@ -109,29 +111,41 @@ def _compare(
     outcome: Outcome,
 ) -> None:
     main = accounts.main_accounts(tracked.team)
-    for record in forgetting.without_forgotten(tracked.team, fetched):
+    for record in fetched:
         rows = PullRequest.objects.filter(repository=tracked.repository, number=record.number)
         stored = rows.first()
         if stored is None or stored.fetched_at > asked_at:
             continue  # It was deleted here, or fetched anew, while GitHub was asked.
-        row = read(tracked.team, record, main)
-        here, there = dict(_stored(stored)), dict(_expected(stored, row, main))
-        name, is_late = (
-            f"{tracked.full_name}#{record.number}",
-            stored.updated_at != record.updated_at,
-        )
-        keys = sorted(here.keys() | there.keys())
-        wrong = [
-            Difference(name, key, here.get(key), there.get(key), is_late)
-            for key in keys
-            if here.get(key) != there.get(key)
-        ]
-        outcome.pull_requests += 1
-        outcome.fields += len(keys)
-        outcome.differences += wrong
-        if wrong:
+        found = _differences(tracked, stored, record, main, outcome)
+        outcome.differences += found
+        if found:
             with transaction.atomic():
                 ingest.pull_requests(tracked.repository, [record], asked_at)
+
+
+def _differences(
+    tracked: TrackedRepository,
+    stored: PullRequest,
+    record: records.PullRequest,
+    main: Accounts,
+    outcome: Outcome,
+) -> list[Difference]:
+    """What GitHub tells otherwise, counted; what it does not tell is named."""
+    [(whole, untold)] = last_known.completed(tracked.repository, [record])
+    [whole] = forgetting.without_forgotten(tracked.team, [whole])
+    here = dict(_stored(stored))
+    there = dict(_expected(stored, read(tracked.team, whole, main), main))
+    name = f"{tracked.full_name}#{record.number}"
+    is_late = record.updated_at is not None and stored.updated_at != record.updated_at
+    keys = sorted(here.keys() | there.keys())
+    outcome.pull_requests += 1
+    outcome.fields += len(keys) - len(untold)
+    outcome.fields_untold += [f"{name} {each}" for each in sorted(untold)]
+    return [
+        Difference(name, key, here.get(key), there.get(key), is_late)
+        for key in keys
+        if here.get(key) != there.get(key)
+    ]
 
 
 def _stored(stored: PullRequest) -> Iterator[tuple[str, Any]]:

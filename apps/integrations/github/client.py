@@ -25,6 +25,7 @@ from apps.integrations.github.errors import (
     UnavailableError,
 )
 from apps.integrations.github.limits import Limit
+from apps.integrations.github.reading import tidied
 from apps.integrations.github.records import RateLimit
 from apps.integrations.github.tokens import TokenSource
 from apps.integrations.github.transport import Transport
@@ -193,7 +194,7 @@ class GitHub:
         query = {"query": text, "variables": dict(variables)}
         asked_at, response = self._answered(query)
         try:
-            envelope = msgspec.json.decode(response.content, type=replies.Envelope)
+            envelope = msgspec.json.decode(tidied(response.content), type=replies.Envelope)
         except (msgspec.DecodeError, UnicodeDecodeError):
             raise UnavailableError("GitHub's reply was cut off.") from None
         self._account(envelope, response.headers)
@@ -301,7 +302,7 @@ def _json(response: httpx.Response) -> Any:
     if not response.content:
         return None
     try:
-        return msgspec.json.decode(response.content)
+        return msgspec.json.decode(tidied(response.content))
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise UnavailableError("GitHub's reply was cut off.") from None
 

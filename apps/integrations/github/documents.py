@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib.resources import files
 
@@ -16,14 +16,12 @@ _EVENTS = (
     "CLOSED_EVENT, REOPENED_EVENT, MERGED_EVENT"
 )
 
-# A list below a pull request that can be longer than a page: GraphQL field and its page's fragment.
-LISTS: Mapping[str, tuple[str, str]] = {
-    "commits": ("commits(first: 100, after: $after{n})", "CommitsPage"),
-    "reviews": ("reviews(first: 100, after: $after{n})", "ReviewsPage"),
-    "timeline_items": (
-        f"timelineItems(first: 100, after: $after{{n}}, itemTypes: [{_EVENTS}])",
-        "TimelinePage",
-    ),
+# A list below a pull request that can be longer than a page: GraphQL field, what it takes besides
+# the place of the page, and its page's fragment.
+LISTS: Mapping[str, tuple[str, str, str]] = {
+    "commits": ("commits", "", "CommitsPage"),
+    "reviews": ("reviews", "", "ReviewsPage"),
+    "timeline_items": ("timelineItems", f", itemTypes: [{_EVENTS}]", "TimelinePage"),
 }
 
 
@@ -33,17 +31,39 @@ def document(name: str) -> str:
     return with_fragments(_read(name))
 
 
-def rest_of_lists(wanted: Iterable[str]) -> str:
-    """One query for the next page of several lists, each of a pull request of its own.
+def rest_of_lists(wanted: Iterable[tuple[str, bool]]) -> str:
+    """One query for more of several lists, each of a pull request of its own.
 
-    The nth of `wanted` (keys of `LISTS`) is answered as `rest<n>`, from `$id<n>` and `$after<n>`.
+    The nth of `wanted` (a key of `LISTS`, and whether the list's end is asked for too) is answered
+    in `rest<n>`: as `rest` the page behind `$after<n>`, as `tail` the one before `$before<n>`.
     """
-    names = list(wanted)
-    variables = ", ".join(f"$id{n}: ID!, $after{n}: String!" for n in range(len(names)))
-    parts = "\n".join(_rest(n, name) for n, name in enumerate(names))
+    lists = list(enumerate(wanted))
+    variables = [f"$id{n}: ID!, $after{n}: String" for n, _ in lists]
+    variables += [f"$before{n}: String" for n, (_, has_tail) in lists if has_tail]
+    parts = "\n".join(_rest(n, name, has_tail) for n, (name, has_tail) in lists)
     return with_fragments(
-        f"query RestOfLists({variables}) {{\n  rateLimit {{ ...RateLimitFields }}\n{parts}\n}}\n"
+        f"query RestOfLists({', '.join(variables)}) {{\n"
+        f"  rateLimit {{ ...RateLimitFields }}\n{parts}\n}}\n"
     )
+
+
+@cache
+def pull_requests_in_parts() -> tuple[str, int]:
+    """A query for up to a few pull requests (`$ids`) in which no field costs another one.
+
+    Each is asked for by itself, in `part0` and so on: where GitHub cannot tell one that may not be
+    null, only that part is. Returns the query and how many parts there are.
+    """
+    parts = list(_parts())
+    text = "\n".join(
+        f"  part{n}: nodes(ids: $ids) {{ ... on PullRequest {{ {part} }} }}"
+        for n, part in enumerate(parts)
+    )
+    document = with_fragments(
+        f"query PullRequestsInParts($ids: [ID!]!) {{\n"
+        f"  rateLimit {{ ...RateLimitFields }}\n{text}\n}}\n"
+    )
+    return document, len(parts)
 
 
 def with_fragments(operation: str) -> str:
@@ -59,13 +79,42 @@ def with_fragments(operation: str) -> str:
     return "\n".join([operation, *(needed[name] for name in sorted(needed))])
 
 
-def _rest(n: int, name: str) -> str:
-    field, fragment = LISTS[name]
-    field = field.replace("{n}", str(n))
-    return (
-        f"  rest{n}: nodes(ids: [$id{n}]) {{ ... on PullRequest {{ "
-        f"rest: {field} {{ ...{fragment} }} }} }}"
+def _rest(n: int, name: str, has_tail: bool) -> str:
+    field, more, fragment = LISTS[name]
+    rest = f"rest: {field}(first: 100, after: $after{n}{more}) {{ ...{fragment} }}"
+    tail = f" tail: {field}(last: 100, before: $before{n}{more}) {{ ...{fragment} }}"
+    ends = rest + (tail if has_tail else "")
+    return f"  rest{n}: nodes(ids: [$id{n}]) {{ ... on PullRequest {{ {ends} }} }}"
+
+
+def _parts() -> Iterator[str]:
+    """Each field of a pull request; of its commits and reviews each field of theirs."""
+    for field in _selected(_fragments()["PullRequestFields"], 2):
+        if field.startswith("commits("):
+            yield from _list_in_parts("commits", "CommitsPage", "commit {{ {} }}", 6)
+        elif field.startswith("reviews("):
+            yield from _list_in_parts("reviews", "ReviewsPage", "{}", 4)
+        else:
+            yield field
+
+
+def _list_in_parts(name: str, fragment: str, node: str, depth: int) -> Iterator[str]:
+    """How many there are, where the page ends, and each field of its nodes at that depth."""
+    text = _fragments()[fragment]
+    for part in _selected(text, 2):
+        if not part.startswith("nodes"):
+            yield f"{name}(first: 100) {{ {part} }}"
+    for leaf in _selected(text[text.index("nodes") :], depth):
+        yield f"{name}(first: 100) {{ nodes {{ {node.format(leaf)} }} }}"
+
+
+def _selected(text: str, depth: int) -> list[str]:
+    """What stands at this depth of indentation, each with what is selected below it."""
+    begin, deep = rf"^ {{{depth}}}", depth - 1
+    found = re.findall(
+        rf"{begin}[\w.].*?(?={begin}[\w.]|^ {{0,{deep}}}\S|\Z)", text, re.DOTALL | re.MULTILINE
     )
+    return [" ".join(field.split()) for field in found]
 
 
 @cache

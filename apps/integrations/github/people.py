@@ -12,7 +12,8 @@ from msgspec import Struct
 from apps.integrations.github import replies
 from apps.integrations.github.client import GitHub
 from apps.integrations.github.errors import GitHubError, NotFoundError, UnavailableError
-from apps.integrations.github.pull_requests import decode, refuse_circle
+from apps.integrations.github.lists import refuse_circle
+from apps.integrations.github.reading import decode
 from apps.integrations.github.records import Page, PageInfo, Record, Repository
 
 T = TypeVar("T")
@@ -60,12 +61,12 @@ class ListedRepository(Struct, frozen=True):
             id=record.database_id,
             node_id=record.id,
             full_name=record.name_with_owner,
-            private=record.is_private,
-            archived=record.is_archived,
-            fork=record.is_fork,
+            private=bool(record.is_private),
+            archived=bool(record.is_archived),
+            fork=bool(record.is_fork),
             default_branch=branch.name if branch else None,
             pushed_at=record.pushed_at,
-            html_url=record.url,
+            html_url=record.url or "",
         )
 
 

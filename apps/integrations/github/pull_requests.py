@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import zip_longest
 from typing import Any
 
 import msgspec
@@ -13,38 +15,34 @@ from msgspec import Raw, Struct
 
 from apps.integrations.github import records
 from apps.integrations.github.client import GitHub, GraphQLReply
-from apps.integrations.github.documents import LISTS, document, rest_of_lists
+from apps.integrations.github.documents import document
 from apps.integrations.github.errors import NotFoundError, UnavailableError
+from apps.integrations.github.lists import complete, refuse_circle
+from apps.integrations.github.parts import in_pieces
+from apps.integrations.github.reading import decode
 from apps.integrations.github.replies import Problem, error_from_problem, problems_by_item
+from apps.integrations.github.telling import lacks_rows, told
 
-# Below twenty lists of a hundred a query stays far from GitHub's ten seconds.
-LISTS_AT_ONCE = 20
-_SAME = "GitHub sent the same page twice."
 _GONE = "GitHub does not find the repository, or the token may not see it."
+_LEFT_OUT = "GitHub left out a part."
 _WITHHELD = "GitHub does not give its contents."
-_PAGES: dict[str, type] = {
-    "commits": records.Page[records.CommitNode],
-    "reviews": records.Page[records.Review],
-    "timeline_items": records.Page[records.TimelineItem],
-}
 
 
-class Identified(Struct, rename="camel", frozen=True):
+class Identified(Struct, frozen=True):
     """As much of a pull request as is needed to ask for it again."""
 
     id: str
     number: int
-    updated_at: datetime
 
 
 @dataclass(frozen=True)
 class Spoilt:
-    """A pull request that GitHub could not tell in full, or that cannot be read."""
+    """A pull request of which GitHub tells nothing but that it is there."""
 
     id: str
     number: int
     reason: str
-    updated_at: datetime
+    updated_at: datetime | None
 
 
 @dataclass
@@ -72,9 +70,9 @@ class WalkPage:
 
     @property
     def instants(self) -> list[datetime]:
-        """When each of its pull requests changed, the spoilt ones included."""
+        """When each of its pull requests changed, as far as it is told."""
         told = [record.updated_at for record in self.batch.pull_requests]
-        return told + [item.updated_at for item in self.batch.spoilt]
+        return [at for at in (*told, *(item.updated_at for item in self.batch.spoilt)) if at]
 
 
 @dataclass(frozen=True)
@@ -89,12 +87,12 @@ class Known:
 def walk(github: GitHub, known: Known, first: int, after: str) -> WalkPage:
     """The `first` pull requests behind the cursor `after` (empty: from the top), newest first."""
     reply, repository, problems = _page(github, "pull_requests", known, first, after)
-    nodes = repository.pull_requests.nodes or ()
-    batch = _batch(nodes, problems)
-    if any(bytes(node) == b"null" for node in nodes):
-        batch.spoilt += _withheld(batch, names(github, known, first, after))
-    is_plain = not (reply.problems or batch.spoilt or any(_unfinished(batch.pull_requests)))
-    complete(github, batch)
+    nodes = _nodes(repository)
+    found = _told(nodes, problems)
+    is_plain = not reply.problems and len(found) == len(nodes) and not any(map(_is_more, found))
+    batch = _finished(github, found)
+    if len(found) < len(nodes):
+        _fill(github, batch, names(github, known, first, after).batch.spoilt)
     return _walk_page(repository, batch, reply.asked_at, bytes(reply.data) if is_plain else b"")
 
 
@@ -107,7 +105,7 @@ def kept_page(github: GitHub, data: bytes, asked_at: datetime) -> WalkPage:
     """The page whose `reply` was kept."""
     reply = github.graphql_kept(data, asked_at)
     repository = decode(reply.data, records.PullRequestsReply).repository
-    return _walk_page(repository, _batch(repository.pull_requests.nodes or (), {}), asked_at, data)
+    return _walk_page(repository, Batch(_told(_nodes(repository), {})), asked_at, data)
 
 
 def query_of(full_name: str, first: int, after: str) -> str:
@@ -119,9 +117,12 @@ def query_of(full_name: str, first: int, after: str) -> str:
 def names(github: GitHub, known: Known, first: int, after: str) -> WalkPage:
     """The same page without its contents, where GitHub cannot give them: all are set aside."""
     reply, repository, _ = _page(github, "pull_request_names", known, first, after)
-    nodes = repository.pull_requests.nodes or ()
-    found = [decode(node, Identified) for node in nodes if bytes(node) != b"null"]
-    batch = Batch(spoilt=[_spoilt(one, _WITHHELD) for one in found])
+    batch = Batch()
+    for node, change in zip_longest(_nodes(repository), repository.changes.nodes or ()):
+        with suppress(UnavailableError):
+            one = decode(node, Identified)
+            changed_at = change.updated_at if change else None
+            batch.spoilt.append(Spoilt(one.id, one.number, _WITHHELD, changed_at))
     return _walk_page(repository, batch, reply.asked_at)
 
 
@@ -135,7 +136,7 @@ def _walk_page(
     return WalkPage(
         repository,
         batch,
-        page.total_count,
+        page.total_count or 0,
         info.end_cursor,
         info.has_next_page,
         asked_at,
@@ -160,15 +161,15 @@ def _page(
     for _ in range(2):
         try:
             reply = github.graphql(query, _variables(name, first, after))
-            # Of a repository that is not found: NotFoundError.
-            problems = problems_by_item(reply.problems, "repository", "pullRequests", "nodes")
+            found = repository_of(reply)
         except NotFoundError:
             found = None
-        else:
-            found = decode(reply.data, records.PullRequestsReply).repository
-        if found and found.database_id == known.database_id:
+        if found and found.database_id in (known.database_id, 0):
+            found = msgspec.structs.replace(found, database_id=known.database_id)
             refuse_circle(found.pull_requests.page_info, after)
-            return reply, found, problems
+            below = ("repository", "pullRequests", "nodes")
+            items = [p for p in reply.problems if tuple(p.path or ())[:3] == below]
+            return reply, found, problems_by_item(items, *below)
         name = _present_name(github, known)
     raise NotFoundError(_GONE)
 
@@ -187,145 +188,75 @@ def by_ids(github: GitHub, ids: Sequence[str]) -> Batch:
     reply = github.graphql("pull_requests_by_id", {"ids": list(ids)})
     problems = problems_by_item([p for p in reply.problems if p.kind != "NOT_FOUND"], "nodes")
     nodes = decode(reply.data, records.RawNodesReply).nodes
-    batch = _batch(nodes, problems)
-    for index, reasons in problems.items():
-        if bytes(nodes[index]) == b"null":
-            batch.withheld[ids[index]] = _sentence(problem.message for problem in reasons)
-    complete(github, batch)
+    batch = _finished(github, _told(nodes, problems))
+    withheld = [index for index in problems if not _is_there(nodes[index])]
+    batch.pull_requests += in_pieces(github, [ids[index] for index in withheld])
+    known = {record.id for record in batch.pull_requests}
+    for index in withheld:
+        if ids[index] not in known:
+            batch.withheld[ids[index]] = _sentence(p.message for p in problems[index])
     return batch
 
 
-def complete(github: GitHub, batch: Batch) -> None:
-    """Fetches the lists that are longer than a page to their ends, many in one query.
+def _finished(github: GitHub, found: Sequence[records.PullRequest]) -> Batch:
+    """Pull requests with their lists complete; those that lack a row are asked for in pieces."""
+    whole = complete(github, found)
+    lacking = [record.id for record in whole if lacks_rows(record)]
+    pieces = {record.id: record for record in in_pieces(github, lacking)}
+    return Batch([pieces.get(record.id, record) for record in whole])
 
-    A pull request whose list cannot be told or read to its end is set aside.
-    """
-    while wanted := list(_unfinished(batch.pull_requests)):
-        grown: dict[str, dict[str, Any]] = {}
-        failed: dict[str, str] = {}
-        for some in in_parts(wanted, LISTS_AT_ONCE):
-            for (record, name), rest in zip(some, _rest(github, some), strict=True):
-                try:
-                    # Before the next of its lists: a record may have several unfinished ones.
-                    grown.setdefault(record.id, {})[name] = _joined(record, name, rest)
-                except UnavailableError as error:
-                    failed[record.id] = error.message
-        batch.spoilt += [
-            _spoilt(record, failed[record.id])
-            for record in batch.pull_requests
-            if record.id in failed
-        ]
-        batch.pull_requests = [
-            msgspec.structs.replace(record, **grown.get(record.id, {}))
-            for record in batch.pull_requests
-            if record.id not in failed
-        ]
+
+def _fill(github: GitHub, batch: Batch, listed: Sequence[Spoilt]) -> None:
+    """Adds what GitHub gave as null on a page, though it is `listed`: in pieces, if it can."""
+    known = {record.id for record in batch.pull_requests}
+    missing = [item for item in listed if item.id not in known]
+    batch.pull_requests += in_pieces(github, [item.id for item in missing])
+    known = {record.id for record in batch.pull_requests}
+    batch.spoilt += [item for item in missing if item.id not in known]
 
 
 def repository_of(reply: GraphQLReply) -> records.RepositoryWithPullRequests | None:
-    """The repository that was asked for by name. Raises what keeps us out of it."""
-    problems_by_item(reply.problems, "repository")
+    """The repository that was asked for by name. Raises what keeps us out of it.
+
+    What GitHub cannot tell of the repository itself is missing, and spoils nothing else.
+    """
     found: records.RepositoryWithPullRequests | None
     found = decode(reply.data, records.PullRequestsReply).repository
+    for problem in reply.problems:
+        if not found and not problem.is_bearable:
+            raise error_from_problem(problem)
     return found
 
 
-def decode(data: Raw | bytes, kind: type[Any]) -> Any:
-    """Data as `kind`; BigInt comes as a string and becomes a number."""
-    try:
-        return msgspec.json.decode(data, type=kind, strict=False)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise UnavailableError(f"GitHub's reply cannot be read ({error}).") from None
+def _nodes(repository: records.RepositoryWithPullRequests) -> list[Raw]:
+    nodes = repository.pull_requests.nodes
+    if nodes is None:  # An empty page would end the walk.
+        raise UnavailableError(_LEFT_OUT)
+    return nodes
 
 
-def refuse_circle(page: records.PageInfo, before: str | None) -> None:
-    """A list that does not move on would be followed for ever."""
-    if page.has_next_page and page.end_cursor in (None, "", before):
-        raise UnavailableError(_SAME)
+def _is_there(node: Raw) -> bool:
+    return bytes(node) not in (b"null", b"{}")
 
 
-def in_parts(items: Sequence[Any], size: int) -> Iterable[Sequence[Any]]:
-    """`items` in parts of `size`, the last maybe shorter."""
-    return (items[start : start + size] for start in range(0, len(items), size))
+def _is_more(record: records.PullRequest) -> bool:
+    """Whether a list of its goes on behind the page."""
+    lists = (record.commits, record.reviews, record.timeline_items)
+    return any(page.page_info.has_next_page for page in lists)
 
 
-def _withheld(batch: Batch, page: WalkPage) -> list[Spoilt]:
-    """Those of a page that GitHub gave as null: they are known by name at least."""
-    told = {record.id for record in batch.pull_requests} | {item.id for item in batch.spoilt}
-    return [item for item in page.batch.spoilt if item.id not in told]
-
-
-def _batch(nodes: Iterable[Raw], problems: dict[int, list[Problem]]) -> Batch:
-    batch = Batch()
+def _told(
+    nodes: Iterable[Raw], problems: Mapping[int, Sequence[Problem]]
+) -> list[records.PullRequest]:
+    """The pull requests of a list, each with what GitHub could not tell of it."""
+    found: list[records.PullRequest] = []
     for index, node in enumerate(nodes):
-        if bytes(node) in (b"null", b"{}"):
-            continue
-        reasons = [p.message for p in problems.get(index, ()) if not p.is_bearable]
-        try:
-            record = msgspec.json.decode(node, type=records.PullRequest, strict=False)
-        except msgspec.DecodeError as error:
-            reasons.append(str(error))
-        if reasons:
-            known = decode(node, Identified)
-            batch.spoilt.append(_spoilt(known, _sentence(reasons)))
-        else:
-            batch.pull_requests.append(record)
-    return batch
+        if _is_there(node):
+            with suppress(UnavailableError):  # What is not identified costs no other.
+                found.append(told(node, problems.get(index, ())))
+    return found
 
 
 def _sentence(reasons: Iterable[str]) -> str:
     """GitHub says the same of each item of a list."""
     return "; ".join(dict.fromkeys(reasons))
-
-
-def _spoilt(known: Identified | records.PullRequest, reason: str) -> Spoilt:
-    return Spoilt(known.id, known.number, reason, known.updated_at)
-
-
-def _unfinished(
-    pull_requests: Iterable[records.PullRequest],
-) -> Iterable[tuple[records.PullRequest, str]]:
-    for record in pull_requests:
-        for name in LISTS:
-            page = getattr(record, name)
-            if page and page.page_info.has_next_page:
-                yield record, name
-
-
-@dataclass(frozen=True)
-class _Rest:
-    """The rest of a list as it came, and what GitHub says of it."""
-
-    nodes: Raw
-    reasons: list[str] = field(default_factory=list)
-
-
-def _rest(github: GitHub, wanted: Sequence[tuple[records.PullRequest, str]]) -> list[_Rest]:
-    variables: dict[str, Any] = {}
-    for n, (record, name) in enumerate(wanted):
-        variables[f"id{n}"] = record.id
-        variables[f"after{n}"] = getattr(record, name).page_info.end_cursor
-    reply = github.graphql_text(rest_of_lists(name for _, name in wanted), variables)
-    found = decode(reply.data, dict[str, Raw])
-    rests = {f"rest{n}": _Rest(found[f"rest{n}"]) for n in range(len(wanted))}
-    for problem in reply.problems:
-        of = rests.get(str(problem.path[0])) if problem.path else None
-        if of is None:
-            raise error_from_problem(problem)
-        if not problem.is_bearable:
-            of.reasons.append(problem.message)
-    return list(rests.values())
-
-
-def _joined(record: records.PullRequest, name: str, rest: _Rest) -> records.Page[Any]:
-    """A list with its next page. Raises UnavailableError where that is none."""
-    if rest.reasons:
-        raise UnavailableError(f"GitHub left out a part: {_sentence(rest.reasons)}")
-    (node,) = decode(rest.nodes, list[dict[str, Raw] | None]) or [None]
-    if node is None:
-        raise UnavailableError("GitHub left out a part.")
-    page: records.Page[Any] = getattr(record, name)
-    more = decode(node["rest"], _PAGES[name])
-    refuse_circle(more.page_info, page.page_info.end_cursor)
-    nodes = [*page.items, *more.items]
-    return msgspec.structs.replace(page, nodes=nodes, page_info=more.page_info)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Generic, Literal, TypeVar
+from typing import Annotated, Generic, Literal, TypeVar
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Meta, Raw, Struct
 
 Item = TypeVar("Item")
+# What a database's column holds; anything else is not told.
+Count = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+Id = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+Path = tuple[str | int, ...]
+"""Where something stands in a reply, by GraphQL's names and places in lists."""
 
 
 class Record(Struct, rename="camel", frozen=True):
@@ -18,16 +23,17 @@ class Record(Struct, rename="camel", frozen=True):
 class PageInfo(Record, frozen=True):
     """Where a page ends."""
 
-    has_next_page: bool
+    has_next_page: bool = False
     end_cursor: str | None = None
+    start_cursor: str | None = None
 
 
 class Page(Record, Generic[Item], frozen=True):
     """A page of a connection; GitHub puts null in place of a node that it may not show."""
 
     nodes: list[Item | None] | None = None
-    page_info: PageInfo = PageInfo(False)
-    total_count: int = 0
+    page_info: PageInfo = PageInfo()
+    total_count: Count | None = None
 
     @property
     def items(self) -> list[Item]:
@@ -39,8 +45,8 @@ class RawPage(Record, frozen=True):
     """A page whose nodes are decoded one by one, so that a bad one spoils no other."""
 
     nodes: list[Raw] | None = None
-    page_info: PageInfo = PageInfo(False)
-    total_count: int = 0
+    page_info: PageInfo = PageInfo()
+    total_count: Count | None = None
 
 
 class Actor(Record, frozen=True):
@@ -48,7 +54,7 @@ class Actor(Record, frozen=True):
 
     typename: str = msgspec.field(name="__typename")
     login: str | None = None
-    database_id: int | None = None
+    database_id: Id | None = None
 
 
 class Label(Record, frozen=True):
@@ -69,12 +75,12 @@ class Commit(Record, frozen=True):
     """A commit; its dates are what its author's and committer's clocks said."""
 
     oid: str
-    authored_date: datetime
-    committed_date: datetime
-    message_headline: str
-    message_body: str = ""
-    additions: int = 0
-    deletions: int = 0
+    authored_date: datetime | None = None
+    committed_date: datetime | None = None
+    message_headline: str | None = None
+    message_body: str | None = None
+    additions: Count | None = None
+    deletions: Count | None = None
     author: GitActor | None = None
 
 
@@ -94,8 +100,10 @@ class Review(Record, frozen=True):
     """A review; PENDING ones have no `submitted_at`."""
 
     id: str
-    state: Literal["APPROVED", "CHANGES_REQUESTED", "COMMENTED", "DISMISSED", "PENDING"]
-    full_database_id: int | None = None
+    state: Literal["APPROVED", "CHANGES_REQUESTED", "COMMENTED", "DISMISSED", "PENDING"] | None = (
+        None
+    )
+    full_database_id: Id | None = None
     submitted_at: datetime | None = None
     author: Actor | None = None
 
@@ -111,33 +119,37 @@ class TimelineItem(Record, frozen=True):
 
 
 class PullRequest(Record, frozen=True):
-    """A pull request with its lists, each complete once `fetch` has returned it."""
+    """A pull request with its lists, each complete once `fetch` has returned it.
+
+    Only what identifies it must be there: what GitHub could not tell is None, and in `untold`.
+    """
 
     id: str
-    full_database_id: int | None
-    number: int
-    url: str
-    title: str
-    state: Literal["OPEN", "CLOSED", "MERGED"]
-    is_draft: bool
-    created_at: datetime
-    updated_at: datetime
-    base_ref_name: str
-    head_ref_name: str
-    additions: int
-    deletions: int
-    changed_files: int
-    commits: Page[CommitNode]
-    timeline_items: Page[TimelineItem]
-    body: str = ""
+    number: Count
+    full_database_id: Id | None = None
+    url: str | None = None
+    title: str | None = None
+    body: str | None = None
+    state: Literal["OPEN", "CLOSED", "MERGED"] | None = None
+    is_draft: bool | None = None
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
     closed_at: datetime | None = None
     merged_at: datetime | None = None
     author: Actor | None = None
     merged_by: Actor | None = None
     merge_commit: CommitId | None = None
-    total_comments_count: int | None = None
-    labels: Page[Label] | None = None
-    reviews: Page[Review] | None = None
+    base_ref_name: str | None = None
+    head_ref_name: str | None = None
+    additions: Count | None = None
+    deletions: Count | None = None
+    changed_files: Count | None = None
+    total_comments_count: Count | None = None
+    labels: Page[Label] = Page()
+    commits: Page[CommitNode] = Page()
+    reviews: Page[Review] = Page()
+    timeline_items: Page[TimelineItem] = Page()
+    untold: tuple[Path, ...] = ()
 
 
 class BranchName(Record, frozen=True):
@@ -150,12 +162,12 @@ class Repository(Record, frozen=True):
     """A repository, without its pull requests."""
 
     id: str
-    database_id: int
     name_with_owner: str
-    url: str = ""
-    is_private: bool = False
-    is_archived: bool = False
-    is_fork: bool = False
+    database_id: Id = 0
+    url: str | None = None
+    is_private: bool | None = None
+    is_archived: bool | None = None
+    is_fork: bool | None = None
     pushed_at: datetime | None = None
     default_branch_ref: BranchName | None = None
     owner: Actor | None = None
@@ -180,6 +192,7 @@ class RepositoryWithPullRequests(Repository, frozen=True, kw_only=True):
     """A page of a repository's walk; each pull request is decoded on its own."""
 
     pull_requests: RawPage
+    changes: Page[Change] = Page()
 
 
 class Total(Record, frozen=True):

@@ -51,8 +51,12 @@ class Problem(Struct, frozen=True):
 
     @property
     def is_bearable(self) -> bool:
-        """A team that was asked for a review may be hidden from the token; the event counts."""
-        return bool(self.path) and self.path[-1] == "requestedReviewer"  # type: ignore[index]
+        """A team that was asked for a review may be hidden from the token; the event counts.
+
+        What a query costs is asked by the way.
+        """
+        path = self.path or [""]
+        return path[-1] == "requestedReviewer" or path[0] == "rateLimit"
 
 
 class Envelope(Struct, frozen=True):
@@ -201,6 +205,8 @@ def problems_by_item(problems: Sequence[Problem], *prefix: str) -> dict[int, lis
     spoilt: dict[int, list[Problem]] = {}
     for problem in problems:
         path = problem.path or []
+        if path[:1] == ["rateLimit"]:
+            continue
         index = path[len(prefix)] if len(path) > len(prefix) else None
         if tuple(path[: len(prefix)]) != prefix or not isinstance(index, int):
             raise error_from_problem(problem)

@@ -21,6 +21,7 @@ from apps.integrations.models import (
 )
 from apps.integrations.repositories import discovery
 from apps.integrations.storing import ingest
+from apps.metrics.models import PullRequest
 from apps.teams.models import Team
 
 ATTEMPTS = 4
@@ -71,6 +72,17 @@ def problems(tracked: TrackedRepository) -> Iterator[str]:
         yield f"{tracked.full_name} is incomplete. {tracked.error}"
     for row in StalePullRequest.objects.filter(tracked=tracked).exclude(error=""):
         yield f"{tracked.full_name} #{row.number} was set aside: {row.error}"
+
+
+def remarks(tracked: TrackedRepository) -> Iterator[str]:
+    """What GitHub could not tell, though the data is complete otherwise."""
+    count = PullRequest.objects.filter(repository=tracked.repository).exclude(untold={}).count()
+    if count:
+        noun = "pull request" if count == 1 else "pull requests"
+        yield (
+            f"Of {count} {noun} of {tracked.full_name} GitHub could not tell everything; "
+            "what was never told is empty, and their pages say what it is."
+        )
 
 
 def _credential(team: Team) -> IntegrationCredential:

@@ -6,8 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from math import ceil
 
-from apps.integrations.github import limits, pull_requests, records
+from apps.integrations.github import limits, records
 from apps.integrations.github.client import GitHub
+from apps.integrations.github.lists import in_parts
+from apps.integrations.github.reading import decode
 from apps.integrations.github.replies import problems_by_item
 from apps.integrations.models import AvailableRepository, GitHubIntegration, RateBudget
 from apps.integrations.sync.schedule import REQUESTS_AT_ONCE
@@ -77,10 +79,10 @@ def count_pull_requests(github: GitHub, integration: GitHubIntegration) -> int:
     Raises GitHubError.
     """
     rows = list(AvailableRepository.objects.filter(integration=integration).order_by("pk"))
-    for some in pull_requests.in_parts(rows, AT_ONCE):
+    for some in in_parts(rows, AT_ONCE):
         reply = github.graphql("pull_request_counts", {"ids": [row.node_id for row in some]})
         problems_by_item(reply.problems, "nodes")
-        nodes = pull_requests.decode(reply.data, records.NodesReply[records.Counted]).nodes
+        nodes = decode(reply.data, records.NodesReply[records.Counted]).nodes
         for row, node in zip(some, nodes, strict=True):
             row.pull_request_count = node.pull_requests.total_count if node else None
         AvailableRepository.objects.bulk_update(some, ["pull_request_count"])

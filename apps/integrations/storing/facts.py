@@ -112,25 +112,34 @@ class PullRequestRow:
             yield owned.author
 
 
-def read(team: Team, record: records.PullRequest, main: Accounts = NO_OTHERS) -> PullRequestRow:
-    """A record as rows, with every figure of METRICS calculated by the team's definitions."""
+def read(
+    team: Team,
+    record: records.PullRequest,
+    main: Accounts = NO_OTHERS,
+    untold: Mapping[str, bool] | None = None,
+) -> PullRequestRow:
+    """A record as rows, with every figure of METRICS calculated by the team's definitions.
+
+    `untold` is what of it GitHub could not tell: see `last_known`.
+    """
     author = Identity.of(record.author)
     reviews = _submitted(record)
+    dated = [(review, at) for review in reviews if (at := review.submitted_at)]
     commits = _distinct_commits(record)
     timeline = _timeline(record)
     facts = PullRequestFacts(
-        state=record.state.lower(),
-        is_draft=record.is_draft,
+        state=_state(record),
+        is_draft=bool(record.is_draft),
         author=author.person(team, main),
-        opened_at=record.created_at,
+        opened_at=_opened_at(record),
         closed_at=record.closed_at,
         merged_at=record.merged_at,
         additions=record.additions,
         deletions=record.deletions,
         commits=[CommitFact(c.authored_date, c.committed_date) for c in commits],
         reviews=[
-            ReviewFact(Identity.of(r.author).person(team, main), r.state.lower(), at)
-            for r, at in reviews
+            ReviewFact(Identity.of(r.author).person(team, main), (r.state or "").lower(), at)
+            for r, at in dated
         ],
         events=[
             EventFact(e["kind"], e["at"], main_account(main, e["reviewer_github_id"]))
@@ -138,7 +147,8 @@ def read(team: Team, record: records.PullRequest, main: Accounts = NO_OTHERS) ->
         ],
     )
     figures = dict(vars(calculations.calculate(facts)))
-    counted = list(zip(figures.pop("qualifying"), figures.pop("responses"), strict=True))
+    counted = zip(figures.pop("qualifying"), figures.pop("responses"), strict=True)
+    by_review = {review.id: told for (review, _), told in zip(dated, counted, strict=True)}
     return PullRequestRow(
         author=author,
         is_bot=facts.author.is_bot,
@@ -147,10 +157,10 @@ def read(team: Team, record: records.PullRequest, main: Accounts = NO_OTHERS) ->
             **_flags(team, record),
             **figures,
             "author_person": main.get(author.github_id or 0),
+            "untold": dict(untold or {}),
         },
         reviews=[
-            _review(main, review, at, *told)
-            for (review, at), told in zip(reviews, counted, strict=True)
+            _review(main, review, *by_review.get(review.id, (False, None))) for review in reviews
         ],
         commits=[_commit(commit) for commit in commits],
         timeline=timeline,
@@ -163,12 +173,12 @@ def _as_github_has_it(record: records.PullRequest) -> dict[str, Any]:
         "number": record.number,
         "github_id": record.full_database_id,
         "node_id": record.id,
-        "url": record.url,
-        "title": tidy(record.title),
-        "state": record.state.lower(),
-        "is_draft": record.is_draft,
-        "base_branch": tidy(record.base_ref_name),
-        "head_branch": tidy(record.head_ref_name),
+        "url": record.url or "",
+        "title": tidy(record.title or ""),
+        "state": _state(record),
+        "is_draft": bool(record.is_draft),
+        "base_branch": tidy(record.base_ref_name or ""),
+        "head_branch": tidy(record.head_ref_name or ""),
         "labels": _labels(record),
         "author_github_id": author.github_id,
         "author_login": author.login,
@@ -180,20 +190,39 @@ def _as_github_has_it(record: records.PullRequest) -> dict[str, Any]:
         "deletions": record.deletions,
         "changed_files": record.changed_files,
         "commit_count": record.commits.total_count,
-        "comment_count": record.total_comments_count or 0,
-        "opened_at": record.created_at,
-        "updated_at": record.updated_at,
+        "comment_count": record.total_comments_count,
+        "opened_at": _opened_at(record),
+        "updated_at": record.updated_at or _opened_at(record),
         "closed_at": record.closed_at,
         "merged_at": record.merged_at,
     }
 
 
+def _state(record: records.PullRequest) -> str:
+    """As GitHub tells it, else by how it ended."""
+    if record.state:
+        return record.state.lower()
+    return "merged" if record.merged_at else "closed" if record.closed_at else "open"
+
+
+def _opened_at(record: records.PullRequest) -> datetime:
+    """As GitHub tells it, else not after the first that is known to have happened."""
+    if record.created_at:
+        return record.created_at
+    happened = (
+        *(record.updated_at, record.closed_at, record.merged_at),
+        *(review.submitted_at for review in record.reviews.items),
+        *(event.created_at for event in record.timeline_items.items),
+    )
+    return min((at for at in happened if at), default=datetime.now(UTC))
+
+
 def _labels(record: records.PullRequest) -> list[str]:
-    return [tidy(label.name) for label in record.labels.items] if record.labels else []
+    return [tidy(label.name) for label in record.labels.items]
 
 
 def _flags(team: Team, record: records.PullRequest) -> dict[str, Any]:
-    reference = calculations.reverts(record.title, record.body)
+    reference = calculations.reverts(record.title or "", record.body or "")
     patterns = calculations.HotfixPatterns(
         labels=team.hotfix_labels, branches=team.hotfix_branches, titles=team.hotfix_titles
     )
@@ -202,7 +231,7 @@ def _flags(team: Team, record: records.PullRequest) -> dict[str, Any]:
         "reverts_repository": (reference and reference.repository) or "",
         "reverts_number": reference.number if reference else None,
         "is_hotfix": calculations.is_hotfix(
-            _labels(record), record.head_ref_name, record.title, patterns
+            _labels(record), record.head_ref_name or "", record.title or "", patterns
         ),
     }
 
@@ -213,14 +242,10 @@ def is_excluded(team: Team, repository: str, base_branch: str) -> bool:
     return calculations.is_excluded(repository, base_branch, exclusions)
 
 
-def _submitted(record: records.PullRequest) -> list[tuple[records.Review, datetime]]:
+def _submitted(record: records.PullRequest) -> list[records.Review]:
     """Reviews that were submitted, each once though pages may have shifted."""
-    reviews = {review.id: review for review in record.reviews.items} if record.reviews else {}
-    return [
-        (review, review.submitted_at)
-        for review in reviews.values()
-        if review.submitted_at and review.state != "PENDING"
-    ]
+    reviews = {review.id: review for review in record.reviews.items}
+    return [review for review in reviews.values() if review.state != "PENDING"]
 
 
 def _distinct_commits(record: records.PullRequest) -> list[records.Commit]:
@@ -228,11 +253,7 @@ def _distinct_commits(record: records.PullRequest) -> list[records.Commit]:
 
 
 def _review(
-    main: Accounts,
-    review: records.Review,
-    submitted_at: datetime,
-    qualifies: bool,
-    response: int | None,
+    main: Accounts, review: records.Review, qualifies: bool, response: int | None
 ) -> OwnedRow:
     who = Identity.of(review.author)
     return OwnedRow(
@@ -241,8 +262,8 @@ def _review(
             "reviewer_person": main.get(who.github_id or 0),
             "github_id": review.full_database_id,
             "node_id": review.id,
-            "state": review.state.lower(),
-            "submitted_at": submitted_at,
+            "state": review.state and review.state.lower(),
+            "submitted_at": review.submitted_at,
             "is_qualifying": qualifies,
             "response_time": response,
         },
@@ -250,17 +271,17 @@ def _review(
 
 
 def _commit(commit: records.Commit) -> OwnedRow:
-    message = f"{commit.message_headline}\n\n{commit.message_body}"
+    headline, body = commit.message_headline, commit.message_body or ""
     return OwnedRow(
         Identity.of(commit.author.user if commit.author else None),
         {
             "sha": commit.oid,
-            "authored_at": commit.authored_date.astimezone(UTC),
-            "committed_at": commit.committed_date.astimezone(UTC),
+            "authored_at": commit.authored_date and commit.authored_date.astimezone(UTC),
+            "committed_at": commit.committed_date and commit.committed_date.astimezone(UTC),
             "additions": commit.additions,
             "deletions": commit.deletions,
-            "message_headline": tidy(commit.message_headline),
-            "reverts_sha": calculations.reverted_sha(message),
+            "message_headline": None if headline is None else tidy(headline),
+            "reverts_sha": calculations.reverted_sha(f"{headline or ''}\n\n{body}"),
         },
     )
 

@@ -14,7 +14,7 @@ from django.db.models import Model
 
 from apps.integrations.github import records
 from apps.integrations.people import commit_identities, forgetting, renaming
-from apps.integrations.storing import reverts
+from apps.integrations.storing import last_known, reverts
 from apps.integrations.storing.facts import (
     Accounts,
     Identity,
@@ -68,14 +68,17 @@ def differs(stored: Repository, record: records.Repository) -> bool:
 
 
 def _repository(record: records.Repository) -> dict[str, Any]:
-    return {
+    branch = record.default_branch_ref
+    told = {
         "node_id": record.id,
         "full_name": tidy(record.name_with_owner),
-        "default_branch": record.default_branch_ref.name if record.default_branch_ref else "",
+        "default_branch": branch.name if branch else None,
         "is_private": record.is_private,
         "is_archived": record.is_archived,
         "url": record.url,
     }
+    # What GitHub could not tell stays as it is.
+    return {name: value for name, value in told.items() if value is not None}
 
 
 def pull_requests(
@@ -86,8 +89,11 @@ def pull_requests(
     team = repository.team
     freshness.changed(repository, fetched_at)
     main = accounts.main_accounts(team)
-    kept = forgetting.without_forgotten(team, [record for _, record in sorted(unique.items())])
-    rows = [read(team, record, main) for record in kept]
+    whole = last_known.completed(repository, [record for _, record in sorted(unique.items())])
+    kept = forgetting.without_forgotten(team, [record for record, _ in whole])
+    rows = [
+        read(team, record, main, untold) for record, (_, untold) in zip(kept, whole, strict=True)
+    ]
     known = _known(repository, rows)
     members = _members(team, rows, main)
     stored = _store_pull_requests(repository, rows, members, fetched_at)
@@ -213,8 +219,9 @@ def _store_below(model: type[Model], rows: Sequence[dict[str, Any]], before: Seq
 def _store_commits(
     repository: Repository, pairs: Pairs, before: Sequence[int], members: Members
 ) -> None:
-    rows = {
-        commit.columns["sha"]: {
+    rows: dict[str, dict[str, Any]] = {}
+    for commit in (commit for _, row in pairs for commit in row.commits):
+        columns = {
             **commit.columns,
             "team_id": repository.team_id,
             "repository_id": repository.pk,
@@ -222,9 +229,9 @@ def _store_commits(
             "author_github_id": commit.author.github_id,
             "author_login": commit.author.login,
         }
-        for _, row in pairs
-        for commit in row.commits
-    }
+        # Of two pull requests that have it, GitHub may have told one more.
+        other = rows.get(commit.columns["sha"], {})
+        rows[commit.columns["sha"]] = other | {k: v for k, v in columns.items() if v is not None}
     # In one order for all workers, so that two transactions never wait for each other.
     in_order = [rows[sha] for sha in sorted(rows)]
     ids = dict(upsert(Commit, in_order, keys=("repository_id", "sha"), returning=("sha", "id")))

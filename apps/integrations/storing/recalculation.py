@@ -20,6 +20,7 @@ from apps.metrics.calculations import pull_requests as calculations
 from apps.metrics.calculations.pull_requests import (
     CommitFact,
     EventFact,
+    Person,
     PullRequestFacts,
     ReviewFact,
 )
@@ -101,7 +102,7 @@ def _recalculate(team: Team, row: PullRequest, main: Accounts) -> None:
     changed = {name: new for name, new in figures.items() if getattr(row, name) != new}
     reviews = [
         (review.pk, new)
-        for review, new in zip(row.reviews.all(), counted, strict=True)
+        for review, new in zip(_dated(row), counted, strict=True)
         if (review.is_qualifying, review.response_time) != new
     ]
     if changed or reviews:
@@ -131,7 +132,11 @@ def _facts(team: Team, row: PullRequest, main: Accounts) -> PullRequestFacts:
         additions=row.additions,
         deletions=row.deletions,
         commits=[CommitFact(c.authored_at, c.committed_at) for c in row.commits.all()],
-        reviews=[_review(team, review, main) for review in row.reviews.all()],
+        reviews=[
+            ReviewFact(_reviewer(team, review, main), review.state or "", at)
+            for review in _dated(row)
+            if (at := review.submitted_at)
+        ],
         events=[
             EventFact(e.kind, e.at, main_account(main, e.reviewer_github_id))
             for e in row.timeline.all()
@@ -139,9 +144,14 @@ def _facts(team: Team, row: PullRequest, main: Accounts) -> PullRequestFacts:
     )
 
 
-def _review(team: Team, review: PRReview, main: Accounts) -> ReviewFact:
+def _dated(row: PullRequest) -> list[PRReview]:
+    """Its reviews of which GitHub told when they were submitted: only these can count."""
+    return [review for review in row.reviews.all() if review.submitted_at]
+
+
+def _reviewer(team: Team, review: PRReview, main: Accounts) -> Person:
     who = Identity(review.reviewer_github_id, review.reviewer_login, review.reviewer_type)
-    return ReviewFact(who.person(team, main), review.state, review.submitted_at)
+    return who.person(team, main)
 
 
 def _patterns(team: Team) -> calculations.HotfixPatterns:

@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from apps.integrations.access.conversation import with_github
-from apps.integrations.github import pull_requests, records
+from apps.integrations.github import lists, records
 from apps.integrations.github.client import GitHub
 from apps.integrations.github.errors import (
     CredentialsRejectedError,
@@ -21,6 +21,7 @@ from apps.integrations.github.errors import (
     NotFoundError,
     WaitError,
 )
+from apps.integrations.github.reading import decode
 from apps.integrations.github.replies import Problem, error_from_problem, problems_by_item
 from apps.integrations.models import (
     GitHubIntegration,
@@ -74,7 +75,7 @@ def poll(integration: GitHubIntegration, now: datetime) -> SyncRun | None:
     moved: list[TrackedRepository] = []
     failures = 0
     with with_github(integration.credential) as github:
-        for some in pull_requests.in_parts(list(rows.select_related("repository")), AT_ONCE):
+        for some in lists.in_parts(list(rows.select_related("repository")), AT_ONCE):
             try:
                 moved += _moved(github, some)
             except GitHubError as error:
@@ -142,7 +143,7 @@ def _take(integration: GitHubIntegration, field: str, until: datetime) -> bool:
 def _moved(github: GitHub, some: Sequence[TrackedRepository]) -> list[TrackedRepository]:
     reply = github.graphql("newest_changes", {"ids": [row.repository.node_id for row in some]})
     problems = problems_by_item(reply.problems, "nodes")
-    found = pull_requests.decode(reply.data, records.NodesReply[records.RepositoryWithNewest]).nodes
+    found = decode(reply.data, records.NodesReply[records.RepositoryWithNewest]).nodes
     moved: list[TrackedRepository] = []
     quiet: list[TrackedRepository] = []
     for index, (tracked, record) in enumerate(zip(some, found, strict=True)):

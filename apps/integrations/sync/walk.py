@@ -21,6 +21,8 @@ from apps.integrations.github import limits, pull_requests
 from apps.integrations.github.client import GitHub
 from apps.integrations.github.errors import GitHubError
 from apps.integrations.github.pull_requests import Batch, Known, Spoilt, WalkPage
+from apps.integrations.github.records import PullRequest
+from apps.integrations.github.telling import all_untold
 from apps.integrations.models import (
     StalePullRequest,
     SyncRun,
@@ -39,6 +41,7 @@ LEASE = timedelta(minutes=2)
 RECENT = timedelta(days=30)
 REFRESH_AT_ONCE = limits.LARGEST_PAGE
 TRIES_OF_ONE = 3
+TRIES_OF_UNTOLD = 5
 RETRY_SPOILT = timedelta(minutes=10)
 
 
@@ -136,10 +139,11 @@ def _refresh(github: GitHub, work: Work, stale: Sequence[StalePullRequest], now:
         _save(work, github, changes)
         spoilt = _store(work.tracked, batch, now)
         # A mark that was renewed while we fetched stays: its row has a later `marked_at`.
+        kept = spoilt | {record.number for record in batch.pull_requests if all_untold(record)}
         done = [
             row.number
             for row in sorted(stale, key=attrgetter("number"))
-            if row.number not in spoilt
+            if row.number not in kept
             and StalePullRequest.objects.filter(pk=row.pk, marked_at=row.marked_at).delete()[0]
         ]
         _make_visible(work.tracked, done)
@@ -275,8 +279,8 @@ def _cut(batch: Batch, start: datetime | None) -> bool:
     """Drops what changed before the history window; whether there was any."""
     if start is None:
         return False
-    wanted = [record for record in batch.pull_requests if record.updated_at >= start]
-    spoilt = [item for item in batch.spoilt if item.updated_at >= start]
+    wanted = [record for record in batch.pull_requests if (record.updated_at or start) >= start]
+    spoilt = [item for item in batch.spoilt if (item.updated_at or start) >= start]
     was_cut = len(wanted) + len(spoilt) < len(batch.pull_requests) + len(batch.spoilt)
     batch.pull_requests, batch.spoilt = wanted, spoilt
     return was_cut
@@ -337,9 +341,12 @@ def _store(tracked: TrackedRepository, batch: Batch, now: datetime) -> set[int]:
             ingest.pull_requests(tracked.repository, batch.pull_requests, now)
     except (DataError, IntegrityError, ValueError, OverflowError):
         spoilt += _store_one_by_one(tracked, batch, now)
-    for item in sorted(spoilt, key=attrgetter("number")):  # as another transaction may
+    aside = {item.number for item in spoilt}
+    again = [each for each in batch.pull_requests if each.number not in aside and all_untold(each)]
+    marked: list[Spoilt | PullRequest] = [*spoilt, *again]
+    for item in sorted(marked, key=attrgetter("number")):  # as another transaction may
         _set_aside(tracked, item, now)
-    return {item.number for item in spoilt}
+    return aside
 
 
 def _store_one_by_one(tracked: TrackedRepository, batch: Batch, now: datetime) -> list[Spoilt]:
@@ -353,13 +360,20 @@ def _store_one_by_one(tracked: TrackedRepository, batch: Batch, now: datetime) -
     return spoilt
 
 
-def _set_aside(tracked: TrackedRepository, item: Spoilt, now: datetime) -> None:
+def _set_aside(tracked: TrackedRepository, item: Spoilt | PullRequest, now: datetime) -> None:
+    """Marks a pull request to be asked for again later.
+
+    One that is stored, though not all of it was told, only a few times.
+    """
     row, _ = StalePullRequest.objects.get_or_create(
         tracked=tracked,
         number=item.number,
         defaults={"team": tracked.team, "node_id": item.id, "due_at": now},
     )
     row.attempts += 1
-    row.error = item.reason
+    row.error = item.reason if isinstance(item, Spoilt) else ""
     row.due_at = now + RETRY_SPOILT * 2 ** min(row.attempts, 8)
-    row.save()
+    if not row.error and row.attempts > TRIES_OF_UNTOLD:
+        row.delete()
+    else:
+        row.save()

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from apps.integrations.github.documents import document
+from apps.integrations.github.documents import document, pull_requests_in_parts
 from apps.integrations.models import RateBudget, StalePullRequest, SyncStatus, TrackedRepository
 from apps.integrations.sync import poll
 from apps.integrations.tests import comparison
@@ -165,19 +165,21 @@ def test_a_reviewer_that_the_token_may_not_see_spoils_nothing(stage: Stage, shop
     assert stage.row(newest).timeline.get().reviewer_login is None
 
 
-def test_what_lies_below_an_error_is_never_stored(stage: Stage, shop: Place) -> None:
+def test_what_lies_below_an_error_is_asked_for_by_itself(stage: Stage, shop: Place) -> None:
     newest = shop.repository.pull_requests[30]
     page = true_page(shop)
     page["data"]["repository"]["pullRequests"]["nodes"][0]["reviews"] = None
     wrong = {"type": "INTERNAL", "message": "Reviews failed.", "path": at_page(0, "reviews")}
     say(shop, {**page, "errors": [wrong]})
     stage.sync()
-    assert PullRequest.objects.count() == 29
-    assert StalePullRequest.objects.get().error == "Reviews failed."
-    let_time_pass(hours=1)
-    work()
-    assert stage.row(newest)
+    assert stage.row(newest).untold == {}
     assert_whole(stage)
+
+
+def say_nothing_in_parts(shop: Place) -> None:
+    """GitHub tells nothing of a pull request that is asked for field by field either."""
+    nothing = {f"part{n}": [None] for n in range(pull_requests_in_parts()[1])}
+    say(shop, {"data": nothing}, contains="PullRequestsInParts")
 
 
 def test_one_that_is_withheld_when_it_is_read_again_is_not_forgotten(
@@ -189,6 +191,7 @@ def test_one_that_is_withheld_when_it_is_read_again_is_not_forgotten(
     actions.edit(shop.deed(), pull, "title", "Changed")
     wrong = {"type": "INTERNAL", "message": "It failed.", "path": ["nodes", 0]}
     say(shop, {"data": {"nodes": [None]}, "errors": [wrong]})
+    say_nothing_in_parts(shop)
     work()
     assert StalePullRequest.objects.get().error == "It failed."
     let_time_pass(hours=1)
@@ -205,6 +208,7 @@ def test_one_that_cannot_be_read_is_not_forgotten_where_hooks_call_it_by_its_for
     poll.mark_stale(stage.tracked("shop"), [(7, "MDExOlB1bGxSZXF1ZXN0Nw==")], ago())
     told = {"id": pull.node_id, "number": 7, "updatedAt": "2026-09-01T00:00:00Z", "title": None}
     say(shop, {"data": {"nodes": [told]}})
+    say_nothing_in_parts(shop)
     work()
     assert StalePullRequest.objects.get().attempts == 1
 

@@ -282,17 +282,17 @@ def test_a_hundred_that_cannot_be_polled_keep_no_other_from_it(stage: Stage) -> 
     assert PullRequest.objects.count() == 2
 
 
-def test_a_pull_request_that_cannot_be_stored_is_set_aside_and_tried_again(
+def test_a_figure_that_cannot_be_stored_is_missing_and_asked_for_again(
     stage: Stage, shop: Place
 ) -> None:
     bad = shop.repository.pull_requests[40]
     bad.additions = -5
     run = stage.sync()
     assert run.status == SyncStatus.COMPLETE
-    assert PullRequest.objects.count() == 79
-    aside = StalePullRequest.objects.get()
-    assert (aside.number, aside.attempts) == (40, 1)
-    assert aside.error
+    assert PullRequest.objects.count() == 80
+    assert (stage.row(bad).additions, stage.row(bad).size) == (None, None)
+    later = StalePullRequest.objects.get()
+    assert (later.number, later.attempts, later.error) == (40, 1, "")
     let_time_pass(hours=1)
     work()
     assert StalePullRequest.objects.get().attempts == 2
@@ -301,6 +301,18 @@ def test_a_pull_request_that_cannot_be_stored_is_set_aside_and_tried_again(
     work()
     assert not StalePullRequest.objects.exists()
     assert_whole(stage)
+
+
+def test_what_cannot_be_told_is_not_asked_for_without_end(stage: Stage, shop: Place) -> None:
+    shop.repository.pull_requests[40].additions = -5
+    stage.sync()
+    for _ in range(7):
+        let_time_pass(days=2)
+        work()
+    assert not StalePullRequest.objects.exists()
+    with stage.counted() as asked:
+        work()
+    assert asked.requests == 0
 
 
 def test_a_pull_request_that_github_cannot_tell_stops_nothing(stage: Stage, shop: Place) -> None:
@@ -326,7 +338,7 @@ def test_a_pull_request_that_github_cannot_tell_stops_nothing(stage: Stage, shop
     assert not StalePullRequest.objects.exists()
 
 
-def test_a_long_list_that_github_cannot_tell_to_its_end_stops_nothing(
+def test_one_of_a_long_list_that_github_cannot_tell_costs_only_itself(
     stage: Stage, shop: Place
 ) -> None:
     long = shop.repository.pull_requests[40]
@@ -336,10 +348,9 @@ def test_a_long_list_that_github_cannot_tell_to_its_end_stops_nothing(
     # GitHub may know more states than its schema of today.
     strange.state = "SUGGESTED"  # type: ignore[assignment]
     stage.sync()
-    assert PullRequest.objects.count() == 79
-    aside = StalePullRequest.objects.get()
-    assert aside.number == 40
-    assert "GitHub left out a part" in aside.error
+    assert PullRequest.objects.count() == 80
+    assert stage.row(long).reviews.count() == 149
+    assert stage.row(long).untold == {"reviews": False}
     strange.state = "COMMENTED"
     let_time_pass(days=1)
     work()

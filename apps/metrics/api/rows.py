@@ -8,29 +8,32 @@ from ninja import Schema
 
 
 class PullRequestRow(Schema):
-    """A pull request; durations in seconds, null where the stage did not happen."""
+    """A pull request; durations in seconds, null where the stage did not happen.
+
+    Anything that GitHub could not tell is null too.
+    """
 
     repository: str
     number: int
     github_id: int | None
     node_id: str
-    title: str
+    title: str | None
     state: str
-    is_draft: bool
+    is_draft: bool | None
     author_login: str | None
     author_github_id: int | None
     author_type: str | None
     is_bot: bool
-    base_branch: str
-    head_branch: str
-    labels: list[str]
-    additions: int
-    deletions: int
-    changed_files: int
-    commits: int
-    comments: int
-    opened_at: datetime
-    updated_at: datetime
+    base_branch: str | None
+    head_branch: str | None
+    labels: list[str] | None
+    additions: int | None
+    deletions: int | None
+    changed_files: int | None
+    commits: int | None
+    comments: int | None
+    opened_at: datetime | None
+    updated_at: datetime | None
     closed_at: datetime | None
     merged_at: datetime | None
     merged_by_login: str | None
@@ -47,7 +50,7 @@ class PullRequestRow(Schema):
     review_rounds: int
     commits_after_first_review: int
     reviewers: int
-    size: str
+    size: str | None
     is_revert: bool
     is_hotfix: bool
     is_external: bool
@@ -80,8 +83,8 @@ class ReviewRow(Schema):
     github_id: int | None
     reviewer_login: str | None
     reviewer_github_id: int | None
-    state: str
-    submitted_at: datetime
+    state: str | None
+    submitted_at: datetime | None
 
 
 class CommitRow(Schema):
@@ -91,11 +94,11 @@ class CommitRow(Schema):
     number: int
     sha: str
     author_login: str | None
-    authored_at: datetime
-    committed_at: datetime
-    additions: int
-    deletions: int
-    message_headline: str
+    authored_at: datetime | None
+    committed_at: datetime | None
+    additions: int | None
+    deletions: int | None
+    message_headline: str | None
 
 
 class MemberRow(Schema):

@@ -52,10 +52,10 @@ class ReviewFact:
 
 @dataclass(frozen=True)
 class CommitFact:
-    """A commit of the pull request."""
+    """A commit of the pull request, its instants as far as GitHub tells them."""
 
-    authored_at: datetime
-    committed_at: datetime
+    authored_at: datetime | None
+    committed_at: datetime | None
 
 
 @dataclass(frozen=True)
@@ -77,8 +77,8 @@ class PullRequestFacts:
     opened_at: datetime
     closed_at: datetime | None
     merged_at: datetime | None
-    additions: int = 0
-    deletions: int = 0
+    additions: int | None = 0
+    deletions: int | None = 0
     commits: Sequence[CommitFact] = ()
     reviews: Sequence[ReviewFact] = ()
     events: Sequence[EventFact] = ()
@@ -87,6 +87,11 @@ class PullRequestFacts:
     def ended_at(self) -> datetime | None:
         """When it was merged, else closed."""
         return self.merged_at or self.closed_at
+
+    @property
+    def committed(self) -> list[datetime]:
+        """When its commits were committed, as far as that is told."""
+        return [commit.committed_at for commit in self.commits if commit.committed_at]
 
 
 @dataclass(frozen=True)
@@ -116,7 +121,7 @@ class Figures(Durations):
     review_rounds: int
     commits_after_first_review: int
     reviewer_count: int
-    size: str
+    size: str | None
     has_old_commit: bool
     waiting_for: str
     qualifying: tuple[bool, ...]
@@ -130,8 +135,8 @@ def calculate(facts: PullRequestFacts) -> Figures:
         (review for review, counts in zip(facts.reviews, qualifying, strict=True) if counts),
         key=lambda review: review.submitted_at,
     )
-    first_commit_at = min((c.authored_at for c in facts.commits), default=facts.opened_at)
-    first_commit_at = min(first_commit_at, facts.opened_at)
+    authored = [commit.authored_at for commit in facts.commits if commit.authored_at]
+    first_commit_at = min([*authored, facts.opened_at])
     first_review_at = reviews[0].submitted_at if reviews else None
     approvals = [review.submitted_at for review in reviews if review.state == "approved"]
     approved_at = max(approvals, default=None)
@@ -140,19 +145,25 @@ def calculate(facts: PullRequestFacts) -> Figures:
     return Figures(
         **vars(durations),
         first_commit_at=first_commit_at,
-        last_commit_at=max((c.committed_at for c in facts.commits), default=None),
+        last_commit_at=max(facts.committed, default=None),
         ready_at=ready_at,
         first_review_at=first_review_at,
         approved_at=approved_at,
         review_rounds=_review_rounds(facts, reviews),
-        commits_after_first_review=_commits_after(facts.commits, first_review_at),
+        commits_after_first_review=_commits_after(facts.committed, first_review_at),
         reviewer_count=len({review.author.key for review in reviews}),
-        size=size(facts.additions + facts.deletions),
+        size=_size(facts),
         has_old_commit=facts.opened_at - first_commit_at > OLD_COMMIT,
         waiting_for=_waiting_for(facts, reviews),
         qualifying=qualifying,
         responses=_responses(facts, qualifying, ready_at or facts.opened_at),
     )
+
+
+def _size(facts: PullRequestFacts) -> str | None:
+    if facts.additions is None or facts.deletions is None:
+        return None
+    return size(facts.additions + facts.deletions)
 
 
 def size(lines: int) -> str:
@@ -259,19 +270,18 @@ def _between(earliest: int, instant: datetime, latest: int) -> int:
 
 def _review_rounds(facts: PullRequestFacts, reviews: Sequence[ReviewFact]) -> int:
     requests = [r.submitted_at for r in reviews if r.state == "changes_requested"]
-    commits = [commit.committed_at for commit in facts.commits]
     ends = [*requests, facts.ended_at]
     return sum(
-        any(begin < at and (end is None or at < end) for at in commits)
+        any(begin < at and (end is None or at < end) for at in facts.committed)
         for begin, end in pairwise(ends)
         if begin is not None
     )
 
 
-def _commits_after(commits: Sequence[CommitFact], first_review_at: datetime | None) -> int:
+def _commits_after(committed: Sequence[datetime], first_review_at: datetime | None) -> int:
     if first_review_at is None:
         return 0
-    return sum(commit.committed_at > first_review_at for commit in commits)
+    return sum(at > first_review_at for at in committed)
 
 
 def _waiting_for(facts: PullRequestFacts, reviews: Sequence[ReviewFact]) -> str:
@@ -294,7 +304,7 @@ def _asked_for_changes(facts: PullRequestFacts, reviews: Sequence[ReviewFact]) -
             standing[review.author.key] = review
     return any(
         review.state == "changes_requested"
-        and all(review.submitted_at > commit.committed_at for commit in facts.commits)
+        and all(review.submitted_at > at for at in facts.committed)
         for review in standing.values()
     )
 

@@ -292,6 +292,7 @@ def _aggregates() -> dict[str, Any]:
         "merged": Count("pk"),
         "authors": Count(accounts.author(), distinct=True),
         "old": Count("pk", filter=Q(has_old_commit=True)),
+        "sized": Count("size"),
         "lines": Percentiles(F("additions") + F("deletions")),
         "reviewed": Count("pk", filter=reviewed),
         "reverts": Count("pk", filter=Q(is_revert=True)),
@@ -338,7 +339,7 @@ def _figures(row: Mapping[str, Any], weeks: float) -> Figures:
             for name in DURATIONS
         },
         stage_totals={name: float(row[f"{name}_total"] or 0) for name in STAGES},
-        lines=Spread.of(row["merged"] or 0, row["lines"]),
+        lines=Spread.of(row["sized"] or 0, row["lines"]),
         sizes={size: row[f"size_{size}"] or 0 for size in SIZES},
         reviewed=row["reviewed"] or 0,
         reverts=row["reverts"] or 0,

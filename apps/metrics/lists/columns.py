@@ -71,8 +71,8 @@ def _duration(key: str, label: str) -> Column:
     return Column(key, label, "duration", F(key), (key,), may_lack=True)
 
 
-def _number(key: str, label: str, value: str = "") -> Column:
-    return Column(key, label, "number", F(value or key), (key,))
+def _number(key: str, label: str, value: str = "", lacks: bool = False) -> Column:
+    return Column(key, label, "number", F(value or key), (key,), lacks)
 
 
 _ALL = (
@@ -98,10 +98,11 @@ _ALL = (
     Column(
         *("lines", "Lines", "lines", F("additions") + F("deletions")),
         fields=("additions", "deletions", "size"),
+        may_lack=True,
     ),
-    _number("changed_files", "Files"),
-    _number("commits", "Commits", "commit_count"),
-    _number("comments", "Comments", "comment_count"),
+    _number("changed_files", "Files", lacks=True),
+    _number("commits", "Commits", "commit_count", lacks=True),
+    _number("comments", "Comments", "comment_count", lacks=True),
     _number("reviewers", "Reviewers", "reviewer_count"),
     _number("review_rounds", "Rounds"),
     _number("commits_after_first_review", "Commits after review"),

@@ -194,13 +194,17 @@ class Counting:
 def rows(found: QuerySet[PullRequest], chosen: Choice) -> Iterator[export.Row]:
     """All of the list as an export has it, in the list's order; read while it is sent."""
     parts = keyset.parts(found, chosen.order)
-    return chain.from_iterable(export.rows(part, _named(chosen.fields)) for part in parts)
+    return chain.from_iterable(
+        export.pull_request_rows(part, _named(chosen.fields)) for part in parts
+    )
 
 
 def data(page: keyset.Page, names: Sequence[str]) -> list[export.Row]:
     """The rows of a page as an export has them."""
     whole = PullRequest.objects.filter(pk__in=[row.pk for row in page.rows])
-    found = {row.pop("pk"): row for row in export.rows(whole, {"pk": "pk", **_named(names)})}
+    found = {
+        row.pop("pk"): row for row in export.pull_request_rows(whole, {"pk": "pk", **_named(names)})
+    }
     return [found[row.pk] for row in page.rows if row.pk in found]
 
 

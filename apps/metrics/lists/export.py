@@ -66,6 +66,16 @@ PULL_REQUEST_FIELDS: Mapping[str, str] = {
     "has_old_commit": "has_old_commit",
     "url": "url",
 }
+# Fields that have something in place of what GitHub never told, by GitHub's names for them.
+_STAND_INS: Mapping[str, str] = {
+    "title": "title",
+    "is_draft": "is_draft",
+    "base_ref_name": "base_branch",
+    "head_ref_name": "head_branch",
+    "labels": "labels",
+    "created_at": "opened_at",
+    "updated_at": "updated_at",
+}
 REVIEW_FIELDS: Mapping[str, str] = {
     "repository": "pull_request__repository__full_name",
     "number": "pull_request__number",
@@ -105,9 +115,14 @@ def pull_requests(team: Team, repository: str | None = None) -> Iterator[Row]:
     return pull_request_rows(found)
 
 
-def pull_request_rows(found: QuerySet[PullRequest]) -> Iterator[Row]:
-    """The rows of any choice of pull requests, in its order."""
-    return rows(found, PULL_REQUEST_FIELDS)
+def pull_request_rows(
+    found: QuerySet[PullRequest], fields: Mapping[str, str] = PULL_REQUEST_FIELDS
+) -> Iterator[Row]:
+    """The rows of any choice of pull requests, in its order; null for what was never told."""
+    for row in rows(found, {**fields, "untold": "untold"}):
+        untold = row.pop("untold")
+        stand_ins = {_STAND_INS.get(name) for name, is_kept in untold.items() if not is_kept}
+        yield {name: None if name in stand_ins else value for name, value in row.items()}
 
 
 def reviews(team: Team, repository: str | None = None) -> Iterator[Row]:

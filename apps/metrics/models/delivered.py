@@ -89,11 +89,12 @@ class PullRequest(BaseTeamModel):
     merged_by_login = models.CharField(max_length=100, null=True)  # noqa: DJ001
     merge_commit_sha = models.CharField(max_length=64, blank=True)
 
-    additions = models.PositiveIntegerField(default=0)
-    deletions = models.PositiveIntegerField(default=0)
-    changed_files = models.PositiveIntegerField(default=0)
-    commit_count = models.PositiveIntegerField(default=0)
-    comment_count = models.PositiveIntegerField(default=0)
+    # Null where GitHub could not tell.
+    additions = models.PositiveIntegerField(null=True)
+    deletions = models.PositiveIntegerField(null=True)
+    changed_files = models.PositiveIntegerField(null=True)
+    commit_count = models.PositiveIntegerField(null=True)
+    comment_count = models.PositiveIntegerField(null=True)
 
     opened_at = models.DateTimeField()
     updated_at = models.DateTimeField(help_text="GitHub's updatedAt")
@@ -116,7 +117,7 @@ class PullRequest(BaseTeamModel):
     review_rounds = models.PositiveIntegerField(default=0)
     commits_after_first_review = models.PositiveIntegerField(default=0)
     reviewer_count = models.PositiveIntegerField(default=0)
-    size = models.CharField(max_length=2, choices=Size.choices)
+    size = models.CharField(max_length=2, choices=Size.choices, null=True)  # noqa: DJ001
 
     is_bot = models.BooleanField(default=False)
     is_external = models.BooleanField(default=False)
@@ -144,6 +145,10 @@ class PullRequest(BaseTeamModel):
         "self", models.SET_NULL, null=True, related_name="reverted_by", db_index=False
     )
     fetched_at = models.DateTimeField()
+    untold = models.JSONField(
+        default=dict,
+        help_text="What GitHub could not tell, and whether what was known before is kept.",
+    )
 
     class Meta:
         constraints = [
@@ -185,8 +190,10 @@ class PullRequest(BaseTeamModel):
         return f"#{self.number} {self.title}"
 
     @property
-    def lines(self) -> int:
+    def lines(self) -> int | None:
         """How many were added and deleted: what its size goes by."""
+        if self.additions is None or self.deletions is None:
+            return None
         return self.additions + self.deletions
 
 
@@ -210,8 +217,9 @@ class PRReview(BaseTeamModel):
     reviewer_login = models.CharField(max_length=100, null=True)  # noqa: DJ001
     reviewer_type = models.CharField(max_length=30, null=True)  # noqa: DJ001
     reviewer_person = models.BigIntegerField(null=True, help_text="As a pull request's author's.")
-    state = models.CharField(max_length=20, choices=State.choices)
-    submitted_at = models.DateTimeField()
+    # Null where GitHub could not tell.
+    state = models.CharField(max_length=20, choices=State.choices, null=True)  # noqa: DJ001
+    submitted_at = models.DateTimeField(null=True)
     is_qualifying = models.BooleanField(
         default=False, help_text="By a person other than the author, in time: METRICS counts it."
     )
@@ -245,11 +253,12 @@ class Commit(BaseTeamModel):
     author = models.ForeignKey(TeamMember, models.SET_NULL, null=True, related_name="commits")
     author_github_id = models.BigIntegerField(null=True)
     author_login = models.CharField(max_length=100, null=True)  # noqa: DJ001
-    authored_at = models.DateTimeField()
-    committed_at = models.DateTimeField()
-    additions = models.PositiveIntegerField(default=0)
-    deletions = models.PositiveIntegerField(default=0)
-    message_headline = models.TextField(blank=True)
+    # Null where GitHub could not tell.
+    authored_at = models.DateTimeField(null=True)
+    committed_at = models.DateTimeField(null=True)
+    additions = models.PositiveIntegerField(null=True)
+    deletions = models.PositiveIntegerField(null=True)
+    message_headline = models.TextField(null=True)  # noqa: DJ001
     reverts_sha = models.CharField(max_length=64, null=True)  # noqa: DJ001 null: none
     pull_requests = models.ManyToManyField(
         PullRequest, through="PullRequestCommit", related_name="commits"

@@ -10,7 +10,7 @@ from typing import Any
 from django.utils import timezone
 
 from apps.metrics.figures.queries import STAGES
-from apps.metrics.models import PullRequest
+from apps.metrics.models import Commit, PullRequest
 from apps.metrics.pages.charts import STAGE_NAMES
 from apps.teams.templatetags.display import duration_text
 
@@ -148,27 +148,30 @@ def _marks(pull_request: PullRequest) -> Iterator[Mark]:
     for link in pull_request.commit_links.select_related("commit"):
         commit = link.commit
         who = commit.author_login or "Someone"
-        text = f"committed {commit.sha[:7]} {commit.message_headline}"
-        is_older = commit.committed_at - commit.authored_at > SAME_MINUTE
-        written = f"{timezone.localtime(commit.authored_at):%-d %b %Y}"
-        note = f"Written on {written}, and amended or rebased since." if is_older else ""
-        yield Mark("commits", "commit", commit.committed_at, who, text, note=note)
+        text = f"committed {commit.sha[:7]} {commit.message_headline or ''}".rstrip()
+        # Of some, GitHub could not tell when they were written or committed.
+        at = commit.committed_at or commit.authored_at
+        if at:
+            yield Mark("commits", "commit", at, who, text, note=_why_older(commit, at))
     for review in pull_request.reviews.all():
         note = "" if review.is_qualifying else "Not counted as a review."
-        yield Mark(
-            "reviews",
-            review.state,
-            review.submitted_at,
-            review.reviewer_login or GHOST,
-            _REVIEWS[review.state],
-            note=note,
-        )
+        state = review.state or "commented"
+        who = review.reviewer_login or GHOST
+        if review.submitted_at:
+            yield Mark("reviews", state, review.submitted_at, who, _REVIEWS[state], note=note)
     for event in pull_request.timeline.all():
         # GitHub tells a merge as a close too.
         if event.kind == "closed" and event.at == pull_request.merged_at:
             continue
         text = _EVENTS[event.kind].format(reviewer=event.reviewer_login or "a team")
         yield Mark("events", event.kind, event.at, event.actor_login or GHOST, text)
+
+
+def _why_older(commit: Commit, committed_at: datetime) -> str:
+    if commit.authored_at is None or committed_at - commit.authored_at <= SAME_MINUTE:
+        return ""
+    written = f"{timezone.localtime(commit.authored_at):%-d %b %Y}"
+    return f"Written on {written}, and amended or rebased since."
 
 
 def reasons(pull_request: PullRequest) -> list[Reason]:

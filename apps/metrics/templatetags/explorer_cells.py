@@ -52,6 +52,8 @@ def _attribute(column: Column) -> str:
 
 
 def _lines(pull_request: PullRequest) -> SafeString:
+    if pull_request.lines is None:
+        return NOTHING
     return format_html(
         '<span title="+{} −{}">{}</span> <span class="muted small">{}</span>',
         pull_request.additions,

@@ -180,6 +180,7 @@ def assert_responses(team: Team, filters: Any) -> None:
     of_reviewer: dict[int | None, list[float]] = {}
     of_week: dict[str, list[float]] = {}
     for row in counted:
+        assert row.submitted_at
         of_reviewer.setdefault(row.reviewer_github_id, []).append(seconds(row))
         week = f"{row.submitted_at.astimezone(ZoneInfo(team.timezone)):%G-W%V}"
         of_week.setdefault(week, []).append(seconds(row))
@@ -194,6 +195,7 @@ def assert_responses(team: Team, filters: Any) -> None:
 
 def seconds(review: PRReview) -> float:
     pull_request = review.pull_request
+    assert review.submitted_at
     requests = [
         event.at
         for event in pull_request.timeline.all()

@@ -233,7 +233,7 @@ def test_a_pull_request_explains_itself(merged: PullRequest, alice_client: Clien
     assert "Written on" not in page
     Commit.objects.update(committed_at=merged.opened_at)  # as a rebase leaves them
     page = alice_client.get(f"{PULLS}acme/shop/{merged.number}/").content.decode()
-    written = min(commit.authored_at for commit in Commit.objects.all())
+    written = min(at for commit in Commit.objects.all() if (at := commit.authored_at))
     assert f"Written on {written:%-d %b %Y}, and amended or rebased since." in page
 
 

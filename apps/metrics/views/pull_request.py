@@ -11,6 +11,7 @@ from apps.metrics.lists import export
 from apps.metrics.models import PullRequest
 from apps.metrics.pages import sentences
 from apps.metrics.pages.timeline import as_data, reasons, timeline
+from apps.metrics.pages.untold import sentence, size
 from apps.teams.access import TeamRequest, team_view, wants_json
 
 
@@ -37,6 +38,8 @@ def pull_request(request: TeamRequest, owner: str, repository: str, number: int)
         "timeline": drawn,
         "reasons": reasons(found) if found.merged_at else [],
         "reverted_by": found.reverted_by.select_related("repository"),
+        "size": size(found),
+        "untold": sentence(found.untold),
         "outcome": sentences.outcome(found, (now - found.opened_at).total_seconds()),
     }
     return render(request, "metrics/pull_request.html", context)

@@ -1,0 +1,188 @@
+"""Fetches the lists below pull requests to their ends: many lists in a query, each from both ends.
+
+What GitHub cannot tell of a list is noted with its pull request, and costs nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+from msgspec import Raw
+
+from apps.integrations.github import records
+from apps.integrations.github.client import GitHub
+from apps.integrations.github.documents import LISTS, rest_of_lists
+from apps.integrations.github.errors import UnavailableError
+from apps.integrations.github.reading import decode
+from apps.integrations.github.records import Path
+from apps.integrations.github.replies import Problem, error_from_problem
+
+# With a hundred at either end of each, a query stays far from GitHub's ten seconds.
+LISTS_AT_ONCE = 10
+A_PAGE = 100
+_SAME = "GitHub sent the same page twice."
+_PAGES: dict[str, Any] = {
+    "commits": records.Page[records.CommitNode],
+    "reviews": records.Page[records.Review],
+    "timeline_items": records.Page[records.TimelineItem],
+}
+
+
+@dataclass
+class Growing:
+    """A list as far as it is known: the pages from its beginning, and those from its end."""
+
+    id: str
+    name: str
+    front: list[Any]
+    after: str | None
+    total: int | None
+    back: list[Any] = field(default_factory=list)
+    before: str | None = None
+    is_whole: bool = False
+    untold: list[Path] = field(default_factory=list)
+    untold_at_the_end: list[Path] = field(default_factory=list)
+    """The same of `back`: each place is counted from the list's end."""
+
+    @property
+    def has_tail(self) -> bool:
+        """Whether another page from its beginning would not reach what is known of its end.
+
+        Only of a list whose whole count GitHub tells.
+        """
+        known = len(self.front) + len(self.back)
+        return self.total is not None and self.total - known > A_PAGE
+
+    def close(self) -> None:
+        """What is missing between both ends is not told."""
+        self.is_whole = True
+        self.untold.append((self.name, "nodes", len(self.front)))
+        self.front.append(None)
+
+    def grow(self, told: Mapping[str, Raw], untold: Iterable[Path]) -> None:
+        """Takes the next page from the beginning, as `rest`, and perhaps one from the end."""
+        page = _page(told.get("rest"), self.name)
+        if page is None:
+            raise UnavailableError("GitHub left out a part.")
+        refuse_circle(page.page_info, self.after)
+        start, self.total = len(self.front), page.total_count
+        self.front += page.nodes or [None]
+        self.after = page.page_info.end_cursor
+        tail = _page(told.get("tail"), self.name)
+        if tail and tail.nodes and tail.page_info.start_cursor:
+            self.back = [*tail.nodes, *self.back]
+            self.before = tail.page_info.start_cursor
+        for path in untold:
+            self._note(path, start)
+        self._join(page.page_info.has_next_page)
+
+    def _note(self, path: Path, start: int) -> None:
+        end, _, index, *below = path
+        if end == "rest":
+            self.untold.append((self.name, "nodes", start + int(index), *below))
+        else:
+            self.untold_at_the_end.append((len(self.back) - int(index), *below))
+
+    def _join(self, has_next: bool) -> None:
+        """Where both ends have met, they are one list."""
+        if not has_next:
+            self.is_whole = True
+        elif self.total is not None and len(self.front) + len(self.back) >= self.total:
+            self.front += self.back[len(self.front) + len(self.back) - self.total :]
+            self.is_whole = True
+
+    @property
+    def changes(self) -> dict[str, Any]:
+        """What the record's list becomes."""
+        page = records.Page(nodes=self.front, total_count=self.total)
+        return {self.name: page}
+
+    @property
+    def all_untold(self) -> list[Path]:
+        """What could not be told, by its place in the whole list."""
+        end = len(self.front)
+        late = [(self.name, "nodes", end - int(n), *below) for n, *below in self.untold_at_the_end]
+        return [*self.untold, *(path for path in late if int(path[2]) >= 0)]
+
+
+def complete(
+    github: GitHub, pull_requests: Sequence[records.PullRequest]
+) -> list[records.PullRequest]:
+    """The pull requests with every list to its end, as far as GitHub tells it."""
+    lists = list(_unfinished(pull_requests))
+    while wanted := [one for one in lists if not one.is_whole]:
+        for some in in_parts(wanted, LISTS_AT_ONCE):
+            _ask(github, some)
+    grown: dict[str, list[Growing]] = {}
+    for one in lists:
+        grown.setdefault(one.id, []).append(one)
+    return [_with_lists(record, grown.get(record.id, ())) for record in pull_requests]
+
+
+def refuse_circle(page: records.PageInfo, before: str | None) -> None:
+    """A list that does not move on would be followed for ever."""
+    if page.has_next_page and page.end_cursor in (None, "", before):
+        raise UnavailableError(_SAME)
+
+
+def in_parts(items: Sequence[Any], size: int) -> Iterable[Sequence[Any]]:
+    """`items` in parts of `size`, the last maybe shorter."""
+    return (items[start : start + size] for start in range(0, len(items), size))
+
+
+def _unfinished(pull_requests: Iterable[records.PullRequest]) -> Iterator[Growing]:
+    for record in pull_requests:
+        for name in LISTS:
+            page = getattr(record, name)
+            if page.page_info.has_next_page:
+                total = page.total_count
+                yield Growing(
+                    record.id, name, list(page.nodes or ()), page.page_info.end_cursor, total
+                )
+
+
+def _with_lists(record: records.PullRequest, lists: Iterable[Growing]) -> records.PullRequest:
+    for one in lists:
+        untold = (*record.untold, *one.all_untold)
+        record = msgspec.structs.replace(record, **one.changes, untold=untold)
+    return record
+
+
+def _ask(github: GitHub, lists: Sequence[Growing]) -> None:
+    variables: dict[str, Any] = {}
+    for n, one in enumerate(lists):
+        variables |= {f"id{n}": one.id, f"after{n}": one.after}
+        if one.has_tail:
+            variables[f"before{n}"] = one.before
+    text = rest_of_lists([(one.name, one.has_tail) for one in lists])
+    reply = github.graphql_text(text, variables)
+    found = decode(reply.data, dict[str, Raw])
+    problems = _by_list(reply.problems, len(lists))
+    for n, one in enumerate(lists):
+        try:
+            (told,) = decode(found[f"rest{n}"], list[dict[str, Raw] | None]) or [None]
+            one.grow(told or {}, problems[n])
+        except UnavailableError:
+            one.close()
+
+
+def _page(data: Raw | None, name: str) -> records.Page[Any] | None:
+    return decode(data, _PAGES[name] | None) if data else None
+
+
+def _by_list(problems: Iterable[Problem], count: int) -> list[list[Path]]:
+    """The places below each list that problems name; raises what spoils them all."""
+    found: list[list[Path]] = [[] for _ in range(count)]
+    names = {f"rest{n}": n for n in range(count)}
+    for problem in problems:
+        path = tuple(problem.path or ())
+        if problem.is_bearable:
+            continue
+        if not path or path[0] not in names:
+            raise error_from_problem(problem)
+        if len(path) > 4 and isinstance(path[4], int):
+            found[names[str(path[0])]].append(path[2:])
+    return found

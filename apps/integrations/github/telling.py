@@ -1,0 +1,140 @@
+"""PURE: what GitHub could not tell of a pull request, whichever way it did not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import msgspec
+from msgspec import Raw
+
+from apps.integrations.github import records
+from apps.integrations.github.reading import read
+from apps.integrations.github.records import Path
+from apps.integrations.github.replies import Problem
+
+LISTS = ("labels", "commits", "reviews", "timeline_items")
+# Of every pull request GitHub has these: null says that it could not tell.
+_ALWAYS = (
+    *("full_database_id", "url", "title", "body", "state", "is_draft", "created_at", "updated_at"),
+    *("base_ref_name", "head_ref_name", "additions", "deletions", "changed_files"),
+    "total_comments_count",
+)
+EVENTS = (
+    *("ReadyForReviewEvent", "ConvertToDraftEvent", "ReviewRequestedEvent"),
+    *("ReviewRequestRemovedEvent", "ReviewDismissedEvent", "HeadRefForcePushedEvent"),
+    *("ClosedEvent", "ReopenedEvent", "MergedEvent"),
+)
+_OF_COMMITS = (
+    *("authored_date", "committed_date", "additions", "deletions"),
+    *("message_headline", "message_body"),
+)
+
+
+def told(node: Raw | bytes, problems: Iterable[Problem]) -> records.PullRequest:
+    """A pull request with what of it is not told: by an error, or since it cannot be read.
+
+    `problems` name it as an item of a list. Raises UnavailableError where it is not identified.
+    """
+    record, lost = read(node, records.PullRequest)
+    named = [tuple(p.path or ()) for p in problems if not p.is_bearable]
+    found: records.PullRequest = noted(record, [*lost, *map(_below_item, named)])
+    return found
+
+
+def noted(record: records.PullRequest, paths: Iterable[Path]) -> records.PullRequest:
+    """The pull request with more that is not told."""
+    untold = tuple(dict.fromkeys((*record.untold, *map(_in_our_words, paths))))
+    return msgspec.structs.replace(record, untold=untold)
+
+
+def all_untold(record: records.PullRequest) -> frozenset[Path]:
+    """What is not told, with what is null though GitHub always has it."""
+    return frozenset((*(path for path in record.untold if path), *_gaps(record)))
+
+
+def lacks_rows(record: records.PullRequest) -> bool:
+    """Whether commits or reviews of the first page are not even identified."""
+    lists: tuple[records.Page[Any], ...] = (record.commits, record.reviews)
+    return any(page.nodes is None or None in page.nodes[:100] for page in lists)
+
+
+def is_cut(page: records.Page[Any], untold: Iterable[Path]) -> bool:
+    """Whether a list may go on behind what is told of it; `untold` names what is not."""
+    if page.nodes is None:
+        return True
+    ends = any(path[1:2] == ("page_info",) for path in untold)
+    return ends and (page.total_count is None or page.total_count > len(page.nodes))
+
+
+def _below_item(path: Path) -> Path:
+    """What follows the place of the pull request in a list of some."""
+    return path[next((n for n, step in enumerate(path) if isinstance(step, int)), -1) + 1 :]
+
+
+def _in_our_words(path: Path) -> Path:
+    """By the records' names: GitHub's, in Python's spelling."""
+    return tuple(_snake(step) if isinstance(step, str) else step for step in path)
+
+
+def _snake(name: str) -> str:
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
+
+
+def _gaps(record: records.PullRequest) -> Iterator[Path]:
+    for name in _ALWAYS:
+        if getattr(record, name) is None:
+            yield (name,)
+    yield from _gap_of(record.author, ("author",))
+    yield from _gap_of(record.merged_by, ("merged_by",))
+    if record.commits.total_count is None:
+        yield ("commits", "total_count")
+    for name in LISTS:
+        nodes = getattr(record, name).nodes
+        if nodes is None:
+            yield (name,)
+        elif None in nodes:
+            yield from ((name, "nodes", n) for n, node in enumerate(nodes) if node is None)
+    yield from _gaps_of_commits(record)
+    yield from _gaps_of_reviews(record)
+    yield from _gaps_of_events(record)
+
+
+def _gap_of(actor: records.Actor | None, path: Path) -> Iterator[Path]:
+    """Who acts has an id; only what may act for a company, or a team, is told without."""
+    if actor and actor.database_id is None and actor.typename in ("User", "Bot", "Mannequin"):
+        yield (*path, "database_id")
+
+
+def _gaps_of_commits(record: records.PullRequest) -> Iterator[Path]:
+    for n, node in enumerate(record.commits.nodes or ()):
+        if node is None:
+            continue
+        place, commit = ("commits", "nodes", n, "commit"), node.commit
+        for name in _OF_COMMITS:
+            if getattr(commit, name) is None:
+                yield (*place, name)
+        if commit.author:
+            yield from _gap_of(commit.author.user, (*place, "author", "user"))
+
+
+def _gaps_of_reviews(record: records.PullRequest) -> Iterator[Path]:
+    for n, review in enumerate(record.reviews.nodes or ()):
+        if review is None:
+            continue
+        place = ("reviews", "nodes", n)
+        for name in ("full_database_id", "state"):
+            if getattr(review, name) is None:
+                yield (*place, name)
+        if review.submitted_at is None and review.state != "PENDING":
+            yield (*place, "submitted_at")
+        yield from _gap_of(review.author, (*place, "author"))
+
+
+def _gaps_of_events(record: records.PullRequest) -> Iterator[Path]:
+    for n, item in enumerate(record.timeline_items.nodes or ()):
+        if item is None or item.typename not in EVENTS:
+            continue
+        for name in ("id", "created_at"):
+            if getattr(item, name) is None:
+                yield ("timeline_items", "nodes", n, name)

@@ -1,0 +1,247 @@
+"""What GitHub could not tell this time stays as it was last known.
+
+Records are completed before they become rows, so that every figure follows from the same values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import zip_longest
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from apps.integrations.github import records
+from apps.integrations.github.records import Path
+from apps.integrations.github.telling import all_untold, is_cut
+from apps.metrics.models import (
+    Commit,
+    PRReview,
+    PullRequest,
+    PullRequestCommit,
+    Repository,
+    TimelineEvent,
+)
+
+Kept = dict[str, bool]
+"""What was not told, and whether what was known before is kept in its place."""
+_LISTS = ("commits", "reviews", "timeline_items")
+
+
+def completed(
+    repository: Repository, incoming: Iterable[records.PullRequest]
+) -> list[tuple[records.PullRequest, Kept]]:
+    """Each pull request with what of it was known before, where GitHub could not tell."""
+    return [
+        _completed(repository, record, untold) if (untold := all_untold(record)) else (record, {})
+        for record in incoming
+    ]
+
+
+def _completed(
+    repository: Repository, record: records.PullRequest, untold: Collection[Path]
+) -> tuple[records.PullRequest, Kept]:
+    filling = _Filling()
+    row = PullRequest.objects.filter(repository=repository, number=record.number).first()
+    known = _known(row) if row else None
+    names = {str(path[0]) for path in untold} - set(_LISTS)
+    whole = filling.fill(record, known, names)
+    if whole.url is None:
+        whole = replace(whole, url=f"{repository.url}/pull/{record.number}")
+    for name in _LISTS:
+        of_list = [path for path in untold if path[0] == name]
+        if of_list:
+            stored = _stored(repository, row, name, getattr(record, name))
+            page = filling.fill_list(name, getattr(whole, name), stored, of_list)
+            whole = replace(whole, **{name: page})
+    if whole.commits.total_count is None and row and row.commit_count is not None:
+        filling.kept["commits.total_count"] = True
+        whole = replace(whole, commits=replace(whole.commits, total_count=row.commit_count))
+    filling.kept.pop("url", None)  # It follows from the rest.
+    return whole, filling.kept
+
+
+@dataclass
+class _Filling:
+    """Fills gaps of one pull request, and keeps account of them."""
+
+    kept: Kept = field(default_factory=dict)
+
+    def fill(self, told: Any, known: Any, names: Iterable[str], prefix: str = "") -> Any:
+        """What is told, with the fields `names` as they are known where they are missing."""
+        changes = {}
+        for name in sorted(names):
+            before = getattr(known, name, None)
+            value = _filled(getattr(told, name), before)
+            self._note(prefix + name, value is not None and value == before)
+            changes[name] = value
+        return replace(told, **changes)
+
+    def fill_list(
+        self, name: str, page: Any, stored: _Stored, untold: Sequence[Path]
+    ) -> records.Page[Any]:
+        """A page with the items that are known, and each item with its parts."""
+        nodes = [
+            node and self._item(name, node, stored, _parts_at(untold, place))
+            for place, node in enumerate(page.nodes or ())
+        ]
+        cut = is_cut(page, untold)
+        if cut or None in nodes:
+            nodes = self._rows(name, nodes, stored, is_cut=cut)
+        return replace(page, nodes=nodes)
+
+    def _item(self, name: str, node: Any, stored: _Stored, parts: set[str]) -> Any:
+        known = stored.by_key.get(_key(node))
+        if isinstance(node, records.CommitNode):
+            inner = known.commit if known else None
+            return replace(node, commit=self.fill(node.commit, inner, parts, f"{name}."))
+        return self.fill(node, known, parts, f"{name}.")
+
+    def _rows(self, name: str, nodes: list[Any], stored: _Stored, *, is_cut: bool) -> list[Any]:
+        """Puts what was listed before, and is not told, in the places of what is missing."""
+        told = {_key(node) for node in nodes if node}
+        # By their places: a commit that was pushed since is none of those that were known.
+        before = [None if _key(node) in told else node for node in stored.listed]
+        pairs = list(zip_longest(nodes, before))[: None if is_cut else len(nodes)]
+        if name != "commits":
+            waiting = iter([node for node in before if node])
+            pairs = [(node, None if node else next(waiting, None)) for node, _ in pairs]
+        found = [node or known for node, known in pairs]
+        self._note(name, None not in found and bool(found))
+        return found
+
+    def _note(self, name: str, is_kept: bool) -> None:
+        self.kept[name] = is_kept and self.kept.get(name, True)
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """Items of a list as records: all that are known by their keys, and which were listed."""
+
+    by_key: dict[str, Any]
+    listed: list[Any]
+
+
+def _filled(told: Any, known: Any) -> Any:
+    """Somebody of whom the id alone was not told has it only if the login is theirs still."""
+    if isinstance(told, records.GitActor):
+        user = _filled(told.user, known.user if known else None)
+        return replace(told, user=user)
+    if isinstance(told, records.Actor) and told.database_id is None:
+        is_same = isinstance(known, records.Actor) and known.login == told.login
+        return replace(told, database_id=known.database_id if is_same else None)
+    if isinstance(told, records.Page):
+        return told if known is None else known
+    return known if told is None else told
+
+
+def _parts_at(untold: Iterable[Path], place: int) -> set[str]:
+    """Which fields of the item at a place of its list are not told."""
+    found = set()
+    for path in untold:
+        below = [step for step in path[3:] if step != "commit"]
+        if path[2:3] == (place,) and below:
+            found.add(str(below[0]))
+    return found
+
+
+def _key(node: Any) -> str:
+    return str(node.commit.oid if isinstance(node, records.CommitNode) else node.id)
+
+
+def _actor(github_id: int | None, login: str | None, kind: str | None) -> records.Actor | None:
+    return records.Actor(kind or "User", login, github_id) if login or github_id else None
+
+
+def _known(row: PullRequest) -> Struct:
+    """A pull request as it was last known, without its lists; what never was is None."""
+    # Of a body it is kept what it said of a revert.
+    reverts = f"Reverts {row.reverts_repository}#{row.reverts_number}"
+    merge = row.merge_commit_sha
+    record = records.PullRequest(
+        id=row.node_id,
+        number=row.number,
+        full_database_id=row.github_id,
+        url=row.url or None,
+        title=row.title or None,
+        body=reverts if row.reverts_number else None,
+        state=row.state.upper(),  # type: ignore[arg-type]
+        is_draft=row.is_draft,
+        created_at=row.opened_at,
+        updated_at=row.updated_at,
+        closed_at=row.closed_at,
+        merged_at=row.merged_at,
+        author=_actor(row.author_github_id, row.author_login, row.author_type),
+        merged_by=_actor(row.merged_by_github_id, row.merged_by_login, None),
+        merge_commit=records.CommitId(merge) if merge else None,
+        base_ref_name=row.base_branch or None,
+        head_ref_name=row.head_branch or None,
+        additions=row.additions,
+        deletions=row.deletions,
+        changed_files=row.changed_files,
+        total_comments_count=row.comment_count,
+        labels=records.Page(nodes=[records.Label(name) for name in row.labels]),
+    )
+    never = [name for name, is_kept in row.untold.items() if not is_kept and "." not in name]
+    return replace(record, **dict.fromkeys(set(never) - set(_LISTS)))
+
+
+def _stored(repository: Repository, row: PullRequest | None, name: str, page: Any) -> _Stored:
+    if name == "commits":
+        return _commits(repository, row, [node.commit.oid for node in page.items])
+    if row is None:
+        return _Stored({}, [])
+    listed: list[Any]
+    if name == "reviews":
+        listed = list(map(_review, PRReview.objects.filter(pull_request=row).order_by("pk")))
+    else:
+        listed = list(map(_event, TimelineEvent.objects.filter(pull_request=row).order_by("pk")))
+    return _Stored({_key(node): node for node in listed}, listed)
+
+
+def _commits(repository: Repository, row: PullRequest | None, shas: Sequence[str]) -> _Stored:
+    """A commit may be known of another pull request."""
+    known = Commit.objects.filter(repository=repository, sha__in=shas)
+    links = PullRequestCommit.objects.filter(pull_request=row).select_related("commit")
+    listed = [_commit(link.commit) for link in links.order_by("position")] if row else []
+    return _Stored({_key(node): node for node in [*map(_commit, known), *listed]}, listed)
+
+
+def _commit(row: Commit) -> records.CommitNode:
+    user = _actor(row.author_github_id, row.author_login, "User")
+    reverts = f"This reverts commit {row.reverts_sha}."
+    return records.CommitNode(
+        records.Commit(
+            oid=row.sha,
+            authored_date=row.authored_at,
+            committed_date=row.committed_at,
+            message_headline=row.message_headline,
+            message_body=reverts if row.reverts_sha else "",
+            additions=row.additions,
+            deletions=row.deletions,
+            author=records.GitActor(user) if user else None,
+        )
+    )
+
+
+def _review(row: PRReview) -> records.Review:
+    return records.Review(
+        id=row.node_id,
+        state=row.state and row.state.upper(),  # type: ignore[arg-type]
+        full_database_id=row.github_id,
+        submitted_at=row.submitted_at,
+        author=_actor(row.reviewer_github_id, row.reviewer_login, row.reviewer_type),
+    )
+
+
+def _event(row: TimelineEvent) -> records.TimelineItem:
+    kind = "".join(word.title() for word in row.kind.split("_"))
+    return records.TimelineItem(
+        typename=f"{kind}Event",
+        id=row.node_id,
+        created_at=row.at,
+        actor=_actor(row.actor_github_id, row.actor_login, None),
+        requested_reviewer=_actor(row.reviewer_github_id, row.reviewer_login, None),
+    )

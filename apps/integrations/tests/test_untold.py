@@ -1,0 +1,286 @@
+"""What GitHub cannot tell is missing, and the rest stays: each leaf that we ask for, in turn."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from graphql import build_schema, parse
+
+from apps.integrations.checks import accuracy
+from apps.integrations.github.documents import document
+from apps.integrations.models import SyncStatus, TrackedRepository
+from apps.integrations.sync import poll
+from apps.integrations.tests import comparison
+from apps.integrations.tests import github as small
+from apps.integrations.tests.stage import Place, Stage, ago, set_up, work
+from apps.metrics.lists import export
+from apps.metrics.models import PullRequest
+from apps.teams.models import Team
+from github_simulator import actions
+from github_simulator.leaves import leaves_of
+from github_simulator.testing import Running
+from github_simulator.truth import truth
+from github_simulator.world import PullRequest as There
+from tests.test_contract import PUBLISHED
+
+pytestmark = pytest.mark.django_db
+BEYOND = (
+    *("9999-12-31T23:59:59-01:00", "0001-01-01T00:00:00+01:00", "10000-01-01T00:00:00Z"),
+    *("+292278994-08-17T07:12:55Z", "-0001-01-01T00:00:00Z", "yesterday", ""),
+)
+BYTE_FF = chr(0xDCFF)  # as the simulator is told to send it
+Rows = dict[str, dict[tuple[Any, ...], dict[str, Any]]]
+
+LEAVES = leaves_of(
+    build_schema(PUBLISHED.read_text(), assume_valid_sdl=True), parse(document("pull_requests"))
+)
+# What says which repository it is and where its list goes on; without these nothing can be told.
+IDENTIFIES_ALL = {
+    *("Query.repository", "Query.rateLimit", "Repository.id", "Repository.nameWithOwner"),
+    *("Repository.pullRequests", "PullRequestConnection.nodes", "PullRequestConnection.pageInfo"),
+    *("PullRequestConnection.totalCount", "PageInfo.hasNextPage", "Repository.url"),
+    *("Repository.isPrivate", "Repository.isArchived", "Repository.isFork", "Repository.owner"),
+}
+KEYS = {
+    "pull-requests": ("repository", "number"),
+    "reviews": ("place",),
+    "commits": ("repository", "number", "sha"),
+}
+
+
+@pytest.fixture
+def stage(team: Team, github: Running) -> Stage:
+    return set_up(team, github)
+
+
+@pytest.fixture
+def shop(stage: Stage) -> Place:
+    place = stage.track("shop")
+    place.open_many(5, newest=ago(days=5), every=timedelta(hours=5))
+    return place
+
+
+@pytest.fixture
+def rich(shop: Place) -> There:
+    """A pull request that has everything, among some that have little."""
+    made = shop.open(ago(days=3), by=small.GRACE, commits=3, body="Reverts #2", is_draft=True)
+    actions.mark_ready(shop.deed(ago(days=2), small.GRACE), made)
+    actions.submit_review(shop.deed(ago(days=1.9), small.ADA), made, "CHANGES_REQUESTED")
+    actions.submit_review(shop.deed(ago(days=1.7), small.ADA), made, "APPROVED")
+    actions.merge(shop.deed(ago(days=1), small.ADA), made)
+    return made
+
+
+def rows(team: Team) -> Rows:
+    found: Rows = {}
+    for kind, key in KEYS.items():
+        make, _ = export.EXPORTS[kind]
+        told = ({**row, "place": place} for place, row in enumerate(make(team, None)))
+        found[kind] = {tuple(row[name] for name in key): row for row in told}
+    return found
+
+
+def begin_anew() -> None:
+    """Nothing is stored, and nothing was read."""
+    PullRequest.objects.all().delete()
+    TrackedRepository.objects.update(history_cursor="", history_complete=False, watermark=None)
+
+
+def refresh(stage: Stage) -> None:
+    """Everything is asked for once more."""
+    stored = PullRequest.objects.values_list("number", "node_id")
+    poll.mark_stale(TrackedRepository.objects.get(), stored, ago())
+    work()
+
+
+# Rows that a leaf identifies, or without which a whole list is not told.
+LOSES = {
+    "PullRequest.id": set(KEYS),
+    "PullRequest.number": set(KEYS),
+    "Commit.oid": {"commits"},
+    "PullRequest.commits": {"commits"},
+    "PullRequestCommit.commit": {"commits"},
+    "PullRequestCommitConnection.nodes": {"commits"},
+    "PullRequest.reviews": {"reviews"},
+    "PullRequestReview.id": {"reviews"},
+    "PullRequestReviewConnection.nodes": {"reviews"},
+}
+# They follow from what is told: where less is, from the rest.
+FIGURES = {
+    *("first_commit_at", "ready_at", "first_review_at", "approved_at", "cycle_time"),
+    *("coding_time", "pickup_time", "review_time", "merge_time", "time_to_merge"),
+    *("review_rounds", "commits_after_first_review", "reviewers", "is_external", "is_revert"),
+    *("is_hotfix", "has_old_commit", "is_bot"),
+}
+TELLABLE = sorted(LEAVES.keys() - IDENTIFIES_ALL)
+
+
+def differences(before: Rows, after: Rows, may_be_lost: set[str]) -> list[str]:
+    """What is neither as it was nor missing."""
+    found: list[str] = []
+    for kind, wanted in before.items():
+        if kind not in may_be_lost:
+            found += [f"{kind} {key} is gone" for key in wanted.keys() - after[kind].keys()]
+        found += [
+            f"{kind} {key} {name}: {after[kind][key][name]!r} instead of {value!r}"
+            for key in wanted.keys() & after[kind].keys()
+            for name, value in wanted[key].items()
+            if after[kind][key][name] not in (value, None) and name not in FIGURES
+        ]
+    return found
+
+
+# A null that may be comes with an error or without; one that may not has one.
+@pytest.mark.parametrize(
+    ("leaf", "silent"),
+    [
+        (leaf, silent)
+        for leaf in TELLABLE
+        for silent in ([False, True] if LEAVES[leaf] else [False])
+    ],
+)
+def test_it_works(stage: Stage, shop: Place, rich: There, leaf: str, silent: bool) -> None:
+    shop.strike("null_leaf", leaf=leaf, silent=silent)
+    run = stage.sync()
+    assert run.status == SyncStatus.COMPLETE, run.error
+    told = rows(stage.team)
+    shop.heal()
+    begin_anew()
+    stage.sync()
+    assert differences(rows(stage.team), told, LOSES.get(leaf, set())) == []
+
+
+@pytest.mark.parametrize("leaf", TELLABLE)
+def test_what_was_known_before_stays(stage: Stage, shop: Place, rich: There, leaf: str) -> None:
+    stage.sync()
+    before = rows(stage.team)
+    shop.strike("null_leaf", leaf=leaf)
+    poll.mark_stale(
+        stage.tracked("shop"), PullRequest.objects.values_list("number", "node_id"), ago()
+    )
+    work()
+    assert rows(stage.team) == before
+    outcome = accuracy.check(100, team=stage.team)
+    assert outcome.differences == []
+    assert rows(stage.team) == before
+
+
+# Instants that people's clocks or other programs give, and no calendar of ours has in UTC.
+STRANGE = [
+    *((f"Commit.{name}", at) for name in ("authoredDate", "committedDate") for at in BEYOND),
+    *((f"PullRequest.{name}", at) for name in ("createdAt", "updatedAt") for at in BEYOND),
+    *((f"PullRequest.{name}", at) for name in ("closedAt", "mergedAt") for at in BEYOND),
+    *(("PullRequestReview.submittedAt", at) for at in BEYOND),
+    *(("MergedEvent.createdAt", at) for at in BEYOND),
+    *(("Repository.pushedAt", at) for at in BEYOND),
+    *(("PullRequest.fullDatabaseId", number) for number in ("-1", "99999999999999999999", "x")),
+    ("PullRequestReview.fullDatabaseId", "99999999999999999999"),
+]
+
+
+@pytest.mark.parametrize(("leaf", "value"), STRANGE)
+def test_what_no_calendar_or_column_holds(
+    stage: Stage, shop: Place, rich: There, leaf: str, value: str
+) -> None:
+    shop.strike("strange_leaf", leaf=leaf, value=value)
+    run = stage.sync()
+    assert run.status == SyncStatus.COMPLETE, run.error
+    told = rows(stage.team)
+    shop.heal()
+    begin_anew()
+    stage.sync()
+    assert differences(rows(stage.team), told, set()) == []
+
+
+@pytest.mark.parametrize(
+    ("sent", "stored"),
+    [
+        ("a\ud83d b", "a\ufffd b"),
+        (f"a{BYTE_FF} b", "a\ufffd b"),
+        ("a\x00 b", "a b"),
+        ("a😀 b", "a😀 b"),
+    ],
+)
+def test_malformed_text_stops_nothing(stage: Stage, shop: Place, sent: str, stored: str) -> None:
+    pull = shop.open(ago(days=3), body=sent, title=sent)
+    pull.head_ref = sent
+    pull.commits[0].message = f"{sent}\n\n{sent}"
+    assert stage.sync().status == SyncStatus.COMPLETE
+    row = stage.row(pull)
+    assert (row.title, row.head_branch) == (stored, stored)
+    assert row.commits.get().message_headline == stored
+    assert row.untold == {}
+
+
+def test_the_page_says_what_github_could_not_tell(
+    stage: Stage, shop: Place, rich: There, alice_client: Client
+) -> None:
+    shop.strike("null_leaf", leaf="PullRequest.additions", of=rich.number)
+    stage.sync()
+    address = f"/a/acme/pull-requests/acme/shop/{rich.number}/"
+    page = " ".join(alice_client.get(address).content.decode().split())
+    assert "GitHub could not tell how many lines it adds." in page
+    assert "<dd>−3 in 3 files</dd>" in page
+    shop.heal()
+    refresh(stage)
+    assert "could not tell" not in alice_client.get(address).content.decode()
+    shop.strike("null_leaf", leaf="PullRequest.additions", of=rich.number)
+    shop.strike("null_leaf", leaf="Commit.authoredDate", of=rich.commits[1].oid)
+    refresh(stage)
+    page = " ".join(alice_client.get(address).content.decode().split())
+    assert (
+        "GitHub could not tell how many lines it adds and when a commit was written. "
+        "What was known before is shown."
+    ) in page
+    assert "<dd>S: +15 −3 in 3 files</dd>" in page
+
+
+def test_one_commit_that_cannot_be_told_is_kept_by_its_hash(
+    stage: Stage, shop: Place, rich: There
+) -> None:
+    lost = rich.commits[1].oid
+    shop.strike("null_leaf", leaf="Commit.additions", of=lost)
+    assert stage.sync().status == SyncStatus.COMPLETE
+    found = rows(stage.team)["commits"]
+    of_rich = {key[2]: row["additions"] for key, row in found.items() if key[1] == rich.number}
+    assert of_rich == {each.oid: None if each.oid == lost else 5 for each in rich.commits}
+
+
+def test_lists_are_read_from_both_ends(stage: Stage) -> None:
+    """Every length at which a page, or both, may or may not reach the other."""
+    place = stage.track("long")
+    made = [
+        place.open(ago(days=2), commits=count) for count in (1, 100, 101, 200, 201, 299, 301, 501)
+    ]
+    for number, pull in enumerate(made[2:], start=1):
+        for _ in range(len(pull.commits) - number):
+            actions.submit_review(place.deed(ago(days=1), small.GRACE), pull, "COMMENTED")
+    with stage.counted() as asked:
+        assert stage.sync().status == SyncStatus.COMPLETE
+    row = stage.tracked("long")
+    there = stage.github.simulator.world.repositories[row.github_repo_id]
+    assert comparison.differences(row.repository, truth(there)) == []
+    assert asked.operations.count("RestOfLists") == 4
+
+
+def test_a_leaf_at_either_end_of_a_long_list(stage: Stage) -> None:
+    place = stage.track("long")
+    pull = place.open(ago(days=2), commits=260)
+    strange = [pull.commits[n].oid for n in (0, 99, 100, 150, 199, 200, 259)]
+    for oid in strange:
+        place.strike("null_leaf", leaf="Commit.author", of=oid)
+    assert stage.sync().status == SyncStatus.COMPLETE
+    row = stage.row(pull)
+    assert row.untold == {"commits.author": False}
+    unknown = row.commits.filter(author_login=None).values_list("sha", flat=True)
+    assert set(unknown) == set(strange)
+    place.heal()
+    refresh(stage)
+    for oid in strange:
+        place.strike("null_leaf", leaf="Commit.author", of=oid)
+    refresh(stage)
+    assert stage.row(pull).untold == {"commits.author": True}
+    assert not stage.row(pull).commits.filter(author_login=None).exists()
