@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 
 from .node_ids import node_id
@@ -59,6 +59,16 @@ OUTSIDERS: tuple[tuple[str, str | None, int], ...] = (
     ("tofuhacker42", None, 8),
     ("ezra-vantongeren", "Ezra Vantongeren", -8),
 )
+# Agents, AI reviewers and GitHub's own automation, by the ids that they have on GitHub.
+AGENTS: tuple[tuple[str, int, AccountType], ...] = (
+    ("copilot-swe-agent", 198982749, "Bot"),
+    ("devin-ai-integration", 158243242, "Bot"),
+    ("cursoragent", 199161495, "User"),
+    ("claude", 209825114, "Bot"),
+    ("coderabbitai", 136622811, "Bot"),
+    ("copilot-pull-request-reviewer", 175728472, "Bot"),
+    ("github-actions", 41898282, "Bot"),
+)
 BOTS = ("dependabot", "renovate", "acme-merge-queue", "lintwise")
 TEAMS: tuple[tuple[str, str], ...] = (
     ("payments", "Payments"),
@@ -82,6 +92,7 @@ class Cast:
     restricted: Organization
     plain: Organization
     zones: dict[int, int]
+    agents: dict[str, Account] = field(default_factory=dict)  # by login
 
     @property
     def accounts(self) -> dict[int, Account]:
@@ -106,7 +117,10 @@ class _Registry:
 
 def _person(registry: _Registry, login: str, name: str | None) -> Account:
     shown = registry.rng.random() < 0.35  # most people keep their address to themselves
-    return registry.add(login, "User", name, f"{login}@mail.example" if shown else None)
+    address = f"{login}@mail.example"
+    made = registry.add(login, "User", name, address if shown else None)
+    made.emails = (address,)  # GitHub knows whose commits have it, and tells nobody the address
+    return made
 
 
 def assemble(world: World, rng: Random, people: int) -> Cast:
@@ -162,3 +176,11 @@ def _small(
     organization.members[members[0].id] = "admin"
     organization.restricts_oauth_apps = restricts
     return organization
+
+
+def hire_agents(world: World, cast: Cast) -> None:
+    """Let the agents into the world, under the ids by which they are known."""
+    for login, number, kind in AGENTS:
+        prefix = "U" if kind == "User" else "BOT"
+        made = Account(number, node_id(prefix, number), login, kind)
+        cast.agents[login] = world.accounts.setdefault(number, made)

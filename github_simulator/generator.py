@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 from functools import partial
 from random import Random
 
-from . import oddities
-from .cast import Cast, assemble
+from . import agents, oddities
+from .cast import Cast, assemble, hire_agents
+from .delivery.invented import deliver
 from .lifecycle import (
     Habits,
     Setting,
@@ -89,6 +90,9 @@ def generate(
     plans = [*PLANS, *(Plan(f"service-{n:04}", 0) for n in range(len(PLANS), repositories))]
     _populate(setting, cast, plans[:repositories], pull_requests)
     _elsewhere(setting, cast)
+    hire_agents(world, cast)
+    agents.join(world, cast, seed, setting.start, now)
+    deliver(world, cast.agents["github-actions"], seed, setting.start, now)
     return world
 
 

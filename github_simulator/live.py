@@ -6,18 +6,21 @@ import asyncio
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from . import actions, prose
 from .actions import Deed, Draft, requested_reviewers
-from .git import new_oid
+from .delivery import deployments
+from .git import git_of, new_oid
 from .happening import Happening
 from .lifecycle import invented_commit
 from .state import Simulator
-from .world import Account, Commit, PullRequest, Repository
+from .world import Account, Commit, Deployment, PullRequest, Repository, StatusState
 
 UNDER_WAY = 45  # pull requests; with more of them, new ones are opened more rarely
 MOST_MADE = 4000  # then nothing new is opened, so that memory stays bounded
+DELIVERED = 0.06  # of all steps are towards production
+JOB_FAILS = 0.05
 FRESH = timedelta(days=14)  # older work is left alone: merged now, it would bend every figure
 
 
@@ -31,6 +34,8 @@ class Life:
 
     def step(self) -> list[Happening]:
         """Somebody does one thing, now; whoever listens is told."""
+        if self.rng.random() < DELIVERED and (told := self._deliver()):
+            return self._tell(told)
         fresh = self._fresh_work()
         rate = 0.01 if len(fresh) >= UNDER_WAY else 0.03
         may_open = self.made < MOST_MADE
@@ -38,9 +43,32 @@ class Life:
             happenings = self._open()
         else:
             happenings = self._go_on(*self.rng.choice(fresh)) if fresh else []
+        return self._tell(happenings)
+
+    def _tell(self, happenings: list[Happening]) -> list[Happening]:
         for happening in happenings:
             self.simulator.announce(happening)
         return happenings
+
+    # To production
+
+    def _deliver(self) -> list[Happening]:
+        """What is under way ends; else what landed since the last deployment is deployed."""
+        delivering = [r for r in self._repositories() if r.deployments]
+        if not delivering:
+            return []
+        repository = self.rng.choice(delivering)
+        last = max(repository.deployments.values(), key=_age)
+        deed = self._deed(repository, last.creator)
+        if last.statuses and last.statuses[-1].state == "IN_PROGRESS":
+            state: StatusState = "FAILURE" if self.rng.random() < JOB_FAILS else "SUCCESS"
+            return deployments.set_status(deed, last, state)
+        head = git_of(repository).heads[repository.default_branch]
+        if head == last.oid:
+            return []
+        target = deployments.Target(head, last.environment, production=last.production)
+        made, told = deployments.deploy(deed, target)
+        return told + deployments.set_status(deed, made, "IN_PROGRESS")
 
     # Where
 
@@ -158,6 +186,10 @@ class Life:
         if state == "COMMENTED":
             return actions.submit_review(deed, pull_request, "COMMENTED", text, comments)
         return actions.submit_review(deed, pull_request, "CHANGES_REQUESTED", text, comments)
+
+
+def _age(deployment: Deployment) -> tuple[datetime, int]:
+    return deployment.created_at, deployment.id
 
 
 def _verdict(pull_request: PullRequest) -> str | None:

@@ -60,8 +60,11 @@ def _account(number: int, login: str, kind: Any) -> Account:
 
 def _organization(world: World, recorded: Json) -> Organization:
     """The recorded organisation, with the people who merged in it."""
-    number = max(world.accounts, default=0) + 1
-    account = _account(number, recorded["organization"], "Organization")
+    named = recorded["organization"]  # its login, in newer recordings with its id
+    if not isinstance(named, dict):
+        named = {"login": named, "id": max(world.accounts, default=0) + 1}
+    number = named["id"]
+    account = _account(number, named["login"], "Organization")
     world.accounts[number] = account
     world.organizations[number] = Organization(account, members=_members(world, recorded))
     return world.organizations[number]
@@ -125,7 +128,7 @@ def _pull_request(pull: Json, logins: dict[str, Account], labels: dict[str, Labe
         changed_files=pull["changedFiles"] or 0,
         comments=pull["comments"],
         labels=[_label(name, labels) for name in pull["labels"]],
-        commits=[_commit(commit) for commit in pull["commits"]],
+        commits=[_commit(commit, logins) for commit in pull["commits"]],
         reviews=[_review(review, logins) for review in pull["reviews"]],
         timeline=_timeline(pull, logins),
     )
@@ -147,16 +150,21 @@ def _label(name: str, labels: dict[str, Label]) -> Label:
     return labels.setdefault(name, Label(number, node_id("Label", number), name))
 
 
-def _commit(commit: Json) -> Commit:
+def _commit(commit: Json, logins: dict[str, Account]) -> Commit:
+    """Some recordings also know whose it is by its address, and the rest of its message."""
+    author, body = logins.get(commit.get("authorLogin") or ""), commit.get("messageBody") or ""
     return Commit(
         oid=commit["oid"],
         authored_at=_instant(commit["authoredDate"]),
         committed_at=_instant(commit["committedDate"]),
-        message=commit["messageHeadline"],
+        message=f"{commit['messageHeadline']}\n\n{body}".rstrip(),
         additions=commit["additions"] or 0,
         deletions=commit["deletions"] or 0,
         changed_files=commit["changedFiles"] or 0,
         author_name=commit["authorName"],
+        author_email=commit.get("authorEmail"),
+        author=author,
+        committer=author,
     )
 
 

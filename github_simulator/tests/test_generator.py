@@ -9,7 +9,8 @@ from statistics import median
 import pytest
 
 from github_simulator.generator import generate
-from github_simulator.world import PullRequest, World
+from github_simulator.git import git_of, history
+from github_simulator.world import Deployment, PullRequest, World
 
 NOW = datetime(2026, 11, 20, 15, tzinfo=UTC)
 
@@ -92,3 +93,98 @@ def test_sizes_are_asked_for() -> None:
     assert len(acme.members) == 5
     owned = [r for r in small.repositories.values() if r.owner is acme.account]
     assert [len(r.pull_requests) for r in owned] == [9, 11]
+
+
+def by(world: World, login: str) -> list[PullRequest]:
+    return [p for p in pull_requests(world) if p.author and p.author.login == login]
+
+
+def messages(pull_request: PullRequest) -> str:
+    return "\n".join(commit.message for commit in pull_request.commits)
+
+
+def test_agents_open_what_people_asked_for(world: World) -> None:
+    assert 60 < len(by(world, "copilot-swe-agent")) < 300
+    assert len(by(world, "devin-ai-integration")) > 25
+    told = [p for p in by(world, "copilot-swe-agent") if "@users.noreply.github.com" in messages(p)]
+    assert len(told) > 0.8 * len(by(world, "copilot-swe-agent"))
+    (agent,) = (a for a in world.accounts.values() if a.login == "cursoragent")
+    assert (agent.id, agent.type) == (199161495, "User")
+    mixed = [
+        p
+        for p in pull_requests(world)
+        if p.author is not agent and any(c.author is agent for c in p.commits)
+    ]
+    assert len(mixed) > 15
+
+
+def test_agents_review_their_own_work_and_other_programs_review_too(world: World) -> None:
+    own = by(world, "copilot-swe-agent")
+    assert any(review.author is p.author for p in own for review in p.reviews)
+    reviewers = {r.author.login for p in pull_requests(world) for r in p.reviews if r.author}
+    assert {"coderabbitai", "copilot-pull-request-reviewer"} <= reviewers
+
+
+def test_marks_and_what_is_none(world: World) -> None:
+    everything = list(pull_requests(world))
+    for mark in ("noreply@anthropic.com", "Made-with: Cursor", "<copilot@github.com>"):
+        assert any(mark in messages(p) for p in everything), mark
+    for mark in (
+        "\n> \N{ROBOT FACE}",
+        "```\n\N{ROBOT FACE}",
+        "chatgpt.com/codex",
+        "CURSOR_SUMMARY",
+    ):
+        assert any(mark in p.body for p in everything), mark
+    assert any("Claude Code" in p.title for p in everything)
+    assert any((c.author_name or "").endswith(" (aider)") for p in everything for c in p.commits)
+
+
+def test_assistants_are_more_common_lately(world: World) -> None:
+    ordered = sorted(pull_requests(world), key=lambda p: p.created_at)
+    half = len(ordered) // 2
+
+    def marked(some: list[PullRequest]) -> int:
+        return sum("Claude" in messages(p) + p.body for p in some)
+
+    assert marked(ordered[half:]) > 1.5 * marked(ordered[:half]) > 0
+
+
+def test_some_reach_production(world: World) -> None:
+    deploying = [r for r in world.repositories.values() if r.deployments]
+    assert len(deploying) == 7
+    for repository in deploying:
+        states = [d.statuses[-1].state for d in repository.deployments.values()]
+        assert states.count("SUCCESS") <= 2
+        assert states.count("INACTIVE") > 30
+        assert all(d.id > 2**31 for d in repository.deployments.values())
+        assert all(d.oid in repository.git.commits for d in repository.deployments.values())
+    assert sum("FAILURE" in [s.state for s in d.statuses] for d in deployed(world)) > 10
+    assert len([r for r in world.repositories.values() if r.releases]) == 2
+    assert len([r for r in world.repositories.values() if r.runs]) == 1
+
+
+def deployed(world: World) -> list[Deployment]:
+    return [d for r in world.repositories.values() for d in r.deployments.values()]
+
+
+def test_nothing_is_later_than_now(world: World) -> None:
+    assert max(s.created_at for d in deployed(world) for s in d.statuses) <= NOW
+    runs = [run for r in world.repositories.values() for run in r.runs.values()]
+    assert max(run.updated_at for run in runs) <= NOW
+    assert any(run.attempt == 2 and run.conclusion == "success" for run in runs)
+
+
+def test_a_history_reaches_back_to_its_root(world: World) -> None:
+    for repository in world.repositories.values():
+        if repository.deployments:
+            git = git_of(repository)
+            names = history(repository, git.heads["main"])
+            assert git.commits[names[-1]].parents == ()
+            assert all(set(git.commits[n].parents) <= set(names) for n in names)
+
+
+def test_a_queue_is_in_the_timeline(world: World) -> None:
+    kinds = [event.type for p in pull_requests(world) for event in p.timeline]
+    assert kinds.count("AddedToMergeQueueEvent") > 100
+    assert "RemovedFromMergeQueueEvent" in kinds

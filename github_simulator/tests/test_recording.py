@@ -251,3 +251,41 @@ def zulu(text: str | None) -> str | None:
     if text is None:
         return None
     return datetime.fromisoformat(text).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+AGENTS = RECORDING.with_name("agents.json")
+SIGNED = """
+query($name: String!) { repository(owner: "agents", name: $name) { pullRequests(first: 100) {
+  nodes { number commits(first: 100) { nodes { commit { oid messageHeadline messageBody
+    author { name email user { login databaseId } }
+    committer { email } } } } } } } }
+"""
+
+
+@pytest.mark.skipif(not AGENTS.exists(), reason="the recording of agents is not beside the project")
+def test_whose_commits_they_are() -> None:
+    recorded = json.loads(AGENTS.read_text())
+    people = {user["login"] for user in recorded["users"] if user["type"] == "User"}
+    with running(data=AGENTS) as github:
+        for repository in recorded["repositories"]:
+            name = repository["full_name"].partition("/")[2]
+            answer = httpx.post(
+                f"{github.url}/api/graphql",
+                json={"query": SIGNED, "variables": {"name": name}},
+                headers={"Authorization": f"Bearer {github.token}"},
+            ).json()
+            served = {
+                node["commit"]["oid"]: node["commit"]
+                for pull in answer["data"]["repository"]["pullRequests"]["nodes"]
+                for node in pull["commits"]["nodes"]
+            }
+            for commit in (c for pull in repository["pulls"] for c in pull["commits"]):
+                mine = served[commit["oid"]]
+                author = mine["author"]
+                assert (author["name"], author["email"]) == (
+                    commit["authorName"],
+                    commit["authorEmail"],
+                )
+                assert mine["messageBody"] == commit["messageBody"]
+                known = commit["authorLogin"] if commit["authorLogin"] in people else None
+                assert (author["user"] or {}).get("login") == known
