@@ -68,6 +68,27 @@ def audit(sample: int) -> None:
     raise SystemExit(terminal.audit(sample))
 
 
+@main.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+def backup(file: Path) -> None:
+    """Write the whole database to FILE, while everything runs.
+
+    The keys that it is read with are not in it: keep them in another place.
+    """
+    from tformance.backup import backup
+
+    backup(file)
+
+
+@main.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def restore(file: Path) -> None:
+    """Fill an empty database from FILE, which `backup` wrote."""
+    from tformance.backup import restore
+
+    restore(file)
+
+
 @main.command("rotate-keys")
 def rotate_keys() -> None:
     """Encrypt every stored secret with a new key.

@@ -27,3 +27,11 @@ def rotate() -> int:
                         row.save(update_fields=names)
                         count += 1
     return count
+
+
+def read_each() -> None:
+    """Reads every secret once; raises `EncryptionKeyError` where a key is missing."""
+    for model in apps.get_app_config("integrations").get_models():
+        if names := secret_fields(model):
+            for _ in model._default_manager.values_list(*names).iterator(chunk_size=500):
+                pass

@@ -1,0 +1,102 @@
+"""A backup that is made while the program runs, restored elsewhere, and gone on with."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from github_simulator.acts import act
+from github_simulator.testing import Running
+from tests.program import postgres_database
+from tests.terminal import Terminal
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.services)])
+def terminals(
+    request: pytest.FixtureRequest, github: Running, tmp_path: Path
+) -> Iterator[tuple[Terminal, Terminal]]:
+    """An installation, and an empty one elsewhere that has its keys."""
+    with ExitStack() as stack:
+        made = []
+        for place in ("here", "elsewhere"):
+            (tmp_path / place).mkdir()
+            terminal = Terminal(github, tmp_path / place)
+            if request.param == "postgresql":
+                database = stack.enter_context(postgres_database())
+                terminal.settings["DATABASE_URL"] = database
+            made.append(terminal)
+        here, elsewhere = made
+        assert here.run("manage", "check").returncode == 0  # makes the keys
+        for key in ("secret-key", "token-encryption-keys"):
+            (tmp_path / "elsewhere" / key).write_bytes((tmp_path / "here" / key).read_bytes())
+        yield here, elsewhere
+
+
+@pytest.fixture
+def name(github: Running) -> str:
+    """A repository with few pull requests."""
+    repositories = github.simulator.world.repositories.values()
+    some = (one for one in repositories if one.pull_requests)
+    return min(some, key=lambda one: len(one.pull_requests)).full_name
+
+
+def test_it_works(
+    terminals: tuple[Terminal, Terminal], name: str, github: Running, tmp_path: Path
+) -> None:
+    here, elsewhere = terminals
+    assert here.run("sync", name).returncode == 0
+    file = tmp_path / "backup"
+    made = here.run("backup", str(file))
+    assert made.returncode == 0, made.stderr
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    restored = elsewhere.run("restore", str(file))
+    assert restored.returncode == 0, restored.stderr
+    assert elsewhere.rows("pull-requests") == here.rows("pull-requests")
+    opened = act(github.simulator, "open", {"repository": name, "title": "After the backup"})
+    assert elsewhere.run("sync", name).returncode == 0
+    numbers = {row["number"] for row in elsewhere.rows("pull-requests")}
+    assert opened["number"] in numbers
+    for command, reason in (("backup", "exists already"), ("restore", "not empty")):
+        before = file.read_bytes()
+        refused = elsewhere.run(command, str(file))
+        assert (refused.returncode, reason in refused.stderr) == (1, True)
+        assert file.read_bytes() == before
+
+
+@pytest.fixture
+def backed_up(github: Running, name: str, tmp_path: Path) -> Path:
+    """A backup of SQLite."""
+    (tmp_path / "here").mkdir()
+    here = Terminal(github, tmp_path / "here")
+    assert here.run("sync", name).returncode == 0
+    assert here.run("backup", str(tmp_path / "backup")).returncode == 0
+    return tmp_path / "backup"
+
+
+def test_without_its_keys_it_says_which_are_missing(
+    github: Running, tmp_path: Path, backed_up: Path
+) -> None:
+    elsewhere = Terminal(github, tmp_path)
+    restored = elsewhere.run("restore", str(backed_up))
+    assert restored.returncode == 1
+    assert "set TOKEN_ENCRYPTION_KEYS" in restored.stderr
+
+
+@pytest.mark.services
+def test_a_backup_of_the_other_database(github: Running, tmp_path: Path, backed_up: Path) -> None:
+    with postgres_database() as database:
+        elsewhere = Terminal(github, tmp_path)
+        refused = elsewhere.run("restore", str(backed_up), DATABASE_URL=database)
+    assert refused.returncode == 1
+    assert "is of SQLite, and DATABASE_URL names PostgreSQL" in refused.stderr
+
+
+def test_a_file_that_is_no_backup(github: Running, tmp_path: Path) -> None:
+    (tmp_path / "notes").write_text("not a database")
+    refused = Terminal(github, tmp_path).run("restore", str(tmp_path / "notes"))
+    assert refused.returncode == 1
+    assert "is no backup of tformance" in refused.stderr

@@ -1,0 +1,139 @@
+"""`tformance backup` and `restore`: the whole database as one file, while everything runs.
+
+Keys are no part of it: a backup alone opens nothing. What can be made anew, such as static files or
+messages of the broker, is not in it either.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import subprocess
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import click
+import django
+from django.conf import settings
+
+from tformance import up
+
+SQLITE_BEGINS, POSTGRES_BEGINS = b"SQLite format 3\x00", b"PGDMP"
+_OPTIONS = {"USER": "--username", "HOST": "--host", "PORT": "--port", "NAME": "--dbname"}
+
+
+def backup(target: Path) -> None:
+    """Write the database to a new file that only its owner can read.
+
+    A file that is there already is never touched. Raises `click.ClickException`.
+    """
+    django.setup()
+    aside = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        os.close(os.open(aside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        _copy_out(aside)
+        os.link(aside, target)  # refuses where the target exists, which a rename would not
+    except FileExistsError:
+        raise click.ClickException(f"{target} exists already. Name a new file.") from None
+    except (OSError, sqlite3.Error) as error:
+        raise click.ClickException(f"The backup could not be written: {error}.") from None
+    finally:
+        aside.unlink(missing_ok=True)
+    up.say(f"{target} has the whole database.")
+    up.say("Keep TOKEN_ENCRYPTION_KEYS and SECRET_KEY in another place: it is read with them only.")
+
+
+def restore(source: Path) -> None:
+    """Fill the empty database from a file of `backup`, and bring it up to this version's tables.
+
+    Raises `click.ClickException`, and changes nothing then.
+    """
+    django.setup()
+    from django.core.management import call_command
+    from django.db import connection
+
+    with up.alone():
+        _refuse_strange(source)
+        if connection.introspection.table_names():
+            raise click.ClickException(
+                "The database is not empty. Restore into a new DATA_DIR or DATABASE_URL."
+            )
+        connection.close()
+        _copy_in(source)
+        call_command("migrate", interactive=False, verbosity=0)
+        _try_the_keys()
+    up.say(f"Restored from {source}. Start tformance; it goes on from where the backup was made.")
+
+
+def _is_sqlite() -> bool:
+    return bool(_database()["ENGINE"].endswith("sqlite3"))
+
+
+def _database() -> Mapping[str, Any]:
+    return settings.DATABASES["default"]
+
+
+def _copy_out(target: Path) -> None:
+    if _is_sqlite():
+        with (
+            closing(sqlite3.connect(_database()["NAME"], timeout=30)) as ours,
+            closing(sqlite3.connect(target)) as theirs,
+        ):
+            ours.backup(theirs)
+            theirs.execute("PRAGMA journal_mode=DELETE")  # one file, without a log beside it
+    else:
+        _postgres("pg_dump", "--format=custom", "--no-owner", "--file", str(target))
+
+
+def _copy_in(source: Path) -> None:
+    if _is_sqlite():
+        shutil.copyfile(source, _database()["NAME"])
+        os.chmod(_database()["NAME"], 0o600)
+    else:
+        whole = ("--single-transaction", "--exit-on-error")
+        _postgres("pg_restore", *whole, "--no-owner", str(source))
+
+
+def _postgres(program: str, *arguments: str) -> None:
+    database = _database()
+    where = [f"{option}={database[name]}" for name, option in _OPTIONS.items() if database[name]]
+    environment = {**os.environ, "PGPASSWORD": str(database.get("PASSWORD") or "")}
+    for name, value in database.get("OPTIONS", {}).items():
+        if isinstance(value, str):
+            environment[f"PG{name.upper()}"] = value
+    if not shutil.which(program):
+        raise click.ClickException(
+            f"{program} is missing. On Debian: apt install postgresql-client"
+        )
+    command = [program, *where, *arguments]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)  # noqa: S603
+    if done.returncode:
+        last = done.stderr.strip().splitlines()[-1:] or ["it said nothing"]
+        raise click.ClickException(f"{program} failed: {last[0]}")
+
+
+def _refuse_strange(source: Path) -> None:
+    with source.open("rb") as file:
+        begins = file.read(len(SQLITE_BEGINS))
+    is_sqlite = begins == SQLITE_BEGINS
+    if not (is_sqlite or begins.startswith(POSTGRES_BEGINS)):
+        raise click.ClickException(f"{source} is no backup of tformance.")
+    if is_sqlite != _is_sqlite():
+        theirs, ours = ("SQLite", "PostgreSQL") if is_sqlite else ("PostgreSQL", "SQLite")
+        raise click.ClickException(f"{source} is of {theirs}, and DATABASE_URL names {ours}.")
+
+
+def _try_the_keys() -> None:
+    from apps.encryption import EncryptionKeyError
+    from apps.integrations.keeping import rotation
+
+    try:
+        rotation.read_each()
+    except EncryptionKeyError:
+        raise click.ClickException(
+            "Everything was restored, but its secrets cannot be read: set TOKEN_ENCRYPTION_KEYS to "
+            "the keys that it was made with."
+        ) from None
