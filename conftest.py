@@ -2,15 +2,36 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.db import connections
 from django.test import Client
+from xdist.scheduler import LoadFileScheduling
 
 from apps.teams.models import Membership, Team
 from apps.users.models import User
 
 PASSWORD = "correct horse battery"
+# Their tests share nothing and take long, each.
+APART = (
+    "tests/chaos/",
+    "tests/test_both_databases.py",
+    "tests/test_rotation.py",
+    "tests/test_upgrade",
+)
+
+
+class ByFile(LoadFileScheduling):
+    """Gives the tests of a file to one process, those that stand apart to whichever is free."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return nodeid if nodeid.startswith(APART) else super()._split_scope(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
+    return ByFile(config, log)
 
 
 def _person(name: str) -> User:

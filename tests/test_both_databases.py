@@ -22,10 +22,11 @@ MODULES = (
 pytestmark = pytest.mark.services
 
 
-def test_it_works() -> None:
+@pytest.mark.parametrize("module", MODULES)
+def test_it_works(module: str) -> None:
     with postgres_database() as database:
         done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *MODULES],
+            [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", module],
             cwd=ROOT,
             env={**clean_environment(), "DATABASE_URL": database},
             capture_output=True,

@@ -8,13 +8,11 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from itertools import count
 from pathlib import Path
 
-import psycopg
-from psycopg import sql
-
-from tests.program import POSTGRES, ROOT, clean_environment, postgres_database
+from tests.program import ROOT, clean_environment, postgres_database
 
 LONGEST = 240  # seconds
 
@@ -31,25 +29,13 @@ def databases(vendor: str, folder: Path) -> Iterator[Callable[[], AbstractContex
         yield f"sqlite:///{path}"
         path.unlink()
 
-    @contextmanager
-    def copy_of_template() -> Iterator[str]:
-        with postgres_database() as url:
-            name, template = url.rpartition("/")[2], migrated.rpartition("/")[2]
-            drop = sql.SQL("DROP DATABASE {}").format(sql.Identifier(name))
-            create = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
-            create_it = create.format(sql.Identifier(name), sql.Identifier(template))
-            with psycopg.connect(POSTGRES, autocommit=True) as server:
-                server.execute(drop)
-                server.execute(create_it)
-            yield url
-
     if vendor == "sqlite":
         migrate(f"sqlite:///{folder / 'migrated.sqlite3'}", folder)
         yield copy_of_file
     else:
         with postgres_database() as migrated:
             migrate(migrated, folder)
-            yield copy_of_template
+            yield partial(postgres_database, migrated.rpartition("/")[2])
 
 
 def environment(url: str, folder: Path) -> dict[str, str]:
