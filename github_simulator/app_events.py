@@ -60,9 +60,26 @@ def unsuspend(
     )
 
 
-def accept(simulator: Simulator, installation: Installation, permissions: dict[str, str]) -> None:
-    """An owner agrees to what the app asks for now."""
-    installation.permissions = dict(permissions)
+def ask(app: GitHubApp, permissions: dict[str, str], events: list[str]) -> None:
+    """Its owner lets an app ask for more. Where it is installed, somebody has to accept that."""
+    app.permissions, app.events = {**app.permissions, **permissions}, [*app.events, *events]
+
+
+def asks_for_more(installation: Installation) -> dict[str, str]:
+    """Permissions that an owner has not accepted yet."""
+    held, asked = installation.permissions, installation.app.permissions
+    return {name: level for name, level in asked.items() if held.get(name) != level}
+
+
+def accept(
+    simulator: Simulator, installation: Installation, permissions: dict[str, str] | None = None
+) -> None:
+    """An owner agrees to what the app asks for now, or to these permissions."""
+    app = installation.app
+    installation.permissions = dict(app.permissions if permissions is None else permissions)
+    held = {*installation.permissions, "metadata"}
+    installation.events = [each for each in app.events if apps.NEEDED.get(each) in held]
+    installation.updated_at = simulator.clock.now()
     chosen = _chosen(simulator, installation)
     _tell(simulator, installation, "new_permissions_accepted", None, repositories=chosen)
 

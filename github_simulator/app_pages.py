@@ -187,12 +187,14 @@ async def installation(request: Request) -> Response:
         return RedirectResponse(request.url.path, 303)
     name, on = escape(found.app.name), escape(found.account.login)
     switch = "unsuspend" if found.suspended_at else "suspend"
+    asked = ", ".join(f"{what}: {level}" for what, level in app_events.asks_for_more(found).items())
+    waiting = f"<p>It asks for more: {escape(asked)}.</p>" if asked else ""
     buttons = "".join(
         f'<button name="do" value="{what}">{what.title()}</button>'
-        for what in ("save", switch, "uninstall")
+        for what in ("save", *(["accept"] if asked else []), switch, "uninstall")
     )
     form_shown = (
-        f'<h1>{name} on {on}</h1><form method="post">{_choice(simulator.world, found)}'
+        f'<h1>{name} on {on}</h1>{waiting}<form method="post">{_choice(simulator.world, found)}'
         f'<div class="buttons">{buttons}</div></form>'
     )
     return page(f"{found.app.name} on {found.account.login}", form_shown)
@@ -205,6 +207,8 @@ def _change(request: Request, found: Installation, form: FormData) -> None:
             app_events.suspend(simulator, found)
         case "unsuspend":
             app_events.unsuspend(simulator, found)
+        case "accept":
+            app_events.accept(simulator, found)
         case "uninstall":
             app_events.uninstall(simulator, found)
         case _:
@@ -222,4 +226,11 @@ routes = [
     Route("/apps/{slug}/installations/new", installing, methods=_BOTH),
     Route(f"/{_INSTALLATION}", installation, methods=_BOTH),
     Route(f"/organizations/{{organization}}/{_INSTALLATION}", installation, methods=_BOTH),
+    # Where GitHub leads whoever shall accept new permissions.
+    Route(f"/{_INSTALLATION}/permissions/update", installation, methods=_BOTH),
+    Route(
+        f"/organizations/{{organization}}/{_INSTALLATION}/permissions/update",
+        installation,
+        methods=_BOTH,
+    ),
 ]

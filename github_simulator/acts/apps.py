@@ -84,8 +84,13 @@ def _choose(simulator: Simulator, given: Json) -> None:
     app_events.choose(simulator, _installation(simulator, given), _ids(simulator, given))
 
 
+def _ask(simulator: Simulator, given: Json) -> None:
+    app_events.ask(_app(simulator, given), given.get("permissions", {}), given.get("events", []))
+
+
 def _accept(simulator: Simulator, given: Json) -> None:
-    app_events.accept(simulator, _installation(simulator, given), given["permissions"])
+    """What is asked for, where nothing else is said."""
+    app_events.accept(simulator, _installation(simulator, given), given.get("permissions"))
 
 
 def _suspend(simulator: Simulator, given: Json) -> None:
@@ -109,6 +114,7 @@ ACTS: dict[str, Act] = {
     "register_app": _register_app,
     "install_app": _install_app,
     "choose_repositories": _choose,
+    "ask_permissions": _ask,
     "accept_permissions": _accept,
     "suspend_installation": _suspend,
     "unsuspend_installation": _unsuspend,

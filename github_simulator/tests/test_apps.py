@@ -328,3 +328,36 @@ def test_whose_hook_is_not_to_be_changed(github: Running) -> None:
     sent = {"url": HOOK}
     assert _config(github, signed(bare), sent).status_code == 404
     assert _config(github, {"Authorization": "Bearer ghp_alice"}, sent).status_code == 401
+
+
+DEPLOYMENTS = '{ repository(owner: "acme", name: "secret") { deployments { totalCount } } }'
+
+
+def test_an_app_that_asks_for_more_waits_until_somebody_accepts() -> None:
+    with running(acme()) as github:
+        manifest = {"default_permissions": {"pull_requests": "read"}, "default_events": []}
+        hook = {"hook_attributes": {"url": HOOK}}
+        app = github.act("register_app", owner="acme", name="Reader", manifest={**manifest, **hook})
+        number, _ = installed(github)
+        more = {"deployments": "read"}
+        github.act("ask_permissions", app="reader", permissions=more, events=["deployment_status"])
+
+        def read() -> dict[str, Any]:
+            address = f"/app/installations/{number}/access_tokens"
+            token = api(github, address, signed(app), "POST").json()["token"]
+            return ask(github, DEPLOYMENTS, {"Authorization": f"Bearer {token}"})
+
+        def told() -> list[str]:
+            github.act("deploy", repository="acme/secret", state="SUCCESS")
+            assert github.simulator.deliveries.wait()
+            return [each.event for each in github.simulator.deliveries.attempted]
+
+        (refused,) = read()["errors"]
+        assert (refused["type"], refused["path"]) == ("FORBIDDEN", ["repository", "deployments"])
+        assert "deployment_status" not in told()
+        page = f"{github.url}/organizations/acme/settings/installations/{number}/permissions/update"
+        assert "It asks for more: deployments: read" in httpx.get(page).text
+        httpx.post(page, data={"do": "accept"})
+        assert "errors" not in read()
+        assert told()[-1] == "deployment_status"
+        assert "It asks for more" not in httpx.get(page).text
