@@ -8,6 +8,7 @@ from django.conf import settings
 
 if settings.REDIS_URL:
     broker_url = settings.REDIS_URL
+    broker_use_ssl = settings.REDIS_TLS or None
     broker_transport_options: dict[str, object] = {"visibility_timeout": 600}
 else:
     broker_url = "folder://localhost"
@@ -18,6 +19,7 @@ else:
     }
     worker_enable_remote_control = False  # a message in a folder reaches one worker, not all
 
+accept_content = ["json"]  # nothing that comes from the broker is unpickled
 task_ignore_result = True
 task_acks_late = True
 task_reject_on_worker_lost = True
@@ -27,7 +29,8 @@ broker_connection_retry_on_startup = True
 task_time_limit = 300
 timezone = "UTC"
 
-beat_schedule_filename = str(settings.DATA_DIR / "beat-schedule")
+# Kept in memory: the usual one keeps a file of pickles, to know when it was due last.
+beat_scheduler = "celery.beat:Scheduler"
 beat_schedule = {
     "compare-with-github": {
         "task": "apps.integrations.tasks.compare_with_github",

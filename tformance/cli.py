@@ -5,11 +5,22 @@ from __future__ import annotations
 import os
 from datetime import UTC, date, datetime, time
 from pathlib import Path
+from typing import Any
 
 import click
 
+from tformance import output
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+
+class Commands(click.Group):
+    """Ends with 74 and one line where what it prints cannot be written."""
+
+    def main(self, *arguments: Any, **named: Any) -> Any:
+        with output.watched():
+            return super().main(*arguments, **named)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="tformance")
 def main() -> None:
     """How an engineering team's pull requests flow, from what GitHub knows."""

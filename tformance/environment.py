@@ -136,6 +136,17 @@ def service_url(name: str, schemes: tuple[str, ...], example: str) -> str:
     return value
 
 
+def redis_tls(url: str, ca_file: str) -> dict[str, Any]:
+    """How Redis is verified where its address begins with rediss://; nothing where it does not."""
+    parts = urlsplit(url)
+    if "ssl_" in parts.query:
+        refuse("REDIS_URL", "must not say how TLS is verified; REDIS_CA_FILE names an authority.")
+    if parts.scheme != "rediss":
+        return {}
+    verified = {"ssl_cert_reqs": "required", "ssl_check_hostname": True}
+    return {**verified, "ssl_ca_certs": ca_file} if ca_file else verified
+
+
 def email_url(name: str) -> dict[str, Any]:
     """Django's settings of an e-mail server; nothing when not set."""
     value = text(name)

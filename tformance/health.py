@@ -53,7 +53,8 @@ def broker() -> str:
     if not settings.REDIS_URL:
         return "ok" if os.access(settings.DATA_DIR, os.W_OK) else "unreachable"
     try:
-        with Redis.from_url(settings.REDIS_URL, socket_connect_timeout=5) as client:
+        tls = settings.REDIS_TLS
+        with Redis.from_url(settings.REDIS_URL, socket_connect_timeout=5, **tls) as client:
             client.ping()
     except RedisError:
         return "unreachable"

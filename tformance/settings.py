@@ -157,10 +157,19 @@ DATABASES = {"default": _database()}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = environment.service_url("REDIS_URL", ("redis", "rediss"), "redis://localhost:6379/0")
+REDIS_CA_FILE = environment.authorities("REDIS_CA_FILE")
+REDIS_TLS = environment.redis_tls(REDIS_URL, REDIS_CA_FILE)  # for web and Celery alike
+_IN_PROCESS = "django.core.cache.backends.locmem.LocMemCache"
 CACHES: dict[str, dict[str, Any]] = {
-    "default": {"BACKEND": "tformance.cache.Cache", "LOCATION": REDIS_URL}
+    "default": {
+        "BACKEND": "tformance.cache.Cache",
+        "LOCATION": REDIS_URL,
+        "OPTIONS": {"serializer": "tformance.cache.Serializer", **REDIS_TLS},
+    }
     if REDIS_URL
-    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+    else {"BACKEND": _IN_PROCESS, "LOCATION": "default"},
+    # Figures of pages are objects, which are kept where nobody else can put any.
+    "pages": {"BACKEND": _IN_PROCESS, "LOCATION": "pages"},
 }
 
 AUTH_USER_MODEL = "users.User"

@@ -69,6 +69,8 @@ def sync(names: Sequence[str], team_slug: str, since: datetime | None) -> int:
 def export(what: str, team_slug: str, repository: str | None, form: str) -> int:
     """Writes rows to stdout."""
     _prepare()
+    from django.db import DatabaseError
+
     from apps.audit.record import record
     from apps.metrics.lists import export as exports
     from apps.metrics.models import Repository
@@ -83,9 +85,8 @@ def export(what: str, team_slug: str, repository: str | None, form: str) -> int:
     record("export.made", team_id=team.pk, object_name=f"{what} as {form} on the command line")
     try:
         sys.stdout.writelines(exports.export(what, team, repository, form))
-        sys.stdout.flush()
-    except BrokenPipeError:  # `| head` has seen enough
-        sys.stderr.close()
+    except DatabaseError as error:
+        return _say(f"The data cannot be read: {error}.", INCOMPLETE)
     return COMPLETE
 
 

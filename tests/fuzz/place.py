@@ -14,7 +14,7 @@ from urllib.parse import urljoin
 from django.apps import apps
 from django.conf import settings
 from django.core import mail
-from django.core.cache import cache
+from django.core.cache import caches
 from django.db import connection, transaction
 from django.test import Client
 
@@ -94,7 +94,8 @@ class Place:
     @contextmanager
     def untouched(self, *visitors: str) -> Iterator[None]:
         """Undoes what the block changes; nothing of Beta's may have changed without Beta."""
-        cache.clear()
+        for each in caches.all():
+            each.clear()
         mail.outbox.clear()
         writes: list[str] = []
         with transaction.atomic():

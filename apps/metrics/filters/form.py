@@ -267,10 +267,13 @@ def _period(cleaned: Mapping[str, Any], team: Team, first_opened_at: datetime | 
     name = _range_name(cleaned)
     if name in PRESETS:
         return Period(today - timedelta(days=PRESETS[name] - 1), today, zone)
-    last = today if name == "all" else cleaned["until"] or max(today, cleaned["since"])
-    begin = first_opened_at.astimezone(zone).date() if first_opened_at else last
-    first = None if name == "all" else cleaned["since"]
-    return Period(first or min(begin, last), last, zone)
+    since, until = (cleaned["since"], cleaned["until"]) if name == "dates" else (None, None)
+    # Where a range goes beyond the data, it is cut: each of its weeks would cost, and show nothing.
+    latest = max(today, since or today)
+    last = min(until or latest, latest)
+    opened = first_opened_at.astimezone(zone).date() if first_opened_at else last
+    begin = min(max(opened, EARLIEST), last)
+    return Period(max(since or begin, begin), last, zone)
 
 
 def _params(cleaned: Mapping[str, Any]) -> dict[str, Sequence[str]]:

@@ -152,3 +152,24 @@ def test_long_lists_are_looked_up(team: Team, alice_client: Client) -> None:
         assert sorted(reply["options"]) == names
     assert "as typed" in alice_client.get(f"{OPTIONS}label&label=new").content.decode()
     assert alice_client.get(f"{OPTIONS}none").status_code == 404
+
+
+@pytest.mark.parametrize("path", [HOME, f"{HOME}flow/", f"{HOME}reviews/"])
+@pytest.mark.parametrize(
+    ("since", "until"),
+    [
+        ("1990-01-01", "2199-12-31"),
+        ("1990-01-01", ""),
+        ("", "2199-12-31"),
+        ("1990-01-01", "1990-12-31"),
+        ("2199-01-01", "2199-12-31"),
+    ],
+)
+def test_a_range_ends_where_the_data_ends(
+    path: str, since: str, until: str, alice_client: Client
+) -> None:
+    """What is beyond would cost a week's figures for each week, and show nothing."""
+    whole = alice_client.get(path, {"range": "all"})
+    reply = alice_client.get(path, {"range": "dates", "since": since, "until": until})
+    assert reply.status_code == whole.status_code == 200
+    assert len(reply.content) < len(whole.content) + 3_000

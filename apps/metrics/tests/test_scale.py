@@ -8,7 +8,7 @@ from html import unescape
 from typing import Any
 
 import pytest
-from django.core.cache import cache
+from django.core.cache import caches
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -48,7 +48,8 @@ def make_work(team: Team, number: int) -> PullRequest:
 
 def count(client: Client, path: str) -> int:
     client.get(path)
-    cache.clear()
+    for each in caches.all():
+        each.clear()
     with CaptureQueriesContext(connection) as asked:
         assert client.get(path).status_code == 200
     return len(asked)

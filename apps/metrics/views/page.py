@@ -10,7 +10,7 @@ from time import perf_counter
 from typing import Any
 
 from django.contrib import messages
-from django.core.cache import cache
+from django.core.cache import caches
 from django.http import HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
@@ -79,14 +79,14 @@ def _page(
     if version.is_empty and not wants_json(request):
         return render(request, "metrics/empty.html", bar)
     key = _cache_key(request, version.etag)
-    shown = cache.get(key)
+    shown = caches["pages"].get(key)
     if shown is None and may_follow and request.comes_in_parts:
         return render(request, template, bar | {"part": _follows(request), "is_to_follow": True})
     shown = shown or _shown(request, ask, filters, bar, part)
     if isinstance(shown, HttpResponseBase):
         return shown
     if shown.is_whole and shown.seconds > WORTH_KEEPING:
-        cache.set(key, replace(shown, seconds=0), KEPT)
+        caches["pages"].set(key, replace(shown, seconds=0), KEPT)
     return _reply(request, shown, bar, template)
 
 
