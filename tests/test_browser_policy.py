@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from django.core.cache import cache
 from django.test import Client
 from playwright.sync_api import BrowserContext, Page
 from pytest_django import Settings
@@ -65,7 +64,6 @@ def test_no_page_wants_more(place: Installation, context: BrowserContext, page: 
 
 @pytest.fixture(autouse=True)
 def _forget_attempts(settings: Settings) -> None:
-    cache.clear()
     # Guesses are hashed like passwords, which is slow on purpose.
     quick, slow = "MD5PasswordHasher", "PBKDF2PasswordHasher"
     settings.PASSWORD_HASHERS = [f"django.contrib.auth.hashers.{name}" for name in (quick, slow)]

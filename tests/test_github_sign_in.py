@@ -10,7 +10,6 @@ import httpx
 import pytest
 from allauth.socialaccount.models import SocialAccount, SocialToken
 from allauth.socialaccount.providers.github.views import GitHubOAuth2Adapter
-from django.core.cache import cache
 from django.http import HttpResponse
 from django.test import Client
 from pytest_django import Settings
@@ -44,7 +43,6 @@ def visitor(
         "emails_url": "/api/v3/user/emails",
     }.items():
         monkeypatch.setattr(GitHubOAuth2Adapter, name, github.url + path)
-    cache.clear()
     yield Client(headers={"host": "localhost:8000"})
     del github.simulator.world.oauth_apps[app.client_id]
 

@@ -32,7 +32,6 @@ OPEN_TO_PROGRAMS = ("webhooks/github/", "api/v1/", "digest/off/")
 
 @pytest.fixture
 def acme(team: Team, bob: User) -> Belongings:
-    cache.clear()
     return belongings(team, bob, 1_000)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 
 from django.conf import settings
-from django.core.cache import cache
+from django.core.cache import caches
 
 _KEY = "worker-heartbeat"
 
@@ -17,7 +17,7 @@ _KEY = "worker-heartbeat"
 def beat() -> None:
     """Leave a sign of life now."""
     if settings.REDIS_URL:
-        cache.set(_KEY, time.time(), timeout=None)
+        caches["counts"].set(_KEY, time.time(), timeout=None)
     else:
         (settings.DATA_DIR / "heartbeat").touch()
 
@@ -25,7 +25,7 @@ def beat() -> None:
 def age() -> float | None:
     """Seconds since the last sign of life; None where there never was one."""
     if settings.REDIS_URL:
-        last = cache.get(_KEY)
+        last = caches["counts"].get(_KEY)
         return None if last is None else time.time() - float(last)
     try:
         return time.time() - float((settings.DATA_DIR / "heartbeat").stat().st_mtime)

@@ -161,13 +161,15 @@ REDIS_CA_FILE = environment.authorities("REDIS_CA_FILE")
 REDIS_TLS = environment.redis_tls(REDIS_URL, REDIS_CA_FILE)  # for web and Celery alike
 _IN_PROCESS = "django.core.cache.backends.locmem.LocMemCache"
 CACHES: dict[str, dict[str, Any]] = {
-    "default": {
+    # Of attempts to sign in, and of mail: apart from all else, and there without Redis.
+    "default": {"BACKEND": "apps.users.throttle.DatabaseThrottle"},
+    "counts": {
         "BACKEND": "tformance.cache.Cache",
         "LOCATION": REDIS_URL,
         "OPTIONS": {"serializer": "tformance.cache.Serializer", **REDIS_TLS},
     }
     if REDIS_URL
-    else {"BACKEND": _IN_PROCESS, "LOCATION": "default"},
+    else {"BACKEND": _IN_PROCESS, "LOCATION": "counts", "OPTIONS": {"MAX_ENTRIES": 10_000}},
     # Figures of pages are objects, which are kept where nobody else can put any.
     "pages": {"BACKEND": _IN_PROCESS, "LOCATION": "pages"},
 }

@@ -9,7 +9,7 @@ from django.contrib.sessions.base_session import AbstractBaseSession
 from django.db import models
 from django.db.models.functions import Lower
 
-from apps.bounds import at_most
+from apps.bounds import at_most, json_at_most
 
 if TYPE_CHECKING:
     from apps.users.sessions import SessionStore
@@ -66,3 +66,17 @@ class Session(AbstractBaseSession):
         from apps.users.sessions import SessionStore
 
         return SessionStore
+
+
+class Attempts(models.Model):
+    """What `throttle` counts, until it no longer matters."""
+
+    name = models.CharField(max_length=64, primary_key=True)
+    value = models.JSONField()
+    until = models.DateTimeField(db_index=True)
+
+    class Meta:
+        constraints = json_at_most(20_000, "value")
+
+    def __str__(self) -> str:
+        return self.name

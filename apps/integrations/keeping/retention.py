@@ -15,6 +15,7 @@ from apps.integrations.people import commit_identities
 from apps.metrics.models import PullRequest
 from apps.teams.changes import figures_changed
 from apps.teams.models import Team
+from apps.users import throttle
 from apps.users.sessions import SessionStore
 
 EVERY = timedelta(days=1)
@@ -33,6 +34,7 @@ def run_due(now: datetime, ends: datetime) -> None:
 def forget_audit(now: datetime) -> None:
     """Forgets entries of the audit log that their team no longer keeps, and sessions that ended."""
     SessionStore.clear_expired()
+    throttle.forget_expired()
     history.forget_old(now, Team.objects.values_list("audit_days", flat=True).distinct())
 
 

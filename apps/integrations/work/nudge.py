@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 from celery import current_app
-from django.core.cache import cache
+from django.core.cache import caches
 from kombu.exceptions import KombuError
 from redis.exceptions import RedisError
 
@@ -29,7 +29,7 @@ def nudge_soon() -> None:
     if time.monotonic() - _nudged_at < TOGETHER:
         return  # The one that follows is on its way.
     # Where the cache cannot be reached, nobody is the first: work begins at the next tick.
-    if cache.add("nudged", True, timeout=TOGETHER):
+    if caches["counts"].add("nudged", True, timeout=TOGETHER):
         _nudged_at = time.monotonic()
         _send()
         _send(countdown=TOGETHER + 0.1)

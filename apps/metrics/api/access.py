@@ -10,7 +10,7 @@ from functools import wraps
 from typing import Any, cast
 
 from django.conf import settings
-from django.core.cache import cache
+from django.core.cache import caches
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.utils.cache import get_conditional_response
@@ -69,9 +69,9 @@ class PerKey(BaseThrottle):
         if not settings.API_RATE_LIMIT:
             return True
         key = f"api-key:{cast(Any, request).auth.pk}:{int(time.time() // MINUTE)}"
-        cache.add(key, 0, 2 * MINUTE)
+        caches["counts"].add(key, 0, 2 * MINUTE)
         try:
-            return cache.incr(key) <= int(settings.API_RATE_LIMIT)
+            return caches["counts"].incr(key) <= int(settings.API_RATE_LIMIT)
         except ValueError:  # The cache has dropped it meanwhile.
             return True
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import cast
 
-from django.core.cache import cache
+from django.core.cache import caches
 from django.db.models import Q, QuerySet
 from django.http import QueryDict
 
@@ -184,11 +184,11 @@ class Counting:
 
     def known(self) -> int | None:
         """The count where it was made before."""
-        return cast("int | None", cache.get(self._key))
+        return cast("int | None", caches["pages"].get(self._key))
 
     def count(self) -> int:
         """The count, made where it was not."""
-        return int(cache.get_or_set(self._key, self._found.count, COUNT_KEPT) or 0)
+        return int(caches["pages"].get_or_set(self._key, self._found.count, COUNT_KEPT) or 0)
 
 
 def rows(found: QuerySet[PullRequest], chosen: Choice) -> Iterator[export.Row]:

@@ -8,7 +8,6 @@ from datetime import timedelta
 
 import pytest
 from django.core import mail
-from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 from django.utils import timezone
@@ -20,11 +19,6 @@ from apps.users.models import User
 from conftest import PASSWORD
 
 INVITE = "/a/acme/settings/invitations/"
-
-
-@pytest.fixture(autouse=True)
-def _forget_attempts() -> None:
-    cache.clear()
 
 
 def invited(client: Client, email: str = "", role: str = "member") -> str:

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from django.core import mail
-from django.core.cache import cache
 from django.test import Client
 from django.views.defaults import server_error
 
@@ -17,12 +16,6 @@ from apps.users.models import User
 from conftest import PASSWORD
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def _forget_attempts() -> None:
-    """Attempts are limited by address, and every test comes from the same one."""
-    cache.clear()
 
 
 def sign_up(client: Client, email: str, password: str = PASSWORD, **more: str) -> object:

@@ -31,7 +31,6 @@ KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 
 @pytest.fixture(autouse=True)
 def _forget_attempts(settings: Settings) -> None:
-    cache.clear()
     # Signing in would hash anew what conftest.py hashes quickly.
     quick, slow = "MD5PasswordHasher", "PBKDF2PasswordHasher"
     settings.PASSWORD_HASHERS = [f"django.contrib.auth.hashers.{name}" for name in (quick, slow)]
