@@ -193,7 +193,6 @@ ACCOUNT_LOGOUT_REDIRECT_URL = "/"
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
-ACCOUNT_EMAIL_VERIFICATION = "optional"
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = _public.scheme
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_SESSION_REMEMBER = True
@@ -244,7 +243,11 @@ if _email := environment.email_url("EMAIL_URL"):
     globals().update(_email)
 else:
     EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
-# Where no mail is sent, no address can be confirmed either.
+# Where no mail is sent, no address can be confirmed either. Where it is, signing up looks the
+# same whether or not there is such an account.
+ACCOUNT_EMAIL_VERIFICATION = "mandatory" if _email else "optional"
+# In the browser that signed up: none else may confirm.
+ACCOUNT_LOGIN_ON_EMAIL_CONFIRMATION = True
 MFA_ALLOW_UNVERIFIED_EMAIL = not _email
 EMAIL_TIMEOUT = 20  # seconds: a mail server that hangs must not hold a worker
 DEFAULT_FROM_EMAIL = environment.text("EMAIL_FROM", f"tformance@{_public.hostname}")

@@ -10,6 +10,7 @@ ACTIONS = {
     "account.password_changed": "Changed the password",
     "account.password_set": "Set a password",
     "account.password_reset": "Replaced a forgotten password",
+    "account.proven": "Proved the e-mail address",
     "account.email_added": "Added an e-mail address",
     "account.email_changed": "Changed the e-mail address",
     "account.email_removed": "Removed an e-mail address",

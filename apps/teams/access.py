@@ -19,17 +19,19 @@ from django_htmx.middleware import HtmxDetails
 from apps.teams.models import Membership, Team
 from apps.teams.zones import zone_of
 from apps.users.models import User
-from apps.users.second_factors import has_second_factor
+from apps.users.second_factors import has_proven, has_second_factor
 
 RoleName = Literal["member", "admin"]
 View = Callable[..., HttpResponseBase]
 
 
 class SecondFactorError(PermissionDenied):
-    """The team asks its members for a second factor, and this one has none."""
+    """The team asks its members for a second factor, and this session has not proven one."""
 
-    def __init__(self) -> None:
-        super().__init__("This team asks for a second factor. Set one up in your account first.")
+    def __init__(self, *, is_set_up: bool) -> None:
+        self.is_set_up = is_set_up
+        todo = "Sign in again with yours" if is_set_up else "Set one up in your account first"
+        super().__init__(f"This team asks for a second factor. {todo}.")
 
 
 class TeamRequest(HttpRequest):
@@ -85,14 +87,20 @@ def _admit(request: HttpRequest, slug: str, role: RoleName) -> HttpResponse | No
         raise Http404("There is no such page, or you are not in its team.")
     if membership.team.deleting_since:
         return _being_deleted(request, membership.team)
-    if membership.team.require_second_factor and not has_second_factor(user):
-        raise SecondFactorError
+    if membership.team.require_second_factor:
+        _ask_for_second_factor(request, user)
     if role == "admin" and not membership.is_admin:
         raise PermissionDenied("Only an admin of the team may do this.")
     request.team, request.membership = membership.team, membership  # type: ignore[attr-defined]
     request.memberships = mine  # type: ignore[attr-defined]
     _remember(request, membership)
     return None
+
+
+def _ask_for_second_factor(request: HttpRequest, user: User) -> None:
+    """Looks at the session: one from before a factor was set up has not proven it."""
+    if not has_proven(request):
+        raise SecondFactorError(is_set_up=has_second_factor(user))
 
 
 def _being_deleted(request: HttpRequest, team: Team) -> HttpResponse:
@@ -121,7 +129,8 @@ def _refuse(request: HttpRequest, error: Http404 | PermissionDenied) -> HttpResp
         raise error
     if getattr(request, "htmx", None):
         return HttpResponseClientRefresh()
-    return render(request, "teams/second_factor_missing.html", status=403)
+    context = {"is_set_up": error.is_set_up, "next": request.get_full_path()}
+    return render(request, "teams/second_factor_missing.html", context, status=403)
 
 
 def _remember(request: HttpRequest, membership: Membership) -> None:

@@ -7,8 +7,11 @@ from typing import Any
 from allauth.socialaccount.signals import social_account_added, social_account_removed
 from django.db.models import F
 from django.dispatch import Signal, receiver
+from django.utils import timezone
 
-from apps.teams.models import Team
+from apps.teams.models import ApiKey, Invitation, Team
+from apps.users.models import User
+from apps.users.proof import address_proven
 
 # Sent after commit with `team` and `changed` (a set of field names): the history that is wanted
 # may have changed, or what a figure counts (then the team has `recalculate_from`).
@@ -26,6 +29,14 @@ def hold(team_id: int) -> None:
 def figures_changed(team_id: int) -> None:
     """Tells that something which figures depend on changes: first in the same transaction."""
     Team.objects.filter(pk=team_id).update(revision=F("revision") + 1)
+
+
+@receiver(address_proven, dispatch_uid="keys_of_the_proven")
+def _end_what_was_made_before(user: User, **_: Any) -> None:
+    """Keys and invitations of an account whose address was not proven are not its owner's."""
+    now = timezone.now()
+    ApiKey.objects.filter(user=user, revoked_at=None).update(revoked_at=now)
+    Invitation.objects.filter(invited_by=user, revoked_at=None).update(revoked_at=now)
 
 
 @receiver([social_account_added, social_account_removed], dispatch_uid="who_is_who")

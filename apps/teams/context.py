@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from apps.teams.models import Membership, Team
+from apps.users.mail import sends_mail
 
 # Label, name of the address, and what its address begins with below the team's.
 SECTIONS = (
@@ -61,11 +62,6 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
         "github_sign_in": bool(settings.GITHUB_CLIENT_ID),
         "sends_mail": sends_mail(),
     }
-
-
-def sends_mail() -> bool:
-    """Whether mail leaves this installation, instead of being written to the log."""
-    return not settings.EMAIL_BACKEND.endswith("console.EmailBackend")
 
 
 def _teams_of(request: HttpRequest) -> list[Team]:

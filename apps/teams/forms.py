@@ -10,8 +10,6 @@ from django import forms
 from django.core.exceptions import ValidationError
 
 from apps.teams.models import Membership, Team
-from apps.users.models import User
-from apps.users.second_factors import has_second_factor
 
 GITHUB_LOGIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,98}(\[bot\])?")
 HISTORY = ((30, "30 days"), (90, "90 days"), (365, "One year"), (730, "Two years"))
@@ -187,9 +185,9 @@ class TeamForm(forms.ModelForm):  # type: ignore[type-arg]
             "are_people_private",
         ]
 
-    def __init__(self, user: User, *arguments: Any, **named: Any) -> None:
+    def __init__(self, has_proven_factor: bool, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
-        self.user = user
+        self.has_proven_factor = has_proven_factor
         history: Any = self.fields["history_days"]
         history.choices = _history_choices(self.instance.history_days)
         keep: Any = self.fields["keep_days"]
@@ -200,8 +198,10 @@ class TeamForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def clean_require_second_factor(self) -> bool:
         wanted = bool(self.cleaned_data["require_second_factor"])
-        if wanted and not self.instance.require_second_factor and not has_second_factor(self.user):
-            raise ValidationError("Set one up for yourself first, under “Your account”.")
+        if wanted and not self.instance.require_second_factor and not self.has_proven_factor:
+            raise ValidationError(
+                "Set one up for yourself first, under “Your account”, and sign in with it."
+            )
         return wanted
 
     def clean(self) -> None:

@@ -11,6 +11,7 @@ from apps.audit.record import record
 from apps.teams import api_keys
 from apps.teams.access import TeamRequest, team_view
 from apps.teams.models import ApiKey
+from apps.users import proof
 
 MOST_KEYS = 20
 
@@ -23,6 +24,8 @@ def keys(request: TeamRequest) -> HttpResponse:
         return _page(request)
     name = request.POST.get("name", "").replace("\x00", "").strip()
     mine = ApiKey.objects.for_team(request.team).filter(user=request.user, revoked_at__isnull=True)
+    if not proof.may_add(request.user):
+        return _page(request, error=proof.FIRST, status=422)
     if not name or len(name) > 100:
         return _page(request, error="Give the key a name of up to 100 letters.", status=422)
     if mine.count() >= MOST_KEYS:

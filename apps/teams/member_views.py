@@ -15,10 +15,10 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from apps.audit.record import record
 from apps.teams import invitations
 from apps.teams.access import TeamRequest, team_view
-from apps.teams.context import sends_mail
 from apps.teams.forms import InvitationForm, RoleForm
 from apps.teams.membership import LastAdminError, change_role, remove
 from apps.teams.models import Invitation, Membership
+from apps.users.mail import sends_mail
 from apps.users.models import User
 
 

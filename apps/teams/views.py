@@ -20,6 +20,7 @@ from apps.teams.forms import NewTeamForm, TeamForm
 from apps.teams.membership import create_team, just_made
 from apps.teams.models import Membership, Team
 from apps.users.models import User
+from apps.users.second_factors import has_proven
 
 # What a pull request's own figures depend on.
 DEFINITIONS = {
@@ -65,7 +66,7 @@ def team_settings(request: TeamRequest) -> HttpResponse:
     if not request.membership.is_admin:
         return team_settings_shown(request)
     now = Team.objects.get(pk=request.team.pk)
-    form = TeamForm(request.user, request.POST or None, instance=now)
+    form = TeamForm(has_proven(request), request.POST or None, instance=now)
     if request.method == "POST" and form.is_valid():
         _save(request, form)
         later = DEFINITIONS & set(form.changed_data)

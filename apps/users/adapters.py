@@ -5,10 +5,28 @@ from __future__ import annotations
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.internal.flows.signup import send_unknown_account_mail
+from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.models import SocialApp
+from django.contrib import messages
 from django.http import Http404, HttpRequest
+from django.shortcuts import redirect
+from django.utils.http import url_has_allowed_host_and_scheme
 
+from apps.users import proof, second_factors
+from apps.users.mail import may_send
+from apps.users.models import User
+
+MOST_OF_A_PATH = 2_000
+# Mail that anybody can have sent to anybody; all other kinds tell an owner about their account.
+BY_OTHERS = {
+    "account_already_exists",
+    "email_confirmation",
+    "email_confirmation_signup",
+    "password_reset_key",
+    "unknown_account",
+}
 CONFIRMATIONS = {
     "reauthenticate": "Use your password",
     "mfa_reauthenticate": "Use a code",
@@ -28,15 +46,30 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     }
 
     def is_safe_url(self, url: str | None) -> bool:
-        """Whether `next` may be followed; what cannot even be read may not."""
-        try:
-            return bool(super().is_safe_url(url))
-        except ValueError:
-            return False
+        """Whether `next` may be followed: a path of ours alone, since other ports are others."""
+        return len(url or "") < MOST_OF_A_PATH and url_has_allowed_host_and_scheme(url, None)
+
+    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+        """Sends it, unless others had enough of that kind sent to this address already."""
+        kind = template_prefix.rpartition("/")[2]
+        if kind not in BY_OTHERS or may_send(self.request, kind, email):
+            super().send_mail(template_prefix, email, context)
+
+    def send_password_reset_mail(self, user: User, email: str, context: dict[str, Any]) -> None:
+        """Sends the link to an address that is the account's own, or confirmed."""
+        if proof.may_reset(user, email):
+            super().send_password_reset_mail(user, email, context)
+        else:
+            send_unknown_account_mail(self.request, email)
 
     def get_reauthentication_methods(self, user: Any) -> list[dict[str, Any]]:
-        """Ways to confirm that it is the user, in our words."""
+        """Ways to confirm that it is the user, in our words.
+
+        The password alone does not do in a session from before a second factor was set up.
+        """
         methods = super().get_reauthentication_methods(user)
+        if second_factors.is_due(self.request):
+            methods = [each for each in methods if each["id"] != "reauthenticate"]
         return [{**each, "description": CONFIRMATIONS[each["id"]]} for each in methods]
 
 
@@ -57,5 +90,12 @@ class GitHubSignInAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
         return user
 
     def pre_social_login(self, request: HttpRequest, sociallogin: Any) -> None:
-        """Forgets the token: who needs to fill in a form first would carry it in the session."""
+        """Forgets the token: who needs to fill in a form first would carry it in the session.
+
+        An account whose address is unproven gets no other way in.
+        """
         sociallogin.token = None
+        user: Any = request.user
+        if user.is_authenticated and not sociallogin.is_existing and not proof.may_add(user):
+            messages.error(request, proof.FIRST)
+            raise ImmediateHttpResponse(redirect("socialaccount_connections"))

@@ -5,6 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from allauth.account import forms as account_forms
+from allauth.account.models import EmailAddress
+from django.contrib.auth.hashers import make_password
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest
+
+from apps.users import proof
 
 STRENGTH = "At least 8 characters, not a common password and not like your address."
 LABELS = {
@@ -36,9 +42,26 @@ class SignupForm(_Plain, account_forms.SignupForm):  # type: ignore[misc]
 
     labels = {"password1": "Password"}
 
+    def clean_email(self) -> str:
+        """Nobody keeps an address from its owner by adding it to an account unconfirmed."""
+        named = EmailAddress.objects.filter(email__iexact=self.cleaned_data["email"])
+        named.filter(verified=False, primary=False).delete()
+        return str(super().clean_email())
+
+    def try_save(self, request: HttpRequest) -> Any:
+        """Takes as long for an address that has an account, so that it does not tell."""
+        if self.account_already_exists:
+            make_password(self.cleaned_data["password1"])
+        return super().try_save(request)
+
 
 class AddEmailForm(_Plain, account_forms.AddEmailForm):  # type: ignore[misc]
-    """Adds an address."""
+    """Adds an address, to an account whose own is confirmed."""
+
+    def clean_email(self) -> str:
+        if not proof.may_add(self.user):
+            raise ValidationError(proof.FIRST)
+        return str(super().clean_email())
 
 
 class ChangePasswordForm(_Plain, account_forms.ChangePasswordForm):  # type: ignore[misc]

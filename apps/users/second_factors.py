@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
+from allauth.account.authentication import get_authentication_records
+from allauth.account.internal.flows.login import record_authentication
 from allauth.core import context
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.base import forms as base_forms
@@ -17,10 +19,12 @@ from allauth.mfa.webauthn import forms as webauthn_forms
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.http import HttpRequest
 
 from apps.encryption import EncryptionKeyError, decrypt, encrypt
 from apps.users.models import User
 
+MOST_OF_A_PASSKEY, MOST_PASSKEYS = 16_000, 20
 WRONG_CODE = "This code is not right. Codes change every 30 seconds, and each works once."
 
 
@@ -67,6 +71,11 @@ class ActivateTOTPForm(totp_forms.ActivateTOTPForm):  # type: ignore[misc]
         super().__init__(*arguments, **named)
         session[SECRET_SESSION_KEY] = encrypt(self.secret)
         _plain_code(self.fields["code"], "Code that the app shows")
+
+    def clean_code(self) -> Any:
+        code = super().clean_code()
+        _note_use(Authenticator.Type.TOTP)
+        return code
 
 
 class AuthenticateForm(base_forms.AuthenticateForm):  # type: ignore[misc]
@@ -117,11 +126,20 @@ class AddPasskeyForm(webauthn_forms.AddWebAuthnForm):  # type: ignore[misc]
     def clean_credential(self) -> Any:
         """What the device says is kept as it is, which PostgreSQL refuses to do with a NUL."""
         credential = self.cleaned_data["credential"]
-        if "\\u0000" in json.dumps(credential):
+        text = json.dumps(credential)
+        if "\\u0000" in text or len(text) > MOST_OF_A_PASSKEY:
             raise _refusal()
+        mine = Authenticator.objects.filter(user=self.user, type=Authenticator.Type.WEBAUTHN)
+        if mine.count() >= MOST_PASSKEYS:
+            raise ValidationError(f"Remove one first: {MOST_PASSKEYS} passkeys are enough.")
         return credential
 
-    clean = _only_from_a_device(webauthn_forms.AddWebAuthnForm.clean)
+    @_only_from_a_device
+    def clean(self) -> Any:
+        cleaned = super().clean()
+        if not self.errors:
+            _note_use(Authenticator.Type.WEBAUTHN)
+        return cleaned
 
 
 class RenamePasskeyForm(webauthn_forms.EditWebAuthnForm):  # type: ignore[misc]
@@ -152,6 +170,27 @@ def has_second_factor(user: User) -> bool:
     """Whether signing in takes more than the password."""
     types = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
     return bool(is_mfa_enabled(user, types))
+
+
+def was_used(request: HttpRequest) -> bool:
+    """Whether this session has proven a second factor, and not only the account in another one."""
+    records = get_authentication_records(request, cast(User, request.user))
+    return any(record.get("method") == "mfa" for record in records)
+
+
+def is_due(request: HttpRequest) -> bool:
+    """Whether the user has a second factor that this session has not proven."""
+    return not was_used(request) and has_second_factor(cast(User, request.user))
+
+
+def has_proven(request: HttpRequest) -> bool:
+    """Whether the user has a second factor, and this session has proven it."""
+    return was_used(request) and has_second_factor(cast(User, request.user))
+
+
+def _note_use(kind: str) -> None:
+    """Setting one up proves it too."""
+    record_authentication(context.request, context.request.user, "mfa", type=kind)
 
 
 def encrypt_anew() -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import json
 import re
 import struct
 import time
@@ -257,3 +258,40 @@ def test_who_asks_for_it_has_one(team: Team, alice: User) -> None:
 def test_an_outsider_learns_nothing(team: Team, charlie: User) -> None:
     Team.objects.update(require_second_factor=True)
     assert sign_in(charlie).get("/a/acme/").status_code == 404
+
+
+def test_a_session_from_before_has_not_proven_it(team: Team, alice: User) -> None:
+    """Setting up a factor elsewhere, or using it there, says nothing of this browser."""
+    before = sign_in(alice)
+    secret, _ = set_up(sign_in(alice))
+    Team.objects.update(require_second_factor=True)
+    page = before.get("/a/acme/people/")
+    assert page.status_code == 403
+    assert "Use your second factor" in page.content.decode()
+    told = before.get("/a/acme/people/", headers={"accept": "application/json"})
+    assert (told.status_code, "Sign in again" in told.json()["error"]) == (403, True)
+    found = re.search(r'href="(/accounts/reauthenticate/[^"]+)"', page.content.decode())
+    assert found
+    asked = before.get(found[1], follow=True)
+    assert asked.redirect_chain[-1][0].startswith(f"{PAGE}reauthenticate/?next=")
+    before.post(f"{PAGE}reauthenticate/", {"code": code(secret)})
+    assert before.get("/a/acme/people/").status_code == 200
+
+
+def test_the_password_alone_changes_no_factor_from_a_session_from_before(alice: User) -> None:
+    before = sign_in(alice)
+    set_up(sign_in(alice))
+    asked = before.post("/accounts/reauthenticate/", {"password": PASSWORD})
+    assert asked.headers["Location"] == f"{PAGE}reauthenticate/"
+    for address in ("totp/deactivate/", "webauthn/add/", "recovery-codes/generate/"):
+        assert "reauthenticate" in before.post(f"{PAGE}{address}").headers["Location"]
+    assert Authenticator.objects.count() == 2
+
+
+def test_passkeys_are_bounded(alice: User) -> None:
+    client = sign_in(alice)
+    client.post("/accounts/reauthenticate/", {"password": PASSWORD})
+    client.get(f"{PAGE}webauthn/add/")
+    huge = json.dumps({"id": "x" * 20_000})
+    reply = client.post(f"{PAGE}webauthn/add/", {"credential": huge})
+    assert "could not be used" in reply.content.decode()

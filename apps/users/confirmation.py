@@ -1,0 +1,57 @@
+"""The link of a mail that confirms an address: its key leaves the path at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from allauth.account.views import ConfirmEmailView
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+
+from apps.users import proof
+
+HERE = "link"
+_KEY = "confirmation_key"
+
+
+class ConfirmAddress(ConfirmEmailView):  # type: ignore[misc]
+    """Confirms an address for whoever has both the link and the account.
+
+    With the link alone, somebody who finds it in their mail would confirm a stranger's account.
+    """
+
+    def dispatch(self, request: HttpRequest, *arguments: Any, **named: Any) -> HttpResponse:
+        key = named["key"]
+        if key != HERE:
+            request.session[_KEY] = key
+            return redirect("account_confirm_email", key=HERE)
+        self.kwargs["key"] = request.session.get(_KEY, "")
+        reply: HttpResponse = super().dispatch(request, *arguments, **named)
+        return reply
+
+    def post(self, *arguments: Any, **named: Any) -> HttpResponse:
+        self.object = self.get_object()
+        if not self._may_confirm():
+            return self.render_to_response(self.get_context_data(), status=403)
+        reply: HttpResponse = super().post(*arguments, **named)
+        self.request.session.pop(_KEY, None)
+        return reply
+
+    def get_object(self, queryset: Any = None) -> Any:
+        """Raises Http404 where the link is none, or too old."""
+        if "\x00" in self.kwargs["key"]:
+            raise Http404
+        return super().get_object(queryset)
+
+    def logout_other_user(self, confirmation: Any) -> None:
+        """A link opened by somebody else changes nothing for them."""
+
+    def get_context_data(self, **named: Any) -> dict[str, Any]:
+        found = super().get_context_data(**named)
+        return {**found, "holds": bool(self.object) and self._may_confirm()}
+
+    def _may_confirm(self) -> bool:
+        address = self.object.email_address
+        user = address.user
+        is_own = address.email.lower() == user.email.lower()
+        return proof.holds(self.request, user) and (is_own or proof.may_add(user))
