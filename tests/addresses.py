@@ -45,7 +45,8 @@ RULES: dict[str, Rule] = {
     "health/ready": Rule(For.EVERYONE),
     "metrics": Rule(For.EVERYONE),  # who have no METRICS_TOKEN find nothing: test_metrics.py
     "": Rule(For.EVERYONE),
-    "invitations/<str:key>/": Rule(For.EVERYONE, BOTH),
+    "invitations/": Rule(For.EVERYONE, BOTH),
+    "invitations/<str:key>/": Rule(For.EVERYONE),
     "teams/new/": Rule(For.SIGNED_IN, BOTH),
     "accounts/profile/": Rule(For.SIGNED_IN, BOTH),
     "integrations/github/callback/": Rule(For.SIGNED_IN),
@@ -134,6 +135,7 @@ RULES: dict[str, Rule] = {
     "accounts/inactive/": Rule(For.EVERYONE),
     "accounts/signup/": Rule(For.EVERYONE),
     "accounts/confirm-email/": Rule(For.EVERYONE),
+    "accounts/confirm-email/<str:key>/": Rule(For.EVERYONE, BOTH),
     "accounts/^confirm-email/(?P<key>[-:\\w]+)/$": Rule(For.EVERYONE),
     "accounts/login/code/confirm/": Rule(For.EVERYONE),
     "accounts/password/reset/": Rule(For.EVERYONE),

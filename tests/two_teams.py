@@ -66,7 +66,11 @@ def belongings(team: Team, member: User, start: int) -> Belongings:
         )
     delivery = _delivery(own, start + 3, mark)
     invitation = Invitation.objects.create(
-        team=team, email=f"{mark}@example.com", expires_at=now + timedelta(days=1)
+        team=team,
+        email=f"{mark}@example.com",
+        key_hash=mark,
+        invited_by=member,
+        expires_at=now + timedelta(days=1),
     )
     record("team.created", team_id=team.pk, object_name=f"{mark} event")
     run = SyncRun.objects.create(team=team, reason="manual", error=f"{mark} failed")

@@ -11,6 +11,7 @@ from apps.teams.models import Invitation, Membership, Team
 class MembershipInline(admin.TabularInline):  # type: ignore[type-arg]
     model = Membership
     raw_id_fields = ["user"]
+    exclude = ["invitation", "last_filter"]
     readonly_fields = ["created_at", "last_opened_at"]
     extra = 0
 
@@ -32,7 +33,7 @@ class TeamAdmin(InspectionAdmin):
 
 @admin.register(Invitation)
 class InvitationAdmin(InspectionAdmin):
-    secrets = ("key",)
+    secrets = ("key_hash",)
     list_display = ["__str__", "role", "invited_by", "expires_at", "accepted_at", "revoked_at"]
     list_select_related = ["team", "invited_by"]
     search_fields = ["email", "team__slug"]

@@ -5,4 +5,4 @@ class TeamsConfig(AppConfig):
     name = "apps.teams"
 
     def ready(self) -> None:
-        from apps.teams import changes  # noqa: F401  its receivers listen from the beginning
+        from apps.teams import changes, leaving  # noqa: F401  they listen from the beginning

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import secrets
 from datetime import timedelta
 
 from django.conf import settings
@@ -13,6 +15,7 @@ from django.utils import timezone
 
 from apps.teams.changes import hold
 from apps.teams.models import Invitation, Membership, Team
+from apps.users import proof
 from apps.users.models import User
 
 LIFETIME = timedelta(days=7)
@@ -22,26 +25,39 @@ class ClosedInvitationError(Exception):
     """The invitation can no longer be accepted."""
 
 
-def invite(team: Team, by: User, role: str, email: str = "") -> Invitation:
-    """A link for anyone who has it, or one for `email` alone, which is sent there.
+def invite(team: Team, by: User, role: str, email: str = "") -> tuple[Invitation, str]:
+    """Makes a link for anyone who has it, or one for `email` alone, which is sent there.
 
-    What was open for that address is closed: the newest link counts.
+    The link cannot be told again. What was open for that address is closed: the newest counts.
     """
+    key = secrets.token_urlsafe(32)
+    url = f"{settings.PUBLIC_URL}{reverse('invitation_link', kwargs={'key': key})}"
     with transaction.atomic():
         if email:
             hold(team.pk)  # Twice at once: one after the other.
             _close(team.pk, email)
         invitation = Invitation.objects.create(
-            team=team, invited_by=by, role=role, email=email, expires_at=timezone.now() + LIFETIME
+            team=team,
+            invited_by=by,
+            role=role,
+            email=email,
+            key_hash=hash_of(key),
+            expires_at=timezone.now() + LIFETIME,
         )
         if email:
-            transaction.on_commit(lambda: _send(invitation))
-    return invitation
+            transaction.on_commit(lambda: _send(invitation, url))
+    return invitation, url
 
 
-def address(invitation: Invitation) -> str:
-    """Where the invitation is accepted."""
-    return f"{settings.PUBLIC_URL}{reverse('invitation', kwargs={'key': invitation.key})}"
+def hash_of(key: str) -> str:
+    """What is kept of a link's key."""
+    # No salt and no slow hash: the key is 256 random bits, which nobody can guess.
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+def is_for(invitation: Invitation, user: User) -> bool:
+    """Whether `user` may accept: an invitation by e-mail is for that address alone, proven."""
+    return not invitation.email or proof.owns(user, invitation.email)
 
 
 def accept(invitation: Invitation, user: User) -> Membership:
@@ -55,8 +71,12 @@ def accept(invitation: Invitation, user: User) -> Membership:
         current = Invitation.objects.select_for_update().get(pk=invitation.pk)
         if not current.is_open:
             raise ClosedInvitationError(current.closed_reason)
+        if not is_for(current, user):
+            raise ClosedInvitationError("for somebody else")
         membership, joined = Membership.objects.get_or_create(
-            team_id=current.team_id, user=user, defaults={"role": current.role}
+            team_id=current.team_id,
+            user=user,
+            defaults={"role": current.role, "invitation": current},
         )
         if joined:
             current.accepted_at, current.accepted_by = timezone.now(), user
@@ -83,10 +103,11 @@ def _close(team_id: int, email: str) -> None:
     ).update(revoked_at=now)
 
 
-def _send(invitation: Invitation) -> None:
-    context = {"invitation": invitation, "url": address(invitation)}
+def _send(invitation: Invitation, url: str) -> None:
+    # No word of the sender's own, but their address: what says more is shown where the link leads.
+    context = {"invitation": invitation, "url": url}
     send_mail(
-        f"Join {invitation.team.name} on tformance",
+        "You are invited to a team on tformance",
         render_to_string("teams/email/invitation.txt", context),
         None,
         [invitation.email],

@@ -9,6 +9,7 @@ from django.contrib.auth.decorators import login_required
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -18,8 +19,13 @@ from apps.teams.access import TeamRequest, team_view
 from apps.teams.forms import InvitationForm, RoleForm
 from apps.teams.membership import LastAdminError, change_role, remove
 from apps.teams.models import Invitation, Membership
-from apps.users.mail import sends_mail
+from apps.users import proof
+from apps.users.mail import is_within, may_send, sends_mail
 from apps.users.models import User
+
+MOST_OPEN = 100  # invitations of a team
+A_SENDER, A_TEAM = "50/d/key", "100/d/key"  # invitations by e-mail
+_LINK, _INVITATION = "invitation_made", "invitation_opened"
 
 
 @team_view()
@@ -93,17 +99,42 @@ def invite(request: TeamRequest) -> HttpResponse:
     if not form.is_valid():
         return _members_page(request, form, status=422)
     email, role = form.cleaned_data["email"], form.cleaned_data["role"]
+    if refusal := _refusal(request, email):
+        form.add_error("email", refusal)
+        return _members_page(request, form, status=422)
     with transaction.atomic():
-        invitation = invitations.invite(request.team, request.user, role, email)
+        invitation, url = invitations.invite(request.team, request.user, role, email)
         _note(request, "invitation.made", invitation, role=role)
-    if not email:
-        messages.success(request, "The link is ready to pass on.")
-    elif sends_mail():
+    if email and sends_mail():
         messages.success(request, f"An invitation was sent to {email}.")
-    else:
+        return _back(request)
+    request.session[_LINK] = [invitation.pk, url]  # shown once, and encrypted until then
+    if email:
         unsent = f"This installation sends no mail yet: pass the link on to {email} yourself."
         messages.warning(request, unsent)
+    else:
+        messages.success(request, "Copy the link now; it is not shown again.")
     return _back(request)
+
+
+def _refusal(request: TeamRequest, email: str) -> str:
+    """Why nobody can be invited now; empty where they can."""
+    if not proof.may_add(request.user):
+        return proof.FIRST
+    made = Invitation.objects.for_team(request.team)
+    if made.filter(revoked_at=None, expires_at__gt=timezone.now()).count() >= MOST_OPEN:
+        return f"Revoke one first: {MOST_OPEN} open invitations are enough."
+    if email and sends_mail() and not _may_mail(request, email):
+        return "Too many invitations were sent. Make a link and pass it on, or wait a day."
+    return ""
+
+
+def _may_mail(request: TeamRequest, email: str) -> bool:
+    return (
+        is_within(request, "invite.sender", str(request.user.pk), A_SENDER)
+        and is_within(request, "invite.team", str(request.team.pk), A_TEAM)
+        and may_send(request, "invitation", email)
+    )
 
 
 @team_view("admin")
@@ -119,10 +150,18 @@ def revoke(request: TeamRequest, invitation: int) -> HttpResponse:
 
 
 @never_cache
+@require_safe
+def invitation_link(request: HttpRequest, key: str) -> HttpResponse:
+    """What an invitation's link opens: its key goes into the session, out of the path."""
+    request.session[_INVITATION] = invitations.hash_of(key.replace("\x00", ""))
+    return redirect("invitation")
+
+
+@never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
-def invitation(request: HttpRequest, key: str) -> HttpResponse:
-    """What an invitation's link opens; POST accepts it."""
-    named = Invitation.objects.filter(key=key.replace("\x00", ""))
+def invitation(request: HttpRequest) -> HttpResponse:
+    """The invitation whose link this browser opened last; POST accepts it."""
+    named = Invitation.objects.filter(key_hash=request.session.get(_INVITATION, ""))
     found = named.select_related("team", "invited_by").first()
     reason = found.closed_reason if found else "unknown"
     user = request.user if request.user.is_authenticated else None
@@ -132,12 +171,21 @@ def invitation(request: HttpRequest, key: str) -> HttpResponse:
         return _closed(request, reason)
     if request.method == "POST":
         return _accept(request, found)
-    return render(request, "teams/invitation.html", {"invitation": found})
+    return _invitation_page(request, found)
+
+
+def _invitation_page(request: HttpRequest, found: Invitation, status: int = 200) -> HttpResponse:
+    user = request.user
+    is_mine = not user.is_authenticated or invitations.is_for(found, user)
+    context = {"invitation": found, "is_mine": is_mine}
+    return render(request, "teams/invitation.html", context, status=status)
 
 
 @login_required
 def _accept(request: HttpRequest, found: Invitation) -> HttpResponse:
     user = cast(User, request.user)
+    if not invitations.is_for(found, user):
+        return _invitation_page(request, found, status=403)
     try:
         with transaction.atomic():
             membership = invitations.accept(found, user)
@@ -163,11 +211,11 @@ def _closed(request: HttpRequest, reason: str) -> HttpResponse:
 def _members_page(request: TeamRequest, form: InvitationForm, status: int = 200) -> HttpResponse:
     people = request.team.memberships.select_related("user").order_by("role", "user__email")
     made = Invitation.objects.for_team(request.team).select_related("invited_by")
-    is_sent = sends_mail()
+    new, url = request.session.pop(_LINK, (None, ""))
     context = {
         "people": people,
         "invitations": [
-            {"row": each, "url": "" if each.email and is_sent else invitations.address(each)}
+            {"row": each, "url": url if each.pk == new else ""}
             for each in (made if request.membership.is_admin else [])
             if each.is_open
         ],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from typing import ClassVar, Self, TypeVar
 
 from django.conf import settings
@@ -101,6 +100,14 @@ class Membership(models.Model):
     last_opened_at = models.DateTimeField(
         null=True, blank=True, help_text="When this person last switched to the team."
     )
+    invitation = models.ForeignKey(
+        "Invitation",
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="By which this person came in; it ends when they go.",
+    )
     last_filter = models.TextField(
         blank=True, help_text="What this person's pages of figures open with, as an address has it."
     )
@@ -141,14 +148,13 @@ class BaseTeamModel(models.Model):
         abstract = True
 
 
-def _invitation_key() -> str:
-    return secrets.token_urlsafe(32)
-
-
 class Invitation(BaseTeamModel):
-    """Lets whoever holds its link join the team until it expires; one sent by e-mail, once."""
+    """Lets whoever holds its link join the team until it expires; one sent by e-mail, once.
 
-    key = models.CharField(max_length=64, unique=True, default=_invitation_key)
+    Of the link only a hash is kept.
+    """
+
+    key_hash = models.CharField(max_length=64, unique=True)
     email = models.EmailField(blank=True)
     role = models.CharField(
         max_length=10, choices=Membership.Role.choices, default=Membership.Role.MEMBER
@@ -176,12 +182,23 @@ class Invitation(BaseTeamModel):
 
     @property
     def closed_reason(self) -> str:
-        """Why it can no longer be accepted: used, revoked or expired; empty while it can."""
-        if self.revoked_at:
+        """Why it can no longer be accepted: used, revoked or expired; empty while it can.
+
+        It is good for as long as whoever made it could make another one.
+        """
+        if self.revoked_at or not self._is_maker_admin():
             return "revoked"
         if self.email and self.accepted_at:
             return "used"
         return "expired" if self.expires_at <= timezone.now() else ""
+
+    def _is_maker_admin(self) -> bool:
+        return Membership.objects.filter(
+            team_id=self.team_id,
+            user_id=self.invited_by_id,
+            role=Membership.Role.ADMIN,
+            user__is_active=True,
+        ).exists()
 
 
 class ApiKey(BaseTeamModel):

@@ -5,7 +5,8 @@ from apps.teams import audit_views, key_views, member_views, views
 urlpatterns: list[URLPattern] = [
     path("", views.home, name="home"),
     path("teams/new/", views.new_team, name="team_new"),
-    path("invitations/<str:key>/", member_views.invitation, name="invitation"),
+    path("invitations/", member_views.invitation, name="invitation"),
+    path("invitations/<str:key>/", member_views.invitation_link, name="invitation_link"),
     path("a/<slug:team>/settings/", views.team_settings, name="team_settings"),
     path("a/<slug:team>/settings/audit/", audit_views.audit_log, name="audit_log"),
     path("a/<slug:team>/settings/leave/", member_views.leave, name="team_leave"),

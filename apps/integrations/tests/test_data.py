@@ -77,7 +77,7 @@ def test_it_works(
 ) -> None:
     key = api_keys.make(stage.team, alice, "Wallboard")[1]
     invitation = Invitation.objects.create(
-        team=stage.team, email="new@example.com", expires_at=timezone.now()
+        team=stage.team, email="new@example.com", key_hash="f0" * 32, expires_at=timezone.now()
     )
     files = archive(alice_client, f"{DATA}archive/")
     assert files["pull-requests.jsonl"] == list(export.pull_requests(stage.team))

@@ -83,7 +83,7 @@ class Migration(migrations.Migration):
                     ('team', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='teams.team')),
                     ('created_at', models.DateTimeField(auto_now_add=True)),
                     ('modified_at', models.DateTimeField(auto_now=True)),
-                    ('key', models.CharField(default=apps.teams.models._invitation_key, max_length=64, unique=True)),
+                    ('key', models.CharField(max_length=64, unique=True)),
                     ('email', models.EmailField(blank=True, max_length=254)),
                     ('role', models.CharField(choices=[('admin', 'Admin'), ('member', 'Member')], default='member', max_length=10)),
                     ('invited_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),

@@ -1,0 +1,41 @@
+"""What ends for good when somebody is no longer in a team, whoever took them out and how."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from allauth.account.models import EmailAddress
+from django.db.models import Q
+from django.db.models.signals import post_delete
+from django.dispatch import receiver
+from django.utils import timezone
+
+from apps.teams.models import ApiKey, Invitation, Membership
+from apps.users.models import User
+
+
+@receiver(post_delete, sender=Membership, dispatch_uid="leaving")
+def _end_all(instance: Membership, **_: Any) -> None:
+    """Keys, and links that they made, used or were sent: none lets them back in."""
+    mine = {"team": instance.team_id, "user": instance.user_id}
+    ApiKey.objects.filter(**mine, revoked_at=None).update(revoked_at=timezone.now())
+    made_or_used = (
+        Q(invited_by=instance.user_id)
+        | Q(accepted_by=instance.user_id)
+        | Q(pk=instance.invitation_id)
+    )
+    end_invitations(instance, made_or_used | _sent_to(instance.user_id))
+
+
+def end_invitations(membership: Membership, which: Q) -> None:
+    """Closes those of the team that are open."""
+    open_ones = Invitation.objects.filter(which, team=membership.team_id, revoked_at=None)
+    open_ones.update(revoked_at=timezone.now())
+
+
+def _sent_to(user_id: int) -> Q:
+    found = Q()
+    for model, whose in ((User, {"pk": user_id}), (EmailAddress, {"user": user_id})):
+        for email in model._default_manager.filter(**whose).values_list("email", flat=True):
+            found |= Q(email__iexact=email)
+    return found
