@@ -83,15 +83,19 @@ def csv_lines(rows: Iterable[AuditEvent]) -> Iterator[str]:
 
 def forget_old(now: datetime, kept: Iterable[int]) -> None:
     """Forgets what is older than its team says, of which `kept` are all days; else than a year."""
-    AuditEvent.objects.filter(team=None, at__lt=now - KEPT).delete()
+    of_none = AuditEvent.objects.filter(team__audit_days=None)  # or of one that is gone
+    AuditEvent.objects.filter(pk__in=of_none.filter(at__lt=now - KEPT).values("pk")).delete()
     for days in kept:
         of_teams = AuditEvent.objects.filter(team__audit_days=days)
         of_teams.filter(at__lt=now - timedelta(days=days)).delete()
 
 
 def scrub(rows: QuerySet[AuditEvent]) -> None:
-    """Leaves of events only when and what: nothing that names anybody. Not to be undone."""
-    rows.update(actor=None, actor_email="", ip_address=None, object_name="", details={})
+    """Leaves of events only when and what: nothing that names anybody. Not to be undone.
+
+    The database lets it be done to a team that is being deleted, and to no other.
+    """
+    rows.update(team=None, actor=None, actor_email="", ip_address=None, object_name="", details={})
 
 
 def _csv_line(cells: Iterable[str]) -> str:

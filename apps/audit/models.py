@@ -7,17 +7,27 @@ from typing import Any, ClassVar
 from django.conf import settings
 from django.db import models
 
+from apps.bounds import at_most, json_at_most
+
+MOST_DETAILS = 200_000  # letters
+
 
 class AuditEvent(models.Model):
     """One thing that somebody did; `details` never holds a secret.
 
-    The database refuses changes too (a trigger), but for what `history.scrub` does.
+    The database refuses changes too (`triggers`): hence ids of teams and users that are gone stay.
     """
 
     at = models.DateTimeField(auto_now_add=True)
-    team = models.ForeignKey("teams.Team", models.SET_NULL, null=True, related_name="+")
+    team = models.ForeignKey(
+        "teams.Team", models.DO_NOTHING, null=True, related_name="+", db_constraint=False
+    )
     actor = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+"
+        settings.AUTH_USER_MODEL,
+        models.DO_NOTHING,
+        null=True,
+        related_name="+",
+        db_constraint=False,
     )
     actor_email = models.EmailField(blank=True)
     ip_address = models.GenericIPAddressField(null=True)
@@ -28,6 +38,12 @@ class AuditEvent(models.Model):
     class Meta:
         ordering = ["-at", "-id"]
         indexes: ClassVar[list[models.Index]] = [models.Index(fields=["team", "-at"])]
+        constraints = [
+            *at_most(254, "actor_email"),
+            *at_most(60, "action"),
+            *at_most(255, "object_name"),
+            *json_at_most(MOST_DETAILS, "details"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.at:%Y-%m-%d %H:%M} {self.action} {self.object_name}"

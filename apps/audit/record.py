@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.http import HttpRequest
 
-from apps.audit.models import AuditEvent
+from apps.audit.models import MOST_DETAILS, AuditEvent
 
 
 def record(
@@ -32,5 +33,5 @@ def record(
         actor_email=known.email if known else "",
         ip_address=request.META.get("REMOTE_ADDR") or None if request else None,
         object_name=object_name[:255],
-        details=details,
+        details=details if len(json.dumps(details)) < MOST_DETAILS // 2 else {"too_long": True},
     )

@@ -167,7 +167,7 @@ def _batch_of_team(team: Team) -> bool:
             return True
     history.scrub(AuditEvent.objects.filter(team=team))
     if Team.objects.filter(pk=team.pk).delete()[0]:
-        record("team.deleted", object_name=team.slug)
+        record("team.deleted")  # and not whose it was
     return False
 
 

@@ -8,11 +8,12 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.core.management import call_command
 from django.db import DatabaseError, connection, transaction
 from django.test import Client
 from django.utils import timezone
 
-from apps.audit import history
+from apps.audit import history, triggers
 from apps.audit.models import AuditEvent
 from apps.audit.words import ACTIONS, GROUPS
 from apps.teams.models import Team
@@ -98,18 +99,80 @@ def test_nothing_can_be_changed(team: Team) -> None:
         event.save()
 
 
-def test_the_database_refuses_too(team: Team, alice: User) -> None:
-    event = AuditEvent.objects.create(team=team, action="team.created", object_name="Acme")
-    for change in ({"action": "team.deleted"}, {"object_name": "Beta"}, {"details": {"a": 1}}):
+STATEMENTS = [
+    "UPDATE audit_auditevent SET action = 'team.deleted'",
+    "UPDATE audit_auditevent SET object_name = 'Beta'",
+    "UPDATE audit_auditevent SET details = '{\"a\": 1}'",
+    "UPDATE audit_auditevent SET actor_email = 'bob@example.com'",
+    "UPDATE audit_auditevent SET at = '2001-01-01 00:00:00'",
+    "UPDATE audit_auditevent SET ip_address = NULL",
+    "UPDATE audit_auditevent SET actor_id = NULL",
+    "UPDATE audit_auditevent SET team_id = NULL",
+    "UPDATE audit_auditevent SET id = id + 1000",
+    (
+        "UPDATE audit_auditevent SET team_id = NULL, actor_id = NULL, actor_email = '',"
+        " ip_address = NULL, object_name = '', details = '{}'"
+    ),
+    "DELETE FROM audit_auditevent",
+]
+OF_SQLITE = [
+    (
+        "INSERT OR REPLACE INTO audit_auditevent (id, at, actor_email, action, object_name, details)"
+        " SELECT id, at, '', 'team.deleted', '', '{}' FROM audit_auditevent"
+    ),
+    "UPDATE OR REPLACE audit_auditevent SET id = (SELECT MAX(id) FROM audit_auditevent)",
+]
+OF_POSTGRESQL = [
+    "TRUNCATE audit_auditevent",
+    (
+        "INSERT INTO audit_auditevent (id, at, actor_email, action, object_name, details)"
+        " SELECT id, at, '', 'team.deleted', '', '{}' FROM audit_auditevent"
+        " ON CONFLICT (id) DO UPDATE SET action = 'team.deleted'"
+    ),
+]
+
+
+def test_the_database_refuses_every_statement(team: Team, alice: User) -> None:
+    for name in ("Acme", "Beta"):
+        AuditEvent.objects.create(
+            team=team,
+            action="team.created",
+            object_name=name,
+            actor=alice,
+            actor_email=alice.email,
+            ip_address="127.0.0.1",
+        )
+    before = list(AuditEvent.objects.values())
+    more = OF_POSTGRESQL if connection.vendor == "postgresql" else OF_SQLITE
+    for statement in [*STATEMENTS, *more]:
         with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
-            AuditEvent.objects.filter(pk=event.pk).update(**change)
-    if connection.vendor == "postgresql":
-        with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
-            event.delete()
-    AuditEvent.objects.filter(pk=event.pk).update(actor=alice)
-    history.scrub(AuditEvent.objects.all())
-    kept = AuditEvent.objects.get()
-    assert (kept.action, kept.object_name, kept.actor) == ("team.created", "", None)
+            connection.cursor().execute(statement)
+    assert list(AuditEvent.objects.values()) == before
+
+
+def test_a_migration_brings_the_triggers_back(team: Team) -> None:
+    AuditEvent.objects.create(team=team, action="team.created")
+    triggers.remove(connection)
+    call_command("migrate", verbosity=0)
+    with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
+        AuditEvent.objects.all().delete()
+
+
+def test_who_is_gone_stays_in_it(team: Team, alice: User) -> None:
+    AuditEvent.objects.create(team=team, action="team.created", actor=alice, actor_email="a@b.c")
+    pk = alice.pk
+    alice.delete()
+    event = AuditEvent.objects.get()
+    assert (event.actor_id, event.actor_email) == (pk, "a@b.c")
+
+
+def test_what_is_left_of_a_team_names_nobody(team: Team, alice: User) -> None:
+    for each in (team, Team.objects.create(name="Beta", slug="beta")):
+        AuditEvent.objects.create(team=each, action="team.created", object_name=each.name)
+    Team.objects.filter(pk=team.pk).update(deleting_since=timezone.now())
+    history.scrub(AuditEvent.objects.filter(team=team))
+    kept = AuditEvent.objects.order_by("pk").values_list("action", "object_name")
+    assert list(kept) == [("team.created", ""), ("team.created", "Beta")]
 
 
 def test_a_year_is_kept_unless_the_team_says_otherwise(team: Team) -> None:
