@@ -5,7 +5,7 @@ SQLite takes any length for a `CharField`; forms say it kindly, and this holds w
 
 from __future__ import annotations
 
-from django.db.models import BaseConstraint, CheckConstraint, TextField
+from django.db.models import BaseConstraint, CheckConstraint, Q, TextField
 from django.db.models.functions import Cast, Length
 from django.db.models.lookups import LessThanOrEqual
 
@@ -18,6 +18,13 @@ def at_most(letters: int, *fields: str) -> list[BaseConstraint]:
 def json_at_most(letters: int, *fields: str) -> list[BaseConstraint]:
     """No JSON in these fields is longer, as the database writes it."""
     return [_bound(name, Length(Cast(name, TextField())), letters) for name in fields]
+
+
+def within(field: str, least: int, most: int) -> BaseConstraint:
+    """A number within these, both included."""
+    return CheckConstraint(
+        condition=Q(**{f"{field}__range": (least, most)}), name=f"%(class)s_{field}_bounded"
+    )
 
 
 def _bound(field: str, length: Length, letters: int) -> CheckConstraint:

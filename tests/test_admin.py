@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
 from django.contrib import admin
+from django.contrib.auth.models import Permission
 from django.db import connection
+from django.db.models import Model
 from django.test import Client
 from django.utils import timezone
 
@@ -90,6 +93,41 @@ def test_an_invitations_key_is_not_shown(staff_client: Client, team: Team) -> No
     row = Invitation.objects.create(team=team, key_hash="f0" * 32, expires_at=ends)
     for address in ("/admin/teams/invitation/", f"/admin/teams/invitation/{row.pk}/change/"):
         assert row.key_hash not in staff_client.get(address).content.decode()
+
+
+SECRET = re.compile(r"(^|_)(key|token|secret|hash|password|data|verifier|email)($|_)")
+
+
+@pytest.fixture
+def onlooker(bob: User, bob_client: Client) -> Client:
+    """Staff who may look at everything and change nothing."""
+    User.objects.filter(pk=bob.pk).update(is_staff=True)
+    bob.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
+    return bob_client
+
+
+@pytest.mark.parametrize("model", list(admin.site._registry), ids=lambda model: model.__name__)
+def test_no_filter_tells_a_secret(onlooker: Client, model: type[Model]) -> None:
+    """Not by a field of the row, nor by one of a row that belongs to it."""
+    address = f"/admin/{model._meta.app_label}/{model._meta.model_name}/"
+    paths = [field.name for field in model._meta.concrete_fields if SECRET.search(field.name)]
+    for relation in model._meta.get_fields():
+        if relation.is_relation and relation.related_model:
+            fields = relation.related_model._meta.concrete_fields
+            found = [field.name for field in fields if SECRET.search(field.name)]
+            paths += [f"{relation.name}__{name}" for name in found[:1]]
+    for path in paths:
+        for ending in ("", "__startswith", "__gte", "__regex"):
+            asked = onlooker.get(address, {f"{path}{ending}": "a"})
+            assert asked.status_code in (400, 403), f"{address}?{path}{ending}"
+
+
+def test_the_filters_that_a_page_offers_work(staff_client: Client, team: Team) -> None:
+    page = staff_client.get("/admin/users/user/", {"is_staff__exact": "1"}).content.decode()
+    assert "alice@example.com" in page
+    assert "bob@example.com" not in page
+    dated = staff_client.get("/admin/audit/auditevent/", {"at__year": "2026"})
+    assert dated.status_code == 200
 
 
 @pytest.mark.parametrize("act", ["add/", "1/delete/"])

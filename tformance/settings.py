@@ -68,7 +68,7 @@ INSTALLED_APPS = [
     "apps.teams",
     "apps.metrics",
     "apps.integrations",
-    "django.contrib.admin",
+    "apps.users.apps.OurAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.humanize",

@@ -8,7 +8,12 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
+from apps.bounds import at_most, json_at_most, within
+
 Row = TypeVar("Row", bound=models.Model)
+
+MOST_OF_A_QUERY = 4_000  # letters of an address that is kept: of a filter, or of a saved view
+MOST_OF_A_LIST = 125_000  # letters of JSON: fifty lines of 200, in any script
 
 
 def _default_hotfix_labels() -> list[str]:
@@ -76,6 +81,17 @@ class Team(models.Model):
         default=0, help_text="Counts changes that figures depend on, but for pull requests."
     )
 
+    class Meta:
+        constraints = [
+            *at_most(100, "name"),
+            *at_most(80, "slug"),
+            *at_most(64, "timezone"),
+            *json_at_most(MOST_OF_A_LIST, "hotfix_labels", "hotfix_branches", "hotfix_titles"),
+            *json_at_most(MOST_OF_A_LIST, "bot_logins"),
+            *json_at_most(MOST_OF_A_LIST, "excluded_repositories", "excluded_branches"),
+            within("audit_days", 90, 1825),
+        ]
+
     def __str__(self) -> str:
         return self.name
 
@@ -113,7 +129,11 @@ class Membership(models.Model):
     )
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["team", "user"], name="one_role_a_team")]
+        constraints = [
+            models.UniqueConstraint(fields=["team", "user"], name="one_role_a_team"),
+            *at_most(10, "role"),
+            *at_most(MOST_OF_A_QUERY, "last_filter"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.user} in {self.team}: {self.role}"
@@ -171,6 +191,7 @@ class Invitation(BaseTeamModel):
 
     class Meta:
         ordering = ["-created_at", "-id"]
+        constraints = [*at_most(64, "key_hash"), *at_most(254, "email"), *at_most(10, "role")]
 
     def __str__(self) -> str:
         return f"{self.email or 'Link'} to {self.team}"
@@ -213,6 +234,7 @@ class ApiKey(BaseTeamModel):
 
     class Meta:
         ordering = ["-created_at"]
+        constraints = [*at_most(100, "name"), *at_most(12, "prefix"), *at_most(64, "key_hash")]
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…)"

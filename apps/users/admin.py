@@ -3,7 +3,6 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from allauth.account.admin import EmailConfirmation
-from allauth.account.decorators import secure_admin_login
 from allauth.mfa.admin import Authenticator
 from allauth.socialaccount import admin as socialaccount_admin
 from django.contrib import admin
@@ -11,10 +10,6 @@ from django.contrib.auth.admin import UserAdmin
 from django.http import HttpRequest
 
 from apps.users.models import User
-
-# Staff sign in as everyone does, and everyone else is refused, by our own pages.
-admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
-admin.site.site_header = admin.site.site_title = "tformance, database admin"
 
 # These show secrets; the app's is a setting, and tokens of signing in are not kept.
 for model in (

@@ -1,8 +1,10 @@
 from django.apps import AppConfig
+from django.contrib.admin import apps as admin_apps
 
 
 class UsersConfig(AppConfig):
     name = "apps.users"
+    default = True
 
     def ready(self) -> None:
         from allauth.account.signals import (
@@ -21,3 +23,8 @@ class UsersConfig(AppConfig):
             signal.connect(sessions.end_others_after, dispatch_uid="others")
         password_reset.connect(proof.after_reset, dispatch_uid="proof")
         email_confirmed.connect(proof.after_confirmation, dispatch_uid="proof")
+
+
+class OurAdminConfig(admin_apps.AdminConfig):
+    default = False
+    default_site = "apps.users.admin_site.Site"

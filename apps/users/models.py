@@ -46,7 +46,12 @@ class User(AbstractUser):
     objects: ClassVar[EmailUserManager] = EmailUserManager()
 
     class Meta:
-        constraints = [models.UniqueConstraint(Lower("email"), name="user_email_any_case")]
+        constraints = [
+            models.UniqueConstraint(Lower("email"), name="user_email_any_case"),
+            *at_most(254, "email"),
+            *at_most(150, "first_name", "last_name"),
+            *at_most(128, "password"),
+        ]
 
     def __str__(self) -> str:
         return self.get_full_name() or self.email

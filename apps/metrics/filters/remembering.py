@@ -11,7 +11,7 @@ from django.http import QueryDict
 from apps.metrics.filters.chosen import Filters
 from apps.metrics.filters.form import FilterForm
 from apps.teams.access import TeamRequest, wants_json
-from apps.teams.models import Membership
+from apps.teams.models import MOST_OF_A_QUERY, Membership
 
 # Names in an address that are no filter, and mean nothing on the next page or list.
 _PASSING = (
@@ -56,6 +56,6 @@ def beside(query: QueryDict) -> list[tuple[str, str]]:
 
 
 def _write(membership: Membership, query: str) -> None:
-    if membership.last_filter != query:
+    if membership.last_filter != query and len(query) <= MOST_OF_A_QUERY:
         membership.last_filter = query
         membership.save(update_fields=["last_filter"])

@@ -8,7 +8,8 @@ from django.conf import settings
 from django.db import models
 from django.db.models.functions import Lower
 
-from apps.teams.models import BaseTeamModel, Membership
+from apps.bounds import at_most
+from apps.teams.models import MOST_OF_A_QUERY, BaseTeamModel, Membership
 
 
 class Digest(BaseTeamModel):
@@ -37,7 +38,11 @@ class SavedView(BaseTeamModel):
 
     class Meta:
         ordering: ClassVar[list[Any]] = [Lower("name"), "id"]
-        constraints = [models.UniqueConstraint("team", Lower("name"), name="view_name_once_a_team")]
+        constraints = [
+            models.UniqueConstraint("team", Lower("name"), name="view_name_once_a_team"),
+            *at_most(100, "name"),
+            *at_most(MOST_OF_A_QUERY, "query"),
+        ]
 
     def __str__(self) -> str:
         return self.name

@@ -20,6 +20,7 @@ from apps.metrics.lists import explorer
 from apps.metrics.lists.saved import as_data
 from apps.metrics.models import SavedView
 from apps.teams.access import TeamRequest, team_view, wants_json
+from apps.teams.models import MOST_OF_A_QUERY
 
 MOST_VIEWS = 200
 LONGEST_NAME = 100
@@ -129,7 +130,10 @@ def _query(request: TeamRequest) -> str:
         raise RefusedError(str(error)) from error
     first = queries.data_version(request.team).first_opened_at
     filters = parse(form, request.team, first)
-    return filters.address("", **chosen.params).removeprefix("?")
+    query = filters.address("", **chosen.params).removeprefix("?")
+    if len(query) > MOST_OF_A_QUERY:
+        raise RefusedError("This list has too many filters to be saved. Take some away first.")
+    return query
 
 
 def _address(request: TeamRequest, view: SavedView) -> str:

@@ -117,7 +117,8 @@ STATEMENTS = [
 ]
 OF_SQLITE = [
     (
-        "INSERT OR REPLACE INTO audit_auditevent (id, at, actor_email, action, object_name, details)"
+        "INSERT OR REPLACE INTO audit_auditevent"
+        " (id, at, actor_email, action, object_name, details)"
         " SELECT id, at, '', 'team.deleted', '', '{}' FROM audit_auditevent"
     ),
     "UPDATE OR REPLACE audit_auditevent SET id = (SELECT MAX(id) FROM audit_auditevent)",
