@@ -16,7 +16,7 @@ def let_go(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('metrics', '0001_squashed_0011_revisions_and_indexes'),
+        ('metrics', '0012_untold'),
         ('teams', '0009_bounds'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
