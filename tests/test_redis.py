@@ -23,11 +23,11 @@ from tformance.ports import free_port
 ASK = """
 import django
 django.setup()
-from django.core.cache import cache
+from django.core.cache import caches
 from tformance import health
 from tformance.celery import app
-cache.set("greeting", "hello", 60)
-print("cache", cache.get("greeting"))
+caches["counts"].set("greeting", "hello", 60)
+print("cache", caches["counts"].get("greeting"))
 print("health", health.broker())
 try:
     with app.connection() as connection:
