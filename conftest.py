@@ -25,7 +25,7 @@ APART = (
 )
 
 
-class ByFile(LoadFileScheduling):
+class ByFile(LoadFileScheduling):  # type: ignore[misc]
     """Gives the tests of a file to one process, those that stand apart to whichever is free."""
 
     def _split_scope(self, nodeid: str) -> str:

@@ -92,7 +92,7 @@ def watched() -> Iterator[None]:
     """While the block runs, everything printed is watched; ends the program where it fails."""
     _occupy()
     out, err = Output(sys.stdout), Errors(sys.stderr)
-    sys.stdout, sys.stderr = out, err  # type: ignore[assignment]
+    sys.stdout, sys.stderr = out, err
     try:
         try:
             yield
