@@ -12,18 +12,21 @@ from django.urls import reverse
 from apps.teams.models import Membership, Team
 from apps.users.mail import sends_mail
 
-# Label, name of the address, and what its address begins with below the team's.
-SECTIONS = (
-    ("Overview", "overview", ""),
-    ("Pull requests", "pull_requests", "pull-requests/"),
-    ("Reviews", "reviews", "reviews/"),
-    ("Flow", "flow", "flow/"),
-    ("Side by side", "compare_repositories", "compare/"),
-    ("People", "people", "people/"),
-    ("Repositories", "repositories", "integrations/github/repos/"),
-    ("GitHub", "integrations", "integrations/"),
-    ("Settings", "team_settings", "settings/"),
+# Label, name of the address, what its address begins with below the team's, and its icon.
+INSIGHT = (
+    ("Overview", "overview", "", "overview"),
+    ("Pull requests", "pull_requests", "pull-requests/", "pull-requests"),
+    ("Reviews", "reviews", "reviews/", "reviews"),
+    ("Flow", "flow", "flow/", "flow"),
+    ("Side by side", "compare_repositories", "compare/", "compare"),
 )
+SET_UP = (
+    ("People", "people", "people/", "people"),
+    ("Repositories", "repositories", "integrations/github/repos/", "repositories"),
+    ("GitHub", "integrations", "integrations/", "github"),
+    ("Settings", "team_settings", "settings/", "settings"),
+)
+GROUPS = (("Insight", INSIGHT), ("Set-up", SET_UP))
 # Label, name of the address, and whether it is for admins alone.
 SETTINGS = (
     ("Team", "team_settings", False),
@@ -33,6 +36,15 @@ SETTINGS = (
     ("Weekly digest", "digest", False),
     ("Data", "team_data", True),
     ("Audit log", "audit_log", True),
+)
+# Label, names of the addresses under it, the first of which it leads to.
+ACCOUNT = (
+    ("Name", ("account_profile",)),
+    ("E-mail", ("account_email",)),
+    ("Password", ("account_change_password", "account_set_password")),
+    ("Second factors", ("mfa_index",)),
+    ("Sessions", ("account_sessions",)),
+    ("GitHub sign-in", ("socialaccount_connections",)),
 )
 # Pages whose place is in a section that they are not below.
 WITHIN = {"promises/": "settings/", "repositories/": "compare/"}
@@ -46,17 +58,19 @@ class Section:
     label: str
     url: str
     is_current: bool
+    icon: str = ""
 
 
 def navigation(request: HttpRequest) -> dict[str, Any]:
-    """Adds `team`, `membership`, `my_teams`, `sections`, `theme` and more."""
+    """Adds `team`, `membership`, `my_teams`, `section_groups`, `theme` and more."""
     theme = request.COOKIES.get("tformance_theme", "")
     team: Team | None = getattr(request, "team", None)
     return {
         "team": team,
         "membership": getattr(request, "membership", None),
         "my_teams": lambda: _teams_of(request),
-        "sections": _sections(team, request.path) if team else [],
+        "section_groups": _groups(team, request.path) if team else [],
+        "account_sections": lambda: _account(request),
         "settings_sections": lambda: _settings(request),
         "theme": theme if theme in THEMES else "",
         "github_sign_in": bool(settings.GITHUB_CLIENT_ID),
@@ -87,13 +101,32 @@ def _settings(request: HttpRequest) -> list[Section]:
     ]
 
 
-def _sections(team: Team, path: str) -> list[Section]:
+def _groups(team: Team, path: str) -> list[tuple[str, list[Section]]]:
+    """The team's navigation: what it shows, and how it is set up."""
     home = f"/a/{team.slug}/"
     below = path.removeprefix(home)
     below = next((to for start, to in WITHIN.items() if below.startswith(start)), below)
-    matching = [start for *_, start in SECTIONS if start and below.startswith(start)]
+    starts = [start for _, places in GROUPS for _, _, start, _ in places]
+    matching = [start for start in starts if start and below.startswith(start)]
     current = max(matching, key=len, default="" if not below else None)
     return [
-        Section(label, reverse(name, kwargs={"team": team.slug}), start == current)
-        for label, name, start in SECTIONS
+        (
+            group,
+            [
+                Section(label, reverse(name, kwargs={"team": team.slug}), start == current, icon)
+                for label, name, start, icon in places
+            ],
+        )
+        for group, places in GROUPS
+    ]
+
+
+def _account(request: HttpRequest) -> list[Section]:
+    """The tabs of somebody's own account; a second factor's pages belong to the one of all."""
+    here = request.resolver_match.url_name if request.resolver_match else ""
+    here = "mfa_index" if here and here.startswith("mfa_") else here
+    return [
+        Section(label, reverse(names[0]), here in names)
+        for label, names in ACCOUNT
+        if settings.GITHUB_CLIENT_ID or names[0] != "socialaccount_connections"
     ]

@@ -133,7 +133,8 @@ class FilterForm(forms.Form):
         if any(day and not EARLIEST <= day <= LATEST for day in (first, last)):
             raise forms.ValidationError("Choose dates between 1990 and 2199.")
         if first and last and first > last:
-            raise forms.ValidationError("The range ends before it begins. Swap its dates.")
+            # Dates the wrong way round leave no doubt what is meant.
+            cleaned["since"], cleaned["until"] = last, first
         return cleaned
 
     @property

@@ -143,6 +143,12 @@ def tile_line(tile: Tile) -> str:
 
 
 @register.filter
+def verdict_colour(tile: Tile) -> str:
+    """The colour of a change in a mail, which has no style sheet."""
+    return {"better": "#1d7044", "worse": "#b3261e"}.get(tile.verdict, "#5d6068")
+
+
+@register.filter
 def waits_for(waiting_for: str) -> str:
     """What a group of open pull requests is called."""
     return sentences.waits_for(waiting_for)

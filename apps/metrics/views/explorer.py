@@ -111,8 +111,8 @@ class _Here:
         }
 
     def states(self) -> list[tuple[str, str, str]]:
-        """The list of each state; what is sorted and shown in one may not be in another."""
-        gone = dict.fromkeys(("sort", "waiting", "columns"))
+        """The list of each state, in the same columns; another order and other waits."""
+        gone = dict.fromkeys(("sort", "waiting"))
         return [
             (name, label, self.but(**gone, state=name if name != "merged" else None))
             for name, label in explorer.STATES

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
+from typing import Any
+from zlib import crc32
 
 from django import template
 from django.utils import timezone
@@ -14,6 +17,7 @@ from apps.audit.words import words
 register = template.Library()
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
+TINTS = 8  # as in components.css
 # In this order: each names those after it, too.
 BROWSERS = (
     ("Edg", "Edge"),
@@ -103,6 +107,21 @@ def initials(name: object) -> str:
     words = str(name).replace("-", " ").replace("_", " ").split()
     letters = [word[0] for word in words if word[0].isalnum()]
     return "".join(letters[:1] + letters[1:][-1:])
+
+
+@register.simple_tag
+def avatar(name: object) -> SafeString:
+    """Initials in a colour that stays the same; no picture is loaded from elsewhere."""
+    tint = crc32(str(name).lower().encode()) % TINTS
+    mark = '<span class="avatar tint-{}" aria-hidden="true">{}</span>'
+    return format_html(mark, tint, initials(name))
+
+
+@register.filter
+def told_apart(team: Any, others: Iterable[Any]) -> str:
+    """A team's name, with its address where another has the same name."""
+    alike = [other for other in others if other.name.casefold() == team.name.casefold()]
+    return f"{team.name} ({team.slug})" if len(alike) > 1 else team.name
 
 
 @register.filter

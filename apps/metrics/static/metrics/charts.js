@@ -164,10 +164,11 @@
     return {
       silent: true, symbol: "none", lineStyle: { color: style.muted, type: [3, 3], width: 1 },
       label: { color: style.muted, fontSize: 12, formatter: (mark) => mark.name },
-      data: chart.marks.map((mark, i) => ({ name: mark.name, xAxis: mark.place, label: { align: markAlign(i, chart.marks.length) } })),
+      data: chart.marks.map((mark, i) => ({ name: mark.name, xAxis: mark.place, label: { align: markAlign(i, chart.marks.length), padding: [0, 0, (i % 2) * 15, 0] } })),
     };
   }
 
+  // Every second label stands higher, so that those of neighbouring bars do not overprint.
   function markAlign(place, count) {
     if (!place) return "right";
     return place === count - 1 ? "left" : "center";
@@ -222,7 +223,7 @@
     const legendRows = chart.series.length > 4 ? 2 : 1;
     return {
       animation: false, textStyle: { fontFamily: style.font },
-      grid: { left: 4, right: lines && many ? 56 : 8, top: many && !lines ? 12 + 20 * legendRows : chart.marks.length ? 24 : 12, bottom: 4, containLabel: true },
+      grid: { left: 4, right: lines && many ? 56 : 8, top: many && !lines ? 12 + 20 * legendRows : chart.marks.length > 1 ? 38 : chart.marks.length ? 24 : 12, bottom: 4, containLabel: true },
       legend: many && !lines ? { left: 0, top: 0, itemWidth: 11, itemHeight: 11, itemGap: 16, icon: "roundRect", padding: 0, textStyle: { color: style.muted, fontSize: 12 }, selectedMode: false } : undefined,
       xAxis: {
         type: "category", data: chart.labels, boundaryGap: !lines, axisTick: { show: false },
