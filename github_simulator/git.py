@@ -13,7 +13,8 @@ from datetime import UTC, datetime, timedelta
 from heapq import heappop, heappush
 from weakref import WeakKeyDictionary
 
-from .world import CHANGES, Account, Commit, Git, PullRequest, Repository
+from .changes import CHANGES
+from .world import Account, Commit, Git, PullRequest, Repository
 
 WEB_FLOW = ("GitHub", "noreply@github.com")  # who commits what is merged by a button
 _EPOCH = datetime(2015, 1, 1, tzinfo=UTC)

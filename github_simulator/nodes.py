@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from .changes import CHANGES
 from .git import find
 from .world import (
-    CHANGES,
     Account,
     Commit,
     Deployment,

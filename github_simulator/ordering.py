@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from .changes import CHANGES
 from .refusals import GitHubError
-from .world import CHANGES, PullRequest, Repository
+from .world import PullRequest, Repository
 
 Key = list[Any]
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from .changes import CHANGES
+
 AccountType = Literal["User", "Bot", "Mannequin", "Organization"]
 ReviewState = Literal["APPROVED", "CHANGES_REQUESTED", "COMMENTED", "DISMISSED", "PENDING"]
 PullRequestState = Literal["OPEN", "CLOSED", "MERGED"]
@@ -127,16 +129,6 @@ class TimelineEvent:
     reason: str | None = None  # why it left the merge queue, or why auto-merge ended
     base_refs: tuple[str, str] | None = None  # the base branch before and after
     deployment: Deployment | None = None
-
-
-@dataclass
-class Changes:
-    """Counts each time that a pull request is made or updated, so that sorted lists can be kept."""
-
-    count: int = 0
-
-
-CHANGES = Changes()
 
 
 @dataclass(eq=False)
@@ -401,10 +393,7 @@ class World:
     def repository(self, full_name: str) -> Repository | None:
         """The repository of this name, or the one that had it before a rename."""
         wanted = full_name.casefold()
-        for repository in self.repositories.values():
-            if repository.full_name.casefold() == wanted:
-                return repository
-        for repository in self.repositories.values():
-            if wanted in (name.casefold() for name in repository.former_names):
-                return repository
-        return None
+        every = self.repositories.values()
+        named = (each for each in every if each.full_name.casefold() == wanted)
+        former = (each for each in every if wanted in (n.casefold() for n in each.former_names))
+        return next(named, None) or next(former, None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 
-from ..actions import Deed
+from ..actions import Deed, happened
 from ..delivery import branches, deployments, releases, workflows
 from ..git import git_of, resolve
 from ..happening import Happening
@@ -72,6 +72,9 @@ def _deploy(deed: Deed, given: Json) -> Found:
         given.get("transient_environment", False),
     )
     made, happenings = deployments.deploy(deed, target)
+    for pull in deed.repository.pull_requests.values():
+        if pull.state == "OPEN" and pull.head_oid == made.oid:
+            happened(deed, pull, "DeployedEvent", deployment=made)
     if state := given.get("state"):
         happenings += deployments.set_status(deed, made, state)
     return {"id": made.id, "node_id": made.node_id, "sha": made.oid}, happenings

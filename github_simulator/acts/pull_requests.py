@@ -8,11 +8,12 @@ from typing import Literal
 
 from .. import actions, queueing
 from ..actions import Deed, Draft
+from ..changes import CHANGES
 from ..coauthors import account_of
 from ..git import new_oid
 from ..happening import Happening
 from ..state import Simulator
-from ..world import CHANGES, Commit, PullRequest, Repository
+from ..world import Commit, PullRequest, Repository
 from . import named
 from .named import Act, Json
 

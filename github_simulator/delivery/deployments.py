@@ -8,9 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..actions import Deed, new_id
+from ..changes import CHANGES
 from ..happening import Happening
 from ..node_ids import node_id
-from ..world import CHANGES, Deployment, DeploymentStatus, StatusState
+from ..world import Deployment, DeploymentStatus, StatusState
 
 
 @dataclass(frozen=True)

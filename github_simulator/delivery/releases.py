@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..actions import Deed, new_id
+from ..changes import CHANGES
 from ..git import git_of
 from ..happening import Happening
 from ..node_ids import node_id
-from ..world import CHANGES, Release
+from ..world import Release
 from .branches import tag
 
 

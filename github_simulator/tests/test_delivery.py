@@ -266,3 +266,19 @@ def test_the_truth_of_it(github: Running, http: httpx.Client, query: Query) -> N
     assert [each["statuses"][0]["state"] for each in told["deployments"]] == ["SUCCESS"]
     assert [each["tag"] for each in told["releases"]] == ["v1.0"]
     assert [each["conclusion"] for each in told["runs"]] == ["success"]
+
+
+DEPLOYED = """
+query($number: Int!) { repository(owner: "acme", name: "api") { pullRequest(number: $number) {
+  timelineItems(first: 9, itemTypes: [DEPLOYED_EVENT]) { nodes {
+    ... on DeployedEvent { deployment { id commitOid } } } } } } }
+"""
+
+
+def test_a_branch_that_is_deployed_before_its_merge(github: Running, query: Query) -> None:
+    number = opened(github, head_ref="try-it")
+    made = act(github, "deploy", ref="try-it", environment="review", transient_environment=True)
+    found = query(DEPLOYED, number=number)["data"]["repository"]["pullRequest"]["timelineItems"]
+    deployment = {"id": made["node_id"], "commitOid": made["sha"]}
+    assert found["nodes"] == [{"deployment": deployment}]
+    assert made["sha"] not in names(history(query))

@@ -87,8 +87,13 @@ class Storm:
             self._served.__exit__(None, None, None)
 
     def _calm_down(self) -> None:
-        """Nothing fails any more, and GitHub is patient."""
+        """Nothing fails any more, and GitHub is patient; its index has everything."""
         self.simulator.faults.clear()
+        for place in self.places:
+            for number in list(place.late):
+                self._act("list", {"repository": place.full_name, "number": number})
+            if PLAN["null_leaves"]:  # what could not be told can be now, and webhooks tell of it
+                self._hint(place, list(place.pull_requests.values()))
         self.simulator.limits.reset()
         self.simulator.options = dataclasses.replace(
             self.simulator.options, patience=10.0, node_latency=0.0
@@ -114,6 +119,8 @@ class Storm:
         for kind, rate in PLAN["fault_rates"].items():
             seconds = 1.0 if kind in ("timeout", "secondary_limit", "primary_limit") else None
             self.simulator.faults.add(Fault(kind, "/api/graphql", rate=rate, seconds=seconds))
+        for leaf, rate in PLAN["null_leaves"].items():
+            self.simulator.faults.add(Fault("null_leaf", leaf=leaf, rate=rate))
 
     def _team(self, slug: str) -> Any:
         """A team that tracks every repository, from now on."""
@@ -245,6 +252,13 @@ class Storm:
         for pull in pulls:
             pull.changed_files += 1
         self._hint(place, pulls)
+
+    def late_pull_request(self) -> None:
+        """One that GitHub's index shows long after it was opened; no webhook tells of it."""
+        place = self.random.choice(self.places)
+        at = self.simulator.clock.now() - timedelta(seconds=AGO)
+        given = {"repository": place.full_name, "actor": "alice", "at": at.isoformat()}
+        self._act("open", {**given, "late": True})
 
     def time_passes(self) -> None:
         """Minutes later, all at once: due times come, leases run out."""
