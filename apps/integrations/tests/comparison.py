@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+from apps.integrations.github.documents import document
 from apps.metrics.models import PullRequest, Repository
 
 Json = dict[str, Any]
@@ -88,7 +89,7 @@ def _theirs(pull: Json) -> Json:
         "commit_count": len(pull["commits"]),
         "reviews": sorted(_their_review(review) for review in pull["reviews"]),
         "commits": [_their_commit(commit) for commit in pull["commits"]],
-        "timeline": sorted(_their_event(event) for event in pull["timeline"]),
+        "timeline": sorted(_their_events(pull["timeline"])),
     }
 
 
@@ -117,9 +118,14 @@ def _their_commit(commit: Json) -> tuple[Any, ...]:
     )
 
 
-def _their_event(event: Json) -> tuple[str, Any, str]:
-    kind = re.sub(r"(?<!^)(?=[A-Z])", "_", event["type"].removesuffix("Event")).lower()
-    return (kind, _instant(event["created_at"]), str(_account(event["actor"])[1]))
+def _their_events(events: list[Json]) -> Iterator[tuple[str, Any, str]]:
+    """Those of the types that we ask for."""
+    asked = set(re.findall(r"\b([A-Z_]+)_EVENT\b", document("pull_requests")))
+    for event in events:
+        kind = re.sub(r"(?<!^)(?=[A-Z])", "_", event["type"].removesuffix("Event"))
+        if kind.upper() in asked:
+            actor = str(_account(event["actor"])[1])
+            yield (kind.lower(), _instant(event["created_at"]), actor)
 
 
 def _instant(value: Any) -> Any:
