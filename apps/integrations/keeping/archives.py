@@ -19,6 +19,7 @@ from django.db.models import Field, Model, Q, QuerySet
 from apps.audit import history
 from apps.audit.models import AuditEvent
 from apps.integrations.encryption import EncryptedTextField
+from apps.integrations.people.roles import ROLES
 from apps.metrics.lists import export
 from apps.metrics.models import Commit, PRReview, PullRequest, TeamMember, TimelineEvent
 from apps.teams.models import Membership, Team
@@ -62,18 +63,25 @@ def _of_team(team: Team) -> Files:
 
 
 def _of_person(team: Team, accounts: list[int]) -> Files:
-    mine = {"team": team}
-    for name, model, roles in (
-        ("member", TeamMember, ("",)),
-        ("pull-requests", PullRequest, ("author_", "merged_by_")),
-        ("reviews", PRReview, ("reviewer_",)),
-        ("commits", Commit, ("author_",)),
-        ("timeline", TimelineEvent, ("actor_", "reviewer_")),
-    ):
+    members = TeamMember.objects.filter(team=team, github_id__in=accounts)
+    yield "member.jsonl", _rows(members.order_by("pk"))
+    for name, model in _OF_A_PERSON:
         theirs = Q()
-        for role in roles:
-            theirs |= Q(**{f"{role}github_id__in": accounts})
-        yield f"{name}.jsonl", _rows(model._default_manager.filter(theirs, **mine).order_by("pk"))
+        for role in ROLES:
+            if role.model is model:
+                theirs |= Q(**{f"{role.github_id}__in": accounts})
+        yield (
+            f"{name}.jsonl",
+            _rows(model._default_manager.filter(theirs, team=team).order_by("pk")),
+        )
+
+
+_OF_A_PERSON: tuple[tuple[str, type[Model]], ...] = (
+    ("pull-requests", PullRequest),
+    ("reviews", PRReview),
+    ("commits", Commit),
+    ("timeline", TimelineEvent),
+)
 
 
 def _belongs(model: type[Model]) -> bool:

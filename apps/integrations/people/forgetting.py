@@ -6,23 +6,21 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
 from django.http import QueryDict
 from msgspec.structs import replace
 
 from apps.integrations.github import records
 from apps.integrations.models import CommitIdentity, ForgottenAccount, KeptPage, SpotCheck
+from apps.integrations.people.roles import ROLES
 from apps.integrations.people.team_key import hashed, key_of
 from apps.integrations.work.nudge import nudge
 from apps.metrics.figures import freshness
 from apps.metrics.models import (
-    Commit,
-    PRReview,
     PullRequest,
     SamePerson,
     SavedView,
     TeamMember,
-    TimelineEvent,
 )
 from apps.teams.changes import figures_changed
 from apps.teams.models import Membership, Team
@@ -108,32 +106,19 @@ def forget(team: Team, accounts: list[int]) -> int:
     )
     count = PullRequest.objects.filter(team=team, author_github_id__in=accounts).count()
     _forget_elsewhere(team, accounts)
-    for model, role, blank in _ROLES:
-        rows = model._default_manager.filter(**{"team": team, f"{role}_github_id__in": accounts})
-        rows.update(**dict.fromkeys(blank), **{f"{role}_github_id": None, f"{role}_login": None})
+    for role in ROLES:
+        role.rows(team, accounts).update(**dict.fromkeys(role.columns))
     Team.objects.filter(pk=team.pk).update(recalculate_from=0)
     transaction.on_commit(nudge)
     return count
-
-
-# Where an identity stands, and what beside id and login tells of it.
-_ROLES: tuple[tuple[type[Model], str, tuple[str, ...]], ...] = (
-    (PullRequest, "author", ("author", "author_type", "author_person")),
-    (PullRequest, "merged_by", ()),
-    (PRReview, "reviewer", ("reviewer", "reviewer_type", "reviewer_person")),
-    (Commit, "author", ("author",)),
-    (TimelineEvent, "actor", ()),
-    (TimelineEvent, "reviewer", ()),
-)
 
 
 def _logins(team: Team, accounts: list[int]) -> set[str]:
     """All that a person is called in a team's rows: also somebody from outside."""
     members = TeamMember.objects.for_team(team).filter(github_id__in=accounts)
     found = set(members.values_list("github_username", flat=True))
-    for model, role, _ in _ROLES:
-        rows = model._default_manager.filter(**{"team": team, f"{role}_github_id__in": accounts})
-        found |= set(rows.values_list(f"{role}_login", flat=True).distinct())
+    for role in ROLES:
+        found |= set(role.rows(team, accounts).values_list(role.login, flat=True).distinct())
     return {login for login in found if login}
 
 

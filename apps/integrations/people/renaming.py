@@ -4,20 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from django.db import models
-
-from apps.metrics.models import Commit, PRReview, PullRequest, TeamMember, TimelineEvent
+from apps.integrations.people.roles import ROLES
+from apps.metrics.models import TeamMember
 from apps.teams.models import Team
-
-# Where a login stands beside the id that stays: model and the names' beginning.
-_ROLES: tuple[tuple[type[models.Model], str], ...] = (
-    (PullRequest, "author"),
-    (PullRequest, "merged_by"),
-    (PRReview, "reviewer"),
-    (Commit, "author"),
-    (TimelineEvent, "actor"),
-    (TimelineEvent, "reviewer"),
-)
 
 
 def follow(team: Team, logins: Mapping[int, str]) -> None:
@@ -31,7 +20,5 @@ def follow(team: Team, logins: Mapping[int, str]) -> None:
 
 def _rename(team: Team, member: TeamMember, login: str) -> None:
     TeamMember.objects.filter(pk=member.pk).update(github_username=login)
-    for model, role in _ROLES:
-        model._default_manager.filter(
-            **{"team": team, f"{role}_github_id": member.github_id}
-        ).update(**{f"{role}_login": login})
+    for role in ROLES:
+        role.rows(team, [member.github_id]).update(**{role.login: login})

@@ -10,10 +10,11 @@ from __future__ import annotations
 from django.db import transaction
 
 from apps.audit.record import record
+from apps.integrations.people.roles import LINKED
 from apps.integrations.work.nudge import nudge
 from apps.metrics.figures import freshness
 from apps.metrics.filters import accounts
-from apps.metrics.models import Commit, PRReview, PullRequest, SamePerson, TeamMember
+from apps.metrics.models import PRReview, PullRequest, SamePerson, TeamMember
 from apps.teams.access import TeamRequest
 from apps.teams.changes import figures_changed
 from apps.teams.models import Team
@@ -107,12 +108,9 @@ def _follow(team: Team, moved: list[int]) -> None:
     for account in moved:
         person = main.get(account)
         member = TeamMember.objects.for_team(team).filter(github_id=person or account).first()
-        written = PullRequest.objects.for_team(team).filter(author_github_id=account)
-        written.update(author=member, author_person=person)
-        reviews = PRReview.objects.for_team(team).filter(reviewer_github_id=account)
-        reviews.update(reviewer=member, reviewer_person=person)
-        commits = Commit.objects.for_team(team).filter(author_github_id=account)
-        commits.update(author=member)
+        for role in LINKED:
+            who = {f"{role.name}_person": person} if role.has_person else {}
+            role.rows(team, [account]).update(**{role.name: member}, **who)
     Team.objects.filter(pk=team.pk).update(recalculate_from=0)
     transaction.on_commit(nudge)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -16,7 +16,7 @@ from apps.metrics.calculations.pull_requests import (
     PullRequestFacts,
     ReviewFact,
 )
-from apps.metrics.models import TimelineEvent
+from apps.metrics.models import Repository, TimelineEvent
 from apps.teams.models import Team
 
 _EVENTS = {
@@ -223,17 +223,38 @@ def _labels(record: records.PullRequest) -> list[str]:
 
 def _flags(team: Team, record: records.PullRequest) -> dict[str, Any]:
     reference = calculations.reverts(record.title or "", record.body or "")
-    patterns = calculations.HotfixPatterns(
-        labels=team.hotfix_labels, branches=team.hotfix_branches, titles=team.hotfix_titles
-    )
     return {
         "is_revert": reference is not None,
         "reverts_repository": (reference and reference.repository) or "",
         "reverts_number": reference.number if reference else None,
-        "is_hotfix": calculations.is_hotfix(
-            _labels(record), record.head_ref_name or "", record.title or "", patterns
-        ),
+        **flags_by_settings(team, _labels(record), record.head_ref_name or "", record.title or ""),
     }
+
+
+def flags_by_settings(
+    team: Team, labels: Sequence[str], head_branch: str, title: str
+) -> dict[str, Any]:
+    """What the team's settings make of a pull request: anew where they change."""
+    patterns = calculations.HotfixPatterns(
+        labels=team.hotfix_labels, branches=team.hotfix_branches, titles=team.hotfix_titles
+    )
+    return {"is_hotfix": calculations.is_hotfix(labels, head_branch, title, patterns)}
+
+
+def flags_by_place(
+    repository: Repository, base_branch: str, *, is_member: bool, is_bot: bool
+) -> dict[str, Any]:
+    """What depends on other rows: who its author is here, and where it is."""
+    return {
+        "is_bot": is_bot,
+        "is_external": is_external(is_member=is_member, is_bot=is_bot),
+        "is_excluded": is_excluded(repository.team, repository.full_name, base_branch),
+    }
+
+
+def is_external(*, is_member: bool, is_bot: bool = False) -> bool:
+    """Whether somebody from outside wrote it: nobody of the team, and no bot."""
+    return not (is_member or is_bot)
 
 
 def is_excluded(team: Team, repository: str, base_branch: str) -> bool:

@@ -19,7 +19,7 @@ from apps.integrations.storing.facts import (
     Accounts,
     Identity,
     PullRequestRow,
-    is_excluded,
+    flags_by_place,
     read,
     tidy,
 )
@@ -152,10 +152,11 @@ def _store_pull_requests(
             "team_id": repository.team_id,
             "repository_id": repository.pk,
             "author_id": (author := _member(members, row.author)),
-            "is_external": author is None and not row.is_bot,
-            "is_bot": row.is_bot,
-            "is_excluded": is_excluded(
-                repository.team, repository.full_name, row.columns["base_branch"]
+            **flags_by_place(
+                repository,
+                row.columns["base_branch"],
+                is_member=author is not None,
+                is_bot=row.is_bot,
             ),
             "fetched_at": fetched_at,
         }

@@ -6,13 +6,15 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Model, OuterRef, Subquery
+from django.db.models import OuterRef, Subquery
 from django.utils import timezone
 
 from apps.integrations.github.people import GroupRecord, Person
 from apps.integrations.models import AvailableRepository, GitHubIntegration
 from apps.integrations.people import forgetting, renaming
-from apps.metrics.models import Commit, Group, PRReview, PullRequest, Repository, TeamMember
+from apps.integrations.people.roles import LINKED, Role
+from apps.integrations.storing.facts import is_external
+from apps.metrics.models import Group, PullRequest, Repository, TeamMember
 from apps.teams.changes import figures_changed
 from apps.teams.models import Team
 
@@ -137,14 +139,13 @@ def _repository(team: Team, listed: AvailableRepository, host: str) -> Repositor
 
 def _link_backwards(team: Team, ids: Sequence[int]) -> None:
     """Links authors and reviewers whose work was stored before they were known here."""
-    _link(team, PullRequest, "author", ids, is_external=False)
-    _link(team, PRReview, "reviewer", ids)
-    _link(team, Commit, "author", ids)
+    for role in LINKED:
+        # Whoever is a member is not from outside.
+        also = {"is_external": is_external(is_member=True)} if role.model is PullRequest else {}
+        _link(team, role, ids, **also)
 
 
-def _link(team: Team, model: type[Model], field: str, ids: Sequence[int], **also: object) -> None:
-    person = TeamMember.objects.for_team(team).filter(github_id=OuterRef(f"{field}_github_id"))
-    waiting = model._default_manager.filter(
-        **{"team": team, f"{field}_github_id__in": ids, f"{field}__isnull": True}
-    )
-    waiting.update(**{field: Subquery(person.values("pk")[:1]), **also})
+def _link(team: Team, role: Role, ids: Sequence[int], **also: object) -> None:
+    person = TeamMember.objects.for_team(team).filter(github_id=OuterRef(role.github_id))
+    waiting = role.rows(team, ids).filter(**{f"{role.name}__isnull": True})
+    waiting.update(**{role.name: Subquery(person.values("pk")[:1]), **also})
