@@ -44,7 +44,7 @@ def kill_while_a_page_is_on_its_way(terminal: Terminal, github: Running) -> None
 
 def end_lease(folder: Path) -> None:
     with closing(sqlite3.connect(folder / "tformance.sqlite3")) as database, database:
-        database.execute("UPDATE integrations_trackedrepository SET lease_until = '2000-01-01'")
+        database.execute("DELETE FROM integrations_lease")
 
 
 def answered(github: Running, operation: str) -> int:

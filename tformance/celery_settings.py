@@ -45,7 +45,8 @@ beat_schedule = {
     "look-for-due-work": {
         "task": "apps.integrations.tasks.look_for_due_work",
         "schedule": timedelta(seconds=10),
-        # A message that nobody took in time is superseded by the next one.
-        "options": {"expires": 10},
+        # A message that nobody took is superseded by the next one. An expiry is an instant by the
+        # sender's clock: shorter than this, a worker whose clock is ahead would drop them all.
+        "options": {"expires": 600},
     },
 }

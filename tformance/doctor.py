@@ -81,9 +81,19 @@ def _database() -> Iterator[Finding]:
         yield Finding(OK, "database", f"{kind}, tables up to date")
         if kind == "postgresql":
             yield from _titles()
+            yield from _clock()
     if kind == "sqlite" and _journal_mode() != "wal":
         todo = "Put DATA_DIR on a local disk; network folders do not work."
         yield Finding(PROBLEM, "database", "SQLite cannot use its write-ahead log here", todo)
+
+
+def _clock() -> Iterator[Finding]:
+    from apps.integrations.work import clock
+
+    difference = clock.ahead()
+    if abs(difference) >= clock.TOLD_FROM:
+        text = clock.sentence(difference)
+        yield Finding(PROBLEM, "clock", text, "Set the clocks of all machines by one time server.")
 
 
 def _titles() -> Iterator[Finding]:
@@ -211,6 +221,7 @@ def _answer() -> Iterator[Finding]:
         yield Finding(PROBLEM, "GitHub", f"{settings.GITHUB_URL} leads to {elsewhere}", todo)
         return
     yield Finding(OK, "GitHub", f"{settings.GITHUB_URL} answers")
+    yield from _githubs_clock(reply)
     yield from _release()
 
 
@@ -222,6 +233,18 @@ def _leads_to(reply: httpx.Response) -> str:
     ours = (reply.url.scheme, reply.url.host, reply.url.port)
     is_ours = (there.scheme, there.host, there.port) == ours
     return "" if is_ours else f"{there.scheme}://{there.netloc.decode()}"
+
+
+def _githubs_clock(reply: httpx.Response) -> Iterator[Finding]:
+    from apps.integrations.github import apps, limits
+
+    offset = apps.clock_offset(limits.told_at(reply.headers))
+    if abs(offset) >= apps.WRONG:
+        side = "behind" if offset.total_seconds() > 0 else "ahead of"
+        seconds = abs(offset.total_seconds())
+        text = f"this machine's is {seconds:.0f} s {side} GitHub's"
+        todo = "Set it by a time server; GitHub may refuse what a GitHub App signs until then."
+        yield Finding(PROBLEM, "clock", text, todo)
 
 
 def _get(address: str) -> httpx.Response:
@@ -251,7 +274,7 @@ def _github_app() -> Iterator[Finding]:
     except EncryptionKeyError as error:
         yield Finding(PROBLEM, "GitHub App", str(error))
     except GitHubError as error:
-        yield Finding(PROBLEM, "GitHub App", error.message, "Check GITHUB_APP_ID and its key.")
+        yield Finding(PROBLEM, "GitHub App", error.message, error.advice)
     else:
         yield Finding(OK, "GitHub App", f"{name}, GitHub accepts its key")
         if not app.proves_users:
@@ -320,14 +343,12 @@ def _granted(github: Any) -> Sequence[str] | None:
 
 def _token(subject: str, read: Callable[[], str]) -> Finding:
     from apps.encryption import EncryptionKeyError
+    from apps.integrations.access.door import with_token
     from apps.integrations.github import scopes
-    from apps.integrations.github.client import GitHub
     from apps.integrations.github.errors import GitHubError
-    from apps.integrations.github.tokens import FixedToken
 
     try:
-        source = FixedToken(read())
-        with GitHub(settings.GITHUB_URL, source, ca_file=settings.GITHUB_CA_FILE) as github:
+        with with_token(read()) as github:
             granted = _granted(github)
     except EncryptionKeyError as error:
         return Finding(PROBLEM, subject, str(error))

@@ -39,6 +39,7 @@ ACTIONS = {
     "github.disconnected": "Disconnected GitHub",
     "github.token.refreshed": "Renewed the token for GitHub",
     "github.token.revoked": "Revoked the token at GitHub",
+    "github.token.accepted": "GitHub accepts the token again",
     "github.token.refused": "Had the token refused by GitHub",
     "github.farewell.done": "Finished what was left on GitHub after disconnecting",
     "github.farewell.given_up": "Gave up what was left on GitHub after disconnecting",

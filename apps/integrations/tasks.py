@@ -1,41 +1,63 @@
-"""Celery's side of the work: each task only looks into the database and does what is due."""
+"""Celery's side of the work: a table of chores, each of which looks into the database.
+
+Each turn is bounded in time, and deliveries are handled between any two: nothing that takes long
+comes before them for more than a turn.
+"""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from celery import shared_task
 
 from apps.integrations.checks import spot_checks
 from apps.integrations.connection import connecting, farewell
-from apps.integrations.hooks import handling, repository_hooks
+from apps.integrations.hooks import app_hook, handling, organization_hooks, repository_hooks
 from apps.integrations.keeping import erasure, retention
 from apps.integrations.repositories import discovery, suspension
 from apps.integrations.storing import recalculation
 from apps.integrations.sync import kept_pages, poll, schedule
+from apps.integrations.work import clock, leases
+from apps.integrations.work.chores import Turn
 
 LOOK_FOR = timedelta(seconds=50)
+ASK_ALL_EVERY = timedelta(seconds=2)
+A_MOMENT = 0.25  # seconds
+
+# People first, so that authors are never empty, then changes, then what has more time.
+CHORES: tuple[Callable[[datetime], Turn], ...] = (
+    handling.turn,
+    discovery.DISCOVERY.turn,
+    poll.POLL.turn,
+    poll.SWEEP.turn,
+    organization_hooks.turn,
+    repository_hooks.turn,
+    app_hook.turn,
+    farewell.turn,
+    schedule.turn,
+    suspension.SECOND_LOOK.turn,
+    connecting.ABANDONED.turn,
+    recalculation.RECALCULATION.turn,
+    erasure.ERASURE.turn,
+    erasure.TEAM.turn,
+    retention.RETENTION.turn,
+)
 
 
 @shared_task
 def look_for_due_work() -> None:
-    """Does what is due until nothing is, for less than a minute: people first, then changes."""
+    """Does what is due until nothing is, for less than a minute."""
+    if not clock.is_good_enough():
+        return
     now = datetime.now(UTC)
-    discovery.run_due(now)
-    poll.poll_due(now)
-    poll.sweep_due(now)
     handling.prune(now)
     kept_pages.prune(now)
-    connecting.forget_abandoned(now)
-    suspension.look_again(now)
+    leases.prune()
     schedule.conclude_all()
-    ends = now + LOOK_FOR
-    recalculation.run_due(ends)
-    erasure.run_due(ends)
-    retention.run_due(now, ends)
-    while _do_one(datetime.now(UTC)) and datetime.now(UTC) < ends:
-        pass
+    _work(now + LOOK_FOR)
+    schedule.conclude_all()
 
 
 @shared_task
@@ -43,18 +65,28 @@ def compare_with_github() -> None:
     """Forgets what the audit log need not keep, and does today's spot checks, as far as due."""
     now = datetime.now(UTC)
     retention.forget_audit(now)
-    while spot_checks.run_due(now) and datetime.now(UTC) < now + LOOK_FOR:
+    while spot_checks.SPOT_CHECK.turn(now) and datetime.now(UTC) < now + LOOK_FOR:
         pass
 
 
-def _do_one(now: datetime) -> bool:
-    """Handles what hooks told, then a hook, then a repository; False when nothing is due."""
-    handled = handling.handle_due(now)
-    looked_after = repository_hooks.look_after_one(now) or farewell.do_one(now)
-    tracked = schedule.claim(now)
-    if tracked:
-        schedule.serve(tracked)
-    elif not handled and not looked_after and repository_hooks.is_any_due(now):
-        time.sleep(0.25)  # The next hook may be made a second after the last one.
-        return True
-    return bool(handled or looked_after or tracked)
+def _work(ends: datetime) -> None:
+    """Turn after turn; whatever had nothing to do is asked again only every few seconds."""
+    chores, asked_all_at = CHORES, datetime.now(UTC)
+    while datetime.now(UTC) < ends:
+        turns = {chore: _turn(chore) for chore in chores}
+        busy = tuple(chore for chore, turn in turns.items() if turn)
+        if not busy and chores == CHORES:
+            return
+        if busy and max(turns.values()) is Turn.SOON:
+            time.sleep(A_MOMENT)
+        chores = busy
+        if not busy or datetime.now(UTC) - asked_all_at > ASK_ALL_EVERY:
+            chores, asked_all_at = CHORES, datetime.now(UTC)
+
+
+def _turn(chore: Callable[[datetime], Turn]) -> Turn:
+    """A turn of a chore; what was delivered while it took its time comes before the next."""
+    done = chore(datetime.now(UTC))
+    if done is Turn.DONE:
+        handling.turn(datetime.now(UTC))
+    return done

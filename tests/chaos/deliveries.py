@@ -141,13 +141,10 @@ class DeliveryStorm(Storm):
 
     def _kill_one(self) -> None:
         """With -9; its lease runs out at once."""
-        from datetime import UTC, datetime
-
-        from apps.integrations.models import TrackedRepository
+        from apps.integrations.models import Lease
 
         self.kill()
-        for row in TrackedRepository.objects.filter(lease_until__isnull=False):
-            TrackedRepository.objects.filter(pk=row.pk).update(lease_until=datetime.now(UTC))
+        Lease.objects.exclude(until=None).delete()
 
     def _take_stock(self, before: int) -> None:
         """What GitHub has sent since, and what of it came to nothing."""
@@ -172,7 +169,7 @@ class DeliveryStorm(Storm):
                 is_first = False
                 RateBudget.objects.update(written_at=None)
                 mine.update(hook_due_at=timezone.now())
-                repository_hooks.look_after_one(timezone.now())
+                repository_hooks.turn(timezone.now())
         self.simulator.deliveries.wait(LONGEST_ROUND)
 
     def _settle(self) -> None:

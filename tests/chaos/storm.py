@@ -215,11 +215,11 @@ class Storm:
 
     def _hint(self, place: Any, pulls: list[Any]) -> None:
         from apps.integrations.models import TrackedRepository
-        from apps.integrations.sync import poll
+        from apps.integrations.sync import stale
 
         tracked = TrackedRepository.objects.get(team=self.team, github_repo_id=place.id)
         told = [(pull.number, pull.node_id) for pull in pulls]
-        poll.mark_stale(tracked, told, datetime.now(UTC))
+        stale.mark(tracked, told, datetime.now(UTC))
 
     def change_many_long_ago(self) -> None:
         """So much that a walk needs several pages for it, longer ago than walks overlap."""

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from django.conf import settings
-from django.utils import timezone
 
-from apps.integrations.access.token_refresh import BUSY, keep_good, replace_refused
+from apps.integrations.access.door import open_github
+from apps.integrations.access.token_refresh import (
+    BUSY,
+    TOKEN_FIELDS,
+    is_being_renewed,
+    keep_good,
+    replace_refused,
+)
 from apps.integrations.github.client import GitHub
 from apps.integrations.github.errors import CredentialsRejectedError, UnavailableError
 from apps.integrations.models import IntegrationCredential
 from apps.integrations.work import budget
-
-TOKEN_FIELDS = [
-    *("access_token", "refresh_token", "token_expires_at", "refreshing_until"),
-    "installation_id",
-]
 
 
 @dataclass(frozen=True)
@@ -35,13 +37,12 @@ class StoredToken:
             raise CredentialsRejectedError("There is no token for GitHub.")
         return token
 
-    def instead_of(self, refused: str) -> str:
+    def instead_of(self, refused: str, error: CredentialsRejectedError) -> str:
         """What another worker has put in its place. Raises `UnavailableError` while it does."""
         token = self.token()
         if token != refused:
             return token
-        busy_until = self.credential.refreshing_until
-        if busy_until and busy_until > timezone.now():
+        if is_being_renewed(self.credential):
             # A refresh ends the old token at GitHub a moment before the new one is stored here.
             raise UnavailableError(BUSY)
         return replace_refused(self.credential)
@@ -56,11 +57,14 @@ class StoredToken:
         return str(self.credential.access_token)
 
 
-def with_github(credential: IntegrationCredential) -> GitHub:
-    """A conversation whose replies keep the account's budget up to date; use it in `with`."""
-    return GitHub(
-        settings.GITHUB_URL,
-        StoredToken(credential),
-        on_limit=lambda limit: budget.note(credential, limit),
-        ca_file=settings.GITHUB_CA_FILE,
+def with_github(
+    credential: IntegrationCredential,
+    *,
+    is_live: Callable[[], bool] | None = None,
+    has_turn: bool = False,
+) -> GitHub:
+    """A conversation by a stored credential, which draws on its account's budget."""
+    more = {"is_live": is_live} if is_live else {}
+    return open_github(
+        StoredToken(credential), budget.account_of(credential), has_turn=has_turn, **more
     )

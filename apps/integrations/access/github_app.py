@@ -6,6 +6,8 @@ It is everyone's who uses this installation, so that what it is made of is kept 
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -13,11 +15,11 @@ from django.conf import settings
 from django.db.models import QuerySet
 
 from apps.integrations.access import oauth
+from apps.integrations.access.door import open_github
 from apps.integrations.github import apps
 from apps.integrations.github.apps import AppIdentity, AppRecord
 from apps.integrations.github.client import GitHub
-from apps.integrations.github.errors import CredentialsRejectedError, GitHubError
-from apps.integrations.github.tokens import FixedToken
+from apps.integrations.github.errors import AppRejectedError, CredentialsRejectedError
 from apps.integrations.models import GitHubApp, Hook
 
 
@@ -38,6 +40,11 @@ class App:
     def proves_users(self) -> bool:
         """Whether it can ask GitHub who somebody is."""
         return bool(self.client_secret)
+
+    @property
+    def account(self) -> str:
+        """Whose budget it draws on where it speaks for itself."""
+        return f"app:{self.app_id}"
 
     @property
     def page(self) -> str:
@@ -99,10 +106,26 @@ def named() -> App | None:
     )
 
 
-def conversation(app: App) -> GitHub:
-    """A conversation in which the App speaks for itself; use it in `with`."""
+@contextmanager
+def conversation(app: App) -> Iterator[GitHub]:
+    """A conversation in which the App speaks for itself. Raises AppRejectedError for a 401."""
     identity = AppIdentity(app.app_id, app.private_key)
-    return GitHub(settings.GITHUB_URL, identity, ca_file=settings.GITHUB_CA_FILE)
+    try:
+        with open_github(identity, app.account) as github:
+            yield github
+    except CredentialsRejectedError as error:
+        if type(error) is not CredentialsRejectedError:
+            raise
+        raise _rejected(error) from None
+
+
+def _rejected(error: CredentialsRejectedError) -> AppRejectedError:
+    told = error.message.partition("It says: ")[2] or "it does not know the key"
+    rejected = AppRejectedError(
+        f"GitHub does not accept the token that the GitHub App signed: {told}"
+    )
+    rejected.told_at = error.told_at
+    return rejected
 
 
 def hook(app_id: int) -> tuple[int, str] | None:
@@ -124,19 +147,3 @@ def row_of_hook(app_id: int) -> Hook:
 
 def _rows() -> QuerySet[GitHubApp]:
     return GitHubApp.objects.filter(host=settings.GITHUB_URL)
-
-
-def end_token(token: str) -> bool:
-    """Ends an installation's token at GitHub; whether GitHub took it, or it was dead already.
-
-    https://docs.github.com/en/rest/apps/installations#revoke-an-installation-access-token
-    """
-    source = FixedToken(token)
-    try:
-        with GitHub(settings.GITHUB_URL, source, ca_file=settings.GITHUB_CA_FILE) as github:
-            github.rest("DELETE", "/installation/token")
-    except CredentialsRejectedError:
-        return True
-    except GitHubError:
-        return False
-    return True

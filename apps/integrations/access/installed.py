@@ -6,16 +6,14 @@ may not read themselves. So only whoever owns the account may: see docs/decision
 
 from __future__ import annotations
 
-from django.conf import settings
-
-from apps.integrations.access import github_app, oauth, problems
+from apps.integrations.access import github_app, problems
+from apps.integrations.access.door import with_token
 from apps.integrations.access.problems import ConnectError
+from apps.integrations.access.token_ends import end_installation
 from apps.integrations.github import apps, people
 from apps.integrations.github.apps import InstallationRecord
-from apps.integrations.github.client import GitHub
 from apps.integrations.github.errors import GitHubError
 from apps.integrations.github.people import Account
-from apps.integrations.github.tokens import FixedToken
 from apps.integrations.models import IntegrationCredential
 
 
@@ -24,7 +22,7 @@ def listed(credential: IntegrationCredential) -> list[InstallationRecord]:
     if credential.installation_id:
         return [_chosen_by_staff(credential.installation_id)]
     try:
-        with _conversation(credential.access_token) as github:
+        with with_token(credential.access_token) as github:
             found = apps.of_user(github)
     except GitHubError as error:
         raise ConnectError(problems.from_github(error)) from None
@@ -46,25 +44,9 @@ def claimed(credential: IntegrationCredential, name: str) -> InstallationRecord:
     raise ConnectError(problems.not_visible(name))
 
 
-def end_user_token(token: str) -> None:
-    """Ends the token that told who somebody is; it is needed for nothing else."""
-    app = github_app.current()
-    if app and token:
-        _end(app, token)
-
-
-def _end(app: github_app.App, token: str) -> None:
-    try:
-        named = github_app.named()
-    except GitHubError:
-        return  # It runs out within hours.
-    if named:
-        oauth.revoke(token, app=named.client)
-
-
 def _owns(credential: IntegrationCredential, found: InstallationRecord) -> bool:
     try:
-        with _conversation(credential.access_token) as github:
+        with with_token(credential.access_token) as github:
             person = people.account(github)
         if found.account.type != "Organization":
             return person.id == found.account.id
@@ -79,9 +61,9 @@ def _is_owner(found: InstallationRecord, person: Account) -> bool:
         raise ConnectError(problems.NO_APP)
     with github_app.conversation(app) as github:
         made = apps.new_token(github, found.id)
-    with _conversation(made.token) as github:
+    with with_token(made.token) as github:
         owns = apps.is_owner(github, found.account.login, person)
-    github_app.end_token(made.token)
+    end_installation(made.token)
     return owns
 
 
@@ -102,7 +84,3 @@ def _install_page() -> str:
     except GitHubError:
         return ""
     return f"{app.page}/installations/new" if app else ""
-
-
-def _conversation(token: str) -> GitHub:
-    return GitHub(settings.GITHUB_URL, FixedToken(token), ca_file=settings.GITHUB_CA_FILE)

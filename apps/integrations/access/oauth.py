@@ -20,7 +20,6 @@ from django.urls import reverse
 
 from apps.integrations.access import problems
 from apps.integrations.github import scopes
-from apps.integrations.github.client import API_VERSION, Addresses
 from apps.integrations.github.errors import GitHubError
 from apps.integrations.github.transport import Transport
 
@@ -145,35 +144,9 @@ def _grant(adapter: ConnectAdapter, data: dict[str, Any]) -> Grant:
     )
 
 
-def revoke(access_token: str, *, whole_grant: bool = False, app: Client | None = None) -> bool:
-    """Ends one token of our OAuth app, or of `app`, at GitHub; whether GitHub confirmed it.
-
-    With `whole_grant` the user's authorisation ends, and all their tokens of our app with it.
-
-    https://docs.github.com/en/rest/apps/oauth-applications#delete-an-app-token
-    """
-    app = app or own_client()
-    if not app.id or not access_token:
-        return False
-    what = "grant" if whole_grant else "token"
-    rest = Addresses.of(settings.GITHUB_URL).rest
-    url = f"{rest}/applications/{app.id}/{what}"
-    try:
-        reply = _ask(
-            "DELETE",
-            url,
-            json={"access_token": access_token},
-            auth=(app.id, app.secret),
-            headers={"X-GitHub-Api-Version": API_VERSION},
-        )
-    except GitHubError:
-        return False
-    return reply.status_code in (204, 404)
-
-
 def _post(url: str, **data: str) -> dict[str, Any]:
     try:
-        reply = _ask("POST", url, data=data, headers={"Accept": "application/json"})
+        reply = ask("POST", url, data=data, headers={"Accept": "application/json"})
         answer = reply.json()
     except GitHubError:
         raise problems.ConnectError(problems.UNREACHABLE) from None
@@ -183,7 +156,7 @@ def _post(url: str, **data: str) -> dict[str, Any]:
     return cast("dict[str, Any]", answer) if isinstance(answer, dict) else {}
 
 
-def _ask(method: str, url: str, **options: Any) -> httpx.Response:
+def ask(method: str, url: str, **options: Any) -> httpx.Response:
     """Once, wherever the reply leads: bodies hold secrets."""
     with Transport(url, settings.GITHUB_CA_FILE) as http:
         return http.request(method, url, **options)

@@ -9,18 +9,21 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from django.db.models import Q
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from apps.audit.record import record
-from apps.integrations.access import github_app, oauth
+from apps.integrations.access import github_app, oauth, token_ends
 from apps.integrations.access.problems import UNREACHABLE, ConnectError
 from apps.integrations.github import apps
 from apps.integrations.github.errors import CredentialsRejectedError, GitHubError, UnavailableError
 from apps.integrations.models import IntegrationCredential
+from apps.integrations.work import leases, policy
+from apps.integrations.work.leases import Claim
 
+TOKEN_FIELDS = ["access_token", "refresh_token", "token_expires_at", "installation_id"]
 AHEAD = timedelta(minutes=10)
-LEASE = timedelta(seconds=30)
+CHORE = "token"
 
 REFUSED = "GitHub did not renew the token."
 BUSY = "The token is just being renewed."
@@ -33,8 +36,8 @@ def keep_good(credential: IntegrationCredential) -> None:
     expires_at = credential.token_expires_at
     if not _is_renewable(credential) or (expires_at and expires_at > now + AHEAD):
         return
-    if _claim(credential):
-        _renew(credential)
+    if claim := leases.take(CHORE, credential.pk):
+        _renew_once(credential, claim)
     elif not expires_at or expires_at <= now:
         raise UnavailableError(BUSY)
 
@@ -43,10 +46,16 @@ def replace_refused(credential: IntegrationCredential) -> str:
     """A new token of an installation in place of one that GitHub refused; empty for all others."""
     if not credential.installation_id:
         return ""
-    if not _claim(credential):
+    claim = leases.take(CHORE, credential.pk)
+    if claim is None:
         raise UnavailableError(BUSY)
-    _renew(credential)
+    _renew_once(credential, claim)
     return str(credential.access_token)
+
+
+def is_being_renewed(credential: IntegrationCredential) -> bool:
+    """Whether another worker is at it."""
+    return leases.held(CHORE).filter(key=credential.pk).exists()
 
 
 def _is_renewable(credential: IntegrationCredential) -> bool:
@@ -55,24 +64,43 @@ def _is_renewable(credential: IntegrationCredential) -> bool:
     return bool(credential.refresh_token and credential.token_expires_at)
 
 
-def _claim(credential: IntegrationCredential) -> bool:
-    """Whether this worker is the one to renew the token that the credential holds."""
-    now = timezone.now()
-    free = IntegrationCredential.objects.filter(
-        Q(refreshing_until=None) | Q(refreshing_until__lt=now),
+def try_again(credential_id: int) -> None:
+    """Lets a renewal that failed be tried again now, since somebody asked for it."""
+    leases.forgive(CHORE, [credential_id])
+
+
+def _renew_once(credential: IntegrationCredential, claim: Claim) -> None:
+    """Renews the token that the credential holds, unless that was done a moment ago."""
+    try:
+        with claim.held():
+            if _as_read(credential).exists():
+                _renew(credential)
+            else:
+                _read_anew(credential)
+    except GitHubError as error:
+        verdict = policy.answer(error, claim.failures)
+        claim.postpone(verdict.again_at, verdict.failures)
+        raise
+    claim.release()
+
+
+def _read_anew(credential: IntegrationCredential) -> None:
+    kept = IntegrationCredential.objects.filter(pk=credential.pk).only(*TOKEN_FIELDS).first()
+    for name in TOKEN_FIELDS:
+        setattr(credential, name, getattr(kept or IntegrationCredential(), name))
+
+
+def _as_read(credential: IntegrationCredential) -> QuerySet[IntegrationCredential]:
+    found: QuerySet[IntegrationCredential] = IntegrationCredential.objects.filter(
         pk=credential.pk,
         token_expires_at=credential.token_expires_at,
         installation_id=credential.installation_id,
     )
-    return bool(free.update(refreshing_until=now + LEASE))
+    return found
 
 
 def _renew(credential: IntegrationCredential) -> None:
-    try:
-        grant = _of_installation(credential) if credential.installation_id else _of_user(credential)
-    except GitHubError:
-        IntegrationCredential.objects.filter(pk=credential.pk).update(refreshing_until=None)
-        raise
+    grant = _of_installation(credential) if credential.installation_id else _of_user(credential)
     _store(credential, grant)
     if not credential.installation_id:  # which happens every hour
         _note(credential, "github.token.refreshed")
@@ -101,14 +129,8 @@ def _store(credential: IntegrationCredential, grant: oauth.Grant) -> None:
         "access_token": grant.access_token,
         "refresh_token": grant.refresh_token,
         "token_expires_at": grant.expires_at,
-        "refreshing_until": None,
     }
-    rows = IntegrationCredential.objects.filter(
-        pk=credential.pk,
-        token_expires_at=credential.token_expires_at,
-        installation_id=credential.installation_id,
-    )
-    if not rows.update(**renewed):
+    if not _as_read(credential).update(**renewed):
         # Somebody disconnected or connected again meanwhile: theirs stays, ours must not live on.
         _end(credential, grant.access_token)
         raise UnavailableError("The connection changed while its token was renewed.")
@@ -118,9 +140,9 @@ def _store(credential: IntegrationCredential, grant: oauth.Grant) -> None:
 
 def _end(credential: IntegrationCredential, token: str) -> None:
     if credential.installation_id:
-        github_app.end_token(token)
+        token_ends.end_installation(token)
     else:
-        oauth.revoke(token)
+        token_ends.end_oauth(token)
 
 
 def _note(credential: IntegrationCredential, action: str) -> None:

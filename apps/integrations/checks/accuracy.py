@@ -19,7 +19,13 @@ from apps.integrations.github import lists, pull_requests, records
 from apps.integrations.models import TrackedRepository
 from apps.integrations.people import forgetting
 from apps.integrations.storing import ingest, last_known
-from apps.integrations.storing.facts import Accounts, PullRequestRow, main_account, read
+from apps.integrations.storing.facts import (
+    Accounts,
+    PullRequestRow,
+    is_external,
+    main_account,
+    read,
+)
 from apps.metrics.filters import accounts
 from apps.metrics.lists import export
 from apps.metrics.models import PullRequest, TeamMember
@@ -68,15 +74,17 @@ def check(
     *,
     team: Team | None = None,
     outcome: Outcome | None = None,
+    is_live: bool = True,
 ) -> Outcome:
     """Compares up to `sample` stored pull requests of tracked repositories with GitHub.
 
     Of all teams, or of one. Adds to `outcome`, which holds what was compared until an error.
+    `is_live`: somebody waits for it, so that it may draw on the reserve.
     Raises `GitHubError`.
     """
     outcome = outcome or Outcome()
     for tracked, ids in _drawn(sample, chance or random.Random(), team):  # noqa: S311 no secret
-        with with_github(tracked.integration.credential) as github:
+        with with_github(tracked.integration.credential, is_live=lambda: is_live) as github:
             for some in lists.in_parts(ids, AT_ONCE):
                 asked_at = datetime.now(UTC)
                 batch = pull_requests.by_ids(github, some)
@@ -202,7 +210,7 @@ def _by_others(stored: PullRequest, row: PullRequestRow, main: Accounts) -> dict
         for sha in said
     )
     return {
-        "is_external": not is_member and not row.is_bot,
+        "is_external": is_external(is_member=is_member, is_bot=row.is_bot),
         "is_revert": row.columns["is_revert"] or any(merges.exists() for merges in reverted),
     }
 

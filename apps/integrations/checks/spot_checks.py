@@ -6,70 +6,73 @@ from datetime import datetime
 from typing import Any
 
 from django.db.models import Exists, OuterRef, QuerySet
+from django.utils import timezone
 
 from apps.audit.record import record
 from apps.integrations.checks import accuracy
 from apps.integrations.github.errors import GitHubError
 from apps.integrations.models import SpotCheck, TrackedRepository
-from apps.integrations.work import budget
+from apps.integrations.work.chores import Chore
+from apps.integrations.work.policy import Verdict
 from apps.metrics.models import PullRequest
-from apps.teams.models import Team
 
 SAMPLE = 25  # at most as many points, since a query costs one
 SHOWN = 50
 
 
-def run_due(now: datetime) -> bool:
-    """Checks a team that was not checked today; False where none is due.
-
-    The row of the day is made first: whoever makes it does the check, and nobody does it twice.
-    """
-    for tracked in _unchecked(now):
-        if budget.wait_for(tracked.integration.credential, now):
-            continue
-        check, mine = SpotCheck.objects.get_or_create(team=tracked.team, day=now.date())
-        if mine:
-            _run(check, tracked.team)
-            return True
-    return False
-
-
 def _unchecked(now: datetime) -> QuerySet[TrackedRepository]:
-    """One tracked repository of each team that is due."""
+    """One tracked repository of each team that was not checked today."""
     done = SpotCheck.objects.filter(team=OuterRef("team"), day=now.date())
     stored = PullRequest.objects.filter(repository=OuterRef("repository"))
     earlier = TrackedRepository.objects.filter(
         team=OuterRef("team"), pk__lt=OuterRef("pk"), is_active=True
     )
-    rows = TrackedRepository.objects.filter(
-        ~Exists(done),
-        ~Exists(earlier.filter(Exists(stored))),
-        Exists(stored),
-        is_active=True,
-        integration__credential__rejected_at=None,
+    rows: QuerySet[TrackedRepository] = TrackedRepository.objects.filter(
+        ~Exists(done), ~Exists(earlier.filter(Exists(stored))), Exists(stored), is_active=True
     )
     return rows.exclude(integration__credential__kind="environment").select_related(
         "team", "integration__credential"
-    )[:20]
+    )
 
 
-def _run(check: SpotCheck, team: Team) -> None:
+def _check(tracked: TrackedRepository, now: datetime) -> None:
     outcome = accuracy.Outcome()
-    try:
-        accuracy.check(SAMPLE, team=team, outcome=outcome)
-    except GitHubError as error:
-        check.error = str(error)
-    check.error = check.error or outcome.problem
-    check.pull_requests, check.fields = outcome.pull_requests, outcome.fields
-    check.gone, check.different = outcome.gone, len(outcome.differences)
-    check.differences = [_as_json(one) for one in outcome.differences[:SHOWN]]
-    check.save()
+    # What syncs need comes first.
+    accuracy.check(SAMPLE, team=tracked.team, outcome=outcome, is_live=False)
+    _keep(tracked, now, outcome, outcome.problem)
+
+
+def _note(tracked: TrackedRepository, error: GitHubError, verdict: Verdict) -> None:
+    if verdict.is_told:
+        _keep(tracked, timezone.now(), accuracy.Outcome(), str(error))
+
+
+SPOT_CHECK = Chore(
+    "spot check", _unchecked, _check, credential="integration__credential", note=_note
+)
+
+
+def _keep(
+    tracked: TrackedRepository, now: datetime, outcome: accuracy.Outcome, problem: str
+) -> None:
+    SpotCheck.objects.update_or_create(
+        team=tracked.team,
+        day=now.date(),
+        defaults={
+            "error": problem,
+            "pull_requests": outcome.pull_requests,
+            "fields": outcome.fields,
+            "gone": outcome.gone,
+            "different": len(outcome.differences),
+            "differences": [_as_json(one) for one in outcome.differences[:SHOWN]],
+        },
+    )
     record(
         "accuracy.checked",
-        team_id=team.pk,
-        pull_requests=check.pull_requests,
-        fields=check.fields,
-        different=check.different,
+        team_id=tracked.team_id,
+        pull_requests=outcome.pull_requests,
+        fields=outcome.fields,
+        different=len(outcome.differences),
     )
 
 

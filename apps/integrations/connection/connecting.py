@@ -17,8 +17,9 @@ from django.http import HttpRequest, QueryDict
 from django.utils import timezone
 
 from apps.audit.record import record
-from apps.integrations.access import connect_state, installed, oauth, problems
+from apps.integrations.access import connect_state, installed, oauth, problems, token_ends
 from apps.integrations.access.connect_state import State
+from apps.integrations.access.door import with_token
 from apps.integrations.access.problems import ConnectError
 from apps.integrations.connection import farewell
 from apps.integrations.github import people, scopes
@@ -31,7 +32,6 @@ from apps.integrations.github.errors import (
     ScopeMissingError,
 )
 from apps.integrations.github.people import Account
-from apps.integrations.github.tokens import FixedToken
 from apps.integrations.hooks import organization_hooks, repository_hooks
 from apps.integrations.models import (
     Farewell,
@@ -40,9 +40,11 @@ from apps.integrations.models import (
     TrackedRepository,
 )
 from apps.integrations.repositories import resumption
+from apps.integrations.work.chores import Chore
 from apps.integrations.work.nudge import nudge
 from apps.teams.models import Team
 
+METHOD = "oauth"
 PENDING_FOR = timedelta(hours=1)
 Kind = IntegrationCredential.Kind
 
@@ -78,14 +80,14 @@ def begin(
     if not settings.GITHUB_CLIENT_ID:
         raise ConnectError(problems.NOT_CONFIGURED)
     signed, state = connect_state.issue(
-        request.user.pk or 0, team, organization_id, for_hook=for_hook
+        request.user.pk or 0, team, organization_id, METHOD, for_hook=for_hook
     )
     # A new token takes the place of the account's former one: it must not be able to do less.
     has_hook = for_hook or connected(team).filter(wants_one_hook=True).exists()
     more = (scopes.ORGANIZATION_HOOK,) if has_hook else ()
     url, verifier = oauth.authorize_url(request, signed, (*scopes.NEEDED, *more))
     connect_state.remember(request, state, verifier)
-    record("github.connect.begun", team_id=team.pk, request=request, method="oauth")
+    record("github.connect.begun", team_id=team.pk, request=request, method=METHOD)
     return url
 
 
@@ -101,7 +103,7 @@ def finish(request: HttpRequest, team: Team, state: State, answer: QueryDict) ->
             raise ConnectError(problems.too_few_scopes(lacking))
         owner = owner_of(grant.access_token)
     except ConnectError:
-        oauth.revoke(grant.access_token)
+        token_ends.end_oauth(grant.access_token)
         raise
     hold(
         request,
@@ -137,7 +139,7 @@ def choice(credential: IntegrationCredential) -> Choice:
     if credential.kind == Kind.APP:
         found = [each.account for each in installed.listed(credential)]
         return Choice(found, found[0].id)
-    with _conversation(credential.access_token) as github:
+    with with_token(credential.access_token) as github:
         try:
             owner = people.account(github)
             organizations = list(people.organizations(github))
@@ -164,7 +166,7 @@ def choose(request: HttpRequest, credential: IntegrationCredential, name: str) -
     former_token = _former_token(credential)
     integration, dropped = _store(credential, account)
     farewell.end_token(integration.team_id, former_token, integration.credential)
-    installed.end_user_token(user_token)
+    token_ends.end_app_user(user_token)
     if dropped:
         farewell.go_on(dropped, timezone.now())
         nudge()
@@ -190,15 +192,21 @@ def _claim(credential: IntegrationCredential, name: str) -> Account:
 def cancel(credential: IntegrationCredential) -> None:
     """Gives up a pending connection, at GitHub too."""
     if credential.kind == Kind.APP:
-        installed.end_user_token(credential.access_token)
+        token_ends.end_app_user(credential.access_token)
     farewell.end_token(credential.team_id, credential.access_token, credential)
     credential.delete()
 
 
-def forget_abandoned(now: datetime) -> None:
+def _abandoned(now: datetime) -> QuerySet[IntegrationCredential]:
+    return _unused().filter(created_at__lte=now - PENDING_FOR)
+
+
+def _forget(credential: IntegrationCredential, now: datetime) -> None:
     """Gives up what waited for a choice for too long."""
-    for credential in _unused().filter(created_at__lte=now - PENDING_FOR):
-        cancel(credential)
+    cancel(credential)
+
+
+ABANDONED = Chore("abandoned connection", _abandoned, _forget)
 
 
 def _unused() -> QuerySet[IntegrationCredential]:
@@ -222,13 +230,9 @@ def hold(
     )
 
 
-def _conversation(token: str) -> GitHub:
-    return GitHub(settings.GITHUB_URL, FixedToken(token), ca_file=settings.GITHUB_CA_FILE)
-
-
 def owner_of(token: str) -> Account:
     """Whose token it is. Raises ConnectError."""
-    with _conversation(token) as github:
+    with with_token(token) as github:
         try:
             return people.account(github)
         except GitHubError as error:
@@ -236,7 +240,7 @@ def owner_of(token: str) -> Account:
 
 
 def _scopes_of(token: str) -> list[str] | None:
-    with _conversation(token) as github:
+    with with_token(token) as github:
         try:
             return github.get("/user").scopes
         except CredentialsRejectedError:
@@ -253,7 +257,7 @@ def _hidden_by_single_sign_on(github: GitHub) -> int:
 
 
 def _visible(credential: IntegrationCredential, name: str) -> Account:
-    with _conversation(credential.access_token) as github:
+    with with_token(credential.access_token) as github:
         try:
             account = _listed(github, name) or _named(github, credential, name)
             if account.type == "Organization":
@@ -351,7 +355,7 @@ def _replace_token(fresh: IntegrationCredential) -> IntegrationCredential | None
         setattr(former, field, getattr(fresh, field))
     former.connected_by = fresh.connected_by
     former.connected_at = timezone.now()
-    former.rejected_at, former.rejection = None, ""
+    former.rejected_at, former.rejection, former.rejection_said = None, "", ""
     former.save()
     fresh.delete()
     return former

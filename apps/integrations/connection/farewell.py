@@ -17,10 +17,10 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from apps.audit.record import record
-from apps.integrations.access import github_app, oauth
+from apps.integrations.access import oauth, token_ends
 from apps.integrations.access.conversation import StoredToken
+from apps.integrations.access.door import open_github
 from apps.integrations.access.problems import UNREACHABLE, ConnectError
-from apps.integrations.github import limits
 from apps.integrations.github.client import GitHub
 from apps.integrations.github.errors import (
     CredentialsRejectedError,
@@ -28,7 +28,6 @@ from apps.integrations.github.errors import (
     NotFoundError,
     ScopeMissingError,
     UnavailableError,
-    WaitError,
 )
 from apps.integrations.models import (
     Farewell,
@@ -37,13 +36,14 @@ from apps.integrations.models import (
     IntegrationCredential,
     TrackedRepository,
 )
+from apps.integrations.work import budget, leases, policy
+from apps.integrations.work.chores import Chore, Turn
+from apps.integrations.work.policy import Verdict
 from apps.teams.models import Team
 
 log = logging.getLogger(__name__)
 
 KEPT_FOR = timedelta(days=7)
-TAKEN_FOR = timedelta(minutes=2)
-BETWEEN_WRITES = timedelta(seconds=1)
 AHEAD = timedelta(minutes=1)
 
 BY_HAND = "GitHub did not take it within a week."
@@ -80,7 +80,7 @@ def to(
 
 def end_token(team_id: int | None, token: str, owner: IntegrationCredential) -> None:
     """Ends a needless OAuth token at GitHub; where GitHub does not answer, later."""
-    if owner.kind == Kind.OAUTH and token and not oauth.revoke(token):
+    if owner.kind == Kind.OAUTH and token and not token_ends.end_oauth(token):
         _keep(owner, [], team_id=team_id, access_token=token, is_to_revoke=True)
 
 
@@ -103,44 +103,54 @@ def of_team(team: Team) -> QuerySet[Farewell]:
     return Farewell.objects.filter(team=team)
 
 
-def do_one(now: datetime) -> bool:
-    """Goes on with one that is due; False when none is."""
+def _due(now: datetime) -> QuerySet[Farewell]:
     # A token goes to no other host than the one it came from.
-    mine = Farewell.objects.filter(host=settings.GITHUB_URL, due_at__lte=now)
-    row = mine.order_by("due_at").first()
-    if row is None:
-        return False
-    go_on(row, now)
-    return True
+    rows: QuerySet[Farewell] = Farewell.objects.filter(host=settings.GITHUB_URL, due_at__lte=now)
+    return rows.order_by("due_at")
+
+
+def turn(now: datetime) -> Turn:
+    """Goes on with one, if one is due."""
+    done = CHORE.turn(now)
+    in_a_second = leases.free(CHORE.name, _due(now + budget.BETWEEN_WRITES))
+    return Turn.SOON if done is Turn.NOTHING and in_a_second.exists() else done
 
 
 def go_on(row: Farewell, now: datetime) -> bool:
     """Deletes a hook, then ends the token where none is left; whether all is done."""
-    until = now + TAKEN_FOR
-    if not Farewell.objects.filter(pk=row.pk, due_at=row.due_at).update(due_at=until):
+    claim = leases.take(CHORE.name, row.pk, at_once=True)
+    if claim is None:
         return False
-    row.due_at = until
+    CHORE.attempt(row, claim, now)
+    return not Farewell.objects.filter(pk=row.pk).exists()
+
+
+def _go_on(row: Farewell, now: datetime) -> None:
     if row.gives_up_at <= now:
         give_up(row, BY_HAND)
-        return False
-    try:
-        _delete_a_hook(row)
-        if not row.hooks and row.is_to_revoke:
-            _revoke(row)
-    except CredentialsRejectedError:
+        return
+    _delete_a_hook(row)
+    if row.hooks:
+        due_at = timezone.now() + budget.BETWEEN_WRITES
+        Farewell.objects.filter(pk=row.pk).update(due_at=due_at, attempts=0, error="")
+        return
+    if row.is_to_revoke:
+        _revoke(row)
+    _finish(row)
+
+
+def _note(row: Farewell, error: GitHubError, verdict: Verdict) -> None:
+    if verdict.kind is policy.Kind.REJECTED:
         row.is_to_revoke = False  # Nobody can use it any more.
         give_up(row, REJECTED)
-        return False
-    except GitHubError as error:
-        _later(row, error, now)
-        return False
-    if row.hooks:
-        Farewell.objects.filter(pk=row.pk).update(
-            due_at=now + BETWEEN_WRITES, hooks=row.hooks, attempts=0, error=""
-        )
-        return False
-    _finish(row)
-    return True
+        return
+    due_at = verdict.again_at or timezone.now() + policy.TRY_AGAIN
+    Farewell.objects.filter(pk=row.pk).update(
+        attempts=row.attempts + 1, due_at=min(due_at, row.gives_up_at), error=error.message
+    )
+
+
+CHORE = Chore("farewell", _due, _go_on, note=_note)
 
 
 def _delete_a_hook(row: Farewell) -> None:
@@ -152,7 +162,10 @@ def _delete_a_hook(row: Farewell) -> None:
 
 
 def _conversation(row: Farewell) -> GitHub:
-    return GitHub(settings.GITHUB_URL, KeptToken(row), ca_file=settings.GITHUB_CA_FILE)
+    account = f"user:{row.account_id}" if row.account_id else ""
+    if row.credential:
+        account = budget.account_of(row.credential)
+    return open_github(KeptToken(row), account)
 
 
 def _delete(row: Farewell, hook: dict[str, Any], github: GitHub) -> None:
@@ -174,11 +187,11 @@ def _delete(row: Farewell, hook: dict[str, Any], github: GitHub) -> None:
 def _revoke(row: Farewell) -> None:
     if row.kind == Kind.APP:
         # It ends by itself within the hour: asked once.
-        github_app.end_token(row.access_token)
+        token_ends.end_installation(row.access_token)
         row.is_to_revoke = False
         return
     whole = not _has_others(row)
-    if not oauth.revoke(row.access_token, whole_grant=whole):
+    if not token_ends.end_oauth(row.access_token, whole_grant=whole):
         raise UnavailableError("GitHub did not confirm that the token is revoked.")
     row.is_to_revoke = False
     record(
@@ -195,17 +208,6 @@ def _has_others(row: Farewell) -> bool:
     return (
         IntegrationCredential.objects.filter(**mine).exclude(access_token="").exists()
         or Farewell.objects.filter(**mine).exclude(access_token="").exclude(pk=row.pk).exists()
-    )
-
-
-def _later(row: Farewell, error: GitHubError, now: datetime) -> None:
-    attempts = row.attempts + 1
-    due_at = now + limits.backoff(attempts)
-    if isinstance(error, WaitError):
-        due_at = max(due_at, error.until)
-    log.info("What is left on GitHub for %s waits: %s", row.account_login, error)
-    Farewell.objects.filter(pk=row.pk).update(
-        attempts=attempts, due_at=min(due_at, row.gives_up_at), error=error.message
     )
 
 
@@ -252,9 +254,11 @@ class KeptToken:
             raise CredentialsRejectedError("There is no token for GitHub.")
         return str(self.row.access_token)
 
-    def instead_of(self, refused: str) -> str:
+    def instead_of(self, refused: str, error: CredentialsRejectedError) -> str:
         """Nobody else renews it, but for a connection that goes on."""
-        return StoredToken(self.row.credential).instead_of(refused) if self.row.credential else ""
+        if self.row.credential is None:
+            return ""
+        return StoredToken(self.row.credential).instead_of(refused, error)
 
     def _renew(self) -> None:
         # The row is claimed, so that no other worker renews it at the same time.

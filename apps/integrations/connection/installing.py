@@ -13,7 +13,14 @@ from urllib.parse import quote
 from django.http import HttpRequest, QueryDict
 
 from apps.audit.record import record
-from apps.integrations.access import connect_state, github_app, installed, oauth, problems
+from apps.integrations.access import (
+    connect_state,
+    github_app,
+    installed,
+    oauth,
+    problems,
+    token_ends,
+)
 from apps.integrations.access.connect_state import State
 from apps.integrations.access.github_app import App
 from apps.integrations.access.problems import ConnectError
@@ -98,7 +105,7 @@ def _pending(
     try:
         owner = connecting.owner_of(grant.access_token)
     except ConnectError:
-        oauth.revoke(grant.access_token, app=app.client)
+        token_ends.end_app_user(grant.access_token)
         raise
     return connecting.hold(
         request,

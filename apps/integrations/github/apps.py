@@ -5,10 +5,8 @@ https://docs.github.com/en/apps/creating-github-apps/authenticating-with-a-githu
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 import httpx
@@ -19,6 +17,7 @@ from msgspec import Struct
 from apps.integrations.github import replies
 from apps.integrations.github.client import Addresses, GitHub
 from apps.integrations.github.errors import (
+    AppRejectedError,
     CredentialsRejectedError,
     GitHubError,
     InstallationRemovedError,
@@ -30,32 +29,46 @@ from apps.integrations.github.people import Account, ListedRepository
 from apps.integrations.github.transport import Transport
 
 DRIFT = 60  # seconds by which our clock may be ahead of GitHub's
+WRONG = timedelta(seconds=20)  # from which on our clock, and not the key, may be refused
 LIFETIME = 540  # seconds; GitHub allows ten minutes
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(repr=False)
 class AppIdentity:
-    """A token source that speaks for the App itself, by tokens that it signs."""
+    """A token source that speaks for the App itself, by tokens that it signs.
+
+    `offset` is what GitHub's clock is ahead of ours, once that has mattered.
+    """
 
     app_id: int
     private_key: str
+    offset: timedelta = timedelta()
 
     def token(self) -> str:
-        """A fresh JSON web token. Raises CredentialsRejectedError where the key is none."""
-        now = int(time.time())
+        """A fresh JSON web token. Raises AppRejectedError where the key is none."""
+        now = int((datetime.now(UTC) + self.offset).timestamp())
         claims = {"iat": now - DRIFT, "exp": now + LIFETIME, "iss": str(self.app_id)}
         try:
             return jwt.encode(claims, self.private_key, algorithm="RS256")
         except (jwt.PyJWTError, ValueError, TypeError):
-            raise CredentialsRejectedError(
+            raise AppRejectedError(
                 "The GitHub App's private key cannot be read.",
                 advice="Give the .pem file that GitHub made as GITHUB_APP_PRIVATE_KEY.",
             ) from None
 
-    def instead_of(self, refused: str) -> str:
-        """None: another one would be signed by the same key."""
-        return ""
+    def instead_of(self, refused: str, error: CredentialsRejectedError) -> str:
+        """One by GitHub's clock, where ours was wrong; else the same key would be refused again."""
+        offset = clock_offset(error.told_at)
+        if abs(offset - self.offset) < WRONG:
+            return ""
+        self.offset = offset
+        return self.token()
+
+
+def clock_offset(told_at: datetime | None) -> timedelta:
+    """What GitHub's clock is ahead of ours, by a reply that has just come."""
+    return told_at - datetime.now(UTC) if told_at else timedelta()
 
 
 class AppRecord(Struct, frozen=True):
@@ -135,10 +148,10 @@ def new_token(app: GitHub, installation_id: int) -> InstallationToken:
         raise InstallationRemovedError from None
 
 
-def repositories(github: GitHub) -> Iterator[list[ListedRepository]]:
-    """The repositories that an installation was chosen for, in pages."""
-    for page in github.pages("/installation/repositories"):
-        yield _as(page, _Repositories).repositories
+def repositories(github: GitHub, following: str = "") -> tuple[list[ListedRepository], str]:
+    """A page of what an installation was chosen for, and the address of the next."""
+    page, following = github.page(following or "/installation/repositories", per_page=100)
+    return _as(page, _Repositories).repositories, following
 
 
 def of_user(github: GitHub) -> list[InstallationRecord]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from threading import Thread
@@ -23,6 +24,7 @@ from apps.integrations.github.documents import document
 from apps.integrations.github.errors import (
     CredentialsRejectedError,
     UnavailableError,
+    WaitError,
 )
 from apps.integrations.github.limits import Limit
 from apps.integrations.github.reading import tidied
@@ -114,7 +116,11 @@ class GitHub:
     url: str
     tokens: TokenSource
     on_limit: Callable[[Limit], None] | None = None
-    before_request: Callable[[], None] | None = None
+    before_request: Callable[[str, str, str], None] | None = None
+    """Is told method, address and resource of what is about to be asked, and may refuse it."""
+    on_good_reply: Callable[[], None] | None = None
+    on_wait: Callable[[WaitError, str], None] | None = None
+    """Is told of a rate limit, whichever way it came, and the resource that it is about."""
     usage: Usage = field(default_factory=Usage)
     ca_file: str = ""
 
@@ -159,19 +165,25 @@ class GitHub:
     ) -> Reply:
         """A REST request; `path` begins with a slash, or is an address that GitHub gave."""
         url = path if path.startswith("http") else self.addresses.rest + path
-        response = self._send(
-            method,
-            url,
-            params=params or None,
-            json=json,
-            headers={
-                "Accept": "application/vnd.github+json",
-                **({"If-None-Match": etag} if etag else {}),
-            },
-        )
+        with self._waits_told("core"):
+            response = self._send(
+                method,
+                url,
+                params=params or None,
+                json=json,
+                headers={
+                    "Accept": "application/vnd.github+json",
+                    **({"If-None-Match": etag} if etag else {}),
+                },
+            )
         if limit := limits.from_headers(response.headers):
             self._tell(limit)
         return Reply(response.status_code, response.headers, _json(response))
+
+    def page(self, path: str, **params: Any) -> tuple[Any, str]:
+        """A page of a REST list, and the address of the next one; empty after the last."""
+        reply = self.get(path, **params)
+        return reply.data, _next_link(reply.headers)
 
     def pages(self, path: str, **params: Any) -> Iterator[list[Any]]:
         """Each page of a REST list, following `Link` to its end."""
@@ -192,15 +204,27 @@ class GitHub:
     def graphql_text(self, text: str, variables: Mapping[str, Any]) -> GraphQLReply:
         """Runs a query; a `GitHubError` where nothing of the reply can be used."""
         query = {"query": text, "variables": dict(variables)}
-        asked_at, response = self._answered(query)
-        try:
-            envelope = msgspec.json.decode(tidied(response.content), type=replies.Envelope)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            raise UnavailableError("GitHub's reply was cut off.") from None
-        self._account(envelope, response.headers)
-        if error := replies.error_from_problems(envelope, response.headers, _now()):
-            raise error
+        with self._waits_told("graphql"):
+            asked_at, response = self._answered(query)
+            try:
+                envelope = msgspec.json.decode(tidied(response.content), type=replies.Envelope)
+            except (msgspec.DecodeError, UnicodeDecodeError):
+                raise UnavailableError("GitHub's reply was cut off.") from None
+            self._account(envelope, response.headers)
+            if error := replies.error_from_problems(envelope, response.headers, _now()):
+                raise error
         return GraphQLReply(envelope.data, envelope.problems, asked_at)
+
+    @contextmanager
+    def _waits_told(self, resource: str) -> Iterator[None]:
+        try:
+            yield
+        except WaitError as wait:
+            if self.on_wait:
+                self.on_wait(wait, resource)
+            raise
+        if self.on_good_reply:
+            self.on_good_reply()
 
     @property
     def is_ahead(self) -> bool:
@@ -249,13 +273,14 @@ class GitHub:
 
     def _send(self, method: str, url: str, **options: Any) -> httpx.Response:
         if self.before_request:
-            self.before_request()
+            resource = "graphql" if url == self.addresses.graphql else "core"
+            self.before_request(method, url, resource)
         token = self.tokens.token()
         try:
             return self._send_with(token, method, url, **options)
-        except CredentialsRejectedError:
+        except CredentialsRejectedError as error:
             # Another worker may have renewed the token meanwhile, which ends the old one at once.
-            renewed = self.tokens.instead_of(token)
+            renewed = self.tokens.instead_of(token, error)
             if not renewed:
                 raise
             return self._send_with(renewed, method, url, **options)

@@ -28,9 +28,19 @@ class GitHubError(Exception):
 
 
 class CredentialsRejectedError(GitHubError):
-    """401: the token was revoked, has expired, or never was one."""
+    """401: the token was revoked, has expired, or never was one.
+
+    `told_at` is when GitHub said so, by its own clock.
+    """
 
     advice = "Connect GitHub again, or give another token."
+    told_at: datetime | None = None
+
+
+class AppRejectedError(CredentialsRejectedError):
+    """401 of what a GitHub App signed itself: its key is not GitHub's, or its clock is wrong."""
+
+    advice = "Check GITHUB_APP_ID, its key and this machine's clock; it is tried again by itself."
 
 
 class InstallationSuspendedError(CredentialsRejectedError):
@@ -102,6 +112,8 @@ class WaitError(GitHubError):
     """A rate limit: nothing may be asked before `until`."""
 
     retryable = True
+    is_noted = False
+    """Whether the account's budget knows of it already."""
 
     def __init__(self, message: str, until: datetime, *, secondary: bool) -> None:
         super().__init__(message, advice="The work goes on by itself then.")

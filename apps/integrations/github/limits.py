@@ -50,16 +50,17 @@ def wait_until(headers: Mapping[str, str], now: datetime, *, secondary: bool) ->
     known = from_headers(headers)
     if known and (known.remaining == 0 or not secondary):
         # By GitHub's clock, which is not ours; a second more, since it tells whole ones.
-        left = known.reset_at - _told_at(headers, now)
+        left = known.reset_at - (told_at(headers) or now)
         return now + min(max(left, timedelta()) + timedelta(seconds=1), LONGEST_WAIT)
     return now + timedelta(minutes=1)
 
 
-def _told_at(headers: Mapping[str, str], now: datetime) -> datetime:
+def told_at(headers: Mapping[str, str]) -> datetime | None:
+    """When a reply was made by GitHub's clock; None where it does not tell."""
     try:
         return parsedate_to_datetime(headers.get("date", "")).astimezone(UTC)
     except (ValueError, OverflowError):
-        return now
+        return None
 
 
 def backoff(failures: int, chance: random.Random | None = None) -> timedelta:

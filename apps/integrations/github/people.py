@@ -176,14 +176,17 @@ def groups(github: GitHub, organization: str) -> Iterator[tuple[GroupRecord, lis
         after = page.page_info.end_cursor
 
 
-def repositories(github: GitHub, owner: str, owner_type: str) -> Iterator[list[ListedRepository]]:
-    """The account's repositories that the token can see, in pages."""
-    if owner_type == "Organization":
-        pages = github.pages(f"/orgs/{owner}/repos", type="all")
+def repositories(
+    github: GitHub, owner: str, owner_type: str, following: str = ""
+) -> tuple[list[ListedRepository], str]:
+    """A page of the account's repositories that the token can see, and the address of the next."""
+    if following:
+        page, following = github.page(following)
+    elif owner_type == "Organization":
+        page, following = github.page(f"/orgs/{owner}/repos", type="all", per_page=100)
     else:
-        pages = github.pages("/user/repos", affiliation="owner")
-    for page in pages:
-        yield _as(page, list[ListedRepository])
+        page, following = github.page("/user/repos", affiliation="owner", per_page=100)
+    return _as(page, list[ListedRepository]), following
 
 
 def _ask(github: GitHub, name: str, login: str, after: str | None) -> _Organization:

@@ -33,7 +33,15 @@ _TOO_HEAVY = {"RESOURCE_LIMITS_EXCEEDED", "MAX_NODE_LIMIT_EXCEEDED"}
 # GitHub's front gives up on a query after ten seconds.
 _MAYBE_TOO_HEAVY = (500, 502, 504)
 _ALLOW_LIST = "ip allow list"
-_GAVE_UP = ("something went wrong while executing your query", "timeout", "timed out")
+# What GitHub documents as final. Whatever else it says may pass, and is asked again.
+_FINAL = ("UNPROCESSABLE", "MISSING_PAGINATION_BOUNDARIES", "EXCESSIVE_PAGINATION")
+_CAMEL = re.compile(r"[a-z]+(?:[A-Z][a-z]+)+")
+_GAVE_UP = (
+    "something went wrong while executing your query",
+    "we couldn't respond to your request in time",
+    "timeout",
+    "timed out",
+)
 
 
 class Problem(Struct, frozen=True):
@@ -43,6 +51,13 @@ class Problem(Struct, frozen=True):
     type: str | None = None
     code: str | None = None
     path: list[str | int] | None = None
+    extensions: dict[str, Any] | None = None
+
+    @property
+    def is_of_the_query(self) -> bool:
+        """Whether GitHub says that the query itself is wrong, such as `undefinedField`."""
+        code = (self.extensions or {}).get("code")
+        return isinstance(code, str) and bool(_CAMEL.fullmatch(code))
 
     @property
     def kind(self) -> str:
@@ -103,7 +118,7 @@ def error_from_status(
         return None
     message = message_of(body)
     if status == 401:
-        return CredentialsRejectedError("GitHub does not accept the token.")
+        return _rejected(headers, message)
     if status in (403, 429):
         return _refusal(headers, message, now)
     if status in (404, 410):
@@ -132,8 +147,18 @@ def _refusal(headers: Mapping[str, str], message: str, now: datetime) -> GitHubE
     if "installation has been suspended" in text:
         return InstallationSuspendedError()
     if "bad credentials" in text or "maximum number of login attempts" in text:
-        return CredentialsRejectedError("GitHub does not accept the token.")
+        return _rejected(headers, message)
     return _forbidden(message)
+
+
+def _rejected(headers: Mapping[str, str], message: str) -> CredentialsRejectedError:
+    """In GitHub's own words, where they say more than that it is no good token."""
+    words = message.strip().rstrip(".")
+    is_usual = words.lower() in ("", "bad credentials", "requires authentication")
+    said = "" if is_usual else f" It says: {words}."
+    error = CredentialsRejectedError(f"GitHub does not accept the token.{said}")
+    error.told_at = limits.told_at(headers)
+    return error
 
 
 def _forbidden(message: str) -> ScopeMissingError:
@@ -194,7 +219,9 @@ def error_from_problem(problem: Problem) -> GitHubError:
         return AddressRefusedError()
     if problem.kind == "FORBIDDEN":
         return _forbidden(text)
-    return RefusedError(f"GitHub refused the query: {text or problem.kind or 'no reason given'}")
+    if problem.kind in _FINAL or problem.is_of_the_query:
+        return RefusedError(f"GitHub refused the query: {text or problem.kind}")
+    return UnavailableError(f"GitHub could not answer: {text or problem.kind or 'no reason given'}")
 
 
 def problems_by_item(problems: Sequence[Problem], *prefix: str) -> dict[int, list[Problem]]:

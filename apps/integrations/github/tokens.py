@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from apps.integrations.github.errors import CredentialsRejectedError
+
 
 class TokenSource(Protocol):
     """Gives the token to send with the next request."""
@@ -13,7 +15,7 @@ class TokenSource(Protocol):
         """A token that is good now; raises `CredentialsRejectedError` where there is none."""
         ...
 
-    def instead_of(self, refused: str) -> str:
+    def instead_of(self, refused: str, error: CredentialsRejectedError) -> str:
         """Another token in place of one that GitHub refused; empty where there is none.
 
         Raises `UnavailableError` where one is just being made.
@@ -31,6 +33,6 @@ class FixedToken:
         """The token."""
         return self.value
 
-    def instead_of(self, refused: str) -> str:
+    def instead_of(self, refused: str, error: CredentialsRejectedError) -> str:
         """None: there is only this one."""
         return ""

@@ -5,54 +5,40 @@ https://docs.github.com/en/rest/apps/webhooks
 
 from __future__ import annotations
 
-import logging
-from datetime import datetime, timedelta
+from datetime import datetime
 
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from apps.integrations.access import github_app
 from apps.integrations.github.client import GitHub
-from apps.integrations.github.errors import GitHubError, WaitError
+from apps.integrations.github.errors import GitHubError
 from apps.integrations.hooks import redelivery, registration
+from apps.integrations.hooks.caretaking import LOOK_EVERY
 from apps.integrations.models import GitHubIntegration, Hook, IntegrationCredential
-from apps.integrations.work import budget
-
-log = logging.getLogger(__name__)
+from apps.integrations.work import budget, leases
+from apps.integrations.work.chores import Chore, Turn
+from apps.integrations.work.policy import Verdict
 
 CONFIG = "/app/hook/config"
 DELIVERIES = "/app/hook/deliveries"
-LOOK_EVERY = timedelta(hours=1)
-TRY_AGAIN = timedelta(minutes=2)
-TAKEN_FOR = timedelta(minutes=1)
 
 
-def is_due(now: datetime) -> bool:
-    """Whether something is to be asked for by then."""
-    return _due(now) is not None
+def turn(now: datetime) -> Turn:
+    """Leads the App's hook here, or asks for one delivery that it missed, if that is due."""
+    done = CHORE.turn(now)
+    in_a_second = leases.free(CHORE.name, _due(now + budget.BETWEEN_WRITES))
+    return Turn.SOON if done is Turn.NOTHING and in_a_second.exists() else done
 
 
-def look_after(now: datetime) -> bool:
-    """Leads the App's hook here, or asks for one delivery that it missed; False: nothing is due."""
-    due = _due(now)
-    if due is None:
-        return False
-    app, hook = due
-    mine = Hook.objects.filter(pk=hook.pk)
-    taken_until = now + TAKEN_FOR
-    if mine.filter(redelivery_due_at=hook.redelivery_due_at).update(redelivery_due_at=taken_until):
-        due_at = _ask(app, hook, now)
-        mine.filter(redelivery_due_at=taken_until).update(redelivery_due_at=due_at)
-    return True
-
-
-def _due(now: datetime) -> tuple[github_app.App, Hook] | None:
+def _due(now: datetime) -> QuerySet[Hook]:
     app = github_app.current() if registration.is_reachable() and _is_used() else None
-    if app is None or not app.webhook_secret:
-        return None
+    if app is None or not app.webhook_secret or budget.wait_for(app.account, now, resource="core"):
+        return Hook.objects.none()
     # It may never have delivered anything: then there is no row yet.
     hook = github_app.row_of_hook(app.app_id)
-    is_later = hook.redelivery_due_at and hook.redelivery_due_at > now
-    return None if is_later else (app, hook)
+    is_due = Q(redelivery_due_at=None) | Q(redelivery_due_at__lte=now)
+    return Hook.objects.filter(is_due, pk=hook.pk)
 
 
 def _is_used() -> bool:
@@ -63,23 +49,30 @@ def _is_used() -> bool:
     ).exists()
 
 
-def _ask(app: github_app.App, hook: Hook, now: datetime) -> datetime:
-    """Asks GitHub; when it is to be asked again, at least a second later."""
-    due_at = now + LOOK_EVERY
-    try:
-        with github_app.conversation(app) as github:
-            if _lead_here(github, app, hook, now):
-                due_at = now
-            else:
-                again_at = redelivery.redeliver(github, DELIVERIES, hook, now)
-                due_at = min(filter(None, (again_at, due_at)))
-    except GitHubError as error:
-        log.info("The GitHub App's hook could not be looked after: %s", error)
-        if isinstance(error, WaitError):
-            due_at = error.until
-        elif error.retryable:
-            due_at = now + TRY_AGAIN
-    return max(due_at, timezone.now() + budget.BETWEEN_WRITES)
+def _look_after(hook: Hook, now: datetime) -> None:
+    app = github_app.current()
+    if app is None:
+        return
+    with github_app.conversation(app) as github:
+        if _lead_here(github, app, hook, now):
+            due_at = now
+        else:
+            again_at = redelivery.redeliver(github, DELIVERIES, hook, now)
+            due_at = min(filter(None, (again_at, now + LOOK_EVERY)))
+    _settle(hook, due_at)
+
+
+def _note(hook: Hook, error: GitHubError, verdict: Verdict) -> None:
+    _settle(hook, verdict.again_at or timezone.now() + LOOK_EVERY)
+
+
+def _settle(hook: Hook, due_at: datetime) -> None:
+    """When it is looked at again: at least a second later, since it may have written."""
+    rows = Hook.objects.filter(pk=hook.pk, redelivery_due_at=hook.redelivery_due_at)
+    rows.update(redelivery_due_at=max(due_at, timezone.now() + budget.BETWEEN_WRITES))
+
+
+CHORE = Chore("App's hook", _due, _look_after, note=_note)
 
 
 def _lead_here(github: GitHub, app: github_app.App, hook: Hook, now: datetime) -> bool:

@@ -22,7 +22,7 @@ from apps.integrations.models import (
     WebhookDelivery,
 )
 from apps.integrations.repositories import suspension
-from apps.integrations.sync import poll
+from apps.integrations.sync import stale
 from apps.metrics.models import PullRequest
 
 _EARLIEST, _LATEST = 2000, 3000  # years; others are no instants of GitHub's
@@ -63,7 +63,7 @@ class Marks:
         for _, (tracked, wanted) in sorted(found.items()):
             pulls = PullRequest.objects.filter(repository=tracked.repository, number__in=wanted)
             known = dict(pulls.values_list("number", "node_id"))
-            poll.mark_stale(tracked, {**wanted, **known}.items(), now)
+            stale.mark(tracked, {**wanted, **known}.items(), now)
         self.node_ids.clear()
 
 
@@ -242,15 +242,14 @@ IGNORED = frozenset(
     }
 )
 
-# What a repository's own hook subscribes to: `organization` and `membership` it cannot have, and
+# What a repository's own hook subscribes to, without events whose text nobody reads: a comment in
+# a review comes with `pull_request_review`. `organization` and `membership` it cannot have, and
 # `ping` and `meta` come by themselves or by name.
 SUBSCRIBED = (
     "member",
     "meta",
     "pull_request",
     "pull_request_review",
-    "pull_request_review_comment",
-    "pull_request_review_thread",
     "repository",
 )
 # People and their teams are told of to the organisation alone.

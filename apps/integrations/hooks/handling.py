@@ -10,8 +10,11 @@ from typing import Any
 
 import msgspec
 from django.db import DatabaseError, InterfaceError, OperationalError, transaction
+from django.db.models import QuerySet
 
+from apps.encryption import EncryptionKeyError
 from apps.integrations.github import limits
+from apps.integrations.hooks import essence
 from apps.integrations.hooks.app_events import id_of
 from apps.integrations.hooks.events import (
     HANDLERS,
@@ -22,6 +25,8 @@ from apps.integrations.hooks.events import (
     pull_request_changed,
 )
 from apps.integrations.models import Hook, WebhookDelivery
+from apps.integrations.work import leases
+from apps.integrations.work.chores import Turn
 
 log = logging.getLogger(__name__)
 
@@ -38,15 +43,19 @@ _SETTLED = (
 )
 
 
-def handle_due(now: datetime) -> int:
-    """Handles deliveries that are due, oldest first; how many there were."""
+def turn(now: datetime) -> Turn:
+    """Handles deliveries that are due, the oldest first, as many as fit into one transaction."""
     try:
-        return _handle_oldest(AT_ONCE, now)
+        count = _handle_oldest(AT_ONCE, now)
     except (OperationalError, InterfaceError):
         raise
+    except EncryptionKeyError:
+        log.exception("A delivery cannot be read; each is read by itself.")
+        count = _handle_oldest(AT_ONCE, now, by_itself=True)
     except DatabaseError:
         log.exception("Deliveries could not be handled together; the oldest is handled alone.")
-        return _handle_oldest(1, now)
+        count = _handle_oldest(1, now)
+    return Turn.DONE if count else Turn.NOTHING
 
 
 def handle_all(hook: Hook) -> None:
@@ -85,9 +94,10 @@ def _move(former: Hook, heir: Hook, github_repo_id: int | None) -> None:
 
 
 @transaction.atomic
-def _handle_oldest(count: int, now: datetime) -> int:
-    rows = WebhookDelivery.objects.select_for_update(skip_locked=True, of=("self",))
+def _handle_oldest(count: int, now: datetime, *, by_itself: bool = False) -> int:
+    rows: QuerySet[WebhookDelivery] = leases.lock_free(WebhookDelivery.objects.all())
     due = rows.filter(due_at__lte=now).select_related("hook").order_by("due_at")
+    due = due.defer("payload") if by_itself else due
     return _handle(list(due[:count]), now)
 
 
@@ -97,6 +107,8 @@ def _handle(rows: Sequence[WebhookDelivery], now: datetime) -> int:
         _handle_one(row, marks, now, is_alone=len(rows) == 1)
     marks.write()
     WebhookDelivery.objects.bulk_update(rows, _SETTLED)
+    done = [row.pk for row in rows if row.state in (State.HANDLED, State.IGNORED)]
+    WebhookDelivery.objects.filter(pk__in=done).update(payload="")  # It is needed no more.
     return len(rows)
 
 
@@ -127,7 +139,7 @@ def _set_aside(row: WebhookDelivery, error: str, again_at: datetime | None) -> N
 
 
 def _run(row: WebhookDelivery, marks: Marks) -> str:
-    payload = msgspec.json.decode(row.payload)
+    payload = msgspec.json.decode(row.payload or essence.NOTHING)
     if not isinstance(payload, dict):
         raise PayloadError("The payload is no object.")
     action = payload.get("action")

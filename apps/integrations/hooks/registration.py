@@ -21,24 +21,27 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Home:
-    """What a hook belongs to: where its hooks are listed, and what they can subscribe to."""
+    """What a hook belongs to: where its hooks are, what they can subscribe to, whose it is."""
 
+    name: str
     path: str
     events: tuple[str, ...]
+    owner: dict[str, int]
+    """By which a hook of ours is found: GitHub's id of the repository or organisation."""
 
     def deliveries(self, hook: Hook) -> str:
         """Where GitHub lists what it delivered to a hook of it."""
         return f"{self.path}/{hook.hook_id}/deliveries"
 
 
-def home_of_repository(tracked: TrackedRepository) -> Home:
-    """Where the repository's own hooks are."""
-    return Home(f"/repos/{tracked.full_name}/hooks", SUBSCRIBED)
-
-
-def home_of_organization(integration: GitHubIntegration) -> Home:
-    """Where the organisation's hooks are."""
-    return Home(f"/orgs/{integration.organization_slug}/hooks", SUBSCRIBED_BY_ORGANIZATION)
+def home_of(row: TrackedRepository | GitHubIntegration) -> Home:
+    """Where the own hooks of a repository, or of an organisation, are."""
+    if isinstance(row, TrackedRepository):
+        mine = {"github_repo_id": row.github_repo_id}
+        return Home(row.full_name, f"/repos/{row.full_name}/hooks", SUBSCRIBED, mine)
+    mine = {"organization_id": row.organization_id}
+    path = f"/orgs/{row.organization_slug}/hooks"
+    return Home(row.organization_slug, path, SUBSCRIBED_BY_ORGANIZATION, mine)
 
 
 def address() -> str:

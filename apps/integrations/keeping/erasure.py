@@ -7,25 +7,34 @@ tracked anew meanwhile is fetched from its beginning, and no longer deleted.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.apps import apps
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Greatest
 from django.utils import timezone
 
 from apps.audit import history
 from apps.audit.models import AuditEvent
 from apps.audit.record import record
-from apps.integrations.models import Erasure, GitHubIntegration, SpotCheck, TrackedRepository
+from apps.integrations.keeping import traces
+from apps.integrations.models import (
+    Erasure,
+    GitHubIntegration,
+    SpotCheck,
+    TrackedRepository,
+    WebhookDelivery,
+)
 from apps.integrations.people import commit_identities, same_people
+from apps.integrations.people.roles import LINKED
+from apps.integrations.work import leases
+from apps.integrations.work.chores import Chore
 from apps.metrics.figures import freshness
 from apps.metrics.models import (
     Commit,
     Group,
-    PRReview,
     PullRequest,
     PullRequestCommit,
     Repository,
@@ -35,6 +44,7 @@ from apps.teams.changes import figures_changed, hold
 from apps.teams.models import BaseTeamModel, Team
 
 BATCH = 200
+TURN = timedelta(seconds=5)
 
 
 def of_integration(integration: GitHubIntegration) -> None:
@@ -61,14 +71,34 @@ def of_team(team: Team) -> None:
     Team.objects.filter(pk=team.pk).update(deleting_since=timezone.now(), deletion_left=left)
 
 
-def run_due(ends: datetime) -> None:
-    """Deletes what is due, until it is done or `ends` has come."""
-    for pk in Erasure.objects.order_by("pk").values_list("pk", flat=True):
-        while datetime.now(UTC) < ends and _batch(pk):
-            pass
-    for team in Team.objects.exclude(deleting_since=None):
-        while datetime.now(UTC) < ends and _batch_of_team(team):
-            pass
+def _due(now: datetime) -> QuerySet[Erasure]:
+    """What is to be deleted; a connection's people once its team's repositories are gone."""
+    is_ready = Q(integration=None) | ~Exists(_repositories_left())
+    return Erasure.objects.filter(is_ready).order_by("pk")
+
+
+def _teams_due(now: datetime) -> QuerySet[Team]:
+    return Team.objects.filter(~Exists(_repositories_left("pk")), deleting_since__isnull=False)
+
+
+def _repositories_left(team: str = "team") -> QuerySet[Erasure]:
+    return Erasure.objects.filter(team=OuterRef(team), repository__isnull=False)
+
+
+def _for_a_while(row: Erasure, now: datetime) -> None:
+    while _batch(row.pk) and datetime.now(UTC) < now + TURN:
+        leases.renew_held()
+    traces.wipe()
+
+
+def _team_for_a_while(team: Team, now: datetime) -> None:
+    while _batch_of_team(team) and datetime.now(UTC) < now + TURN:
+        leases.renew_held()
+    traces.wipe()
+
+
+ERASURE = Chore("erasure", _due, _for_a_while)
+TEAM = Chore("erasure of a team", _teams_due, _team_for_a_while)
 
 
 def pull_requests(keys: Sequence[int]) -> None:
@@ -108,9 +138,18 @@ def _of_repository(repository: Repository) -> bool:
     if _some(Commit.objects.filter(repository=repository)):
         return True
     _forget_checks(repository)
+    _forget_deliveries(repository)
     record("data.deleted", team_id=repository.team_id, object_name=repository.full_name)
     repository.delete()  # and the row that asked for it
     return False
+
+
+def _forget_deliveries(repository: Repository) -> None:
+    """Forgets what webhooks told of it, where no other team tracks it."""
+    number = repository.github_repo_id
+    others = TrackedRepository.objects.filter(github_repo_id=number, is_active=True)
+    if not others.exclude(team=repository.team_id).exists():
+        WebhookDelivery.objects.filter(github_repo_id=number).delete()
 
 
 def _forget_checks(repository: Repository) -> None:
@@ -127,8 +166,6 @@ def _of_integration(row: Erasure, integration: GitHubIntegration) -> bool:
     if integration.disconnected_at is None:
         row.delete()
         return False
-    if Erasure.objects.filter(team=row.team).exclude(repository=None).exists():
-        return False  # Another worker is at them; the next look goes on.
     others = GitHubIntegration.members.through.objects.exclude(githubintegration=integration)
     people = TeamMember.objects.filter(integrations=integration).exclude(
         pk__in=others.values("teammember")
@@ -151,8 +188,8 @@ def _of_integration(row: Erasure, integration: GitHubIntegration) -> bool:
 def _without_trace(team: Team) -> QuerySet[TeamMember]:
     """Those who left and have done nothing that is kept: nobody's people any more."""
     mine = TeamMember.objects.for_team(team).filter(integrations=None)
-    for model, field in ((PullRequest, "author"), (PRReview, "reviewer"), (Commit, "author")):
-        done = model._default_manager.filter(**{field: OuterRef("pk")})
+    for role in LINKED:
+        done = role.model._default_manager.filter(**{role.name: OuterRef("pk")})
         mine = mine.exclude(Exists(done))
     return mine
 
@@ -160,8 +197,6 @@ def _without_trace(team: Team) -> QuerySet[TeamMember]:
 @transaction.atomic
 def _batch_of_team(team: Team) -> bool:
     """What is left once its repositories are gone; last the team, and what names anybody."""
-    if Erasure.objects.filter(team=team).exclude(repository=None).exists():
-        return False
     for model in apps.get_models():
         if issubclass(model, BaseTeamModel) and _some(model._default_manager.filter(team=team)):
             return True

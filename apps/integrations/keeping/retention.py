@@ -12,6 +12,8 @@ from apps.audit.record import record
 from apps.integrations.keeping import erasure
 from apps.integrations.models import TrackedRepository
 from apps.integrations.people import commit_identities
+from apps.integrations.work import leases
+from apps.integrations.work.chores import Chore
 from apps.metrics.models import PullRequest
 from apps.teams.changes import figures_changed
 from apps.teams.models import Team
@@ -21,14 +23,20 @@ from apps.users.sessions import SessionStore
 EVERY = timedelta(days=1)
 
 
-def run_due(now: datetime, ends: datetime) -> None:
-    """Looks after the teams that are due, until they are done or `ends` has come."""
-    for team in Team.objects.filter(prune_due_at__lte=now, deleting_since=None):
-        count = 0
-        while datetime.now(UTC) < ends and (deleted := _batch(team, now)):
-            count += deleted
-        if count:
-            record("data.pruned", team_id=team.pk, pull_requests=count)
+def _due(now: datetime) -> QuerySet[Team]:
+    return Team.objects.filter(prune_due_at__lte=now, deleting_since=None).order_by("prune_due_at")
+
+
+def _for_a_while(team: Team, now: datetime) -> None:
+    count = 0
+    while (deleted := _batch(team, now)) and datetime.now(UTC) < now + erasure.TURN:
+        count += deleted
+        leases.renew_held()
+    if count := count + deleted:
+        record("data.pruned", team_id=team.pk, pull_requests=count)
+
+
+RETENTION = Chore("retention", _due, _for_a_while)
 
 
 def forget_audit(now: datetime) -> None:

@@ -20,6 +20,7 @@ from apps.integrations.models.tracking import (
     SyncRun,
     TrackedRepository,
 )
+from apps.integrations.models.work import Lease
 
 __all__ = [
     "AvailableRepository",
@@ -32,6 +33,7 @@ __all__ = [
     "Hook",
     "IntegrationCredential",
     "KeptPage",
+    "Lease",
     "MissedDelivery",
     "RateBudget",
     "SpotCheck",

@@ -57,13 +57,13 @@ class IntegrationCredential(BaseTeamModel):
     class Rejection(models.TextChoices):
         SUSPENDED = "suspended", "The GitHub App is suspended"
         REMOVED = "removed", "The GitHub App was removed"
+        APP = "app", "GitHub does not accept what the GitHub App signs"
 
     provider = models.CharField(max_length=50, default="github")
     kind = models.CharField(max_length=20, choices=Kind.choices)
     access_token = EncryptedTextField(blank=True)
     refresh_token = EncryptedTextField(blank=True)
     token_expires_at = models.DateTimeField(null=True, blank=True)
-    refreshing_until = models.DateTimeField(null=True, blank=True)
     scopes = models.JSONField(default=list)
     account_id = models.BigIntegerField(null=True, help_text="GitHub's id of whose token it is.")
     account_login = models.CharField(max_length=100, blank=True)
@@ -78,9 +78,7 @@ class IntegrationCredential(BaseTeamModel):
         null=True, blank=True, help_text="When GitHub refused it; nothing is asked with it since."
     )
     rejection = models.CharField(max_length=20, choices=Rejection.choices, blank=True)
-    looked_at = models.DateTimeField(
-        null=True, blank=True, help_text="When it was last asked whether a suspension is over."
-    )
+    rejection_said = models.TextField(blank=True, help_text="What GitHub said, and what to do.")
 
     def __str__(self) -> str:
         return f"{self.provider} {self.kind} of {self.account_login or 'unknown'}"
@@ -104,12 +102,18 @@ class GitHubIntegration(BaseTeamModel):
     )
     disconnected_at = models.DateTimeField(null=True, blank=True)
     poll_due_at = models.DateTimeField(null=True, blank=True)
+    poll_reached = models.BigIntegerField(
+        default=0, help_text="The last repository that the poll under way has asked for."
+    )
     sweep_due_at = models.DateTimeField(null=True, blank=True)
     members_synced_at = models.DateTimeField(null=True, blank=True)
     members_due_at = models.DateTimeField(null=True, blank=True)
     repositories_synced_at = models.DateTimeField(null=True, blank=True)
     discovery_error = models.TextField(blank=True)
-    lease_until = models.DateTimeField(null=True, blank=True)
+    listing_since = models.DateTimeField(
+        null=True, blank=True, help_text="Since when repositories are being listed, if they are."
+    )
+    listing_next = models.TextField(blank=True, help_text="The page of that list to go on with.")
     wants_one_hook = models.BooleanField(
         default=False, help_text="One hook of the organisation instead of one a repository."
     )

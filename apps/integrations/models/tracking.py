@@ -73,11 +73,6 @@ class TrackedRepository(BaseTeamModel):
     is_permanent_error = models.BooleanField(default=False)
     failures = models.PositiveIntegerField(default=0, help_text="In a row.")
     due_at = models.DateTimeField(null=True, blank=True, help_text="Null: nothing to do.")
-    not_before = models.DateTimeField(
-        null=True, blank=True, help_text="After a failure or a limit: nothing is asked until then."
-    )
-    lease_until = models.DateTimeField(null=True, blank=True)
-    lease_owner = models.CharField(max_length=40, blank=True)
     last_sync_at = models.DateTimeField(null=True, blank=True)
     served_at = models.DateTimeField(null=True, blank=True)
 
@@ -103,6 +98,9 @@ class TrackedRepository(BaseTeamModel):
             models.UniqueConstraint(fields=["team", "github_repo_id"], name="tracked_once_a_team")
         ]
         indexes: ClassVar[list[models.Index]] = [models.Index(fields=["is_active", "due_at"])]
+
+    lease_owner = ""
+    """Of whoever has claimed the repository and read it by that."""
 
     def __str__(self) -> str:
         return self.full_name

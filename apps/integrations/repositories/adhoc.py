@@ -14,13 +14,13 @@ from apps.integrations.github.errors import GitHubError, NotFoundError, WaitErro
 from apps.integrations.models import (
     GitHubIntegration,
     IntegrationCredential,
-    StalePullRequest,
     SyncRun,
     SyncStatus,
     TrackedRepository,
 )
 from apps.integrations.repositories import discovery
 from apps.integrations.storing import ingest
+from apps.integrations.sync import stale
 from apps.metrics.models import PullRequest
 from apps.teams.models import Team
 
@@ -70,7 +70,7 @@ def problems(tracked: TrackedRepository) -> Iterator[str]:
     """Why a repository's data is not complete, a sentence each."""
     if tracked.status != SyncStatus.COMPLETE:
         yield f"{tracked.full_name} is incomplete. {tracked.error}"
-    for row in StalePullRequest.objects.filter(tracked=tracked).exclude(error=""):
+    for row in stale.set_aside_of(tracked):
         yield f"{tracked.full_name} #{row.number} was set aside: {row.error}"
 
 

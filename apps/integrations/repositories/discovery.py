@@ -11,22 +11,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import InterfaceError, OperationalError, transaction
-from django.db.models import Q, QuerySet
+from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
-from apps.integrations.access import problems
+from apps.integrations.access import problems, token_refresh
 from apps.integrations.access.conversation import with_github
 from apps.integrations.github import apps, people, pull_requests
 from apps.integrations.github.client import GitHub
 from apps.integrations.github.errors import (
-    CredentialsRejectedError,
     GitHubError,
     NotFoundError,
     OrganizationRestrictedError,
     ScopeMissingError,
-    UnavailableError,
-    WaitError,
 )
 from apps.integrations.github.people import ListedRepository, Person
 from apps.integrations.models import (
@@ -37,16 +34,18 @@ from apps.integrations.models import (
 )
 from apps.integrations.repositories import estimate, tracking
 from apps.integrations.storing import ingest, ingest_people
-from apps.integrations.sync import schedule
+from apps.integrations.work import leases
+from apps.integrations.work.chores import Chore
 from apps.integrations.work.nudge import nudge
+from apps.integrations.work.policy import Verdict
 from apps.metrics.models import Repository
 from apps.teams.changes import hold
 from apps.teams.models import Team
 
 log = logging.getLogger(__name__)
 
-LEASE = timedelta(minutes=5)
-RETRY_AFTER = timedelta(minutes=1)
+CHORE = "discovery"
+TURN = timedelta(seconds=10)
 EVERY = timedelta(days=1)
 LOOK_UP_AT_ONCE = 20
 NO_PEOPLE = (
@@ -98,56 +97,29 @@ class Summary:
 
 def request(integration: GitHubIntegration) -> None:
     """Asks for people and repositories anew, soon and in the background."""
-    GitHubIntegration.objects.filter(pk=integration.pk).update(members_due_at=timezone.now())
+    leases.forgive(CHORE, [integration.pk])
+    token_refresh.try_again(integration.credential_id)
+    GitHubIntegration.objects.filter(pk=integration.pk).update(
+        members_due_at=timezone.now(), **_FROM_THE_START
+    )
     transaction.on_commit(nudge)
 
 
-def due(now: datetime) -> QuerySet[GitHubIntegration]:
-    """The organisations that are to be looked at now, and that nobody looks at."""
-    found = GitHubIntegration.objects.filter(
-        Q(lease_until=None) | Q(lease_until__lt=now),
-        disconnected_at=None,
-        credential__rejected_at=None,
-        members_due_at__lte=now,
+_FROM_THE_START: dict[str, Any] = {"listing_since": None, "listing_next": ""}
+
+
+def _due(now: datetime) -> QuerySet[GitHubIntegration]:
+    """The organisations that are to be looked at now."""
+    found: QuerySet[GitHubIntegration] = GitHubIntegration.objects.filter(
+        disconnected_at=None, members_due_at__lte=now
     ).exclude(credential__kind=IntegrationCredential.Kind.ENVIRONMENT)
-    return found.order_by("members_due_at")
-
-
-def run_due(now: datetime) -> None:
-    """Looks at each organisation that is due."""
-    for integration in due(now):
-        run(integration.pk)
-
-
-def run(integration_id: int) -> bool:
-    """Looks at one organisation, unless somebody else does; whether it was looked at."""
-    now = timezone.now()
-    claimed = due(now).filter(pk=integration_id).values("pk")
-    if not GitHubIntegration.objects.filter(pk__in=claimed).update(lease_until=now + LEASE):
-        return False
-    integration = GitHubIntegration.objects.select_related("team", "credential").get(
-        pk=integration_id
-    )
-    try:
-        problem = _look(integration)
-    except GitHubError as error:
-        _postpone(integration, error)
-    except (OperationalError, InterfaceError):
-        raise  # Where the database is gone, nothing can be noted: the lease runs out.
-    except Exception as error:
-        log.exception("People and repositories of %s could not be read.", integration)
-        failed = UnavailableError(f"tformance failed on what GitHub sent ({error}).")
-        _postpone(integration, failed)
-    else:
-        _finish(integration, problem, due_at=timezone.now() + EVERY)
-    return True
+    return found.select_related("team", "credential").order_by("members_due_at")
 
 
 def is_running(integration: GitHubIntegration) -> bool:
     """Whether people and repositories are being fetched, or about to be."""
-    now = timezone.now()
-    soon = integration.members_due_at and integration.members_due_at <= now
-    return bool(soon or (integration.lease_until and integration.lease_until > now))
+    due_at = integration.members_due_at
+    return bool(due_at and due_at <= timezone.now())
 
 
 def look_up(team: Team, names: Sequence[str]) -> None:
@@ -179,15 +151,19 @@ def _look_up(integration: GitHubIntegration, name: str) -> None:
         _list(integration, [people.ListedRepository.of(found)])
 
 
-def _look(integration: GitHubIntegration) -> str:
-    """Fetches everything; a sentence where the token may not read a part."""
+def _look(integration: GitHubIntegration, now: datetime) -> None:
+    """Fetches people, then repositories, for as long as a turn is; the next one goes on."""
     with with_github(integration.credential) as github:
-        _refuse_namesake(integration, github)
-        problem = _people(integration, github)
-        _repositories(integration, github)
+        if integration.listing_since is None:
+            _refuse_namesake(integration, github)
+            integration.discovery_error = _people(integration, github)
+            integration.listing_since = timezone.now()
+            integration.save(update_fields=["discovery_error", "listing_since"])
+        if not _list_for_a_while(integration, github, now + TURN):
+            return
         _count_pull_requests(integration, github)
     tracking.track_new(integration)
-    return problem
+    _finish(integration, integration.discovery_error, due_at=timezone.now() + EVERY)
 
 
 def _refuse_namesake(integration: GitHubIntegration, github: GitHub) -> None:
@@ -225,7 +201,6 @@ def read_members(github: GitHub, integration: GitHubIntegration) -> None:
     for page in _pages_of_people(github, integration):
         ingest_people.members(integration, page)
         seen |= {person.github_id for person in page}
-        _keep_lease(integration)
     ingest_people.members_left(integration, seen)
 
 
@@ -252,21 +227,34 @@ def _groups(integration: GitHubIntegration, github: GitHub) -> str:
     return ""
 
 
-def _repositories(integration: GitHubIntegration, github: GitHub) -> None:
-    began = timezone.now()
-    if integration.credential.installation_id:
-        pages = apps.repositories(github)
-    else:
-        owner, kind = integration.organization_slug, integration.account_type
-        pages = people.repositories(github, owner, kind)
-    for page in pages:
+def _list_for_a_while(integration: GitHubIntegration, github: GitHub, ends: datetime) -> bool:
+    """Lists repositories, a page after the other; whether the list is whole."""
+    while True:
+        page, following = _page_of_repositories(integration, github)
         _list(integration, page)
-        _keep_lease(integration)
+        integration.listing_next = following
+        if not following:
+            break
+        integration.save(update_fields=["listing_next"])
+        if timezone.now() >= ends:
+            return False
     tracked = TrackedRepository.objects.filter(integration=integration).values("github_repo_id")
-    gone = AvailableRepository.objects.filter(integration=integration, listed_at__lt=began)
+    gone = AvailableRepository.objects.filter(
+        integration=integration, listed_at__lt=integration.listing_since
+    )
     gone.exclude(github_repo_id__in=tracked).delete()
-    integration.repositories_synced_at = began
+    integration.repositories_synced_at = integration.listing_since
     integration.save(update_fields=["repositories_synced_at"])
+    return True
+
+
+def _page_of_repositories(
+    integration: GitHubIntegration, github: GitHub
+) -> tuple[list[ListedRepository], str]:
+    if integration.credential.installation_id:
+        return apps.repositories(github, integration.listing_next)
+    owner, kind = integration.organization_slug, integration.account_type
+    return people.repositories(github, owner, kind, integration.listing_next)
 
 
 def _count_pull_requests(integration: GitHubIntegration, github: GitHub) -> None:
@@ -322,18 +310,10 @@ def _rename(integration: GitHubIntegration, page: Sequence[ListedRepository]) ->
             ingest.renamed(integration.team)
 
 
-def _keep_lease(integration: GitHubIntegration) -> None:
-    until = timezone.now() + LEASE
-    GitHubIntegration.objects.filter(pk=integration.pk).update(lease_until=until)
-
-
-def _postpone(integration: GitHubIntegration, error: GitHubError) -> None:
-    if isinstance(error, CredentialsRejectedError):
-        schedule.reject(integration.credential, error)
+def _note(integration: GitHubIntegration, error: GitHubError, verdict: Verdict) -> None:
     # What only a person can change, they may change on GitHub: it is looked at daily.
-    later = timezone.now() + (RETRY_AFTER if error.retryable else EVERY)
-    until = error.until if isinstance(error, WaitError) else later
-    _finish(integration, _said(integration, error), due_at=until)
+    due_at = verdict.again_at or timezone.now() + EVERY
+    _finish(integration, _said(integration, error), due_at=due_at)
 
 
 def _said(integration: GitHubIntegration, error: GitHubError) -> str:
@@ -348,7 +328,8 @@ def _finish(integration: GitHubIntegration, problem: str, due_at: datetime) -> N
     rows = GitHubIntegration.objects.filter(pk=integration.pk)
     # Who asked anew meanwhile, or connected with another token, is not to be overwritten.
     as_read = rows.filter(members_due_at=integration.members_due_at)
-    is_last_word = as_read.update(discovery_error=problem, members_due_at=due_at)
-    rows.update(lease_until=None)
-    if not is_last_word:
+    if not as_read.update(discovery_error=problem, members_due_at=due_at, **_FROM_THE_START):
         nudge()
+
+
+DISCOVERY = Chore(CHORE, _due, _look, credential="credential", note=_note)

@@ -1,30 +1,41 @@
 """A GitHub App that is suspended on an account, or removed from it: work stops, or goes on.
 
-GitHub tells it by the App's hook; what the hook misses is noticed at the next question, and each
-hour it is asked whether a suspension is over.
+GitHub tells it by the App's hook; what the hook misses is noticed at the next question. What was
+refused and may be good again is looked at again: a suspension each hour, what the App signs after
+growing pauses, a token once a day for a week.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime, timedelta
+from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from apps.audit.record import record
-from apps.integrations.access import github_app
+from apps.integrations.access import github_app, token_refresh
+from apps.integrations.access.conversation import with_github
 from apps.integrations.github import apps
 from apps.integrations.github.errors import (
     CredentialsRejectedError,
     GitHubError,
     InstallationRemovedError,
     InstallationSuspendedError,
+    NotFoundError,
 )
 from apps.integrations.models import GitHubIntegration, IntegrationCredential
 from apps.integrations.repositories import resumption
 from apps.integrations.sync import schedule
+from apps.integrations.work import policy
+from apps.integrations.work.chores import Chore
+from apps.integrations.work.policy import Verdict
 
+FIRST_PAUSE = timedelta(minutes=1)
 LOOK_EVERY = timedelta(hours=1)
+A_DAY = timedelta(days=1)
+LOOKED_AT_FOR = timedelta(days=8)
 Rejection = IntegrationCredential.Rejection
 
 
@@ -39,20 +50,14 @@ def of_installation(installation_id: int) -> QuerySet[GitHubIntegration]:
 def stop(installation_id: int, error: CredentialsRejectedError) -> None:
     """Ends all work with an installation, until somebody does something on GitHub."""
     for credential in _credentials(installation_id):
-        if credential.rejection == Rejection.SUSPENDED:
-            # It was suspended and is now removed: nothing will bring it back.
-            IntegrationCredential.objects.filter(pk=credential.pk).update(rejected_at=None)
-        schedule.reject(credential, error)
+        _reject_anew(credential, error)
+    schedule.stop_rejected()
 
 
 def resume(installation_id: int) -> None:
     """Goes on where a suspension stopped it."""
     for credential in _credentials(installation_id).filter(rejection=Rejection.SUSPENDED):
-        rows = IntegrationCredential.objects.filter(pk=credential.pk)
-        rows.update(rejected_at=None, rejection="", token_expires_at=None, access_token="")
-        name = credential.account_login
-        record("github.app.resumed", team_id=credential.team_id, object_name=name)
-        resumption.go_on(list(of_installation(installation_id).filter(credential=credential)))
+        _resume(credential)
 
 
 def _credentials(installation_id: int) -> QuerySet[IntegrationCredential]:
@@ -60,32 +65,72 @@ def _credentials(installation_id: int) -> QuerySet[IntegrationCredential]:
     return IntegrationCredential.objects.filter(pk__in=connected)
 
 
-def look_again(now: datetime) -> None:
-    """Asks GitHub, once an hour, whether suspensions are over that its hook did not tell of."""
-    due = IntegrationCredential.objects.filter(
-        Q(looked_at=None) | Q(looked_at__lt=now - LOOK_EVERY),
-        rejection=Rejection.SUSPENDED,
-        rejected_at__lt=now - LOOK_EVERY,
+def _reject_anew(credential: IntegrationCredential, error: CredentialsRejectedError) -> None:
+    """Also where it was suspended and is now removed: nothing will bring it back."""
+    if credential.rejected_at and credential.rejection != policy.rejection_of(error):
+        IntegrationCredential.objects.filter(pk=credential.pk).update(rejected_at=None)
+    policy.reject(credential, error)
+
+
+def _resume(credential: IntegrationCredential) -> None:
+    good_again: dict[str, Any] = {"rejected_at": None, "rejection": "", "rejection_said": ""}
+    if credential.installation_id:
+        good_again |= {"token_expires_at": None, "access_token": ""}
+    IntegrationCredential.objects.filter(pk=credential.pk).update(**good_again)
+    was_suspended = credential.rejection == Rejection.SUSPENDED
+    action = "github.app.resumed" if was_suspended else "github.token.accepted"
+    record(action, team_id=credential.team_id, object_name=credential.account_login)
+    connected = credential.integrations.filter(disconnected_at=None)
+    resumption.go_on(list(connected.select_related("credential", "team")))
+
+
+def _to_look_at_again(now: datetime) -> QuerySet[IntegrationCredential]:
+    """Rejected credentials that may be good again, whose first pause is over."""
+    may_be = Q(rejection=Rejection.APP, rejected_at__lt=now - FIRST_PAUSE)
+    may_be |= Q(rejection=Rejection.SUSPENDED, rejected_at__lt=now - LOOK_EVERY)
+    may_be |= Q(
+        rejection="", rejected_at__lt=now - A_DAY, rejected_at__gt=now - LOOKED_AT_FOR
+    ) & ~Q(access_token="", installation_id=None)
+    connected = GitHubIntegration.objects.filter(credential=OuterRef("pk"), disconnected_at=None)
+    found: QuerySet[IntegrationCredential] = IntegrationCredential.objects.filter(
+        may_be, Exists(connected)
     )
-    for installation_id in filter(None, set(due.values_list("installation_id", flat=True))):
-        due.filter(installation_id=installation_id).update(looked_at=now)
-        _look(installation_id)
+    return found.exclude(kind=IntegrationCredential.Kind.ENVIRONMENT).order_by("pk")
 
 
-def _look(installation_id: int) -> None:
+def _look(credential: IntegrationCredential, now: datetime) -> None:
+    """Asks whether GitHub takes it again. Raises what keeps us out still."""
+    if credential.installation_id:
+        _look_at_installation(credential.installation_id)
+    else:
+        with with_github(credential) as github, suppress(NotFoundError):
+            # Counts as no request. So says a server whose limits are off, of a token that is good.
+            github.get("/rate_limit")
+    _resume(credential)
+
+
+def _look_at_installation(installation_id: int) -> None:
     app = github_app.current()
     if app is None:
-        return
-    try:
-        with github_app.conversation(app) as github:
-            found = apps.installation(github, installation_id)
-    except InstallationRemovedError as error:
-        stop(installation_id, error)
-    except GitHubError:
-        return
-    else:
-        if found.suspended_at is None:
-            resume(installation_id)
+        raise CredentialsRejectedError(token_refresh.NO_APP)
+    with github_app.conversation(app) as github:
+        if apps.installation(github, installation_id).suspended_at:
+            raise InstallationSuspendedError
+
+
+def _note(credential: IntegrationCredential, error: GitHubError, verdict: Verdict) -> None:
+    if isinstance(error, CredentialsRejectedError):
+        _reject_anew(credential, error)
+
+
+def _pause(credential: IntegrationCredential, failures: int) -> timedelta:
+    """Growing where the App itself is refused, as by a clock that somebody will set."""
+    if credential.rejection == Rejection.APP:
+        return min(LOOK_EVERY, FIRST_PAUSE * 2**failures)
+    return LOOK_EVERY if credential.rejection == Rejection.SUSPENDED else A_DAY
+
+
+SECOND_LOOK = Chore("second look", _to_look_at_again, _look, note=_note, pause=_pause)
 
 
 def changed(installation_id: int, action: str) -> None:

@@ -7,14 +7,22 @@ GitHub knows better.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Prefetch
+from django.db.models import Prefetch, QuerySet
 
 from apps.integrations.models import GitHubIntegration, TrackedRepository
-from apps.integrations.storing.facts import Accounts, Identity, is_excluded, main_account
+from apps.integrations.storing.facts import (
+    Accounts,
+    Identity,
+    flags_by_place,
+    flags_by_settings,
+    main_account,
+)
+from apps.integrations.work import leases
+from apps.integrations.work.chores import Chore
 from apps.integrations.work.nudge import nudge
 from apps.metrics.calculations import pull_requests as calculations
 from apps.metrics.calculations.pull_requests import (
@@ -30,6 +38,7 @@ from apps.teams.changes import figures_changed
 from apps.teams.models import Team
 
 BATCH = 200
+TURN = timedelta(seconds=5)
 
 
 def settings_changed(team: Team, changed: set[str], **_: Any) -> None:
@@ -44,11 +53,16 @@ def settings_changed(team: Team, changed: set[str], **_: Any) -> None:
     nudge()
 
 
-def run_due(ends: datetime) -> None:
-    """Recalculates what is due, until it is done or `ends` has come."""
-    for team_id in Team.objects.filter(recalculate_from__isnull=False).values_list("pk", flat=True):
-        while datetime.now(UTC) < ends and _batch(team_id):
-            pass
+def _due(now: datetime) -> QuerySet[Team]:
+    return Team.objects.filter(recalculate_from__isnull=False).order_by("pk")
+
+
+def _for_a_while(team: Team, now: datetime) -> None:
+    while _batch(team.pk) and datetime.now(UTC) < now + TURN:
+        leases.renew_held()
+
+
+RECALCULATION = Chore("recalculation", _due, _for_a_while)
 
 
 def _batch(team_id: int) -> bool:
@@ -60,7 +74,7 @@ def _batch(team_id: int) -> bool:
         PullRequest.objects.for_team(team)
         .filter(pk__gt=team.recalculate_from)
         .order_by("pk")
-        .select_related("repository")
+        .select_related("repository__team")
     )
     batch = list(rows.prefetch_related(*_RELATED)[:BATCH])
     main = accounts.main_accounts(team)
@@ -91,14 +105,13 @@ def _recalculate(team: Team, row: PullRequest, main: Accounts) -> None:
     facts = _facts(team, row, main)
     figures = dict(vars(calculations.calculate(facts)))
     counted = zip(figures.pop("qualifying"), figures.pop("responses"), strict=True)
-    figures |= {
-        "is_bot": facts.author.is_bot,
-        "is_external": row.author_id is None and not facts.author.is_bot,
-        "is_hotfix": calculations.is_hotfix(
-            row.labels, row.head_branch, row.title, _patterns(team)
-        ),
-        "is_excluded": is_excluded(team, row.repository.full_name, row.base_branch),
-    }
+    figures |= flags_by_settings(team, row.labels, row.head_branch, row.title)
+    figures |= flags_by_place(
+        row.repository,
+        row.base_branch,
+        is_member=row.author_id is not None,
+        is_bot=facts.author.is_bot,
+    )
     changed = {name: new for name, new in figures.items() if getattr(row, name) != new}
     reviews = [
         (review.pk, new)
@@ -152,9 +165,3 @@ def _dated(row: PullRequest) -> list[PRReview]:
 def _reviewer(team: Team, review: PRReview, main: Accounts) -> Person:
     who = Identity(review.reviewer_github_id, review.reviewer_login, review.reviewer_type)
     return who.person(team, main)
-
-
-def _patterns(team: Team) -> calculations.HotfixPatterns:
-    return calculations.HotfixPatterns(
-        labels=team.hotfix_labels, branches=team.hotfix_branches, titles=team.hotfix_titles
-    )

@@ -5,18 +5,17 @@ A sweep re-reads open and lately merged pull requests, for what does not move Gi
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from apps.integrations.access.conversation import with_github
 from apps.integrations.github import lists, records
 from apps.integrations.github.client import GitHub
 from apps.integrations.github.errors import (
-    CredentialsRejectedError,
     GitHubError,
     NotFoundError,
     WaitError,
@@ -26,39 +25,35 @@ from apps.integrations.github.replies import Problem, error_from_problem, proble
 from apps.integrations.models import (
     GitHubIntegration,
     IntegrationCredential,
-    StalePullRequest,
     SyncRun,
     SyncStatus,
     TrackedRepository,
 )
 from apps.integrations.storing import ingest
-from apps.integrations.sync import schedule
-from apps.integrations.work import budget
+from apps.integrations.sync import schedule, stale
+from apps.integrations.work.chores import Chore
+from apps.integrations.work.policy import Verdict
 from apps.metrics.models import PullRequest
 from apps.teams.changes import hold
-
-log = logging.getLogger(__name__)
 
 EVERY = timedelta(minutes=5)
 POINTS_AN_HOUR = 250
 AT_ONCE = 100
+TURN = timedelta(seconds=10)
 PATIENCE = 2  # failures of a poll; each may be a time-out of half a minute
 TRY_FAILED_AFTER = timedelta(hours=6)
 SWEEP_EVERY = timedelta(days=1)
 SWEEP_MERGED = timedelta(days=14)
 
 
-def poll_due(now: datetime) -> None:
-    """Polls the organisations whose time has come; each is taken by one worker only."""
-    rows = GitHubIntegration.objects.filter(
+def _wanted(now: datetime) -> QuerySet[GitHubIntegration]:
+    """Organisations whose time to be polled has come."""
+    rows: QuerySet[GitHubIntegration] = GitHubIntegration.objects.filter(
         Q(poll_due_at__isnull=True) | Q(poll_due_at__lte=now),
-        credential__rejected_at__isnull=True,
+        Exists(TrackedRepository.objects.filter(integration=OuterRef("pk"), is_active=True)),
         disconnected_at__isnull=True,
-        tracked_repositories__is_active=True,
     ).exclude(credential__kind=IntegrationCredential.Kind.ENVIRONMENT)
-    for integration in rows.distinct().select_related("credential", "team"):
-        if _take(integration, "poll_due_at", now + interval(integration)):
-            poll(integration, now)
+    return rows.select_related("credential", "team").order_by("poll_due_at")
 
 
 def interval(integration: GitHubIntegration) -> timedelta:
@@ -67,37 +62,99 @@ def interval(integration: GitHubIntegration) -> timedelta:
     return max(EVERY, timedelta(hours=count / AT_ONCE / POINTS_AN_HOUR))
 
 
-def poll(integration: GitHubIntegration, now: datetime) -> SyncRun | None:
-    """Asks for the newest change of each repository, and begins a run for those that moved."""
-    if budget.wait_for(integration.credential, now, live=True):
-        return None
-    rows = integration.tracked_repositories.filter(is_active=True).order_by("pk")
+def poll(integration: GitHubIntegration, now: datetime) -> None:
+    """Asks for the newest change of each repository, and begins a run for those that moved.
+
+    Where there are so many that it takes long, it goes on from `poll_reached` at its next turn.
+    Raises the last `GitHubError`, when others were asked about all the same.
+    """
+    rows = integration.tracked_repositories.filter(is_active=True, pk__gt=integration.poll_reached)
+    parts = lists.in_parts(list(rows.order_by("pk").select_related("repository")), AT_ONCE)
     moved: list[TrackedRepository] = []
-    failures = 0
-    with with_github(integration.credential) as github:
-        for some in lists.in_parts(list(rows.select_related("repository")), AT_ONCE):
-            try:
-                moved += _moved(github, some)
-            except GitHubError as error:
-                _note(integration, error, now)
-                failures += 1
-                if isinstance(error, WaitError) or not error.retryable or failures == PATIENCE:
-                    break  # The others would hear the same; they are asked about next time.
-    return schedule.begin(integration.team, moved, SyncRun.Reason.SCHEDULE) if moved else None
+    outcome = Outcome(integration.poll_reached)
+    try:
+        with with_github(integration.credential) as github:
+            for some in parts:
+                _ask_about(github, some, moved, outcome)
+                if outcome.is_stuck or datetime.now(UTC) > now + TURN:
+                    break
+            else:
+                outcome.reached = 0
+    finally:
+        if moved:
+            schedule.begin(integration.team, moved, SyncRun.Reason.SCHEDULE)
+    if outcome.error:
+        raise outcome.error
+    _note_place(integration, outcome.reached, now)
 
 
-def sweep_due(now: datetime) -> None:
-    """Marks what is open or was merged lately to be fetched anew, once a day."""
-    rows = GitHubIntegration.objects.filter(
+@dataclass
+class Outcome:
+    """How far a poll has come, and what went wrong on the way."""
+
+    reached: int
+    failures: int = 0
+    error: GitHubError | None = None
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether the others would hear the same; they are asked about next time."""
+        error = self.error
+        is_final = isinstance(error, WaitError) or bool(error and not error.retryable)
+        return is_final or self.failures == PATIENCE
+
+
+def _ask_about(
+    github: GitHub,
+    some: Sequence[TrackedRepository],
+    moved: list[TrackedRepository],
+    outcome: Outcome,
+) -> None:
+    try:
+        moved += _moved(github, some)
+    except GitHubError as error:
+        outcome.error = error
+        outcome.failures += 1
+    outcome.reached = some[-1].pk
+
+
+def _note_place(integration: GitHubIntegration, reached: int, now: datetime) -> None:
+    """Where the next turn goes on; the poll is done where that is nowhere."""
+    due_at = integration.poll_due_at if reached else now + interval(integration)
+    GitHubIntegration.objects.filter(pk=integration.pk, poll_due_at=integration.poll_due_at).update(
+        poll_due_at=due_at, poll_reached=reached
+    )
+
+
+def _note(integration: GitHubIntegration, error: GitHubError, verdict: Verdict) -> None:
+    now = datetime.now(UTC)
+    due_at = max(filter(None, (verdict.again_at, now + interval(integration))))
+    GitHubIntegration.objects.filter(pk=integration.pk, poll_due_at=integration.poll_due_at).update(
+        poll_due_at=due_at, poll_reached=0
+    )
+
+
+POLL = Chore("poll", _wanted, poll, credential="credential", note=_note)
+
+
+def _to_sweep(now: datetime) -> QuerySet[GitHubIntegration]:
+    rows: QuerySet[GitHubIntegration] = GitHubIntegration.objects.filter(
         Q(sweep_due_at__isnull=True) | Q(sweep_due_at__lte=now),
         credential__rejected_at__isnull=True,
         disconnected_at__isnull=True,
-    ).exclude(credential__kind=IntegrationCredential.Kind.ENVIRONMENT)
-    for integration in rows:
-        is_first = integration.sweep_due_at is None
-        if _take(integration, "sweep_due_at", now + SWEEP_EVERY) and not is_first:
-            for tracked in integration.tracked_repositories.filter(is_active=True):
-                sweep(tracked, now)
+    )
+    return rows.exclude(credential__kind=IntegrationCredential.Kind.ENVIRONMENT)
+
+
+def sweep_all(integration: GitHubIntegration, now: datetime) -> None:
+    """Marks what is open or was merged lately to be fetched anew, once a day."""
+    if integration.sweep_due_at is not None:  # At first everything is fetched anyway.
+        for tracked in integration.tracked_repositories.filter(is_active=True):
+            sweep(tracked, now)
+    GitHubIntegration.objects.filter(pk=integration.pk).update(sweep_due_at=now + SWEEP_EVERY)
+
+
+SWEEP = Chore("sweep", _to_sweep, sweep_all)
 
 
 def sweep(tracked: TrackedRepository, now: datetime) -> int:
@@ -106,38 +163,7 @@ def sweep(tracked: TrackedRepository, now: datetime) -> int:
         Q(state=PullRequest.State.OPEN) | Q(merged_at__gte=now - SWEEP_MERGED),
         repository=tracked.repository,
     )
-    return mark_stale(tracked, wanted.values_list("number", "node_id"), now)
-
-
-def mark_stale(tracked: TrackedRepository, wanted: Iterable[tuple[int, str]], now: datetime) -> int:
-    """Marks pull requests, as (number, node id), to be fetched anew; a mark is renewed."""
-    rows = [
-        StalePullRequest(
-            team_id=tracked.team_id,
-            tracked=tracked,
-            number=number,
-            node_id=node_id,
-            marked_at=now,
-            due_at=now,
-        )
-        for number, node_id in sorted(dict(wanted).items())
-    ]
-    StalePullRequest.objects.bulk_create(
-        rows,
-        batch_size=500,
-        update_conflicts=True,
-        unique_fields=["tracked", "number"],
-        update_fields=["marked_at", "due_at", "node_id"],
-    )
-    return len(rows)
-
-
-def _take(integration: GitHubIntegration, field: str, until: datetime) -> bool:
-    """Moves a due time on, if nobody else has."""
-    rows = GitHubIntegration.objects.filter(
-        pk=integration.pk, **{field: getattr(integration, field)}
-    )
-    return bool(rows.update(**{field: until}))
+    return stale.mark(tracked, wanted.values_list("number", "node_id"), now)
 
 
 def _moved(github: GitHub, some: Sequence[TrackedRepository]) -> list[TrackedRepository]:
@@ -218,11 +244,3 @@ def _gone(tracked: TrackedRepository, problems: Sequence[Problem]) -> None:
     )
     if tracked.run_id:
         schedule.conclude(tracked.run_id)
-
-
-def _note(integration: GitHubIntegration, error: GitHubError, now: datetime) -> None:
-    log.info("%s could not be polled: %s", integration, error)
-    if isinstance(error, WaitError):
-        budget.block(integration.credential, error, now)
-    elif isinstance(error, CredentialsRejectedError):
-        schedule.reject(integration.credential, error)

@@ -7,13 +7,12 @@ works a while, and says when it is due again. A lost message or a killed worker 
 from __future__ import annotations
 
 import logging
-import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 
 from django.db import InterfaceError, OperationalError, transaction
-from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Value, When
+from django.db.models import Case, F, Q, QuerySet, Value, When
 
 from apps.audit.record import record
 from apps.integrations.access.conversation import with_github
@@ -23,53 +22,33 @@ from apps.integrations.github.errors import (
     CredentialsRejectedError,
     CursorError,
     GitHubError,
-    InstallationRemovedError,
-    InstallationSuspendedError,
     TooHeavyError,
     UnavailableError,
-    WaitError,
 )
 from apps.integrations.models import (
     GitHubIntegration,
     IntegrationCredential,
-    StalePullRequest,
     SyncRun,
     SyncStatus,
     TrackedRepository,
 )
-from apps.integrations.sync import kept_pages
-from apps.integrations.sync.walk import (
-    LEASE,
-    RECENT,
-    LeaseLostError,
-    Work,
-    count,
-    is_live,
-    is_paid,
-    step,
-)
-from apps.integrations.work import budget
+from apps.integrations.sync import kept_pages, stale
+from apps.integrations.sync.walk import RECENT, Work, count, is_live, step
+from apps.integrations.work import budget, leases, policy
+from apps.integrations.work.chores import Turn
+from apps.integrations.work.leases import LeaseLostError
 from apps.integrations.work.nudge import nudge
+from apps.integrations.work.policy import Kind, Verdict
 from apps.teams.models import Team
 
 log = logging.getLogger(__name__)
 
+CHORE = "sync"
 TURN = timedelta(seconds=20)
-GIVE_UP_AFTER = 8
-TRY_AGAIN = timedelta(hours=1)
 REQUESTS_AT_ONCE = 4
 
+REJECTED = CredentialsRejectedError("GitHub does not accept the token any more.")
 _OPEN = (SyncStatus.PENDING, SyncStatus.SYNCING, SyncStatus.WAITING)
-_REJECTED = {
-    "status": SyncStatus.ERROR,
-    "error": str(CredentialsRejectedError("GitHub does not accept the token any more.")),
-    "is_permanent_error": True,
-    "due_at": None,
-}
-
-
-class OwnWaitError(WaitError):
-    """Our own budget says to wait; GitHub was not asked."""
 
 
 def begin(team: Team, repositories: Iterable[TrackedRepository], reason: str) -> SyncRun:
@@ -78,9 +57,12 @@ def begin(team: Team, repositories: Iterable[TrackedRepository], reason: str) ->
     Locks leave the keys alone (`no_key`): rows that a worker stores refer to their team, and are
     checked when it commits.
     """
+    wanted = list(repositories)
+    # Before any of them is locked: a worker locks its lease before its repository.
+    leases.forgive(CHORE, (tracked.pk for tracked in wanted if tracked.status not in _OPEN))
     with transaction.atomic():
         Team.objects.select_for_update(no_key=True).get(pk=team.pk)
-        chosen = _lock(team, repositories)
+        chosen = _lock(team, wanted)
         run = _lock_run(team) or SyncRun.objects.create(team=team, reason=reason)
         # Those under way as well: what changed since they began is above where they began.
         chosen.update(wants_head=True)
@@ -91,9 +73,8 @@ def begin(team: Team, repositories: Iterable[TrackedRepository], reason: str) ->
             failures=0,
             is_permanent_error=False,
             due_at=_now(),
-            not_before=None,
         )
-        chosen.filter(integration__credential__rejected_at__isnull=False).update(**_REJECTED)
+        _stop(chosen.filter(integration__credential__rejected_at__isnull=False))
         conclude(run.pk)
         if reason != SyncRun.Reason.TERMINAL:
             transaction.on_commit(nudge)
@@ -126,13 +107,10 @@ def due(now: datetime, run: SyncRun | None = None) -> QuerySet[TrackedRepository
     What was marked stale comes first, then everyone's latest thirty days, then history; among
     equals, whoever waited longest. Where a worker was killed, `syncing` stays without a lease.
     """
-    stale = StalePullRequest.objects.filter(tracked=OuterRef("pk"), due_at__lte=now)
-    rows = TrackedRepository.objects.filter(
-        Q(lease_until__isnull=True) | Q(lease_until__lt=now),
-        Q(not_before__isnull=True) | Q(not_before__lte=now),
+    rows: QuerySet[TrackedRepository] = TrackedRepository.objects.filter(
         Q(due_at__lte=now)
         | Q(status=SyncStatus.SYNCING)
-        | Q(Exists(stale), is_permanent_error=False),
+        | Q(stale.has_any(now), is_permanent_error=False),
         is_active=True,
         integration__credential__rejected_at__isnull=True,
     )
@@ -141,25 +119,38 @@ def due(now: datetime, run: SyncRun | None = None) -> QuerySet[TrackedRepository
     else:
         # Only whoever typed the command has that token.
         rows = rows.exclude(integration__credential__kind=IntegrationCredential.Kind.ENVIRONMENT)
-    live = Q(Exists(stale))
     recent = Q(reached_at__isnull=True) | Q(reached_at__gt=now - RECENT) | Q(wants_head=True)
-    return rows.annotate(
-        rank=Case(When(live, then=Value(0)), When(recent, then=Value(1)), default=Value(2))
-    ).order_by("rank", F("served_at").asc(nulls_first=True), "pk")
+    return (
+        rows.select_related("team", "repository__team", "integration__credential")
+        .annotate(
+            rank=Case(
+                When(Q(stale.has_any(now)), then=Value(0)),
+                When(recent, then=Value(1)),
+                default=Value(2),
+            )
+        )
+        .order_by("rank", F("served_at").asc(nulls_first=True), "pk")
+    )
 
 
 def claim(now: datetime, run: SyncRun | None = None) -> TrackedRepository | None:
     """Takes the most urgent repository that is free, with a lease; None when nothing is due."""
-    for pk in due(now, run).exclude(_is_crowded(now)).values_list("pk", flat=True)[:10]:
-        owner = uuid.uuid4().hex
-        free = TrackedRepository.objects.filter(
-            Q(lease_until__isnull=True) | Q(lease_until__lt=now), pk=pk
-        )
-        if free.update(lease_owner=owner, lease_until=now + LEASE, served_at=now):
-            return TrackedRepository.objects.select_related(
-                "team", "repository__team", "integration__credential"
-            ).get(pk=pk)
-    return None
+    found = leases.claim(CHORE, due(now, run).exclude(_is_crowded()))
+    if found is None:
+        return None
+    tracked, taken = found
+    TrackedRepository.objects.filter(pk=tracked.pk).update(served_at=now)
+    tracked.served_at, tracked.lease_owner = now, taken.owner
+    return tracked
+
+
+def turn(now: datetime) -> Turn:
+    """Works on the most urgent repository for a while, if one is due."""
+    tracked = claim(now)
+    if tracked is None:
+        return Turn.NOTHING
+    serve(tracked)
+    return Turn.DONE
 
 
 def serve(
@@ -171,20 +162,30 @@ def serve(
 ) -> None:
     """Works on a claimed repository until it is done, must wait, or its turn is over."""
     window_start = since or _window_start(tracked.team)
-    work = Work(tracked, tracked.lease_owner, window_start, _now() + turn)
+    taken = leases.Claim(CHORE, tracked.pk, tracked.lease_owner)
+    work = Work(tracked, taken, window_start, _now() + turn)
+    credential = tracked.integration.credential
     try:
-        _set(work, status=SyncStatus.SYNCING)
-        with with_github(tracked.integration.credential) as github:
-            # Each may take a while, and a page whose lists are long takes many.
-            github.before_request = lambda: _set(work, lease_until=_now() + LEASE)
+        with taken.held():
+            _set(work, status=SyncStatus.SYNCING)
             try:
-                work.kept = kept_pages.take(github, tracked, _now())
-                _take_turn(github, work, on_step)
+                with with_github(credential, is_live=lambda: is_live(work, _now())) as github:
+                    _converse(github, work, on_step)
             except GitHubError as error:
-                count(work, github)
                 _fail(work, error)
     except LeaseLostError:
         log.info("%s was taken over by another worker.", tracked.full_name)
+
+
+def _converse(
+    github: GitHub, work: Work, on_step: Callable[[TrackedRepository], None] | None
+) -> None:
+    try:
+        work.kept = kept_pages.take(github, work.tracked, _now())
+        _take_turn(github, work, on_step)
+    except GitHubError:
+        count(work, github)
+        raise
 
 
 def _take_turn(
@@ -200,22 +201,13 @@ def _take_turn(
 
 
 def _go_on(github: GitHub, work: Work) -> bool:
-    credential = work.tracked.integration.credential
-    known = None if is_paid(github, work) else budget.of(credential)
-    # Only where it matters: whether it is live is a question to the database.
-    until = budget.until(known, _now())
-    if until and (until := budget.until(known, _now(), live=is_live(work, _now()))):
-        raise OwnWaitError("GitHub's rate limit is reached.", until, secondary=False)
     try:
-        more = _step(github, work)
+        return _step(github, work)
     except (GitHubError, LeaseLostError, OperationalError, InterfaceError):
         raise  # Where the database is gone, nothing can be noted: the lease runs out.
     except Exception as error:
         log.exception("%s could not be synced.", work.tracked.full_name)
         raise UnavailableError(f"tformance failed on what GitHub sent ({error}).") from None
-    if known and known.blocks:
-        budget.unblock(credential)
-    return more
 
 
 def _step(github: GitHub, work: Work) -> bool:
@@ -226,9 +218,9 @@ def _step(github: GitHub, work: Work) -> bool:
         return step(github, work, _now())
 
 
-def _is_crowded(now: datetime) -> Q:
+def _is_crowded() -> Q:
     """Repositories of accounts for which enough workers talk with GitHub already."""
-    busy = TrackedRepository.objects.filter(lease_until__gt=now)
+    busy = TrackedRepository.objects.filter(pk__in=leases.held(CHORE).values("key"))
     credential, account = "integration__credential", "integration__credential__account_id"
     by_account = Counter(
         busy.filter(**{f"{account}__isnull": False}).values_list(account, flat=True)
@@ -249,10 +241,14 @@ def _finish(work: Work) -> None:
     now = _now()
     kept_pages.drop(work.tracked)
     done = {"status": SyncStatus.COMPLETE, "last_sync_at": now, "error": "", "failures": 0}
-    held = TrackedRepository.objects.filter(pk=work.tracked.pk, lease_owner=work.owner)
-    free = {"lease_until": None, "lease_owner": ""}
-    # In one statement: somebody may ask for more at any instant.
-    if not held.filter(wants_head=False).update(due_at=None, **done, **free):
+    with transaction.atomic():
+        work.claim.renew()
+        rows = TrackedRepository.objects.filter(pk=work.tracked.pk)
+        # In one statement: somebody may ask for more at any instant.
+        is_done = rows.filter(wants_head=False).update(due_at=None, **done)
+        if is_done:
+            work.claim.release()
+    if not is_done:
         return _release(work, due_at=now)
     if work.tracked.run_id:
         conclude(work.tracked.run_id)
@@ -262,89 +258,69 @@ def _finish(work: Work) -> None:
 def _fail(work: Work, error: GitHubError) -> None:
     """Says when the repository is due again, or that only a person can help."""
     log.info("%s: %s", work.tracked.full_name, error)
-    if isinstance(error, WaitError):
-        _wait(work, error)
-    elif isinstance(error, CursorError):
+    smaller = limits.smaller(work.tracked.page_size) if error.is_heavy else work.tracked.page_size
+    if isinstance(error, CursorError):
         _forget_cursor(work)
-    elif error.retryable:
-        _retry(work, error)
+    elif isinstance(error, TooHeavyError) and smaller < work.tracked.page_size:
+        _release(work, due_at=_now(), page_size=smaller)
     else:
-        _give_up(work, error)
+        credential = work.tracked.integration.credential
+        verdict = policy.answer(error, work.tracked.failures, credential)
+        _follow(work, error, verdict, smaller)
+        if verdict.kind is Kind.REJECTED:
+            stop_rejected()
     if work.tracked.run_id:
         conclude(work.tracked.run_id)
 
 
-def _wait(work: Work, wait: WaitError) -> None:
-    credential = work.tracked.integration.credential
-    is_own = isinstance(wait, OwnWaitError)
-    until = wait.until if is_own else budget.block(credential, wait, _now())
-    if work.tracked.run_id:
-        SyncRun.objects.filter(pk=work.tracked.run_id).update(waits=F("waits") + 1)
+def _follow(work: Work, error: GitHubError, verdict: Verdict, page_size: int) -> None:
+    """Notes what a refusal means for the repository."""
+    due_at = not_before = None if verdict.is_permanent else verdict.again_at
+    if verdict.kind is Kind.WAIT:
+        account = budget.account_of(work.tracked.integration.credential)
+        # What is live may go on where only the reserve is left.
+        not_before = budget.wait_for(account, _now(), live=True)
+        if work.tracked.run_id:
+            SyncRun.objects.filter(pk=work.tracked.run_id).update(waits=F("waits") + 1)
     _release(
         work,
-        status=SyncStatus.WAITING,
-        due_at=until,
-        not_before=budget.wait_for(credential, _now(), live=True),
-        error=wait.message,
-    )
-
-
-def _retry(work: Work, error: GitHubError) -> None:
-    failures, page_size = work.tracked.failures + 1, work.tracked.page_size
-    smaller = limits.smaller(page_size) if error.is_heavy else page_size
-    if isinstance(error, TooHeavyError) and smaller < page_size:
-        _release(work, due_at=_now(), page_size=smaller)
-        return
-    given_up = failures >= GIVE_UP_AFTER
-    again_at = _now() + (TRY_AGAIN if given_up else limits.backoff(failures))
-    _release(
-        work,
-        status=SyncStatus.ERROR if given_up else SyncStatus.WAITING,
-        due_at=again_at,
-        not_before=again_at,
-        failures=failures,
-        page_size=smaller,
-        error=str(error) if given_up else error.message,
-    )
-
-
-def _give_up(work: Work, error: GitHubError) -> None:
-    if isinstance(error, CredentialsRejectedError):
-        reject(work.tracked.integration.credential, error)
-    _release(
-        work,
-        status=SyncStatus.ERROR,
-        due_at=None,
-        is_permanent_error=True,
-        error=str(error),
+        not_before,
+        status=SyncStatus.ERROR if verdict.is_told else SyncStatus.WAITING,
+        due_at=due_at,
+        is_permanent_error=verdict.is_permanent,
+        failures=verdict.failures,
+        page_size=page_size,
+        error=str(error) if verdict.is_told else error.message,
     )
 
 
 def reject(credential: IntegrationCredential, error: CredentialsRejectedError) -> None:
-    """Stops all work with a token that GitHub refused, until somebody connects again.
+    """Stops all work with a token that GitHub refused, here and now."""
+    policy.reject(credential, error)
+    stop_rejected()
 
-    Where a GitHub App was only suspended, until that is over.
-    """
-    now = _now()
-    if IntegrationCredential.objects.filter(pk=credential.pk, rejected_at=None).update(
-        rejected_at=now, rejection=_rejection(error)
-    ):
-        name = credential.account_login
-        record("github.token.refused", team_id=credential.team_id, object_name=name)
+
+def stop_rejected() -> None:
+    """Ends what is open for repositories whose credential GitHub refused, whoever met that."""
     stopped = TrackedRepository.objects.filter(
-        integration__credential=credential, status__in=_OPEN, is_active=True
+        integration__credential__rejected_at__isnull=False, status__in=_OPEN, is_active=True
     )
     runs = set(stopped.filter(run__isnull=False).values_list("run", flat=True))
-    stopped.update(**{**_REJECTED, "error": str(error)})
+    _stop(stopped)
     for run in runs:
         conclude(run)
 
 
-def _rejection(error: CredentialsRejectedError) -> str:
-    if isinstance(error, InstallationSuspendedError):
-        return IntegrationCredential.Rejection.SUSPENDED
-    removed = isinstance(error, InstallationRemovedError)
-    return IntegrationCredential.Rejection.REMOVED if removed else ""
+def _stop(rows: QuerySet[TrackedRepository]) -> None:
+    for credential in IntegrationCredential.objects.filter(
+        pk__in=rows.values("integration__credential")
+    ).only("rejection_said"):
+        rows.filter(integration__credential=credential).update(
+            status=SyncStatus.ERROR,
+            error=credential.rejection_said or str(REJECTED),
+            is_permanent_error=True,
+            due_at=None,
+        )
 
 
 def _forget_cursor(work: Work) -> None:
@@ -355,15 +331,20 @@ def _forget_cursor(work: Work) -> None:
         _release(work, due_at=_now(), history_cursor="")
 
 
-def _release(work: Work, **changes: object) -> None:
+def _release(work: Work, not_before: datetime | None = None, **changes: object) -> None:
     kept_pages.drop(work.tracked)
-    _set(work, lease_until=None, lease_owner="", **changes)
+    with transaction.atomic():
+        _set(work, **changes)
+        if not_before:
+            work.claim.postpone(not_before)
+        else:
+            work.claim.release()
 
 
+@transaction.atomic
 def _set(work: Work, **changes: object) -> None:
-    held = TrackedRepository.objects.filter(pk=work.tracked.pk, lease_owner=work.owner)
-    if not held.update(**changes):
-        raise LeaseLostError
+    work.claim.renew()
+    TrackedRepository.objects.filter(pk=work.tracked.pk).update(**changes)
     for name, value in changes.items():
         setattr(work.tracked, name, value)
 
@@ -399,6 +380,7 @@ def conclude(run_id: int) -> None:
 
 def conclude_all() -> None:
     """Ends the runs that are done; a worker may have been killed before it could say so."""
+    stop_rejected()
     for run_id in SyncRun.objects.filter(finished_at__isnull=True).values_list("pk", flat=True):
         conclude(run_id)
 

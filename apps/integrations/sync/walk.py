@@ -15,7 +15,7 @@ from operator import attrgetter
 from typing import Any
 
 from django.db import DataError, IntegrityError, transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, Q
 
 from apps.integrations.github import limits, pull_requests
 from apps.integrations.github.client import GitHub
@@ -30,23 +30,17 @@ from apps.integrations.models import (
     WebhookDelivery,
 )
 from apps.integrations.storing import ingest
-from apps.integrations.sync import kept_pages
+from apps.integrations.sync import kept_pages, stale
 from apps.integrations.work import budget
+from apps.integrations.work.leases import Claim, LeaseLostError
 from apps.teams.changes import hold
 
 # What changed within GitHub's own second, or while its index lagged, is read again: the watermark
 # stays this far behind the present, so that a later walk comes by once more.
 OVERLAP = timedelta(minutes=5)
-LEASE = timedelta(minutes=2)
 RECENT = timedelta(days=30)
 REFRESH_AT_ONCE = limits.LARGEST_PAGE
 TRIES_OF_ONE = 3
-TRIES_OF_UNTOLD = 5
-RETRY_SPOILT = timedelta(minutes=10)
-
-
-class LeaseLostError(Exception):
-    """Another worker has taken the repository over; what this one fetched is dropped."""
 
 
 @dataclass
@@ -57,7 +51,7 @@ class Work:
     """
 
     tracked: TrackedRepository
-    owner: str
+    claim: Claim
     window_start: datetime | None
     ends: datetime
     kept: WalkPage | None = None
@@ -94,8 +88,8 @@ def step(github: GitHub, work: Work, now: datetime) -> bool:
     if is_paid(github, work):
         # It comes first: whatever is fetched from now on is newer.
         _walk_history(github, work, now)
-    elif stale := _stale(work.tracked, now):
-        _refresh(github, work, stale, now)
+    elif wanted := _stale(work.tracked, now):
+        _refresh(github, work, wanted, now)
     elif work.wants_head:
         _walk_head(github, work, now)
     elif work.wants_history:
@@ -112,53 +106,40 @@ def is_paid(github: GitHub, work: Work) -> bool:
 
 def is_live(work: Work, now: datetime) -> bool:
     """Whether the next step is a refresh, which may draw on the budget's reserve."""
-    return _due(work.tracked, now).exists()
-
-
-def _due(tracked: TrackedRepository, now: datetime) -> QuerySet[StalePullRequest]:
-    return StalePullRequest.objects.filter(tracked=tracked, due_at__lte=now)
+    return stale.is_any_due(work.tracked, now)
 
 
 def _stale(tracked: TrackedRepository, now: datetime) -> list[StalePullRequest]:
     # Where the server found pages too heavy, asking for many at once would fail as well.
-    at_once = min(REFRESH_AT_ONCE, 2 * tracked.page_size - 1)
-    rows = list(_due(tracked, now).order_by("attempts", "marked_at")[:at_once])
-    # One that failed before is asked for alone, so that it spoils no other.
-    return [row for row in rows if not row.attempts] or rows[:1]
+    return stale.next_due(tracked, min(REFRESH_AT_ONCE, 2 * tracked.page_size - 1), now)
 
 
-def _refresh(github: GitHub, work: Work, stale: Sequence[StalePullRequest], now: datetime) -> None:
-    batch = _by_ids(github, work.tracked, stale, now)
+def _refresh(github: GitHub, work: Work, wanted: Sequence[StalePullRequest], now: datetime) -> None:
+    batch = _by_ids(github, work.tracked, wanted, now)
     batch.spoilt += [
         Spoilt(row.node_id, row.number, reason, now)
-        for row in stale
+        for row in wanted
         if (reason := batch.withheld.get(row.node_id))
     ]
     changes = {"page_size": limits.larger(work.tracked.page_size), "failures": 0}
     with transaction.atomic():
         _save(work, github, changes)
         spoilt = _store(work.tracked, batch, now)
-        # A mark that was renewed while we fetched stays: its row has a later `marked_at`.
         kept = spoilt | {record.number for record in batch.pull_requests if all_untold(record)}
-        done = [
-            row.number
-            for row in sorted(stale, key=attrgetter("number"))
-            if row.number not in kept
-            and StalePullRequest.objects.filter(pk=row.pk, marked_at=row.marked_at).delete()[0]
-        ]
+        done = stale.settle(wanted, kept)
         _make_visible(work.tracked, done)
         _count_in_run(work, github, pull_requests=len(batch.pull_requests))
 
 
 def _by_ids(
-    github: GitHub, tracked: TrackedRepository, stale: Sequence[StalePullRequest], now: datetime
+    github: GitHub, tracked: TrackedRepository, wanted: Sequence[StalePullRequest], now: datetime
 ) -> Batch:
     try:
-        return pull_requests.by_ids(github, [row.node_id for row in stale])
+        return pull_requests.by_ids(github, [row.node_id for row in wanted])
     except GitHubError as error:
-        row = stale[0]
+        row = wanted[0]
         was_tried = row.attempts or tracked.failures >= TRIES_OF_ONE
-        if not error.is_heavy or len(stale) > 1 or not was_tried:
+        if not error.is_heavy or len(wanted) > 1 or not was_tried:
             raise
         return Batch(spoilt=[Spoilt(row.node_id, row.number, error.message, now)])
 
@@ -227,7 +208,7 @@ def _may_go_ahead(work: Work, page: WalkPage, now: datetime) -> bool:
         or lets_others_go_first
         or work.wants_head
         or is_live(work, now)
-        or budget.wait_for(work.tracked.integration.credential, now)
+        or budget.wait_for(budget.account_of(work.tracked.integration.credential), now)
     )
 
 
@@ -300,10 +281,10 @@ def _store_page(github: GitHub, work: Work, page: WalkPage, changes: dict[str, A
 
 def _save(work: Work, github: GitHub, changes: dict[str, Any]) -> None:
     """Writes cursors and costs, if the lease is still ours, renewed; locks the row for the rest."""
+    work.claim.renew()
     tracked = work.tracked
-    changes = {**changes, "lease_until": datetime.now(UTC) + LEASE}
-    held = TrackedRepository.objects.filter(pk=tracked.pk, lease_owner=work.owner, is_active=True)
-    if not held.update(**changes, **_cost(github)):
+    rows = TrackedRepository.objects.filter(pk=tracked.pk, is_active=True)
+    if not rows.update(**changes, **_cost(github)):
         raise LeaseLostError
     for name, value in changes.items():
         setattr(tracked, name, value)
@@ -345,7 +326,7 @@ def _store(tracked: TrackedRepository, batch: Batch, now: datetime) -> set[int]:
     again = [each for each in batch.pull_requests if each.number not in aside and all_untold(each)]
     marked: list[Spoilt | PullRequest] = [*spoilt, *again]
     for item in sorted(marked, key=attrgetter("number")):  # as another transaction may
-        _set_aside(tracked, item, now)
+        stale.set_aside(tracked, item, now)
     return aside
 
 
@@ -358,22 +339,3 @@ def _store_one_by_one(tracked: TrackedRepository, batch: Batch, now: datetime) -
         except (DataError, IntegrityError, ValueError, OverflowError) as error:
             spoilt.append(Spoilt(record.id, record.number, str(error), record.updated_at))
     return spoilt
-
-
-def _set_aside(tracked: TrackedRepository, item: Spoilt | PullRequest, now: datetime) -> None:
-    """Marks a pull request to be asked for again later.
-
-    One that is stored, though not all of it was told, only a few times.
-    """
-    row, _ = StalePullRequest.objects.get_or_create(
-        tracked=tracked,
-        number=item.number,
-        defaults={"team": tracked.team, "node_id": item.id, "due_at": now},
-    )
-    row.attempts += 1
-    row.error = item.reason if isinstance(item, Spoilt) else ""
-    row.due_at = now + RETRY_SPOILT * 2 ** min(row.attempts, 8)
-    if not row.error and row.attempts > TRIES_OF_UNTOLD:
-        row.delete()
-    else:
-        row.save()

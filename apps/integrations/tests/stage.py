@@ -14,6 +14,7 @@ from apps.integrations import tasks
 from apps.integrations.models import (
     GitHubIntegration,
     IntegrationCredential,
+    Lease,
     RateBudget,
     StalePullRequest,
     SyncRun,
@@ -35,7 +36,8 @@ from github_simulator.world import Repository as RepositoryThere
 
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 DUE_TIMES = {
-    TrackedRepository: ("due_at", "not_before", "lease_until"),
+    TrackedRepository: ("due_at",),
+    Lease: ("until", "not_before"),
     StalePullRequest: ("due_at",),
     RateBudget: ("blocked_until", "reset_at"),
 }
@@ -160,8 +162,9 @@ class Stage:
         return run
 
     def poll(self) -> None:
-        """The schedule's turn."""
+        """The schedule's turn, minutes after the one before."""
         self.integration.refresh_from_db()
+        Lease.objects.filter(chore="poll").delete()
         GitHubIntegration.objects.update(poll_due_at=ago())
         work()
 

@@ -16,6 +16,7 @@ from apps.integrations.models import (
     GitHubIntegration,
     Hook,
     IntegrationCredential,
+    Lease,
     RateBudget,
     SpotCheck,
 )
@@ -69,6 +70,7 @@ def fail(github: Running, path: str = "/api/") -> None:
 
 def later(work: Callable[[], None]) -> None:
     Farewell.objects.exclude(due_at=None).update(due_at=timezone.now())
+    Lease.objects.update(not_before=None)
     work()
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from apps.integrations.github.documents import document, pull_requests_in_parts
 from apps.integrations.models import RateBudget, StalePullRequest, SyncStatus, TrackedRepository
-from apps.integrations.sync import poll
+from apps.integrations.sync import stale
 from apps.integrations.tests import comparison
 from apps.integrations.tests.stage import Place, Stage, ago, let_time_pass, set_up, work
 from apps.metrics.models import PullRequest
@@ -187,7 +187,7 @@ def test_one_that_is_withheld_when_it_is_read_again_is_not_forgotten(
 ) -> None:
     stage.sync()
     pull = shop.repository.pull_requests[7]
-    poll.mark_stale(stage.tracked("shop"), [(7, pull.node_id)], ago())
+    stale.mark(stage.tracked("shop"), [(7, pull.node_id)], ago())
     actions.edit(shop.deed(), pull, "title", "Changed")
     wrong = {"type": "INTERNAL", "message": "It failed.", "path": ["nodes", 0]}
     say(shop, {"data": {"nodes": [None]}, "errors": [wrong]})
@@ -205,7 +205,7 @@ def test_one_that_cannot_be_read_is_not_forgotten_where_hooks_call_it_by_its_for
 ) -> None:
     stage.sync()
     pull = shop.repository.pull_requests[7]
-    poll.mark_stale(stage.tracked("shop"), [(7, "MDExOlB1bGxSZXF1ZXN0Nw==")], ago())
+    stale.mark(stage.tracked("shop"), [(7, "MDExOlB1bGxSZXF1ZXN0Nw==")], ago())
     told = {"id": pull.node_id, "number": 7, "updatedAt": "2026-09-01T00:00:00Z", "title": None}
     say(shop, {"data": {"nodes": [told]}})
     say_nothing_in_parts(shop)

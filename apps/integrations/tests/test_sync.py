@@ -8,12 +8,13 @@ import pytest
 
 from apps.integrations.models import (
     GitHubIntegration,
+    Lease,
     SyncRun,
     SyncStatus,
     TrackedRepository,
 )
 from apps.integrations.sync import schedule
-from apps.integrations.sync.poll import mark_stale
+from apps.integrations.sync.stale import mark
 from apps.integrations.tests import comparison
 from apps.integrations.tests import github as small
 from apps.integrations.tests.stage import Place, Stage, ago, let_time_pass, set_up, work
@@ -294,7 +295,7 @@ def test_a_change_is_seen_in_the_middle_of_a_history(stage: Stage, shop: Place) 
         steps += 1
         if steps == 1:
             changed.title = "Edited"
-            mark_stale(tracked, [(changed.number, changed.node_id)], datetime.now(UTC))
+            mark(tracked, [(changed.number, changed.node_id)], datetime.now(UTC))
 
     with stage.counted() as counted:
         schedule.serve(claimed, on_step=somebody_edits)
@@ -336,9 +337,9 @@ def test_what_a_killed_worker_left_is_taken_up_when_its_lease_runs_out(
 ) -> None:
     shop.open(ago(days=1))
     stage.begin()
-    TrackedRepository.objects.update(
-        status=SyncStatus.SYNCING, lease_owner="killed", lease_until=ago(minutes=-1), due_at=None
-    )
+    TrackedRepository.objects.update(status=SyncStatus.SYNCING, due_at=None)
+    key = stage.tracked().pk
+    Lease.objects.create(chore="sync", key=key, owner="killed", until=ago(minutes=-1))
     work()
     assert stage.tracked().status == SyncStatus.SYNCING
     let_time_pass(minutes=2)

@@ -12,6 +12,7 @@ from django.db.models import F
 
 from apps.integrations.models import (
     IntegrationCredential,
+    Lease,
     RateBudget,
     StalePullRequest,
     SyncRun,
@@ -156,11 +157,11 @@ def test_nothing_is_asked_while_a_repository_waits(stage: Stage, shop: Place) ->
 
 
 def mark_all_stale(stage: Stage) -> None:
-    from apps.integrations.sync import poll
+    from apps.integrations.sync import stale
 
     rows = PullRequest.objects.filter(repository__full_name="acme/shop")
     pairs = rows.values_list("number", "node_id")
-    poll.mark_stale(stage.tracked("shop"), pairs, ago())
+    stale.mark(stage.tracked("shop"), pairs, ago())
 
 
 @pytest.mark.parametrize("newer", [False, True])
@@ -416,7 +417,7 @@ def test_a_crowded_account_holds_up_no_other(stage: Stage, shop: Place) -> None:
 
 
 def test_a_page_that_takes_longer_than_a_lease_is_taken_over_by_nobody(stage: Stage) -> None:
-    """A minute and a half for each of its requests: its lists are long."""
+    """A quarter of a minute for each of its requests: its lists are long."""
     shop = stage.track("shop")
     shop.open(ago(days=1), commits=450)
     taken: list[object] = []
@@ -426,8 +427,8 @@ def test_a_page_that_takes_longer_than_a_lease_is_taken_over_by_nobody(stage: St
         nonlocal is_inside
         if "integrationcredential" in sql and sql.startswith("SELECT") and not is_inside:
             is_inside = True
-            leased = TrackedRepository.objects.exclude(lease_until=None)
-            leased.update(lease_until=F("lease_until") - timedelta(seconds=90))
+            leased = Lease.objects.exclude(until=None)
+            leased.update(until=F("until") - timedelta(seconds=15))
             taken.append(leased.exists() and schedule.claim(datetime.now(UTC)))
             is_inside = False
         return execute(sql, *more)

@@ -17,7 +17,7 @@ from apps.integrations.access.conversation import with_github
 from apps.integrations.access.token_refresh import keep_good
 from apps.integrations.github.client import GitHub
 from apps.integrations.github.errors import UnavailableError
-from apps.integrations.models import AvailableRepository, IntegrationCredential
+from apps.integrations.models import AvailableRepository, IntegrationCredential, Lease
 from apps.integrations.tests.github import connect, messages_of
 from apps.teams.models import Team
 from github_simulator.faults import Fault
@@ -82,7 +82,8 @@ def test_github_down_is_tried_again(
 def test_somebody_else_is_renewing(
     github: Running, expiring: IntegrationCredential, work: Work
 ) -> None:
-    IntegrationCredential.objects.update(refreshing_until=timezone.now() + timedelta(seconds=20))
+    until = timezone.now() + timedelta(seconds=20)
+    Lease.objects.create(chore="token", key=expiring.pk, owner="another", until=until)
     work()  # The old token is still good for some minutes.
     assert AvailableRepository.objects.count() == 5
     assert IntegrationCredential.objects.get().access_token == expiring.access_token

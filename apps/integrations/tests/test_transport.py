@@ -19,7 +19,7 @@ from django.http import HttpRequest
 from django.test import Client
 from pytest_django import Settings
 
-from apps.integrations.access import oauth, problems
+from apps.integrations.access import oauth, problems, token_ends
 from apps.integrations.github import apps
 from apps.integrations.github.client import GitHub
 from apps.integrations.github.errors import GitHubError, UnavailableError
@@ -71,7 +71,7 @@ def test_it_works() -> None:
 CALLS: dict[str, Callable[[str], object]] = {
     "exchange": lambda _: oauth.exchange(HttpRequest(), "c0de", "verifier"),
     "refresh": lambda _: oauth.refresh("ghr_opensesame"),
-    "revoke": lambda _: oauth.revoke("gho_opensesame"),
+    "revoke": lambda _: token_ends.end_oauth("gho_opensesame"),
     "manifest": lambda url: apps.convert(url, "c0de"),
     "rest": lambda url: GitHub(url, FixedToken("ghp_opensesame")).rest("POST", "/x", json={}),
     "graphql": lambda url: GitHub(url, FixedToken("ghp_opensesame")).graphql_text("{x}", {}),

@@ -16,10 +16,10 @@ from pytest_django import Settings
 
 from apps.integrations.access.conversation import with_github
 from apps.integrations.github import signature
-from apps.integrations.hooks import repository_hooks
+from apps.integrations.hooks import secrets
 from apps.integrations.hooks.events import HANDLERS, IGNORED
 from apps.integrations.hooks.redelivery import redeliver
-from apps.integrations.hooks.registration import home_of_repository
+from apps.integrations.hooks.registration import home_of
 from apps.integrations.models import (
     Hook,
     MissedDelivery,
@@ -350,10 +350,10 @@ def test_after_a_new_address_github_is_told(
     tmp_path: Path,
 ) -> None:
     settings.DATA_DIR = tmp_path
-    assert not repository_hooks.follow_address()
+    assert not secrets.follow_address()
     settings.PUBLIC_URL = "http://127.0.0.1:8123"
     settings.ALLOWED_HOSTS = ["*"]
-    assert repository_hooks.follow_address()
+    assert secrets.follow_address()
     address = "/a/acme/integrations/github/webhooks/"
     page = alice_client.get(address).content.decode()
     assert "GitHub has yet to be told the address" in page
@@ -363,7 +363,7 @@ def test_after_a_new_address_github_is_told(
     (on_github,) = hooks_on_github(github)
     assert on_github.url == "http://127.0.0.1:8123/webhooks/github/"
     assert "has its hook" in alice_client.get(address).content.decode()
-    assert not repository_hooks.follow_address()
+    assert not secrets.follow_address()
 
 
 def test_a_hook_that_somebody_deleted_is_made_again(
@@ -482,7 +482,7 @@ def test_what_fails_again_and_again_is_left_to_the_poll(
     do(github, "open")
     # Looking after the hook would repair its address.
     assert tracked.hook
-    path = home_of_repository(tracked).deliveries(tracked.hook)
+    path = home_of(tracked).deliveries(tracked.hook)
     for _ in range(6):
         MissedDelivery.objects.filter(due_at__isnull=False).update(due_at=timezone.now())
         with with_github(tracked.integration.credential) as conversation:

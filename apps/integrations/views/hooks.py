@@ -13,6 +13,7 @@ from apps.integrations.hooks import (
     organization_hooks,
     registration,
     repository_hooks,
+    secrets,
     sentences,
 )
 from apps.integrations.models import IntegrationCredential, TrackedRepository
@@ -80,7 +81,7 @@ def retry(request: TeamRequest, delivery_id: int) -> HttpResponse:
 @team_view("admin")
 def new_secrets(request: TeamRequest) -> HttpResponse:
     """Gives every hook of the team a new secret, without losing a delivery."""
-    count = repository_hooks.rotate(request.team)
+    count = secrets.rotate(request.team)
     record("github.hooks.rotated", team_id=request.team.pk, request=request, count=count)
     nudge()
     if wants_json(request):

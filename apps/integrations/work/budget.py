@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+import time
+from collections import defaultdict
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 
 from apps.integrations.github.errors import WaitError
 from apps.integrations.github.limits import Limit
@@ -16,6 +18,17 @@ from apps.integrations.models import IntegrationCredential, RateBudget
 RESERVE = 0.1
 BETWEEN_WRITES = timedelta(seconds=1)
 LONGEST_BLOCK = timedelta(hours=1)
+PATIENCE = 3.0  # seconds that a worker waits for its turn to write
+REACHED = "GitHub's rate limit is reached."
+
+
+class OwnWaitError(WaitError):
+    """Our own books say to wait; GitHub was not asked."""
+
+    is_noted = True
+
+    def __init__(self, until: datetime) -> None:
+        super().__init__(REACHED, until, secondary=False)
 
 
 def account_of(credential: IntegrationCredential) -> str:
@@ -27,20 +40,22 @@ def account_of(credential: IntegrationCredential) -> str:
     return f"credential:{credential.pk}"
 
 
-def note(credential: IntegrationCredential, limit: Limit) -> None:
-    """Remembers what a reply said is left; a good reply also ends a series of secondary limits."""
-    key = _key(credential, limit.resource)
+# Where an account's number stands in its credential.
+_COLUMNS = {"installation": "installation_id", "user": "account_id", "credential": "pk"}
+
+
+def note(account: str, limit: Limit) -> None:
+    """Remembers what a reply said is left."""
+    key = _key(account, limit.resource)
     told = {"limit": limit.limit, "remaining": limit.remaining, "reset_at": limit.reset_at}
     if not RateBudget.objects.filter(**key).update(**told):
         RateBudget.objects.update_or_create(**key, defaults=told)
 
 
-def block(
-    credential: IntegrationCredential, wait: WaitError, now: datetime, resource: str = "graphql"
-) -> datetime:
+def block(account: str, wait: WaitError, now: datetime, resource: str = "graphql") -> datetime:
     """Stops an account's work until the wait is over; a secondary limit stops all kinds of it."""
     resources = ("graphql", "core") if wait.secondary else (resource,)
-    return max(_block(_key(credential, each), wait, now) for each in resources)
+    return max(_block(_key(account, each), wait, now) for each in resources)
 
 
 def _block(key: dict[str, Any], wait: WaitError, now: datetime) -> datetime:
@@ -57,33 +72,37 @@ def _block(key: dict[str, Any], wait: WaitError, now: datetime) -> datetime:
     return until
 
 
-def unblock(credential: IntegrationCredential) -> None:
+def unblock(account: str) -> None:
     """After a good reply: the next secondary limit begins with the shortest wait again."""
-    rows = RateBudget.objects.filter(host=settings.GITHUB_URL, account=account_of(credential))
-    rows.filter(blocks__gt=0).update(blocks=0)
+    _of_account(account).filter(blocks__gt=0).update(blocks=0)
 
 
-def may_write(credential: IntegrationCredential, now: datetime) -> bool:
+def may_write(account: str, now: datetime) -> bool:
     """Takes the account's turn to change something on GitHub: one a second, over all workers."""
-    budget, _ = RateBudget.objects.get_or_create(**_key(credential, "core"))
+    budget, _ = RateBudget.objects.get_or_create(**_key(account, "core"))
     free = Q(written_at__isnull=True) | Q(written_at__lte=now - BETWEEN_WRITES)
     return bool(RateBudget.objects.filter(free, pk=budget.pk).update(written_at=now))
 
 
+def wait_to_write(account: str) -> None:
+    """Waits for the account's turn, a few seconds at most. Raises OwnWaitError."""
+    ends = time.monotonic() + PATIENCE
+    while not may_write(account, datetime.now(UTC)):
+        if time.monotonic() > ends:
+            raise OwnWaitError(datetime.now(UTC) + BETWEEN_WRITES)
+        time.sleep(0.1)
+
+
 def wait_for(
-    credential: IntegrationCredential,
-    now: datetime,
-    *,
-    live: bool = False,
-    resource: str = "graphql",
+    account: str, now: datetime, *, live: bool = False, resource: str = "graphql"
 ) -> datetime | None:
     """Until when this account's work must wait; None where it may go on now."""
-    return until(of(credential, resource), now, live=live)
+    return until(of(account, resource), now, live=live)
 
 
-def of(credential: IntegrationCredential, resource: str = "graphql") -> RateBudget | None:
+def of(account: str, resource: str = "graphql") -> RateBudget | None:
     """What is known of an account's budget; None before GitHub has told anything."""
-    return RateBudget.objects.filter(**_key(credential, resource)).first()
+    return RateBudget.objects.filter(**_key(account, resource)).first()
 
 
 def until(budget: RateBudget | None, now: datetime, *, live: bool = False) -> datetime | None:
@@ -99,9 +118,39 @@ def until(budget: RateBudget | None, now: datetime, *, live: bool = False) -> da
     return None
 
 
-def _key(credential: IntegrationCredential, resource: str = "graphql") -> dict[str, Any]:
-    return {
-        "host": settings.GITHUB_URL,
-        "account": account_of(credential),
-        "resource": resource,
-    }
+def is_waiting(path: str, now: datetime, resource: str) -> Q:
+    """Rows whose credential, to be found at `path`, is one of an account that must wait."""
+    rows = RateBudget.objects.filter(host=settings.GITHUB_URL, resource=resource)
+    return _of_accounts(path, [row.account for row in rows if until(row, now, live=True)])
+
+
+def wrote_just_now(path: str, now: datetime) -> Q:
+    """Rows whose credential is one of an account whose turn to write comes in a moment."""
+    rows = RateBudget.objects.filter(
+        host=settings.GITHUB_URL, resource="core", written_at__gt=now - BETWEEN_WRITES
+    )
+    return _of_accounts(path, rows.values_list("account", flat=True))
+
+
+def _of_accounts(path: str, accounts: Any) -> Q:
+    numbers: dict[str, list[int]] = defaultdict(list)
+    for account in accounts:
+        kind, _, number = account.partition(":")
+        if kind in _COLUMNS and number.isdigit():
+            numbers[kind].append(int(number))
+    found = Q(pk__in=[])
+    for kind, some in numbers.items():
+        theirs = Q(**{f"{path}__{_COLUMNS[kind]}__in": some})
+        # What an installation draws on is not what its account's own tokens draw on.
+        if kind == "user":
+            theirs &= Q(**{f"{path}__installation_id": None})
+        found |= theirs
+    return found
+
+
+def _of_account(account: str) -> QuerySet[RateBudget]:
+    return RateBudget.objects.filter(host=settings.GITHUB_URL, account=account)
+
+
+def _key(account: str, resource: str = "graphql") -> dict[str, Any]:
+    return {"host": settings.GITHUB_URL, "account": account, "resource": resource}

@@ -38,7 +38,7 @@ def nudge_soon() -> None:
 def _send(**options: Any) -> None:
     try:
         current_app.send_task(
-            "apps.integrations.tasks.look_for_due_work", expires=30, retry=False, **options
+            "apps.integrations.tasks.look_for_due_work", expires=600, retry=False, **options
         )
     except (KombuError, RedisError, OSError) as error:
         log.warning("The broker cannot be reached (%s); work begins at the next tick.", error)

@@ -1,0 +1,132 @@
+"""One way to do what is due: find it, take it, ask GitHub within its limits, answer a refusal.
+
+A room says what it wants done and how; when, by whom and how often again is decided here.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import IntEnum
+from operator import attrgetter
+from typing import Any, Generic, TypeVar
+
+from django.db import InterfaceError, OperationalError
+from django.db.models import Model, QuerySet
+from django.utils import timezone
+
+from apps.integrations.github.errors import GitHubError, UnavailableError
+from apps.integrations.models import IntegrationCredential
+from apps.integrations.work import budget, leases, policy
+from apps.integrations.work.leases import Claim, LeaseLostError
+from apps.integrations.work.policy import Kind, Verdict
+
+log = logging.getLogger(__name__)
+
+AT_LEAST = timedelta(minutes=1)
+M = TypeVar("M", bound=Model)
+
+
+class Turn(IntEnum):
+    """What came of a look at what is due."""
+
+    NOTHING = 0
+    SOON = 1  # Only an account's next second is waited for.
+    DONE = 2
+
+
+def nothing_to_note(row: Any, error: GitHubError, verdict: Verdict) -> None:
+    """For a chore whose refusals nobody has to see."""
+
+
+@dataclass(frozen=True)
+class Chore(Generic[M]):
+    """Something that is done for rows, one at a time; `credential` is a lookup from the row.
+
+    `do` raises a `GitHubError` where GitHub refused; `note` then writes down what the row's own
+    room shows of it. `writes`: it changes something on GitHub, for which there is a turn a second.
+    `pause`: how long to wait after so many refusals that only people can end; else the room says.
+    """
+
+    name: str
+    wanted: Callable[[datetime], QuerySet[M]]
+    do: Callable[[M, datetime], None]
+    credential: str = ""
+    resource: str = "graphql"
+    writes: bool = False
+    note: Callable[[M, GitHubError, Verdict], None] = nothing_to_note
+    pause: Callable[[M, int], timedelta] | None = None
+
+    def turn(self, now: datetime) -> Turn:
+        """Does it for one row, if one is due."""
+        rows = self._allowed(now)
+        ready = rows.exclude(budget.wrote_just_now(self.credential, now)) if self.writes else rows
+        found = leases.claim(self.name, ready)
+        if found is None:
+            is_soon = self.writes and leases.free(self.name, rows).exists()
+            return Turn.SOON if is_soon else Turn.NOTHING
+        row, claim = found
+        if self.writes and not budget.may_write(self._account(row), now):
+            claim.release()
+            return Turn.SOON
+        self.attempt(row, claim, now)
+        return Turn.DONE
+
+    def attempt(self, row: M, claim: Claim, now: datetime) -> Verdict | None:
+        """Does it for a row that is taken; the verdict where GitHub refused."""
+        try:
+            with claim.held():
+                self.do(row, now)
+        except LeaseLostError:
+            log.info("%s of %s was taken over by another worker.", self.name, row)
+        except GitHubError as error:
+            return self._answer(row, claim, error)
+        except (OperationalError, InterfaceError):
+            raise  # Where the database is gone, nothing can be noted: the lease runs out.
+        except Exception as error:
+            log.exception("%s of %s failed.", self.name, row)
+            ours = UnavailableError(f"tformance failed on what GitHub sent ({error}).")
+            return self._answer(row, claim, ours)
+        else:
+            claim.release()
+        return None
+
+    def _allowed(self, now: datetime) -> QuerySet[M]:
+        """What is wanted, without what GitHub would refuse."""
+        rows = self.wanted(now)
+        if not self.credential:
+            return rows
+        return rows.exclude(budget.is_waiting(self.credential, now, self.resource)).filter(
+            **{f"{self.credential}__rejected_at": None}
+        )
+
+    def _answer(self, row: M, claim: Claim, error: GitHubError) -> Verdict:
+        log.info("%s of %s: %s", self.name, row, error)
+        verdict = policy.answer(error, claim.failures, self._credential(row))
+        self.note(row, error, verdict)
+        if verdict.again_at:
+            claim.postpone(verdict.again_at, verdict.failures)
+        elif self.pause:
+            failures = claim.failures + 1
+            claim.postpone(timezone.now() + self.pause(row, failures), failures)
+        elif verdict.kind is Kind.PERMANENT and self._is_wanted(row):
+            # Its room wants it all the same, or somebody does: but not again and again.
+            claim.postpone(timezone.now() + AT_LEAST)
+        else:
+            claim.release()
+        return verdict
+
+    def _is_wanted(self, row: M) -> bool:
+        return self.wanted(timezone.now()).filter(pk=row.pk).exists()
+
+    def _credential(self, row: M) -> IntegrationCredential | None:
+        if not self.credential:
+            return None
+        found: IntegrationCredential | None = attrgetter(self.credential.replace("__", "."))(row)
+        return found
+
+    def _account(self, row: M) -> str:
+        credential = self._credential(row)
+        return budget.account_of(credential) if credential else ""

@@ -1,0 +1,158 @@
+"""One claim for all chores: a row is taken with a lease, so that no two workers do the same thing.
+
+All instants of a lease are the database's own, so that a worker's clock does not matter. A lease is
+short and is renewed while it is held: by each request, by each page that is stored, and by a
+heartbeat while a request is on its way. A worker that was killed is soon followed by another.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from threading import Event, Thread
+from typing import Any, TypeVar
+
+from django.db import DatabaseError, InterfaceError, connection
+from django.db.models import Exists, Model, OuterRef, Q, QuerySet
+from django.db.models.functions import Now
+
+from apps.integrations.models import Lease
+
+log = logging.getLogger(__name__)
+
+LENGTH = timedelta(seconds=20)
+BEAT = 5.0  # seconds between renewals while nothing else renews it
+LOOKED_AT = 10
+FORGOTTEN_AFTER = timedelta(days=7)
+M = TypeVar("M", bound=Model)
+
+_held: ContextVar[Claim | None] = ContextVar("held", default=None)
+
+
+class LeaseLostError(Exception):
+    """Another worker has taken the row over; what this one fetched is dropped."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A row that this worker has taken; `failures` is how often it failed before, in a row."""
+
+    chore: str
+    key: int
+    owner: str
+    failures: int = 0
+
+    def renew(self) -> None:
+        """Holds it for longer. Within a transaction nobody else can take it until the end.
+
+        Raises LeaseLostError.
+        """
+        if not self._mine().update(until=_later()):
+            raise LeaseLostError
+
+    def release(self) -> None:
+        """Lets go of it: it is done, or others may go on."""
+        self._mine().delete()
+
+    def postpone(self, until: datetime | None, failures: int = 0) -> None:
+        """Lets go of it after a failure: nobody takes it before then."""
+        self._mine().update(owner="", until=None, not_before=until, failures=failures)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keeps it alive inside the block, in which each request renews it as well."""
+        done = Event()
+        # No pool: the end of the program would wait for its threads.
+        Thread(target=self._beat, args=[done], daemon=True).start()
+        token = _held.set(self)
+        try:
+            yield
+        finally:
+            _held.reset(token)
+            done.set()
+
+    def _beat(self, done: Event) -> None:
+        while not done.wait(BEAT):
+            try:
+                # Whether it was lost is found by whoever works, at the next request or page.
+                self._mine().update(until=_later())
+            except (DatabaseError, InterfaceError) as error:
+                log.info("The lease of %s %s was not renewed: %s", self.chore, self.key, error)
+            finally:
+                connection.close()  # this thread's own
+
+    def _mine(self) -> QuerySet[Lease]:
+        return Lease.objects.filter(chore=self.chore, key=self.key, owner=self.owner)
+
+
+def renew_held() -> None:
+    """Renews what this worker holds, if anything. Raises LeaseLostError."""
+    if claim := _held.get():
+        claim.renew()
+
+
+def free(chore: str, rows: QuerySet[M]) -> QuerySet[M]:
+    """Those that nobody holds and that may be tried again."""
+    taken = Lease.objects.filter(
+        Q(until__gte=Now()) | Q(not_before__gt=Now()), chore=chore, key=OuterRef("pk")
+    )
+    return rows.filter(~Exists(taken))
+
+
+def held(chore: str) -> QuerySet[Lease]:
+    """The leases of a chore that somebody holds now."""
+    return Lease.objects.filter(chore=chore, until__gte=Now())
+
+
+def claim(chore: str, wanted: QuerySet[M]) -> tuple[M, Claim] | None:
+    """Takes the first row that is free; None where there is none."""
+    for key in free(chore, wanted).values_list("pk", flat=True)[:LOOKED_AT]:
+        if taken := take(chore, key):
+            # Another worker may have done it in the moment before.
+            row = wanted.filter(pk=key).first()
+            if row is not None:
+                return row, taken
+            taken.release()
+    return None
+
+
+def take(chore: str, key: int, *, at_once: bool = False) -> Claim | None:
+    """Takes one row, if it is free; `at_once` also where it should be tried again only later."""
+    mine = Lease.objects.filter(chore=chore, key=key)
+    owner = uuid.uuid4().hex
+    is_free = Q(until=None) | Q(until__lt=Now())
+    if not at_once:
+        is_free &= Q(not_before=None) | Q(not_before__lte=Now())
+    if not mine.filter(is_free).update(owner=owner, until=_later()):
+        fresh = Lease(chore=chore, key=key, owner=owner, until=_later())
+        Lease.objects.bulk_create([fresh], ignore_conflicts=True)
+    row = mine.filter(owner=owner).first()
+    return Claim(chore, key, owner, row.failures) if row else None
+
+
+def lock_free(rows: QuerySet[M]) -> QuerySet[M]:
+    """For what is done within one transaction: its rows, without those another worker is at."""
+    return rows.select_for_update(skip_locked=True, of=("self",))
+
+
+def forgive(chore: str, keys: Iterable[int]) -> None:
+    """Lets what failed be tried again now, since somebody asked for it or mended it."""
+    is_idle = Q(until=None) | Q(until__lt=Now())
+    Lease.objects.filter(is_idle, chore=chore, key__in=list(keys)).delete()
+
+
+def prune() -> None:
+    """Forgets what nobody holds and nobody waits for."""
+    long_ago = Now() - FORGOTTEN_AFTER
+    is_over = Q(not_before=None) | Q(not_before__lt=long_ago)
+    is_idle = Q(until=None) | Q(until__lt=long_ago)
+    Lease.objects.filter(is_over, is_idle).delete()
+
+
+def _later() -> Any:
+    return Now() + LENGTH
