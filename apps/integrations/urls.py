@@ -3,6 +3,7 @@
 from django.urls import URLPattern, URLResolver, path
 
 from apps.integrations.views import (
+    callbacks,
     connection,
     data,
     farewells,
@@ -21,12 +22,12 @@ GITHUB = f"{TEAM}/integrations/github"
 
 urlpatterns: list[URLPattern | URLResolver] = [
     # allauth has an address of sign-in that is called github_callback.
-    path("integrations/github/callback/", connection.callback, name="github_connect_callback"),
-    path("integrations/github/app/", github_app.made, name="github_app_made"),
+    path("integrations/github/callback/", callbacks.connected, name="github_connect_callback"),
+    path("integrations/github/app/", callbacks.made, name="github_app_made"),
     path(f"{GITHUB}/app/", github_app.new, name="github_app"),
     path(f"{TEAM}/integrations/", connection.integrations, name="integrations"),
     path(f"{GITHUB}/connect/", connection.connect, name="github_connect"),
-    path(f"{GITHUB}/callback/", connection.team_callback, name="github_team_callback"),
+    path(f"{GITHUB}/callback/", callbacks.connected_team, name="github_team_callback"),
     path(f"{GITHUB}/token/", connection.token, name="github_token"),
     path(f"{GITHUB}/organization/", connection.organization, name="github_organization"),
     path(f"{GITHUB}/disconnect/", connection.disconnect, name="github_disconnect"),

@@ -24,7 +24,7 @@ _KEPT = 5  # connections begun in one session that can still be answered
 class State:
     """Who began a connection, for which team, and to reconnect which organisation, if any.
 
-    `for_hook`: to let it have one hook of its own.
+    `for_hook`: to let it have one hook of its own. `method`: the flow that began it.
     """
 
     team_id: int
@@ -39,7 +39,7 @@ def issue(
     user_id: int,
     team: Team,
     organization_id: int | None,
-    method: str = "oauth",
+    method: str,
     *,
     for_hook: bool = False,
 ) -> tuple[str, State]:

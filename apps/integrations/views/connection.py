@@ -6,21 +6,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth.decorators import login_required
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.http.response import HttpResponseBase
+from django.http import HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect
-from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from apps.audit.record import record
-from apps.integrations.access import connect_state, github_app, oauth, problems
+from apps.integrations.access import github_app, oauth, problems
 from apps.integrations.access.connect_state import State
 from apps.integrations.access.problems import ConnectError, Problem
 from apps.integrations.connection import (
-    app_manifest,
     connecting,
     disconnecting,
     installing,
@@ -33,7 +29,7 @@ from apps.integrations.models import (
 )
 from apps.integrations.repositories import discovery
 from apps.integrations.views import answers, farewells, organizations
-from apps.integrations.views import github_app as views_app
+from apps.integrations.views.github_app import may_make
 from apps.integrations.views.organization_hooks import turn_on
 from apps.teams.access import TeamRequest, team_view, wants_json
 
@@ -52,7 +48,7 @@ def _page(
     request: TeamRequest, entries: list[dict[str, Any]], token_error: str = ""
 ) -> HttpResponse:
     setup = _setup()
-    may_make_app = request.membership.is_admin and views_app.may_make(request)
+    may_make_app = request.membership.is_admin and may_make(request)
     context = {
         "organizations": entries,
         "disconnected": organizations.disconnected(request.team),
@@ -94,50 +90,14 @@ def connect(request: TeamRequest) -> HttpResponse:
 
 def _begin(request: TeamRequest, organization_id: int | None, sent: Mapping[str, Any]) -> str:
     """By the way that was asked for, else by what is set up. Raises ConnectError, BadBodyError."""
-    method = str(sent.get("method") or "oauth")
+    method = str(sent.get("method") or connecting.METHOD)
     if "method" not in sent and not settings.GITHUB_CLIENT_ID and github_app.is_configured():
         method = installing.INSTALL
     if method in installing.METHODS:
         return installing.begin(request, request.team, organization_id, method)
-    if method != "oauth":
+    if method != connecting.METHOD:
         raise answers.BadBodyError("The method is none of oauth, app and installed.")
     return connecting.begin(request, request.team, organization_id)
-
-
-@require_GET
-@never_cache
-@login_required
-def callback(request: HttpRequest) -> HttpResponseBase:
-    """Where GitHub sends the browser back to."""
-    return views_app.returned(request, team_callback)
-
-
-@require_GET
-@team_view("admin")
-def team_callback(request: TeamRequest) -> HttpResponse:
-    """The same, at an address of the team's own."""
-    state = connect_state.read(request.GET.get("state", ""))
-    if state is None or state.team_id != request.team.pk or state.method == app_manifest.METHOD:
-        return _failed(request, problems.OTHER_SESSION)
-    try:
-        if state.method in installing.METHODS:
-            return _installed(request, state)
-        connecting.finish(request, request.team, state, request.GET)
-        return _choose_again(request, state) or redirect(
-            "github_organization", team=request.team.slug
-        )
-    except ConnectError as error:
-        return _failed(request, error.problem)
-
-
-def _installed(request: TeamRequest, state: State) -> HttpResponse:
-    """On from GitHub's page of the App. Raises ConnectError."""
-    following = installing.finish(request, request.team, state, request.GET)
-    if following.url:
-        return redirect(following.url)
-    if following.account_id is not None:
-        return _choose(request, str(following.account_id))
-    return _choose_again(request, state) or redirect("github_organization", team=request.team.slug)
 
 
 @sensitive_post_parameters("token")
@@ -161,7 +121,7 @@ def token(request: TeamRequest) -> HttpResponse:
         _note_failure(request, error.problem)
         return _token_refused(request, error.problem)
     if wanted:
-        return _choose(request, wanted)
+        return choose(request, wanted)
     return redirect("github_organization", team=request.team.slug)
 
 
@@ -185,11 +145,11 @@ def organization(request: TeamRequest) -> HttpResponse:
     if credential is None:
         return answers.back(request, "integrations", problems.NOTHING_PENDING)
     if method == "POST":
-        return _choose(request, _wanted(request))
+        return choose(request, _wanted(request))
     try:
         choice = connecting.choice(credential)
     except ConnectError as error:
-        return _failed(request, error.problem)
+        return failed(request, error.problem)
     if wants_json(request):
         found = [{"login": a.login, "id": a.id, "type": a.type} for a in choice.accounts]
         return JsonResponse({"organizations": found})
@@ -267,7 +227,7 @@ def refresh(request: TeamRequest) -> HttpResponse:
     return answers.back(request, where, said="People and repositories are being fetched anew.")
 
 
-def _choose_again(request: TeamRequest, state: State) -> HttpResponse | None:
+def choose_again(request: TeamRequest, state: State) -> HttpResponse | None:
     """A reconnection knows its organisation already."""
     if state.organization_id is None:
         return None
@@ -277,7 +237,7 @@ def _choose_again(request: TeamRequest, state: State) -> HttpResponse | None:
     return _answer(request, chosen)
 
 
-def _choose(request: TeamRequest, wanted: str) -> HttpResponse:
+def choose(request: TeamRequest, wanted: str) -> HttpResponse:
     return _answer(request, _chosen(request, wanted))
 
 
@@ -288,7 +248,7 @@ def _chosen(request: TeamRequest, wanted: str) -> GitHubIntegration | HttpRespon
     try:
         return connecting.choose(request, credential, wanted)
     except ConnectError as error:
-        return _failed(request, error.problem, "github_organization")
+        return failed(request, error.problem, "github_organization")
 
 
 def _answer(request: TeamRequest, chosen: GitHubIntegration | HttpResponse) -> HttpResponse:
@@ -309,7 +269,8 @@ def _wanted(request: TeamRequest) -> str:
     return request.POST.get("other", "").strip() or request.POST.get("organization", "")
 
 
-def _failed(request: TeamRequest, problem: Problem, page: str = "integrations") -> HttpResponse:
+def failed(request: TeamRequest, problem: Problem, page: str = "integrations") -> HttpResponse:
+    """Back to a page that says what went wrong, which the audit log notes."""
     _note_failure(request, problem)
     return answers.back(request, page, problem)
 
