@@ -12,7 +12,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from apps.encryption import EncryptionKeyError
-from apps.integrations.hooks import signers
+from apps.integrations.hooks import essence, signers
 from apps.integrations.models import WebhookDelivery
 from apps.integrations.work.nudge import nudge_soon
 
@@ -67,8 +67,9 @@ def _keep(hook_id: int, request: HttpRequest, body: bytes) -> HttpResponse | Non
     if not _GUID.fullmatch(guid) or not _EVENT.fullmatch(event) or payload is None:
         return _refuse("This is no delivery as GitHub makes them.", 400)
     now = datetime.now(UTC)
+    kept = essence.of(event, payload)
     row = WebhookDelivery(
-        hook_id=hook_id, guid=guid, event=event, payload=payload, received_at=now, due_at=now
+        hook_id=hook_id, guid=guid, event=event, payload=kept, received_at=now, due_at=now
     )
     try:
         row.save(force_insert=True)
@@ -92,7 +93,7 @@ def _renew(hook_id: int, guid: str, now: datetime) -> bool:
 
 
 def _payload(request: HttpRequest, body: bytes) -> str | None:
-    """The JSON as text, which is not looked into here; None where it is not text."""
+    """The JSON as text; None where it is not text."""
     if request.content_type not in ("application/json", _FORM):
         return None
     try:

@@ -20,7 +20,8 @@ def rotate() -> int:
     for model in apps.get_app_config("integrations").get_models():
         names = secret_fields(model)
         if names:
-            for pk in model._default_manager.order_by("pk").values_list("pk", flat=True):
+            filled = model._default_manager.exclude(**dict.fromkeys(names, ""))
+            for pk in filled.order_by("pk").values_list("pk", flat=True):
                 with transaction.atomic():
                     row = model._default_manager.select_for_update().filter(pk=pk).first()
                     if row is not None:

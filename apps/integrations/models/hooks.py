@@ -51,7 +51,7 @@ class Hook(models.Model):
 
 
 class WebhookDelivery(models.Model):
-    """What GitHub told a hook, as it came; the GUID names the event, whichever hook it went to."""
+    """What GitHub told a hook; the GUID names the event, whichever hook it went to."""
 
     class State(models.TextChoices):
         RECEIVED = "received"
@@ -63,7 +63,9 @@ class WebhookDelivery(models.Model):
     guid = models.CharField(max_length=64)
     event = models.CharField(max_length=60)
     action = models.CharField(max_length=60, blank=True)
-    payload = models.TextField(help_text="The verified JSON.")
+    payload = EncryptedTextField(
+        blank=True, help_text="What handling needs of the verified JSON, until it is done."
+    )
     received_at = models.DateTimeField()
     state = models.CharField(max_length=10, choices=State.choices, default=State.RECEIVED)
     due_at = models.DateTimeField(null=True)

@@ -14,7 +14,7 @@ from apps.audit.record import record
 from apps.integrations.access.problems import Problem
 from apps.integrations.connection import disconnecting
 from apps.integrations.connection.sentences import what_deleting_the_team_ends
-from apps.integrations.keeping import archives, erasure, sentences
+from apps.integrations.keeping import archives, erasure, sentences, traces
 from apps.integrations.models import ForgottenAccount
 from apps.integrations.people import forgetting
 from apps.integrations.views import answers
@@ -144,6 +144,7 @@ def _forget(request: TeamRequest, login: str, theirs: list[int]) -> HttpResponse
     except answers.BadBodyError as error:
         return answers.refused(str(error), "bad_body")
     count = forgetting.forget(request.team, theirs)
+    traces.wipe()
     # Who it was is what is removed: the log says only that somebody was.
     record(
         "data.person_forgotten",
