@@ -31,8 +31,8 @@ README = """\
 All that tformance keeps of {what}, as JSON Lines: a JSON object a line, instants in UTC.
 
 pull-requests, reviews, commits and members are as in the export; what else there is, by table.
-Left out: tokens, secrets and the keys of links, also where they are encrypted or hashed; and what
-GitHub delivered to webhooks, which is kept for thirty days and shared by the teams of a repository.
+Left out: tokens, secrets and the keys of links, also where they are encrypted or hashed; and which
+events GitHub told webhooks of, which is kept for thirty days and shared by a repository's teams.
 """
 Files = Iterable[tuple[str, Iterable[str]]]
 
