@@ -43,6 +43,12 @@ def is_good_enough() -> bool:
     return abs(_found) < STOPS_FROM
 
 
+def forget() -> None:
+    """Has the clocks compared anew at the next look."""
+    global _looked_at
+    _looked_at = float("-inf")
+
+
 def sentence(difference: timedelta) -> str:
     """What is wrong with the clock, and what follows."""
     seconds = difference.total_seconds()
