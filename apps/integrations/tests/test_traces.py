@@ -27,7 +27,7 @@ def payload(number: int = 7) -> dict[str, Any]:
     """As GitHub makes them, with much that people said."""
     grace = {"login": "grace", "id": small.GRACE, "url": "https://github.com/grace"}
     pull = {"number": number, "node_id": "PR_7", "updated_at": "2026-09-01T00:00:00Z"}
-    pull |= {"title": SAID, "body": SAID * 40, "user": grace, "merged_by": grace}
+    pull |= {"title": SAID, "body": SAID * 400, "user": grace, "merged_by": grace}
     comment = {"updated_at": "2026-09-01T00:00:01Z", "body": SAID, "diff_hunk": f"+ {SAID}"}
     place = {"id": 1, "full_name": "acme/shop", "owner": {"login": "acme"}, "description": SAID}
     told = {"pull_request": pull, "comment": comment, "repository": place, "sender": grace}

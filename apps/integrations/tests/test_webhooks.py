@@ -240,12 +240,11 @@ def test_large_is_taken(client: Client, hook: Hook) -> None:
 
 
 def test_a_form_is_taken(client: Client, hook: Hook) -> None:
-    body = urlencode({"payload": json.dumps({"zen": "Keep it logically awesome."})}).encode()
+    told = {"zen": "Keep it logically awesome.", "hook_id": 77}
+    body = urlencode({"payload": json.dumps(told)}).encode()
     kind = "application/x-www-form-urlencoded"
     assert post(client, body, hook=hook, event="ping", content_type=kind).status_code == 202
-    assert json.loads(WebhookDelivery.objects.get().payload) == {
-        "zen": "Keep it logically awesome."
-    }
+    assert json.loads(WebhookDelivery.objects.get().payload) == {"hook_id": 77}
 
 
 def test_a_redelivery_of_what_was_handled_is_a_no_op(client: Client, hook: Hook) -> None:
@@ -357,12 +356,12 @@ def test_after_a_new_address_github_is_told(
     address = "/a/acme/integrations/github/webhooks/"
     page = alice_client.get(address).content.decode()
     assert "GitHub has yet to be told the address" in page
-    assert "has its hook" not in page
+    assert "needs a hook has one" not in page
     RateBudget.objects.update(written_at=None)
     work()
     (on_github,) = hooks_on_github(github)
     assert on_github.url == "http://127.0.0.1:8123/webhooks/github/"
-    assert "has its hook" in alice_client.get(address).content.decode()
+    assert "needs a hook has one" in alice_client.get(address).content.decode()
     assert not secrets.follow_address()
 
 
