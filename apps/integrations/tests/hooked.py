@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from apps.integrations import tasks
 from apps.integrations.github import signature
-from apps.integrations.models import Hook, RateBudget, TrackedRepository
+from apps.integrations.models import Hook, Lease, RateBudget, TrackedRepository
 from apps.integrations.tests.github import REPOSITORIES
 from github_simulator.acts import act
 from github_simulator.testing import Running
@@ -71,5 +71,6 @@ def post(
 def due(tracked: TrackedRepository) -> None:
     """Lets the hook be looked after now."""
     RateBudget.objects.update(written_at=None)
+    Lease.objects.update(not_before=None)
     TrackedRepository.objects.filter(pk=tracked.pk).update(hook_due_at=timezone.now())
     work()
