@@ -6,6 +6,7 @@ than long ago, with the marks that the tools leave and with what is easily taken
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from random import Random
@@ -85,7 +86,8 @@ class Desk:
             commit.author_name = f"{commit.author_name} (aider)"
 
     def labelled(self, pull: PullRequest) -> None:
-        number = pull.id % 1_000_000_007
+        home = zlib.crc32((pull.head_repository or "").encode())
+        number = 9_000_000_000 + home  # one label a repository, made after all others
         name = "claude-code-assisted"
         pull.labels.append(Label(number, node_id("LA", number), name, "d97757"))
 
