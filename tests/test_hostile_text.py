@@ -8,9 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from django.core.mail import EmailMessage
 from django.test import Client
 from django.urls import reverse
+from pytest_django import Settings
 
+from apps.audit.spreadsheets import no_formula
 from apps.metrics.calculations import globs
 from apps.metrics.models import Repository
 from apps.teams.models import Team
@@ -159,3 +162,38 @@ def test_the_log_of_a_refused_request_holds_no_secret_of_its_address(
     Client(enforce_csrf_checks=True).get(f"{path}x/nowhere")
     assert caplog.messages
     assert secret not in redact("\n".join(caplog.messages))
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("host", ["localhost:6666", "127.0.0.1:1", "[::1]:9"])
+def test_links_in_mail_lead_to_our_own_address(
+    host: str, alice: User, settings: Settings, mailoutbox: list[EmailMessage]
+) -> None:
+    settings.ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
+    client = Client(headers={"host": host})
+    assert client.post("/accounts/password/reset/", {"email": alice.email}).status_code == 302
+    [mail] = mailoutbox
+    assert f"{settings.PUBLIC_URL}/accounts/password/reset/key/" in mail.body
+    assert host not in mail.body
+
+
+BODIES = ["[" * 100_000, '{"a":' * 100_000, '{"names": ["\\ud800"]}', '{"a": "\\u0000"}', "\xff"]
+
+
+@pytest.mark.parametrize("body", BODIES, ids=[each[:12] for each in BODIES])
+@pytest.mark.parametrize("route", [r for r, rule in RULES.items() if "POST" in rule.methods])
+def test_a_body_that_is_no_text_is_refused(
+    body: str, route: str, acme: Belongings, alice_client: Client
+) -> None:
+    reply = alice_client.post(acme.path(route), body, content_type="application/json")
+    assert reply.status_code < 500
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["=2+2", "x;=2+2", "x; y;@SUM(1)", "x\t=2+2", "x|-1", "x\n=2+2", "x;\uff1d2", ";;=1", "+1;x"],
+)
+def test_a_cell_is_no_formula_whatever_separates(text: str) -> None:
+    for separator in ";|\t\n":
+        for part in no_formula(text).split(separator):
+            assert not part.startswith(("=", "+", "-", "@", "\uff1d"))

@@ -14,6 +14,7 @@ from tests.conftest import small_world
 from tests.program import COMMAND, clean_environment
 from tests.terminal import Terminal
 from tformance.cli import main
+from tformance.output import visible
 
 # These run until they are stopped, hand over to another program, or write a file.
 OTHERS = {"up", "demo", "simulator", "web", "worker", "schedule", "release", "manage"}
@@ -129,3 +130,30 @@ def test_a_plain_terminal_is_enough_where_no_letter_is_missing(shell: Shell, com
 def test_a_full_disk_for_messages_too(shell: Shell) -> None:
     assert shell.run("export", "> /dev/full 2> /dev/full").returncode == 74
     assert shell.run("version", "2>&-").returncode == 0
+
+
+@pytest.mark.parametrize("code", [0, 7, 8, 0x1B, 0x7F, 0x80, 0x9B, 0x9D, 0x9F])
+def test_nothing_commands_the_terminal(code: int) -> None:
+    shown = visible(f"a{chr(code)}[31mb\t{EMOJI}é\n")
+    assert shown == f"a\\u{code:04x}[31mb\t{EMOJI}é\n"
+
+
+def test_an_export_to_a_terminal_is_only_shown(shell: Shell) -> None:
+    """With `script`'s terminal in place of a pipe, which gets titles as they are."""
+    code = (
+        "from apps.metrics.models import PullRequest; "
+        "PullRequest.objects.update(title='\\x1b]0;x\\x07\\x9b2J')"
+    )
+    done = shell.terminal.run("manage", "shell", "-c", code)
+    assert done.returncode == 0, done.stderr
+    for form in ("jsonl", "csv"):
+        command = f"{COMMAND} export pull-requests --format {form}"
+        shown = subprocess.run(
+            ["script", "-qec", command, "/dev/null"],
+            env=clean_environment(**shell.terminal.settings, TERM="xterm"),
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            timeout=240,
+        ).stdout.decode()
+        assert "\\u001b]0;x\\u0007\\u009b2J" in shown
+        assert not {"\x1b", "\x07", "\x9b"} & set(shown)

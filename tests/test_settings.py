@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.program import ROOT, manage, tformance
+from tests.program import ROOT, clean_environment, manage, tformance
 
 KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 
@@ -42,6 +44,9 @@ BAD = [
     ("GITHUB_CLIENT_ID", "Iv1.abc", "is missing"),
     ("GITHUB_APP_ID", "my-app", "is no number"),
     ("API_RATE_LIMIT", "10/m", "is no number"),
+    ("PUBLIC_URL", "http://my_host:8000", "no browser could ask for"),
+    ("PUBLIC_URL", "http://[fd00::/8]", "no address"),
+    ("PUBLIC_URL", f"http://{'a' * 64}.example", "no name of a host"),
     ("GITHUB_APP_PRIVATE_KEY", "secret", "is no private key"),
     ("GITHUB_APP_PRIVATE_KEY", f"{PEM[0]}\nMIIE\n{PEM[1]}", "cannot be read"),
     ("GITHUB_APP_WEBHOOK_SECRET", "secret", "GITHUB_APP_ID: is missing"),
@@ -125,3 +130,85 @@ def read_by_the_program() -> set[str]:
     call = re.compile(rf"\b(?:environment\.)?(?:{readers})\(\s*\"([A-Z_]+)\"")
     code = [*ROOT.glob("tformance/**/*.py"), *ROOT.glob("apps/**/*.py")]
     return {name for path in code for name in call.findall(path.read_text())}
+
+
+WORKS = [
+    ("PUBLIC_URL", "http://[::1]:8000", "http://[::1]:8000"),
+    ("PUBLIC_URL", "http://[FD00:0::7]:80", "http://[fd00::7]"),
+    ("PUBLIC_URL", "https://bücher.example", "https://xn--bcher-kva.example"),
+    ("PUBLIC_URL", "HTTPS://Tformance.Example.com.:443/", "https://tformance.example.com"),
+]
+ASK = """
+import django
+django.setup()
+from django.conf import settings
+from django.test import Client
+from urllib.parse import urlsplit
+address = urlsplit(settings.PUBLIC_URL)
+client = Client(HTTP_HOST=address.netloc, HTTP_X_FORWARDED_PROTO=address.scheme)
+print(settings.PUBLIC_URL, client.get("/health/live").status_code)
+"""
+
+
+@pytest.mark.parametrize(("name", "value", "meant"), WORKS)
+def test_an_address_that_is_accepted_works(
+    name: str, value: str, meant: str, tmp_path: Path
+) -> None:
+    assert _told(ASK, tmp_path, **{name: value}) == f"{meant} 200"
+
+
+def _told(code: str, folder: Path, **settings: str) -> str:
+    environment = clean_environment(
+        DATA_DIR=str(folder), DJANGO_SETTINGS_MODULE="tformance.settings", **settings
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+DATABASE = """
+import django
+django.setup()
+from django.conf import settings
+from django.db import connection
+found = settings.DATABASES["default"]
+if connection.vendor == "sqlite":
+    connection.ensure_connection()
+print(found["NAME"], found.get("HOST", ""), found.get("PORT", ""))
+"""
+
+
+def test_a_database_is_where_its_address_says(tmp_path: Path) -> None:
+    (tmp_path / "a b").mkdir()
+    for written in ("a b", "a%20b"):
+        path = f"sqlite:///{tmp_path}/{written}/x.sqlite3"
+        assert _told(DATABASE, tmp_path, DATABASE_URL=path) == f"{tmp_path}/a b/x.sqlite3"
+    for url, meant in {
+        "postgres://me@%2Fvar%2FRun%2Fpg/name": "name /var/Run/pg",
+        "postgres://me:p%40ss@%2Frun:5433/name": "name /run 5433",
+        "postgres://me@db.example.com:5433/name": "name db.example.com 5433",
+    }.items():
+        assert _told(DATABASE, tmp_path, DATABASE_URL=url) == meant
+
+
+def test_a_secret_file_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    (tmp_path / "token").write_bytes(b"\xef\xbb\xbfghp_x\r\n")
+    code = "import django; django.setup(); from django.conf import settings as s"
+    told = _told(f"{code}; print(s.GITHUB_TOKEN)", tmp_path, GITHUB_TOKEN_FILE=f"{tmp_path}/token")
+    assert told == "ghp_x"
+
+
+def test_what_is_kept_is_for_us_alone(tmp_path: Path) -> None:
+    """In a folder that others may look into, and where files are that others may read."""
+    folder = tmp_path / "open"
+    (folder / "log").mkdir(parents=True)
+    folder.chmod(0o755)
+    old = [folder / "tformance.sqlite3", folder / "log" / "web.log"]
+    for each in old:
+        each.touch(0o644)
+    assert manage("migrate", "-v0", DATA_DIR=str(folder)).returncode == 0
+    files = [each for each in folder.rglob("*") if each.is_file()]
+    assert len(files) > 3
+    assert [each for each in files if each.stat().st_mode & 0o077] == []

@@ -14,6 +14,7 @@ from django.conf import settings
 from redis.exceptions import RedisError
 
 from tformance import environment
+from tformance.output import visible
 
 OK, NOTE, PROBLEM = "ok", "note", "problem"
 OLDEST_SERVER = (3, 17)  # the oldest that GitHub supports itself
@@ -44,9 +45,10 @@ def doctor() -> bool:
 
 def _print(finding: Finding) -> None:
     colour = {OK: "green", NOTE: "yellow", PROBLEM: "red"}[finding.state]
-    click.echo(f"{click.style(f'{finding.state:8}', colour)}{finding.subject}: {finding.text}")
+    shown = visible(f"{finding.subject}: {finding.text}")
+    click.echo(f"{click.style(f'{finding.state:8}', colour)}{shown}")
     if finding.todo:
-        click.echo(f"{'':8}{finding.todo}")
+        click.echo(f"{'':8}{visible(finding.todo)}")
 
 
 def _settings() -> Iterator[Finding]:

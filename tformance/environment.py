@@ -7,14 +7,16 @@ import secrets
 import ssl
 import sys
 from contextlib import suppress
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, NoReturn
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 import environ
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.fernet import Fernet
 from cryptography.hazmat.primitives import serialization
+from django.http.request import split_domain_port
 from platformdirs import user_data_path
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -32,7 +34,7 @@ def text(name: str, default: str = "") -> str:
     if not path:
         return os.environ.get(name, default).strip()
     try:
-        return Path(path).read_text().strip()
+        return Path(path).read_text("utf-8-sig").strip()
     except OSError as error:
         refuse(f"{name}_FILE", f"cannot read {path}: {error.strerror}.")
     except UnicodeDecodeError:
@@ -122,7 +124,27 @@ def url(name: str, default: str) -> str:
         refuse(name, f"“{value}” is no address; write it like {default}.")
     if parts.path.strip("/") or parts.query or parts.fragment:
         refuse(name, f"“{value}” has a path; write only scheme, host and port, like {default}.")
-    return f"{parts.scheme}://{parts.netloc}".lower()
+    return f"{parts.scheme}://{_place(name, parts, default)}"
+
+
+def _place(name: str, parts: SplitResult, example: str) -> str:
+    """Host and port as browsers send them."""
+    host = (parts.hostname or "").removesuffix(".")
+    try:
+        host = f"[{ip_address(host)}]" if ":" in host else host.encode("idna").decode().lower()
+    except ValueError:  # UnicodeError is one too
+        refuse(name, f"“{parts.netloc}” has no name of a host; write it like {example}.")
+    is_usual = parts.port in (None, {"http": 80, "https": 443}[parts.scheme])
+    return host if is_usual else f"{host}:{parts.port}"
+
+
+def servable(name: str, url: str) -> str:
+    """The address, which must be one that Django answers at."""
+    if not split_domain_port(urlsplit(url).netloc)[0]:
+        refuse(
+            name, f"“{url}” has a host that no browser could ask for; use letters, digits and -."
+        )
+    return url
 
 
 def service_url(name: str, schemes: tuple[str, ...], example: str) -> str:
@@ -131,9 +153,16 @@ def service_url(name: str, schemes: tuple[str, ...], example: str) -> str:
     # The value may hold a password, so that it is never shown.
     if value and value.split("://", 1)[0] not in schemes:
         refuse(name, f"must begin with {schemes[0]}://, as in {example}.")
-    if value:
+    if value and not value.startswith("sqlite:"):  # that is a path, which may have anything
         _split(name, value, example)
     return value
+
+
+def socket_folder(url: str) -> dict[str, Any]:
+    """The host of a database that is the folder of its socket, as libpq writes it: @%2Frun%2Fpg."""
+    host, _, port = urlsplit(url).netloc.rpartition("@")[2].partition(":")
+    folder = unquote(host)
+    return {"HOST": folder, "PORT": port} if folder.startswith("/") else {}
 
 
 def redis_tls(url: str, ca_file: str) -> dict[str, Any]:
@@ -182,7 +211,17 @@ def data_dir() -> Path:
         refuse("DATA_DIR", f"cannot make {path}: {error.strerror}.")
     if not os.access(path, os.W_OK):
         refuse("DATA_DIR", f"{path} cannot be written to.")
+    _keep_private(path)
     return path
+
+
+def _keep_private(folder: Path) -> None:
+    """What is written from now on, and databases and logs that are there, are for us alone."""
+    os.umask(0o077)  # SQLite's logs, and folders below, follow
+    for each in (*folder.glob("*.sqlite3*"), *folder.glob("log/*")):
+        with suppress(OSError):
+            if each.stat().st_mode & 0o077:
+                each.chmod(0o600)
 
 
 def secret_key(folder: Path) -> str:

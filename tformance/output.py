@@ -72,6 +72,16 @@ class Errors:
         return getattr(self._stream, name)
 
 
+# What moves the cursor, rings, or begins a command of the terminal; ends of lines and tabs stay.
+_CONTROLS = {code: f"\\u{code:04x}" for code in (*range(0x20), *range(0x7F, 0xA0))}
+_CONTROLS = {code: text for code, text in _CONTROLS.items() if chr(code) not in "\t\n\r"}
+
+
+def visible(text: str) -> str:
+    """Foreign text that a terminal only shows: nothing in it is a command to the terminal."""
+    return text.translate(_CONTROLS)
+
+
 @contextmanager
 def _telling() -> Iterator[None]:
     try:

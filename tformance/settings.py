@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import environ
+from django.http.request import split_domain_port
 
 from tformance import environment
 from tformance.browser_policy import content_security_policy
@@ -18,7 +19,9 @@ SECRET_KEY = environment.secret_key(DATA_DIR)
 TOKEN_ENCRYPTION_KEYS = environment.encryption_keys(DATA_DIR)
 DEBUG = environment.flag("DEBUG")
 
-PUBLIC_URL = environment.url("PUBLIC_URL", "http://localhost:8000")
+PUBLIC_URL = environment.servable(
+    "PUBLIC_URL", environment.url("PUBLIC_URL", "http://localhost:8000")
+)
 GITHUB_URL = environment.url("GITHUB_URL", "https://github.com")
 GITHUB_CLIENT_ID = environment.text("GITHUB_CLIENT_ID")
 GITHUB_CLIENT_SECRET = environment.text("GITHUB_CLIENT_SECRET")
@@ -37,7 +40,7 @@ METRICS_TOKEN = environment.text("METRICS_TOKEN")
 _public = urlsplit(PUBLIC_URL)
 _https = _public.scheme == "https"
 _local = _public.hostname in ("localhost", "127.0.0.1", "::1")
-ALLOWED_HOSTS = [_public.hostname or "localhost"] + (
+ALLOWED_HOSTS = [split_domain_port(_public.netloc)[0]] + (
     ["localhost", "127.0.0.1", "[::1]"] if _local else []
 )
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
@@ -87,6 +90,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "tformance.client_address.client_address",
+    "tformance.own_address.own_address",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "tformance.browser_policy.policies",
@@ -134,10 +138,11 @@ def _database() -> dict[str, Any]:
             )
         return {
             **environ.Env.db_url_config(_database_url),
+            **environment.socket_folder(_database_url),
             "CONN_MAX_AGE": 60,
             "CONN_HEALTH_CHECKS": True,
         }
-    path = _database_url.removeprefix("sqlite://").removeprefix("/")
+    path = unquote(_database_url.removeprefix("sqlite://").removeprefix("/"))
     if not Path(path).parent.is_dir():
         environment.refuse("DATABASE_URL", f"there is no folder {Path(path).parent}.")
     return {

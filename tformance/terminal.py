@@ -20,7 +20,7 @@ import django
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from tformance import environment
+from tformance import environment, output
 
 if TYPE_CHECKING:
     from apps.integrations.models import SyncRun, TrackedRepository
@@ -84,7 +84,8 @@ def export(what: str, team_slug: str, repository: str | None, form: str) -> int:
         return _say(f"The team {team_slug} holds no repository {repository}.", WRONG_USE)
     record("export.made", team_id=team.pk, object_name=f"{what} as {form} on the command line")
     try:
-        sys.stdout.writelines(exports.export(what, team, repository, form))
+        lines = exports.export(what, team, repository, form)
+        sys.stdout.writelines(map(output.visible, lines) if sys.stdout.isatty() else lines)
     except DatabaseError as error:
         return _say(f"The data cannot be read: {error}.", INCOMPLETE)
     return COMPLETE
@@ -147,7 +148,7 @@ def _value(value: object) -> str:
 
     if isinstance(value, datetime):
         return export.instant(value)
-    return "nothing" if value is None else json.dumps(value, ensure_ascii=False)
+    return "nothing" if value is None else output.visible(json.dumps(value, ensure_ascii=False))
 
 
 def _prepare() -> None:
@@ -166,7 +167,7 @@ def _prepare() -> None:
 
 
 def _say(message: str, code: int) -> int:
-    sys.stderr.write(f"tformance: {message}\n")
+    sys.stderr.write(f"tformance: {output.visible(message)}\n")
     return code
 
 

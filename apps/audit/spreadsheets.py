@@ -7,6 +7,19 @@ _SIGNS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 _BEGINNINGS = (*_SIGNS, "\t", "\r", "\n")
 
 
+# Whoever opens a file with another separator than ours cuts cells there, quoted or not.
+_SEPARATORS = (";", "|", "\t", "\n", "\r")
+
+
 def no_formula(text: str) -> str:
-    """The text so that no spreadsheet runs it."""
+    """The text so that no spreadsheet runs it, whatever it takes for the separator."""
+    if not any(sign in text for sign in _SIGNS):
+        return _guarded(text)
+    for separator in _SEPARATORS:
+        if separator in text:
+            text = separator.join(_guarded(part) for part in text.split(separator))
+    return _guarded(text)
+
+
+def _guarded(text: str) -> str:
     return f"'{text}" if text.startswith(_BEGINNINGS) else text

@@ -33,8 +33,12 @@ def body(request: HttpRequest) -> dict[str, Any]:
     """The JSON object of a request. Raises BadBodyError."""
     try:
         data = json.loads(request.body or b"{}")
-    except ValueError:
+        # Half a pair of surrogates is no text, and NUL none that PostgreSQL could store.
+        is_text = b"\\u0000" not in json.dumps(data, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
         raise BadBodyError("The body is not JSON.") from None
+    if not is_text:
+        raise BadBodyError("The body holds what is no text.")
     if not isinstance(data, dict):
         raise BadBodyError("The body must be a JSON object.")
     return data
