@@ -112,7 +112,7 @@ def test_a_pattern_that_was_made_to_stop_a_process(
     names = ("excluded_repositories", "excluded_branches", "hotfix_branches", "hotfix_titles")
     data = {"name": "Acme", "timezone": "UTC", **dict.fromkeys(names, pattern)}
     assert alice_client.post(address, data).status_code == 302
-    assert "so nothing is left out by that" in alice_client.get(address).content.decode()
+    assert "so nothing is excluded by it" in alice_client.get(address).content.decode()
     matches = reverse("repository_matches", args=["acme"])
     assert "No repository" in alice_client.get(matches, {"patterns": pattern}).content.decode()
 

@@ -33,7 +33,7 @@ def program(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 def test_it_works(program: Program, page: Page) -> None:
     _hold_a_device(page)
     _add_a_passkey(program, page)
-    expect(page.get_by_text("Signs in alone")).to_be_visible()
+    expect(page.get_by_text("Signs in without a password")).to_be_visible()
     _sign_out(program, page)
     page.goto(f"{program.url}/accounts/login/?next=/accounts/sessions/")
     page.get_by_role("button", name="Use a passkey").click()

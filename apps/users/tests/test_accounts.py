@@ -115,7 +115,7 @@ def test_a_reset_does_not_tell_who_has_an_account(client: Client, alice: User) -
     known = client.post("/accounts/password/reset/", {"email": alice.email}, follow=True)
     unknown = client.post("/accounts/password/reset/", {"email": "x@example.com"}, follow=True)
     assert known.redirect_chain == unknown.redirect_chain
-    assert "Look into your mail" in known.content.decode()
+    assert "Check your mail" in known.content.decode()
     assert _without_token(known.content) == _without_token(unknown.content)
 
 
