@@ -14,9 +14,10 @@ def own_address(get_response: Answer) -> Answer:
     """Middleware for `build_absolute_uri`, which makes links of mail and callbacks."""
 
     def answer(request: HttpRequest) -> HttpResponse:
-        # Django takes it from Host, whose port a stranger chooses on a local installation.
+        # Django takes it from Host, whose port a stranger chooses on a local installation;
+        # templates take `own_address`.
         ours = settings.PUBLIC_URL
-        vars(request).update(_current_scheme_host=ours, own_address=ours)  # the latter for templates
+        vars(request).update(_current_scheme_host=ours, own_address=ours)
         return get_response(request)
 
     return answer
