@@ -11,7 +11,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('audit', '0001_squashed_0003_append_only'),
+        ('audit', '0003_append_only'),
         ('teams', '0008_invitations_as_hashes'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

@@ -18,13 +18,15 @@ class Migration(migrations.Migration):
         ('integrations', '0006_deliveries_etag'),
         ('integrations', '0007_redelivery_to_the_app'),
         ('integrations', '0008_kept_page'),
+        ('integrations', '0009_leases'),
+        ('integrations', '0010_essence_of_payloads'),
     ]
 
     initial = True
 
     dependencies = [
-        ('metrics', '0001_squashed_0011_revisions_and_indexes'),
-        ('teams', '0001_squashed_0007_retention'),
+        ('metrics', '0001_squashed_0013_bounds'),
+        ('teams', '0001_squashed_0009_bounds'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
@@ -65,7 +67,6 @@ class Migration(migrations.Migration):
                     ('access_token', apps.integrations.encryption.EncryptedTextField(blank=True)),
                     ('refresh_token', apps.integrations.encryption.EncryptedTextField(blank=True)),
                     ('token_expires_at', models.DateTimeField(blank=True, null=True)),
-                    ('refreshing_until', models.DateTimeField(blank=True, null=True)),
                     ('scopes', models.JSONField(default=list)),
                     ('account_id', models.BigIntegerField(help_text="GitHub's id of whose token it is.", null=True)),
                     ('account_login', models.CharField(blank=True, max_length=100)),
@@ -73,8 +74,8 @@ class Migration(migrations.Migration):
                     ('connected_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
                     ('installation_id', models.BigIntegerField(blank=True, help_text='Of a GitHub App; its tokens are made when needed.', null=True)),
                     ('rejected_at', models.DateTimeField(blank=True, help_text='When GitHub refused it; nothing is asked with it since.', null=True)),
-                    ('rejection', models.CharField(blank=True, choices=[('suspended', 'The GitHub App is suspended'), ('removed', 'The GitHub App was removed')], max_length=20)),
-                    ('looked_at', models.DateTimeField(blank=True, help_text='When it was last asked whether a suspension is over.', null=True)),
+                    ('rejection', models.CharField(blank=True, choices=[('suspended', 'The GitHub App is suspended'), ('removed', 'The GitHub App was removed'), ('app', 'GitHub does not accept what the GitHub App signs')], max_length=20)),
+                    ('rejection_said', models.TextField(blank=True, help_text='What GitHub said, and what to do.')),
                 ],
             ),
             migrations.CreateModel(
@@ -95,12 +96,14 @@ class Migration(migrations.Migration):
                     ('sync_status', models.CharField(choices=[('pending', 'Pending'), ('syncing', 'Syncing'), ('waiting', 'Waiting'), ('complete', 'Complete'), ('error', 'Error')], default='pending', max_length=20)),
                     ('disconnected_at', models.DateTimeField(blank=True, null=True)),
                     ('poll_due_at', models.DateTimeField(blank=True, null=True)),
+                    ('poll_reached', models.BigIntegerField(default=0, help_text='The last repository that the poll under way has asked for.')),
                     ('sweep_due_at', models.DateTimeField(blank=True, null=True)),
                     ('members_synced_at', models.DateTimeField(blank=True, null=True)),
                     ('members_due_at', models.DateTimeField(blank=True, null=True)),
                     ('repositories_synced_at', models.DateTimeField(blank=True, null=True)),
                     ('discovery_error', models.TextField(blank=True)),
-                    ('lease_until', models.DateTimeField(blank=True, null=True)),
+                    ('listing_since', models.DateTimeField(blank=True, help_text='Since when repositories are being listed, if they are.', null=True)),
+                    ('listing_next', models.TextField(blank=True, help_text='The page of that list to go on with.')),
                     ('wants_one_hook', models.BooleanField(default=False, help_text='One hook of the organisation instead of one a repository.')),
                     ('hook', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='integrations', to='integrations.hook')),
                     ('hook_error', models.TextField(blank=True, help_text='Why there is none.')),
@@ -264,9 +267,6 @@ class Migration(migrations.Migration):
                     ('is_permanent_error', models.BooleanField(default=False)),
                     ('failures', models.PositiveIntegerField(default=0, help_text='In a row.')),
                     ('due_at', models.DateTimeField(blank=True, help_text='Null: nothing to do.', null=True)),
-                    ('not_before', models.DateTimeField(blank=True, help_text='After a failure or a limit: nothing is asked until then.', null=True)),
-                    ('lease_until', models.DateTimeField(blank=True, null=True)),
-                    ('lease_owner', models.CharField(blank=True, max_length=40)),
                     ('last_sync_at', models.DateTimeField(blank=True, null=True)),
                     ('served_at', models.DateTimeField(blank=True, null=True)),
                     ('watermark', models.DateTimeField(blank=True, null=True)),
@@ -300,6 +300,21 @@ class Migration(migrations.Migration):
                     ('asked_at', models.DateTimeField()),
                     ('reply', apps.integrations.encryption.EncryptedTextField(help_text='Compressed, in base 64.')),
                 ],
+            ),
+            migrations.CreateModel(
+                name='Lease',
+                fields=[
+                    ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                    ('chore', models.CharField(max_length=40)),
+                    ('key', models.BigIntegerField(help_text='Of the row that the chore is done for.')),
+                    ('owner', models.CharField(blank=True, max_length=32)),
+                    ('until', models.DateTimeField(null=True)),
+                    ('not_before', models.DateTimeField(null=True)),
+                    ('failures', models.PositiveIntegerField(default=0, help_text='In a row.')),
+                ],
+                options={
+                    'constraints': [models.UniqueConstraint(fields=('chore', 'key'), name='taken_once')],
+                },
             ),
             migrations.CreateModel(
                 name='MissedDelivery',
@@ -391,7 +406,7 @@ class Migration(migrations.Migration):
                     ('guid', models.CharField(max_length=64)),
                     ('event', models.CharField(max_length=60)),
                     ('action', models.CharField(blank=True, max_length=60)),
-                    ('payload', models.TextField(help_text='The verified JSON.')),
+                    ('payload', apps.integrations.encryption.EncryptedTextField(blank=True, help_text='What handling needs of the verified JSON, until it is done.')),
                     ('received_at', models.DateTimeField()),
                     ('state', models.CharField(choices=[('received', 'Received'), ('handled', 'Handled'), ('ignored', 'Ignored'), ('failed', 'Failed')], default='received', max_length=10)),
                     ('due_at', models.DateTimeField(null=True)),

@@ -1,6 +1,7 @@
 import django.db.models.deletion
 import django.db.models.expressions
 import django.db.models.functions.text
+import django.db.models.lookups
 from django.conf import settings
 from django.db import migrations, models
 
@@ -21,12 +22,14 @@ class Migration(migrations.Migration):
         ('metrics', '0009_same_person'),
         ('metrics', '0010_indexes_of_the_explorer_and_saved_views'),
         ('metrics', '0011_revisions_and_indexes'),
+        ('metrics', '0012_untold'),
+        ('metrics', '0013_bounds'),
     ]
 
     initial = True
 
     dependencies = [
-        ('teams', '0001_squashed_0007_retention'),
+        ('teams', '0001_squashed_0009_bounds'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
@@ -89,11 +92,11 @@ class Migration(migrations.Migration):
                     ('author', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='commits', to='metrics.teammember')),
                     ('author_github_id', models.BigIntegerField(null=True)),
                     ('author_login', models.CharField(max_length=100, null=True)),
-                    ('authored_at', models.DateTimeField()),
-                    ('committed_at', models.DateTimeField()),
-                    ('additions', models.PositiveIntegerField(default=0)),
-                    ('deletions', models.PositiveIntegerField(default=0)),
-                    ('message_headline', models.TextField(blank=True)),
+                    ('authored_at', models.DateTimeField(null=True)),
+                    ('committed_at', models.DateTimeField(null=True)),
+                    ('additions', models.PositiveIntegerField(null=True)),
+                    ('deletions', models.PositiveIntegerField(null=True)),
+                    ('message_headline', models.TextField(null=True)),
                     ('reverts_sha', models.CharField(max_length=64, null=True)),
                     ('pull_requests', models.ManyToManyField(related_name='commits', through='metrics.PullRequestCommit', to='metrics.pullrequest')),
                 ],
@@ -160,11 +163,11 @@ class Migration(migrations.Migration):
                     ('merged_by_github_id', models.BigIntegerField(null=True)),
                     ('merged_by_login', models.CharField(max_length=100, null=True)),
                     ('merge_commit_sha', models.CharField(blank=True, max_length=64)),
-                    ('additions', models.PositiveIntegerField(default=0)),
-                    ('deletions', models.PositiveIntegerField(default=0)),
-                    ('changed_files', models.PositiveIntegerField(default=0)),
-                    ('commit_count', models.PositiveIntegerField(default=0)),
-                    ('comment_count', models.PositiveIntegerField(default=0)),
+                    ('additions', models.PositiveIntegerField(null=True)),
+                    ('deletions', models.PositiveIntegerField(null=True)),
+                    ('changed_files', models.PositiveIntegerField(null=True)),
+                    ('commit_count', models.PositiveIntegerField(null=True)),
+                    ('comment_count', models.PositiveIntegerField(null=True)),
                     ('opened_at', models.DateTimeField()),
                     ('updated_at', models.DateTimeField(help_text="GitHub's updatedAt")),
                     ('closed_at', models.DateTimeField(null=True)),
@@ -183,7 +186,7 @@ class Migration(migrations.Migration):
                     ('review_rounds', models.PositiveIntegerField(default=0)),
                     ('commits_after_first_review', models.PositiveIntegerField(default=0)),
                     ('reviewer_count', models.PositiveIntegerField(default=0)),
-                    ('size', models.CharField(choices=[('XS', 'Xs'), ('S', 'S'), ('M', 'M'), ('L', 'L'), ('XL', 'Xl')], max_length=2)),
+                    ('size', models.CharField(choices=[('XS', 'Xs'), ('S', 'S'), ('M', 'M'), ('L', 'L'), ('XL', 'Xl')], max_length=2, null=True)),
                     ('is_bot', models.BooleanField(default=False)),
                     ('is_external', models.BooleanField(default=False)),
                     ('is_revert', models.BooleanField(default=False)),
@@ -195,6 +198,7 @@ class Migration(migrations.Migration):
                     ('reverts_number', models.PositiveIntegerField(null=True)),
                     ('reverts', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='reverted_by', to='metrics.pullrequest')),
                     ('fetched_at', models.DateTimeField()),
+                    ('untold', models.JSONField(default=dict, help_text='What GitHub could not tell, and whether what was known before is kept.')),
                 ],
                 options={
                     'indexes': [models.Index(fields=['team', 'state', 'merged_at'], name='metrics_pul_team_id_e2933f_idx'), models.Index(fields=['team', 'state', 'opened_at'], name='metrics_pul_team_id_db9470_idx'), models.Index(fields=['team', 'author_github_id'], name='metrics_pul_team_id_000a7f_idx'), models.Index(fields=['team', 'merge_commit_sha'], name='metrics_pul_team_id_809733_idx'), models.Index(condition=models.Q(('reverts_number__isnull', False)), fields=['repository', 'reverts_number'], name='pull_request_reverting'), models.Index(fields=['team', 'opened_at'], name='metrics_pul_team_id_97c98c_idx'), models.Index(fields=['team', 'state', 'closed_at', 'id'], name='sorted_by_closed_at'), models.Index(fields=['team', 'state', 'cycle_time', 'id'], name='sorted_by_cycle_time'), models.Index(fields=['team', 'state', 'pickup_time', 'id'], name='sorted_by_pickup'), models.Index(fields=['team', 'state', 'review_time', 'id'], name='sorted_by_review'), models.Index(models.F('team'), models.F('state'), django.db.models.expressions.CombinedExpression(models.F('additions'), '+', models.F('deletions')), models.F('id'), name='sorted_by_lines'), models.Index(condition=models.Q(('reverts__isnull', False)), fields=['reverts'], name='pull_request_reverted')],
@@ -216,8 +220,8 @@ class Migration(migrations.Migration):
                     ('reviewer_login', models.CharField(max_length=100, null=True)),
                     ('reviewer_type', models.CharField(max_length=30, null=True)),
                     ('reviewer_person', models.BigIntegerField(help_text="As a pull request's author's.", null=True)),
-                    ('state', models.CharField(choices=[('approved', 'Approved'), ('changes_requested', 'Changes Requested'), ('commented', 'Commented'), ('dismissed', 'Dismissed')], max_length=20)),
-                    ('submitted_at', models.DateTimeField()),
+                    ('state', models.CharField(choices=[('approved', 'Approved'), ('changes_requested', 'Changes Requested'), ('commented', 'Commented'), ('dismissed', 'Dismissed')], max_length=20, null=True)),
+                    ('submitted_at', models.DateTimeField(null=True)),
                     ('is_qualifying', models.BooleanField(default=False, help_text='By a person other than the author, in time: METRICS counts it.')),
                     ('response_time', models.BigIntegerField(help_text="Seconds from the request, at a reviewer's first review that counts.", null=True)),
                 ],
@@ -270,7 +274,7 @@ class Migration(migrations.Migration):
                 ],
                 options={
                     'ordering': [django.db.models.functions.text.Lower('name'), 'id'],
-                    'constraints': [models.UniqueConstraint(models.F('team'), django.db.models.functions.text.Lower('name'), name='view_name_once_a_team')],
+                    'constraints': [models.UniqueConstraint(models.F('team'), django.db.models.functions.text.Lower('name'), name='view_name_once_a_team'), models.CheckConstraint(condition=django.db.models.lookups.LessThanOrEqual(django.db.models.functions.text.Length('name'), 100), name='savedview_name_bounded', violation_error_message='This is too long: 100 letters are the most.'), models.CheckConstraint(condition=django.db.models.lookups.LessThanOrEqual(django.db.models.functions.text.Length('query'), 4000), name='savedview_query_bounded', violation_error_message='This is too long: 4,000 letters are the most.')],
                 },
             ),
             migrations.CreateModel(

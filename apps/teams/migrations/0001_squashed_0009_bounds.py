@@ -1,5 +1,8 @@
 import apps.teams.models
 import django.db.models.deletion
+import django.db.models.functions.comparison
+import django.db.models.functions.text
+import django.db.models.lookups
 from django.conf import settings
 from django.db import migrations, models
 
@@ -16,6 +19,8 @@ class Migration(migrations.Migration):
         ('teams', '0005_last_filter'),
         ('teams', '0006_revision'),
         ('teams', '0007_retention'),
+        ('teams', '0008_invitations_as_hashes'),
+        ('teams', '0009_bounds'),
     ]
 
     initial = True
@@ -25,7 +30,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ('mfa', '0003_authenticator_type_uniq'),
         ('socialaccount', '0006_alter_socialaccount_extra_data'),
-        ('users', '0002_session'),
+        ('users', '0004_bounds'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
@@ -57,6 +62,9 @@ class Migration(migrations.Migration):
                     ('revision', models.PositiveBigIntegerField(default=0, help_text='Counts changes that figures depend on, but for pull requests.')),
                     ('members', models.ManyToManyField(related_name='teams', through='teams.Membership', to=settings.AUTH_USER_MODEL)),
                 ],
+                options={
+                    'constraints': [models.CheckConstraint(condition=django.db.models.lookups.LessThanOrEqual(django.db.models.functions.text.Length('name'), 100), name='team_name_bounded', violation_error_message='This is too long: 100 letters are the most.'), models.CheckConstraint(condition=django.db.models.lookups.LessThanOrEqual(django.db.models.functions.text.Length('slug'), 80), name='team_slug_bounded', violation_error_message='This is too long: 80 letters are the most.'), models.CheckConstraint(condition=django.db.models.lookups.LessThanOrEqual(django.db.models.functions.text.Length('timezone'), 64), name='team_timezone_bounded', violation_error_message='This is too long: 64 letters are the most.'), models.CheckConstraint(condition=django.db.models.lookups.LessThanOrEqual(django.db.models.functions.text.Length(django.db.models.functions.comparison.Cast('hotfix_labels', models.TextField())), 125000), name='team_hotfix_labels_bounded', violation_error_message='This is too long: 125,000 letters are the most.'), models.CheckConstraint(condition=django.db.models.lookups.LessThanOrEqual(django.db.models.functions.text.Length(django.db.models.functions.comparison.Cast('hotfix_branches', models.TextField())), 125000), name='team_hotfix_branches_bounded', violation_error_message='This is too long: 125,000 letters are the most.'), models.CheckConstraint(condition=django.db.models.lookups.LessThanOrEqual(django.db.models.functions.text.Length(django.db.models.functions.comparison.Cast('hotfix_titles', models.TextField())), 125000), name='team_hotfix_titles_bounded', violation_error_message='This is too long: 125,000 letters are the most.'), models.CheckConstraint(condition=django.db.models.lookups.LessThanOrEqual(django.db.models.functions.text.Length(django.db.models.functions.comparison.Cast('bot_logins', models.TextField())), 125000), name='team_bot_logins_bounded', violation_error_message='This is too long: 125,000 letters are the most.'), models.CheckConstraint(condition=django.db.models.lookups.LessThanOrEqual(django.db.models.functions.text.Length(django.db.models.functions.comparison.Cast('excluded_repositories', models.TextField())), 125000), name='team_excluded_repositories_bounded', violation_error_message='This is too long: 125,000 letters are the most.'), models.CheckConstraint(condition=django.db.models.lookups.LessThanOrEqual(django.db.models.functions.text.Length(django.db.models.functions.comparison.Cast('excluded_branches', models.TextField())), 125000), name='team_excluded_branches_bounded', violation_error_message='This is too long: 125,000 letters are the most.'), models.CheckConstraint(condition=models.Q(('audit_days__range', (90, 1825))), name='team_audit_days_bounded')],
+                },
             ),
             migrations.CreateModel(
                 name='ApiKey',
@@ -74,6 +82,7 @@ class Migration(migrations.Migration):
                 ],
                 options={
                     'ordering': ['-created_at'],
+                    'constraints': [models.CheckConstraint(condition=django.db.models.lookups.LessThanOrEqual(django.db.models.functions.text.Length('name'), 100), name='apikey_name_bounded', violation_error_message='This is too long: 100 letters are the most.'), models.CheckConstraint(condition=django.db.models.lookups.LessThanOrEqual(django.db.models.functions.text.Length('prefix'), 12), name='apikey_prefix_bounded', violation_error_message='This is too long: 12 letters are the most.'), models.CheckConstraint(condition=django.db.models.lookups.LessThanOrEqual(django.db.models.functions.text.Length('key_hash'), 64), name='apikey_key_hash_bounded', violation_error_message='This is too long: 64 letters are the most.')],
                 },
             ),
             migrations.CreateModel(
@@ -83,7 +92,7 @@ class Migration(migrations.Migration):
                     ('team', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='teams.team')),
                     ('created_at', models.DateTimeField(auto_now_add=True)),
                     ('modified_at', models.DateTimeField(auto_now=True)),
-                    ('key', models.CharField(max_length=64, unique=True)),
+                    ('key_hash', models.CharField(max_length=64, unique=True)),
                     ('email', models.EmailField(blank=True, max_length=254)),
                     ('role', models.CharField(choices=[('admin', 'Admin'), ('member', 'Member')], default='member', max_length=10)),
                     ('invited_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
@@ -94,6 +103,7 @@ class Migration(migrations.Migration):
                 ],
                 options={
                     'ordering': ['-created_at', '-id'],
+                    'constraints': [models.CheckConstraint(condition=django.db.models.lookups.LessThanOrEqual(django.db.models.functions.text.Length('key_hash'), 64), name='invitation_key_hash_bounded', violation_error_message='This is too long: 64 letters are the most.'), models.CheckConstraint(condition=django.db.models.lookups.LessThanOrEqual(django.db.models.functions.text.Length('email'), 254), name='invitation_email_bounded', violation_error_message='This is too long: 254 letters are the most.'), models.CheckConstraint(condition=django.db.models.lookups.LessThanOrEqual(django.db.models.functions.text.Length('role'), 10), name='invitation_role_bounded', violation_error_message='This is too long: 10 letters are the most.')],
                 },
             ),
             migrations.CreateModel(
@@ -105,10 +115,11 @@ class Migration(migrations.Migration):
                     ('role', models.CharField(choices=[('admin', 'Admin'), ('member', 'Member')], default='member', max_length=10)),
                     ('created_at', models.DateTimeField(auto_now_add=True)),
                     ('last_opened_at', models.DateTimeField(blank=True, help_text='When this person last switched to the team.', null=True)),
+                    ('invitation', models.ForeignKey(blank=True, help_text='By which this person came in; it ends when they go.', null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='teams.invitation')),
                     ('last_filter', models.TextField(blank=True, help_text="What this person's pages of figures open with, as an address has it.")),
                 ],
                 options={
-                    'constraints': [models.UniqueConstraint(fields=('team', 'user'), name='one_role_a_team')],
+                    'constraints': [models.UniqueConstraint(fields=('team', 'user'), name='one_role_a_team'), models.CheckConstraint(condition=django.db.models.lookups.LessThanOrEqual(django.db.models.functions.text.Length('role'), 10), name='membership_role_bounded', violation_error_message='This is too long: 10 letters are the most.'), models.CheckConstraint(condition=django.db.models.lookups.LessThanOrEqual(django.db.models.functions.text.Length('last_filter'), 4000), name='membership_last_filter_bounded', violation_error_message='This is too long: 4,000 letters are the most.')],
                 },
             ),
         ]),
