@@ -5,30 +5,35 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from apps.audit.record import record
 from apps.integrations.checks import accuracy
 from apps.integrations.github.errors import GitHubError
 from apps.integrations.models import SpotCheck, TrackedRepository
+from apps.integrations.work import leases
 from apps.integrations.work.chores import Chore
-from apps.integrations.work.policy import Verdict
+from apps.integrations.work.policy import Kind, Verdict
 from apps.metrics.models import PullRequest
 
+NAME = "spot check"
 SAMPLE = 25  # at most as many points, since a query costs one
 SHOWN = 50
 
 
 def _unchecked(now: datetime) -> QuerySet[TrackedRepository]:
-    """One tracked repository of each team that was not checked today."""
+    """One tracked repository of each team that was not checked today, or not to the end."""
     done = SpotCheck.objects.filter(team=OuterRef("team"), day=now.date())
     stored = PullRequest.objects.filter(repository=OuterRef("repository"))
     earlier = TrackedRepository.objects.filter(
         team=OuterRef("team"), pk__lt=OuterRef("pk"), is_active=True
     )
     rows: QuerySet[TrackedRepository] = TrackedRepository.objects.filter(
-        ~Exists(done), ~Exists(earlier.filter(Exists(stored))), Exists(stored), is_active=True
+        Q(~Exists(done)) | Q(leases.has_failed(NAME)),
+        ~Exists(earlier.filter(Exists(stored))),
+        Exists(stored),
+        is_active=True,
     )
     return rows.exclude(integration__credential__kind="environment").select_related(
         "team", "integration__credential"
@@ -40,16 +45,21 @@ def _check(tracked: TrackedRepository, now: datetime) -> None:
     # What syncs need comes first.
     accuracy.check(SAMPLE, team=tracked.team, outcome=outcome, is_live=False)
     _keep(tracked, now, outcome, outcome.problem)
+    record(
+        "accuracy.checked",
+        team_id=tracked.team_id,
+        pull_requests=outcome.pull_requests,
+        fields=outcome.fields,
+        different=len(outcome.differences),
+    )
 
 
 def _note(tracked: TrackedRepository, error: GitHubError, verdict: Verdict) -> None:
-    if verdict.is_told:
+    if verdict.kind is not Kind.WAIT:
         _keep(tracked, timezone.now(), accuracy.Outcome(), str(error))
 
 
-SPOT_CHECK = Chore(
-    "spot check", _unchecked, _check, credential="integration__credential", note=_note
-)
+SPOT_CHECK = Chore(NAME, _unchecked, _check, credential="integration__credential", note=_note)
 
 
 def _keep(
@@ -66,13 +76,6 @@ def _keep(
             "different": len(outcome.differences),
             "differences": [_as_json(one) for one in outcome.differences[:SHOWN]],
         },
-    )
-    record(
-        "accuracy.checked",
-        team_id=tracked.team_id,
-        pull_requests=outcome.pull_requests,
-        fields=outcome.fields,
-        different=len(outcome.differences),
     )
 
 

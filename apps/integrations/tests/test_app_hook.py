@@ -19,7 +19,9 @@ from apps.integrations.hooks import secrets, signers
 from apps.integrations.models import (
     GitHubIntegration,
     Hook,
+    Lease,
     MissedDelivery,
+    RateBudget,
     WebhookDelivery,
 )
 from apps.integrations.tests import apps
@@ -94,6 +96,8 @@ def writes(github: Running) -> list[str]:
 def an_hour_passes(github: Running) -> None:
     """The App's list is read again, and a worker goes on until nothing is due."""
     Hook.objects.update(redelivery_due_at=F("redelivery_due_at") - timedelta(hours=1))
+    Lease.objects.update(not_before=None)
+    RateBudget.objects.update(blocked_until=None)
     work()
     assert github.simulator.deliveries.wait()
     work()

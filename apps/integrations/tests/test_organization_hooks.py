@@ -15,6 +15,7 @@ from apps.integrations.models import (
     Farewell,
     GitHubIntegration,
     Hook,
+    Lease,
     RateBudget,
     TrackedRepository,
     WebhookDelivery,
@@ -57,6 +58,7 @@ def settle() -> None:
     """What the workers do over the next seconds: GitHub takes a write a second."""
     for _ in range(6):
         RateBudget.objects.update(written_at=None)
+        Lease.objects.update(not_before=None)
         GitHubIntegration.objects.filter(hook_due_at__gt=timezone.now(), hook=None).update(
             hook_due_at=timezone.now()
         )

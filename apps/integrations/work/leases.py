@@ -104,6 +104,11 @@ def free(chore: str, rows: QuerySet[M]) -> QuerySet[M]:
     return rows.filter(~Exists(taken))
 
 
+def has_failed(chore: str) -> Exists:
+    """For a query of rows: whether the last try failed, and another one is to come."""
+    return Exists(Lease.objects.filter(chore=chore, key=OuterRef("pk"), failures__gt=0))
+
+
 def held(chore: str) -> QuerySet[Lease]:
     """The leases of a chore that somebody holds now."""
     return Lease.objects.filter(chore=chore, until__gte=Now())
