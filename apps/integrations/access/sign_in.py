@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,6 +15,7 @@ from apps.integrations.github.errors import GitHubError
 from apps.integrations.github.transport import Transport
 from apps.users.adapters import GitHubSignInAdapter
 
+log = logging.getLogger(__name__)
 MAY_BE_MISSING = "/user/emails"  # 404 where the token may not read them, which allauth bears
 
 
@@ -37,10 +39,15 @@ class Session:
                 reply = http.request(method, url, headers=headers, **options)
             reply.json()
         except (GitHubError, ValueError) as error:
-            raise OAuth2Error(f"GitHub did not answer as it should ({error})") from None
+            raise _failure(f"GitHub did not answer as it should ({error})") from None
         if not (reply.is_success or (reply.status_code == 404 and url.endswith(MAY_BE_MISSING))):
-            raise OAuth2Error(f"GitHub answered {reply.status_code}")
+            raise _failure(f"GitHub answered {reply.status_code}")
         return reply
+
+
+def _failure(reason: str) -> OAuth2Error:
+    log.warning("Signing in with GitHub failed: %s.", reason)  # allauth only shows a page
+    return OAuth2Error(reason)
 
 
 def _transport(url: str) -> Transport:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from django.conf import settings
@@ -38,19 +39,23 @@ class Operation:
     fields: list[Parameter]
 
 
-@require_safe
-def api_docs(request: HttpRequest) -> HttpResponse:
-    """Every address of the API with its parameters and fields; it tells nothing of any team."""
+@cache
+def _described() -> Mapping[str, Any]:
+    """Made once a process: it takes a third of a second, and anybody may ask for the page."""
     described = api.get_openapi_schema()
-    schemas: Json = described["components"]["schemas"]
     filters = FilterQuery.model_json_schema()["properties"]
-    context = {
+    return {
         "filters": [
             Parameter(name, _type(field), field["description"]) for name, field in filters.items()
         ],
-        "operations": list(_operations(described, schemas)),
-        "rate_limit": settings.API_RATE_LIMIT,
+        "operations": list(_operations(described, described["components"]["schemas"])),
     }
+
+
+@require_safe
+def api_docs(request: HttpRequest) -> HttpResponse:
+    """Every address of the API with its parameters and fields; it tells nothing of any team."""
+    context = {**_described(), "rate_limit": settings.API_RATE_LIMIT}
     return render(request, "metrics/api_docs.html", context)
 
 
