@@ -17,6 +17,11 @@ MODULES = (
     "apps/metrics/tests/test_flow_and_reviews.py",
     "apps/metrics/tests/test_one_truth.py",
     "apps/metrics/tests/test_queries.py",
+    "apps/teams/tests/test_audit_log.py",
+    "apps/users/tests/test_sessions.py",
+    "apps/users/tests/test_throttle.py",
+    "tests/test_bounds.py",
+    "tests/test_thief.py",
 )
 
 pytestmark = pytest.mark.services

@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 import pytest
+from allauth.account.models import EmailAddress
 from allauth.socialaccount.models import SocialAccount, SocialToken
 from allauth.socialaccount.providers.github.views import GitHubOAuth2Adapter
 from django.http import HttpResponse
@@ -167,6 +168,16 @@ def test_an_account_adds_github_to_sign_in_with(
     assert not SocialAccount.objects.exists()
     noted = set(AuditEvent.objects.values_list("action", flat=True))
     assert {"account.github_added", "account.github_removed"} <= noted
+
+
+def test_an_account_whose_address_is_unproven_adds_none(
+    visitor: Client, github: Running, alice: User
+) -> None:
+    EmailAddress.objects.create(user=alice, email=alice.email, primary=True)
+    visitor.force_login(alice, backend="django.contrib.auth.backends.ModelBackend")
+    reply = come_back(visitor, github, person(github), "?process=connect")
+    assert "Confirm your e-mail address first" in visitor.get(reply.url).content.decode()  # type: ignore[attr-defined]
+    assert not SocialAccount.objects.exists()
 
 
 def test_where_it_is_not_set_up_there_is_no_button(client: Client) -> None:

@@ -79,9 +79,27 @@ def test_signing_in_leads_on_to_where_one_was_going(
     assert response.headers["Location"] == "/a/acme/settings/?x=1"
 
 
-def test_signing_in_never_leads_to_another_site(client: Client, alice: User) -> None:
-    form = {"login": alice.email, "password": PASSWORD, "next": "https://evil.example/"}
+@pytest.mark.parametrize(
+    "goal",
+    [
+        "https://evil.example/",
+        "http://localhost:6666/",
+        "http://127.0.0.1:6666/",
+        "http://localhost/",
+        "//localhost:6666/",
+        "/\\localhost:6666/",
+        "http://[::1",
+        "/" + "x" * 3_000,
+    ],
+)
+def test_signing_in_never_leads_elsewhere(client: Client, alice: User, goal: str) -> None:
+    form = {"login": alice.email, "password": PASSWORD, "next": goal}
     assert client.post("/accounts/login/", form).headers["Location"] == "/"
+
+
+def test_a_new_password_says_what_outlives_it(alice_client: Client) -> None:
+    page = alice_client.get("/accounts/password/change/").content.decode()
+    assert "Keys of the read API go on" in page
 
 
 def test_too_many_attempts_are_stopped(client: Client, alice: User) -> None:
