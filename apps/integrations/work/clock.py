@@ -26,7 +26,8 @@ def ahead() -> timedelta:
     with connection.cursor() as cursor:
         cursor.execute("SELECT clock_timestamp()")
         [there] = cursor.fetchone()
-    return before + (datetime.now(UTC) - before) / 2 - there
+    difference: timedelta = before + (datetime.now(UTC) - before) / 2 - there
+    return difference
 
 
 def is_good_enough() -> bool:
