@@ -83,7 +83,7 @@ def csv_lines(rows: Iterable[AuditEvent]) -> Iterator[str]:
 
 def forget_old(now: datetime, kept: Iterable[int]) -> None:
     """Forgets what is older than its team says, of which `kept` are all days; else than a year."""
-    of_none = AuditEvent.objects.filter(team__audit_days=None)  # or of one that is gone
+    of_none = AuditEvent.objects.filter(team__audit_days__isnull=True)  # or of one that is gone
     AuditEvent.objects.filter(pk__in=of_none.filter(at__lt=now - KEPT).values("pk")).delete()
     for days in kept:
         of_teams = AuditEvent.objects.filter(team__audit_days=days)

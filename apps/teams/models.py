@@ -214,6 +214,8 @@ class Invitation(BaseTeamModel):
         return "expired" if self.expires_at <= timezone.now() else ""
 
     def _is_maker_admin(self) -> bool:
+        if self.invited_by_id is None:
+            return False
         return Membership.objects.filter(
             team_id=self.team_id,
             user_id=self.invited_by_id,

@@ -32,7 +32,8 @@ class ConfirmAddress(ConfirmEmailView):  # type: ignore[misc]
     def post(self, *arguments: Any, **named: Any) -> HttpResponse:
         self.object = self.get_object()
         if not self._may_confirm():
-            return self.render_to_response(self.get_context_data(), status=403)
+            refused: HttpResponse = self.render_to_response(self.get_context_data(), status=403)
+            return refused
         reply: HttpResponse = super().post(*arguments, **named)
         self.request.session.pop(_KEY, None)
         return reply

@@ -45,7 +45,8 @@ def owns(user: User, email: str) -> bool:
     """Whether an address is one of the user's own, as far as that can be proven here."""
     if email.lower() == user.email.lower():
         return may_add(user)
-    return EmailAddress.objects.filter(user=user, email__iexact=email, verified=True).exists()
+    found = EmailAddress.objects.filter(user=user, email__iexact=email, verified=True)
+    return bool(found.exists())
 
 
 def may_reset(user: User, email: str) -> bool:

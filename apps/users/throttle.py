@@ -58,7 +58,7 @@ class DatabaseThrottle(BaseCache):
         Attempts.objects.all().delete()
 
     def _row(self, key: str, value: Any, timeout: Any, version: int | None) -> Attempts:
-        ends: float = self.get_backend_timeout(timeout) or time.time() + self.default_timeout
+        ends: float = self.get_backend_timeout(timeout) or time.time() + (self.default_timeout or 0)
         left = timedelta(seconds=ends - time.time())
         return Attempts(name=self._name(key, version), value=value, until=timezone.now() + left)
 

@@ -126,7 +126,8 @@ def _note(credential: IntegrationCredential, error: GitHubError, verdict: Verdic
 def _pause(credential: IntegrationCredential, failures: int) -> timedelta:
     """Growing where the App itself is refused, as by a clock that somebody will set."""
     if credential.rejection == Rejection.APP:
-        return min(LOOK_EVERY, FIRST_PAUSE * 2**failures)
+        longer: timedelta = FIRST_PAUSE * 2.0 ** min(failures, 20)
+        return min(LOOK_EVERY, longer)
     return LOOK_EVERY if credential.rejection == Rejection.SUSPENDED else A_DAY
 
 

@@ -12,7 +12,7 @@ from graphql import build_schema, parse
 from apps.integrations.checks import accuracy
 from apps.integrations.github.documents import document
 from apps.integrations.models import SyncStatus, TrackedRepository
-from apps.integrations.sync import poll
+from apps.integrations.sync import stale
 from apps.integrations.tests import comparison
 from apps.integrations.tests import github as small
 from apps.integrations.tests.stage import Place, Stage, ago, set_up, work
@@ -92,7 +92,7 @@ def begin_anew() -> None:
 def refresh(stage: Stage) -> None:
     """Everything is asked for once more."""
     stored = PullRequest.objects.values_list("number", "node_id")
-    poll.mark_stale(TrackedRepository.objects.get(), stored, ago())
+    stale.mark(TrackedRepository.objects.get(), stored, ago())
     work()
 
 
@@ -158,9 +158,7 @@ def test_what_was_known_before_stays(stage: Stage, shop: Place, rich: There, lea
     stage.sync()
     before = rows(stage.team)
     shop.strike("null_leaf", leaf=leaf)
-    poll.mark_stale(
-        stage.tracked("shop"), PullRequest.objects.values_list("number", "node_id"), ago()
-    )
+    stale.mark(stage.tracked("shop"), PullRequest.objects.values_list("number", "node_id"), ago())
     work()
     assert rows(stage.team) == before
     outcome = accuracy.check(100, team=stage.team)
