@@ -47,6 +47,7 @@ BAD = [
     ("PUBLIC_URL", "http://my_host:8000", "no browser could ask for"),
     ("PUBLIC_URL", "http://[fd00::/8]", "no address"),
     ("PUBLIC_URL", f"http://{'a' * 64}.example", "no name of a host"),
+    ("FIGURES_MEMORY", "1 GB", "is no number"),
     ("GITHUB_APP_PRIVATE_KEY", "secret", "is no private key"),
     ("GITHUB_APP_PRIVATE_KEY", f"{PEM[0]}\nMIIE\n{PEM[1]}", "cannot be read"),
     ("GITHUB_APP_WEBHOOK_SECRET", "secret", "GITHUB_APP_ID: is missing"),

@@ -64,6 +64,7 @@ def restore(source: Path) -> None:
         connection.close()
         _copy_in(source)
         call_command("migrate", interactive=False, verbosity=0)
+        _count_anew()
         _try_the_keys()
     up.say(f"Restored from {source}. Start tformance; it goes on from where the backup was made.")
 
@@ -124,6 +125,15 @@ def _refuse_strange(source: Path) -> None:
     if is_sqlite != _is_sqlite():
         theirs, ours = ("SQLite", "PostgreSQL") if is_sqlite else ("PostgreSQL", "SQLite")
         raise click.ClickException(f"{source} is of {theirs}, and DATABASE_URL names {ours}.")
+
+
+def _count_anew() -> None:
+    """Lets no figure be counted on what a machine kept of a later database."""
+    from apps.metrics.figures import freshness
+    from apps.teams.models import Team
+
+    for pk in Team.objects.values_list("pk", flat=True):
+        freshness.gone(pk)
 
 
 def _try_the_keys() -> None:

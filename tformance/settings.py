@@ -61,6 +61,7 @@ X_FRAME_OPTIONS = "DENY"
 CONTENT_SECURITY_POLICY = content_security_policy(GITHUB_URL, https=_https)
 PROXIES = int(environment.number("PROXIES") or 0)
 API_RATE_LIMIT = int(environment.number("API_RATE_LIMIT") or 600)
+FIGURES_MEMORY = int(environment.number("FIGURES_MEMORY") or 1024) * 2**20
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 2**20
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000  # repositories that are ticked at once
 DEFAULT_EXCEPTION_REPORTER_FILTER = "tformance.redaction.ReportFilter"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import ClassVar, Self, TypeVar
 
 from django.conf import settings
@@ -26,6 +27,11 @@ def _default_hotfix_branches() -> list[str]:
 
 def _default_hotfix_titles() -> list[str]:
     return ["hotfix:*", "hotfix(*"]
+
+
+def new_figures_key() -> str:
+    """Never the same twice."""
+    return secrets.token_hex(16)
 
 
 class Team(models.Model):
@@ -79,6 +85,11 @@ class Team(models.Model):
 
     revision = models.PositiveBigIntegerField(
         default=0, help_text="Counts changes that figures depend on, but for pull requests."
+    )
+    figures_key = models.CharField(
+        max_length=32,
+        default=new_figures_key,
+        help_text="Names what is kept for figures: another one makes it useless.",
     )
 
     class Meta:

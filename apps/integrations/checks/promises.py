@@ -12,7 +12,7 @@ from django.db.models import Count, Q, Sum
 from apps.audit.models import AuditEvent
 from apps.integrations.hooks import deliveries
 from apps.integrations.models import SpotCheck, SyncRun, SyncStatus
-from apps.metrics.figures.expressions import percentile
+from apps.metrics.calculations.percentiles import percentile
 from apps.teams.models import Team
 from apps.teams.templatetags.display import duration_text
 from apps.teams.wording import Status

@@ -15,7 +15,7 @@ from apps.integrations.models import (
     TrackedRepository,
     WebhookDelivery,
 )
-from apps.metrics.figures.expressions import percentile
+from apps.metrics.calculations.percentiles import percentile
 from apps.teams.models import Team
 
 LATENCY_OVER = timedelta(days=7)

@@ -131,7 +131,8 @@ def _of_repository(repository: Repository) -> bool:
     mine = PullRequest.objects.filter(repository=repository).order_by("pk")
     if keys := list(mine.values_list("pk", flat=True)[:BATCH]):
         pull_requests(keys)
-        freshness.changed(repository)
+        freshness.changed(repository.pk)
+        freshness.gone(repository.team_id)
         left = Greatest(F("deletion_left") - len(keys), 0)
         Team.objects.filter(pk=repository.team_id).update(deletion_left=left)
         return True
@@ -171,6 +172,7 @@ def _of_integration(row: Erasure, integration: GitHubIntegration) -> bool:
         pk__in=others.values("teammember")
     )
     figures_changed(row.team_id)
+    freshness.gone(row.team_id)
     if _some(people) or _some(_without_trace(row.team)):
         return True
     commit_identities.forget_gone(row.team)

@@ -14,6 +14,7 @@ from apps.integrations.models import TrackedRepository
 from apps.integrations.people import commit_identities
 from apps.integrations.work import leases
 from apps.integrations.work.chores import Chore
+from apps.metrics.figures import freshness
 from apps.metrics.models import PullRequest
 from apps.teams.changes import figures_changed
 from apps.teams.models import Team
@@ -68,6 +69,7 @@ def _batch(team: Team, now: datetime) -> int:
         return 0
     # In the order in which a sync locks them.
     figures_changed(team.pk)
+    freshness.gone(team.pk)
     _note_window(team, {repository for _, repository in rows}, now)
     erasure.pull_requests([pk for pk, _ in rows])
     return len(rows)

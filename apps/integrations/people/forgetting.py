@@ -99,6 +99,7 @@ def forget(team: Team, accounts: list[int]) -> int:
     """
     figures_changed(team.pk)
     freshness.all_changed(team)
+    freshness.gone(team.pk)
     key = key_of(team)
     ForgottenAccount.objects.bulk_create(
         [ForgottenAccount(team=team, id_hash=hashed(key, str(each))) for each in accounts],

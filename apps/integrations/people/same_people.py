@@ -8,6 +8,7 @@ The raw identity stays on each row; beside it stand the member and the main acco
 from __future__ import annotations
 
 from django.db import transaction
+from django.db.models import Q
 
 from apps.audit.record import record
 from apps.integrations.people.roles import LINKED
@@ -108,6 +109,8 @@ def _follow(team: Team, moved: list[int]) -> None:
     for account in moved:
         person = main.get(account)
         member = TeamMember.objects.for_team(team).filter(github_id=person or account).first()
+        acted = Q(author_github_id=account) | Q(reviews__reviewer_github_id=account)
+        freshness.stamp(PullRequest.objects.for_team(team).filter(acted))
         for role in LINKED:
             who = {f"{role.name}_person": person} if role.has_person else {}
             role.rows(team, [account]).update(**{role.name: member}, **who)

@@ -87,7 +87,7 @@ def pull_requests(
     """Stores pull requests with all that belongs to them; what is gone on GitHub goes here too."""
     unique = {record.number: record for record in incoming}
     team = repository.team
-    freshness.changed(repository, fetched_at)
+    revision = freshness.changed(repository.pk, fetched_at)
     main = accounts.main_accounts(team)
     whole = last_known.completed(repository, [record for _, record in sorted(unique.items())])
     kept = forgetting.without_forgotten(team, [record for record, _ in whole])
@@ -96,14 +96,15 @@ def pull_requests(
     ]
     known = _known(repository, rows)
     members = _members(team, rows, main)
-    stored = _store_pull_requests(repository, rows, members, fetched_at)
+    stamps = {"fetched_at": fetched_at, "stored_revision": revision}
+    stored = _store_pull_requests(repository, rows, members, stamps)
     pairs = [(stored[row.number], row) for row in rows]
     before = [key for key in stored.values() if key in known]
     _store_reviews(team, pairs, before, members)
     _store_timeline(team, pairs, before)
     _store_commits(repository, pairs, before, members)
     commit_identities.note(team, kept)
-    _link_reverts(repository, pairs)
+    _link_reverts(repository, pairs, revision)
 
 
 Members = dict[int, int]  # Keys of members, by GitHub's id.
@@ -143,7 +144,10 @@ def _member(members: Members, who: Identity) -> int | None:
 
 
 def _store_pull_requests(
-    repository: Repository, rows: Sequence[PullRequestRow], members: Members, fetched_at: datetime
+    repository: Repository,
+    rows: Sequence[PullRequestRow],
+    members: Members,
+    stamps: dict[str, Any],
 ) -> dict[int, int]:
     """Stores them without what belongs to them; their keys by number."""
     columns = [
@@ -158,7 +162,7 @@ def _store_pull_requests(
                 is_member=author is not None,
                 is_bot=row.is_bot,
             ),
-            "fetched_at": fetched_at,
+            **stamps,
         }
         for row in rows
     ]
@@ -249,11 +253,11 @@ def _store_commits(
         Commit.objects.filter(pk__in=dropped, pull_request_links__isnull=True).delete()
 
 
-def _link_reverts(repository: Repository, pairs: Pairs) -> None:
+def _link_reverts(repository: Repository, pairs: Pairs, revision: int) -> None:
     said: dict[str, list[int]] = {}
     for key, row in pairs:
         for sha in row.reverted_shas:
             said.setdefault(sha, []).append(key)
     merges = {sha: key for key, row in pairs if (sha := row.columns["merge_commit_sha"])}
     reverts.link_by_number(repository, {row.number: key for key, row in pairs})
-    reverts.link_by_sha(repository, said, merges)
+    reverts.link_by_sha(repository, said, merges, revision)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import OuterRef, Subquery
+from django.db.models import OuterRef, Q, Subquery
 from django.utils import timezone
 
 from apps.integrations.github.people import GroupRecord, Person
@@ -14,6 +14,7 @@ from apps.integrations.models import AvailableRepository, GitHubIntegration
 from apps.integrations.people import forgetting, renaming
 from apps.integrations.people.roles import LINKED, Role
 from apps.integrations.storing.facts import is_external
+from apps.metrics.figures import freshness
 from apps.metrics.models import Group, PullRequest, Repository, TeamMember
 from apps.teams.changes import figures_changed
 from apps.teams.models import Team
@@ -139,6 +140,12 @@ def _repository(team: Team, listed: AvailableRepository, host: str) -> Repositor
 
 def _link_backwards(team: Team, ids: Sequence[int]) -> None:
     """Links authors and reviewers whose work was stored before they were known here."""
+    unknown = Q(author=None, author_github_id__in=ids)
+    unknown |= Q(reviews__reviewer=None, reviews__reviewer_github_id__in=ids)
+    mine = PullRequest.objects.for_team(team).filter(unknown)
+    if mine.exists():
+        freshness.all_changed(team)
+        freshness.stamp(mine)
     for role in LINKED:
         # Whoever is a member is not from outside.
         also = {"is_external": is_external(is_member=True)} if role.model is PullRequest else {}

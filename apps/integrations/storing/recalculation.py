@@ -32,6 +32,7 @@ from apps.metrics.calculations.pull_requests import (
     PullRequestFacts,
     ReviewFact,
 )
+from apps.metrics.figures import freshness
 from apps.metrics.filters import accounts
 from apps.metrics.models import PRReview, PullRequest
 from apps.teams.changes import figures_changed
@@ -126,8 +127,12 @@ def _recalculate(team: Team, row: PullRequest, main: Accounts) -> None:
 def _store(
     row: PullRequest, changed: dict[str, Any], reviews: list[tuple[int, tuple[bool, int | None]]]
 ) -> None:
+    stamps = {
+        "modified_at": datetime.now(UTC),
+        "stored_revision": freshness.changed(row.repository_id),
+    }
     current = PullRequest.objects.filter(pk=row.pk, fetched_at=row.fetched_at)
-    if not current.update(**{"modified_at": datetime.now(UTC), **changed}):
+    if not current.update(**stamps, **changed):
         return
     for pk, (counts, response) in reviews:
         PRReview.objects.filter(pk=pk).update(is_qualifying=counts, response_time=response)

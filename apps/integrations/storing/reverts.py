@@ -36,7 +36,9 @@ def link_by_number(repository: Repository, stored: dict[int, int]) -> None:
             PullRequest.objects.filter(pk=revert).update(reverts=target)
 
 
-def link_by_sha(repository: Repository, said: dict[str, list[int]], merges: dict[str, int]) -> None:
+def link_by_sha(
+    repository: Repository, said: dict[str, list[int]], merges: dict[str, int], revision: int
+) -> None:
     """`This reverts commit SHA` makes a revert only where SHA is a merge that is stored.
 
     `said` has pull requests by the SHA that a commit of theirs names, `merges` by their own.
@@ -44,7 +46,7 @@ def link_by_sha(repository: Repository, said: dict[str, list[int]], merges: dict
     for revert, target in {*_of_commits(repository, said), *_of_merges(repository, merges)}:
         if revert != target:
             reverting = PullRequest.objects.filter(pk=revert)
-            reverting.update(is_revert=True)
+            reverting.update(is_revert=True, stored_revision=revision)
             reverting.filter(reverts__isnull=True).update(reverts=target)
 
 

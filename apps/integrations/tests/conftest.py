@@ -11,6 +11,8 @@ from apps.integrations import tasks
 from apps.integrations.models import TrackedRepository
 from apps.integrations.tests import github as small
 from apps.integrations.tests import hooked
+from apps.metrics.figures.current import current
+from apps.metrics.tests.test_current import assert_current
 from apps.teams.models import Team
 from github_simulator.testing import Running, running
 
@@ -24,6 +26,28 @@ def github(settings: Settings) -> Iterator[Running]:
         settings.GITHUB_CLIENT_ID = app.client_id
         settings.GITHUB_CLIENT_SECRET = app.client_secret
         yield github
+
+
+@pytest.fixture(autouse=True)
+def figures_follow(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Whoever writes what figures depend on says so: they are counted on what the database has.
+
+    Begun as soon as there is a team, so that whatever a test does comes later.
+    """
+    if "team" not in request.fixturenames or not _may_ask(request):
+        yield
+        return
+    team: Team = request.getfixturevalue("team")
+    current(team)
+    yield
+    if Team.objects.filter(pk=team.pk).exists():
+        assert_current(team)
+
+
+def _may_ask(request: pytest.FixtureRequest) -> bool:
+    return request.node.get_closest_marker("django_db") is not None or any(
+        name in request.fixturenames for name in ("db", "transactional_db", "live_server")
+    )
 
 
 @pytest.fixture

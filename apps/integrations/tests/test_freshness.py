@@ -151,7 +151,7 @@ def test_whatever_figures_depend_on_makes_a_page_new(
         lambda: ingest_people.groups_gone(integration, set()),
         lambda: alice_client.post(f"/a/acme/people/{grace.github_id}/switch/", {"hidden": "1"}),
         lambda: alice_client.post("/a/acme/settings/", {**SETTINGS, "timezone": "Asia/Tokyo"}),
-        lambda: freshness.changed(tracked.repository),
+        lambda: freshness.changed(tracked.repository_id),
     ]
     seen = [etag(alice_client)]
     for change in changes:

@@ -43,6 +43,7 @@ from apps.metrics.api.rows import (
     RepositoryRow,
     ReviewRow,
 )
+from apps.metrics.figures.current import one_state
 from apps.metrics.lists import explorer, export
 from apps.metrics.lists.columns import COLUMNS
 from apps.metrics.lists.saved import as_data
@@ -189,7 +190,8 @@ def freshness(request: HttpRequest) -> dict[str, Any]:
 def _figures(page: Callable[..., Answer], request: HttpRequest, **arguments: Any) -> dict[str, Any]:
     """What a page answers to whoever asks for JSON."""
     found, filters = asked(request)
-    return {**describe(filters), **page(found, filters, **arguments).data()}
+    with one_state():
+        return {**describe(filters), **page(found, filters, **arguments).data()}
 
 
 def _bounded(number: int) -> int:

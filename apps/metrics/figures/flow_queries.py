@@ -11,16 +11,16 @@ from datetime import UTC, datetime, timedelta
 from itertools import accumulate, islice
 from typing import Any
 
-from django.db.models import Case, Count, F, Q, QuerySet, Value, When
-from django.db.models.functions import Coalesce
+import numpy as np
 
-from apps.metrics.figures import queries
-from apps.metrics.figures.expressions import Bucket, HoursAfter, Percentiles, grouped_counts
-from apps.metrics.figures.queries import DURATIONS, FROM_FIRST_COMMIT, Spread
+from apps.metrics.figures import counting, masks, queries
+from apps.metrics.figures.arrays import Array
+from apps.metrics.figures.columns import KINDS, NONE, SIZES, WAITING
+from apps.metrics.figures.counting import Spread
+from apps.metrics.figures.queries import DURATIONS, FROM_FIRST_COMMIT
+from apps.metrics.figures.rows import Rows
 from apps.metrics.filters.chosen import Filters
-from apps.metrics.filters.form import SIZES
 from apps.metrics.filters.periods import Period, midnight
-from apps.metrics.models import PullRequest, TimelineEvent
 from apps.teams.models import Team
 
 HOUR, DAY = 3600, 86400
@@ -45,8 +45,6 @@ AGES = (
     ("2–4 weeks", 14),
     ("> 4 weeks", 28),
 )
-_TURNS = ("convert_to_draft", "reopened")
-_CHANGES = ("ready_for_review", *_TURNS, "closed", "merged")
 Span = tuple[datetime, datetime | None]
 
 
@@ -61,52 +59,35 @@ class Distributions:
 
 
 def distributions(team: Team, filters: Filters) -> Distributions:
-    """Of the filters' period, in one query."""
-    places = range(len(BINS))
-    counts: dict[str, Any] = {
-        f"{name}_{place}": Count("pk", filter=_in_bin(name, place))
-        for name in DURATIONS
-        for place in places
-    }
-    for size in SIZES:
-        young = Q(size=size, has_old_commit=False)
-        counts[f"{size}_count"] = Count("cycle_time", filter=young)
-        counts[f"{size}_spread"] = Percentiles("cycle_time", filter=young)
-    figures, row = queries.figures_and(team, filters, counts)
+    """Of the filters' period."""
+    rows = masks.merged(team, filters, filters.period)
+    figures = queries.of_rows(rows, filters.period.weeks)
+    young = rows["has_old_commit"] == 0
+    sized = young & (rows["size"] >= 0)
+    cycle_times = counting.spreads(rows["cycle_time"][sized], rows["size"][sized], len(SIZES))
+    by_size = zip(SIZES, cycle_times, strict=True)
     return Distributions(
         figures,
-        {name: [row[f"{name}_{place}"] for place in places] for name in DURATIONS},
         {
-            size: Spread.of(row[f"{size}_count"], row[f"{size}_spread"])
-            for size in SIZES
-            if figures.sizes[size]
+            name: _histogram(rows[name][young] if name in FROM_FIRST_COMMIT else rows[name])
+            for name in DURATIONS
         },
+        {size: found for size, found in by_size if figures.sizes[size]},
     )
 
 
-def _in_bin(name: str, place: int) -> Q:
-    found = Q(**{f"{name}__gte": BINS[place][1]})
-    if place + 1 < len(BINS):
-        found &= Q(**{f"{name}__lt": BINS[place + 1][1]})
-    return found & Q(has_old_commit=False) if name in FROM_FIRST_COMMIT else found
+def _histogram(seconds: Array) -> list[int]:
+    places = counting.bins(seconds, [begin for _, begin in BINS])
+    return counting.counts(places[places >= 0], len(BINS))
 
 
 def open_by_age(team: Team, filters: Filters, now: datetime) -> dict[str, list[int]]:
     """Open pull requests by what they wait for and `AGES`."""
-    since = [now - timedelta(days=days) for _, days in reversed(AGES[1:])]
-    rows: Any = (
-        queries.pull_requests(team, filters)
-        .filter(state=PullRequest.State.OPEN)
-        .order_by()
-        .annotate(group=Bucket(F("opened_at"), since))
-        .values("group", "waiting_for")
-        .annotate(count=Count("pk"))
-    )
-    found: dict[str, list[int]] = {}
-    for row in rows:
-        ages = found.setdefault(row["waiting_for"], [0] * len(AGES))
-        ages[len(AGES) - 1 - row["group"]] = row["count"]
-    return found
+    rows = masks.pull_requests(team, filters).where("state", masks.OPEN)
+    since = [(now - timedelta(days=days)).timestamp() for _, days in reversed(AGES[1:])]
+    ages = len(AGES) - 2 - counting.bins(rows["opened_at"], since)
+    counts = counting.table(rows["waiting_for"], len(WAITING), ages, len(AGES))
+    return {name: found for name, found in zip(WAITING, counts, strict=True) if any(found)}
 
 
 @dataclass(frozen=True)
@@ -120,7 +101,7 @@ class Turned:
 
     @property
     def plain(self) -> list[Span]:
-        """When it was under way if it had gone straight on, as the database counts it."""
+        """When it was under way if it had gone straight on, as it is counted first."""
         if not self.ready_at or (self.closed_at and self.closed_at <= self.ready_at):
             return []
         return [(self.ready_at, self.closed_at)]
@@ -194,55 +175,62 @@ def _count(
 
 
 def work(team: Team, filters: Filters, now: datetime) -> Work:
-    """Of the filters' period, in two queries."""
+    """Of the filters' period."""
     period, hours = filters.period, _hours(filters.period, now)
-    end = Coalesce("first_review_at", "closed_at")
-    straight = Q(ready_at__isnull=False) & (Q(closed_at=None) | Q(closed_at__gt=F("ready_at")))
-    waited = Q(ready_at__isnull=False) & (Q(end=None) | Q(end__gt=F("ready_at")))
-    gone = Q(state=PullRequest.State.CLOSED, closed_at__gte=period.start, closed_at__lt=period.end)
-    midnights = _midnights(period)
-    groups: dict[str, tuple[Q, Any]] = {
-        "begun": (straight, Bucket(F("ready_at"), midnights)),
-        "ended": (straight, Bucket(F("closed_at"), midnights)),
-        "waits_begun": (waited, HoursAfter(F("ready_at"), period.start, hours)),
-        "waits_ended": (waited, HoursAfter(F("end"), period.start, hours)),
-        "gone": (gone, Value(1)),
-    }
-    cases = {name: Case(When(condition, then=value)) for name, (condition, value) in groups.items()}
-    found = _open_within(queries.pull_requests(team, filters), period)
-    counts = dict(
-        zip(groups, grouped_counts(found.annotate(end=end).annotate(**cases), *groups), strict=True)
+    rows = _open_within(masks.pull_requests(team, filters), period)
+    ready, closed, reviewed = rows["ready_at"], rows["closed_at"], rows["first_review_at"]
+    end = np.where(reviewed != NONE, reviewed, closed)
+    straight = (ready != NONE) & ((closed == NONE) | (closed > ready))
+    waited = (ready != NONE) & ((end == NONE) | (end > ready))
+    gone = rows.where("state", masks.CLOSED).between("closed_at", *masks.ends(period))
+    return Work(
+        period,
+        now,
+        begun=_by_day(ready[straight], period),
+        ended=_by_day(closed[straight], period),
+        waits_begun=_by_hour(ready[waited], period, hours),
+        waits_ended=_by_hour(end[waited], period, hours),
+        abandoned=len(gone),
+        turned=_turned(rows),
     )
-    abandoned = counts.pop("gone")[1]
-    return Work(period, now, **counts, abandoned=abandoned, turned=_turned(team, filters))
 
 
-def _open_within(found: QuerySet[Any], period: Period, prefix: str = "") -> QuerySet[Any]:
-    # By state, since an index has it together with either instant; and nothing beside the two
-    # kinds, since SQLite would rather read all that was ever opened before the end.
-    before = {f"{prefix}opened_at__lt": period.end}
-    still_open = Q(**{f"{prefix}state": PullRequest.State.OPEN, **before})
-    ended = [PullRequest.State.MERGED, PullRequest.State.CLOSED]
-    later = Q(**{f"{prefix}state__in": ended, f"{prefix}closed_at__gte": period.start, **before})
-    return found.filter(still_open | later)
+def _by_day(instants: Array, period: Period) -> Counter[int]:
+    midnights = [each.timestamp() for each in _midnights(period)]
+    return _counted(counting.bins(instants[instants != NONE], midnights) + 1)
 
 
-def _turned(team: Team, filters: Filters) -> list[Turned]:
-    turns = _open_within(
-        TimelineEvent.objects.for_team(team).filter(filters.condition("pull_request__")),
-        filters.period,
-        "pull_request__",
-    ).filter(kind__in=_TURNS)
-    rows = TimelineEvent.objects.filter(
-        pull_request__in=turns.order_by().values("pull_request"), kind__in=_CHANGES
-    )
-    columns = [f"pull_request__{name}" for name in ("opened_at", "ready_at", "closed_at")]
+def _by_hour(instants: Array, period: Period, most: int) -> Counter[int]:
+    """The whole hours from the period's beginning, rounded up; at least 0, at most `most`."""
+    hours = np.ceil((instants[instants != NONE] - period.start.timestamp()) / HOUR)
+    return _counted(np.clip(hours, 0, most).astype(np.int64))
+
+
+def _counted(places: Array) -> Counter[int]:
+    found, counts = np.unique(places, return_counts=True)
+    return Counter(dict(zip(found.tolist(), counts.tolist(), strict=True)))
+
+
+def _open_within(rows: Rows, period: Period) -> Rows:
+    begin, end = masks.ends(period)
+    before = rows.keep(lambda part: part["opened_at"] < end)
+    return before.keep(lambda part: (part["state"] == masks.OPEN) | (part["closed_at"] >= begin))
+
+
+def _turned(rows: Rows) -> list[Turned]:
+    events = rows.below("turned")
+    instants = [events.of_pull_request(name) for name in ("opened_at", "ready_at", "closed_at")]
     found: dict[int, Turned] = {}
-    for pk, at, kind, *instants in rows.order_by("at", "pk").values_list(
-        "pull_request", "at", "kind", *columns
-    ):
-        found.setdefault(pk, Turned(*instants)).events.append((at, kind))
+    for place in np.lexsort((events["id"], events["at"])).tolist():
+        turned = Turned(*(_instant(each[place]) for each in instants))
+        key = int(events["pull_request_id"][place])
+        event = (_instant(events["at"][place]), KINDS[events["kind"][place]])
+        found.setdefault(key, turned).events.append(event)
     return list(found.values())
+
+
+def _instant(seconds: int) -> Any:
+    return None if seconds == NONE else datetime.fromtimestamp(int(seconds), UTC)
 
 
 def _midnights(period: Period) -> list[datetime]:

@@ -6,10 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import F
+from django.db import transaction
+from django.db.models import F, OuterRef, QuerySet, Subquery
 
+from apps.metrics.figures.current import forget
 from apps.metrics.models import PullRequest, Repository
-from apps.teams.models import Team
+from apps.teams.models import Team, new_figures_key
 
 
 @dataclass(frozen=True)
@@ -59,14 +61,17 @@ def freshness(team: Team) -> Freshness:
     return _sources[0](team) if _sources else Freshness()
 
 
-def changed(repository: Repository, fetched_at: datetime | None = None) -> None:
-    """Tells that pull requests of it are stored or deleted: within the same transaction.
+def changed(repository_id: int, fetched_at: datetime | None = None) -> int:
+    """Tells that pull requests of it are stored: within the same transaction, before that.
 
-    A count for each repository, since one of the whole team would have all workers wait for each
-    other; and a count, since instants do not come in the order in which transactions end.
+    The new revision, which each of them is stored with: figures read what has a newer one. A count
+    for each repository, since one of the whole team would have all workers wait for each other; and
+    a count, since instants do not come in the order in which transactions end.
     """
     fetched = {"fetched_at": fetched_at} if fetched_at else {}
-    Repository.objects.filter(pk=repository.pk).update(revision=F("revision") + 1, **fetched)
+    row = Repository.objects.filter(pk=repository_id)
+    row.update(revision=F("revision") + 1, **fetched)
+    return row.values_list("revision", flat=True).get()
 
 
 def all_changed(team: Team) -> None:
@@ -75,3 +80,19 @@ def all_changed(team: Team) -> None:
     Whoever stores some then knows what was decided here; what was stored before is seen here.
     """
     Repository.objects.for_team(team).update(revision=F("revision") + 1)
+
+
+def stamp(rows: QuerySet[PullRequest]) -> None:
+    """Tells which pull requests change, after `all_changed` in the same transaction."""
+    revision = Repository.objects.filter(pk=OuterRef("repository")).values("revision")
+    changed = PullRequest.objects.filter(pk__in=rows.order_by().values("pk"))
+    changed.update(stored_revision=Subquery(revision[:1]))
+
+
+def gone(team_id: int) -> None:
+    """Tells that rows of a team are deleted: within the same transaction, before that.
+
+    What is kept of them for figures is of no use from now on, wherever it is.
+    """
+    Team.objects.filter(pk=team_id).update(figures_key=new_figures_key())
+    transaction.on_commit(lambda: forget(team_id))

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import NamedTuple
 
-from django.db.models import Exists, F, OuterRef, Value
+import numpy as np
+from django.db.models import Exists, OuterRef
 
-from apps.metrics.figures import review_queries
-from apps.metrics.figures.expressions import PERCENTILES, Bucket, percentile
-from apps.metrics.figures.queries import Spread
+from apps.metrics.figures import counting, masks, names, review_queries
+from apps.metrics.figures.arrays import Array
+from apps.metrics.figures.counting import Spread
 from apps.metrics.figures.review_queries import GHOST, Account
-from apps.metrics.filters import accounts
+from apps.metrics.figures.rows import Below
 from apps.metrics.filters.chosen import Filters
 from apps.metrics.models import PRReview, PullRequest, TimelineEvent
 from apps.teams.models import Team
@@ -56,67 +57,59 @@ class Exchanges:
 
 def exchanges(team: Team, filters: Filters, mine: Filters, account: int) -> Exchanges:
     """Reviews that count between a person and others; `mine` lets through their own work only."""
-    rows = list(_given(team, filters, account).union(_received(team, mine), all=True))
-    given = [row for row in rows if row["is_given"]]
-    received = [row for row in rows if not row["is_given"]]
-    places = range(1, len(filters.period.spans()) + 1)
-    spans = [[row for row in given if row["span"] == place] for place in places]
+    given = review_queries.reviews(team, filters)
+    given = given.keep(given["account"] == account)
+    received = review_queries.reviews(team, mine)
+    spans = filters.period.spans()
+    places = counting.bins(given["submitted_at"], review_queries.boundaries(filters))
     return Exchanges(
-        sorted(_others(given, received), key=lambda each: each.login.lower()),
+        sorted(_others(team, given, received), key=lambda each: each.login.lower()),
         len(given),
-        len({row["pull_request"] for row in given}),
+        len(np.unique(given["pull_request_id"])),
         len(received),
-        [len(rows) for rows in spans],
-        _response(given),
-        [_response(rows) for rows in spans],
+        counting.counts(places, len(spans)),
+        counting.spread(given["response_time"]),
+        counting.spreads(given["response_time"], places, len(spans)),
     )
 
 
-def _response(given: Iterable[Mapping[str, Any]]) -> Spread:
-    times = sorted(row["response_time"] for row in given if row["response_time"] is not None)
-    return Spread.of(len(times), times and [percentile(times, each) for each in PERCENTILES])
-
-
-_COLUMNS = ("is_given", "span", "other", "login", "is_hidden", "pull_request", "response_time")
-
-
-def _given(team: Team, filters: Filters, account: int) -> Any:
-    found = review_queries.reviews(team, filters).filter(accounts.is_by(account, "reviewer"))
-    return found.annotate(
-        is_given=Value(True),
-        span=Bucket(F("submitted_at"), filters.period.boundaries()),
-        other=accounts.author("pull_request__"),
-        login=accounts.author_login("pull_request__"),
-        is_hidden=F("pull_request__author__is_hidden"),
-    ).values(*_COLUMNS)
-
-
-def _received(team: Team, mine: Filters) -> Any:
-    found = review_queries.reviews(team, mine).annotate(
-        is_given=Value(False),
-        span=Value(0),
-        other=accounts.reviewer(),
-        login=accounts.reviewer_login(),
-        is_hidden=F("reviewer__is_hidden"),
-    )
-    return found.values(*_COLUMNS)
-
-
-def _others(
-    given: Iterable[Mapping[str, Any]], received: Iterable[Mapping[str, Any]]
-) -> list[Exchange]:
+def _others(team: Team, given: Below, received: Below) -> list[Exchange]:
     """By whom; those switched off by an admin are left out."""
-    logins: dict[Account, str] = {}
-    kinds: dict[Account, tuple[list[int], list[int]]] = {}
-    for kind, rows in enumerate((given, received)):
-        for row in rows:
-            if not row["is_hidden"]:
-                logins[row["other"]] = row["login"] or GHOST
-                kinds.setdefault(row["other"], ([], []))[kind].append(row["pull_request"])
+    hidden = masks.hidden(team)
+    given = given.keep(~np.isin(given.of_pull_request("author_id"), hidden))
+    received = received.keep(~np.isin(received["reviewer_id"], hidden))
+    to = _counted(given, given.of_pull_request("author_account"), "pull_request_id", names.authors)
+    by = _counted(received, received["account"], "id", names.reviewers)
+    none = _Count("", 0, 0)
     return [
-        Exchange(other, logins[other], len(to), len(set(to)), len(by), len(set(by)))
-        for other, (to, by) in kinds.items()
+        Exchange(
+            review_queries.account(other),
+            (by.get(other) or to[other]).login,
+            *to.get(other, none)[1:],
+            *by.get(other, none)[1:],
+        )
+        for other in {**to, **by}
     ]
+
+
+class _Count(NamedTuple):
+    login: str
+    reviews: int
+    pull_requests: int
+
+
+def _counted(
+    found: Below, others: Array, key: str, called: Callable[[Array], list[str | None]]
+) -> dict[int, _Count]:
+    """By the other one's account; what they are called stands on the rows with these keys."""
+    groups, keys = counting.grouped(others)
+    logins = called(counting.latest(groups, found[key], len(keys)))
+    reviews = counting.counts(groups, len(keys))
+    pull_requests = counting.distinct(found["pull_request_id"], groups, len(keys))
+    return {
+        other: _Count(logins[place] or GHOST, reviews[place], pull_requests[place])
+        for place, (other,) in enumerate(keys)
+    }
 
 
 @dataclass(frozen=True)

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
-from django.db.models import Avg, Count, F, Max, Min, Q, QuerySet, Subquery, Sum, Value, Window
-from django.db.models.functions import RowNumber
+import numpy as np
+from django.db.models import Count, Max, Min, Subquery, Sum
 
-from apps.metrics.figures.expressions import Bucket, Percentiles
-from apps.metrics.filters import accounts
+from apps.metrics.figures import counting, masks, names
+from apps.metrics.figures.arrays import Array
+from apps.metrics.figures.columns import NONE, SIZES, WAITING
+from apps.metrics.figures.counting import Spread
+from apps.metrics.figures.rows import Rows, fetched
 from apps.metrics.filters.chosen import Filters
-from apps.metrics.filters.form import SIZES
 from apps.metrics.filters.periods import Period, Span
 from apps.metrics.models import PullRequest, Repository
 from apps.teams.models import Team
@@ -25,25 +26,6 @@ STAGES = ("coding_time", "pickup_time", "review_time", "merge_time")
 DURATIONS = ("cycle_time", *STAGES, "time_to_merge")
 # Their statistics leave out pull requests with an old commit.
 FROM_FIRST_COMMIT = ("cycle_time", "coding_time")
-
-
-@dataclass(frozen=True)
-class Spread:
-    """How values are spread; no percentiles where there are none. Durations in seconds."""
-
-    count: int = 0
-    median: float | None = None
-    p75: float | None = None
-    p90: float | None = None
-    left_out: int = 0
-
-    @classmethod
-    def of(cls, count: int, percentiles: Sequence[float] | None, left_out: int = 0) -> Spread:
-        """From what `Percentiles` gives."""
-        if not percentiles:
-            return cls(count, left_out=left_out)
-        median, p75, p90 = percentiles
-        return cls(count, median, p75, p90, left_out)
 
 
 @dataclass(frozen=True)
@@ -136,82 +118,55 @@ class Waiting:
     oldest: Sequence[PullRequest]
 
 
-def pull_requests(team: Team, filters: Filters) -> QuerySet[PullRequest]:
-    """All of a team that the filters let through, whenever they were."""
-    found = PullRequest.objects.for_team(team)
-    return found.filter(filters.condition())
-
-
-def merged(team: Team, filters: Filters, period: Period) -> QuerySet[PullRequest]:
-    """Those merged in the period."""
-    return pull_requests(team, filters).filter(
-        state=PullRequest.State.MERGED, merged_at__gte=period.start, merged_at__lt=period.end
-    )
-
-
 def figures(team: Team, filters: Filters) -> Figures:
     """Of the filters' period."""
-    return figures_and(team, filters, {})[0]
-
-
-def figures_and(
-    team: Team, filters: Filters, more: Mapping[str, Any]
-) -> tuple[Figures, Mapping[str, Any]]:
-    """The same, and other aggregates in the same query."""
-    period = filters.period
-    row = merged(team, filters, period).aggregate(**_aggregates(), **more)
-    return _figures(row, period.weeks), row
+    return of_rows(masks.merged(team, filters, filters.period), filters.period.weeks)
 
 
 def figures_and_before(team: Team, filters: Filters) -> tuple[Figures, Figures]:
-    """Of the filters' period and of the one before it, in one query."""
-    return _now_and_before(dict(_rows(_of_both(team, filters))), filters.period)
+    """Of the filters' period and of the one before it."""
+    return _now_and_before(_of_both(team, filters), filters.period)
 
 
 def figures_and_series(team: Team, filters: Filters) -> tuple[tuple[Figures, Figures], list[Point]]:
-    """The same, and week by week, or month by month where the period is long; in one query."""
+    """The same, and week by week, or month by month where the period is long."""
     period = filters.period
-    spans = Bucket(F("merged_at"), period.boundaries())
-    each = _grouping(merged(team, filters, period), spans, is_span=Value(True))
-    both = _of_both(team, filters, is_span=Value(False))
-    found: tuple[dict[int, Any], dict[int, Any]] = ({}, {})
-    for place, row in _rows(both.union(each, all=True)):
-        found[row["is_span"]][place] = row
-    whole, rows = found
+    both = _of_both(team, filters)
+    rows = both.between("merged_at", *masks.ends(period))
+    spans = period.spans()
+    places = counting.bins(rows["merged_at"], [each.timestamp() for each in period.boundaries()])
+    found = by_groups(rows, places, [_weeks(span) for span in spans])
     points = [
-        Point(span, _figures(rows[place], _weeks(span)) if place in rows else None)
-        for place, span in enumerate(period.spans(), start=1)
+        Point(span, figures if figures.merged else None)
+        for span, figures in zip(spans, found, strict=True)
     ]
-    return _now_and_before(whole, period), points
+    return _now_and_before(both, period), points
 
 
-def _of_both(team: Team, filters: Filters, **more: Any) -> Any:
+def _of_both(team: Team, filters: Filters) -> Rows:
     now, before = filters.period, filters.period.previous
-    both = Period(before.first, now.last, now.zone)
-    group = Bucket(F("merged_at"), [before.start, now.start])
-    return _grouping(merged(team, filters, both), group, **more)
+    return masks.merged(team, filters, Period(before.first, now.last, now.zone))
 
 
-def _now_and_before(rows: Mapping[int, Any], now: Period) -> tuple[Figures, Figures]:
-    before = now.previous
-    return (
-        _figures(rows[2], now.weeks) if 2 in rows else nothing(now),
-        _figures(rows[1], before.weeks) if 1 in rows else nothing(before),
-    )
+def _now_and_before(both: Rows, now: Period) -> tuple[Figures, Figures]:
+    is_now = both["merged_at"] >= now.start.timestamp()
+    before, after = by_groups(both, is_now.astype(np.int64), [now.previous.weeks, now.weeks])
+    return after, before
 
 
 def nothing(period: Period) -> Figures:
     """The figures of no pull request at all."""
-    return _figures(dict.fromkeys(_aggregates()), period.weeks)
+    return of_rows(Rows([]), period.weeks)
 
 
 def by_repository(team: Team, filters: Filters) -> dict[Repository, Figures]:
     """Side by side, in order of their names, which one made anew shares with its predecessor."""
     known = {row.pk: row for row in Repository.objects.for_team(team)}
-    rows = _grouped(merged(team, filters, filters.period), F("repository_id"))
-    weeks = filters.period.weeks
+    rows = masks.merged(team, filters, filters.period)
+    groups, keys = counting.grouped(rows["repository_id"])
+    figures = by_groups(rows, groups, [filters.period.weeks] * len(keys))
     # One that came a moment ago has no name yet.
-    found = {known[pk]: _figures(row, weeks) for pk, row in rows if pk in known}
+    found = {known[pk]: each for (pk,), each in zip(keys, figures, strict=True) if pk in known}
     return dict(sorted(found.items(), key=lambda each: (each[0].full_name, each[0].pk)))
 
 
@@ -222,33 +177,34 @@ def by_author(team: Team, filters: Filters) -> dict[int | None, Figures]:
 
 def authors(team: Team, filters: Filters) -> dict[int | None, tuple[str, Figures]]:
     """The same, with what they are called."""
-    found = merged(team, filters, filters.period).exclude(author__is_hidden=True)
-    rows = _grouped(found, accounts.author(), called=Max(accounts.author_login()))
-    weeks = filters.period.weeks
-    return {account: (row["called"] or "", _figures(row, weeks)) for account, row in rows}
+    hidden = masks.hidden(team)
+    rows = masks.merged(team, filters, filters.period)
+    rows = rows.keep(lambda part: ~np.isin(part["author_id"], hidden))
+    groups, keys = counting.grouped(rows["author_account"])
+    figures = by_groups(rows, groups, [filters.period.weeks] * len(keys))
+    called = names.authors(counting.latest(groups, rows["id"], len(keys)))
+    return {
+        None if account == NONE else account: (name or "", each)
+        for (account,), name, each in zip(keys, called, figures, strict=True)
+    }
 
 
 def waiting(team: Team, filters: Filters, oldest: int = 5) -> list[Waiting]:
     """Open pull requests now by what they wait for, each with its oldest first."""
-    group = [F("waiting_for")]
-    found = (
-        pull_requests(team, filters)
-        .filter(state=PullRequest.State.OPEN)
-        .select_related("repository", "author")
-        .annotate(
-            place=Window(RowNumber(), group, [F("opened_at"), F("pk")]),
-            group_size=Window(Count("pk"), group),
-        )
-        .filter(place__lte=oldest)
-        .order_by("opened_at", "pk")
-    )
-    groups: dict[str, list[Any]] = {}
-    for pull_request in found:
-        groups.setdefault(pull_request.waiting_for, []).append(pull_request)
-    return [
-        Waiting(name, groups[name][0].group_size, groups[name])
+    rows = masks.pull_requests(team, filters).where("state", masks.OPEN)
+    groups = {
+        name: rows.where("waiting_for", WAITING.index(name))
         for name in ("review", "author", "merge", "", "draft")
-        if name in groups
+    }
+    keys = {
+        name: found.first(oldest, found["opened_at"], found["id"])
+        for name, found in groups.items()
+        if len(found)
+    }
+    of_all = {row.pk: row for row in fetched([key for some in keys.values() for key in some])}
+    return [
+        Waiting(name, len(groups[name]), [of_all[key] for key in some if key in of_all])
+        for name, some in keys.items()
     ]
 
 
@@ -286,66 +242,54 @@ def data_version(team: Team, more: str = "") -> DataVersion:
     return DataVersion(row["first"], row["fetched"], digest, is_large)
 
 
-def _aggregates() -> dict[str, Any]:
-    young, reviewed = Q(has_old_commit=False), Q(reviewer_count__gt=0)
-    found: dict[str, Any] = {
-        "merged": Count("pk"),
-        "authors": Count(accounts.author(), distinct=True),
-        "old": Count("pk", filter=Q(has_old_commit=True)),
-        "sized": Count("size"),
-        "lines": Percentiles(F("additions") + F("deletions")),
-        "reviewed": Count("pk", filter=reviewed),
-        "reverts": Count("pk", filter=Q(is_revert=True)),
-        "hotfixes": Count("pk", filter=Q(is_hotfix=True)),
-        "mean_rounds": Avg("review_rounds", filter=reviewed),
+def of_rows(rows: Rows, weeks: float) -> Figures:
+    """Of all rows together."""
+    return by_groups(rows, np.zeros(len(rows), np.int64), [weeks])[0]
+
+
+def by_groups(rows: Rows, groups: Array, weeks: Sequence[float]) -> list[Figures]:
+    """Of the rows of each group 0, 1, …, each of which lasts so many weeks."""
+    number = len(weeks)
+    young, reviewed = rows["has_old_commit"] == 0, rows["reviewer_count"] > 0
+    old = counting.counts(groups[~young], number)
+    spreads = {name: _spreads(rows, name, groups, young, old) for name in DURATIONS}
+    totals = {name: counting.sums(rows[name][young], groups[young], number) for name in STAGES}
+    lines = counting.spreads(rows["lines"], groups, number)
+    sizes = counting.table(groups, number, rows["size"], len(SIZES))
+    reviewed_counts = counting.counts(groups[reviewed], number)
+    rounds = counting.sums(rows["review_rounds"][reviewed], groups[reviewed], number)
+    flags = {
+        name: counting.counts(groups[rows[name] == 1], number)
+        for name in ("is_revert", "is_hotfix")
     }
-    for name in DURATIONS:
-        condition = young if name in FROM_FIRST_COMMIT else None
-        found[f"{name}_spread"] = Percentiles(name, filter=condition)
-        found[f"{name}_count"] = Count(name, filter=condition)
-    for name in STAGES:
-        found[f"{name}_total"] = Sum(name, filter=young)
-    return found | {f"size_{size}": Count("pk", filter=Q(size=size)) for size in SIZES}
+    merged = counting.counts(groups, number)
+    authors = counting.distinct(rows["author_account"], groups, number)
+    return [
+        Figures(
+            merged=merged[group],
+            weeks=weeks[group],
+            authors=authors[group],
+            old=old[group],
+            spreads={name: spreads[name][group] for name in DURATIONS},
+            stage_totals={name: totals[name][group] for name in STAGES},
+            lines=lines[group],
+            sizes=dict(zip(SIZES, sizes[group], strict=True)),
+            reviewed=reviewed_counts[group],
+            reverts=flags["is_revert"][group],
+            hotfixes=flags["is_hotfix"][group],
+            mean_rounds=rounds[group] / count if (count := reviewed_counts[group]) else None,
+        )
+        for group in range(number)
+    ]
 
 
-def _grouped(
-    found: QuerySet[PullRequest], group: Any, **more: Any
-) -> Iterator[tuple[Any, dict[str, Any]]]:
-    return _rows(_grouping(found, group, **more))
-
-
-def _grouping(found: QuerySet[PullRequest], group: Any, **more: Any) -> Any:
-    grouped: Any = found.order_by().annotate(group=group).values("group")
-    return grouped.annotate(**_aggregates(), **more)
-
-
-def _rows(grouping: Any) -> Iterator[tuple[Any, dict[str, Any]]]:
-    return ((row["group"], row) for row in grouping)
-
-
-def _figures(row: Mapping[str, Any], weeks: float) -> Figures:
-    old = row["old"] or 0
-    return Figures(
-        merged=row["merged"] or 0,
-        weeks=weeks,
-        authors=row["authors"] or 0,
-        old=old,
-        spreads={
-            name: Spread.of(
-                row[f"{name}_count"] or 0,
-                row[f"{name}_spread"],
-                old if name in FROM_FIRST_COMMIT else 0,
-            )
-            for name in DURATIONS
-        },
-        stage_totals={name: float(row[f"{name}_total"] or 0) for name in STAGES},
-        lines=Spread.of(row["sized"] or 0, row["lines"]),
-        sizes={size: row[f"size_{size}"] or 0 for size in SIZES},
-        reviewed=row["reviewed"] or 0,
-        reverts=row["reverts"] or 0,
-        hotfixes=row["hotfixes"] or 0,
-        mean_rounds=row["mean_rounds"],
-    )
+def _spreads(
+    rows: Rows, name: str, groups: Array, young: Array, old: Sequence[int]
+) -> list[Spread]:
+    if name not in FROM_FIRST_COMMIT:
+        return counting.spreads(rows[name], groups, len(old))
+    found = counting.spreads(rows[name][young], groups[young], len(old))
+    return [replace(spread, left_out=left) for spread, left in zip(found, old, strict=True)]
 
 
 def _weeks(span: Span) -> float:

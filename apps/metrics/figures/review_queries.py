@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from django.db.models import BigIntegerField, Case, Count, F, Max, Q, QuerySet, Value, When
-from django.db.models.functions import Coalesce
+import numpy as np
 
-from apps.metrics.figures.expressions import Bucket, grouped_percentiles
-from apps.metrics.figures.queries import Spread
-from apps.metrics.filters import accounts
+from apps.metrics.figures import counting, masks, names
+from apps.metrics.figures.arrays import Array
+from apps.metrics.figures.columns import NONE, REVIEW_STATES
+from apps.metrics.figures.counting import Spread
+from apps.metrics.figures.rows import Below
 from apps.metrics.filters.chosen import Filters
 from apps.metrics.models import PRReview
 from apps.teams.models import Team
 
 GHOST = "deleted accounts"
 HIDDEN = -1  # no account of GitHub's: whoever was switched off
+SWITCHED_OFF = "switched off"
 Account = int | None
 
 
@@ -48,46 +50,54 @@ class Load:
     response: Spread
 
 
-def reviews(team: Team, filters: Filters) -> QuerySet[PRReview]:
+def reviews(team: Team, filters: Filters) -> Below:
     """Those that count, submitted in the filters' period, on pull requests they let through."""
-    period = filters.period
-    found = PRReview.objects.for_team(team)
-    return found.filter(
-        filters.condition("pull_request__"),
-        is_qualifying=True,
-        submitted_at__gte=period.start,
-        submitted_at__lt=period.end,
+    begin, end = masks.ends(filters.period)
+    return masks.pull_requests(team, filters).below(
+        "reviews", lambda table: (table["submitted_at"] >= begin) & (table["submitted_at"] < end)
     )
+
+
+def seen(team: Team, filters: Filters) -> Below:
+    """The same without those by people who were switched off by an admin."""
+    found = reviews(team, filters)
+    return found.keep(~np.isin(found["reviewer_id"], masks.hidden(team)))
 
 
 def pairs(team: Team, filters: Filters) -> list[Pair]:
     """Who reviewed whom; of people switched off by an admin only that they were reviewed."""
-    is_hidden = Q(pull_request__author__is_hidden=True)
-    author = accounts.author("pull_request__")
-    login = accounts.author_login("pull_request__")
-    ghost = Value(GHOST)
-    rows: Any = (
-        reviews(team, filters)
-        .exclude(reviewer__is_hidden=True)
-        .order_by()
-        .annotate(
-            given_by=accounts.reviewer(),
-            author_id=Case(When(is_hidden, then=Value(HIDDEN, BigIntegerField())), default=author),
-            shown_login=Case(When(is_hidden, then=Value("switched off")), default=login),
+    found = seen(team, filters)
+    is_hidden = np.isin(found.of_pull_request("author_id"), masks.hidden(team))
+    authors = np.where(is_hidden, HIDDEN, found.of_pull_request("author_account"))
+    groups, keys = counting.grouped(found["account"], authors)
+    number = len(keys)
+    of_each = {
+        "reviews": counting.counts(groups, number),
+        "pull_requests": counting.distinct(found["pull_request_id"], groups, number),
+        "approvals": _in_state(found, groups, number, PRReview.State.APPROVED),
+        "changes_requested": _in_state(found, groups, number, PRReview.State.CHANGES_REQUESTED),
+    }
+    reviewers = names.reviewers(counting.latest(groups, found["id"], number))
+    called = names.authors(counting.latest(groups, found["pull_request_id"], number))
+    return [
+        Pair(
+            reviewer=account(reviewer),
+            reviewer_login=reviewers[place] or GHOST,
+            author=account(author),
+            author_login=SWITCHED_OFF if author == HIDDEN else called[place] or GHOST,
+            **{name: counts[place] for name, counts in of_each.items()},
         )
-        .values("given_by", "author_id")
-        .annotate(
-            reviewer_name=Coalesce(Max(accounts.reviewer_login()), ghost),
-            author_name=Coalesce(Max("shown_login"), ghost),
-            reviews=Count("pk"),
-            pull_requests=Count("pull_request", distinct=True),
-            approvals=Count("pk", filter=Q(state=PRReview.State.APPROVED)),
-            changes_requested=Count("pk", filter=Q(state=PRReview.State.CHANGES_REQUESTED)),
-        )
-    )
-    columns = ("given_by", "reviewer_name", "author_id", "author_name")
-    counts = ("reviews", "pull_requests", "approvals", "changes_requested")
-    return list(map(Pair._make, rows.values_list(*columns, *counts)))
+        for place, (reviewer, author) in enumerate(keys)
+    ]
+
+
+def _in_state(found: Below, groups: Array, number: int, state: str) -> list[int]:
+    return counting.counts(groups[found["state"] == REVIEW_STATES.index(state)], number)
+
+
+def account(number: int) -> Account:
+    """GitHub's id as the arrays have it; None for deleted accounts."""
+    return None if number == NONE else number
 
 
 def load(found: Sequence[Pair], responses: Mapping[Account, Spread]) -> list[Load]:
@@ -128,30 +138,31 @@ class Responses:
 
 def responses(team: Team, filters: Filters) -> Responses:
     """In all, for each reviewer by GitHub's id, and for each week or month of the period."""
-    period = filters.period
-    rows = (
-        reviews(team, filters)
-        .exclude(response_time=None)
-        .exclude(reviewer__is_hidden=True)
-        .annotate(given_by=accounts.reviewer(), span=Bucket(F("submitted_at"), period.boundaries()))
-    )
-    found: tuple[dict[Any, Spread], ...] = ({}, {}, {})
-    for place, group, count, numbers in grouped_percentiles(
-        rows, "response_time", "given_by", "span"
-    ):
-        found[place][group] = Spread.of(count, numbers)
-    whole, of_reviewer, of_span = found
-    places = range(1, len(period.spans()) + 1)
+    found = seen(team, filters)
+    found = found.keep(found["response_time"] != NONE)
+    times, number = found["response_time"], len(filters.period.spans())
+    groups, keys = counting.grouped(found["account"])
+    of_reviewer = counting.spreads(times, groups, len(keys))
+    places = counting.bins(found["submitted_at"], boundaries(filters))
     return Responses(
-        whole.get(None, Spread()), of_reviewer, [of_span.get(place) for place in places]
+        counting.spread(times),
+        {account(key): each for (key,), each in zip(keys, of_reviewer, strict=True)},
+        [each if each.count else None for each in counting.spreads(times, places, number)],
     )
+
+
+def boundaries(filters: Filters) -> list[float]:
+    """Where the weeks or months of the period begin, and its end, in seconds."""
+    return [each.timestamp() for each in filters.period.boundaries()]
 
 
 def given(team: Team, filters: Filters) -> dict[Account, tuple[str, int]]:
     """What those are called who reviewed, by GitHub's id, and how many reviews they gave."""
-    rows = reviews(team, filters).exclude(reviewer__is_hidden=True).order_by()
-    counts = rows.values(given_by=accounts.reviewer()).annotate(
-        called=Max(accounts.reviewer_login()), count=Count("pk")
-    )
-    found = counts.values_list("given_by", "called", "count")
-    return {account: (called or "", count) for account, called, count in found}
+    found = seen(team, filters)
+    groups, keys = counting.grouped(found["account"])
+    called = names.reviewers(counting.latest(groups, found["id"], len(keys)))
+    counts = counting.counts(groups, len(keys))
+    return {
+        account(key): (name or "", count)
+        for (key,), name, count in zip(keys, called, counts, strict=True)
+    }

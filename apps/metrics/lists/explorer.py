@@ -12,7 +12,6 @@ from django.core.cache import caches
 from django.db.models import Q, QuerySet
 from django.http import QueryDict
 
-from apps.metrics.figures import queries
 from apps.metrics.filters import search, titles
 from apps.metrics.filters.chosen import Filters
 from apps.metrics.filters.periods import Period
@@ -147,7 +146,9 @@ def _one_of(value: str, allowed: tuple[str, ...], name: str) -> str:
 
 def matching(team: Team, filters: Filters, chosen: Choice) -> QuerySet[PullRequest]:
     """All that the list has, unsorted."""
-    found = queries.pull_requests(team, filters).filter(_in_period(chosen.state, filters.period))
+    found = PullRequest.objects.for_team(team).filter(
+        filters.condition(), _in_period(chosen.state, filters.period)
+    )
     for flag in chosen.flags:
         found = found.filter(**{FLAGS[flag]: True})
     if chosen.waiting is not None:

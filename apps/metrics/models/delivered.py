@@ -149,6 +149,9 @@ class PullRequest(BaseTeamModel):
         default=dict,
         help_text="What GitHub could not tell, and whether what was known before is kept.",
     )
+    stored_revision = models.PositiveBigIntegerField(
+        default=0, help_text="The repository's revision when anything of it was stored last."
+    )
 
     class Meta:
         constraints = [
@@ -167,6 +170,7 @@ class PullRequest(BaseTeamModel):
                 condition=models.Q(reverts_number__isnull=False),
             ),
             models.Index(fields=["team", "opened_at"]),
+            models.Index(fields=["repository", "stored_revision"]),
             # What the explorer is sorted by most; its pages begin in the middle of these.
             models.Index(fields=["team", "state", "closed_at", "id"], name="sorted_by_closed_at"),
             models.Index(fields=["team", "state", "cycle_time", "id"], name="sorted_by_cycle_time"),

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
-from django.db.models import F
+import numpy as np
 from django.urls import reverse
 
-from apps.metrics.figures import queries
+from apps.metrics.figures import masks, queries
 from apps.metrics.figures.queries import Figures
+from apps.metrics.figures.rows import fetched
 from apps.metrics.filters.chosen import Filters
+from apps.metrics.models import PullRequest
 from apps.metrics.pages import charts, sentences
 from apps.metrics.pages.answer import Answer, figures_data
 from apps.metrics.pages.measures import tiles, verdicts
@@ -113,10 +115,9 @@ def _data(
     }
 
 
-def _longest(team: Team, filters: Filters) -> Any:
-    found = queries.merged(team, filters, filters.period)
-    longest = found.filter(has_old_commit=False).order_by(F("cycle_time").desc(), "-pk")
-    return longest.select_related("repository")[:LONGEST]
+def _longest(team: Team, filters: Filters) -> list[PullRequest]:
+    found = masks.merged(team, filters, filters.period).where("has_old_commit", 0)
+    return fetched(found.first(LONGEST, -found["cycle_time"].astype(np.int64), -found["id"]))
 
 
 def _charts(points: Sequence[queries.Point], filters: Filters, path: str) -> list[charts.Chart]:

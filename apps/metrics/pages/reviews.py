@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.core.paginator import Paginator
-from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from apps.metrics.figures import queries, review_queries
+from apps.metrics.figures import masks, queries, review_queries
 from apps.metrics.figures.review_queries import Account, Load, Pair
+from apps.metrics.figures.rows import fetched
 from apps.metrics.filters.chosen import Filters
 from apps.metrics.filters.viewer import Viewer, viewer_of
 from apps.metrics.models import PullRequest
@@ -66,10 +66,10 @@ def reviews(request: TeamRequest, filters: Filters) -> Answer:
     return Answer(context, lambda: _data(figures, pairs, given, response, viewer))
 
 
-def _unreviewed(team: Team, filters: Filters) -> QuerySet[PullRequest]:
+def _unreviewed(team: Team, filters: Filters) -> list[PullRequest]:
     """The latest that were merged without a review that counts."""
-    found = queries.merged(team, filters, filters.period).filter(reviewer_count=0)
-    return found.select_related("repository").order_by("-merged_at", "-pk")[:NEWEST]
+    found = masks.merged(team, filters, filters.period).where("reviewer_count", 0)
+    return fetched(found.first(NEWEST, -found["merged_at"], -found["id"]))
 
 
 def _data(

@@ -125,10 +125,11 @@ def _request(member: TeamMember | None, at: datetime) -> calculations.EventFact:
 def make_pull_request(repository: Repository, **given: Any) -> PullRequest:
     """Store one, its reviews, commits and events; `fields` overrides columns."""
     told = Given(**given)
-    pull_request = PullRequest(repository=repository, **_columns(repository, told))
+    revision = freshness.changed(repository.pk, told.opened_at)
+    columns = _columns(repository, told)
+    pull_request = PullRequest(repository=repository, stored_revision=revision, **columns)
     pull_request.save()
     _store_children(pull_request, told)
-    freshness.changed(repository, told.opened_at)
     return pull_request
 
 

@@ -214,7 +214,7 @@ def test_it_works() -> None:
     make_pull_request(shop, author=make_member(team, "alice"), reviews=[Review(bob, 2)])
     make_pull_request(shop, ended=20)
 
-    found = queries.figures(team, filters_of(team, "since=2026-03-01&until=2026-03-07"))
+    found = queries.figures(team, filters_of(team, "since=2026-03-02&until=2026-03-08"))
 
     assert found.merged == 2
     assert found.per_week == 2

@@ -19,6 +19,7 @@ from django.utils.safestring import mark_safe
 from django_htmx.http import HttpResponseClientRedirect
 
 from apps.metrics.figures import queries
+from apps.metrics.figures.current import one_state
 from apps.metrics.figures.freshness import Freshness, recounted
 from apps.metrics.filters import remembering, sentences
 from apps.metrics.filters.chosen import Filters
@@ -132,13 +133,13 @@ def _shown(
     request: TeamRequest, ask: Asked, filters: Filters, bar: Context, part: str
 ) -> Shown | HttpResponseBase:
     begin = perf_counter()
-    answer = ask(filters)
+    with one_state():
+        answer = ask(filters)
+        data = answer.data() if isinstance(answer, Answer) and wants_json(request) else {}
     if not isinstance(answer, Answer):
         return answer
-    if wants_json(request):
-        data, text = answer.data(), ""
-    else:
-        data, text = {}, render_to_string(part, {**bar, **answer.context}, request)
+    is_shown = not wants_json(request)
+    text = render_to_string(part, {**bar, **answer.context}, request) if is_shown else ""
     return Shown(data, text, answer.around, perf_counter() - begin, answer.is_whole)
 
 

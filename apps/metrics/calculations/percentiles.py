@@ -1,0 +1,15 @@
+"""What lies in the middle of some values, or above most of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def percentile(ordered: Sequence[float], fraction: float) -> float:
+    """Interpolated linearly between the two nearest of values in order, as `percentile_cont`."""
+    place = fraction * (len(ordered) - 1)
+    below = int(place)
+    if below + 1 >= len(ordered):
+        return float(ordered[-1])
+    low, high = ordered[below], ordered[below + 1]
+    return float(low + (place - below) * (high - low))

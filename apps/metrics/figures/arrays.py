@@ -1,0 +1,204 @@
+"""The arrays of some pull requests of a team, and of what belongs to them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Any
+
+import numpy as np
+from django.db.models import Q, QuerySet, TextField
+from django.db.models.functions import Cast
+from numpy.typing import NDArray
+
+from apps.metrics.figures.columns import (
+    KINDS,
+    NONE,
+    PULL_REQUESTS,
+    REVIEWS,
+    TURNED,
+    TURNS,
+    Column,
+)
+from apps.metrics.models import PRReview, PullRequest, TimelineEvent
+from apps.teams.models import Team
+
+Array = NDArray[Any]
+Table = Mapping[str, Array]
+CHUNK = 10_000
+ROW = "row"
+"""In a table of what belongs to pull requests: the place of the one that each row belongs to."""
+LABELS = ("labels", "label")
+BELOW = ("reviews", "turned")
+COLUMNS: Mapping[str, Mapping[str, np.dtype[Any]]] = {
+    "pull_requests": {column.name: column.type for column in PULL_REQUESTS},
+    "reviews": {column.name: column.type for column in REVIEWS} | {ROW: np.dtype(np.int32)},
+    "turned": {column.name: column.type for column in TURNED} | {ROW: np.dtype(np.int32)},
+    # Which labels each list of labels has, by the codes of both.
+    "labels": dict.fromkeys(LABELS, np.dtype(np.int64)),
+}
+
+
+@dataclass(frozen=True)
+class Arrays:
+    """Pull requests in the order of their keys; what belongs to them has their places."""
+
+    pull_requests: Table
+    reviews: Table
+    turned: Table
+    labels: Table
+
+    def __len__(self) -> int:
+        return len(self.pull_requests["id"])
+
+    @property
+    def tables(self) -> dict[str, Table]:
+        """All of them by name."""
+        return {name: getattr(self, name) for name in COLUMNS}
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return sum(array.nbytes for table in self.tables.values() for array in table.values())
+
+    def without(self, dropped: Array) -> Arrays:
+        """The same but for the rows at some places; `dropped` says of each whether it goes."""
+        return self._at(np.flatnonzero(~dropped))
+
+    def in_order(self) -> Arrays:
+        """The same in the order of their keys."""
+        return self._at(np.argsort(self.pull_requests["id"], kind="stable"))
+
+    def _at(self, places: Array) -> Arrays:
+        """The rows at these places, in this order, with what belongs to them."""
+        to = np.full(len(self), -1, np.int32)
+        to[places] = np.arange(len(places), dtype=np.int32)
+        below = {name: _moved(getattr(self, name), to) for name in BELOW}
+        return replace(self, pull_requests=taken(self.pull_requests, places), **below)
+
+
+def _moved(table: Table, to: Array) -> dict[str, Array]:
+    found = taken(table, to[table[ROW]] >= 0)
+    return {**found, ROW: to[found[ROW]]}
+
+
+def joined(several: Sequence[Arrays]) -> Arrays:
+    """All of them as one."""
+    begins = np.cumsum([0, *map(len, several)])
+    tables = {}
+    for table, columns in COLUMNS.items():
+        parts = [each.tables[table] for each in several]
+        tables[table] = {name: np.concatenate([part[name] for part in parts]) for name in columns}
+        if ROW in columns:
+            moved = [part[ROW] + begin for part, begin in zip(parts, begins, strict=False)]
+            tables[table][ROW] = np.concatenate(moved).astype(np.int32)
+    return Arrays(**tables)
+
+
+def taken(table: Table, chosen: Array) -> dict[str, Array]:
+    """Some rows of a table."""
+    return {name: array[chosen] for name, array in table.items()}
+
+
+def code(text: str | None) -> int:
+    """The number that stands for a text in the arrays."""
+    if text is None:
+        return NONE
+    digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest, "big", signed=True)
+
+
+def read(team: Team, chosen: Q | None = None) -> Arrays:
+    """All of a team, or the pull requests that a condition lets through, from the database."""
+    rows = PullRequest.objects.for_team(team)
+    texts: dict[str | None, int] = {}
+    pull_requests = _read(rows if chosen is None else rows.filter(chosen), PULL_REQUESTS, texts)
+    ids = pull_requests["id"]
+    reviews = PRReview.objects.for_team(team).filter(is_qualifying=True)
+    events = TimelineEvent.objects.for_team(team)
+    turns = events.filter(kind__in=TURNS).order_by().values("pull_request")
+    turned = events.filter(kind__in=KINDS, pull_request__in=turns)
+    within = None if chosen is None else ids
+    return Arrays(
+        pull_requests,
+        _below(reviews, REVIEWS, within, ids),
+        _below(turned, TURNED, within, ids),
+        _labels(texts),
+    )
+
+
+def _batches(keys: Array | None) -> Iterator[Q]:
+    """Conditions on what belongs to pull requests, few enough at once for any database."""
+    if keys is None:
+        yield Q()
+        return
+    for begin in range(0, len(keys), 500):
+        yield Q(pull_request__in=keys[begin : begin + 500].tolist())
+
+
+def _below(
+    rows: QuerySet[Any], columns: Sequence[Column], within: Array | None, ids: Array
+) -> dict[str, Array]:
+    """What belongs to pull requests with these keys; what came since they were read is left."""
+    parts = [_read(rows.filter(some), columns, {}) for some in _batches(within)]
+    found = {
+        each.name: _one_below_the_other(each, [p[each.name] for p in parts]) for each in columns
+    }
+    places = np.searchsorted(ids, found["pull_request_id"])
+    places[places == len(ids)] = 0
+    known = ids[places] == found["pull_request_id"] if len(ids) else np.zeros(len(places), bool)
+    return {**taken(found, known), ROW: places[known].astype(np.int32)}
+
+
+def _read(
+    rows: QuerySet[Any], columns: Sequence[Column], texts: dict[str | None, int]
+) -> dict[str, Array]:
+    """The columns of the rows in the order of their keys; `texts` gets each text and its code."""
+    sources = {
+        f"column_{place}": Cast(column.source, TextField()) if column.is_text else column.source
+        for place, column in enumerate(columns)
+    }
+    values = rows.order_by("pk").annotate(**sources).values_list(*sources)
+    found = iter(values.iterator(chunk_size=CHUNK))
+    parts: list[list[Array]] = [[] for _ in columns]
+    while chunk := list(islice(found, CHUNK)):
+        for part, column, numbers in zip(parts, columns, zip(*chunk, strict=True), strict=True):
+            coded = _codes(numbers, texts) if column.is_text else numbers
+            part.append(np.array(coded, column.type))
+    return {
+        column.name: _one_below_the_other(column, part)
+        for column, part in zip(columns, parts, strict=True)
+    }
+
+
+def _one_below_the_other(column: Column, parts: Sequence[Array]) -> Array:
+    return np.concatenate([np.empty(0, column.type), *parts])
+
+
+def _codes(found: Sequence[str | None], texts: dict[str | None, int]) -> list[int]:
+    for text in set(found) - texts.keys():
+        texts[text] = code(text)
+    return [texts[text] for text in found]
+
+
+def _labels(texts: Mapping[str | None, int]) -> dict[str, Array]:
+    """Of all texts those that are lists of labels, and which each has."""
+    pairs = [
+        (number, code(label))
+        for text, number in texts.items()
+        if text and text.startswith("[")
+        for label in _list(text)
+    ]
+    found = np.array(pairs, np.int64).reshape(-1, 2)
+    return {name: found[:, place].copy() for place, name in enumerate(LABELS)}
+
+
+def _list(text: str) -> list[str]:
+    try:
+        found = json.loads(text)
+    except ValueError:  # A branch may be called like this.
+        return []
+    return [label for label in found if isinstance(label, str)] if isinstance(found, list) else []

@@ -1,0 +1,140 @@
+"""What the arrays of a team have of each row: numbers only, a line for each column.
+
+A new column is a new line here; files made before it are then made anew by themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from django.db.models import BigIntegerField, Case, F, Func, IntegerField, Value, When
+from django.db.models.expressions import Combinable
+from django.db.models.functions import Cast, Coalesce
+from django.db.models.sql.compiler import SQLCompiler
+
+from apps.metrics.filters import accounts
+from apps.metrics.models import PRReview, PullRequest, TimelineEvent
+
+NONE = -(2**31)
+"""What stands for null: earlier and less than anything that a row has."""
+STATES = tuple(PullRequest.State.values)
+SIZES = tuple(PullRequest.Size.values)
+WAITING = ("", "draft", "review", "author", "merge")
+REVIEW_STATES = tuple(PRReview.State.values)
+TURNS = (TimelineEvent.Kind.CONVERT_TO_DRAFT, TimelineEvent.Kind.REOPENED)
+KINDS = (
+    TimelineEvent.Kind.READY_FOR_REVIEW,
+    *TURNS,
+    TimelineEvent.Kind.CLOSED,
+    TimelineEvent.Kind.MERGED,
+)
+
+
+class Seconds(Func):
+    """An instant as whole seconds since 1970; GitHub's instants have no parts of a second."""
+
+    output_field = BigIntegerField()
+
+    def as_sqlite(self, compiler: SQLCompiler, connection: Any, **_: Any) -> Any:
+        return self.as_sql(
+            compiler,
+            connection,
+            template="CAST(STRFTIME('%%%%s', %(expressions)s) AS INTEGER)",
+        )
+
+    def as_postgresql(self, compiler: SQLCompiler, connection: Any, **_: Any) -> Any:
+        template = "FLOOR(EXTRACT(EPOCH FROM %(expressions)s))::bigint"
+        return self.as_sql(compiler, connection, template=template)
+
+
+@dataclass(frozen=True)
+class Column:
+    """A number of each row; `is_text` where it is the code of a text: see `texts`."""
+
+    name: str
+    type: Any
+    source: Combinable
+    is_text: bool = False
+
+
+def _number(name: str, source: Any = None, kind: Any = np.int32) -> Column:
+    return Column(name, np.dtype(kind), Coalesce(source or F(name), Value(NONE)))
+
+
+def _key(name: str, source: Any = None) -> Column:
+    number = Cast(source or F(name), BigIntegerField())
+    return _number(name, number, np.int64)
+
+
+def _instant(name: str) -> Column:
+    return _number(name, Seconds(F(name)), np.int64)
+
+
+def _flag(name: str) -> Column:
+    return Column(name, np.dtype(np.int8), Cast(F(name), IntegerField()))
+
+
+def _one_of(name: str, values: Sequence[str]) -> Column:
+    """The place of a text among those that it can be."""
+    places = [When(**{name: value}, then=Value(place)) for place, value in enumerate(values)]
+    found = Case(*places, default=Value(-1), output_field=IntegerField())
+    return Column(name, np.dtype(np.int8), found)
+
+
+def _text(name: str) -> Column:
+    return Column(name, np.dtype(np.int64), F(name), is_text=True)
+
+
+PULL_REQUESTS = (
+    _key("id"),
+    _key("repository_id"),
+    _key("author_id"),
+    _key("author_github_id"),
+    _key("author_account", accounts.author()),
+    _text("author_login"),
+    _text("base_branch"),
+    _text("labels"),
+    _one_of("state", STATES),
+    _one_of("waiting_for", WAITING),
+    _one_of("size", SIZES),
+    _instant("opened_at"),
+    _instant("ready_at"),
+    _instant("first_review_at"),
+    _instant("merged_at"),
+    _instant("closed_at"),
+    _number("cycle_time"),
+    _number("coding_time"),
+    _number("pickup_time"),
+    _number("review_time"),
+    _number("merge_time"),
+    _number("time_to_merge"),
+    _number("lines", F("additions") + F("deletions"), np.int64),
+    _number("reviewer_count"),
+    _number("review_rounds"),
+    _flag("is_bot"),
+    _flag("is_external"),
+    _flag("is_excluded"),
+    _flag("is_revert"),
+    _flag("is_hotfix"),
+    _flag("has_old_commit"),
+)
+# Of reviews that count; `row` is the place of their pull request.
+REVIEWS = (
+    _key("id"),
+    _key("pull_request_id"),
+    _key("reviewer_id"),
+    _key("account", accounts.reviewer()),
+    _one_of("state", REVIEW_STATES),
+    _instant("submitted_at"),
+    _number("response_time"),
+)
+# Of pull requests that were reopened or became drafts again: few go to and fro.
+TURNED = (
+    _key("id"),
+    _key("pull_request_id"),
+    _one_of("kind", KINDS),
+    _instant("at"),
+)

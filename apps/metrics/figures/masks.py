@@ -1,0 +1,88 @@
+"""What the filters let through, as masks over a team's arrays.
+
+The database answers with keys what is text: names of repositories, people and groups.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from apps.metrics.figures.arrays import code
+from apps.metrics.figures.columns import SIZES, STATES
+from apps.metrics.figures.current import current, once
+from apps.metrics.figures.rows import Rows, Test
+from apps.metrics.filters.chosen import Filters
+from apps.metrics.filters.periods import Period
+from apps.metrics.models import PullRequest, Repository, TeamMember
+from apps.teams.models import Team
+
+OPEN, CLOSED, MERGED = (
+    STATES.index(state)
+    for state in (PullRequest.State.OPEN, PullRequest.State.CLOSED, PullRequest.State.MERGED)
+)
+
+
+def pull_requests(team: Team, filters: Filters) -> Rows:
+    """All of a team that the filters let through, whenever they were."""
+    return narrowed(Rows.of(current(team).parts), team, filters)
+
+
+def merged(team: Team, filters: Filters, period: Period) -> Rows:
+    """Those merged in the period."""
+    found = Rows.of(current(team).parts).between("merged_at", *ends(period))
+    return narrowed(found.where("state", MERGED), team, filters)
+
+
+def ends(period: Period) -> tuple[float, float]:
+    """Where a period begins and ends, in seconds."""
+    return period.start.timestamp(), period.end.timestamp()
+
+
+def narrowed(rows: Rows, team: Team, filters: Filters) -> Rows:
+    """Those that the filters let through: all but their period."""
+    rows = rows.where("is_excluded", 0)
+    if not filters.bots:
+        rows = rows.where("is_bot", 0)
+    if not filters.outsiders:
+        rows = rows.where("is_external", 0)
+    if filters.repository is not None:
+        rows = rows.where("repository_id", filters.repository)
+    if filters.repositories:
+        named = Repository.objects.for_team(team).filter(full_name__in=filters.repositories)
+        rows = rows.keep(_is_in("repository_id", list(named.values_list("pk", flat=True))))
+    if filters.sizes:
+        rows = rows.where("size", *(SIZES.index(size) for size in filters.sizes))
+    if filters.bases:
+        rows = rows.where("base_branch", *map(code, filters.bases))
+    for label in filters.labels:
+        rows = rows.labelled(code(label))
+    return _by_people(rows, team, filters)
+
+
+def _by_people(rows: Rows, team: Team, filters: Filters) -> Rows:
+    if filters.people:
+        is_member = _is_in("author_id", _members(team, github_username__in=filters.people))
+        is_called = _is_in("author_login", [code(login) for login in filters.people])
+        is_outsider = _is_in("author_github_id", filters.accounts)
+        rows = rows.keep(lambda part: is_member(part) | is_called(part) | is_outsider(part))
+    if filters.groups:
+        rows = rows.keep(_is_in("author_id", _members(team, groups__slug__in=filters.groups)))
+    return rows
+
+
+def _is_in(name: str, values: Sequence[int]) -> Test:
+    wanted = np.array(list(values), np.int64)
+    return lambda part: np.isin(part[name], wanted)
+
+
+def hidden(team: Team) -> list[int]:
+    """The keys of people who were switched off by an admin."""
+    return _members(team, is_hidden=True)
+
+
+def _members(team: Team, **which: Any) -> list[int]:
+    rows = TeamMember.objects.for_team(team).filter(**which).values_list("pk", flat=True)
+    return once(("members", team.pk, str(which)), lambda: list(rows))

@@ -1,0 +1,262 @@
+"""What figures are counted on: kept on disk, merged with what came since, and never stale."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+import time
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from django.conf import settings
+from django.db import transaction
+
+from apps.metrics.figures import arrays, freshness, kept, queries
+from apps.metrics.figures.arrays import Arrays
+from apps.metrics.figures.current import KEPT_FROM, current
+from apps.metrics.figures.kept import Kept
+from apps.metrics.models import PullRequest, Repository
+from apps.metrics.tests.factories import (
+    NOON,
+    Review,
+    make_member,
+    make_pull_request,
+    make_repository,
+    make_team,
+)
+from apps.metrics.tests.test_queries import filters_of
+from apps.teams.models import Team
+
+pytestmark = pytest.mark.django_db
+ALL = "since=2026-01-01&until=2026-12-31"
+
+
+def make_large(team: Team) -> Repository:
+    """So many pull requests that they are worth a file."""
+    repository = make_repository(team)
+    make_pull_request(
+        repository, author=make_member(team, "alice"), reviews=[Review(make_member(team, "bob"), 1)]
+    )
+    model = PullRequest.objects.get(repository=repository)
+    rows = []
+    for number in range(KEPT_FROM):
+        row = PullRequest(**{f.attname: getattr(model, f.attname) for f in model._meta.fields})
+        row.pk, row.number, row.node_id = None, 10**6 + number, f"PR_more_{number}"
+        rows.append(row)
+    PullRequest.objects.bulk_create(rows)
+    return repository
+
+
+def path_of(team: Team) -> Path:
+    return Path(settings.DATA_DIR) / "figures" / f"{team.pk}.arrays"
+
+
+def merged(team: Team) -> int:
+    return queries.figures(team, filters_of(team, ALL)).merged
+
+
+def assert_same(found: Arrays, expected: Arrays) -> None:
+    for name, table in expected.tables.items():
+        if name == "labels":  # more are harmless
+            continue
+        for column, values in table.items():
+            assert np.array_equal(found.tables[name][column], values), (name, column)
+
+
+def assert_current(team: Team) -> None:
+    """What figures are counted on is what the database has."""
+    found = current(team)
+    parts = [a if s is None else a.without(~s) for a, s in found.parts]
+    whole, expected = arrays.joined(parts).in_order(), arrays.read(team)
+    assert_same(
+        Arrays(whole.pull_requests, _sorted(whole.reviews), _sorted(whole.turned), whole.labels),
+        Arrays(
+            expected.pull_requests,
+            _sorted(expected.reviews),
+            _sorted(expected.turned),
+            expected.labels,
+        ),
+    )
+
+
+def _sorted(table: Any) -> Any:
+    return arrays.taken(table, np.argsort(table["id"]))
+
+
+def test_it_works() -> None:
+    team = make_team()
+    repository = make_large(team)
+    assert merged(team) == KEPT_FROM + 1
+    mode = stat.S_IMODE(path_of(team).stat().st_mode)
+    assert mode == 0o600
+    before = path_of(team).stat().st_ino
+
+    make_pull_request(repository)
+    make_pull_request(make_repository(team, "acme/api"), state="open")
+
+    assert merged(team) == KEPT_FROM + 2
+    assert_current(team)
+    assert path_of(team).stat().st_ino == before  # too little for another file
+
+
+def test_a_row_that_changes_again_and_again() -> None:
+    team = make_team()
+    repository = make_large(team)
+    row = make_pull_request(repository, reviews=[Review(make_member(team, "carol"), 2)])
+    for hours in (1, 2, 3):
+        revision = freshness.changed(repository.pk)
+        merged_at = NOON + timedelta(hours=hours)
+        PullRequest.objects.filter(pk=row.pk).update(merged_at=merged_at, stored_revision=revision)
+        assert merged(team) == KEPT_FROM + 2
+        assert_current(team)
+
+
+def test_what_changed_much_is_kept_anew() -> None:
+    team = make_team()
+    repository = make_large(team)
+    assert merged(team) == KEPT_FROM + 1
+    before = path_of(team).stat().st_ino
+    revision = freshness.changed(repository.pk)
+    PullRequest.objects.filter(repository=repository).update(
+        stored_revision=revision, state="open", merged_at=None
+    )
+    assert merged(team) == 0
+    assert path_of(team).stat().st_ino != before
+    assert_current(team)
+
+
+def test_what_is_deleted_is_gone_at_once(django_capture_on_commit_callbacks: Any) -> None:
+    team = make_team()
+    repository = make_large(team)
+    assert merged(team) == KEPT_FROM + 1
+    with django_capture_on_commit_callbacks(execute=True), transaction.atomic():
+        freshness.gone(team.pk)
+        PullRequest.objects.filter(repository=repository, number__gte=10**6 + 10).delete()
+    assert not path_of(team).exists()
+    assert merged(team) == 11
+
+
+def test_another_machine_s_file_of_what_is_deleted_is_not_used() -> None:
+    team = make_team()
+    repository = make_large(team)
+    assert merged(team) == KEPT_FROM + 1
+    freshness.gone(team.pk)  # and nothing here is told
+    PullRequest.objects.filter(repository=repository, number__gte=10**6 + 10).delete()
+    assert path_of(team).exists()
+    assert merged(team) == 11
+
+
+@pytest.mark.parametrize("damage", ["cut", "longer", "empty", "format", "mark", "gone", "header"])
+def test_a_file_that_is_not_whole_is_made_anew(damage: str) -> None:
+    team = make_team()
+    whole = arrays.read(team)
+    kept.write(team.pk, Kept("key", {1: 2}, whole))
+    path = path_of(team)
+    content = path.read_bytes()
+    broken = {
+        "cut": content[:-1],
+        "longer": content + b"\0",
+        "empty": b"",
+        "format": content[:16] + b"another version!" + content[32:],
+        "mark": b"something else.." + content[16:],
+        "header": content[:20],
+    }
+    if damage == "gone":
+        path.unlink()
+    else:
+        path.write_bytes(broken[damage])
+    assert kept.read(team.pk, "key") is None
+    kept.write(team.pk, Kept("key", {1: 2}, whole))
+    found = kept.read(team.pk, "key")
+    assert found is not None
+    assert found.revisions == {1: 2}
+    assert_same(found.arrays, whole)
+    assert kept.read(team.pk, "another key") is None
+
+
+def test_an_older_database_is_not_mistaken_for_a_newer_one() -> None:
+    team = make_team()
+    repository = make_large(team)
+    make_pull_request(repository)
+    assert merged(team) == KEPT_FROM + 2
+    # As after a restored backup, which has neither the row nor the revision.
+    PullRequest.objects.filter(repository=repository, number__lt=10**6).delete()
+    Repository.objects.filter(pk=repository.pk).update(revision=0)
+    assert merged(team) == KEPT_FROM
+
+
+WRITER = """
+import os, sys, django
+django.setup()
+import numpy as np
+from apps.metrics.figures import kept, arrays
+rows = 20_000
+def table(name):
+    columns = arrays.COLUMNS[name]
+    return {column: np.full(rows, number, kind) for column, kind in columns.items()}
+for number in range(1, 10_000):
+    found = arrays.Arrays(**{name: table(name) for name in arrays.COLUMNS})
+    kept.write(int(sys.argv[1]), kept.Kept("key", {1: number}, found))
+    print(number, flush=True)
+"""
+
+
+def test_a_writer_that_is_killed_leaves_a_whole_file() -> None:
+    team = make_team()
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "tformance.settings"}
+    environment["DATA_DIR"] = str(settings.DATA_DIR)
+    command = [sys.executable, "-c", WRITER, str(team.pk)]
+    for wait in (0.0, 0.003, 0.007, 0.013):
+        writer = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE)
+        assert writer.stdout
+        writer.stdout.readline()
+        time.sleep(wait)  # so that it is killed in another step each time
+        writer.send_signal(signal.SIGKILL)
+        writer.wait()
+        writer.stdout.close()
+        found = kept.read(team.pk, "key")
+        assert found is not None
+        number = found.revisions[1]
+        for table in found.arrays.tables.values():
+            for values in table.values():
+                assert (values == values.dtype.type(number)).all()
+
+
+FULL = """
+import resource, signal
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+"""
+
+
+def test_a_full_disk_leaves_what_there_is() -> None:
+    team = make_team()
+    kept.write(team.pk, Kept("key", {1: 0}, arrays.read(team)))
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "tformance.settings"}
+    environment["DATA_DIR"] = str(settings.DATA_DIR)
+    command = [sys.executable, "-c", FULL + WRITER, str(team.pk)]
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert "OSError" in ended.stderr
+    found = kept.read(team.pk, "key")
+    assert found is not None
+    assert found.revisions == {1: 0}
+    assert not path_of(team).with_suffix(".new").exists()
+
+
+def test_all_teams_together_stay_within_the_setting(settings: Any) -> None:
+    teams = [make_team() for _ in range(3)]
+    arrays_of_none = arrays.read(teams[0])
+    kept.write(teams[0].pk, Kept("key", {}, arrays_of_none))
+    settings.FIGURES_MEMORY = 2 * path_of(teams[0]).stat().st_size
+    for path in path_of(teams[0]).parent.glob("*.arrays"):
+        path.unlink()
+    for place, team in enumerate(teams):
+        kept.write(team.pk, Kept("key", {}, arrays_of_none))
+        os.utime(path_of(team), (place + 1, place + 1))
+    assert [path_of(team).exists() for team in teams] == [False, True, True]
