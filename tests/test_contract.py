@@ -23,6 +23,7 @@ from graphql import (
 from apps.integrations.github.documents import (
     LISTS,
     document,
+    numbered,
     pull_requests_in_parts,
     rest_of_lists,
 )
@@ -40,6 +41,7 @@ DOCUMENTS = {
     **{path.stem: document(path.stem) for path in FOLDER.glob("*.graphql")},
     "rest of each list": rest_of_lists((name, True) for name in LISTS),
     "in parts": pull_requests_in_parts()[0],
+    "by number": numbered(range(1, 101)),
 }
 del DOCUMENTS["fragments"]  # they come with the documents that spread them
 each_document = pytest.mark.parametrize("text", DOCUMENTS.values(), ids=DOCUMENTS)
@@ -83,6 +85,7 @@ COSTS: dict[str, tuple[dict[str, Any], int]] = {
     "pull_request_counts": ({"ids": ["R"] * 100}, 1 + 100),
     "repository": ({}, 1),
     "rest of each list": ({}, 3 * len(LISTS)),
+    "by number": ({}, 1),
     "in parts": ({"ids": ["PR"] * AT_ONCE}, 40 + 19 * AT_ONCE),
     "members": ({}, 1),
     "groups": ({}, 1 + 50),

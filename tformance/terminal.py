@@ -196,7 +196,7 @@ def _sync(names: list[str], team_slug: str, since: datetime | None) -> int:
     problems = [line for row in rows for line in adhoc.problems(row)]
     for line in problems:
         _say(line, INCOMPLETE)
-    for line in (line for row in rows for line in adhoc.remarks(row)):
+    for line in (line for row in rows for line in adhoc.remarks(row, since)):
         _note(line)
     _print_figures(team, rows)
     return INCOMPLETE if problems or len(found) < len(names) else COMPLETE

@@ -66,6 +66,15 @@ def pull_requests_in_parts() -> tuple[str, int]:
     return document, len(parts)
 
 
+def numbered(numbers: Iterable[int]) -> str:
+    """A query for pull requests of the repository `$id` by their numbers."""
+    parts = "\n".join(f"    n{n}: pullRequest(number: {n}) {{ id number }}" for n in numbers)
+    return with_fragments(
+        "query PullRequestsByNumber($id: ID!) {\n  rateLimit { ...RateLimitFields }\n"
+        f"  nodes(ids: [$id]) {{ ... on Repository {{\n{parts}\n  }} }}\n}}\n"
+    )
+
+
 def with_fragments(operation: str) -> str:
     """`operation`, followed by each fragment that it needs, once."""
     fragments = _fragments()

@@ -15,7 +15,7 @@ from msgspec import Raw, Struct
 
 from apps.integrations.github import records
 from apps.integrations.github.client import GitHub, GraphQLReply
-from apps.integrations.github.documents import document
+from apps.integrations.github.documents import document, numbered
 from apps.integrations.github.errors import NotFoundError, UnavailableError
 from apps.integrations.github.lists import complete, refuse_circle
 from apps.integrations.github.parts import in_pieces
@@ -196,6 +196,13 @@ def by_ids(github: GitHub, ids: Sequence[str]) -> Batch:
         if ids[index] not in known:
             batch.withheld[ids[index]] = _sentence(p.message for p in problems[index])
     return batch
+
+
+def by_numbers(github: GitHub, node_id: str, numbers: Sequence[int]) -> list[Identified]:
+    """Which of some numbers are pull requests of a repository; issues are numbered with them."""
+    reply = github.graphql_text(numbered(numbers), {"id": node_id})
+    (found,) = decode(reply.data, records.NodesReply[dict[str, Raw]]).nodes or [None]
+    return [decode(node, Identified) for node in (found or {}).values() if _is_there(node)]
 
 
 def _finished(github: GitHub, found: Sequence[records.PullRequest]) -> Batch:

@@ -74,8 +74,10 @@ def problems(tracked: TrackedRepository) -> Iterator[str]:
         yield f"{tracked.full_name} #{row.number} was set aside: {row.error}"
 
 
-def remarks(tracked: TrackedRepository) -> Iterator[str]:
-    """What GitHub could not tell, though the data is complete otherwise."""
+def remarks(tracked: TrackedRepository, since: datetime | None) -> Iterator[str]:
+    """What is to be known of data that is complete otherwise: since when, and what is not told."""
+    if since and tracked.status == SyncStatus.COMPLETE:
+        yield f"{tracked.full_name} is complete since {since:%Y-%m-%d}; what is older was left out."
     count = PullRequest.objects.filter(repository=tracked.repository).exclude(untold={}).count()
     if count:
         noun = "pull request" if count == 1 else "pull requests"

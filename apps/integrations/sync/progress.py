@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.db.models import Count, F, Max, Q
@@ -77,6 +77,8 @@ class Progress:
 
     repositories: list[RepositoryProgress]
     last_sync_at: datetime | None
+    since: date | None = None
+    """How far back the team wants it; None where everything."""
 
     @property
     def status(self) -> str:
@@ -151,7 +153,9 @@ def of_team(team: Team) -> Progress:
     )
     repositories = [_repository(row) for row in rows]
     synced = [r.last_sync_at for r in repositories if r.last_sync_at]
-    return Progress(repositories, max(synced, default=None))
+    days = team.window_days
+    since = timezone.localdate() - timedelta(days=days) if days else None
+    return Progress(repositories, max(synced, default=None), since)
 
 
 def tracked_counts(team: Team) -> dict[int, dict[str, Any]]:

@@ -32,7 +32,7 @@ from apps.integrations.models import (
     SyncStatus,
     TrackedRepository,
 )
-from apps.integrations.sync import kept_pages, stale
+from apps.integrations.sync import counts, kept_pages, stale
 from apps.integrations.sync.walk import RECENT, Work, count, is_live, step
 from apps.integrations.work import budget, leases, policy
 from apps.integrations.work.chores import Turn
@@ -240,12 +240,12 @@ def _window_start(team: Team) -> datetime | None:
 def _finish(work: Work) -> None:
     now = _now()
     kept_pages.drop(work.tracked)
-    done = {"status": SyncStatus.COMPLETE, "last_sync_at": now, "error": "", "failures": 0}
+    done = {"last_sync_at": now, "failures": 0, **_ending(work, now)}
     with transaction.atomic():
         work.claim.renew()
         rows = TrackedRepository.objects.filter(pk=work.tracked.pk)
         # In one statement: somebody may ask for more at any instant.
-        is_done = rows.filter(wants_head=False).update(due_at=None, **done)
+        is_done = rows.filter(wants_head=False).update(**done)
         if is_done:
             work.claim.release()
     if not is_done:
@@ -253,6 +253,14 @@ def _finish(work: Work) -> None:
     if work.tracked.run_id:
         conclude(work.tracked.run_id)
     return None
+
+
+def _ending(work: Work, now: datetime) -> dict[str, object]:
+    """Complete is only what GitHub counts no more of."""
+    if not work.missing:
+        return {"status": SyncStatus.COMPLETE, "error": "", "due_at": None}
+    error = counts.sentence(work.tracked, work.missing)
+    return {"status": SyncStatus.ERROR, "error": error, "due_at": now + TRY_AGAIN}
 
 
 def _fail(work: Work, error: GitHubError) -> None:

@@ -25,7 +25,10 @@ def headline(progress: Progress) -> str:
     if progress.status == SyncStatus.ERROR:
         repositories = counted(len(progress.repositories), "repository", "repositories")
         return f"{len(progress.failed):,} of {repositories} stopped"
-    return HEADLINES.get(SyncStatus(progress.status), "Fetching from GitHub")
+    text = HEADLINES.get(SyncStatus(progress.status), "Fetching from GitHub")
+    if progress.since and progress.status == SyncStatus.COMPLETE:
+        return f"{text} since {progress.since:%-d %b %Y}"
+    return text
 
 
 def so_far(progress: Progress) -> str:

@@ -30,7 +30,7 @@ from apps.integrations.models import (
     WebhookDelivery,
 )
 from apps.integrations.storing import ingest
-from apps.integrations.sync import kept_pages, stale
+from apps.integrations.sync import counts, kept_pages, stale
 from apps.integrations.work import budget
 from apps.integrations.work.leases import Claim, LeaseLostError
 from apps.teams.changes import hold
@@ -55,6 +55,8 @@ class Work:
     window_start: datetime | None
     ends: datetime
     kept: WalkPage | None = None
+    missing: int | None = None
+    """How many GitHub counts that are not found; None until that was looked at."""
 
     def __post_init__(self) -> None:
         self.was_urgent = self.is_urgent(datetime.now(UTC))
@@ -95,8 +97,24 @@ def step(github: GitHub, work: Work, now: datetime) -> bool:
     elif work.wants_history:
         _walk_history(github, work, now)
     else:
-        return False
+        return _hold_against_count(github, work, now)
     return True
+
+
+def _hold_against_count(github: GitHub, work: Work, now: datetime) -> bool:
+    """Looks once for what GitHub counts and its lists did not show; whether there is more to do."""
+    tracked = work.tracked
+    if work.window_start or not tracked.history_complete:
+        return False
+    before, work.missing = work.missing, counts.missing(tracked)
+    if not work.missing or before is not None:
+        return False
+    found = counts.find(github, tracked, work.missing)
+    with transaction.atomic():
+        _save(work, github, {})
+        counts.mark(tracked, found, now)
+        _count_in_run(work, github)
+    return bool(found)
 
 
 def is_paid(github: GitHub, work: Work) -> bool:

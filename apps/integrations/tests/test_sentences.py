@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import pytest
 
@@ -48,6 +48,8 @@ def row(status: str, done: int = 0, total: int | None = None, **more: object) ->
 def test_it_works() -> None:
     progress = Progress([row(SyncStatus.COMPLETE, 1, 1)], None)
     assert sync.headline(progress) == "Up to date"
+    of_a_part = Progress(progress.repositories, None, date(2026, 3, 1))
+    assert sync.headline(of_a_part) == "Up to date since 1 Mar 2026"
     assert sync.so_far(progress) == "1 pull request stored, 1 of 1 repository up to date."
 
 

@@ -1,0 +1,78 @@
+"""Holds what is stored against GitHub's own count, and finds what GitHub's lists did not show.
+
+An index that comes late shows a pull request below the place that a walk begins at. Then the count
+alone tells of it, and it is found by its number.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from apps.integrations.github import lists, pull_requests
+from apps.integrations.github.client import GitHub
+from apps.integrations.github.pull_requests import Identified
+from apps.integrations.models import StalePullRequest, TrackedRepository
+from apps.metrics.models import PullRequest
+
+# Numbers that are asked for in a query, of which each costs a point.
+AT_ONCE = 100
+# What is missing is new as a rule; issues have numbers of the same kind.
+MOST_QUERIES = 3
+BEYOND_THE_LAST = 20
+
+
+def missing(tracked: TrackedRepository) -> int:
+    """How many GitHub counts that are neither stored nor noted as such that it cannot tell."""
+    stored = PullRequest.objects.filter(repository=tracked.repository)
+    aside = StalePullRequest.objects.filter(tracked=tracked).exclude(
+        number__in=stored.values("number")
+    )
+    told = stored.count() + aside.count()
+    return max(0, (tracked.pull_requests_total or 0) - told)
+
+
+def find(github: GitHub, tracked: TrackedRepository, wanted: int) -> list[Identified]:
+    """So many pull requests by numbers that are not stored, the newest first, if GitHub has them.
+
+    Raises GitHubError.
+    """
+    found: list[Identified] = []
+    numbers = _unknown(tracked)[: MOST_QUERIES * AT_ONCE]
+    for some in lists.in_parts(numbers, AT_ONCE):
+        if len(found) < wanted:
+            found += pull_requests.by_numbers(github, tracked.repository.node_id, some)
+    return found
+
+
+def mark(tracked: TrackedRepository, found: list[Identified], now: datetime) -> None:
+    """Marks what was found to be fetched."""
+    StalePullRequest.objects.bulk_create(
+        [
+            StalePullRequest(
+                team_id=tracked.team_id,
+                tracked=tracked,
+                number=one.number,
+                node_id=one.id,
+                marked_at=now,
+                due_at=now,
+            )
+            for one in sorted(found, key=lambda one: one.number)
+        ],
+        ignore_conflicts=True,
+    )
+
+
+def sentence(tracked: TrackedRepository, count: int) -> str:
+    """What is not complete."""
+    return (
+        f"GitHub counts {tracked.pull_requests_total:,} pull requests, and {count:,} of them could "
+        "not be found. They are looked for again by itself."
+    )
+
+
+def _unknown(tracked: TrackedRepository) -> list[int]:
+    """Numbers that no pull request is stored under, from a little above the last one down."""
+    stored = PullRequest.objects.filter(repository=tracked.repository)
+    known = set(stored.values_list("number", flat=True))
+    last = max(known, default=0) + BEYOND_THE_LAST
+    return [number for number in range(last, 0, -1) if number not in known]

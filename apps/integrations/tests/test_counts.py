@@ -1,0 +1,93 @@
+"""What is stored is held against GitHub's own count: nothing is complete that is not."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from apps.integrations.models import SyncStatus
+from apps.integrations.tests import comparison
+from apps.integrations.tests.stage import Place, Stage, ago, let_time_pass, set_up, work
+from apps.metrics.models import PullRequest
+from apps.teams.models import Team
+from github_simulator.testing import Running
+from github_simulator.truth import truth
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def stage(team: Team, github: Running) -> Stage:
+    return set_up(team, github)
+
+
+@pytest.fixture
+def shop(stage: Stage) -> Place:
+    place = stage.track("shop")
+    place.open_many(90, newest=ago(days=1), every=timedelta(hours=5))
+    return place
+
+
+def unlist(shop: Place, *numbers: int) -> None:
+    """GitHub's index does not show them yet."""
+    for number in numbers:
+        shop.github.act("unlist", repository="acme/shop", number=number)
+
+
+def assert_whole(stage: Stage) -> None:
+    row = stage.tracked("shop")
+    assert (row.status, row.error) == (SyncStatus.COMPLETE, "")
+    there = stage.github.simulator.world.repositories[row.github_repo_id]
+    assert comparison.differences(row.repository, truth(there)) == []
+
+
+@pytest.mark.parametrize("numbers", [(90,), (1,), (7, 50, 90), tuple(range(20, 60))])
+def test_it_works(stage: Stage, shop: Place, numbers: tuple[int, ...]) -> None:
+    unlist(shop, *numbers)
+    with stage.counted() as asked:
+        stage.sync()
+    assert_whole(stage)
+    assert asked.operations.count("PullRequestsByNumber") == 1
+
+
+def test_one_that_came_late_below_the_watermark(stage: Stage, shop: Place) -> None:
+    stage.sync()
+    late = shop.open(ago(hours=20))
+    unlist(shop, late.number)
+    shop.open(ago(minutes=30))
+    stage.poll()
+    assert stage.row(late)
+    assert_whole(stage)
+
+
+def test_a_count_that_is_met_costs_nothing(stage: Stage, shop: Place) -> None:
+    with stage.counted() as asked:
+        stage.sync()
+    assert set(asked.operations) == {"PullRequests"}
+    assert_whole(stage)
+
+
+def test_what_cannot_be_found_is_told_and_looked_for_again(stage: Stage, shop: Place) -> None:
+    unlist(shop, 7)
+    shop.strike("null_leaf", leaf="Repository.pullRequest")
+    run = stage.sync()
+    assert run.status == SyncStatus.ERROR
+    told = "GitHub counts 90 pull requests, and 1 of them could not be found."
+    assert told in stage.tracked("shop").error
+    with stage.counted() as asked:
+        work()
+    assert asked.requests == 0
+    shop.heal()
+    let_time_pass(hours=1)
+    work()
+    assert PullRequest.objects.filter(number=7).exists()
+    assert_whole(stage)
+
+
+def test_of_a_part_of_the_history_nothing_is_missing(stage: Stage, shop: Place) -> None:
+    Team.objects.update(history_days=7)
+    stage.team.refresh_from_db()
+    with stage.counted() as asked:
+        assert stage.sync().status == SyncStatus.COMPLETE
+    assert "PullRequestsByNumber" not in asked.operations
