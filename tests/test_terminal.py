@@ -77,6 +77,18 @@ def test_a_github_that_falters_at_first(terminal: Terminal, name: str, github: R
     )
 
 
+def test_one_repository_by_two_spellings(terminal: Terminal, name: str) -> None:
+    done = terminal.run("sync", name, name.upper())
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count(name) == 1
+
+
+def test_a_part_of_the_history_says_since_when(terminal: Terminal, name: str) -> None:
+    done = terminal.run("sync", name, "--since", "2026-01-31")
+    assert done.returncode == 0, done.stderr
+    assert f"{name} is complete since 2026-01-31; what is older was left out." in done.stderr
+
+
 @pytest.mark.parametrize("wrong", ["acme", "https://github.com/acme/app", "a/b/c", "acme/"])
 def test_what_is_no_name(terminal: Terminal, wrong: str) -> None:
     done = terminal.run("sync", wrong)

@@ -10,7 +10,12 @@ from typing import TypeVar
 from apps.integrations.access.conversation import with_github
 from apps.integrations.github import limits, pull_requests, records
 from apps.integrations.github.client import GitHub
-from apps.integrations.github.errors import GitHubError, NotFoundError, WaitError
+from apps.integrations.github.errors import (
+    GitHubError,
+    NotFoundError,
+    UnavailableError,
+    WaitError,
+)
 from apps.integrations.models import (
     GitHubIntegration,
     IntegrationCredential,
@@ -105,6 +110,8 @@ def _look_up(credential: IntegrationCredential, full_name: str, note: Note) -> r
         found = None
     if found is None:
         raise NotFoundError(f"GitHub does not find {full_name}, or GITHUB_TOKEN may not see it.")
+    if not found.database_id:
+        raise UnavailableError(f"GitHub could not tell which repository {full_name} is.")
     return found
 
 

@@ -147,7 +147,8 @@ def _look_up(integration: GitHubIntegration, name: str) -> None:
         log.info("%s/%s could not be looked up: %s", integration, name, error)
         return
     # A name that was given up leads to where the repository is now.
-    if found and found.owner and found.owner.database_id == integration.organization_id:
+    owner = found.owner.database_id if found and found.owner else None
+    if found and found.database_id and owner == integration.organization_id:
         _list(integration, [people.ListedRepository.of(found)])
 
 

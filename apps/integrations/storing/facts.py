@@ -260,7 +260,8 @@ def is_external(*, is_member: bool, is_bot: bool = False) -> bool:
 def is_excluded(team: Team, repository: str, base_branch: str) -> bool:
     """Whether the team leaves such a pull request out of its figures."""
     exclusions = calculations.Exclusions(team.excluded_repositories, team.excluded_branches)
-    return calculations.is_excluded(repository, base_branch, exclusions)
+    # One that lost its name to another is left out by it all the same.
+    return calculations.is_excluded(repository.partition("@")[0], base_branch, exclusions)
 
 
 def _submitted(record: records.PullRequest) -> list[records.Review]:

@@ -14,7 +14,7 @@ from django.db.models import Model
 
 from apps.integrations.github import records
 from apps.integrations.people import commit_identities, forgetting, renaming
-from apps.integrations.storing import last_known, reverts
+from apps.integrations.storing import last_known, names, reverts
 from apps.integrations.storing.facts import (
     Accounts,
     Identity,
@@ -43,7 +43,8 @@ def repository(team: Team, record: records.Repository) -> Repository:
     """Stores a repository under its numeric id; a rename changes its name and nothing else."""
     values = _repository(record)
     known = Repository.objects.filter(team=team, github_repo_id=record.database_id)
-    if known.exclude(full_name=values["full_name"]).exists():
+    is_taken = names.give(team, {values["full_name"]: record.database_id})
+    if is_taken or known.exclude(full_name=values["full_name"]).exists():
         renamed(team)
     stored, _ = Repository.objects.update_or_create(
         team=team, github_repo_id=record.database_id, defaults=values

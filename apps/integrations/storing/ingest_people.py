@@ -13,6 +13,7 @@ from apps.integrations.github.people import GroupRecord, Person
 from apps.integrations.models import AvailableRepository, GitHubIntegration
 from apps.integrations.people import forgetting, renaming
 from apps.integrations.people.roles import LINKED, Role
+from apps.integrations.storing import names
 from apps.integrations.storing.facts import is_external
 from apps.metrics.figures import freshness
 from apps.metrics.models import Group, PullRequest, Repository, TeamMember
@@ -93,6 +94,7 @@ def repositories(
 ) -> dict[int, Repository]:
     """Adds or updates chosen repositories; their rows by GitHub's id."""
     figures_changed(team.pk)
+    names.give(team, {listed.full_name: listed.github_repo_id for listed in chosen})
     Repository.objects.bulk_create(
         [_repository(team, listed, host) for listed in chosen],
         batch_size=BATCH,

@@ -14,7 +14,7 @@ SHORTEST = 7  # Digits of a SHA that a message names; the index of commits goes 
 def link_by_number(repository: Repository, stored: dict[int, int]) -> None:
     """Links by `Reverts #N`; `stored` has the keys of pull requests by their numbers."""
     waiting = PullRequest.objects.filter(
-        reverts_repository__in=["", repository.full_name],
+        reverts_repository__in=["", repository.full_name.partition("@")[0]],
         repository=repository,
         reverts__isnull=True,
         reverts_number__isnull=False,

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
+from msgspec.structs import replace
 
 from apps.integrations.access.conversation import with_github
 from apps.integrations.github import lists, records
@@ -200,13 +201,9 @@ def _is_long_ago(served_at: datetime | None) -> bool:
 
 
 def _keep_name(tracked: TrackedRepository, record: records.Repository) -> None:
-    repository = tracked.repository
-    changed = (
-        repository.full_name != record.name_with_owner
-        or repository.is_archived != record.is_archived
-        or repository.is_private != record.is_private
-    )
-    if changed:
+    # It was asked for by its own id.
+    record = replace(record, database_id=tracked.github_repo_id)
+    if ingest.differs(tracked.repository, record):
         with transaction.atomic():
             # In the order in which a worker locks them.
             hold(tracked.team_id)

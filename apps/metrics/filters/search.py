@@ -11,7 +11,9 @@ from apps.metrics.models import PullRequest
 from apps.teams.models import Team
 
 _NUMBER = re.compile(r"#?(\d{1,9})")
-_ADDRESS = re.compile(r"(?:https?://[^/]+/)?([\w.-]+/[\w.-]+)(?:#|/pull/)(\d{1,9})(?:[/?#].*)?")
+_ADDRESS = re.compile(
+    r"(?:https?://[^/]+/)?([\w.-]+/[\w.-]+(?:@\d+)?)(?:#|/pull/)(\d{1,9})(?:[/?#].*)?"
+)
 
 
 def condition(text: str) -> Q:

@@ -47,6 +47,11 @@ class Repository(BaseTeamModel):
     def __str__(self) -> str:
         return self.full_name
 
+    @property
+    def lost_its_name(self) -> bool:
+        """Whether another repository bears it now: see `integrations.storing.names`."""
+        return "@" in self.full_name
+
 
 class PullRequest(BaseTeamModel):
     """A pull request, its instants as GitHub has them and its durations as METRICS defines them."""

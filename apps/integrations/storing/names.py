@@ -1,0 +1,28 @@
+"""A name means the repository that bears it now; one that lost it is called OWNER/NAME@ID.
+
+GitHub gives a name again once a repository was deleted or renamed: only the id is for good.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from django.db.models import CharField, F, Q, Value
+from django.db.models.functions import Cast, Concat
+
+from apps.integrations.models import TrackedRepository
+from apps.metrics.models import Repository
+from apps.teams.models import Team
+
+
+def give(team: Team, bearers: Mapping[str, int]) -> bool:
+    """Takes names from repositories of the team that no longer bear them; whether from any.
+
+    `bearers` has by each name the id of the repository that bears it on GitHub.
+    """
+    lost = Q(pk__in=[])
+    for name, github_repo_id in bearers.items():
+        lost |= Q(full_name__iexact=name) & ~Q(github_repo_id=github_repo_id)
+    former = Concat("full_name", Value("@"), Cast(F("github_repo_id"), CharField()))
+    TrackedRepository.objects.filter(lost, team=team).update(full_name=former)
+    return bool(Repository.objects.filter(lost, team=team).update(full_name=former))
