@@ -190,6 +190,10 @@ def _has_news(tracked: TrackedRepository, record: records.RepositoryWithNewest) 
     _keep_account(tracked.integration, record.owner)
     if tracked.status == SyncStatus.ERROR and _is_long_ago(tracked.served_at):
         return True
+    # Of one that GitHub's lists do not show yet the count alone tells.
+    counted = record.pull_requests.total_count
+    if tracked.pull_requests_total is not None and (counted or 0) > tracked.pull_requests_total:
+        return True
     newest = max((change.updated_at for change in record.pull_requests.items), default=None)
     if newest is None:
         return False

@@ -49,6 +49,8 @@ REQUESTS_AT_ONCE = 4
 
 REJECTED = CredentialsRejectedError("GitHub does not accept the token any more.")
 _OPEN = (SyncStatus.PENDING, SyncStatus.SYNCING, SyncStatus.WAITING)
+# For what GitHub counts, and its lists do not show yet.
+LOOK_AGAIN = timedelta(hours=1)
 
 
 def begin(team: Team, repositories: Iterable[TrackedRepository], reason: str) -> SyncRun:
@@ -260,7 +262,7 @@ def _ending(work: Work, now: datetime) -> dict[str, object]:
     if not work.missing:
         return {"status": SyncStatus.COMPLETE, "error": "", "due_at": None}
     error = counts.sentence(work.tracked, work.missing)
-    return {"status": SyncStatus.ERROR, "error": error, "due_at": now + TRY_AGAIN}
+    return {"status": SyncStatus.ERROR, "error": error, "due_at": now + LOOK_AGAIN}
 
 
 def _fail(work: Work, error: GitHubError) -> None:

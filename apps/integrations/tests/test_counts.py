@@ -61,6 +61,15 @@ def test_one_that_came_late_below_the_watermark(stage: Stage, shop: Place) -> No
     assert_whole(stage)
 
 
+def test_the_count_alone_tells_of_it(stage: Stage, shop: Place) -> None:
+    stage.sync()
+    late = shop.open(ago(hours=20))
+    unlist(shop, late.number)
+    stage.poll()
+    assert stage.row(late)
+    assert_whole(stage)
+
+
 def test_a_count_that_is_met_costs_nothing(stage: Stage, shop: Place) -> None:
     with stage.counted() as asked:
         stage.sync()
