@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('metrics', '0013_bounds'),
+        ('metrics', '0014_tell_names_apart'),
         ('teams', '0010_figures_key'),
     ]
 
