@@ -32,9 +32,13 @@ def spreads(values: Array, groups: Array, number: int) -> list[Spread]:
     ordered = np.sort((groups[there].astype(np.int64) << _BITS) | values[there])
     starts = np.searchsorted(ordered, np.arange(number + 1, dtype=np.int64) << _BITS)
     counts = np.diff(starts)
-    found = [_percentiles(ordered & _VALUE, starts[:-1], counts, each) for each in FRACTIONS]
+    median, p75, p90 = (
+        _percentiles(ordered & _VALUE, starts[:-1], counts, each) for each in FRACTIONS
+    )
     return [
-        Spread(int(count), *(float(each[group]) for each in found)) if count else Spread()
+        Spread(int(count), float(median[group]), float(p75[group]), float(p90[group]))
+        if count
+        else Spread()
         for group, count in enumerate(counts)
     ]
 

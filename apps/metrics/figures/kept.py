@@ -105,7 +105,7 @@ def _path(team: int) -> Path:
 
 
 def _write(file: Any, kept: Kept) -> None:
-    header = {
+    header: dict[str, Any] = {
         "key": kept.key,
         "revisions": list(kept.revisions.items()),
         "rows": {name: len(next(iter(t.values()))) for name, t in kept.arrays.tables.items()},

@@ -24,7 +24,8 @@ def reviewers(keys: Array) -> list[str | None]:
 
 
 def _names(rows: QuerySet[Any], login: Any, keys: Array) -> list[str | None]:
-    wanted, found = keys.tolist(), {}
+    wanted: list[int] = keys.tolist()
+    found: dict[int, str | None] = {}
     for begin in range(0, len(wanted), AT_ONCE):
         some = rows.filter(pk__in=wanted[begin : begin + AT_ONCE])
         found |= dict(some.order_by().annotate(called=login).values_list("pk", "called"))

@@ -9,6 +9,7 @@ from typing import Any
 from django.utils import timezone
 
 from apps.metrics.figures import queries
+from apps.metrics.figures.counting import Spread
 from apps.metrics.figures.freshness import Freshness, freshness
 from apps.metrics.filters.chosen import Filters
 from apps.teams.models import Team
@@ -55,7 +56,7 @@ def describe(filters: Filters) -> dict[str, Any]:
     }
 
 
-def spread_data(spread: queries.Spread) -> dict[str, Any]:
+def spread_data(spread: Spread) -> dict[str, Any]:
     """A spread for machines; durations in seconds."""
     return dict(vars(spread))
 

@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from apps.metrics.figures import flow_queries, queries
+from apps.metrics.figures.counting import Spread
 from apps.metrics.figures.flow_queries import AGES, BINS
 from apps.metrics.filters.chosen import Filters
 from apps.metrics.pages import charts, sentences
@@ -69,7 +70,7 @@ def _histograms(counts: dict[str, list[int]], figures: queries.Figures) -> list[
     return [_histogram(name, counts[name], figures.spreads[name]) for name in names]
 
 
-def _histogram(name: str, counts: list[int], spread: queries.Spread) -> Chart:
+def _histogram(name: str, counts: list[int], spread: Spread) -> Chart:
     title = charts.STAGE_NAMES.get(name, "Cycle time")
     colour = "accent" if name == "cycle_time" else f"stage-{name.removesuffix('_time')}"
     return Chart(
@@ -86,14 +87,14 @@ def _histogram(name: str, counts: list[int], spread: queries.Spread) -> Chart:
     )
 
 
-def _percentiles(spread: queries.Spread) -> str:
+def _percentiles(spread: Spread) -> str:
     if spread.median is None or spread.p75 is None or spread.p90 is None:
         return "No data"
     named = zip(MARKS, (spread.median, spread.p75, spread.p90), strict=True)
     return ", ".join(unbroken(f"{name} {duration_text(value)}") for name, value in named)
 
 
-def _marks(spread: queries.Spread) -> list[dict[str, Any]]:
+def _marks(spread: Spread) -> list[dict[str, Any]]:
     """Where the percentiles lie; those in the same bar share a mark."""
     places: dict[int, list[str]] = {}
     for name, value in zip(MARKS, (spread.median, spread.p75, spread.p90), strict=True):
@@ -106,7 +107,7 @@ def _bin(seconds: float) -> int:
     return max(place for place, (_, begin) in enumerate(BINS) if begin <= seconds)
 
 
-def _size_chart(sizes: dict[str, queries.Spread], filters: Filters, path: str) -> Chart:
+def _size_chart(sizes: dict[str, Spread], filters: Filters, path: str) -> Chart:
     spreads = list(sizes.values())
     return Chart(
         id="sizes",

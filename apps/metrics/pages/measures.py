@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from apps.metrics.figures import queries
+from apps.metrics.figures.counting import Spread
 from apps.metrics.figures.queries import Change, Figures
 from apps.metrics.filters.chosen import Filters
 
@@ -24,7 +24,7 @@ class Tile:
     change: Change
     link: str
     good: str = ""
-    spread: queries.Spread | None = None
+    spread: Spread | None = None
     note: str = ""
 
     @property
@@ -52,7 +52,7 @@ class Measure:
     read: Callable[[Figures], float | None]
     link: Mapping[str, str] = field(default_factory=dict)
     good: str = ""
-    spread: Callable[[Figures], queries.Spread | None] = lambda figures: None
+    spread: Callable[[Figures], Spread | None] = lambda figures: None
     note: Callable[[Figures], str] = lambda figures: ""
     base: Callable[[Figures], int] = lambda figures: figures.merged
 

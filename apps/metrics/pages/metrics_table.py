@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from django.db.models import Count, Max, Min, Q
 
 from apps.metrics.figures import queries
+from apps.metrics.figures.counting import Spread
 from apps.metrics.filters.chosen import Filters
 from apps.metrics.filters.periods import Period
 from apps.metrics.models import PullRequest
@@ -32,7 +33,7 @@ class MetricsTable:
     figures: queries.Figures
 
     @property
-    def stages(self) -> Mapping[str, queries.Spread]:
+    def stages(self) -> Mapping[str, Spread]:
         """Cycle time and its stages, in order."""
         names = ("cycle_time", *queries.STAGES, "time_to_merge")
         return {name: self.figures.spreads[name] for name in names}

@@ -11,6 +11,7 @@ import numpy as np
 from django.urls import reverse
 
 from apps.metrics.figures import masks, queries
+from apps.metrics.figures.counting import Spread
 from apps.metrics.figures.queries import Figures
 from apps.metrics.figures.rows import fetched
 from apps.metrics.filters.chosen import Filters
@@ -30,7 +31,7 @@ class Stage:
     """A stage's statistics and its part of the average pull request."""
 
     field: str
-    spread: queries.Spread
+    spread: Spread
     mean: float
     share: float
     begin: float

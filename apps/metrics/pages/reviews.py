@@ -12,6 +12,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from apps.metrics.figures import masks, queries, review_queries
+from apps.metrics.figures.counting import Spread
 from apps.metrics.figures.review_queries import Account, Load, Pair
 from apps.metrics.figures.rows import fetched
 from apps.metrics.filters.chosen import Filters
@@ -76,7 +77,7 @@ def _data(
     figures: queries.Figures,
     pairs: Sequence[Pair],
     given: Sequence[Load],
-    response: queries.Spread,
+    response: Spread,
     viewer: Viewer,
 ) -> dict[str, Any]:
     return {
@@ -98,7 +99,7 @@ def _data(
 
 
 def _response_chart(
-    request: TeamRequest, filters: Filters, points: Sequence[queries.Spread | None]
+    request: TeamRequest, filters: Filters, points: Sequence[Spread | None]
 ) -> charts.Chart:
     series = [
         charts.Series(name, _each(points, key), "stage-review", is_faint)
@@ -120,7 +121,7 @@ def _response_chart(
     )
 
 
-def _each(points: Sequence[queries.Spread | None], key: str) -> list[float | None]:
+def _each(points: Sequence[Spread | None], key: str) -> list[float | None]:
     return [getattr(point, key) if point else None for point in points]
 
 

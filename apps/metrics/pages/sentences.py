@@ -10,9 +10,10 @@ from django.core.paginator import Page
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from apps.metrics.figures.counting import Spread
 from apps.metrics.figures.flow_queries import Work
 from apps.metrics.figures.person_queries import Exchanges
-from apps.metrics.figures.queries import Figures, Spread
+from apps.metrics.figures.queries import Figures
 from apps.metrics.figures.review_queries import Load
 from apps.metrics.models import Digest, PullRequest
 from apps.metrics.pages.measures import Tile

@@ -8,7 +8,7 @@ from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Table
 
-from apps.metrics.figures.queries import Spread
+from apps.metrics.figures.counting import Spread
 from apps.metrics.models import Repository
 from apps.metrics.pages.metrics_table import MetricsTable, metrics_table
 from apps.teams.models import Team

@@ -13,8 +13,9 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from apps.metrics.calculations.pull_requests import Exclusions, is_excluded
+from apps.metrics.figures.counting import Spread
 from apps.metrics.figures.freshness import recounted
-from apps.metrics.figures.queries import Change, Spread
+from apps.metrics.figures.queries import Change
 from apps.metrics.filters import sentences as filter_sentences
 from apps.metrics.filters.chosen import Filters
 from apps.metrics.filters.form import Option

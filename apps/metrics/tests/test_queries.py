@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
 from apps.metrics.figures import queries
+from apps.metrics.figures.counting import Spread
 from apps.metrics.filters.chosen import Filters
 from apps.metrics.filters.form import Choices, FilterForm, parse
 from apps.metrics.models import PullRequest
@@ -46,7 +47,7 @@ def expected_percentile(values: Sequence[float], fraction: float) -> float | Non
     return ordered[whole] * (1 - (rank - whole)) + ordered[whole + 1] * (rank - whole)
 
 
-def assert_spread(found: queries.Spread, values: Sequence[float]) -> None:
+def assert_spread(found: Spread, values: Sequence[float]) -> None:
     assert found.count == len(values)
     for name, fraction in (("median", 0.5), ("p75", 0.75), ("p90", 0.9)):
         expected = expected_percentile(values, fraction)

@@ -12,9 +12,10 @@ from django.core.paginator import Paginator
 from django.http import QueryDict
 
 from apps.metrics.figures import queries
+from apps.metrics.figures.counting import Spread
 from apps.metrics.figures.flow_queries import Work
 from apps.metrics.figures.person_queries import Exchange, Exchanges
-from apps.metrics.figures.queries import Change, Figures, Spread
+from apps.metrics.figures.queries import Change, Figures
 from apps.metrics.figures.review_queries import Load
 from apps.metrics.filters import sentences as filter_sentences
 from apps.metrics.filters.chosen import Filters
