@@ -160,11 +160,13 @@ def _written(item: tuple[Any, Any]) -> str:
 def hold(expression: Expression) -> None:
     """Comes back soon, unless the expression is bad."""
     compiled = re.compile(expression.pattern, expression.flags)
-    for text in hostile(expression):
+    is_bytes = isinstance(expression.pattern, bytes)
+    for written in hostile(expression):
+        text: Any = written.encode() if is_bytes else written
         compiled.fullmatch(text)
         compiled.match(text)
         if not expression.is_anchored:
-            compiled.sub("", text)
+            compiled.sub(text[:0], text)
 
 
 def main(*patterns: str) -> None:

@@ -35,7 +35,8 @@ def test_a_missing_broker_is_told(client: Client, db: None, settings: Any) -> No
 def test_pages_come_without_redis(bob_client: Client, team: Team, settings: Any) -> None:
     make_pull_request(make_repository(team))
     settings.CACHES = {
-        "default": {"BACKEND": "tformance.cache.Cache", "LOCATION": "redis://127.0.0.1:1/0"}
+        **settings.CACHES,
+        "counts": {"BACKEND": "tformance.cache.Cache", "LOCATION": "redis://127.0.0.1:1/0"},
     }
     for page in ("", "pull-requests/", "flow/", "reviews/"):
         assert bob_client.get(f"/a/acme/{page}").status_code == 200

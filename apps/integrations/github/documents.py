@@ -119,11 +119,18 @@ def _list_in_parts(name: str, fragment: str, node: str, depth: int) -> Iterator[
 
 def _selected(text: str, depth: int) -> list[str]:
     """What stands at this depth of indentation, each with what is selected below it."""
-    begin, deep = rf"^ {{{depth}}}", depth - 1
-    found = re.findall(
-        rf"{begin}[\w.].*?(?={begin}[\w.]|^ {{0,{deep}}}\S|\Z)", text, re.DOTALL | re.MULTILINE
-    )
-    return [" ".join(field.split()) for field in found]
+    fields: list[str] = []
+    is_within = False
+    for line in text.splitlines():
+        indentation = len(line) - len(line.lstrip())
+        if indentation == depth and (line[depth].isalnum() or line[depth] in "._"):
+            fields.append(line)
+            is_within = True
+        elif line.strip() and indentation < depth:
+            is_within = False
+        elif is_within:
+            fields[-1] += f" {line}"
+    return [" ".join(field.split()) for field in fields]
 
 
 @cache

@@ -221,7 +221,7 @@ def test_a_key_that_is_not_the_apps(
     other = github.act("register_app", owner="acme", name="Other")
     settings.GITHUB_APP_PRIVATE_KEY = other["pem"]
     alice_client.post("/a/acme/integrations/github/connect/", {"method": "app"})
-    assert "GitHub no longer accepts the token" in small.messages_of(alice_client)
+    assert "does not accept the token that the GitHub App signed" in small.messages_of(alice_client)
 
 
 def test_disconnecting_ends_the_token(

@@ -20,6 +20,7 @@ from apps.integrations.models import (
     Farewell,
     GitHubIntegration,
     IntegrationCredential,
+    Lease,
     TrackedRepository,
 )
 from apps.integrations.tests import github as small
@@ -149,6 +150,7 @@ def test_deleting_a_team_while_github_is_down(
     assert small.token_count(github) == 1
     github.simulator.faults.clear()
     Farewell.objects.update(due_at=timezone.now())
+    Lease.objects.update(not_before=None)
     work()
     assert small.token_count(github) == 0
     assert not Farewell.objects.exists()

@@ -145,7 +145,9 @@ def differences(before: Rows, after: Rows, may_be_lost: set[str]) -> list[str]:
 def test_it_works(stage: Stage, shop: Place, rich: There, leaf: str, silent: bool) -> None:
     shop.strike("null_leaf", leaf=leaf, silent=silent)
     run = stage.sync()
-    assert run.status == SyncStatus.COMPLETE, run.error
+    # Without what identifies a pull request it is missing, and a sync that misses one says so.
+    misses = "pull requests" in run.error and LOSES.get(leaf) == set(KEYS)
+    assert run.status == SyncStatus.COMPLETE or misses, run.error
     told = rows(stage.team)
     shop.heal()
     begin_anew()
@@ -185,7 +187,9 @@ def test_what_no_calendar_or_column_holds(
 ) -> None:
     shop.strike("strange_leaf", leaf=leaf, value=value)
     run = stage.sync()
-    assert run.status == SyncStatus.COMPLETE, run.error
+    # Without what identifies a pull request it is missing, and a sync that misses one says so.
+    misses = "pull requests" in run.error and LOSES.get(leaf) == set(KEYS)
+    assert run.status == SyncStatus.COMPLETE or misses, run.error
     told = rows(stage.team)
     shop.heal()
     begin_anew()

@@ -281,7 +281,7 @@ def test_others_keys(key: str, bob_client: Client, charlie_client: Client) -> No
 @pytest.mark.parametrize(
     "query",
     [
-        {"since": "2026-02-01", "until": "2026-01-01", "range": "dates"},
+        {"since": "2026-02-31", "until": "2026-01-01", "range": "dates"},
         {"repo": "acme/none"},
         {"sort": "secret"},
         {"after": "not-a-cursor"},
