@@ -284,7 +284,7 @@ def _pull_request(
         "title": f'Revert "{title}"' if is_revert else title,
         "state": facts.state,
         "is_draft": facts.is_draft,
-        "untold": [],
+        "untold": {},
         "stored_revision": 0,
         "base_branch": "main" if random.random() < 0.95 else "release",
         "head_branch": branch,

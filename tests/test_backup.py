@@ -24,7 +24,7 @@ def terminals(
         made = []
         for place in ("here", "elsewhere"):
             (tmp_path / place).mkdir()
-            terminal = Terminal(github, tmp_path / place)
+            terminal = Terminal(github, tmp_path / place, is_new=place == "elsewhere")
             if request.param == "postgresql":
                 database = stack.enter_context(postgres_database())
                 terminal.settings["DATABASE_URL"] = database
@@ -80,7 +80,7 @@ def backed_up(github: Running, name: str, tmp_path: Path) -> Path:
 def test_without_its_keys_it_says_which_are_missing(
     github: Running, tmp_path: Path, backed_up: Path
 ) -> None:
-    elsewhere = Terminal(github, tmp_path)
+    elsewhere = Terminal(github, tmp_path, is_new=True)
     restored = elsewhere.run("restore", str(backed_up))
     assert restored.returncode == 1
     assert "set TOKEN_ENCRYPTION_KEYS" in restored.stderr
@@ -89,7 +89,7 @@ def test_without_its_keys_it_says_which_are_missing(
 @pytest.mark.services
 def test_a_backup_of_the_other_database(github: Running, tmp_path: Path, backed_up: Path) -> None:
     with postgres_database() as database:
-        elsewhere = Terminal(github, tmp_path)
+        elsewhere = Terminal(github, tmp_path, is_new=True)
         refused = elsewhere.run("restore", str(backed_up), DATABASE_URL=database)
     assert refused.returncode == 1
     assert "is of SQLite, and DATABASE_URL names PostgreSQL" in refused.stderr
@@ -97,6 +97,6 @@ def test_a_backup_of_the_other_database(github: Running, tmp_path: Path, backed_
 
 def test_a_file_that_is_no_backup(github: Running, tmp_path: Path) -> None:
     (tmp_path / "notes").write_text("not a database")
-    refused = Terminal(github, tmp_path).run("restore", str(tmp_path / "notes"))
+    refused = Terminal(github, tmp_path, is_new=True).run("restore", str(tmp_path / "notes"))
     assert refused.returncode == 1
     assert "is no backup of tformance" in refused.stderr

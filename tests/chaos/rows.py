@@ -14,7 +14,7 @@ from apps.metrics.models import (
 from apps.teams.models import Team
 
 Rows = dict[tuple[str, ...], dict[str, Any]]
-OWN = {"id", "team", "created_at", "modified_at", "fetched_at"}
+OWN = {"id", "team", "created_at", "modified_at", "fetched_at", "stored_revision"}
 KEYS = {
     PullRequest: ("repository__github_repo_id", "number"),
     PRReview: ("pull_request__github_id", "node_id"),

@@ -23,7 +23,6 @@ _ESCAPES = re.compile(
     re.DOTALL,
 )
 _STRANGE = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
-_PLACE = re.compile(r" - at `\$(.*)`$")
 _STEP = re.compile(r"\.(\w+)|\[(\d+)\]")
 # An offset can carry these beyond the years that anything here knows.
 _EDGE = re.compile(rb'"(?:9999-12-31|0001-01-01)T')
@@ -108,10 +107,10 @@ def _beyond_the_calendar(tree: Any, path: Path = ()) -> Iterator[Path]:
 
 
 def _path(error: msgspec.ValidationError) -> Path:
-    place = _PLACE.search(str(error))
-    if place is None:
+    _, told, place = str(error).rpartition(" - at `$")
+    if not told:
         raise UnavailableError(f"GitHub's reply cannot be read ({error}).") from None
-    return tuple(name or int(index) for name, index in _STEP.findall(place[1]))
+    return tuple(name or int(index) for name, index in _STEP.findall(place))
 
 
 def _drop(tree: Any, path: Path) -> Path:
