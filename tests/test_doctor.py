@@ -49,7 +49,7 @@ def test_what_cannot_be_reached_is_told(tmp_path: Path) -> None:
     assert result.returncode == 1
     assert "database: postgresql cannot be reached" in result.stdout
     assert "broker: Redis cannot be reached" in result.stdout
-    assert "GitHub: http://127.0.0.1:1 cannot be reached" in result.stdout
+    assert "GitHub: http://127.0.0.1:1: GitHub cannot be reached" in result.stdout
     assert "Traceback" not in result.stderr
 
 
