@@ -13,6 +13,7 @@ import pytest
 from tests.program import POSTGRES, ROOT, clean_environment, manage, postgres_database, tformance
 
 MODULES = (
+    "apps/integrations/tests/test_clock.py",
     "apps/metrics/tests/test_explorer.py",
     "apps/metrics/tests/test_flow_and_reviews.py",
     "apps/metrics/tests/test_one_truth.py",

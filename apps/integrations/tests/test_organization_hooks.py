@@ -314,6 +314,7 @@ def test_what_must_be_deleted_by_hand_is_linked(
     github.simulator.faults.add(Fault("server_error"))
     alice_client.delete("/a/acme/integrations/github/disconnect/")
     Farewell.objects.update(gives_up_at=timezone.now(), due_at=timezone.now())
+    Lease.objects.update(not_before=None)
     work()
     assert f'{github.url}/organizations/acme/settings/hooks"' in messages_of(alice_client)
 
