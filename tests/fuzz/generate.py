@@ -47,17 +47,26 @@ NASTY = (
         "file:///etc/passwd",
     ),
 )
+# Work that grows faster than the text, where nothing bounds it.
+COSTLY = (
+    *("*" + "a*" * 120 + "b", "://" * 2_000, "-" * 20_000, "a@" * 5_000, "[" * 20_000),
+    *("1990-01-01", "2199-12-31", "\x1b" * 300, "{" * 5_000, "((a+)+)+" * 40 + "!"),
+)
+RANGES = (("since", "1990-01-01"), ("until", "2199-12-31"), ("range", "dates"))
 VISITORS = ("signed out", "outsider", "member", "admin", "neighbour", "staff")
 METHODS = ("GET", "GET", "POST", "DELETE", "PUT", "PATCH", "HEAD", "OPTIONS")
 ACCEPT = ("text/html", "application/json", "*/*", "nonsense", "")
 FRAGMENT = {"hx-request": "true", "hx-target": "figures", "hx-current-url": "http://testserver/"}
-NAMES = ("next", "_method", "format", "page", "before", "repo", "q", "sort", "from", "to", "state")
+NAMES = (
+    *("next", "_method", "format", "page", "before", "repo", "q", "sort", "from", "to", "state"),
+    *("since", "until", "range", "columns", "person", "label"),
+)
 
 
 def texts(place: Place) -> st.SearchStrategy[str]:
     """Values: nasty ones, names and ids of either team, and anything else."""
     ids = [str(value) for team in (place.acme, place.beta) for value in team.ids.values()]
-    known = st.sampled_from([*NASTY, *ids])
+    known = st.sampled_from([*NASTY, *COSTLY, *ids])
     return known | st.text(st.characters(exclude_categories=("Cs",)), max_size=30)
 
 
@@ -103,6 +112,8 @@ def encoded(draw: Any, pairs: list[tuple[str, str]]) -> tuple[bytes, str]:
     if what <= 7:
         return json.dumps(dict(pairs)).encode(), "application/json"
     if what == 8:
+        if draw(st.booleans()):
+            return draw(st.sampled_from([b"[" * 20_000, b'{"a":' * 20_000])), "application/json"
         return draw(st.binary(max_size=60)), draw(st.sampled_from([plain, "application/json"]))
     return b"--x\r\n" + draw(st.binary(max_size=60)), "multipart/form-data; boundary=x"
 
@@ -121,8 +132,15 @@ def address_asks(draw: Any, place: Place) -> Ask:
         st.sampled_from(["GET", "GET", "POST", "DELETE", "PUT", "PATCH", "HEAD", "OPTIONS"])
     )
     query = draw(st.lists(st.tuples(st.sampled_from(NAMES), value), max_size=3))
+    if draw(st.integers(0, 9)) == 0:
+        query += RANGES
     body, kind = draw(encoded(query)) if method not in ("GET", "HEAD") else (b"", "")
     headers = {"accept": draw(st.sampled_from(ACCEPT))}
+    if draw(st.integers(0, 4)) == 0:
+        # A server joins what a client repeats by commas, however long that becomes.
+        headers[draw(st.sampled_from(["origin", "referer", "user-agent", "x-forwarded-for"]))] = (
+            ",".join([draw(value)] * 60).replace("\r", "").replace("\n", "")
+        )
     visitor = draw(st.sampled_from(VISITORS))
     return Ask(visitor, method, path, urlencode(query), body, kind, headers)
 
