@@ -7,38 +7,33 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 from apps.metrics.calculations import ai_marks
-from apps.metrics.calculations.ai_marks import Account
+from apps.metrics.calculations.ai_accounts import (
+    UNSIGNED,
+    Actor,
+    Signature,
+    TeamMarks,
+    agent_by_address,
+    agent_of,
+    is_ai_reviewer,
+    is_person,
+    is_same,
+    noreply_account,
+    tool_of_address,
+    tool_of_signature,
+    tool_of_text,
+)
 
 LONGEST_TEXT = 70_000
 """GitHub's own limit of a description is 65,536 characters; more is not read."""
 
-_NOREPLY = re.compile(r"(\d{1,19})\+[^@\s]{1,100}@users\.noreply\.github\.com")
 _CO_AUTHOR = re.compile(r"co-authored-by:\s{0,10}([^<]{0,200})<([^>\s]{1,300})>", re.IGNORECASE)
 _FENCE = re.compile(r"\s{0,3}(`{3,}|~{3,})")
 _INLINE_CODE = re.compile(r"`[^`\n]{1,500}`")
 _MERGES = ("Merge branch", "Merge remote-tracking branch", "Merge pull request")
-
-
-@dataclass(frozen=True)
-class Actor:
-    """An account as GitHub tells it; nothing where it was deleted or is not known."""
-
-    id: int | None = None
-    login: str | None = None
-    type: str | None = None
-
-
-@dataclass(frozen=True)
-class Signature:
-    """Who wrote or committed a commit: name, address, and the account that GitHub found."""
-
-    name: str = ""
-    address: str = ""
-    account: Actor = Actor()
 
 
 @dataclass(frozen=True)
@@ -48,8 +43,8 @@ class CommitText:
     sha: str
     headline: str
     body: str
-    author: Signature = Signature()
-    committer: Signature = Signature()
+    author: Signature = UNSIGNED
+    committer: Signature = UNSIGNED
 
 
 @dataclass(frozen=True)
@@ -58,18 +53,6 @@ class ReviewGiven:
 
     author: Actor
     submitted_at: datetime
-
-
-@dataclass(frozen=True)
-class TeamMarks:
-    """A team's own marks by tool, the tools that it ignores, and the accounts it calls bots."""
-
-    logins: Mapping[str, str] = field(default_factory=dict)
-    trailers: Mapping[str, str] = field(default_factory=dict)
-    branches: Mapping[str, str] = field(default_factory=dict)
-    labels: Mapping[str, str] = field(default_factory=dict)
-    ignored_tools: frozenset[str] = frozenset()
-    bots: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -143,33 +126,6 @@ def read(texts: Texts, team: TeamMarks | None = None, known: Known = NOBODY) -> 
     )
 
 
-def agent_of(account: Actor, team: TeamMarks | None = None) -> str | None:
-    """The tool whose agent this account is; None for people, other bots and unknown accounts."""
-    team = team or TeamMarks()
-    login = _bare(account.login)
-    if login in team.bots:
-        return None
-    tool = team.logins.get(login) or _tool_of(account, ai_marks.AGENTS)
-    return None if tool in team.ignored_tools else tool
-
-
-def is_ai_reviewer(account: Actor, team: TeamMarks | None = None) -> bool:
-    """Whether reviews by this account are an AI's."""
-    return bool(agent_of(account, team) or _tool_of(account, ai_marks.REVIEWERS))
-
-
-def is_person(account: Actor, team: TeamMarks | None = None) -> bool:
-    """Whether an account that is known belongs to a person."""
-    team = team or TeamMarks()
-    login = account.login or ""
-    return not (
-        account.type == "Bot"
-        or login.lower().endswith("[bot]")
-        or _bare(login) in team.bots
-        or agent_of(account, team)
-    )
-
-
 def ai_reviews(
     reviews: Iterable[ReviewGiven],
     author: Actor,
@@ -185,7 +141,7 @@ def ai_reviews(
         review.submitted_at
         for review in reviews
         if is_ai_reviewer(review.author, team)
-        and not _is_same(review.author, author)
+        and not is_same(review.author, author)
         and review.submitted_at >= opened_at
         and (ended_at is None or review.submitted_at <= ended_at)
     ]
@@ -204,9 +160,9 @@ def is_human_touched(
 
 def _is_persons(signature: Signature, team: TeamMarks) -> bool:
     if signature.account.id is not None or signature.account.login:
-        return is_person(signature.account, team) and not _agent_by_address(signature, team)
+        return is_person(signature.account, team) and not agent_by_address(signature, team)
     is_told = bool(signature.name or signature.address)
-    return is_told and not (_is_bots(signature) or _tool_of_signature(signature, team))
+    return is_told and not (_is_bots(signature) or tool_of_signature(signature, team))
 
 
 def _is_bots(signature: Signature) -> bool:
@@ -232,7 +188,7 @@ def _all_findings(texts: Texts, team: TeamMarks) -> Iterator[Finding]:
 
 def _of_commit(commit: CommitText, team: TeamMarks) -> Iterator[Finding]:
     for signature in (commit.author, commit.committer):
-        if tool := _tool_of_signature(signature, team):
+        if tool := tool_of_signature(signature, team):
             says = signature.address or signature.account.login or signature.name
             yield Finding("commit", tool, "writing", says, commit.sha)
     for mark in ai_marks.HEADLINE_BEGINNINGS:
@@ -244,9 +200,9 @@ def _of_commit(commit: CommitText, team: TeamMarks) -> Iterator[Finding]:
 def _of_message(sha: str, message: str, team: TeamMarks) -> Iterator[Finding]:
     lines = message[:LONGEST_TEXT].splitlines()
     for _, address in _co_authors(lines):
-        if tool := _tool_of_address(address, team):
+        if tool := tool_of_address(address, team):
             yield Finding("trailer", tool, "writing", f"Co-authored-by: {address}", sha)
-        elif tool := _tool_of_text(address, ai_marks.WEAK_ADDRESSES):
+        elif tool := tool_of_text(address, ai_marks.WEAK_ADDRESSES):
             yield Finding("trailer", tool, "weak", f"Co-authored-by: {address}", sha)
     own = {text.lower(): tool for text, tool in team.trailers.items()}
     known = {mark.text: mark.tool for mark in ai_marks.TRAILERS} | own
@@ -360,65 +316,7 @@ def _is_written_by_agent(texts: Texts, team: TeamMarks) -> bool:
 
 
 def _is_by_agent(commit: CommitText, team: TeamMarks) -> bool:
-    return bool(agent_of(commit.author.account, team) or _agent_by_address(commit.author, team))
-
-
-def _agent_by_address(signature: Signature, team: TeamMarks) -> str | None:
-    return _tool_of_address(signature.address.lower(), team)
-
-
-def _tool_of_signature(signature: Signature, team: TeamMarks) -> str | None:
-    by_name = next(
-        (mark.tool for mark in ai_marks.NAME_ENDINGS if signature.name.endswith(mark.text)), None
-    )
-    return agent_of(signature.account, team) or _agent_by_address(signature, team) or by_name
-
-
-def _tool_of_address(address: str, team: TeamMarks) -> str | None:
-    if tool := _tool_of_text(address, ai_marks.ADDRESSES):
-        return tool
-    account = noreply_account(address)
-    if account is None or account.id is None:
-        return None
-    if account.id in ai_marks.NOREPLY_IDS:
-        return ai_marks.NOREPLY_IDS[account.id][0]
-    return agent_of(account, team)
-
-
-def noreply_account(address: str) -> Actor | None:
-    """The account in GitHub's own `ID+LOGIN@users.noreply.github.com`."""
-    match = _NOREPLY.fullmatch(address.lower())
-    if match is None:
-        return None
-    login = address.partition("+")[2].partition("@")[0]
-    return Actor(int(match[1]), login.removesuffix("[bot]"), "Bot" if "[bot]" in login else None)
-
-
-def _tool_of_text(text: str, marks: Iterable[ai_marks.Mark]) -> str | None:
-    return next((mark.tool for mark in marks if mark.text == text), None)
-
-
-def _tool_of(account: Actor, known: Iterable[Account]) -> str | None:
-    return next((entry.tool for entry in known if _fits(account, entry)), None)
-
-
-def _fits(account: Actor, entry: Account) -> bool:
-    """By the id where both have one; by login and type where not."""
-    if account.id is not None and entry.id is not None:
-        return account.id == entry.id
-    has_type = account.type is None or account.type == entry.type
-    return has_type and bool(account.login) and _bare(account.login) == entry.login
-
-
-def _bare(login: str | None) -> str:
-    """A login as GraphQL has it: without REST's `[bot]`, in lower case."""
-    return (login or "").lower().removesuffix("[bot]")
-
-
-def _is_same(one: Actor, other: Actor) -> bool:
-    if one.id is not None and other.id is not None:
-        return one.id == other.id
-    return bool(one.login) and _bare(one.login) == _bare(other.login)
+    return bool(agent_of(commit.author.account, team) or agent_by_address(commit.author, team))
 
 
 def _initiator(texts: Texts, team: TeamMarks, known: Known) -> Initiator:
@@ -442,7 +340,7 @@ def _initiator(texts: Texts, team: TeamMarks, known: Known) -> Initiator:
 
 
 def _is_tools(address: str, team: TeamMarks) -> bool:
-    return bool(_tool_of_address(address, team) or _tool_of_text(address, ai_marks.WEAK_ADDRESSES))
+    return bool(tool_of_address(address, team) or tool_of_text(address, ai_marks.WEAK_ADDRESSES))
 
 
 def _co_authors_of_agents(texts: Texts, team: TeamMarks) -> Iterator[tuple[str, str]]:

@@ -12,15 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.metrics.calculations import ai_marks, marks
-from apps.metrics.calculations.marks import (
-    Actor,
-    CommitText,
-    ReviewGiven,
-    Signature,
-    TeamMarks,
-    Texts,
-)
+from apps.metrics.calculations import ai_accounts, ai_marks, marks
+from apps.metrics.calculations.ai_accounts import Actor, Signature, TeamMarks
+from apps.metrics.calculations.marks import CommitText, ReviewGiven, Texts
 
 RECORDINGS = Path(__file__).resolve().parents[4] / "shared/data"
 BEGIN = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -64,7 +58,7 @@ def test_an_agents_account_is_known_by_its_id_whatever_it_is_called(
     assert told(author=renamed) == ("agent", (account.tool,), ("author",))
     assert told(author=untold)[0] == "agent"
     assert told(author=namesake)[0] == "none"
-    assert not marks.is_person(renamed)
+    assert not ai_accounts.is_person(renamed)
 
 
 @pytest.mark.parametrize("account", ai_marks.AGENTS, ids=lambda one: f"{one.tool}-{one.id}")
@@ -164,13 +158,13 @@ def test_a_label(mark: ai_marks.Mark) -> None:
 
 @pytest.mark.parametrize("entry", ai_marks.REVIEWERS, ids=lambda one: one.login)
 def test_an_ai_reviewer(entry: ai_marks.Account) -> None:
-    assert marks.is_ai_reviewer(Actor(entry.id, entry.login, "Bot"))
-    assert not marks.is_ai_reviewer(Actor(77, entry.login, "User"))
+    assert ai_accounts.is_ai_reviewer(Actor(entry.id, entry.login, "Bot"))
+    assert not ai_accounts.is_ai_reviewer(Actor(77, entry.login, "User"))
 
 
 def test_a_scanner_and_a_dependency_bot_are_no_ai() -> None:
     for login in ("github-advanced-security", "dependabot", "renovate"):
-        assert not marks.is_ai_reviewer(Actor(5, login, "Bot"))
+        assert not ai_accounts.is_ai_reviewer(Actor(5, login, "Bot"))
         assert told(author=Actor(5, login, "Bot"))[0] == "none"
 
 

@@ -1,0 +1,138 @@
+"""Whose an account or an address is: a coding agent's, an AI reviewer's, another bot's, a person's.
+
+Pure. Accounts are known by their ids where GitHub tells one, else by login and type.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from apps.metrics.calculations import ai_marks
+from apps.metrics.calculations.ai_marks import Account
+
+_NOREPLY = re.compile(r"(\d{1,19})\+[^@\s]{1,100}@users\.noreply\.github\.com")
+
+
+@dataclass(frozen=True)
+class Actor:
+    """An account as GitHub tells it; nothing where it was deleted or is not known."""
+
+    id: int | None = None
+    login: str | None = None
+    type: str | None = None
+
+
+@dataclass(frozen=True)
+class Signature:
+    """Who wrote or committed a commit: name, address, and the account that GitHub found."""
+
+    name: str = ""
+    address: str = ""
+    account: Actor = Actor()
+
+
+UNSIGNED = Signature()
+
+
+@dataclass(frozen=True)
+class TeamMarks:
+    """A team's own marks by tool, the tools that it ignores, and the accounts it calls bots."""
+
+    logins: Mapping[str, str] = field(default_factory=dict)
+    trailers: Mapping[str, str] = field(default_factory=dict)
+    branches: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    ignored_tools: frozenset[str] = frozenset()
+    bots: frozenset[str] = frozenset()
+
+
+def agent_of(account: Actor, team: TeamMarks | None = None) -> str | None:
+    """The tool whose agent this account is; None for people, other bots and unknown accounts."""
+    team = team or TeamMarks()
+    login = bare(account.login)
+    if login in team.bots:
+        return None
+    tool = team.logins.get(login) or _tool_of(account, ai_marks.AGENTS)
+    return None if tool in team.ignored_tools else tool
+
+
+def is_ai_reviewer(account: Actor, team: TeamMarks | None = None) -> bool:
+    """Whether reviews by this account are an AI's."""
+    return bool(agent_of(account, team) or _tool_of(account, ai_marks.REVIEWERS))
+
+
+def is_person(account: Actor, team: TeamMarks | None = None) -> bool:
+    """Whether an account that is known belongs to a person."""
+    team = team or TeamMarks()
+    login = account.login or ""
+    return not (
+        account.type == "Bot"
+        or login.lower().endswith("[bot]")
+        or bare(login) in team.bots
+        or agent_of(account, team)
+    )
+
+
+def agent_by_address(signature: Signature, team: TeamMarks) -> str | None:
+    """The tool whose agent has this author's or committer's address."""
+    return tool_of_address(signature.address.lower(), team)
+
+
+def tool_of_signature(signature: Signature, team: TeamMarks) -> str | None:
+    """The tool that a commit's author or committer stands for, by account, address or name."""
+    by_name = next(
+        (mark.tool for mark in ai_marks.NAME_ENDINGS if signature.name.endswith(mark.text)), None
+    )
+    return agent_of(signature.account, team) or agent_by_address(signature, team) or by_name
+
+
+def tool_of_address(address: str, team: TeamMarks) -> str | None:
+    """The tool that an address, in lower case, stands for."""
+    if tool := tool_of_text(address, ai_marks.ADDRESSES):
+        return tool
+    account = noreply_account(address)
+    if account is None or account.id is None:
+        return None
+    if account.id in ai_marks.NOREPLY_IDS:
+        return ai_marks.NOREPLY_IDS[account.id][0]
+    return agent_of(account, team)
+
+
+def noreply_account(address: str) -> Actor | None:
+    """The account in GitHub's own `ID+LOGIN@users.noreply.github.com`."""
+    match = _NOREPLY.fullmatch(address.lower())
+    if match is None:
+        return None
+    login = address.partition("+")[2].partition("@")[0]
+    return Actor(int(match[1]), login.removesuffix("[bot]"), "Bot" if "[bot]" in login else None)
+
+
+def tool_of_text(text: str, marks: Iterable[ai_marks.Mark]) -> str | None:
+    """The tool of the mark that is this text."""
+    return next((mark.tool for mark in marks if mark.text == text), None)
+
+
+def bare(login: str | None) -> str:
+    """A login as GraphQL has it: without REST's `[bot]`, in lower case."""
+    return (login or "").lower().removesuffix("[bot]")
+
+
+def is_same(one: Actor, other: Actor) -> bool:
+    """Whether both are one account."""
+    if one.id is not None and other.id is not None:
+        return one.id == other.id
+    return bool(one.login) and bare(one.login) == bare(other.login)
+
+
+def _tool_of(account: Actor, known: Iterable[Account]) -> str | None:
+    return next((entry.tool for entry in known if _fits(account, entry)), None)
+
+
+def _fits(account: Actor, entry: Account) -> bool:
+    """By the id where both have one; by login and type where not."""
+    if account.id is not None and entry.id is not None:
+        return account.id == entry.id
+    has_type = account.type is None or account.type == entry.type
+    return has_type and bool(account.login) and bare(account.login) == entry.login
