@@ -92,6 +92,7 @@ _AS_TEXT: dict[type, Callable[[Any], Any]] = {
     datetime: lambda value: str(value)[:19],
     bool: int,
     list: json.dumps,
+    dict: json.dumps,
 }
 
 
