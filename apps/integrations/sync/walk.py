@@ -62,7 +62,7 @@ class Work:
         self.was_urgent = self.is_urgent(datetime.now(UTC))
 
     def is_urgent(self, now: datetime) -> bool:
-        """Whether it comes before anyone's history; `sync.due` says the same in SQL."""
+        """Whether it comes before anyone's history; `schedule` says the same in SQL."""
         reached = self.tracked.reached_at
         return self.tracked.wants_head or reached is None or reached > now - RECENT
 

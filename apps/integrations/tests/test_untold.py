@@ -145,9 +145,12 @@ def differences(before: Rows, after: Rows, may_be_lost: set[str]) -> list[str]:
 def test_it_works(stage: Stage, shop: Place, rich: There, leaf: str, silent: bool) -> None:
     shop.strike("null_leaf", leaf=leaf, silent=silent)
     run = stage.sync()
-    # Without what identifies a pull request it is missing, and a sync that misses one says so.
-    misses = "pull requests" in run.error and LOSES.get(leaf) == set(KEYS)
-    assert run.status == SyncStatus.COMPLETE or misses, run.error
+    if LOSES.get(leaf) == set(KEYS):
+        # Without what identifies a pull request it is missing, and the sync says so.
+        assert run.status == SyncStatus.ERROR
+        assert "pull requests" in run.error
+    else:
+        assert run.status == SyncStatus.COMPLETE, run.error
     told = rows(stage.team)
     shop.heal()
     begin_anew()
