@@ -39,11 +39,13 @@ class StoredToken:
 
     def instead_of(self, refused: str, error: CredentialsRejectedError) -> str:
         """What another worker has put in its place. Raises `UnavailableError` while it does."""
+        # A refresh ends the old token at GitHub a moment before the new one is stored here. In this
+        # order nothing is missed: a renewal that is over now has stored its token already.
+        is_under_way = is_being_renewed(self.credential)
         token = self.token()
         if token != refused:
             return token
-        if is_being_renewed(self.credential):
-            # A refresh ends the old token at GitHub a moment before the new one is stored here.
+        if is_under_way:
             raise UnavailableError(BUSY)
         return replace_refused(self.credential)
 

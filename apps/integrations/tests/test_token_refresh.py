@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -13,6 +15,7 @@ from django.test import Client
 from django.utils import timezone
 
 from apps.audit.models import AuditEvent
+from apps.integrations.access import oauth
 from apps.integrations.access.conversation import with_github
 from apps.integrations.access.token_refresh import keep_good
 from apps.integrations.github.client import GitHub
@@ -116,6 +119,55 @@ def test_many_workers_renew_once(github: Running, expiring: IntegrationCredentia
     assert github.simulator.log.counts["POST /login/oauth/access_token"] == 2
     events = AuditEvent.objects.filter(action__startswith="github.token")
     assert [event.action for event in events] == ["github.token.refreshed"]
+
+
+@dataclass
+class AnotherWorker:
+    """It has renewed the token at GitHub, and stores it just before this worker's query `after`."""
+
+    credential: IntegrationCredential
+    after: int
+
+    def __post_init__(self) -> None:
+        self.left = self.after
+        until = timezone.now() + timedelta(seconds=20)
+        self.lease = Lease.objects.create(
+            chore="token", key=self.credential.pk, owner="another", until=until
+        )
+        self.grant = oauth.refresh(self.credential.refresh_token)
+
+    def __call__(self, execute: Callable[..., Any], *query: Any) -> Any:
+        self.left -= 1
+        if self.left == -1:
+            self._store()
+        return execute(*query)
+
+    def _store(self) -> None:
+        IntegrationCredential.objects.filter(pk=self.credential.pk).update(
+            access_token=self.grant.access_token,
+            refresh_token=self.grant.refresh_token,
+            token_expires_at=timezone.now() + timedelta(minutes=5),
+        )
+        self.lease.delete()
+
+
+def test_a_token_is_never_refused_for_good_because_another_worker_renewed_it(
+    github: Running, expiring: IntegrationCredential
+) -> None:
+    """Whenever the other worker is done, between any two queries of this one."""
+    outcomes = []
+    for after in range(100):
+        mine = IntegrationCredential.objects.get()
+        other = AnotherWorker(IntegrationCredential.objects.get(), after)
+        with connection.execute_wrapper(other), with_github(mine) as conversation:
+            try:
+                outcomes.append(conversation.get("/user").data["login"])
+            except UnavailableError:  # all work is tried again after it
+                outcomes.append("later")
+        if other.left >= 0:  # it was not done before this worker was
+            break
+    assert set(outcomes) == {"ada", "later"}
+    assert outcomes[-1] == "later"
 
 
 def test_disconnecting_meanwhile_leaves_no_token(
