@@ -51,6 +51,20 @@ class UnknownRepositoriesError(Exception):
         self.names = names
 
 
+class PatternsError(Exception):
+    """More patterns, or longer ones, than are kept."""
+
+
+def patterns_in(text: str) -> list[str]:
+    """The patterns in a text, parted by commas or spaces. Raises PatternsError."""
+    found = text.replace(",", " ").split()
+    if len(found) > MOST_PATTERNS:
+        raise PatternsError(f"These are {len(found)} patterns; at most {MOST_PATTERNS} are kept.")
+    if any(len(pattern) > LONGEST_PATTERN for pattern in found):
+        raise PatternsError(f"A pattern can have at most {LONGEST_PATTERN} characters.")
+    return found
+
+
 def available(team: Team) -> QuerySet[AvailableRepository]:
     """What the team can choose from."""
     found = AvailableRepository.objects.for_team(team)

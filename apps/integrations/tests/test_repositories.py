@@ -88,6 +88,8 @@ def test_ways_to_choose(listed: Client, body: dict[str, Any], expected: set[str]
         ({"repositories": ["acme/website", "acme/secret", "x"]}, "unknown_repositories"),
         ({"repositories": "acme/website"}, "bad_body"),
         ({"patterns": [1]}, "bad_body"),
+        ({"patterns": ["attic"] * 51}, "bad_patterns"),
+        ({"patterns": ["attic*" + "a" * 250]}, "bad_patterns"),
         ({}, "nothing_chosen"),
     ],
 )
@@ -226,6 +228,8 @@ def test_matches_while_typing(listed: Client, bob_client: Client) -> None:
     assert answer["count"] == 3
     shown = bob_client.get(f"{REPOS}matches/", {"patterns": "nothing*"}).content.decode()
     assert "No repository matches." in shown
+    many = bob_client.get(f"{REPOS}matches/", {"patterns": "attic " * 51}).content.decode()
+    assert "These are 51 patterns; at most 50 are kept." in many
 
 
 def test_new_repositories_as_they_appear(github: Running, listed: Client, work: Work) -> None:

@@ -18,7 +18,11 @@ from apps.audit.record import record
 from apps.integrations.connection import connecting
 from apps.integrations.models import AvailableRepository, TrackedRepository
 from apps.integrations.repositories import discovery, estimate, sentences, tracking
-from apps.integrations.repositories.tracking import Selection, UnknownRepositoriesError
+from apps.integrations.repositories.tracking import (
+    PatternsError,
+    Selection,
+    UnknownRepositoriesError,
+)
 from apps.integrations.views import answers
 from apps.teams.access import TeamRequest, team_view, wants_json
 from apps.teams.models import Team
@@ -87,7 +91,12 @@ def repositories(request: TeamRequest) -> HttpResponse:
 @team_view()
 def matches(request: TeamRequest) -> HttpResponse:
     """How many repositories a pattern fits, while it is typed."""
-    patterns = _patterns(request.GET.get("patterns", ""))
+    try:
+        patterns = tracking.patterns_in(request.GET.get("patterns", ""))
+    except PatternsError as error:
+        if wants_json(request):
+            return answers.refused(str(error), "bad_patterns")
+        return answers.page(request, "_matches", {"matching": str(error)})
     names = tracking.available(request.team).order_by("full_name")
     found = tracking.matches(names.values_list("full_name", flat=True), patterns)
     cost = estimate.of(names.filter(full_name__in=found))
@@ -230,6 +239,8 @@ def _track(request: TeamRequest) -> HttpResponse:
         selection = _selection(request)
     except answers.BadBodyError as error:
         return answers.refused(str(error), "bad_body")
+    except PatternsError as error:
+        return _nothing_tracked(request, str(error), "bad_patterns")
     if selection.is_empty:
         return _nothing_tracked(request, "No repository was chosen.", "nothing_chosen")
     awaited = discovery.Summary(list(connecting.connected(request.team))).is_listing
@@ -285,7 +296,7 @@ def _from_form(data: QueryDict) -> Selection:
         case "all":
             return Selection(everything=True, track_new="track_new" in data)
         case "patterns":
-            patterns = _patterns(str(data.get("patterns", "")))
+            patterns = tracking.patterns_in(str(data.get("patterns", "")))
             return Selection(patterns=patterns, track_new="track_new" in data)
         case _:
             return Selection(names=[str(name) for name in data.getlist("repositories")])
@@ -299,7 +310,7 @@ def _from_json(request: TeamRequest) -> Selection:
     track_new = data.get("track_new")
     return Selection(
         names=names,
-        patterns=_patterns("\n".join(patterns)),
+        patterns=tracking.patterns_in("\n".join(patterns)),
         everything=data.get("all") is True,
         track_new=track_new if isinstance(track_new, bool) else None,
     )
@@ -307,11 +318,6 @@ def _from_json(request: TeamRequest) -> Selection:
 
 def _strings(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(item, str) for item in value)
-
-
-def _patterns(text: str) -> list[str]:
-    found = [pattern[: tracking.LONGEST_PATTERN] for pattern in text.replace(",", " ").split()]
-    return found[: tracking.MOST_PATTERNS]
 
 
 def _unknown(error: UnknownRepositoriesError) -> str:
