@@ -67,7 +67,7 @@ class WebWorker(Worker):  # type: ignore[misc]
         while gunicorn.is_without_successor(self.age) and time.monotonic() < deadline:
             self._turn()
         self._finish()
-        server.task_dispatcher.shutdown(timeout=0)
+        server.task_dispatcher.shutdown(timeout=0.5)  # idle threads end within it
 
     def _turn(self) -> None:
         self.notify()

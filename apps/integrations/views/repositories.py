@@ -235,6 +235,10 @@ def _track(request: TeamRequest) -> HttpResponse:
         raise PermissionDenied("Only an admin of the team may do this.")
     if request.POST.get("action") == "follow-none":
         return _follow_none(request)
+    return _track_chosen(request)
+
+
+def _track_chosen(request: TeamRequest) -> HttpResponse:
     try:
         selection = _selection(request)
     except answers.BadBodyError as error:
