@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ninja import Schema
+from pydantic import create_model
+
+from apps.metrics.pages.measures import MEASURES, Measure
 
 
 class Spread(Schema):
@@ -18,26 +21,22 @@ class Spread(Schema):
     left_out: int
 
 
-class Figures(Schema):
-    """Of merged pull requests; shares between 0 and 1."""
+def _type(measure: Measure) -> Any:
+    if measure.is_median:
+        return Spread
+    return int if measure.unit == "count" else float | None
 
-    merged: int
-    merged_per_week: float
-    active_authors: int
-    merged_per_week_and_author: float | None
-    review_coverage: float | None
-    revert_rate: float | None
-    reverts: int
-    hotfixes: int
-    mean_review_rounds: float | None
-    size: Spread
-    sizes: dict[str, int]
-    cycle_time: Spread
-    coding_time: Spread
-    pickup_time: Spread
-    review_time: Spread
-    merge_time: Spread
-    time_to_merge: Spread
+
+if TYPE_CHECKING:
+    Figures = Schema
+else:
+    Figures = create_model(
+        "Figures",
+        __base__=Schema,
+        __doc__="Of merged pull requests; shares between 0 and 1.",
+        **{name: (_type(each), ...) for name, each in MEASURES.items()},
+        sizes=(dict[str, int], ...),
+    )
 
 
 class Range(Schema):

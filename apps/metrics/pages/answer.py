@@ -12,6 +12,7 @@ from apps.metrics.figures import queries
 from apps.metrics.figures.counting import Spread
 from apps.metrics.figures.freshness import Freshness, freshness
 from apps.metrics.filters.chosen import Filters
+from apps.metrics.pages.measures import MEASURES
 from apps.teams.models import Team
 from apps.teams.zones import zone_of
 
@@ -63,17 +64,8 @@ def spread_data(spread: Spread) -> dict[str, Any]:
 
 def figures_data(figures: queries.Figures) -> dict[str, Any]:
     """Figures for machines; durations in seconds, shares between 0 and 1."""
-    return {
-        "merged": figures.merged,
-        "merged_per_week": figures.per_week,
-        "active_authors": figures.authors,
-        "merged_per_week_and_author": figures.per_author,
-        "review_coverage": figures.coverage,
-        "revert_rate": figures.revert_rate,
-        "reverts": figures.reverts,
-        "hotfixes": figures.hotfixes,
-        "mean_review_rounds": figures.mean_rounds,
-        "size": spread_data(figures.lines),
-        "sizes": dict(figures.sizes),
-        **{name: spread_data(spread) for name, spread in figures.spreads.items()},
+    found = {
+        name: spread_data(each.read(figures)) if each.is_median else each.read(figures)
+        for name, each in MEASURES.items()
     }
+    return {**found, "sizes": dict(figures.sizes)}

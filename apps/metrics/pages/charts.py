@@ -8,13 +8,9 @@ from typing import Any
 
 from apps.metrics.figures.queries import STAGES, Figures, Point
 from apps.metrics.filters.chosen import Filters
+from apps.metrics.pages.measures import MEASURES
 
-STAGE_NAMES = {
-    "coding_time": "Coding",
-    "pickup_time": "Pickup",
-    "review_time": "Review",
-    "merge_time": "Merge",
-}
+STAGE_NAMES = {name: MEASURES[name].heading for name in STAGES}
 Value = float | int | None
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import Any
 
 from django.core.paginator import Paginator
@@ -16,9 +17,9 @@ from apps.metrics.filters.viewer import Viewer, viewer_of
 from apps.metrics.models import TeamMember
 from apps.metrics.pages import sentences
 from apps.metrics.pages.answer import Answer, figures_data
+from apps.metrics.pages.measures import MEASURES, Measure, Value
 from apps.teams.access import TeamRequest
 
-Value = float | int | None
 PER_PAGE = 100
 
 
@@ -33,38 +34,17 @@ class Line:
     is_you: bool = False
     is_outside: bool = False
 
-
-@dataclass(frozen=True)
-class Column:
-    """A figure in a table that can be sorted by it."""
-
-    key: str
-    label: str
-    unit: str
-    anchor: str
-    read: Callable[[Line], Value]
+    def value(self, column: Measure) -> Value:
+        """What stands in a column."""
+        return column.value(self if column is GIVEN else self.figures)
 
 
-def _median(name: str) -> Callable[[Line], Value]:
-    return lambda line: line.figures.spreads[name].median
-
-
-MERGED = Column("merged", "Merged", "count", "throughput", lambda line: line.figures.merged)
-WEEK = Column("week", "A week", "decimal", "throughput", lambda line: line.figures.per_week)
-CYCLE = Column("cycle_time", "Cycle time", "duration", "cycle_time", _median("cycle_time"))
-PICKUP = Column("pickup_time", "Pickup", "duration", "pickup_time", _median("pickup_time"))
-REVIEW = Column("review_time", "Review", "duration", "review_time", _median("review_time"))
-LINES = Column("lines", "Lines", "count", "size", lambda line: line.figures.lines.median)
-COVERAGE = Column(
-    "coverage", "Reviewed", "share", "review_coverage", lambda line: line.figures.coverage
+GIVEN = Measure("reviews", "Reviews given", "count", "load", attrgetter("reviews"))
+OF_REPOSITORIES = (
+    *("merged", "merged_per_week", "active_authors", "cycle_time", "pickup_time", "review_time"),
+    *("size", "review_coverage", "revert_rate"),
 )
-REVERTS = Column(
-    "reverts", "Reverts", "share", "revert_rate", lambda line: line.figures.revert_rate
-)
-GIVEN = Column("reviews", "Reviews given", "count", "load", lambda line: line.reviews)
-AUTHORS = Column("authors", "Authors", "count", "active_author", lambda line: line.figures.authors)
-OF_REPOSITORIES = (MERGED, WEEK, AUTHORS, CYCLE, PICKUP, REVIEW, LINES, COVERAGE, REVERTS)
-OF_PEOPLE = (MERGED, GIVEN, CYCLE, PICKUP, REVIEW, LINES, COVERAGE)
+OF_PEOPLE = ("cycle_time", "pickup_time", "review_time", "size", "review_coverage")
 
 
 def repositories(request: TeamRequest, filters: Filters) -> Answer:
@@ -73,7 +53,7 @@ def repositories(request: TeamRequest, filters: Filters) -> Answer:
         Line(found.full_name, found.github_repo_id, figures)
         for found, figures in queries.by_repository(request.team, filters).items()
     ]
-    return _answer(request, lines, OF_REPOSITORIES, "repositories")
+    return _answer(request, lines, [MEASURES[name] for name in OF_REPOSITORIES], "repositories")
 
 
 def people(request: TeamRequest, filters: Filters) -> Answer:
@@ -94,7 +74,8 @@ def people(request: TeamRequest, filters: Filters) -> Answer:
         for account, person in _people(viewer, called, filters).items()
         if viewer.sees(account)
     ]
-    answer = _answer(request, lines, OF_PEOPLE, "people")
+    columns = [MEASURES["merged"], GIVEN, *(MEASURES[name] for name in OF_PEOPLE)]
+    answer = _answer(request, lines, columns, "people")
     return replace(answer, context={**answer.context, "viewer": viewer})
 
 
@@ -126,7 +107,7 @@ def _people(
 
 
 def _answer(
-    request: TeamRequest, lines: list[Line], columns: tuple[Column, ...], kind: str
+    request: TeamRequest, lines: list[Line], columns: Sequence[Measure], kind: str
 ) -> Answer:
     sort = request.GET.get("sort", "")
     lines = _sorted(lines, columns, sort)
@@ -136,7 +117,7 @@ def _answer(
         "caption": _CAPTIONS[kind](page),
         "page": page,
         "lines": [_shown(request, line, columns, kind) for line in page],
-        "columns": [(c, _next_sort(c.key, sort), _direction(c.key, sort)) for c in columns],
+        "columns": [(c, _next_sort(c.field, sort), _direction(c.field, sort)) for c in columns],
         "name_sort": _direction("name", sort or "name"),
         "sort": sort,
     }
@@ -147,24 +128,24 @@ _CAPTIONS = {"people": sentences.of_people, "repositories": sentences.of_reposit
 
 
 def _shown(
-    request: TeamRequest, line: Line, columns: tuple[Column, ...], kind: str
+    request: TeamRequest, line: Line, columns: Sequence[Measure], kind: str
 ) -> tuple[Line, str, list[tuple[Value, str]]]:
     """A line, the address of its own page and its cells."""
     name = "person_page" if kind == "people" else "repository_page"
     page = reverse(name, args=[request.team.slug, line.number])
-    return line, page, [(column.read(line), column.unit) for column in columns]
+    return line, page, [(line.value(column), column.unit) for column in columns]
 
 
 def _line_data(line: Line) -> dict[str, Any]:
     return {"name": line.name, "reviews": line.reviews, "figures": figures_data(line.figures)}
 
 
-def _sorted(lines: list[Line], columns: tuple[Column, ...], sort: str) -> list[Line]:
-    read = next((c.read for c in columns if c.key == sort.removeprefix("-")), None)
+def _sorted(lines: list[Line], columns: Sequence[Measure], sort: str) -> list[Line]:
+    column = next((c for c in columns if c.field == sort.removeprefix("-")), None)
     found = sorted(lines, key=lambda line: line.name.lower())
-    if read:
-        found.sort(key=lambda line: read(line) or 0, reverse=sort.startswith("-"))
-        found.sort(key=lambda line: read(line) is None)
+    if column:
+        found.sort(key=lambda line: line.value(column) or 0, reverse=sort.startswith("-"))
+        found.sort(key=lambda line: line.value(column) is None)
     return sorted(found, key=lambda line: not line.is_you)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -19,7 +19,7 @@ from apps.teams.models import Team
 from apps.teams.zones import zone_of
 
 OLDEST = 3
-SHOWN = ("cycle_time", "pickup_time", "review_coverage", "review_rounds")
+SHOWN = ("merged", "cycle_time", "pickup_time", "review_coverage", "mean_review_rounds")
 
 
 @dataclass(frozen=True)
@@ -67,22 +67,15 @@ def weekly_digest(team: Team, now: datetime) -> WeeklyDigest:
     filters = Filters(period=week, range="dates", params=_params(week))
     figures, before = queries.figures_and_before(team, filters)
     path = reverse("pull_requests", args=[team.slug])
-    shown = {tile.anchor: tile for tile in tiles(figures, before, filters, path)}
     return WeeklyDigest(
         team,
         week,
         figures,
         before,
-        [_merged(figures, before, shown["throughput"]), *(shown[name] for name in SHOWN)],
+        tiles(figures, before, filters, path, SHOWN),
         queries.waiting(team, filters, OLDEST),
         settings.PUBLIC_URL + filters.address(reverse("overview", args=[team.slug])),
     )
-
-
-def _merged(figures: Figures, before: Figures, tile: Tile) -> Tile:
-    """How many were merged: of one week, that is what a week's throughput is."""
-    change = replace(tile.change, now=figures.merged, before=before.merged)
-    return replace(tile, label="Merged", unit="count", change=change)
 
 
 def _params(week: Period) -> dict[str, Sequence[str]]:

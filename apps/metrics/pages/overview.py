@@ -85,7 +85,7 @@ def answer(team: Team, filters: Filters) -> Answer:
         "before": before,
         "tiles": shown,
         "verdicts": verdicts(shown),
-        "cycle": next(tile for tile in shown if tile.anchor == "cycle_time"),
+        "cycle": next(tile for tile in shown if tile.field == "cycle_time"),
         "charts": _charts(points, filters, path),
         "stages": stages,
         "slowest": max(stages, key=lambda stage: stage.share, default=None),

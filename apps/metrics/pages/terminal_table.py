@@ -9,19 +9,13 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 
 from apps.metrics.figures.counting import Spread
+from apps.metrics.figures.queries import STAGES
 from apps.metrics.models import Repository
+from apps.metrics.pages.measures import MEASURES
 from apps.metrics.pages.metrics_table import MetricsTable, metrics_table
 from apps.teams.models import Team
 from apps.teams.templatetags.display import duration_text
 
-NAMES = {
-    "cycle_time": "Cycle time",
-    "coding_time": "  Coding",
-    "pickup_time": "  Pickup",
-    "review_time": "  Review",
-    "merge_time": "  Merge",
-    "time_to_merge": "Time to merge",
-}
 NO_DATA = "–"
 
 
@@ -49,7 +43,7 @@ def _rows(found: MetricsTable) -> list[tuple[str, ...]]:
     figures = found.figures
     bots = f" ({found.by_bots} by bots, left out below)" if found.by_bots else ""
     states = f"{found.merged} merged, {found.open} open, {found.closed} closed"
-    spreads = [_durations(NAMES[name], spread) for name, spread in found.stages.items()]
+    spreads = [_durations(_name(field), spread) for field, spread in found.stages.items()]
     lines = figures.lines
     return [
         (f"Pull requests{bots}", f"{found.pull_requests:,}", "", states),
@@ -59,6 +53,11 @@ def _rows(found: MetricsTable) -> list[tuple[str, ...]]:
         _share("Review coverage", figures.coverage, figures.reviewed, figures.merged),
         _share("Reverts", figures.revert_rate, figures.reverts, figures.merged),
     ]
+
+
+def _name(field: str) -> str:
+    """Stages stand below the cycle time that they are parts of."""
+    return "  " * (field in STAGES) + MEASURES[field].heading
 
 
 def _durations(name: str, spread: Spread) -> tuple[str, ...]:

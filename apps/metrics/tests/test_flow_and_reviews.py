@@ -368,12 +368,12 @@ def test_a_hundred_people_stand_on_a_page_in_the_order_of_all(
     for n in range(130):
         fields = {"author_login": f"visitor-{n:03}", "author_github_id": 10**9 + n}
         make_pull_request(shop, opened_at=opened_at, fields=fields | {"additions": n})
-    path = "/a/acme/compare/people/?range=3m&sort=-lines"
+    path = "/a/acme/compare/people/?range=3m&sort=-size"
     first = shown(alice_client, path)
     assert "132 people" in first
     assert "1 to 100 shown" in first
     assert first.index("visitor-129") < first.index("visitor-128") < first.index("visitor-033")
-    following = escape("/a/acme/compare/people/?range=3m&sort=-lines&page=2")
+    following = escape("/a/acme/compare/people/?range=3m&sort=-size&page=2")
     assert f'href="{following}"' in first
     second = shown(alice_client, f"{path}&page=2")
     assert "101 to 132 shown" in second
@@ -384,9 +384,9 @@ def test_a_hundred_people_stand_on_a_page_in_the_order_of_all(
     assert "1 to 100 shown" in shown(alice_client, f"{path}&page=x")
     assert len(alice_client.get(f"{path}&page=2", headers=JSON).json()["people"]) == 132
     # A new filter begins with the first page, in the same order.
-    kept = {"path": "/a/acme/compare/people/", "range": "12m", "sort": "-lines", "page": "2"}
+    kept = {"path": "/a/acme/compare/people/", "range": "12m", "sort": "-size", "page": "2"}
     chosen = alice_client.post("/a/acme/filters/", kept)
-    assert chosen.headers["Location"] == "/a/acme/compare/people/?range=12m&sort=-lines"
+    assert chosen.headers["Location"] == "/a/acme/compare/people/?range=12m&sort=-size"
 
 
 @pytest.mark.django_db

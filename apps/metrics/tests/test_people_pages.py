@@ -15,6 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from apps.metrics.models import Group, PullRequest, Repository, TeamMember
+from apps.metrics.pages.measures import MEASURES
 from apps.metrics.tests.factories import (
     Review,
     make_member,
@@ -362,6 +363,7 @@ def test_every_definition_that_pages_lead_to_is_there(
         wanted = set(re.findall(r"/a/acme/how-we-count/#(\w+)", page))
         assert len(wanted) > 2
         assert wanted <= defined
+    assert {each.anchor for each in MEASURES.values()} <= defined
 
 
 def test_the_overview_says_what_got_better_and_what_got_worse(

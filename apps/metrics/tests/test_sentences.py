@@ -24,7 +24,7 @@ from apps.metrics.lists import explorer
 from apps.metrics.lists import sentences as list_sentences
 from apps.metrics.models import Digest, PullRequest
 from apps.metrics.pages import sentences
-from apps.metrics.pages.measures import Tile
+from apps.metrics.pages.measures import MEASURES, Tile
 
 HOUR, NOW = 3600, datetime(2026, 3, 2, 12, tzinfo=UTC)
 PERIOD = Period(date(2026, 1, 5), date(2026, 2, 1), ZoneInfo("UTC"))
@@ -45,7 +45,7 @@ def merged(count: int, hours: float | None = None, *, old: int = 0) -> Figures:
 
 def tile(now: float, before: float) -> Tile:
     percent = 100 * (now - before) / before
-    return Tile("Cycle time", "cycle_time", "duration", Change(now, before, percent), "", "less")
+    return Tile(MEASURES["cycle_time"], Change(now, before, percent))
 
 
 def test_it_works() -> None:
