@@ -1,0 +1,117 @@
+"""What moved the cycle time, on worlds made at random and under every filter, by plain sums."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from datetime import timedelta
+
+import numpy as np
+import pytest
+
+from apps.metrics.calculations import changes
+from apps.metrics.figures.change_queries import causes, compared
+from apps.metrics.filters.chosen import Filters
+from apps.metrics.models import Group, PullRequest
+from apps.metrics.tests.factories import (
+    NOON,
+    Review,
+    make_member,
+    make_pull_request,
+    make_repository,
+    make_team,
+)
+from apps.metrics.tests.test_queries import filters_of
+from apps.teams.models import Team
+
+pytestmark = pytest.mark.django_db
+RANGE = "since=2026-03-02&until=2026-03-29"
+FILTERS = (
+    *("", "&repo=acme/api", "&size=L,XL", "&bots=1", "&outsiders=0", "&group=web"),
+    *("&group=web,api", "&base=main", "&label=ui"),
+)
+
+
+def make_world(seed: int) -> Team:
+    """Two months of pull requests; people in no, one and two teams."""
+    chance = random.Random(seed)
+    team = make_team("World")
+    repositories = [make_repository(team, f"acme/{name}") for name in ("api", "web", "docs")]
+    people = [make_member(team, f"person-{n}") for n in range(5)]
+    for number, (name, members) in enumerate((("web", people[:3]), ("api", people[2:4]))):
+        group = Group.objects.create(
+            team=team, github_id=number, organization_id=1, slug=name, name=name
+        )
+        group.members.set(members)
+    make_pull_request(repositories[0], author=people[0], opened_at=NOON - timedelta(days=60))
+    for _ in range(chance.randrange(2, 36)):
+        ended = chance.choice([1, 5, 30, 200]) * chance.random()
+        make_pull_request(
+            chance.choice(repositories),
+            author=chance.choice([*people, None]),
+            opened_at=NOON + timedelta(days=chance.randrange(-28, 28)),
+            ended=ended,
+            commits=[-chance.randrange(1000) * chance.random()],
+            reviews=[Review(chance.choice(people), ended * chance.random())],
+            additions=chance.choice([5, 40, 150, 400, 900]),
+            fields={"labels": chance.choice([[], ["ui"]]), "is_external": chance.random() < 0.1},
+        )
+    return team
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_parts_add_up_to_the_second_under_every_filter(seed: int) -> None:
+    team = make_world(seed)
+    for address in FILTERS:
+        found = causes(team, filters := filters_of(team, RANGE + address))
+        if found is None:
+            continue
+        now, before = plain(team, filters)
+        cap = np.percentile([*now, *before], 95)
+        means = [round(float(np.minimum(each, cap).mean())) for each in (now, before)]
+        assert [found.moved.mean, found.moved.former_mean] == means
+        assert sum(part.seconds for part in found.moved.stages) == means[0] - means[1]
+        assert found.parts.keys() == {"size", "team", *(["repository"] * ("repo" not in address))}
+        for parts in found.parts.values():
+            assert sum(part.seconds for part in parts) == means[0] - means[1]
+
+
+def plain(team: Team, filters: Filters) -> tuple[Sequence[int], Sequence[int]]:
+    """Cycle times of both periods from the database."""
+    rows = PullRequest.objects.for_team(team).filter(filters.condition(), has_old_commit=False)
+    now, before = (
+        [row.cycle_time for row in rows.filter(merged_at__gte=p.start, merged_at__lt=p.end)]
+        for p in (filters.period, filters.period.previous)
+    )
+    return now, before  # type: ignore[return-value]
+
+
+def test_changes_are_told_of_whole_periods_and_never_of_one_person() -> None:
+    team = make_team("Judged")
+    repository, other = make_repository(team), make_repository(team, "acme/new")
+    alice, bob = make_member(team, "alice"), make_member(team, "bob")
+    make_pull_request(repository, author=alice, opened_at=NOON - timedelta(days=60))
+    for day in range(-28, 28):
+        for author in (alice, bob):
+            slow = {"opened_at": NOON + timedelta(days=day), "ended": 40 if day < 0 else 4}
+            make_pull_request(other if day > -20 else repository, author=author, **slow)
+
+    def told(address: str, name: str = "cycle_time", *, is_within: bool = True) -> str:
+        found = compared(team, filters_of(team, address), is_within=is_within).verdict(name)
+        return found.direction or found.reason
+
+    assert told(RANGE) == "lower"
+    assert told(RANGE, "time_to_merge") == "lower"
+    assert told(RANGE, "merged") == changes.CHANCE
+    assert told(RANGE, "size") == changes.NOT_TESTED
+    assert told(RANGE, is_within=False) == changes.UNKNOWN
+    assert told("range=all") == changes.UNKNOWN
+    assert told(f"{RANGE}&repo=acme/new") == changes.UNKNOWN  # It began within the former one.
+    assert "single person" in told(f"{RANGE}&person=alice")
+    group = Group.objects.create(team=team, github_id=1, organization_id=1, slug="one", name="One")
+    group.members.set([alice])
+    assert "single person" in told(f"{RANGE}&group=one")
+    group.members.add(bob)
+    assert told(f"{RANGE}&group=one") == "lower"
+    # Nothing in the former period is no zero.
+    assert told("since=2025-12-01&until=2026-02-01", "merged") == changes.UNKNOWN
