@@ -73,6 +73,10 @@ class Team(models.Model):
     excluded_branches = models.JSONField(
         default=list, help_text="Patterns of base branches; what goes into them is left out too."
     )
+    production_environments = models.JSONField(
+        default=list,
+        help_text="Patterns of environments that are production besides those known by name.",
+    )
     are_people_private = models.BooleanField(
         default=False, help_text="Figures on a single person are for admins and that person."
     )
@@ -100,6 +104,7 @@ class Team(models.Model):
             *json_at_most(MOST_OF_A_LIST, "hotfix_labels", "hotfix_branches", "hotfix_titles"),
             *json_at_most(MOST_OF_A_LIST, "bot_logins"),
             *json_at_most(MOST_OF_A_LIST, "excluded_repositories", "excluded_branches"),
+            *json_at_most(MOST_OF_A_LIST, "production_environments"),
             within("audit_days", 90, 1825),
         ]
 

@@ -111,6 +111,9 @@ PULL_REQUESTS = (
     _number("review_time"),
     _number("merge_time"),
     _number("time_to_merge"),
+    _instant("deployed_at"),
+    _number("deploy_time", None, np.int64),
+    _number("lead_time", None, np.int64),
     _number("lines", F("additions") + F("deletions"), np.int64),
     _number("reviewer_count"),
     _number("review_rounds"),
@@ -120,6 +123,7 @@ PULL_REQUESTS = (
     _flag("is_revert"),
     _flag("is_hotfix"),
     _flag("has_old_commit"),
+    _flag("was_live_before"),
 )
 # Of reviews that count; `row` is the place of their pull request.
 REVIEWS = (

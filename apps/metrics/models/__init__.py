@@ -15,17 +15,33 @@ from apps.metrics.models.delivered import (
     TimelineEvent,
 )
 from apps.metrics.models.people import Group, SamePerson, TeamMember
+from apps.metrics.models.production import (
+    Application,
+    BranchCommit,
+    BroughtCommit,
+    DeployedPullRequest,
+    Deployment,
+    Production,
+    Source,
+)
 
 __all__ = [
+    "Application",
+    "BranchCommit",
+    "BroughtCommit",
     "Commit",
+    "DeployedPullRequest",
+    "Deployment",
     "Digest",
     "Group",
     "PRReview",
+    "Production",
     "PullRequest",
     "PullRequestCommit",
     "Repository",
     "SamePerson",
     "SavedView",
+    "Source",
     "TeamMember",
     "TimelineEvent",
 ]

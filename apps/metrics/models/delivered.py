@@ -119,6 +119,19 @@ class PullRequest(BaseTeamModel):
     merge_time = models.BigIntegerField(null=True)
     time_to_merge = models.BigIntegerField(null=True)
 
+    # The earliest over the repository's applications; see `production`.
+    deployed_at = models.DateTimeField(null=True)
+    deploy_time = models.BigIntegerField(null=True, help_text="Seconds since it was merged.")
+    lead_time = models.BigIntegerField(
+        null=True, help_text="Seconds from its first commit until it was deployed."
+    )
+    deployment = models.ForeignKey(
+        "Deployment", models.SET_NULL, null=True, related_name="first_brought"
+    )
+    was_live_before = models.BooleanField(
+        default=False, help_text="In production by the first known deployment: when is not known."
+    )
+
     review_rounds = models.PositiveIntegerField(default=0)
     commits_after_first_review = models.PositiveIntegerField(default=0)
     reviewer_count = models.PositiveIntegerField(default=0)

@@ -1,0 +1,147 @@
+"""What the figures of production are counted on: deployments as columns, pull requests as rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Protocol
+
+import numpy as np
+from django.db.models import F, QuerySet
+
+from apps.metrics.calculations.pull_requests import Exclusions, is_excluded
+from apps.metrics.figures import masks
+from apps.metrics.figures.arrays import Array, code
+from apps.metrics.figures.columns import NONE
+from apps.metrics.figures.rows import Rows
+from apps.metrics.filters.chosen import Filters
+from apps.metrics.filters.periods import Period
+from apps.metrics.models import DeployedPullRequest, Deployment, Repository
+from apps.teams.models import Team
+
+Table = Mapping[str, Array]
+CAUSES = tuple(Deployment.Cause.values)
+
+
+class Columns(Protocol):
+    """Whatever has columns by name."""
+
+    def __getitem__(self, name: str) -> Array: ...
+
+
+def listed(team: Team, filters: Filters) -> QuerySet[Deployment]:
+    """All deployments of the applications that count, whatever came of them, the newest first.
+
+    Not narrowed by the period. Each comes with its application and repository.
+    """
+    rows = Deployment.objects.for_team(team).filter(
+        application__is_current=True, application__repository__in=repositories(team, filters)
+    )
+    rows = rows.select_related("application__repository", "mended_by", "evidence")
+    return rows.order_by(F("deployed_at").desc(nulls_last=True), "-requested_at", "-pk")
+
+
+def repositories(team: Team, filters: Filters) -> list[int]:
+    """The keys of those that are not left out, and not filtered away."""
+    rows = Repository.objects.for_team(team)
+    if filters.repository is not None:
+        rows = rows.filter(pk=filters.repository)
+    if filters.repositories:
+        rows = rows.filter(full_name__in=filters.repositories)
+    left_out = Exclusions(team.excluded_repositories, ())
+    return [
+        key
+        for key, name in rows.values_list("pk", "full_name")
+        if not is_excluded(name.partition("@")[0], "", left_out)
+    ]
+
+
+def is_on_default_branch(team: Team) -> Callable[[Columns], Array]:
+    """A test for pull requests: whether they go into their repository's default branch."""
+    branches = {
+        key: code(branch)
+        for key, branch in Repository.objects.for_team(team).values_list("pk", "default_branch")
+    }
+
+    def test(rows: Columns) -> Array:
+        wanted = [branches.get(key, NONE) for key in rows["repository_id"].tolist()]
+        return np.asarray(rows["base_branch"] == np.array(wanted, np.int64))
+
+    return test
+
+
+def deployed(team: Team, filters: Filters, period: Period) -> Rows:
+    """Pull requests deployed in the period."""
+    rows = masks.pull_requests(team, filters).where("state", masks.MERGED)
+    return rows.between("deployed_at", *masks.ends(period))
+
+
+def applications_of(rows: Rows) -> Array:
+    """By pull request the application that brought it first."""
+    keys = rows["id"].tolist()
+    found: dict[int, int] = {}
+    for begin in range(0, len(keys), 500):
+        links = DeployedPullRequest.objects.filter(
+            pull_request__in=keys[begin : begin + 500], pull_request__deployment=F("deployment")
+        )
+        found |= dict(links.values_list("pull_request", "deployment__application"))
+    return np.array([found.get(key, NONE) for key in keys], np.int64)
+
+
+def deployments(team: Team, filters: Filters, period: Period) -> Table:
+    """Of the period, all whose place in the order is known; a column for what is counted."""
+    rows = listed(team, filters).filter(
+        deployed_at__gte=period.start, deployed_at__lt=period.end, sequence__isnull=False
+    )
+    names = (
+        *("pk", "application", "deployed_at", "is_unplaced"),
+        *("is_repeat", "is_rollback", "is_restore", "is_failed", "failed_by", "recovery_time"),
+    )
+    found = list(rows.order_by().values_list(*names))
+    columns = list(zip(*found, strict=True)) or [()] * len(names)
+    told = dict(zip(names, columns, strict=True))
+    flags = {name: np.array(told[name], bool) for name in names if name.startswith("is_")}
+    again = flags["is_repeat"] | flags["is_rollback"] | flags["is_restore"]
+    keys = np.array(told["pk"], np.int64)
+    return {
+        **flags,
+        "key": keys,
+        "is_counted": ~again,
+        "application": np.array(told["application"], np.int64),
+        "deployed_at": np.array([int(at.timestamp()) for at in told["deployed_at"]], np.int64),
+        "day": np.array([_day(at, period) for at in told["deployed_at"]], np.int64),
+        "cause": np.array([_cause(each) for each in told["failed_by"]], np.int64),
+        "recovery_time": np.array([_null(each) for each in told["recovery_time"]], np.int64),
+        **_brought(keys),
+    }
+
+
+def _day(at: datetime, period: Period) -> int:
+    return at.astimezone(period.zone).date().toordinal()
+
+
+def _cause(name: str) -> int:
+    return CAUSES.index(name) if name else -1
+
+
+def _null(value: int | None) -> int:
+    return NONE if value is None else value
+
+
+def _brought(keys: Array) -> Table:
+    """Of each deployment whether it brought pull requests, and whether only rework."""
+    brings: set[int] = set()
+    goes_on: set[int] = set()
+    wanted = keys.tolist()
+    for begin in range(0, len(wanted), 500):
+        links = DeployedPullRequest.objects.filter(deployment__in=wanted[begin : begin + 500])
+        for key, is_revert, is_hotfix in links.values_list(
+            "deployment", "pull_request__is_revert", "pull_request__is_hotfix"
+        ):
+            brings.add(key)
+            if not (is_revert or is_hotfix):
+                goes_on.add(key)
+    return {
+        "brings": np.array([key in brings for key in wanted], bool),
+        "is_rework": np.array([key in brings and key not in goes_on for key in wanted], bool),
+    }
