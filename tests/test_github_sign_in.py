@@ -16,6 +16,8 @@ from django.test import Client
 from pytest_django import Settings
 
 from apps.audit.models import AuditEvent
+from apps.teams import invitations
+from apps.teams.membership import create_team
 from apps.users.models import Session, User
 from github_simulator.testing import Running
 from github_simulator.world import OAuthApp
@@ -185,3 +187,34 @@ def test_where_it_is_not_set_up_there_is_no_button(client: Client) -> None:
     response = client.post("/accounts/github/login/", follow=True)
     assert response.status_code == 404
     assert "tformance.css" in response.content.decode()
+
+
+def test_where_accounts_are_made_by_invitation_github_makes_none(
+    visitor: Client, github: Running, settings: Settings, alice: User
+) -> None:
+    settings.SIGN_UP = "invited"
+    page = visitor.get(agree(github, ask(visitor), person(github)), follow=True).content.decode()
+    assert "Accounts are made by invitation" in page
+    assert User.objects.count() == 1
+    team = create_team("Acme", alice)
+    _, link = invitations.invite(team, alice, "member", "stranger@example.com")
+    visitor.get(link.removeprefix("http://localhost:8000"))
+    come_back(visitor, github, person(github))
+    assert User.objects.count() == 1
+    _, link = invitations.invite(team, alice, "member")
+    visitor.get(link.removeprefix("http://localhost:8000"))
+    come_back(visitor, github, person(github))
+    assert User.objects.count() == 2
+
+
+def test_a_domain_is_believed_where_github_has_verified_the_address(
+    visitor: Client, github: Running, settings: Settings
+) -> None:
+    settings.SIGN_UP, settings.SIGN_UP_DOMAINS = "domains", ["elsewhere.example"]
+    come_back(visitor, github, person(github))
+    assert not User.objects.exists()
+    account = github.simulator.world.account(person(github))
+    assert account is not None
+    settings.SIGN_UP_DOMAINS = [str(account.email).rpartition("@")[2]]
+    come_back(visitor, github, person(github))
+    assert User.objects.get().email == account.email

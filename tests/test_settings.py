@@ -35,6 +35,10 @@ BAD = [
     ("REDIS_URL", "redis://localhost:many/0", "is no address"),
     ("DEBUG", "maybe", "neither yes nor no"),
     ("LOG_LEVEL", "loud", "is none of DEBUG"),
+    ("SIGN_UP", "closed", "is none of open, invited"),
+    ("SIGN_UP", "domains", "is none of open, invited"),
+    ("SIGN_UP", "domains:a.example,", "is no domain"),
+    ("SIGN_UP", "domains:a b", "is no domain"),
     ("EMAIL_URL", "mail.example.com", "must begin with smtp://"),
     ("EMAIL_URL", "smtp://mail.example.com:mail", "is no address"),
     ("TOKEN_ENCRYPTION_KEYS", "short", "32 bytes"),
@@ -127,7 +131,7 @@ def test_the_docs_list_every_setting_and_no_other() -> None:
 
 def read_by_the_program() -> set[str]:
     """Every name that the program's code asks the environment for."""
-    readers = "authorities|text|flag|choice|number|private_key|url|service_url|email_url"
+    readers = "authorities|sign_up|text|flag|choice|number|private_key|url|service_url|email_url"
     call = re.compile(rf"\b(?:environment\.)?(?:{readers})\(\s*\"([A-Z_]+)\"")
     code = [*ROOT.glob("tformance/**/*.py"), *ROOT.glob("apps/**/*.py")]
     return {name for path in code for name in call.findall(path.read_text())}

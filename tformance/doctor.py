@@ -35,7 +35,11 @@ def doctor() -> bool:
     """Print a line for each check; whether there is no problem."""
     django.setup()
     well = True
-    for check in (_settings, _database, _broker, _worker, _public_url, _hooks, _github, _tokens):
+    checks = (
+        *(_settings, _database, _sign_up, _broker, _worker, _public_url),
+        *(_hooks, _github, _tokens),
+    )
+    for check in checks:
         for finding in check():
             well = well and finding.state != PROBLEM
             _print(finding)
@@ -87,6 +91,26 @@ def _database() -> Iterator[Finding]:
     if kind == "sqlite" and _journal_mode() != "wal":
         todo = "Put DATA_DIR on a local disk; network folders do not work."
         yield Finding(PROBLEM, "database", "SQLite cannot use its write-ahead log here", todo)
+
+
+def _sign_up() -> Iterator[Finding]:
+    from django.db import DatabaseError
+
+    from apps.users import sign_up
+    from apps.users.mail import sends_mail
+
+    try:
+        if sign_up.rule() == sign_up.OPEN:
+            how = "as it has always been" if not settings.SIGN_UP else "as SIGN_UP says"
+            todo = "Set SIGN_UP=invited, unless strangers may look in."
+            yield Finding(NOTE, "sign-up", f"is open to everybody, {how}", todo)
+            return
+        yield Finding(OK, "sign-up", sign_up.sentence())
+    except DatabaseError:
+        return  # told already
+    if sign_up.rule() == sign_up.DOMAINS and not sends_mail():
+        todo = "Set EMAIL_URL; until then only GitHub and OpenID Connect can vouch for an address."
+        yield Finding(NOTE, "sign-up", "cannot prove an address by mail", todo)
 
 
 def _clock() -> Iterator[Finding]:

@@ -57,6 +57,24 @@ def choice(name: str, default: str, *others: str) -> str:
     return value
 
 
+def sign_up(name: str) -> tuple[str, list[str]]:
+    """Who may make an account, `open`, `invited` or `domains`, and the domains; empty: not set."""
+    value = text(name)
+    word, colon, rest = value.partition(":")
+    word = word.strip().lower()
+    if word not in ("", "open", "invited", "domains") or bool(colon) != (word == "domains"):
+        refuse(name, f"“{value}” is none of open, invited, and domains:a.example,b.example.")
+    domains = [each.strip().lower().removeprefix("@") for each in rest.split(",")] if colon else []
+    for each in domains:
+        try:
+            domain = each.encode("idna").decode()
+        except UnicodeError:
+            domain = ""
+        if not domain or not split_domain_port(domain)[0]:
+            refuse(name, f"“{each}” is no domain; write it like domains:a.example,b.example.")
+    return word, [each.encode("idna").decode() for each in domains]
+
+
 def number(name: str) -> str:
     """A positive whole number, as text; empty when not set."""
     value = text(name)

@@ -36,6 +36,7 @@ GITHUB_CA_FILE = environment.authorities("GITHUB_CA_FILE")
 environment.proxies(GITHUB_URL, PUBLIC_URL)
 GITHUB_TOKEN = environment.text("GITHUB_TOKEN")
 METRICS_TOKEN = environment.text("METRICS_TOKEN")
+SIGN_UP, SIGN_UP_DOMAINS = environment.sign_up("SIGN_UP")
 
 _public = urlsplit(PUBLIC_URL)
 _https = _public.scheme == "https"
@@ -219,6 +220,7 @@ ACCOUNT_FORMS = {
 }
 SOCIALACCOUNT_ADAPTER = "apps.integrations.access.sign_in.SignInAdapter"
 SOCIALACCOUNT_STORE_TOKENS = False
+SOCIALACCOUNT_FORMS = {"signup": "apps.users.forms.SocialSignupForm"}
 SOCIALACCOUNT_PROVIDERS: dict[str, dict[str, Any]] = {
     "github": {
         "SCOPE": ["user:email"],

@@ -10,7 +10,10 @@ import os
 import shutil
 import tempfile
 
-OWN = ("EMAIL_", "GITHUB_", "SECRET_KEY", "TOKEN_ENCRYPTION_KEYS", "PUBLIC_URL", "REDIS_URL")
+OWN = (
+    *("EMAIL_", "GITHUB_", "OIDC_", "SECRET_KEY", "SIGN_UP"),
+    *("TOKEN_ENCRYPTION_KEYS", "PUBLIC_URL", "REDIS_URL"),
+)
 
 
 def start_clean() -> None:
@@ -21,6 +24,7 @@ def start_clean() -> None:
     folder = tempfile.mkdtemp(prefix="tformance-tests-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     os.environ["DATA_DIR"] = folder
+    os.environ["SIGN_UP"] = "open"  # apps/users/tests/test_sign_up.py is about the others
     os.environ["DEBUG"] = "1"  # pytest-django turns it off again; static files need no collecting
 
 

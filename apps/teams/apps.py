@@ -5,4 +5,5 @@ class TeamsConfig(AppConfig):
     name = "apps.teams"
 
     def ready(self) -> None:
-        from apps.teams import changes, leaving  # noqa: F401  they listen from the beginning
+        # They listen from the beginning.
+        from apps.teams import changes, invitations, leaving  # noqa: F401

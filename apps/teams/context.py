@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from apps.teams.models import Membership, Team
+from apps.users import sign_up
 from apps.users.mail import sends_mail
 
 # Label, name of the address, what its address begins with below the team's, and its icon.
@@ -75,6 +76,8 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
         "theme": theme if theme in THEMES else "",
         "github_sign_in": bool(settings.GITHUB_CLIENT_ID),
         "sends_mail": sends_mail(),
+        "may_sign_up": lambda: sign_up.is_open(request),
+        "who_may_sign_up": sign_up.sentence,
     }
 
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import hashlib
 import secrets
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 from django.core.mail import send_mail
 from django.db import transaction
+from django.dispatch import receiver
+from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
@@ -17,8 +20,10 @@ from apps.teams.changes import hold
 from apps.teams.models import Invitation, Membership, Team
 from apps.users import proof
 from apps.users.models import User
+from apps.users.sign_up import invitation_asked
 
 LIFETIME = timedelta(days=7)
+_OPENED = "invitation_opened"
 
 
 class ClosedInvitationError(Exception):
@@ -53,6 +58,24 @@ def hash_of(key: str) -> str:
     """What is kept of a link's key."""
     # No salt and no slow hash: the key is 256 random bits, which nobody can guess.
     return hashlib.sha256(key.encode()).hexdigest()
+
+
+def keep_in_browser(request: HttpRequest, key: str) -> None:
+    """Notes that this browser has opened the link of an invitation."""
+    request.session[_OPENED] = hash_of(key)
+
+
+def opened_by(request: HttpRequest) -> Invitation | None:
+    """The invitation whose link this browser opened last."""
+    named = Invitation.objects.filter(key_hash=request.session.get(_OPENED, ""))
+    return named.select_related("team", "invited_by").first()
+
+
+@receiver(invitation_asked, dispatch_uid="invitation_asked")
+def address_invited(request: HttpRequest, **_: Any) -> str | None:
+    """The address that this browser's invitation is for, empty for anybody; None without one."""
+    invitation = opened_by(request)
+    return invitation.email if invitation and invitation.is_open else None
 
 
 def is_for(invitation: Invitation, user: User) -> bool:

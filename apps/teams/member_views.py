@@ -25,7 +25,7 @@ from apps.users.models import User
 
 MOST_OPEN = 100  # invitations of a team
 A_SENDER, A_TEAM = "50/d/key", "100/d/key"  # invitations by e-mail
-_LINK, _INVITATION = "invitation_made", "invitation_opened"
+_LINK = "invitation_made"
 
 
 @team_view()
@@ -153,7 +153,7 @@ def revoke(request: TeamRequest, invitation: int) -> HttpResponse:
 @require_safe
 def invitation_link(request: HttpRequest, key: str) -> HttpResponse:
     """What an invitation's link opens: its key goes into the session, out of the path."""
-    request.session[_INVITATION] = invitations.hash_of(key.replace("\x00", ""))
+    invitations.keep_in_browser(request, key.replace("\x00", ""))
     return redirect("invitation")
 
 
@@ -161,8 +161,7 @@ def invitation_link(request: HttpRequest, key: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def invitation(request: HttpRequest) -> HttpResponse:
     """The invitation whose link this browser opened last; POST accepts it."""
-    named = Invitation.objects.filter(key_hash=request.session.get(_INVITATION, ""))
-    found = named.select_related("team", "invited_by").first()
+    found = invitations.opened_by(request)
     reason = found.closed_reason if found else "unknown"
     user = request.user if request.user.is_authenticated else None
     if found and user and found.team.memberships.filter(user=user).exists():

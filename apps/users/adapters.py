@@ -14,7 +14,7 @@ from django.http import Http404, HttpRequest
 from django.shortcuts import redirect
 from django.utils.http import url_has_allowed_host_and_scheme
 
-from apps.users import proof, second_factors
+from apps.users import proof, second_factors, sign_up
 from apps.users.mail import may_send
 from apps.users.models import User
 
@@ -45,6 +45,10 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         "rate_limited": "Too many attempts. Wait a few minutes, then try again.",
     }
 
+    def is_open_for_signup(self, request: HttpRequest) -> bool:
+        """Whether this browser may make an account with a password."""
+        return sign_up.is_open(request)
+
     def is_safe_url(self, url: str | None) -> bool:
         """Whether `next` may be followed: a path of ours alone, since other ports are others."""
         return len(url or "") < MOST_OF_A_PATH and url_has_allowed_host_and_scheme(url, None)
@@ -52,6 +56,8 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """Sends it, unless others had enough of that kind sent to this address already."""
         kind = template_prefix.rpartition("/")[2]
+        if kind == "unknown_account":
+            context = {**context, "is_open": sign_up.is_open(self.request)}
         if kind not in BY_OTHERS or may_send(self.request, kind, email):
             super().send_mail(template_prefix, email, context)
 
@@ -83,10 +89,15 @@ class GitHubSignInAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
         except SocialApp.DoesNotExist:
             raise Http404("Signing in with GitHub is not set up here.") from None
 
+    def is_open_for_signup(self, request: HttpRequest, sociallogin: Any) -> bool:
+        """Whether an account is made for whom the provider has let in."""
+        return sign_up.may_sign_up_with(request, sociallogin)
+
     def populate_user(self, request: HttpRequest, sociallogin: Any, data: dict[str, Any]) -> Any:
         """Keeps a name whole: not everyone has a first and a last one."""
         user = super().populate_user(request, sociallogin, data)
         user.first_name, user.last_name = (data.get("name") or "")[:150], ""
+        sign_up.choose(request, sociallogin)
         return user
 
     def pre_social_login(self, request: HttpRequest, sociallogin: Any) -> None:

@@ -6,11 +6,13 @@ from typing import Any
 
 from allauth.account import forms as account_forms
 from allauth.account.models import EmailAddress
+from allauth.core import context
+from allauth.socialaccount import forms as social_forms
 from django.contrib.auth.hashers import make_password
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
-from apps.users import proof
+from apps.users import proof, sign_up
 
 STRENGTH = "At least 8 characters, not a common password and not like your address."
 LABELS = {
@@ -44,6 +46,7 @@ class SignupForm(_Plain, account_forms.SignupForm):  # type: ignore[misc]
 
     def clean_email(self) -> str:
         """Nobody keeps an address from its owner by adding it to an account unconfirmed."""
+        _hold_to_the_rule(self.cleaned_data["email"])
         named = EmailAddress.objects.filter(email__iexact=self.cleaned_data["email"])
         named.filter(verified=False, primary=False).delete()
         return str(super().clean_email())
@@ -53,6 +56,22 @@ class SignupForm(_Plain, account_forms.SignupForm):  # type: ignore[misc]
         if self.account_already_exists:
             make_password(self.cleaned_data["password1"])
         return super().try_save(request)
+
+
+class SocialSignupForm(_Plain, social_forms.SignupForm):  # type: ignore[misc]
+    """Asks for the address that a provider did not tell, or that is taken."""
+
+    def clean_email(self) -> str:
+        email = self.cleaned_data["email"]
+        told = self.sociallogin.email_addresses
+        is_verified = any(each.verified and each.email.lower() == email.lower() for each in told)
+        _hold_to_the_rule(email, is_verified=is_verified)
+        return str(super().clean_email())
+
+
+def _hold_to_the_rule(email: str, *, is_verified: bool = False) -> None:
+    if refusal := sign_up.refusal(context.request, email, is_verified=is_verified):
+        raise ValidationError(refusal)
 
 
 class AddEmailForm(_Plain, account_forms.AddEmailForm):  # type: ignore[misc]

@@ -85,3 +85,19 @@ class Attempts(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Installation(models.Model):
+    """What is known of the installation as a whole: one row, or none."""
+
+    sign_up = models.CharField(
+        max_length=10,
+        blank=True,
+        help_text="What SIGN_UP is taken for where it is not set: open, where it always was.",
+    )
+
+    class Meta:
+        constraints = at_most(10, "sign_up")
+
+    def __str__(self) -> str:
+        return "This installation"

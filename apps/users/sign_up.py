@@ -1,0 +1,142 @@
+"""Who may make an account: everybody, whoever is invited, or whoever has an address at a company.
+
+Every door of allauth asks here: the form, its JSON, GitHub, OpenID Connect. Without a rule in
+SIGN_UP the first account is made on the machine itself, and every later one by invitation.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.db import DatabaseError
+from django.dispatch import Signal
+from django.http import HttpRequest
+
+from apps.users.mail import sends_mail
+from apps.users.models import Installation, User
+
+OPEN, INVITED, DOMAINS = "open", "invited", "domains"
+LOCAL = ("localhost", "127.0.0.1", "::1")
+NOT_INVITED = "The invitation is for another address. Sign up with the one that it was sent to."
+NOT_OURS = "Accounts are for addresses at {domains}, or by invitation."
+
+# Sent with `request`: whoever keeps invitations answers with the address of the open one that
+# this browser holds, which is empty where it is for anybody; None where it holds none.
+invitation_asked = Signal()
+
+
+def rule() -> str:
+    """`open`, `invited` or `domains`: as SIGN_UP says, else as it was before there was a rule."""
+    return settings.SIGN_UP or _as_before() or INVITED
+
+
+def _as_before() -> str:
+    """What an installation goes on with that had accounts when the rule came."""
+    try:
+        return Installation.objects.values_list("sign_up", flat=True).first() or ""
+    except DatabaseError:
+        return ""
+
+
+def is_first(request: HttpRequest) -> bool:
+    """Whether this is the first account, asked for on the machine that serves nobody else."""
+    is_here = request.META.get("REMOTE_ADDR") in LOCAL
+    is_local = is_here and urlsplit(settings.PUBLIC_URL).hostname in LOCAL
+    return is_local and not settings.SIGN_UP and not User.objects.exists()
+
+
+def is_open(request: HttpRequest) -> bool:
+    """Whether this browser is shown a form to sign up with a password."""
+    if rule() == OPEN or invited_as(request) is not None or is_first(request):
+        return True
+    return rule() == DOMAINS and sends_mail()  # else nobody could prove an address
+
+
+def refusal(request: HttpRequest, email: str, *, is_verified: bool = False) -> str:
+    """Why no account is made for an address; empty where one may be made.
+
+    An address that nobody has verified is of use where a link will be sent there.
+    """
+    if rule() == OPEN or is_first(request):
+        return ""
+    invited = invited_as(request)
+    if invited is not None and _is_same(invited or email, email):
+        return ""
+    if rule() == DOMAINS and (is_verified or sends_mail()) and domain_of(email) in _domains():
+        return ""
+    return _reason(invited)
+
+
+def sentence() -> str:
+    """Who may make an account; empty where everybody may."""
+    if rule() == OPEN:
+        return ""
+    if rule() == DOMAINS:
+        return NOT_OURS.format(domains=", ".join(_domains()))
+    if User.objects.exists():
+        return "Accounts are made by invitation: ask an admin of a team here for one."
+    return (
+        "There is no account yet. Whoever runs this server makes the first one there, "
+        "with “tformance user create”."
+    )
+
+
+def _reason(invited: str | None) -> str:
+    if rule() == DOMAINS:
+        return NOT_OURS.format(domains=", ".join(_domains()))
+    return NOT_INVITED if invited else "Accounts are made by invitation."
+
+
+def choose(request: HttpRequest, sociallogin: Any) -> None:
+    """Puts the address first that may have an account, of those that a provider has verified."""
+    addresses = sociallogin.email_addresses
+    fitting = [
+        each
+        for each in addresses
+        if each.verified and not refusal(request, each.email, is_verified=True)
+    ]
+    if fitting and rule() != OPEN:
+        addresses.remove(fitting[0])
+        addresses.insert(0, fitting[0])
+        sociallogin.user.email = fitting[0].email
+
+
+def may_sign_up_with(request: HttpRequest, sociallogin: Any) -> bool:
+    """Whether somebody whom a provider let in may have an account; by which address, if any."""
+    told = sociallogin.email_addresses
+    if not told:
+        return is_open(request)  # a form asks for an address, which is held to the rule too
+    email = sociallogin.user.email or told[0].email
+    verified = any(each.verified and _is_same(each.email, email) for each in told)
+    return not refusal(request, email, is_verified=verified) and (verified or is_open(request))
+
+
+def invited_as(request: HttpRequest) -> str | None:
+    """The address that an open invitation in this browser is for; empty: any; None: no such."""
+    for _, answer in invitation_asked.send(HttpRequest, request=request):
+        if answer is not None:
+            return str(answer)
+    return None
+
+
+def domain_of(email: str) -> str:
+    """As SIGN_UP writes it: small letters, international names in ASCII."""
+    return ascii_domain(email.rpartition("@")[2])
+
+
+def ascii_domain(domain: str) -> str:
+    """The domain's name as it is looked up; empty where it is none."""
+    try:
+        return domain.strip().rstrip(".").encode("idna").decode().lower()
+    except UnicodeError:
+        return ""
+
+
+def _domains() -> tuple[str, ...]:
+    return tuple(settings.SIGN_UP_DOMAINS)
+
+
+def _is_same(one: str, other: str) -> bool:
+    return one.casefold() == other.casefold()
