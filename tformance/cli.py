@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from tformance import output
+from tformance import account_commands, output
 
 
 class Commands(click.Group):
@@ -25,6 +25,10 @@ class Commands(click.Group):
 def main() -> None:
     """How an engineering team's pull requests flow, from what GitHub knows."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tformance.settings")
+
+
+main.add_command(account_commands.user)
+main.add_command(account_commands.team)
 
 
 def _midnight(_: click.Context, __: click.Parameter, value: str | None) -> datetime | None:

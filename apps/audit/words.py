@@ -4,6 +4,10 @@ from __future__ import annotations
 
 ACTIONS = {
     "account.signed_up": "Made an account",
+    "account.made_by_operator": "Had an account made by the operator",
+    "account.link_made": "Had a link to a new password made by the operator",
+    "account.password_set_by_operator": "Had a password set by the operator",
+    "account.changed_by_operator": "Had rights changed by the operator",
     "account.signed_in": "Signed in",
     "account.sign_in_refused": "Gave a wrong password",
     "account.signed_out": "Signed out",
@@ -26,6 +30,7 @@ ACTIONS = {
     "team.deletion_begun": "Began to delete the team",
     "team.deleted": "Finished deleting a team",
     "member.role_changed": "Changed a member's role",
+    "member.added_by_operator": "Had a member added by the operator",
     "member.removed": "Removed a member",
     "member.left": "Left the team",
     "invitation.made": "Invited somebody",
