@@ -20,9 +20,10 @@ import httpx
 import msgspec
 
 from apps.integrations.github import limits, replies, scopes
-from apps.integrations.github.documents import document
+from apps.integrations.github.documents import document, without_teams
 from apps.integrations.github.errors import (
     CredentialsRejectedError,
+    ScopeMissingError,
     UnavailableError,
     WaitError,
 )
@@ -127,6 +128,7 @@ class GitHub:
     def __post_init__(self) -> None:
         self.addresses = Addresses.of(self.url)
         self._ahead: _Ahead | None = None
+        self._sees_teams = True
         self._http = Transport(self.addresses.rest, self.ca_file, follow_redirects=True)
         self._http.headers.update(
             {"X-GitHub-Api-Version": API_VERSION, "X-Github-Next-Global-ID": "1"}
@@ -202,8 +204,24 @@ class GitHub:
         return self.graphql_text(document(name), variables)
 
     def graphql_text(self, text: str, variables: Mapping[str, Any]) -> GraphQLReply:
-        """Runs a query; a `GitHubError` where nothing of the reply can be used."""
-        query = {"query": text, "variables": dict(variables)}
+        """Runs a query; a `GitHubError` where nothing of the reply can be used.
+
+        Where the token may not see teams, which GitHub tells before it runs anything, without them.
+        """
+        try:
+            return self._run(text, variables)
+        except ScopeMissingError:
+            if self._query(text, variables)["query"] == without_teams(text):
+                raise
+        self._sees_teams = False
+        return self._run(text, variables)
+
+    def _query(self, text: str, variables: Mapping[str, Any]) -> dict[str, Any]:
+        text = text if self._sees_teams else without_teams(text)
+        return {"query": text, "variables": dict(variables)}
+
+    def _run(self, text: str, variables: Mapping[str, Any]) -> GraphQLReply:
+        query = self._query(text, variables)
         with self._waits_told("graphql"):
             asked_at, response = self._answered(query)
             try:
@@ -237,7 +255,7 @@ class GitHub:
         Where that is another one, the reply is lost, and paid. A `GitHubError` where there is no
         token to send it with. `before_request` is not called: nobody waits.
         """
-        query = {"query": document(name), "variables": dict(variables)}
+        query = self._query(document(name), variables)
         token = self.tokens.token()
         reply: Future[httpx.Response] = Future()
 

@@ -48,6 +48,13 @@ def rest_of_lists(wanted: Iterable[tuple[str, bool]]) -> str:
 
 
 @cache
+def without_teams(text: str) -> str:
+    """The same query where the token may not see teams; the same text where it asks of none."""
+    fragment = _fragments()["RequestedTeamFields"]
+    return text.replace(fragment, "").replace("...RequestedTeamFields", "")
+
+
+@cache
 def pull_requests_in_parts() -> tuple[str, int]:
     """A query for up to a few pull requests (`$ids`) in which no field costs another one.
 

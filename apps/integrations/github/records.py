@@ -50,7 +50,7 @@ class RawPage(Record, frozen=True):
 
 
 class Actor(Record, frozen=True):
-    """Who acted. A team asked for a review has no login here."""
+    """Who acted."""
 
     typename: str = msgspec.field(name="__typename")
     login: str | None = None
@@ -108,6 +108,20 @@ class Review(Record, frozen=True):
     author: Actor | None = None
 
 
+class Reviewer(Actor, frozen=True):
+    """Who is asked for a review; of a team, `slug` is its name and `database_id` its own.
+
+    Neither is told where the token may not see teams.
+    """
+
+    slug: str | None = None
+
+    @property
+    def is_team(self) -> bool:
+        """Whether it is a team of an organisation."""
+        return self.typename == "Team"
+
+
 class TimelineItem(Record, frozen=True):
     """An event; types that were not asked for have only their name."""
 
@@ -115,7 +129,7 @@ class TimelineItem(Record, frozen=True):
     id: str | None = None
     created_at: datetime | None = None
     actor: Actor | None = None
-    requested_reviewer: Actor | None = None
+    requested_reviewer: Reviewer | None = None
 
 
 class PullRequest(Record, frozen=True):

@@ -71,7 +71,7 @@ class Problem(Struct, frozen=True):
         What a query costs is asked by the way.
         """
         path = self.path or [""]
-        return path[-1] == "requestedReviewer" or path[0] == "rateLimit"
+        return "requestedReviewer" in path or path[0] == "rateLimit"
 
 
 class Envelope(Struct, frozen=True):

@@ -56,6 +56,9 @@ class TrackedRepository(BaseTeamModel):
     github_repo_id = models.BigIntegerField()
     full_name = models.CharField(max_length=255)
     is_active = models.BooleanField(default=True)
+    untracked_at = models.DateTimeField(
+        null=True, blank=True, help_text="Since when it is not active, where that is known."
+    )
 
     hook = models.ForeignKey(
         Hook, models.SET_NULL, null=True, blank=True, related_name="repositories"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -26,6 +26,7 @@ from apps.teams.changes import figures_changed
 from apps.teams.models import Membership, Team
 
 Page = Any
+Actor = TypeVar("Actor", bound=records.Actor)
 
 
 def is_forgotten(team: Team) -> Callable[[int | None], bool]:
@@ -58,18 +59,23 @@ def _actors(record: records.PullRequest) -> Iterable[records.Actor | None]:
     yield from (review.author for review in (record.reviews.items if record.reviews else ()))
     yield from (node.commit.author.user for node in record.commits.items if node.commit.author)
     for item in record.timeline_items.items:
-        yield from (item.actor, item.requested_reviewer)
+        yield item.actor
+        if item.requested_reviewer and not item.requested_reviewer.is_team:
+            yield item.requested_reviewer
 
 
 def _without(record: records.PullRequest, gone: set[int]) -> records.PullRequest:
-    def kept(actor: records.Actor | None) -> records.Actor | None:
+    def kept(actor: Actor | None) -> Actor | None:
         return None if actor and actor.database_id in gone else actor
+
+    def asked(reviewer: records.Reviewer | None) -> records.Reviewer | None:
+        return reviewer if reviewer and reviewer.is_team else kept(reviewer)
 
     def review(one: records.Review) -> records.Review:
         return replace(one, author=kept(one.author))
 
     def event(one: records.TimelineItem) -> records.TimelineItem:
-        return replace(one, actor=kept(one.actor), requested_reviewer=kept(one.requested_reviewer))
+        return replace(one, actor=kept(one.actor), requested_reviewer=asked(one.requested_reviewer))
 
     def node(one: records.CommitNode) -> records.CommitNode:
         author = one.commit.author

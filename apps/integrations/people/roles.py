@@ -58,6 +58,6 @@ ROLES = (
     Role(PRReview, "reviewer", has_member=True, has_person=True, has_type=True),
     Role(Commit, "author", has_member=True),
     Role(TimelineEvent, "actor"),
-    Role(TimelineEvent, "reviewer"),
+    Role(TimelineEvent, "reviewer", has_type=True),
 )
 LINKED = tuple(role for role in ROLES if role.has_member)

@@ -141,7 +141,10 @@ def track(
         batch_size=ingest_people.BATCH,
         update_conflicts=True,
         unique_fields=["team", "github_repo_id"],
-        update_fields=["integration", "full_name", "is_active", "hook_due_at", "modified_at"],
+        update_fields=[
+            *("integration", "full_name", "is_active", "untracked_at", "hook_due_at"),
+            "modified_at",
+        ],
     )
     begun = list(mine.filter(github_repo_id__in=ids).exclude(github_repo_id__in=active))
     schedule.begin(team, begun, reason)
@@ -163,6 +166,7 @@ def stop_all(rows: QuerySet[TrackedRepository]) -> None:
     runs = set(rows.exclude(run=None).values_list("run", flat=True))
     rows.update(
         is_active=False,
+        untracked_at=timezone.now(),
         due_at=None,
         hook_due_at=timezone.now(),  # to be removed, if no other team uses it
         run=None,

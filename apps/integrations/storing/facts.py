@@ -16,6 +16,7 @@ from apps.metrics.calculations.pull_requests import (
     PullRequestFacts,
     ReviewFact,
 )
+from apps.metrics.calculations.waiting import GroupMembers, answer_times
 from apps.metrics.models import Repository, TimelineEvent
 from apps.teams.models import Team
 
@@ -117,6 +118,7 @@ def read(
     record: records.PullRequest,
     main: Accounts = NO_OTHERS,
     untold: Mapping[str, bool] | None = None,
+    group_members: GroupMembers | None = None,
 ) -> PullRequestRow:
     """A record as rows, with every figure of METRICS calculated by the team's definitions.
 
@@ -141,13 +143,11 @@ def read(
             ReviewFact(Identity.of(r.author).person(team, main), (r.state or "").lower(), at)
             for r, at in dated
         ],
-        events=[
-            EventFact(e["kind"], e["at"], main_account(main, e["reviewer_github_id"]))
-            for e in timeline
-        ],
+        events=[event_fact(team, event, main) for event in timeline],
+        group_members=group_members or {},
     )
     figures = dict(vars(calculations.calculate(facts)))
-    counted = zip(figures.pop("qualifying"), figures.pop("responses"), strict=True)
+    counted = counted_reviews(facts, figures)
     by_review = {review.id: told for (review, _), told in zip(dated, counted, strict=True)}
     return PullRequestRow(
         author=author,
@@ -160,10 +160,37 @@ def read(
             "untold": dict(untold or {}),
         },
         reviews=[
-            _review(main, review, *by_review.get(review.id, (False, None))) for review in reviews
+            _review(main, review, by_review.get(review.id, NOT_COUNTED)) for review in reviews
         ],
         commits=[_commit(commit) for commit in commits],
         timeline=timeline,
+    )
+
+
+NOT_COUNTED: Mapping[str, Any] = {
+    "is_qualifying": False,
+    "response_time": None,
+    "answer_time": None,
+}
+
+
+def counted_reviews(facts: PullRequestFacts, figures: dict[str, Any]) -> list[dict[str, Any]]:
+    """What is counted of each review, taken out of the figures of its pull request."""
+    qualifying, responses = figures.pop("qualifying"), figures.pop("responses")
+    each = zip(qualifying, responses, answer_times(facts, qualifying), strict=True)
+    return [dict(zip(NOT_COUNTED, told, strict=True)) for told in each]
+
+
+def event_fact(team: Team, event: Mapping[str, Any], main: Accounts) -> EventFact:
+    """An event as figures read it, from the columns of its row."""
+    kind, login = event["reviewer_type"], event["reviewer_login"]
+    return EventFact(
+        event["kind"],
+        event["at"],
+        main_account(main, event["reviewer_github_id"]),
+        event["group_github_id"],
+        is_group=kind == "Team",
+        is_bot=calculations.is_bot(kind, login, team.bot_logins),
     )
 
 
@@ -274,9 +301,7 @@ def _distinct_commits(record: records.PullRequest) -> list[records.Commit]:
     return list({node.commit.oid: node.commit for node in record.commits.items}.values())
 
 
-def _review(
-    main: Accounts, review: records.Review, qualifies: bool, response: int | None
-) -> OwnedRow:
+def _review(main: Accounts, review: records.Review, counted: Mapping[str, Any]) -> OwnedRow:
     who = Identity.of(review.author)
     return OwnedRow(
         who,
@@ -286,8 +311,7 @@ def _review(
             "node_id": review.id,
             "state": review.state and review.state.lower(),
             "submitted_at": review.submitted_at,
-            "is_qualifying": qualifies,
-            "response_time": response,
+            **counted,
         },
     )
 
@@ -318,7 +342,9 @@ def _timeline(record: records.PullRequest) -> list[dict[str, Any]]:
 
 
 def _event(item: records.TimelineItem, at: datetime) -> dict[str, Any]:
-    actor, reviewer = Identity.of(item.actor), Identity.of(item.requested_reviewer)
+    actor, asked = Identity.of(item.actor), item.requested_reviewer
+    group = asked if asked and asked.is_team else None
+    reviewer = Identity.of(None if group else asked)
     return {
         "node_id": item.id,
         "kind": _EVENTS[item.typename],
@@ -327,4 +353,7 @@ def _event(item: records.TimelineItem, at: datetime) -> dict[str, Any]:
         "actor_github_id": actor.github_id,
         "reviewer_login": reviewer.login,
         "reviewer_github_id": reviewer.github_id,
+        "reviewer_type": asked.typename if asked else None,
+        "group_github_id": group.database_id if group else None,
+        "group_slug": tidy((group and group.slug) or ""),
     }

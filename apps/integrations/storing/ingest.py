@@ -92,8 +92,10 @@ def pull_requests(
     main = accounts.main_accounts(team)
     whole = last_known.completed(repository, [record for _, record in sorted(unique.items())])
     kept = forgetting.without_forgotten(team, [record for record, _ in whole])
+    members_of_groups = accounts.group_members(team, main)
     rows = [
-        read(team, record, main, untold) for record, (_, untold) in zip(kept, whole, strict=True)
+        read(team, record, main, untold, members_of_groups)
+        for record, (_, untold) in zip(kept, whole, strict=True)
     ]
     known = _known(repository, rows)
     members = _members(team, rows, main)

@@ -15,6 +15,7 @@ from apps.integrations.people import forgetting, renaming
 from apps.integrations.people.roles import LINKED, Role
 from apps.integrations.storing import names
 from apps.integrations.storing.facts import is_external
+from apps.integrations.storing.recalculation import group_changed
 from apps.metrics.figures import freshness
 from apps.metrics.models import Group, PullRequest, Repository, TeamMember
 from apps.teams.changes import figures_changed
@@ -67,7 +68,7 @@ def members_left(integration: GitHubIntegration, seen: set[int]) -> int:
 def group(integration: GitHubIntegration, record: GroupRecord, member_ids: Iterable[int]) -> None:
     """Adds or updates a team of the organisation, and sets who is in it."""
     figures_changed(integration.team_id)
-    row, _ = Group.objects.update_or_create(
+    row, is_new = Group.objects.update_or_create(
         team=integration.team,
         github_id=record.database_id,
         defaults={
@@ -77,7 +78,10 @@ def group(integration: GitHubIntegration, record: GroupRecord, member_ids: Itera
         },
     )
     people = TeamMember.objects.for_team(integration.team)
+    before = set(row.members.values_list("pk", flat=True))
     row.members.set(people.filter(github_id__in=list(member_ids)))
+    if is_new or before != set(row.members.values_list("pk", flat=True)):
+        group_changed(integration.team, record.database_id)
 
 
 @transaction.atomic

@@ -243,5 +243,12 @@ def _event(row: TimelineEvent) -> records.TimelineItem:
         id=row.node_id,
         created_at=row.at,
         actor=_actor(row.actor_github_id, row.actor_login, None),
-        requested_reviewer=_actor(row.reviewer_github_id, row.reviewer_login, None),
+        requested_reviewer=_asked(row),
     )
+
+
+def _asked(row: TimelineEvent) -> records.Reviewer | None:
+    if row.reviewer_type == "Team":
+        return records.Reviewer("Team", None, row.group_github_id, row.group_slug or None)
+    who = _actor(row.reviewer_github_id, row.reviewer_login, row.reviewer_type)
+    return who and records.Reviewer(who.typename, who.login, who.database_id)

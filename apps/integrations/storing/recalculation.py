@@ -7,6 +7,7 @@ GitHub knows better.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,9 +18,10 @@ from apps.integrations.models import GitHubIntegration, TrackedRepository
 from apps.integrations.storing.facts import (
     Accounts,
     Identity,
+    counted_reviews,
+    event_fact,
     flags_by_place,
     flags_by_settings,
-    main_account,
 )
 from apps.integrations.work import leases
 from apps.integrations.work.chores import Chore
@@ -27,14 +29,14 @@ from apps.integrations.work.nudge import nudge
 from apps.metrics.calculations import pull_requests as calculations
 from apps.metrics.calculations.pull_requests import (
     CommitFact,
-    EventFact,
     Person,
     PullRequestFacts,
     ReviewFact,
 )
+from apps.metrics.calculations.waiting import GroupMembers
 from apps.metrics.figures import freshness
 from apps.metrics.filters import accounts
-from apps.metrics.models import PRReview, PullRequest
+from apps.metrics.models import PRReview, PullRequest, TimelineEvent
 from apps.teams.changes import figures_changed
 from apps.teams.models import Team
 
@@ -78,10 +80,24 @@ def _batch(team_id: int) -> bool:
         .select_related("repository__team")
     )
     batch = list(rows.prefetch_related(*_RELATED)[:BATCH])
-    main = accounts.main_accounts(team)
-    for row in batch:
-        _recalculate(team, row, main)
+    _recalculate_all(team, batch)
     return _advance(team, batch[-1].pk if len(batch) == BATCH else None)
+
+
+def group_changed(team: Team, github_id: int) -> None:
+    """Tells anew what waits for a team on GitHub whose members are others now."""
+    asked = TimelineEvent.objects.for_team(team).filter(group_github_id=github_id)
+    rows = PullRequest.objects.for_team(team).filter(
+        state=PullRequest.State.OPEN, pk__in=asked.values("pull_request")
+    )
+    _recalculate_all(team, rows.select_related("repository__team").prefetch_related(*_RELATED))
+
+
+def _recalculate_all(team: Team, rows: Iterable[PullRequest]) -> None:
+    main = accounts.main_accounts(team)
+    members = accounts.group_members(team, main)
+    for row in rows:
+        _recalculate(team, row, main, members)
 
 
 # In the order in which GitHub told them.
@@ -102,10 +118,10 @@ def _advance(team: Team, reached: int | None) -> bool:
     return reached is not None
 
 
-def _recalculate(team: Team, row: PullRequest, main: Accounts) -> None:
-    facts = _facts(team, row, main)
+def _recalculate(team: Team, row: PullRequest, main: Accounts, members: GroupMembers) -> None:
+    facts = _facts(team, row, main, members)
     figures = dict(vars(calculations.calculate(facts)))
-    counted = zip(figures.pop("qualifying"), figures.pop("responses"), strict=True)
+    counted = counted_reviews(facts, figures)
     figures |= flags_by_settings(team, row.labels, row.head_branch, row.title)
     figures |= flags_by_place(
         row.repository,
@@ -117,7 +133,7 @@ def _recalculate(team: Team, row: PullRequest, main: Accounts) -> None:
     reviews = [
         (review.pk, new)
         for review, new in zip(_dated(row), counted, strict=True)
-        if (review.is_qualifying, review.response_time) != new
+        if any(getattr(review, name) != value for name, value in new.items())
     ]
     if changed or reviews:
         _store(row, changed, reviews)
@@ -125,7 +141,7 @@ def _recalculate(team: Team, row: PullRequest, main: Accounts) -> None:
 
 @transaction.atomic
 def _store(
-    row: PullRequest, changed: dict[str, Any], reviews: list[tuple[int, tuple[bool, int | None]]]
+    row: PullRequest, changed: dict[str, Any], reviews: list[tuple[int, dict[str, Any]]]
 ) -> None:
     stamps = {
         "modified_at": datetime.now(UTC),
@@ -134,11 +150,11 @@ def _store(
     current = PullRequest.objects.filter(pk=row.pk, fetched_at=row.fetched_at)
     if not current.update(**stamps, **changed):
         return
-    for pk, (counts, response) in reviews:
-        PRReview.objects.filter(pk=pk).update(is_qualifying=counts, response_time=response)
+    for pk, counted in reviews:
+        PRReview.objects.filter(pk=pk).update(**counted)
 
 
-def _facts(team: Team, row: PullRequest, main: Accounts) -> PullRequestFacts:
+def _facts(team: Team, row: PullRequest, main: Accounts, members: GroupMembers) -> PullRequestFacts:
     author = Identity(row.author_github_id, row.author_login, row.author_type)
     return PullRequestFacts(
         state=row.state,
@@ -155,10 +171,8 @@ def _facts(team: Team, row: PullRequest, main: Accounts) -> PullRequestFacts:
             for review in _dated(row)
             if (at := review.submitted_at)
         ],
-        events=[
-            EventFact(e.kind, e.at, main_account(main, e.reviewer_github_id))
-            for e in row.timeline.all()
-        ],
+        events=[event_fact(team, vars(event), main) for event in row.timeline.all()],
+        group_members=members,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from django.db.models import Count, Max, Min, Q, QuerySet
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from apps.integrations.models import GitHubIntegration, TrackedRepository
@@ -47,6 +48,13 @@ def freshness(team: Team) -> Freshness:
         is_untracked=bool(is_untracked),
         is_connected=bool(row["living"]) or _connected(team).exists(),
     )
+
+
+def untracked(team: Team) -> dict[int, datetime | None]:
+    """By their keys the repositories that are no longer tracked, and since when, if known."""
+    rows = TrackedRepository.objects.for_team(team).filter(is_active=False)
+    since = Coalesce("untracked_at", "last_sync_at")
+    return dict(rows.values_list("repository", since))
 
 
 def _disconnected_at(team: Team, ended_at: datetime | None) -> datetime | None:

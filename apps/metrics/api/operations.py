@@ -129,7 +129,7 @@ class ListQuery(FilterQuery):
     sort: str = Field(
         "", description=f"With - in front the greatest first; one of {', '.join(COLUMNS)}"
     )
-    waiting: Literal["review", "author", "merge", "draft", "discussion"] | None = None
+    waiting: Literal["review", "author", "merge", "draft", "nobody", "discussion"] | None = None
     reviewed: Literal["yes", "no"] | None = None
     flag: list[Literal["revert", "hotfix", "old"]] = []
     after: str = Field("", description="`next` of the page before")

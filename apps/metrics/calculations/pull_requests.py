@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import pairwise
 
 from apps.metrics.calculations import globs
+from apps.metrics.calculations.waiting import GroupMembers, wait_of
 
 OLD_COMMIT = timedelta(days=30)
 
@@ -60,11 +61,18 @@ class CommitFact:
 
 @dataclass(frozen=True)
 class EventFact:
-    """A timeline event, its kind as in `TimelineEvent.Kind`; `reviewer` is whom it asks."""
+    """A timeline event, its kind as in `TimelineEvent.Kind`.
+
+    `reviewer` is whom it asks, a bot or not; `group` is a team on GitHub, None where its id is not
+    told.
+    """
 
     kind: str
     at: datetime
     reviewer: int | None = None
+    group: int | None = None
+    is_group: bool = False
+    is_bot: bool = False
 
 
 @dataclass(frozen=True)
@@ -82,6 +90,7 @@ class PullRequestFacts:
     commits: Sequence[CommitFact] = ()
     reviews: Sequence[ReviewFact] = ()
     events: Sequence[EventFact] = ()
+    group_members: GroupMembers = field(default_factory=dict)
 
     @property
     def ended_at(self) -> datetime | None:
@@ -124,6 +133,7 @@ class Figures(Durations):
     size: str | None
     has_old_commit: bool
     waiting_for: str
+    waiting_since: datetime | None
     qualifying: tuple[bool, ...]
     responses: tuple[int | None, ...]
 
@@ -141,6 +151,7 @@ def calculate(facts: PullRequestFacts) -> Figures:
     approvals = [review.submitted_at for review in reviews if review.state == "approved"]
     approved_at = max(approvals, default=None)
     ready_at = _ready_at(facts)
+    wait = wait_of(facts, reviews, ready_at)
     durations = _durations(facts, first_commit_at, ready_at, first_review_at, approved_at)
     return Figures(
         **vars(durations),
@@ -154,7 +165,8 @@ def calculate(facts: PullRequestFacts) -> Figures:
         reviewer_count=len({review.author.key for review in reviews}),
         size=_size(facts),
         has_old_commit=facts.opened_at - first_commit_at > OLD_COMMIT,
-        waiting_for=_waiting_for(facts, reviews),
+        waiting_for=wait.waiting_for,
+        waiting_since=wait.since,
         qualifying=qualifying,
         responses=_responses(facts, qualifying, ready_at or facts.opened_at),
     )
@@ -282,31 +294,6 @@ def _commits_after(committed: Sequence[datetime], first_review_at: datetime | No
     if first_review_at is None:
         return 0
     return sum(at > first_review_at for at in committed)
-
-
-def _waiting_for(facts: PullRequestFacts, reviews: Sequence[ReviewFact]) -> str:
-    if facts.state != "open":
-        return ""
-    if facts.is_draft:
-        return "draft"
-    if not reviews:
-        return "review"
-    if _asked_for_changes(facts, reviews):
-        return "author"
-    return "merge" if any(review.state == "approved" for review in reviews) else ""
-
-
-def _asked_for_changes(facts: PullRequestFacts, reviews: Sequence[ReviewFact]) -> bool:
-    # A request stands until the same person approves, as on GitHub.
-    standing: dict[int | str | None, ReviewFact] = {}
-    for review in reviews:
-        if review.state in ("approved", "changes_requested"):
-            standing[review.author.key] = review
-    return any(
-        review.state == "changes_requested"
-        and all(review.submitted_at > at for at in facts.committed)
-        for review in standing.values()
-    )
 
 
 @dataclass(frozen=True)

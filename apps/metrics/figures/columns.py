@@ -105,6 +105,8 @@ PULL_REQUESTS = (
     _instant("first_review_at"),
     _instant("merged_at"),
     _instant("closed_at"),
+    _instant("waiting_since"),
+    _key("merged_by", F("merged_by_github_id")),
     _number("cycle_time"),
     _number("coding_time"),
     _number("pickup_time"),
@@ -134,6 +136,7 @@ REVIEWS = (
     _one_of("state", REVIEW_STATES),
     _instant("submitted_at"),
     _number("response_time"),
+    _number("answer_time"),
 )
 # Of pull requests that were reopened or became drafts again: few go to and fro.
 TURNED = (

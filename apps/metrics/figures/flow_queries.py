@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from apps.metrics.figures import counting, masks, queries
+from apps.metrics.figures import counting, masks, queries, waiting_queries
 from apps.metrics.figures.arrays import Array
 from apps.metrics.figures.columns import KINDS, NONE, SIZES, WAITING
 from apps.metrics.figures.counting import Spread
@@ -83,7 +83,7 @@ def _histogram(seconds: Array) -> list[int]:
 
 def open_by_age(team: Team, filters: Filters, now: datetime) -> dict[str, list[int]]:
     """Open pull requests by what they wait for and `AGES`."""
-    rows = masks.pull_requests(team, filters).where("state", masks.OPEN)
+    rows = waiting_queries.open_now(team, filters)
     since = [(now - timedelta(days=days)).timestamp() for _, days in reversed(AGES[1:])]
     ages = len(AGES) - 2 - counting.bins(rows["opened_at"], since)
     counts = counting.table(rows["waiting_for"], len(WAITING), ages, len(AGES))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
 from django.db.models import F, OuterRef, QuerySet, Subquery
 
-from apps.metrics.figures.current import forget
+from apps.metrics.figures.current import forget, once
 from apps.metrics.models import PullRequest, Repository
 from apps.teams.models import Team, new_figures_key
 
@@ -48,17 +48,23 @@ def recounted(team: Team) -> int | None:
     return 100 * done // max(rows.count(), 1)
 
 
-_sources: list[Callable[[Team], Freshness]] = []
+Untracked = Mapping[int, datetime | None]
+_sources: list[tuple[Callable[[Team], Freshness], Callable[[Team], Untracked]]] = []
 
 
-def register(source: Callable[[Team], Freshness]) -> None:
+def register(source: Callable[[Team], Freshness], untracked: Callable[[Team], Untracked]) -> None:
     """Tell whom to ask; the latest to register is asked."""
-    _sources[:] = [source]
+    _sources[:] = [(source, untracked)]
 
 
 def freshness(team: Team) -> Freshness:
     """Of a team's data."""
-    return _sources[0](team) if _sources else Freshness()
+    return _sources[0][0](team) if _sources else Freshness()
+
+
+def untracked(team: Team) -> Untracked:
+    """By their keys the repositories that are no longer fetched, and since when, if known."""
+    return once(("untracked", team.pk), lambda: _sources[0][1](team) if _sources else {})
 
 
 def changed(repository_id: int, fetched_at: datetime | None = None) -> int:

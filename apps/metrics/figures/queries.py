@@ -12,9 +12,9 @@ from django.db.models import Count, Max, Min, Subquery, Sum
 
 from apps.metrics.figures import counting, masks, names
 from apps.metrics.figures.arrays import Array
-from apps.metrics.figures.columns import NONE, SIZES, WAITING
+from apps.metrics.figures.columns import NONE, SIZES
 from apps.metrics.figures.counting import Spread
-from apps.metrics.figures.rows import Rows, fetched
+from apps.metrics.figures.rows import Rows
 from apps.metrics.filters.chosen import Filters
 from apps.metrics.filters.periods import Period, Span
 from apps.metrics.models import PullRequest, Repository
@@ -109,15 +109,6 @@ class Point:
     figures: Figures | None
 
 
-@dataclass(frozen=True)
-class Waiting:
-    """Open pull requests that wait for the same thing: how many, and the oldest."""
-
-    waiting_for: str
-    count: int
-    oldest: Sequence[PullRequest]
-
-
 def figures(team: Team, filters: Filters) -> Figures:
     """Of the filters' period."""
     return of_rows(masks.merged(team, filters, filters.period), filters.period.weeks)
@@ -187,25 +178,6 @@ def authors(team: Team, filters: Filters) -> dict[int | None, tuple[str, Figures
         None if account == NONE else account: (name or "", each)
         for (account,), name, each in zip(keys, called, figures, strict=True)
     }
-
-
-def waiting(team: Team, filters: Filters, oldest: int = 5) -> list[Waiting]:
-    """Open pull requests now by what they wait for, each with its oldest first."""
-    rows = masks.pull_requests(team, filters).where("state", masks.OPEN)
-    groups = {
-        name: rows.where("waiting_for", WAITING.index(name))
-        for name in ("review", "author", "merge", "", "draft")
-    }
-    keys = {
-        name: found.first(oldest, found["opened_at"], found["id"])
-        for name, found in groups.items()
-        if len(found)
-    }
-    of_all = {row.pk: row for row in fetched([key for some in keys.values() for key in some])}
-    return [
-        Waiting(name, len(groups[name]), [of_all[key] for key in some if key in of_all])
-        for name, some in keys.items()
-    ]
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,12 @@ these instead.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Coalesce
 
-from apps.metrics.models import PRReview, PullRequest, SamePerson, TeamMember
+from apps.metrics.models import Group, PRReview, PullRequest, SamePerson, TeamMember
 from apps.teams.models import Team
 
 
@@ -48,6 +50,20 @@ def others(team: Team) -> QuerySet[SamePerson]:
 def main_accounts(team: Team) -> dict[int, int]:
     """By the other accounts of people with several: their main one."""
     return dict(others(team).values_list("github_id", "member__github_id"))
+
+
+def group_members(team: Team, main: Mapping[int, int]) -> dict[int, frozenset[int]]:
+    """By the id of each team on GitHub the main accounts of its members."""
+    found: dict[int, set[int]] = {
+        number: set() for number in Group.objects.for_team(team).values_list("github_id", flat=True)
+    }
+    pairs = Group.members.through.objects.filter(group__team=team)
+    for number, account in pairs.values_list("group__github_id", "teammember__github_id"):
+        found.setdefault(number, set()).add(account)
+    return {
+        number: frozenset(main.get(account, account) for account in members)
+        for number, members in found.items()
+    }
 
 
 def login_of(team: Team, account: int) -> str | None:

@@ -32,7 +32,7 @@ STATES = (
 DEFAULT_SORTS = {"merged": "-merged_at", "closed": "-closed_at", "open": "opened_at"}
 FLAGS = {"revert": "is_revert", "hotfix": "is_hotfix", "old": "has_old_commit"}
 WAITING = {"review": "review", "author": "author", "merge": "merge", "draft": "draft"}
-WAITING["discussion"] = ""
+WAITING["nobody"] = WAITING["discussion"] = ""  # The latter in addresses of before.
 # Beside the fields of every export.
 FIELDS = {**export.PULL_REQUEST_FIELDS, "waiting_for": "waiting_for"}
 

@@ -154,8 +154,9 @@ class PullRequest(BaseTeamModel):
             ("author", "author"),
             ("merge", "merge"),
         ],
-        help_text="What an open pull request waits for.",
+        help_text="What an open pull request waits for; empty: nobody was asked.",
     )
+    waiting_since = models.DateTimeField(null=True, help_text="Since when, where it is open.")
     # Kept from the body, which is not stored: what it says that it reverts.
     reverts_repository = models.CharField(max_length=255, blank=True)
     reverts_number = models.PositiveIntegerField(null=True)
@@ -247,6 +248,9 @@ class PRReview(BaseTeamModel):
     )
     response_time = models.BigIntegerField(
         null=True, help_text="Seconds from the request, at a reviewer's first review that counts."
+    )
+    answer_time = models.BigIntegerField(
+        null=True, help_text="Seconds until a commit followed, where it asked for changes."
     )
 
     class Meta:
@@ -348,6 +352,11 @@ class TimelineEvent(BaseTeamModel):
     actor_github_id = models.BigIntegerField(null=True)
     reviewer_login = models.CharField(max_length=100, null=True)  # noqa: DJ001
     reviewer_github_id = models.BigIntegerField(null=True)
+    reviewer_type = models.CharField(max_length=30, null=True)  # noqa: DJ001 null: not told
+    group_github_id = models.BigIntegerField(
+        null=True, help_text="Of the team on GitHub that is asked for a review."
+    )
+    group_slug = models.CharField(max_length=255, blank=True)
 
     class Meta:
         ordering = ["at", "id"]

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.urls import reverse
 
-from apps.metrics.figures import queries
-from apps.metrics.figures.queries import Figures, Waiting
+from apps.metrics.figures import queries, waiting_queries
+from apps.metrics.figures.queries import Figures
 from apps.metrics.filters.chosen import Filters
 from apps.metrics.filters.periods import Period
 from apps.metrics.pages import sentences
@@ -31,7 +31,7 @@ class WeeklyDigest:
     figures: Figures
     before: Figures
     tiles: Sequence[Tile]
-    waiting: Sequence[Waiting]
+    waiting: Sequence[waiting_queries.Waiting]
     address: str
 
     @property
@@ -73,7 +73,7 @@ def weekly_digest(team: Team, now: datetime) -> WeeklyDigest:
         figures,
         before,
         tiles(figures, before, filters, path, SHOWN),
-        queries.waiting(team, filters, OLDEST),
+        waiting_queries.waiting(team, filters, OLDEST),
         settings.PUBLIC_URL + filters.address(reverse("overview", args=[team.slug])),
     )
 

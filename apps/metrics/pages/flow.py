@@ -23,7 +23,7 @@ DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sun
 WAITING = (
     ("review", "For a review", "stage-pickup"),
     ("author", "For the author", "stage-coding"),
-    ("", "Under discussion", "stage-review"),
+    ("", "Nobody was asked", "stage-review"),
     ("merge", "Approved", "stage-merge"),
     ("draft", "Draft", "outline"),
 )
@@ -57,7 +57,7 @@ def flow(request: TeamRequest, filters: Filters) -> Answer:
             "histograms": histograms,
             "bins": [seconds for _, seconds in BINS],
             "work_in_progress": progress,
-            "open_by_age": {name or "discussion": counts for name, counts in ages.items()},
+            "open_by_age": {name or "nobody": counts for name, counts in ages.items()},
             "waiting_by_weekday_and_hour": hours,
             "abandoned": work.abandoned,
             "reopened": work.reopened,

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from django.urls import reverse
 
-from apps.metrics.figures import masks, queries
+from apps.metrics.figures import masks, queries, waiting_queries
 from apps.metrics.figures.counting import Spread
 from apps.metrics.figures.queries import Figures
 from apps.metrics.figures.rows import fetched
@@ -76,7 +76,7 @@ def overview(request: TeamRequest, filters: Filters) -> Answer:
 def answer(team: Team, filters: Filters) -> Answer:
     """The figures of whatever the filters let through."""
     (now, before), points = queries.figures_and_series(team, filters)
-    waiting = queries.waiting(team, filters)
+    waiting = waiting_queries.waiting(team, filters)
     path = reverse("pull_requests", args=[team.slug])
     shown = tiles(now, before, filters, path)
     stages = _stages(now)
@@ -103,7 +103,7 @@ def _data(
     now: Figures,
     before: Figures,
     points: Sequence[queries.Point],
-    waiting: Sequence[queries.Waiting],
+    waiting: Sequence[waiting_queries.Waiting],
 ) -> dict[str, Any]:
     return {
         "figures": figures_data(now),
@@ -112,7 +112,7 @@ def _data(
             {"name": p.span.name, "figures": figures_data(p.figures) if p.figures else None}
             for p in points
         ],
-        "waiting": {group.waiting_for or "discussion": group.count for group in waiting},
+        "waiting": {group.waiting_for or "nobody": group.count for group in waiting},
     }
 
 

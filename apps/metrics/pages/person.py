@@ -10,7 +10,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404
 from django.urls import reverse
 
-from apps.metrics.figures import person_queries, queries
+from apps.metrics.figures import person_queries, queries, waiting_queries
 from apps.metrics.figures.person_queries import Exchanges
 from apps.metrics.filters import accounts
 from apps.metrics.filters.chosen import Filters
@@ -55,7 +55,7 @@ def person(request: TeamRequest, filters: Filters, github_id: int) -> Answer:
     mine = replace(mine, accounts=() if person.is_member else (github_id,))
     (now, before), points = queries.figures_and_series(request.team, mine)
     exchanged = person_queries.exchanges(request.team, filters, mine, github_id)
-    waiting = queries.waiting(request.team, mine)
+    waiting = waiting_queries.waiting(request.team, mine)
     asked = person_queries.asked(request.team, _all_accounts(viewer, github_id))
     path = reverse("pull_requests", args=[request.team.slug])
     context = {
@@ -79,7 +79,7 @@ def person(request: TeamRequest, filters: Filters, github_id: int) -> Answer:
             "figures": figures_data(now),
             "previous": figures_data(before),
             **_reviews_data(exchanged),
-            "waiting": {group.waiting_for or "discussion": group.count for group in waiting},
+            "waiting": {group.waiting_for or "nobody": group.count for group in waiting},
             "asked_for_review": len(asked),
         },
         around,

@@ -21,11 +21,11 @@ from apps.teams.templatetags.display import duration, instant, unbroken
 from apps.teams.wording import caption, counted
 
 WAITING = {
-    "review": ("For a review", "waiting for a review"),
+    "review": ("For a reviewer", "waiting for a review"),
     "author": ("For the author", "waiting for its author"),
     "merge": ("Approved, not merged", "approved but not merged"),
     "draft": ("Drafts", "a draft"),
-    "": ("Under discussion", "under discussion"),
+    "": ("Nobody was asked", "with nobody asked for a review"),
 }
 
 

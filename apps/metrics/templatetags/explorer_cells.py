@@ -20,7 +20,7 @@ WAITS = {
     "author": "its author",
     "merge": "the merge",
     "draft": "its draft’s end",
-    "": "discussion",
+    "": "nobody asked",
 }
 
 

@@ -199,9 +199,15 @@ def bars(pull_request: PullRequest) -> list[Bar]:
 
 
 @register.filter
-def age_text(since: datetime) -> str:
-    """How long ago, as plain text."""
-    return duration_text((timezone.now() - since).total_seconds())
+def waited_text(row: PullRequest) -> str:
+    """How long an open pull request has waited, as plain text."""
+    return duration_text((timezone.now() - (row.waiting_since or row.opened_at)).total_seconds())
+
+
+@register.filter
+def waited(row: PullRequest) -> SafeString:
+    """How long an open pull request has waited, as a duration."""
+    return age(row.waiting_since or row.opened_at)
 
 
 @register.filter

@@ -9,6 +9,7 @@ from itertools import count
 from typing import Any
 
 from apps.metrics.calculations import pull_requests as calculations
+from apps.metrics.calculations.waiting import answer_times
 from apps.metrics.figures import freshness
 from apps.metrics.filters.viewer import Viewer
 from apps.metrics.models import (
@@ -75,7 +76,7 @@ class Given:
     is_draft: bool = False
     commits: Sequence[float] = ()
     reviews: Sequence[Review] = ()
-    events: Sequence[tuple[str, float]] = ()
+    events: Sequence[tuple[str, float] | calculations.EventFact] = ()
     requests: Sequence[tuple[TeamMember | None, float]] = ()
     additions: int = 10
     deletions: int = 0
@@ -112,10 +113,19 @@ def facts_of(given: Given) -> calculations.PullRequestFacts:
             for r in given.reviews
         ],
         events=[
-            *(calculations.EventFact(kind, given.at(hours)) for kind, hours in given.events),
+            *(_event(event, given) for event in given.events),
             *(_request(member, given.at(hours)) for member, hours in given.requests),
         ],
     )
+
+
+def _event(
+    event: tuple[str, float] | calculations.EventFact, given: Given
+) -> calculations.EventFact:
+    if isinstance(event, calculations.EventFact):
+        return event
+    kind, hours = event
+    return calculations.EventFact(kind, given.at(hours))
 
 
 def _request(member: TeamMember | None, at: datetime) -> calculations.EventFact:
@@ -171,6 +181,7 @@ def _columns(repository: Repository, given: Given) -> dict[str, Any]:
 def _store_children(pull_request: PullRequest, given: Given) -> None:
     facts = facts_of(given)
     figures = calculations.calculate(facts)
+    answers = answer_times(facts, figures.qualifying)
     for place, review in enumerate(given.reviews):
         _store_review(
             pull_request,
@@ -178,6 +189,7 @@ def _store_children(pull_request: PullRequest, given: Given) -> None:
             submitted_at=given.at(review.hours),
             is_qualifying=figures.qualifying[place],
             response_time=figures.responses[place],
+            answer_time=answers[place],
         )
     for position, hours in enumerate(given.commits):
         commit = Commit.objects.create(
@@ -200,7 +212,15 @@ def _store_children(pull_request: PullRequest, given: Given) -> None:
             kind=event.kind,
             at=event.at,
             reviewer_github_id=event.reviewer,
+            reviewer_type=_type_of(event),
+            group_github_id=event.group,
         )
+
+
+def _type_of(event: calculations.EventFact) -> str | None:
+    if event.is_group:
+        return "Team"
+    return "User" if event.reviewer is not None else None
 
 
 def _store_review(pull_request: PullRequest, review: Review, **figures: Any) -> None:

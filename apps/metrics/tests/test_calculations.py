@@ -54,9 +54,9 @@ def commit(when: float, committed: float | None = None) -> CommitFact:
     return CommitFact(at(when), at(when if committed is None else committed))
 
 
-def figures(**changes: Any) -> Figures:
+def facts(**changes: Any) -> PullRequestFacts:
     """Of Alice's pull request, merged ten hours after it was opened, with the changes."""
-    facts: dict[str, Any] = {
+    told: dict[str, Any] = {
         "state": "merged",
         "is_draft": False,
         "author": ALICE,
@@ -65,10 +65,15 @@ def figures(**changes: Any) -> Figures:
         "merged_at": at(10),
     }
     if changes.get("state") == "open":
-        facts |= {"closed_at": None, "merged_at": None}
+        told |= {"closed_at": None, "merged_at": None}
     if changes.get("state") == "closed":
-        facts |= {"merged_at": None}
-    return calculate(PullRequestFacts(**(facts | changes)))
+        told |= {"merged_at": None}
+    return PullRequestFacts(**(told | changes))
+
+
+def figures(**changes: Any) -> Figures:
+    """Of that pull request."""
+    return calculate(facts(**changes))
 
 
 def stages(found: Figures) -> tuple[int | None, ...]:
@@ -267,30 +272,6 @@ def test_an_approval_between_does_not_end_a_round() -> None:
 )
 def test_size(lines: int, name: str) -> None:
     assert size(lines) == name
-
-
-@pytest.mark.parametrize(
-    ("changes", "waiting_for"),
-    [
-        ({}, "review"),
-        ({"is_draft": True}, "draft"),
-        ({"reviews": [review(ROBOT, 1, "approved")]}, "review"),
-        ({"reviews": [review(BOB, 1, "approved")]}, "merge"),
-        ({"reviews": [review(BOB, 1)]}, ""),
-        ({"reviews": [review(BOB, 1, "changes_requested")], "commits": [commit(0.5)]}, "author"),
-        ({"reviews": [review(BOB, 1, "changes_requested")], "commits": [commit(2)]}, ""),
-        (
-            {"reviews": [review(BOB, 1, "changes_requested"), review(BOB, 2, "approved")]},
-            "merge",
-        ),
-        (
-            {"reviews": [review(BOB, 1, "changes_requested"), review(CHARLIE, 2, "approved")]},
-            "author",
-        ),
-    ],
-)
-def test_waiting_for(changes: dict[str, Any], waiting_for: str) -> None:
-    assert figures(state="open", **changes).waiting_for == waiting_for
 
 
 @pytest.mark.parametrize(

@@ -213,7 +213,7 @@ def test_search_and_facets(merged: PullRequest, shop: Repository, alice_client: 
         ("reviewed=no", 1),
         ("reviewed=yes", 1),
         ("state=open", 1),
-        ("waiting=review", 1),
+        ("waiting=nobody", 1),
         ("waiting=author", 0),
         ("state=closed", 1),
         ("state=opened", 4),

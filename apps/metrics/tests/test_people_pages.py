@@ -14,6 +14,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from apps.metrics.calculations.pull_requests import EventFact
 from apps.metrics.models import Group, PullRequest, Repository, TeamMember
 from apps.metrics.pages.measures import MEASURES
 from apps.metrics.tests.factories import (
@@ -166,20 +167,18 @@ def test_requests_that_still_stand(
         "taken back": [],
     }
     for title, reviews in titles.items():
-        row = make_pull_request(
-            shop, author=ada, opened_at=begin, state="open", reviews=reviews, title=title
+        make_pull_request(
+            shop,
+            author=ada,
+            opened_at=begin,
+            state="open",
+            reviews=reviews,
+            title=title,
+            requests=[(ben, 2)],
+            events=[EventFact("review_request_removed", begin + timedelta(hours=3), ben.github_id)][
+                : title == "taken back"
+            ],
         )
-        events = [("review_requested", 2)]
-        if title == "taken back":
-            events.append(("review_request_removed", 3))
-        for kind, hours in events:
-            row.timeline.create(
-                team=team,
-                node_id=f"{title} {kind}",
-                kind=kind,
-                at=begin + timedelta(hours=hours),
-                reviewer_github_id=ben.github_id,
-            )
     text = bob_client.get(page(ben)).content.decode()
     listed = text.split("Asked for a review")[1].split("</section>")[0]
     assert [title in listed for title in (">answered<", "asked again", "standing", "back")] == [

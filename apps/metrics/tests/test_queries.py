@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
-from apps.metrics.figures import queries
+from apps.metrics.figures import queries, waiting_queries
 from apps.metrics.figures.counting import Spread
 from apps.metrics.filters.chosen import Filters
 from apps.metrics.filters.form import Choices, FilterForm, parse
@@ -136,7 +136,7 @@ class Worlds(TestCase):
         assert_figures(queries.figures(team, filters), now)
         assert_weeks(points, now, ZoneInfo(zone))
         assert_groups(team, filters, now)
-        assert_waiting(queries.waiting(team, filters, oldest=2), rows)
+        assert_waiting(waiting_queries.waiting(team, filters, oldest=2), rows)
 
 
 def chosen(team: Team, address: str) -> list[PullRequest]:
@@ -197,13 +197,13 @@ def assert_groups(team: Team, filters: Filters, rows: Sequence[PullRequest]) -> 
         assert_figures(found, [row for row in rows if row.author_github_id == account])
 
 
-def assert_waiting(groups: Sequence[queries.Waiting], rows: Sequence[PullRequest]) -> None:
+def assert_waiting(groups: Sequence[waiting_queries.Waiting], rows: Sequence[PullRequest]) -> None:
     still_open = [row for row in rows if row.state == "open"]
     assert sum(group.count for group in groups) == len(still_open)
     for group in groups:
         of_group = [row for row in still_open if row.waiting_for == group.waiting_for]
         assert group.count == len(of_group)
-        oldest = sorted(of_group, key=lambda row: (row.opened_at, row.pk))[:2]
+        oldest = sorted(of_group, key=lambda row: (row.waiting_since, row.pk))[:2]
         assert list(group.oldest) == oldest
 
 
@@ -234,7 +234,7 @@ def test_a_team_without_data() -> None:
         point.figures
         for point in queries.figures_and_series(team, filters_of(team, "range=all"))[1]
     ] == [None]
-    assert queries.waiting(team, filters_of(team, "")) == []
+    assert waiting_queries.waiting(team, filters_of(team, "")) == []
     assert metrics_table(team, "acme/shop") is None
 
 

@@ -1,0 +1,341 @@
+"""What waits now, for whom, and what has waited longer than this team's usual."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+
+from apps.metrics.calculations import pull_requests as calculations
+from apps.metrics.calculations.pull_requests import EventFact, Person, ReviewFact
+from apps.metrics.calculations.waiting import (
+    AUTHOR,
+    DRAFT,
+    MERGE,
+    NOBODY,
+    REVIEW,
+    Request,
+    pending_requests,
+)
+from apps.metrics.figures import masks
+from apps.metrics.figures.arrays import Array
+from apps.metrics.figures.columns import NONE, WAITING
+from apps.metrics.figures.current import current, once
+from apps.metrics.figures.freshness import untracked
+from apps.metrics.figures.rows import Rows, fetched
+from apps.metrics.filters import accounts
+from apps.metrics.filters.chosen import Filters
+from apps.metrics.filters.periods import Period
+from apps.metrics.models import Group, PRReview, PullRequest, TeamMember, TimelineEvent
+from apps.teams.models import Team
+from apps.teams.zones import zone_of
+
+KINDS = (REVIEW, AUTHOR, MERGE, NOBODY, DRAFT)
+USUAL_DAYS, FEWEST, ELSE = 90, 20, 3 * 86400
+MOST = 10
+LAST_MERGES = 5
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Open pull requests that wait for the same thing: how many, and the longest waits."""
+
+    waiting_for: str
+    count: int
+    oldest: Sequence[PullRequest]
+
+
+@dataclass(frozen=True)
+class Whom:
+    """A person, by their main account, or a team on GitHub by its id."""
+
+    name: str
+    account: int | None = None
+    group: int | None = None
+    since: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Wait:
+    """An open pull request, whom it waits for, and since when; `usual` is in seconds."""
+
+    pull_request: PullRequest
+    since: datetime
+    whom: Sequence[Whom] = ()
+    usual: float = 0
+
+    @property
+    def waiting_for(self) -> str:
+        """As on its row."""
+        return self.pull_request.waiting_for
+
+
+def open_now(team: Team, filters: Filters) -> Rows:
+    """Open pull requests of the repositories that are still tracked, whatever the period."""
+    rows = masks.pull_requests(team, filters).where("state", masks.OPEN)
+    stopped = list(untracked(team))
+    return rows.keep(lambda part: ~np.isin(part["repository_id"], stopped)) if stopped else rows
+
+
+def since(rows: Rows) -> Array:
+    """Since when each waits; what was stored before that was known, since it was opened."""
+    return np.where(rows["waiting_since"] == NONE, rows["opened_at"], rows["waiting_since"])
+
+
+def waiting(team: Team, filters: Filters, oldest: int = 5) -> list[Waiting]:
+    """Open pull requests now by what they wait for, each with the longest waits first."""
+    rows = open_now(team, filters)
+    groups = {name: rows.where("waiting_for", WAITING.index(name)) for name in KINDS}
+    keys = {
+        name: found.first(oldest, since(found), found["id"])
+        for name, found in groups.items()
+        if len(found)
+    }
+    of_all = {row.pk: row for row in fetched([key for some in keys.values() for key in some])}
+    return [
+        Waiting(name, len(groups[name]), [of_all[key] for key in some if key in of_all])
+        for name, some in keys.items()
+    ]
+
+
+def this_week(team: Team, filters: Filters, now: datetime) -> tuple[list[Wait], int]:
+    """At most ten that wait longer than usual, the largest ratio first, and how many there are."""
+    rows = open_now(team, filters)
+    rows = rows.keep(lambda part: part["waiting_for"] != WAITING.index(DRAFT))
+    limits = usual(team, now)
+    usual_of = np.array([limits.get(name, ELSE) for name in WAITING])[rows["waiting_for"]]
+    ratios = (now.timestamp() - since(rows)) / usual_of
+    late = ratios > 1
+    keys = rows["id"][late][np.lexsort((rows["id"][late], -ratios[late]))]
+    found = fetched(keys[:MOST].tolist())
+    return waits(team, found, limits), len(keys)
+
+
+def usual(team: Team, now: datetime) -> dict[str, float]:
+    """By what is waited for the 75th percentile of the last 90 days, in seconds, where it tells."""
+    zone = zone_of(team.timezone)
+    today = now.astimezone(zone).date()
+    period = Period(today - timedelta(days=USUAL_DAYS - 1), today, zone)
+    filters = Filters(period=period)
+    begin, end = masks.ends(period)
+    merged = masks.merged(team, filters, period)
+    reviews = masks.pull_requests(team, filters).below(
+        "reviews", lambda table: (table["submitted_at"] >= begin) & (table["submitted_at"] < end)
+    )
+    values = {
+        REVIEW: reviews["response_time"],
+        AUTHOR: reviews["answer_time"],
+        MERGE: merged["merge_time"][merged["reviewer_count"] > 0],
+        NOBODY: merged["pickup_time"],
+    }
+    limits = {name: _usual(each[each != NONE]) for name, each in values.items()}
+    return {name: limit for name, limit in limits.items() if limit}
+
+
+def _usual(values: Array) -> float:
+    return float(np.percentile(values, 75)) if len(values) >= FEWEST else 0
+
+
+def waits(
+    team: Team, rows: Sequence[PullRequest], limits: Mapping[str, float] | None = None
+) -> list[Wait]:
+    """For whom each of some open pull requests waits."""
+    whom = _Whom(team, rows)
+    return [
+        Wait(
+            row,
+            row.waiting_since or row.opened_at,
+            whom.of(row),
+            (limits or {}).get(row.waiting_for, ELSE),
+        )
+        for row in rows
+    ]
+
+
+@dataclass
+class Queue:
+    """What waits for a person, or for a team on GitHub, and what of theirs waits."""
+
+    whom: Whom
+    reviews: list[Wait] = field(default_factory=list)
+    own: list[Wait] = field(default_factory=list)
+    theirs: list[Wait] = field(default_factory=list)
+
+    @property
+    def longest(self) -> datetime | None:
+        """Since when the oldest of what waits for them does."""
+        own = (wait.since for wait in self.own)
+        asked = (_asked_since(wait, self.whom) for wait in self.reviews)
+        return min([*own, *asked], default=None)
+
+    @property
+    def count(self) -> int:
+        """How many wait for them."""
+        return len(self.reviews) + len(self.own)
+
+
+def _asked_since(wait: Wait, whom: Whom) -> datetime:
+    mine = (
+        each.since
+        for each in wait.whom
+        if (each.account, each.group) == (whom.account, whom.group) and each.since
+    )
+    return max(wait.since, min(mine, default=wait.since))
+
+
+Key = tuple[str, int]
+PERSON, GROUP = "person", "group"
+
+
+def queues(team: Team, filters: Filters) -> dict[Key, Queue]:
+    """By person, as (`person`, main account), or team on GitHub, as (`group`, id)."""
+    rows = open_now(team, filters)
+    rows = rows.keep(lambda part: part["waiting_for"] != WAITING.index(DRAFT))
+    keys = rows.first(len(rows), since(rows), rows["id"])
+    found: dict[Key, Queue] = {}
+
+    def queue(whom: Whom) -> Queue:
+        key = (GROUP, whom.group or 0) if whom.account is None else (PERSON, whom.account)
+        return found.setdefault(key, Queue(whom))
+
+    for wait in waits(team, fetched(keys)):
+        for whom in wait.whom:
+            kept = queue(whom).reviews if wait.waiting_for == REVIEW else queue(whom).own
+            kept.append(wait)
+        account = wait.pull_request.author_person or wait.pull_request.author_github_id
+        is_for_its_author = any(whom.account == account for whom in wait.whom)
+        if account is not None and not is_for_its_author:
+            queue(Whom(_author(wait.pull_request), account)).theirs.append(wait)
+    return found
+
+
+def queue_of(team: Team, account: int, filters: Filters) -> Queue:
+    """Of one person by their main account; `filters` let through the work of everyone."""
+    return queues(team, filters).get((PERSON, account), Queue(Whom("", account)))
+
+
+def _author(row: PullRequest) -> str:
+    return row.author.github_username if row.author else row.author_login or ""
+
+
+class _Whom:
+    """Tells for whom pull requests wait, from a few queries for all of them."""
+
+    def __init__(self, team: Team, rows: Sequence[PullRequest]) -> None:
+        self.team = team
+        self.main = accounts.main_accounts(team)
+        asked = [row for row in rows if row.waiting_for == REVIEW]
+        self.requests = _requests(team, [row.pk for row in asked], self.main) if asked else {}
+        repositories = {row.repository_id for row in rows if row.waiting_for == MERGE}
+        self.mergers = _mergers(team, repositories, self.main) if repositories else {}
+        people = {r.person for pending in self.requests.values() for r in pending if r.person}
+        members = TeamMember.objects.for_team(team)
+        found = members.filter(github_id__in={*people, *self.mergers.values()})
+        self.members = {each.github_id: each for each in found}
+        groups = Group.objects.for_team(team).values_list("github_id", "name")
+        self.groups = dict(groups) if asked else {}
+        self.called = _called(team, [row.pk for row in asked]) if asked else {}
+
+    def of(self, row: PullRequest) -> list[Whom]:
+        """Of one of them."""
+        if row.waiting_for == REVIEW:
+            return [self._asked(each) for each in self.requests.get(row.pk, ())]
+        account = row.author_person or row.author_github_id
+        if row.waiting_for == MERGE:
+            merger = self.members.get(self.mergers.get(row.repository_id, 0))
+            if merger and not merger.is_bot and merger.github_id != account:
+                return [Whom(merger.github_username, merger.github_id)]
+        if row.waiting_for not in (MERGE, AUTHOR) or account is None or row.is_bot:
+            return []
+        return [Whom(_author(row), account)]
+
+    def _asked(self, request: Request) -> Whom:
+        if request.person is None:
+            slug = self.called.get((GROUP, request.group or 0), "")
+            name = self.groups.get(request.group or 0) or slug or "a team"
+            return Whom(name, None, request.group, request.since)
+        member = self.members.get(request.person)
+        name = member.github_username if member else self.called.get((PERSON, request.person), "")
+        return Whom(name, request.person, None, request.since)
+
+
+def _requests(team: Team, keys: Sequence[int], main: Mapping[int, int]) -> dict[int, list[Request]]:
+    members = accounts.group_members(team, main)
+    events, reviews = _events(team, keys, main), _reviews(team, keys, main)
+    return {key: list(pending_requests(events[key], reviews[key], members)) for key in keys}
+
+
+def _batches(keys: Sequence[int]) -> Iterable[Sequence[int]]:
+    return (keys[begin : begin + 500] for begin in range(0, len(keys), 500))
+
+
+def _events(
+    team: Team, keys: Sequence[int], main: Mapping[int, int]
+) -> defaultdict[int, list[EventFact]]:
+    found: defaultdict[int, list[EventFact]] = defaultdict(list)
+    kinds = (TimelineEvent.Kind.REVIEW_REQUESTED, TimelineEvent.Kind.REVIEW_REQUEST_REMOVED)
+    names = ("kind", "at", "reviewer_github_id", "group_github_id")
+    for some in _batches(keys):
+        rows = TimelineEvent.objects.for_team(team).filter(pull_request__in=some, kind__in=kinds)
+        told = rows.values_list("pull_request", *names, "reviewer_type", "reviewer_login")
+        for key, kind, at, account, group, type_, login in told.order_by("at", "pk"):
+            is_bot = calculations.is_bot(type_, login, team.bot_logins)
+            person = main.get(account, account)
+            found[key].append(EventFact(kind, at, person, group, type_ == "Team", is_bot))
+    return found
+
+
+def _reviews(
+    team: Team, keys: Sequence[int], main: Mapping[int, int]
+) -> defaultdict[int, list[ReviewFact]]:
+    found: defaultdict[int, list[ReviewFact]] = defaultdict(list)
+    for some in _batches(keys):
+        rows = PRReview.objects.for_team(team).filter(
+            pull_request__in=some, submitted_at__isnull=False
+        )
+        for key, account, state, at in rows.values_list(
+            "pull_request", "reviewer_github_id", "state", "submitted_at"
+        ):
+            person = Person(main.get(account, account), None)
+            found[key].append(ReviewFact(person, state or "", at))
+    return found
+
+
+def _called(team: Team, keys: Sequence[int]) -> dict[Key, str]:
+    """What those are called who were asked, as on the request: who is no member, and teams."""
+    found: dict[Key, str] = {}
+    for some in _batches(keys):
+        rows = TimelineEvent.objects.for_team(team).filter(pull_request__in=some)
+        asked: Any = rows.filter(kind=TimelineEvent.Kind.REVIEW_REQUESTED).order_by("pk")
+        for account, login, group, slug in asked.values_list(
+            "reviewer_github_id", "reviewer_login", "group_github_id", "group_slug"
+        ):
+            found[GROUP, group or 0] = slug
+            found[PERSON, account or 0] = login or ""
+    return found
+
+
+def _mergers(team: Team, repositories: Iterable[int], main: Mapping[int, int]) -> dict[int, int]:
+    """Who merged the last five pull requests of each repository, where all by one account."""
+    rows = once(("merged rows", team.pk), lambda: _merged(team))
+    found: dict[int, int] = {}
+    for repository in repositories:
+        of_it = rows.where("repository_id", repository)
+        last = np.lexsort((of_it["id"], -of_it["merged_at"]))[:LAST_MERGES]
+        by = {main.get(account, account) for account in of_it["merged_by"][last].tolist()}
+        if len(last) == LAST_MERGES and len(by) == 1 and NONE not in by:
+            found[repository] = by.pop()
+    return found
+
+
+def _merged(team: Team) -> Rows:
+    return Rows.of(current(team).parts).where("state", masks.MERGED)
+
+
+def age(wait: Wait, now: datetime | None = None) -> float:
+    """How long it has waited, in seconds."""
+    return ((now or datetime.now(UTC)) - wait.since).total_seconds()

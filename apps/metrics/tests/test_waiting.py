@@ -1,0 +1,282 @@
+"""What an open pull request waits for, and for whom: rule by rule, and against a plain reading."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from apps.integrations.models import (
+    GitHubIntegration,
+    IntegrationCredential,
+    TrackedRepository,
+)
+from apps.metrics.calculations.pull_requests import EventFact, Person, ReviewFact
+from apps.metrics.calculations.waiting import Request, answer_times, pending_requests
+from apps.metrics.figures.waiting_queries import (
+    GROUP,
+    PERSON,
+    Wait,
+    queues,
+    this_week,
+    usual,
+    waiting,
+)
+from apps.metrics.models import Group, Repository, TeamMember
+from apps.metrics.tests.factories import (
+    Review,
+    make_member,
+    make_pull_request,
+    make_repository,
+    make_team,
+)
+from apps.metrics.tests.test_calculations import (
+    BOB,
+    CHARLIE,
+    GHOST,
+    ROBOT,
+    at,
+    commit,
+    facts,
+    figures,
+    review,
+)
+from apps.metrics.tests.test_queries import filters_of
+from apps.teams.models import Team
+
+CORE = 7  # A team on GitHub.
+
+
+def asked(who: Person, when: float, kind: str = "review_requested") -> EventFact:
+    return EventFact(kind, at(when), who.id, is_bot=who.is_bot)
+
+
+def asked_team(when: float, kind: str = "review_requested", group: int | None = CORE) -> EventFact:
+    return EventFact(kind, at(when), group=group, is_group=True)
+
+
+def removed(who: Person, when: float) -> EventFact:
+    return asked(who, when, "review_request_removed")
+
+
+CHANGES = "changes_requested"
+
+
+@pytest.mark.parametrize(
+    ("changes", "waiting_for", "since"),
+    [
+        ({}, "", 0),
+        ({"is_draft": True}, "draft", 0),
+        ({"is_draft": True, "events": [EventFact("convert_to_draft", at(3))]}, "draft", 3),
+        ({"events": [asked(BOB, 1)]}, "review", 1),
+        ({"events": [asked(CHARLIE, 2), asked(BOB, 1)]}, "review", 1),
+        ({"events": [asked(BOB, -1)]}, "review", 0),  # Not before it was ready.
+        ({"events": [EventFact("ready_for_review", at(5)), asked(BOB, 1)]}, "review", 5),
+        ({"events": [asked(BOB, 1)], "reviews": [review(BOB, 2)]}, "", 0),
+        ({"events": [asked(BOB, 1)], "reviews": [review(CHARLIE, 2)]}, "review", 1),
+        ({"events": [asked(BOB, 3)], "reviews": [review(BOB, 2)]}, "review", 3),
+        ({"events": [asked(BOB, 1), removed(BOB, 2)]}, "", 0),
+        ({"events": [asked(BOB, 1), removed(BOB, 2), asked(BOB, 3)]}, "review", 3),
+        ({"events": [asked(ROBOT, 1)]}, "", 0),  # Bots are not waited for.
+        ({"events": [asked_team(1)]}, "review", 1),
+        ({"events": [asked_team(1)], "reviews": [review(BOB, 2)]}, "", 0),
+        ({"events": [asked_team(1)], "reviews": [review(CHARLIE, 2)]}, "review", 1),
+        ({"events": [asked_team(1), asked_team(2, "review_request_removed")]}, "", 0),
+        # Nobody knows who is in it.
+        ({"events": [asked_team(1, group=None)], "reviews": [review(CHARLIE, 2)]}, "", 0),
+        ({"reviews": [review(ROBOT, 1, "approved")]}, "", 0),
+        ({"reviews": [review(BOB, 1, "approved")], "events": [asked(BOB, 2)]}, "merge", 1),
+        ({"reviews": [review(BOB, 1, "approved"), review(CHARLIE, 4, "approved")]}, "merge", 4),
+        ({"reviews": [review(BOB, 1, "approved"), review(CHARLIE, 2, CHANGES)]}, "merge", 1),
+        ({"reviews": [review(BOB, 1, CHANGES)], "commits": [commit(0.5)]}, "author", 1),
+        ({"reviews": [review(BOB, 1, CHANGES)], "events": [asked(CHARLIE, 2)]}, "author", 1),
+        ({"reviews": [review(BOB, 1, CHANGES)], "commits": [commit(2)]}, "", 0),
+        ({"reviews": [review(BOB, 1, CHANGES), review(BOB, 3, "approved")]}, "merge", 3),
+        ({"reviews": [review(BOB, 1, "dismissed")]}, "", 0),
+    ],
+)
+def test_it_works(changes: dict[str, Any], waiting_for: str, since: float) -> None:
+    found = figures(state="open", group_members={CORE: {BOB.id}}, **changes)
+    assert (found.waiting_for, found.waiting_since) == (waiting_for, at(since))
+
+
+def test_what_is_not_open_waits_for_nothing() -> None:
+    found = figures(events=[asked(BOB, 1)])
+    assert (found.waiting_for, found.waiting_since) == ("", None)
+
+
+PEOPLE = st.sampled_from([BOB, CHARLIE, GHOST, ROBOT])
+KINDS = st.sampled_from(["review_requested", "review_request_removed"])
+HOURS = st.integers(0, 12)
+REQUESTS = st.one_of(
+    st.builds(asked, PEOPLE, HOURS, KINDS),
+    st.builds(asked_team, HOURS, KINDS, st.sampled_from([CORE, 8, None])),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(REQUESTS, max_size=8), st.lists(st.builds(review, PEOPLE, HOURS), max_size=5))
+def test_requests_are_read_as_somebody_would(
+    events: list[EventFact], reviews: list[ReviewFact]
+) -> None:
+    members = {CORE: {BOB.id or 0}}
+    found = set(pending_requests(events, reviews, members))
+    assert found == set(plain(events, reviews))
+
+
+def plain(events: Sequence[EventFact], reviews: Sequence[ReviewFact]) -> list[Request]:
+    """For each who was ever asked, the first request that nothing ended."""
+
+    def ends(who: tuple[bool, int | None]) -> list[datetime]:
+        is_group, number = who
+        return [
+            r.submitted_at
+            for r in reviews
+            if (number != CORE or r.author is BOB if is_group else r.author.id == number)
+        ]
+
+    keys = {(e.is_group, e.group if e.is_group else e.reviewer): e.is_bot for e in events}
+    found = []
+    for who, is_bot in keys.items():
+        if is_bot or who == (False, None):
+            continue
+        of_who = [e for e in events if (e.is_group, e.group if e.is_group else e.reviewer) == who]
+        since: datetime | None = None
+        for event in sorted(of_who, key=lambda e: e.at):
+            if since and any(since <= end < event.at for end in ends(who)):
+                since = None
+            asks = event.kind == "review_requested"
+            since = (since or event.at) if asks else None
+        if since and not any(end >= since for end in ends(who)):
+            found.append(Request(since, *((None, who[1]) if who[0] else (who[1], None))))
+    return found
+
+
+def test_an_answer_is_the_next_commit() -> None:
+    told = facts(
+        reviews=[review(BOB, 1, CHANGES), review(BOB, 2), review(CHARLIE, 6, CHANGES)],
+        commits=[commit(0.5), commit(4), commit(5)],
+    )
+    assert answer_times(told, (True, True, True)) == (3 * 3600, None, None)
+
+
+@pytest.fixture
+def shop(db: None) -> Repository:
+    team = make_team("Queues")
+    return make_repository(team)
+
+
+def ago(days: float) -> datetime:
+    return timezone.now().replace(microsecond=0) - timedelta(days=days)
+
+
+def stay(repository: Repository, author: TeamMember, days: float, **more: Any) -> Any:
+    return make_pull_request(repository, author=author, opened_at=ago(days), state="open", **more)
+
+
+def test_this_week_and_queues(shop: Repository) -> None:
+    team = shop.team
+    ada, ben, cleo = (make_member(team, name) for name in ("ada", "ben", "cleo"))
+    core = Group.objects.create(
+        team=team, github_id=CORE, organization_id=1, slug="core", name="Core"
+    )
+    core.members.set([cleo])
+    stay(shop, ada, 2, title="young", requests=[(ben, 0)])
+    stay(shop, ada, 9, title="asked", requests=[(ben, 0), (cleo, 24)])
+    asks_core = [EventFact("review_requested", ago(4), group=CORE, is_group=True)]
+    stay(shop, ada, 5, title="of a team", events=asks_core)
+    stay(shop, ada, 20, title="approved", reviews=[Review(ben, 1)])
+    stay(shop, ben, 8, title="changes", reviews=[Review(ada, 1, CHANGES)])
+    stay(shop, ben, 30, title="nobody")
+    stay(shop, ben, 90, title="draft", is_draft=True)
+    gone = make_repository(team, "acme/gone")
+    stay(gone, ada, 99, title="not tracked", requests=[(ben, 0)])
+    filters = filters_of(team, "")
+    stop_tracking(gone)
+    found, count = this_week(team, filters, timezone.now())
+    told = queues(team, filters)
+    groups = {each.waiting_for: each.count for each in waiting(team, filters)}
+    assert [(w.pull_request.title, [who.name for who in w.whom]) for w in found] == [
+        ("nobody", []),
+        ("approved", ["ada"]),
+        ("asked", ["ben", "cleo"]),
+        ("changes", ["ben"]),
+        ("of a team", ["Core"]),
+    ]
+    assert count == 5
+    assert groups == {"review": 3, "author": 1, "merge": 1, "": 1, "draft": 1}
+    ben_queue = told[PERSON, ben.github_id]
+    assert titles(ben_queue.reviews) == ["asked", "young"]
+    assert titles(ben_queue.own) == ["changes"]
+    assert titles(ben_queue.theirs) == ["nobody"]
+    assert titles(told[PERSON, ada.github_id].own) == ["approved"]
+    assert titles(told[GROUP, CORE].reviews) == ["of a team"]
+
+
+def titles(waits: Sequence[Wait]) -> list[str]:
+    return [wait.pull_request.title for wait in waits]
+
+
+def stop_tracking(repository: Repository) -> None:
+    credential = IntegrationCredential.objects.create(team=repository.team)
+    integration = GitHubIntegration.objects.create(
+        team=repository.team, credential=credential, organization_id=1, organization_slug="acme"
+    )
+    TrackedRepository.objects.create(
+        team=repository.team,
+        integration=integration,
+        repository=repository,
+        github_repo_id=repository.github_repo_id,
+        full_name=repository.full_name,
+        is_active=False,
+        untracked_at=ago(1),
+    )
+
+
+def test_usual_is_told_of_twenty_waits(shop: Repository) -> None:
+    team = shop.team
+    ada, ben = make_member(team, "ada"), make_member(team, "ben")
+    for number in range(20):
+        assert "review" not in usual(team, timezone.now())
+        make_pull_request(
+            shop,
+            author=ada,
+            opened_at=ago(9),
+            ended=40,
+            requests=[(ben, 0)],
+            reviews=[Review(ben, number + 1)],
+        )
+    found = usual(team, timezone.now())
+    assert found["review"] == found[""] == 15.25 * 3600
+    stay(shop, ada, 1, requests=[(ben, 0)], title="late")
+    waits, _ = this_week(team, filters_of(team, ""), timezone.now())
+    assert titles(waits) == ["late"]
+    assert waits[0].usual == 15.25 * 3600
+
+
+def test_who_merges_is_who_merged_the_last_five(shop: Repository) -> None:
+    team = shop.team
+    ada, ben, cleo = (make_member(team, name) for name in ("ada", "ben", "cleo"))
+    stay(shop, ada, 9, reviews=[Review(ben, 1)])
+    for number in range(5):
+        make_pull_request(
+            shop, author=ada, opened_at=ago(20), fields={"merged_by_github_id": cleo.github_id}
+        )
+        filters = filters_of(team, "")
+        (wait,) = this_week(team, filters, timezone.now())[0]
+        assert wait.whom[0].name == ("cleo" if number == 4 else "ada")
+    make_pull_request(shop, author=ada, opened_at=ago(9), fields={"merged_by_github_id": 1})
+    (wait,) = this_week(team, filters, timezone.now())[0]
+    assert wait.whom[0].name == "ada"
+
+
+def test_people_of_another_team_are_not_waited_for(shop: Repository) -> None:
+    other: Team = make_team("Other")
+    ada = make_member(shop.team, "ada")
+    stay(shop, ada, 9, requests=[(ada, 1)])
+    assert queues(other, filters_of(other, "")) == {}
