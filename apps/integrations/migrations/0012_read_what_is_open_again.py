@@ -28,8 +28,8 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ("integrations", "0011_untracked_at"),
-        ("metrics", "0018_what_waits"),
-        ("teams", "0010_figures_key"),
+        ("metrics", "0017_what_waits"),
+        ("teams", "0011_production"),
     ]
 
     operations = [migrations.RunPython(mark, migrations.RunPython.noop, elidable=True)]

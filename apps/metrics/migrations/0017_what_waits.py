@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('metrics', '0015_stored_revision'),
+        ('metrics', '0016_production'),
     ]
 
     operations = [
