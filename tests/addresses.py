@@ -150,6 +150,8 @@ RULES: dict[str, Rule] = {
     "accounts/social/signup/": Rule(For.EVERYONE),
     "accounts/social/connections/": Rule(For.EVERYONE),
     "accounts/github/login/": Rule(For.EVERYONE, BOTH),
+    "accounts/oidc/^(?P<provider_id>[^/]+)/login/": Rule(For.EVERYONE, BOTH),
+    "accounts/oidc/^(?P<provider_id>[^/]+)/login/callback/": Rule(For.EVERYONE),
     "accounts/github/login/callback/": Rule(For.EVERYONE),
     "accounts/sessions/": Rule(For.SIGNED_IN),
     "accounts/reauthenticate/": Rule(For.SIGNED_IN),

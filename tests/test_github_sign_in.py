@@ -129,14 +129,14 @@ def test_an_equal_address_alone_opens_nobodys_account(visitor: Client, github: R
 def test_whoever_cancels_is_told_that_nothing_changed(visitor: Client, github: Running) -> None:
     back = agree(github, ask(visitor), person(github), button="0")
     page = visitor.get(back, follow=True).content.decode()
-    assert "You cancelled at GitHub" in page
+    assert "You cancelled on the other side" in page
     assert not User.objects.exists()
 
 
 @pytest.mark.parametrize("sent", ["?code=x&state=y", "?code=x", "?error=server_error", ""])
 def test_an_answer_that_nobody_asked_for_is_refused(visitor: Client, sent: str) -> None:
     response = visitor.get(f"/accounts/github/login/callback/{sent}", follow=True)
-    assert "GitHub sign-in did not work" in response.content.decode()
+    assert "Signing in did not work" in response.content.decode()
     assert not User.objects.exists()
 
 
@@ -154,7 +154,7 @@ def test_github_out_of_reach_is_told(
 ) -> None:
     back = agree(github, ask(visitor), person(github))
     monkeypatch.setattr(GitHubOAuth2Adapter, "access_token_url", "http://127.0.0.1:9/token")
-    assert "GitHub sign-in did not work" in visitor.get(back, follow=True).content.decode()
+    assert "Signing in did not work" in visitor.get(back, follow=True).content.decode()
 
 
 def test_an_account_adds_github_to_sign_in_with(

@@ -39,6 +39,9 @@ BAD = [
     ("SIGN_UP", "domains", "is none of open, invited"),
     ("SIGN_UP", "domains:a.example,", "is no domain"),
     ("SIGN_UP", "domains:a b", "is no domain"),
+    ("OIDC_ISSUER", "http://login.example.com", "must be an https address"),
+    ("OIDC_ISSUER", "https://login.example.com", "OIDC_CLIENT_ID: is missing"),
+    ("OIDC_GROUP", "engineers", "OIDC_ISSUER: is missing"),
     ("EMAIL_URL", "mail.example.com", "must begin with smtp://"),
     ("EMAIL_URL", "smtp://mail.example.com:mail", "is no address"),
     ("TOKEN_ENCRYPTION_KEYS", "short", "32 bytes"),
@@ -131,7 +134,9 @@ def test_the_docs_list_every_setting_and_no_other() -> None:
 
 def read_by_the_program() -> set[str]:
     """Every name that the program's code asks the environment for."""
-    readers = "authorities|sign_up|text|flag|choice|number|private_key|url|service_url|email_url"
+    readers = (
+        "authorities|issuer|sign_up|text|flag|choice|number|private_key|url|service_url|email_url"
+    )
     call = re.compile(rf"\b(?:environment\.)?(?:{readers})\(\s*\"([A-Z_]+)\"")
     code = [*ROOT.glob("tformance/**/*.py"), *ROOT.glob("apps/**/*.py")]
     return {name for path in code for name in call.findall(path.read_text())}

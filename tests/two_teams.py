@@ -101,6 +101,7 @@ def belongings(team: Team, member: User, start: int) -> Belongings:
         "uidb36": "1",
         "path": "x",
         "token": "x",
+        "provider_id": "sso",
     }
     return Belongings(team, ids, mark, key)
 

@@ -15,7 +15,7 @@ UNUSED = (
 )
 
 
-def content_security_policy(github_url: str, *, https: bool) -> dict[str, Any]:
+def content_security_policy(*others: str, https: bool) -> dict[str, Any]:
     """django-csp's setting: no script but from our own files, no page of ours in a frame."""
     return {
         "DIRECTIVES": {
@@ -27,8 +27,9 @@ def content_security_policy(github_url: str, *, https: bool) -> dict[str, Any]:
             "img-src": [SELF, "data:"],
             "font-src": [SELF],
             "connect-src": [SELF],
-            # Connecting is a form whose answer leads to GitHub.
-            "form-action": [SELF, github_url],
+            # Connecting and signing in are forms whose answers lead to GitHub, or to a company's
+            # own provider.
+            "form-action": [SELF, *others],
             "frame-ancestors": [NONE],
             "base-uri": [NONE],
             "object-src": [NONE],

@@ -37,7 +37,7 @@ def doctor() -> bool:
     well = True
     checks = (
         *(_settings, _database, _sign_up, _broker, _worker, _public_url),
-        *(_hooks, _github, _tokens),
+        *(_company, _hooks, _github, _tokens),
     )
     for check in checks:
         for finding in check():
@@ -210,6 +210,30 @@ def _public_url() -> Iterator[Finding]:
     else:
         todo = "Check that PUBLIC_URL leads to tformance and that the lines above are well."
         yield Finding(PROBLEM, "web", f"{address} answers {reply.status_code}", todo)
+
+
+def _company() -> Iterator[Finding]:
+    """Whether the provider of OpenID Connect is the one that it is taken for."""
+    from apps.integrations.github.errors import GitHubError
+    from apps.integrations.github.transport import Transport
+
+    issuer = settings.OIDC_ISSUER
+    if not issuer:
+        return
+    todo = "Check OIDC_ISSUER: it is the provider's address, as its own documents name it."
+    address = f"{issuer}/.well-known/openid-configuration"
+    try:
+        with Transport(address, settings.OIDC_CA_FILE, settings.OIDC_NAME, timeout=10) as http:
+            told = http.get(address).raise_for_status().json()["issuer"]
+    except GitHubError as error:
+        yield Finding(PROBLEM, "OpenID Connect", error.message, todo)
+    except (httpx.HTTPStatusError, ValueError, KeyError, TypeError):
+        yield Finding(PROBLEM, "OpenID Connect", f"no provider answers at {issuer}", todo)
+    else:
+        if str(told).rstrip("/") == issuer:
+            yield Finding(OK, "OpenID Connect", f"{settings.OIDC_NAME}, by {issuer}")
+        else:
+            yield Finding(PROBLEM, "OpenID Connect", f"{issuer} calls itself {told}", todo)
 
 
 def _hooks() -> Iterator[Finding]:

@@ -145,6 +145,25 @@ def url(name: str, default: str) -> str:
     return f"{parts.scheme}://{_place(name, parts, default)}"
 
 
+def issuer(name: str) -> str:
+    """The address of a provider of OpenID Connect, which may have a path; empty when not set."""
+    value = text(name).rstrip("/")
+    if value:
+        example = "https://login.example.com/realms/acme"
+        parts = _split(name, value, example)
+        is_here = parts.hostname in ("localhost", "127.0.0.1", "::1")
+        is_secure = parts.scheme == "https" or (parts.scheme == "http" and is_here)
+        if not is_secure or not parts.hostname or "@" in value or parts.query or parts.fragment:
+            refuse(name, f"must be an https address, like {example}.")
+    return value
+
+
+def origin(url: str) -> str:
+    """Scheme, host and port of an address; empty for none."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}" if url else ""
+
+
 def _place(name: str, parts: SplitResult, example: str) -> str:
     """Host and port as browsers send them."""
     host = (parts.hostname or "").removesuffix(".")

@@ -35,6 +35,18 @@ environment.belongs_to("GITHUB_APP_CLIENT_SECRET", "GITHUB_APP_ID")
 GITHUB_CA_FILE = environment.authorities("GITHUB_CA_FILE")
 environment.proxies(GITHUB_URL, PUBLIC_URL)
 GITHUB_TOKEN = environment.text("GITHUB_TOKEN")
+OIDC_ISSUER = environment.issuer("OIDC_ISSUER")
+OIDC_CLIENT_ID = environment.text("OIDC_CLIENT_ID")
+OIDC_CLIENT_SECRET = environment.text("OIDC_CLIENT_SECRET")
+environment.together("OIDC_ISSUER", "OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET")
+OIDC_NAME = environment.text("OIDC_NAME", "your company")
+OIDC_SCOPES = environment.text("OIDC_SCOPES", "openid email profile").split()
+OIDC_GROUPS_CLAIM = environment.text("OIDC_GROUPS_CLAIM", "groups")
+OIDC_GROUP = environment.text("OIDC_GROUP")
+OIDC_STAFF_GROUP = environment.text("OIDC_STAFF_GROUP")
+for _name in ("OIDC_GROUP", "OIDC_STAFF_GROUP"):
+    environment.belongs_to(_name, "OIDC_ISSUER")
+OIDC_CA_FILE = environment.authorities("OIDC_CA_FILE")
 METRICS_TOKEN = environment.text("METRICS_TOKEN")
 SIGN_UP, SIGN_UP_DOMAINS = environment.sign_up("SIGN_UP")
 
@@ -59,7 +71,9 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_ENGINE = "apps.users.sessions"
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
-CONTENT_SECURITY_POLICY = content_security_policy(GITHUB_URL, https=_https)
+CONTENT_SECURITY_POLICY = content_security_policy(
+    *filter(None, (GITHUB_URL, environment.origin(OIDC_ISSUER))), https=_https
+)
 PROXIES = int(environment.number("PROXIES") or 0)
 API_RATE_LIMIT = int(environment.number("API_RATE_LIMIT") or 600)
 FIGURES_MEMORY = int(environment.number("FIGURES_MEMORY") or 1024) * 2**20
@@ -86,6 +100,7 @@ INSTALLED_APPS = [
     "allauth.mfa",
     "allauth.socialaccount",
     "allauth.socialaccount.providers.github",
+    "allauth.socialaccount.providers.openid_connect",
     "csp",
     "django_htmx",
 ]
@@ -230,7 +245,22 @@ SOCIALACCOUNT_PROVIDERS: dict[str, dict[str, Any]] = {
         else [],
         # allauth lays out any address that it is given as Enterprise Server.
         **({"GITHUB_URL": GITHUB_URL} if GITHUB_URL != "https://github.com" else {}),
-    }
+    },
+    "openid_connect": {
+        "SCOPE": OIDC_SCOPES,
+        "OAUTH_PKCE_ENABLED": True,
+        "APPS": [
+            {
+                "provider_id": "sso",
+                "name": OIDC_NAME,
+                "client_id": OIDC_CLIENT_ID,
+                "secret": OIDC_CLIENT_SECRET,
+                "settings": {"server_url": OIDC_ISSUER},
+            }
+        ]
+        if OIDC_ISSUER
+        else [],
+    },
 }
 
 MFA_ADAPTER = "apps.users.second_factors.SecondFactorAdapter"

@@ -8,6 +8,7 @@ ACTIONS = {
     "account.link_made": "Had a link to a new password made by the operator",
     "account.password_set_by_operator": "Had a password set by the operator",
     "account.changed_by_operator": "Had rights changed by the operator",
+    "account.changed_by_provider": "Had rights changed by a group of the company",
     "account.signed_in": "Signed in",
     "account.sign_in_refused": "Gave a wrong password",
     "account.signed_out": "Signed out",

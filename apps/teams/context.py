@@ -45,7 +45,7 @@ ACCOUNT = (
     ("Password", ("account_change_password", "account_set_password")),
     ("Second factors", ("mfa_index",)),
     ("Sessions", ("account_sessions",)),
-    ("GitHub sign-in", ("socialaccount_connections",)),
+    ("Other sign-ins", ("socialaccount_connections",)),
 )
 # Pages whose place is in a section that they are not below.
 WITHIN = {"promises/": "settings/", "repositories/": "compare/"}
@@ -75,6 +75,8 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
         "settings_sections": lambda: _settings(request),
         "theme": theme if theme in THEMES else "",
         "github_sign_in": bool(settings.GITHUB_CLIENT_ID),
+        "company_sign_in": settings.OIDC_NAME if settings.OIDC_ISSUER else "",
+        "signs_in_elsewhere": bool(settings.GITHUB_CLIENT_ID or settings.OIDC_ISSUER),
         "sends_mail": sends_mail(),
         "may_sign_up": lambda: sign_up.is_open(request),
         "who_may_sign_up": sign_up.sentence,
@@ -131,5 +133,7 @@ def _account(request: HttpRequest) -> list[Section]:
     return [
         Section(label, reverse(names[0]), here in names)
         for label, names in ACCOUNT
-        if settings.GITHUB_CLIENT_ID or names[0] != "socialaccount_connections"
+        if settings.GITHUB_CLIENT_ID
+        or settings.OIDC_ISSUER
+        or names[0] != "socialaccount_connections"
     ]

@@ -14,7 +14,7 @@ from django.http import Http404, HttpRequest
 from django.shortcuts import redirect
 from django.utils.http import url_has_allowed_host_and_scheme
 
-from apps.users import proof, second_factors, sign_up
+from apps.users import company_sign_in, proof, second_factors, sign_up
 from apps.users.mail import may_send
 from apps.users.models import User
 
@@ -79,19 +79,21 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         return [{**each, "description": CONFIRMATIONS[each["id"]]} for each in methods]
 
 
-class GitHubSignInAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
-    """Signing in with GitHub, which is apart from connecting an organisation."""
+class ElsewhereSignInAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
+    """Signing in with GitHub, apart from connecting an organisation, or with OpenID Connect."""
 
     def get_provider(self, request: HttpRequest, provider: str, client_id: Any = None) -> Any:
-        """Raises Http404 where no OAuth app is set up."""
+        """Raises Http404 where it is not set up."""
         try:
             return super().get_provider(request, provider, client_id)
         except SocialApp.DoesNotExist:
-            raise Http404("Signing in with GitHub is not set up here.") from None
+            raise Http404("Signing in like that is not set up here.") from None
 
     def is_open_for_signup(self, request: HttpRequest, sociallogin: Any) -> bool:
         """Whether an account is made for whom the provider has let in."""
-        return sign_up.may_sign_up_with(request, sociallogin)
+        return company_sign_in.may_enter(sociallogin) or sign_up.may_sign_up_with(
+            request, sociallogin
+        )
 
     def populate_user(self, request: HttpRequest, sociallogin: Any, data: dict[str, Any]) -> Any:
         """Keeps a name whole: not everyone has a first and a last one."""
@@ -106,6 +108,8 @@ class GitHubSignInAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
         An account whose address is unproven gets no other way in.
         """
         sociallogin.token = None
+        if company_sign_in.is_by_it(sociallogin):
+            company_sign_in.admit(request, sociallogin)
         user: Any = request.user
         if user.is_authenticated and not sociallogin.is_existing and not proof.may_add(user):
             messages.error(request, proof.FIRST)

@@ -12,7 +12,7 @@ from django.contrib.auth.hashers import make_password
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
-from apps.users import proof, sign_up
+from apps.users import company_sign_in, proof, sign_up
 
 STRENGTH = "At least 8 characters, not a common password and not like your address."
 LABELS = {
@@ -63,6 +63,8 @@ class SocialSignupForm(_Plain, social_forms.SignupForm):  # type: ignore[misc]
 
     def clean_email(self) -> str:
         email = self.cleaned_data["email"]
+        if company_sign_in.may_enter(self.sociallogin):
+            return str(super().clean_email())
         told = self.sociallogin.email_addresses
         is_verified = any(each.verified and each.email.lower() == email.lower() for each in told)
         _hold_to_the_rule(email, is_verified=is_verified)

@@ -1,4 +1,7 @@
-"""Signing in with GitHub asks GitHub as everything else does; allauth does the rest."""
+"""Signing in with GitHub asks GitHub as everything else does; allauth does the rest.
+
+A company's own provider (OpenID Connect) is asked in the same way, and by no other requests.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,15 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
+from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.socialaccount.providers.oauth2.client import OAuth2Error
 from django.conf import settings
+from django.shortcuts import redirect
 
 from apps.integrations.github.client import Addresses
 from apps.integrations.github.errors import GitHubError
 from apps.integrations.github.transport import Transport
-from apps.users.adapters import GitHubSignInAdapter
+from apps.users.adapters import ElsewhereSignInAdapter
 
 log = logging.getLogger(__name__)
 MAY_BE_MISSING = "/user/emails"  # 404 where the token may not read them, which allauth bears
@@ -57,9 +62,29 @@ def _transport(url: str) -> Transport:
     return Transport(addresses.web if is_web else addresses.rest, settings.GITHUB_CA_FILE)
 
 
-class SignInAdapter(GitHubSignInAdapter):
-    """allauth's adapter, which asks GitHub by the one client of this program."""
+class CompanySession(Session):
+    """What allauth asks a company's provider with; each address is one that the issuer names."""
+
+    def request(self, method: str, url: str, **options: Any) -> httpx.Response:
+        """Shows the page of a failed sign-in for anything but an answer in JSON."""
+        auth = options.pop("auth", None)  # as `requests` has it
+        pair = (auth.username, auth.password) if auth else None
+        headers = {"Accept": "application/json", **(options.pop("headers", None) or {})}
+        try:
+            with Transport(url, settings.OIDC_CA_FILE, settings.OIDC_NAME, timeout=10) as http:
+                reply = http.request(method, url, headers=headers, auth=pair, **options)
+            reply.raise_for_status().json()
+        except (GitHubError, httpx.HTTPStatusError, ValueError) as error:
+            log.warning("Signing in with %s failed: %s", settings.OIDC_NAME, error)
+            raise ImmediateHttpResponse(redirect("socialaccount_login_error")) from None
+        return reply
+
+
+class SignInAdapter(ElsewhereSignInAdapter):
+    """allauth's adapter, which asks by the one client of this program."""
 
     def get_requests_session(self) -> Session:
         """Called by allauth for every request of its own."""
-        return Session()
+        found = self.request.resolver_match if self.request else None
+        is_company = found is not None and (found.url_name or "").startswith("openid_connect_")
+        return CompanySession() if is_company else Session()
