@@ -21,6 +21,7 @@ from graphql import (
 )
 
 from apps.integrations.github.documents import (
+    LATER_EVENTS,
     LISTS,
     document,
     numbered,
@@ -36,11 +37,16 @@ from tests.program import ROOT
 PUBLISHED = Path(
     os.environ.get("GITHUB_SCHEMA") or ROOT / "node_modules/@octokit/graphql-schema/schema.graphql"
 )
+LATER = frozenset(LATER_EVENTS)
 FOLDER = ROOT / "apps/integrations/github/queries"
 DOCUMENTS = {
     **{path.stem: document(path.stem) for path in FOLDER.glob("*.graphql")},
+    "later: pull_requests": document("pull_requests", LATER),
+    "later: pull_requests_by_id": document("pull_requests_by_id", LATER),
     "rest of each list": rest_of_lists((name, True) for name in LISTS),
+    "later: rest of each list": rest_of_lists(((name, True) for name in LISTS), LATER),
     "in parts": pull_requests_in_parts()[0],
+    "later: in parts": pull_requests_in_parts(LATER)[0],
     "by number": numbered(range(1, 101)),
 }
 del DOCUMENTS["fragments"]  # they come with the documents that spread them
@@ -95,7 +101,7 @@ COSTS: dict[str, tuple[dict[str, Any], int]] = {
 
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_what_each_document_costs(name: str) -> None:
-    variables, requests = COSTS[name]
+    variables, requests = COSTS[name.removeprefix("later: ")]
     document = parse(DOCUMENTS[name])
     operation = document.definitions[0]
     assert isinstance(operation, OperationDefinitionNode)

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 
 from django.conf import settings
 
+from apps.integrations.access import schema
 from apps.integrations.github.client import GitHub
 from apps.integrations.github.errors import WaitError
 from apps.integrations.github.limits import Limit
@@ -86,6 +87,8 @@ def open_github(
         on_good_reply=gate.answered,
         on_wait=gate.refused,
         ca_file=settings.GITHUB_CA_FILE,
+        later_events=schema.known_events(),
+        on_later_events=schema.keep_events,
     )
 
 

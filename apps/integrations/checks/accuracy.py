@@ -228,4 +228,4 @@ _COLUMNS = (
 )
 _OF_REVIEWS = (*_own(export.REVIEW_FIELDS), "is_qualifying", "response_time", "reviewer_person")
 _OF_COMMITS = _own(export.COMMIT_FIELDS, "commit__")
-_OF_EVENTS = ("kind", "at", "actor_login", "reviewer_login")
+_OF_EVENTS = ("kind", "at", "actor_login", "reviewer_login", "detail")

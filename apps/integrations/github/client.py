@@ -20,7 +20,7 @@ import httpx
 import msgspec
 
 from apps.integrations.github import limits, replies, scopes
-from apps.integrations.github.documents import document, without_teams
+from apps.integrations.github.documents import NONE, document, later_events, without_teams
 from apps.integrations.github.errors import (
     CredentialsRejectedError,
     ScopeMissingError,
@@ -97,8 +97,19 @@ class GraphQLReply:
     asked_at: datetime
 
 
-class _RateLimitOnly(msgspec.Struct, rename="camel"):
+class _Named(msgspec.Struct):
+    name: str
+
+
+class _Enum(msgspec.Struct, rename="camel"):
+    enum_values: list[_Named] | None = None
+
+
+class _Aside(msgspec.Struct, rename="camel"):
+    """What replies tell besides what they were asked for."""
+
     rate_limit: RateLimit | None = None
+    event_types: _Enum | None = None
 
 
 @dataclass(frozen=True)
@@ -124,6 +135,10 @@ class GitHub:
     """Is told of a rate limit, whichever way it came, and the resource that it is about."""
     usage: Usage = field(default_factory=Usage)
     ca_file: str = ""
+    later_events: frozenset[str] = NONE
+    """Those of `documents.LATER_EVENTS` that this GitHub's schema has, as far as it is known."""
+    on_later_events: Callable[[frozenset[str]], None] | None = None
+    """Is told of them by each reply that tells."""
 
     def __post_init__(self) -> None:
         self.addresses = Addresses.of(self.url)
@@ -201,7 +216,7 @@ class GitHub:
 
     def graphql(self, name: str, variables: Mapping[str, Any]) -> GraphQLReply:
         """Runs the document `queries/<name>.graphql`."""
-        return self.graphql_text(document(name), variables)
+        return self.graphql_text(document(name, self.later_events), variables)
 
     def graphql_text(self, text: str, variables: Mapping[str, Any]) -> GraphQLReply:
         """Runs a query; a `GitHubError` where nothing of the reply can be used.
@@ -255,7 +270,7 @@ class GitHub:
         Where that is another one, the reply is lost, and paid. A `GitHubError` where there is no
         token to send it with. `before_request` is not called: nobody waits.
         """
-        query = self._query(document(name), variables)
+        query = self._query(document(name, self.later_events), variables)
         token = self.tokens.token()
         reply: Future[httpx.Response] = Future()
 
@@ -284,7 +299,7 @@ class GitHub:
     def graphql_kept(self, data: bytes, asked_at: datetime) -> GraphQLReply:
         """A reply that somebody kept, without problems; its cost is counted as if it came now."""
         reply = GraphQLReply(msgspec.Raw(data), [], asked_at)
-        asked = _rate_limit(reply.data)
+        asked = _aside(reply.data).rate_limit
         self.usage.requests += 1
         self.usage.points += asked.cost if asked else 0
         return reply
@@ -322,8 +337,12 @@ class GitHub:
 
     def _account(self, envelope: replies.Envelope, headers: Mapping[str, str]) -> None:
         limit = limits.from_headers(headers)
-        asked = _rate_limit(envelope.data)
-        if asked:
+        aside = _aside(envelope.data)
+        if aside.event_types and self.on_later_events:
+            values = aside.event_types.enum_values or ()
+            self.later_events = later_events(value.name for value in values)
+            self.on_later_events(self.later_events)
+        if asked := aside.rate_limit:
             self.usage.points += asked.cost
             limit = Limit("graphql", asked.limit, asked.remaining, asked.reset_at)
         if limit:
@@ -334,11 +353,11 @@ class GitHub:
             self.on_limit(limit)
 
 
-def _rate_limit(data: msgspec.Raw) -> RateLimit | None:
+def _aside(data: msgspec.Raw) -> _Aside:
     try:
-        return msgspec.json.decode(data, type=_RateLimitOnly | None).rate_limit
-    except (msgspec.DecodeError, AttributeError):
-        return None
+        return msgspec.json.decode(data, type=_Aside | None) or _Aside()
+    except msgspec.DecodeError:
+        return _Aside()
 
 
 def _json(response: httpx.Response) -> Any:

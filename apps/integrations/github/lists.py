@@ -157,7 +157,7 @@ def _ask(github: GitHub, lists: Sequence[Growing]) -> None:
         variables |= {f"id{n}": one.id, f"after{n}": one.after}
         if one.has_tail:
             variables[f"before{n}"] = one.before
-    text = rest_of_lists([(one.name, one.has_tail) for one in lists])
+    text = rest_of_lists([(one.name, one.has_tail) for one in lists], github.later_events)
     reply = github.graphql_text(text, variables)
     found = decode(reply.data, dict[str, Raw])
     problems = _by_list(reply.problems, len(lists))

@@ -35,7 +35,7 @@ def in_pieces(github: GitHub, ids: Sequence[str]) -> list[records.PullRequest]:
 
 
 def _ask(github: GitHub, ids: Sequence[str]) -> list[records.PullRequest]:
-    text, count = pull_requests_in_parts()
+    text, count = pull_requests_in_parts(github.later_events)
     reply = github.graphql_text(text, {"ids": list(ids)})
     answered = decode(reply.data, dict[str, Raw])
     parts = [decode(answered[f"part{n}"], list[Any]) for n in range(count)]

@@ -108,9 +108,9 @@ def kept_page(github: GitHub, data: bytes, asked_at: datetime) -> WalkPage:
     return _walk_page(repository, Batch(_told(_nodes(repository), {})), asked_at, data)
 
 
-def query_of(full_name: str, first: int, after: str) -> str:
+def query_of(github: GitHub, full_name: str, first: int, after: str) -> str:
     """Names the query that `walk` sends: a digest of all that decides what its reply looks like."""
-    query = [document("pull_requests"), _variables(full_name, first, after)]
+    query = [document("pull_requests", github.later_events), _variables(full_name, first, after)]
     return hashlib.sha256(msgspec.json.encode(query)).hexdigest()
 
 

@@ -130,6 +130,9 @@ class TimelineItem(Record, frozen=True):
     created_at: datetime | None = None
     actor: Actor | None = None
     requested_reviewer: Reviewer | None = None
+    reason: str | None = None
+    previous_ref_name: str | None = None
+    current_ref_name: str | None = None
 
 
 class PullRequest(Record, frozen=True):

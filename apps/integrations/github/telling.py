@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Raw
 
 from apps.integrations.github import records
+from apps.integrations.github.documents import LATER_EVENTS
 from apps.integrations.github.reading import read
 from apps.integrations.github.records import Path
 from apps.integrations.github.replies import Problem
@@ -24,6 +25,7 @@ EVENTS = (
     *("ReadyForReviewEvent", "ConvertToDraftEvent", "ReviewRequestedEvent"),
     *("ReviewRequestRemovedEvent", "ReviewDismissedEvent", "HeadRefForcePushedEvent"),
     *("ClosedEvent", "ReopenedEvent", "MergedEvent"),
+    *LATER_EVENTS,
 )
 _OF_COMMITS = (
     *("authored_date", "committed_date", "additions", "deletions"),

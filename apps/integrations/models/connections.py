@@ -210,6 +210,16 @@ class Farewell(models.Model):
         return self.due_at is None
 
 
+class GitHubServer(models.Model):
+    """An Enterprise Server, and what of GitHub's newer schema it told that it has."""
+
+    url = models.CharField(max_length=255, unique=True)
+    later_events = models.JSONField(default=list)
+
+    def __str__(self) -> str:
+        return self.url
+
+
 class RateBudget(models.Model):
     """What GitHub still grants an account, shared by all workers."""
 

@@ -30,6 +30,13 @@ _EVENTS = {
     "ClosedEvent": TimelineEvent.Kind.CLOSED,
     "ReopenedEvent": TimelineEvent.Kind.REOPENED,
     "MergedEvent": TimelineEvent.Kind.MERGED,
+    "AddedToMergeQueueEvent": TimelineEvent.Kind.ADDED_TO_MERGE_QUEUE,
+    "RemovedFromMergeQueueEvent": TimelineEvent.Kind.REMOVED_FROM_MERGE_QUEUE,
+    "AutoMergeEnabledEvent": TimelineEvent.Kind.AUTO_MERGE_ENABLED,
+    "AutoSquashEnabledEvent": TimelineEvent.Kind.AUTO_MERGE_ENABLED,
+    "AutoRebaseEnabledEvent": TimelineEvent.Kind.AUTO_MERGE_ENABLED,
+    "AutoMergeDisabledEvent": TimelineEvent.Kind.AUTO_MERGE_DISABLED,
+    "BaseRefChangedEvent": TimelineEvent.Kind.BASE_REF_CHANGED,
 }
 
 
@@ -356,4 +363,11 @@ def _event(item: records.TimelineItem, at: datetime) -> dict[str, Any]:
         "reviewer_type": asked.typename if asked else None,
         "group_github_id": group.database_id if group else None,
         "group_slug": tidy((group and group.slug) or ""),
+        "detail": _detail(item)[:600],
     }
+
+
+def _detail(item: records.TimelineItem) -> str:
+    if item.current_ref_name:
+        return tidy(f"{item.previous_ref_name or ''}\t{item.current_ref_name}")
+    return tidy(item.reason or "")

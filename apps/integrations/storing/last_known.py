@@ -238,12 +238,16 @@ def _review(row: PRReview) -> records.Review:
 
 def _event(row: TimelineEvent) -> records.TimelineItem:
     kind = "".join(word.title() for word in row.kind.split("_"))
+    former, tab, present = row.detail.partition("\t")
     return records.TimelineItem(
         typename=f"{kind}Event",
         id=row.node_id,
         created_at=row.at,
         actor=_actor(row.actor_github_id, row.actor_login, None),
         requested_reviewer=_asked(row),
+        reason=None if tab else row.detail,
+        previous_ref_name=former if tab else None,
+        current_ref_name=present if tab else None,
     )
 
 

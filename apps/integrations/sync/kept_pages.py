@@ -20,12 +20,12 @@ from apps.integrations.models import KeptPage, TrackedRepository
 LONGEST = timedelta(hours=1)
 
 
-def keep(tracked: TrackedRepository, page: WalkPage) -> None:
+def keep(github: GitHub, tracked: TrackedRepository, page: WalkPage) -> None:
     """Keeps the page that follows what is stored, in place of the one before."""
     kept = KeptPage(
         team_id=tracked.team_id,
         tracked=tracked,
-        query=_next_query(tracked),
+        query=_next_query(github, tracked),
         asked_at=page.asked_at,
         reply=base64.b64encode(zlib.compress(page.reply, level=1)).decode(),
     )
@@ -39,7 +39,7 @@ def keep(tracked: TrackedRepository, page: WalkPage) -> None:
 
 def take(github: GitHub, tracked: TrackedRepository, now: datetime) -> WalkPage | None:
     """The page that somebody left who was killed, if it answers what would be asked next."""
-    rows = KeptPage.objects.filter(tracked=tracked, query=_next_query(tracked))
+    rows = KeptPage.objects.filter(tracked=tracked, query=_next_query(github, tracked))
     try:
         kept = rows.filter(asked_at__gt=now - LONGEST).first()
     except EncryptionKeyError:
@@ -60,5 +60,7 @@ def prune(now: datetime) -> None:
     KeptPage.objects.filter(asked_at__lte=now - LONGEST).delete()
 
 
-def _next_query(tracked: TrackedRepository) -> str:
-    return pull_requests.query_of(tracked.full_name, tracked.page_size, tracked.history_cursor)
+def _next_query(github: GitHub, tracked: TrackedRepository) -> str:
+    return pull_requests.query_of(
+        github, tracked.full_name, tracked.page_size, tracked.history_cursor
+    )

@@ -237,7 +237,7 @@ def _go_ahead(
 
     This one is kept before: whoever is killed loses only what is on its way.
     """
-    kept_pages.keep(tracked, page)
+    kept_pages.keep(github, tracked, page)
     with suppress(GitHubError):  # The next step meets it again, when this page is stored.
         pull_requests.walk_ahead(
             github, changes["full_name"], changes["page_size"], changes["history_cursor"]

@@ -340,6 +340,11 @@ class TimelineEvent(BaseTeamModel):
         CLOSED = "closed"
         REOPENED = "reopened"
         MERGED = "merged"
+        ADDED_TO_MERGE_QUEUE = "added_to_merge_queue"
+        REMOVED_FROM_MERGE_QUEUE = "removed_from_merge_queue"
+        AUTO_MERGE_ENABLED = "auto_merge_enabled"
+        AUTO_MERGE_DISABLED = "auto_merge_disabled"
+        BASE_REF_CHANGED = "base_ref_changed"
 
     team = _team()
     pull_request = models.ForeignKey(
@@ -357,6 +362,11 @@ class TimelineEvent(BaseTeamModel):
         null=True, help_text="Of the team on GitHub that is asked for a review."
     )
     group_slug = models.CharField(max_length=255, blank=True)
+    detail = models.CharField(
+        max_length=600,
+        default="",
+        help_text="Why it left the queue or auto-merge ended; or former and new base by a tab.",
+    )
 
     class Meta:
         ordering = ["at", "id"]

@@ -10,7 +10,7 @@ from typing import Any
 from django.utils import timezone
 
 from apps.metrics.figures.queries import STAGES
-from apps.metrics.models import Commit, PullRequest
+from apps.metrics.models import Commit, PullRequest, TimelineEvent
 from apps.metrics.pages.charts import STAGE_NAMES
 from apps.teams.templatetags.display import duration_text
 
@@ -32,6 +32,11 @@ _EVENTS = {
     "closed": "closed it",
     "reopened": "reopened it",
     "merged": "merged it",
+    "added_to_merge_queue": "added it to the merge queue",
+    "removed_from_merge_queue": "took it out of the merge queue",
+    "auto_merge_enabled": "enabled auto-merge",
+    "auto_merge_disabled": "disabled auto-merge",
+    "base_ref_changed": "changed the base branch",
 }
 _REVIEWS = {
     "approved": "approved",
@@ -39,6 +44,11 @@ _REVIEWS = {
     "commented": "commented",
     "dismissed": "reviewed; the review was dismissed later",
 }
+_LEAVES_QUEUE = (
+    TimelineEvent.Kind.REMOVED_FROM_MERGE_QUEUE,
+    TimelineEvent.Kind.MERGED,
+    TimelineEvent.Kind.CLOSED,
+)
 GHOST = "A deleted account"
 
 
@@ -164,7 +174,8 @@ def _marks(pull_request: PullRequest) -> Iterator[Mark]:
         if event.kind == "closed" and event.at == pull_request.merged_at:
             continue
         text = _EVENTS[event.kind].format(reviewer=event.reviewer_login or "a team")
-        yield Mark("events", event.kind, event.at, event.actor_login or GHOST, text)
+        note = event.detail.replace("\t", " → ")
+        yield Mark("events", event.kind, event.at, event.actor_login or GHOST, text, note=note)
 
 
 def _why_older(commit: Commit, committed_at: datetime) -> str:
@@ -222,10 +233,33 @@ def _why_review(pull_request: PullRequest) -> str:
 
 def _why_merge(pull_request: PullRequest) -> str:
     if pull_request.first_review_at is None:
-        return "From ready for review to the merge, since nobody reviewed it."
-    if pull_request.approved_at is None:
+        begin = "From ready for review to the merge, since nobody reviewed it"
+    elif pull_request.approved_at is None:
         return "None: it was reviewed but never approved, so the review lasted until the merge."
-    return "From the last approval to the merge."
+    else:
+        begin = "From the last approval to the merge"
+    queued = _in_merge_queue(pull_request)
+    return f"{begin}; {duration_text(queued)} of it in the merge queue." if queued else f"{begin}."
+
+
+def _in_merge_queue(pull_request: PullRequest) -> int:
+    """Seconds between each entry into the merge queue and its end, within the merge time."""
+    ready = pull_request.ready_at or pull_request.opened_at
+    begin, end = pull_request.approved_at or ready, pull_request.merged_at
+    seconds, entered = 0.0, None
+    for event in pull_request.timeline.all():
+        if event.kind == TimelineEvent.Kind.ADDED_TO_MERGE_QUEUE:
+            entered = entered or event.at
+        elif entered and event.kind in _LEAVES_QUEUE:
+            seconds += _overlap(entered, event.at, begin, end or event.at)
+            entered = None
+    if entered and end:
+        seconds += _overlap(entered, end, begin, end)
+    return round(seconds)
+
+
+def _overlap(start: datetime, stop: datetime, begin: datetime, end: datetime) -> float:
+    return max((min(stop, end) - max(start, begin)).total_seconds(), 0)
 
 
 def as_data(drawn: Timeline) -> list[dict[str, Any]]:
