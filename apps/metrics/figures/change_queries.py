@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -20,7 +21,7 @@ from apps.metrics.filters.periods import Period
 from apps.metrics.models import Group, Repository, TeamMember
 from apps.teams.models import Team
 
-NO_TEAM, UNKNOWN_SIZE = "no team", "size not known"
+NO_TEAM, OF_ONE, UNKNOWN_SIZE = "no team", "others", "size not known"
 UNTOLD = Verdict(reason=changes.UNKNOWN)
 OF_A_PERSON = Verdict(reason="nothing is judged of a single person")
 
@@ -45,11 +46,12 @@ class Causes:
     parts: Mapping[str, Sequence[Part[str]]] = field(default_factory=dict)
 
 
-def compared(team: Team, filters: Filters, *, is_within: bool = True) -> Changes:
-    """The filters' period against the one before; `is_within` says whether both have all data."""
+def compared(team: Team, filters: Filters) -> Changes:
+    """The filters' period against the one before."""
     if _is_of_a_person(team, filters):
         return Changes(why_not=OF_A_PERSON)
-    if filters.range == "all" or not is_within or not _has_begun(team, filters):
+    is_whole = filters.range != "all" and filters.coverage.is_whole
+    if not is_whole or not _has_begun(team, filters):
         return Changes()
     now, before = (masks.merged(team, filters, period) for period in _periods(filters))
     # No data is no zero.
@@ -153,7 +155,12 @@ class _Teams:
         for member, name, slug in rows:
             is_shared = any(n == name and s != slug for n, s in names)
             members.setdefault(member, []).append(f"{name} ({slug})" if is_shared else name)
-        self.names = {member: " and ".join(teams) for member, teams in members.items()}
+        together = Counter(tuple(teams) for teams in members.values())
+        self.names = {
+            # Nothing of this is said of a single person.
+            member: " and ".join(teams) if together[tuple(teams)] > 1 else OF_ONE
+            for member, teams in members.items()
+        }
 
     def __call__(self, rows: Rows) -> list[str]:
         authors: Array = rows["author_id"]

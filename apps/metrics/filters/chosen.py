@@ -14,7 +14,28 @@ from apps.metrics.filters.periods import Period
 from apps.metrics.models import TeamMember
 
 DEFAULT_RANGE = "3m"
+DAYS_FOR_WEEKS = 14
 NAMED = 5  # of what was chosen, in the line below the bar
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """What the data covers of a period and of the one before it; by default, all of both.
+
+    `begins_before` and `begins_within` say in which of them it begins.
+    """
+
+    begins_before: bool = False
+    begins_within: bool = False
+    is_read: bool = True
+    is_to_come: bool = False
+    is_stopped: bool = False
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether both periods lie within the data, so that they can be compared."""
+        begins = self.begins_before or self.begins_within
+        return self.is_read and not (begins or self.is_to_come or self.is_stopped)
 
 
 @dataclass(frozen=True)
@@ -39,6 +60,7 @@ class Filters:
     excluded: Sequence[str] = ()
     repository: int | None = None
     params: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    coverage: Coverage = Coverage()
 
     def condition(self, prefix: str = "") -> Q:
         """All but the period, for pull requests or, with a prefix, for what belongs to them."""
@@ -73,6 +95,11 @@ class Filters:
             members = TeamMember.objects.filter(groups__slug__in=self.groups).values("pk")
             found &= Q(**{f"{prefix}author__in": members})
         return found
+
+    @property
+    def tells_weeks(self) -> bool:
+        """Whether figures a week are told: of at least 14 days, all of them within the data."""
+        return self.period.days >= DAYS_FOR_WEEKS and not self.coverage.begins_within
 
     @property
     def is_default(self) -> bool:

@@ -58,6 +58,21 @@ class Chart:
         return [(label, [c[place] for c in columns]) for place, label in enumerate(self.labels)]
 
 
+def spark(found: Sequence[Value]) -> str:
+    """Values as the path of a small drawing, 100 wide and 26 high; empty where one is too few."""
+    if sum(value is not None for value in found) < 2:
+        return ""
+    most = max(value for value in found if value is not None) or 1
+    step, parts, pen = 100 / (len(found) - 1), [], "M"
+    for place, value in enumerate(found):
+        if value is None:
+            pen = "M"
+            continue
+        parts.append(f"{pen}{place * step:.1f} {25 - value / most * 24:.1f}")
+        pen = "L"
+    return "".join(parts)
+
+
 def trend(
     points: Sequence[Point], filters: Filters, path: str, **described: Any
 ) -> Callable[..., Chart]:

@@ -17,7 +17,7 @@ from apps.metrics.filters.viewer import Viewer, viewer_of
 from apps.metrics.models import TeamMember
 from apps.metrics.pages import sentences
 from apps.metrics.pages.answer import Answer, figures_data
-from apps.metrics.pages.measures import MEASURES, Measure, Value
+from apps.metrics.pages.measures import MEASURES, WEEKLY, Measure, Value
 from apps.teams.access import TeamRequest
 
 PER_PAGE = 100
@@ -53,7 +53,8 @@ def repositories(request: TeamRequest, filters: Filters) -> Answer:
         Line(found.full_name, found.github_repo_id, figures)
         for found, figures in queries.by_repository(request.team, filters).items()
     ]
-    return _answer(request, lines, [MEASURES[name] for name in OF_REPOSITORIES], "repositories")
+    columns = [MEASURES[name] for name in OF_REPOSITORIES if name != WEEKLY or filters.tells_weeks]
+    return _answer(request, lines, columns, "repositories")
 
 
 def people(request: TeamRequest, filters: Filters) -> Answer:

@@ -10,10 +10,13 @@ from django.conf import settings
 from django.urls import reverse
 
 from apps.metrics.figures import queries, waiting_queries
+from apps.metrics.figures.change_queries import compared
 from apps.metrics.figures.queries import Figures
 from apps.metrics.filters.chosen import Filters
 from apps.metrics.filters.periods import Period
 from apps.metrics.pages import sentences
+from apps.metrics.pages.answer import current_version
+from apps.metrics.pages.coverage import covered
 from apps.metrics.pages.measures import Tile, tiles
 from apps.teams.models import Team
 from apps.teams.zones import zone_of
@@ -64,7 +67,14 @@ def weekly_digest(team: Team, now: datetime) -> WeeklyDigest:
     today = now.astimezone(zone_of(team.timezone)).date()
     monday = today - timedelta(days=today.weekday())
     week = Period(monday - timedelta(days=7), monday - timedelta(days=1), zone_of(team.timezone))
-    filters = Filters(period=week, range="dates", params=_params(week))
+    fresh, version = current_version(team)
+    filters = covered(
+        team,
+        Filters(period=week, range="dates", params=_params(week)),
+        fresh,
+        version.first_opened_at,
+        now,
+    )
     figures, before = queries.figures_and_before(team, filters)
     path = reverse("pull_requests", args=[team.slug])
     return WeeklyDigest(
@@ -72,7 +82,7 @@ def weekly_digest(team: Team, now: datetime) -> WeeklyDigest:
         week,
         figures,
         before,
-        tiles(figures, before, filters, path, SHOWN),
+        tiles(figures, before, filters, path, SHOWN, changes=compared(team, filters)),
         waiting_queries.waiting(team, filters, OLDEST),
         settings.PUBLIC_URL + filters.address(reverse("overview", args=[team.slug])),
     )

@@ -11,14 +11,14 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any
 
+from apps.metrics.calculations.changes import Verdict
+from apps.metrics.figures.change_queries import OF_A_PERSON, Changes
 from apps.metrics.figures.counting import Spread
-from apps.metrics.figures.queries import Change, Figures
+from apps.metrics.figures.queries import Change, Figures, Point
 from apps.metrics.filters.chosen import Filters
+from apps.teams.templatetags.display import duration_text
 
 Value = float | int | None
-# What changed less is neither better nor worse: per cent, and percentage points of a share.
-NOTABLE, NOTABLE_POINTS = 5, 1
-MOST_VERDICTS = 3
 
 
 @dataclass(frozen=True)
@@ -129,25 +129,31 @@ _ALL = (
         list={"flag": "revert"},
     ),
     Measure("reverts", "Reverts", "count", "revert_rate", attrgetter("reverts")),
-    Measure("hotfixes", "Hotfixes", "count", "hotfix", attrgetter("hotfixes")),
+    Measure(
+        *("hotfixes", "Hotfixes", "count", "hotfix", attrgetter("hotfixes")),
+        list={"flag": "hotfix"},
+    ),
 )
 MEASURES: Mapping[str, Measure] = {each.field: each for each in _ALL}
-TILES = (
-    *("merged_per_week", "cycle_time", "pickup_time", "time_to_merge"),
-    *("review_coverage", "size", "mean_review_rounds", "revert_rate"),
-)
+WEEKLY = "merged_per_week"
+# Those that come first, and those that stand beside them.
+FIRST = ("cycle_time", "pickup_time", WEEKLY, "review_coverage")
+OTHERS = ("time_to_merge", "size", "mean_review_rounds", "revert_rate", "hotfixes")
+TILES = (*FIRST, *OTHERS)
 
 
 @dataclass(frozen=True)
 class Tile:
-    """A figure with its change; whoever is not to be judged gets no verdict."""
+    """A figure with its change, and whether that is one: see `calculations.changes`."""
 
     measure: Measure
     change: Change
     link: str = ""
-    is_judged: bool = True
+    told: Verdict = field(default_factory=Verdict)
     spread: Spread | None = None
     note: str = ""
+    line: Sequence[Value] = ()
+    """The same week by week."""
 
     @property
     def field(self) -> str:
@@ -171,17 +177,22 @@ class Tile:
 
     @property
     def verdict(self) -> str:
-        """`better`, `worse` or nothing, for a change that a percentage is shown for."""
-        percent, better = self.change.percent, self.measure.better
-        if not (better and self.is_judged) or percent is None or not self._is_notable(percent):
+        """`better`, `worse` or nothing: only of a change beyond chance that can be read."""
+        better = self.measure.better
+        if not better or not self.told.is_change or self.reads_the_same:
             return ""
-        return "better" if (percent < 0) == (better == "less") else "worse"
+        return "better" if (self.told.direction == "lower") == (better == "less") else "worse"
 
-    def _is_notable(self, percent: float) -> bool:
+    @property
+    def reads_the_same(self) -> bool:
+        """Whether both figures are the same as they are shown."""
         now, before = self.change.now, self.change.before
-        if self.unit != "share" or now is None or before is None:
-            return abs(percent) >= NOTABLE
-        return abs(100 * (now - before)) >= NOTABLE_POINTS
+        if now is None or before is None:
+            return True
+        if self.unit == "duration":
+            return duration_text(now) == duration_text(before)
+        digits = {"share": 3, "decimal": 1, "hundredths": 2}.get(self.unit, 0)
+        return round(now, digits) == round(before, digits)
 
 
 def tiles(
@@ -191,28 +202,30 @@ def tiles(
     path: str,
     fields: Sequence[str] = TILES,
     *,
-    judged: bool = True,
+    changes: Changes | None = None,
+    points: Sequence[Point] = (),
 ) -> list[Tile]:
-    """Figures with their changes, each with the address of its pull requests."""
+    """Figures with their changes, each with the address of its pull requests.
+
+    Without `changes` none is judged. A figure a week is one of the whole where that is short.
+    """
+    told = changes or Changes(why_not=OF_A_PERSON)
+    if not filters.tells_weeks:
+        fields = ["merged" if name == WEEKLY else name for name in fields]
     return [
         Tile(
             each,
-            Change.of(each.value(now), each.value(before), each.count(before)),
+            Change.of(_value(each, now), _value(each, before), each.count(before)),
             filters.address(path, **each.list),
-            judged,
+            told.verdict(each.field),
             each.spread(now),
             each.note(now),
+            [_value(each, point.figures) if point.figures else None for point in points],
         )
         for each in (MEASURES[name] for name in fields)
     ]
 
 
-def verdicts(shown: Sequence[Tile]) -> list[tuple[str, str, list[Tile]]]:
-    """What got better and what worse, the greatest change first; cycle time is told apart."""
-    changed = [tile for tile in shown if tile.verdict and tile.field != "cycle_time"]
-    changed.sort(key=lambda tile: -abs(tile.change.percent or 0))
-    found = [
-        (verdict, words, [tile for tile in changed if tile.verdict == verdict][:MOST_VERDICTS])
-        for verdict, words in (("better", "Better than before"), ("worse", "Worse than before"))
-    ]
-    return [each for each in found if each[2]]
+def _value(measure: Measure, figures: Figures) -> Value:
+    """No data is never zero."""
+    return measure.value(figures) if figures.merged or measure.field == "merged" else None

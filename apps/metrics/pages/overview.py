@@ -9,16 +9,18 @@ from typing import Any
 
 import numpy as np
 from django.urls import reverse
+from django.utils import timezone
 
-from apps.metrics.figures import masks, queries, waiting_queries
+from apps.metrics.figures import change_queries, masks, queries, waiting_queries
+from apps.metrics.figures.change_queries import Causes
 from apps.metrics.figures.counting import Spread
 from apps.metrics.figures.queries import Figures
 from apps.metrics.figures.rows import fetched
 from apps.metrics.filters.chosen import Filters
 from apps.metrics.models import PullRequest
-from apps.metrics.pages import charts, sentences
+from apps.metrics.pages import charts, sentences, verdict, week
 from apps.metrics.pages.answer import Answer, figures_data
-from apps.metrics.pages.measures import tiles, verdicts
+from apps.metrics.pages.measures import OTHERS, Tile, tiles
 from apps.teams.access import TeamRequest
 from apps.teams.models import Team
 from apps.teams.templatetags.display import unbroken
@@ -75,28 +77,73 @@ def overview(request: TeamRequest, filters: Filters) -> Answer:
 
 def answer(team: Team, filters: Filters) -> Answer:
     """The figures of whatever the filters let through."""
+    now_is = timezone.now()
     (now, before), points = queries.figures_and_series(team, filters)
-    waiting = waiting_queries.waiting(team, filters)
+    changes = change_queries.compared(team, filters)
     path = reverse("pull_requests", args=[team.slug])
-    shown = tiles(now, before, filters, path)
+    shown = tiles(now, before, filters, path, changes=changes, points=points)
+    late, how_many = waiting_queries.this_week(team, filters, now_is)
+    waiting = waiting_queries.waiting(team, filters)
     stages = _stages(now)
+    causes = _causes(team, filters, shown)
     context = {
         "now": now,
         "before": before,
-        "tiles": shown,
-        "verdicts": verdicts(shown),
-        "cycle": next(tile for tile in shown if tile.field == "cycle_time"),
+        "tiles": [tile for tile in shown if tile.field not in OTHERS],
+        "other_tiles": [tile for tile in shown if tile.field in OTHERS],
+        "headline": verdict.headline(shown, filters.period.days),
+        "why": _why(now, before, shown, causes),
+        "moved": verdict.tables(causes) if causes else (),
         "charts": _charts(points, filters, path),
         "stages": stages,
         "slowest": max(stages, key=lambda stage: stage.share, default=None),
         "shares": ", ".join(f"{stage.name} {stage.percent}" for stage in stages),
         "left_out": sentences.left_out(now, filters.address(path, flag="old")),
         "mean_cycle": sum(now.mean_stages.values()) if stages else None,
+        "week": late,
+        "late_words": week.how_many(how_many),
         "waiting": waiting,
         "waiting_count": sum(group.count for group in waiting),
         "longest": _longest(team, filters),
     }
-    return Answer(context, lambda: _data(now, before, points, waiting))
+    return Answer(
+        context,
+        lambda: {
+            **_data(now, before, points, waiting),
+            "changes": {tile.field: tile.told.direction or None for tile in shown},
+            "moved": verdict.data(causes) if causes else None,
+            "this_week": [_week_data(wait) for wait in late],
+        },
+    )
+
+
+def _causes(team: Team, filters: Filters, shown: Sequence[Tile]) -> Causes | None:
+    """What moved the cycle time, where it changed beyond chance."""
+    cycle = next(tile for tile in shown if tile.field == "cycle_time")
+    return change_queries.causes(team, filters) if cycle.verdict else None
+
+
+def _why(now: Figures, before: Figures, shown: Sequence[Tile], causes: Causes | None) -> list[str]:
+    cycle = next(tile for tile in shown if tile.field == "cycle_time")
+    spreads = now.spreads["cycle_time"], before.spreads["cycle_time"]
+    if causes:
+        is_less = cycle.told.direction == "lower"
+        return [verdict.medians(*spreads), *verdict.because(causes, is_less=is_less)]
+    is_told = any(tile.verdict for tile in shown) and all(each.count for each in spreads)
+    return [verdict.medians(*spreads, cycle.told.reason)] if is_told else []
+
+
+def _week_data(wait: waiting_queries.Wait) -> dict[str, Any]:
+    row = wait.pull_request
+    return {
+        "repository": row.repository.full_name,
+        "number": row.number,
+        "title": row.title,
+        "waiting_for": wait.waiting_for or "nobody",
+        "whom": [whom.name for whom in wait.whom],
+        "since": wait.since,
+        "usual": wait.usual,
+    }
 
 
 def _data(

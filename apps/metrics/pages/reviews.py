@@ -55,7 +55,9 @@ def reviews(request: TeamRequest, filters: Filters) -> Answer:
     context = {
         "figures": figures,
         "reviews": sum(each.reviews for each in given),
-        "per_week": sum(each.reviews for each in given) / filters.period.weeks,
+        "per_week": sum(each.reviews for each in given) / filters.period.weeks
+        if filters.tells_weeks
+        else None,
         "load": Paginator(seen, PER_PAGE).get_page(request.GET.get("page")),
         "viewer": viewer,
         "answer": sentences.of_reviews(figures, response, busiest, len(given)),

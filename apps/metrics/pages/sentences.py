@@ -16,7 +16,6 @@ from apps.metrics.figures.person_queries import Exchanges
 from apps.metrics.figures.queries import Figures
 from apps.metrics.figures.review_queries import Load
 from apps.metrics.models import Digest, PullRequest
-from apps.metrics.pages.measures import Tile
 from apps.teams.templatetags.display import duration, instant, unbroken
 from apps.teams.wording import caption, counted
 
@@ -34,8 +33,8 @@ def waits_for(waiting_for: str) -> str:
     return WAITING[waiting_for][0]
 
 
-def cycle_time(now: Figures, days: int, links: tuple[str, str], change: Tile | None) -> str:
-    """How long the merged ones took, against the period before where it can be compared.
+def cycle_time(now: Figures, links: tuple[str, str]) -> str:
+    """How long the merged ones took.
 
     `links` lead to the list of them, and to that of those with an old commit.
     """
@@ -54,12 +53,11 @@ def cycle_time(now: Figures, days: int, links: tuple[str, str], change: Tile | N
         )
     return format_html(
         'Half of the <a href="{}">{} merged pull requests</a>{} took <strong>{}</strong> or less '
-        "from first commit to merge{}.",
+        "from first commit to merge.",
         links[0],
         f"{now.merged:,}",
         _without_old(now, links[1]),
         took,
-        _against_before(change, days),
     )
 
 
@@ -68,22 +66,6 @@ def _without_old(now: Figures, link: str) -> str:
         return ""
     old = f"{now.old:,}"
     return format_html(' (without <a href="{}">{}</a> with an old commit)', link, old)
-
-
-def _against_before(change: Tile | None, days: int) -> str:
-    if change is None or change.change.percent is None:
-        return ""
-    if not change.verdict:
-        return f", about the same as in the {days} days before"
-    more = "less" if change.change.percent < 0 else "more"
-    percent = unbroken(f"{abs(change.change.percent):.0f} %")
-    return format_html(
-        ', <span class="{}">{} {}</span> than in the {} days before',
-        change.verdict,
-        percent,
-        more,
-        days,
-    )
 
 
 def left_out(now: Figures, link: str) -> str:

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from apps.metrics.figures.counting import Spread
 from apps.metrics.figures.queries import STAGES
+from apps.metrics.filters.chosen import DAYS_FOR_WEEKS
 from apps.metrics.models import Repository
 from apps.metrics.pages.measures import MEASURES
 from apps.metrics.pages.metrics_table import MetricsTable, metrics_table
@@ -47,12 +48,17 @@ def _rows(found: MetricsTable) -> list[tuple[str, ...]]:
     lines = figures.lines
     return [
         (f"Pull requests{bots}", f"{found.pull_requests:,}", "", states),
-        ("Merged per week", f"{figures.per_week:.1f}", "", f"{found.weeks:.0f} weeks"),
+        ("Merged per week", _per_week(found), "", f"{found.weeks:.0f} weeks"),
         *spreads,
         ("Size in lines, median", _number(lines.median), _number(lines.p90), str(lines.count)),
         _share("Review coverage", figures.coverage, figures.reviewed, figures.merged),
         _share("Reverts", figures.revert_rate, figures.reverts, figures.merged),
     ]
+
+
+def _per_week(found: MetricsTable) -> str:
+    """Of at least two weeks."""
+    return f"{found.figures.per_week:.1f}" if found.weeks >= DAYS_FOR_WEEKS / 7 else NO_DATA
 
 
 def _name(field: str) -> str:

@@ -15,14 +15,16 @@ from django.utils.safestring import SafeString
 from apps.metrics.calculations.pull_requests import Exclusions, is_excluded
 from apps.metrics.figures.counting import Spread
 from apps.metrics.figures.freshness import recounted
-from apps.metrics.figures.queries import Change
+from apps.metrics.figures.waiting_queries import Wait
 from apps.metrics.filters import sentences as filter_sentences
 from apps.metrics.filters.chosen import Filters
 from apps.metrics.filters.form import Option
 from apps.metrics.models import PullRequest, Repository
-from apps.metrics.pages import sentences
+from apps.metrics.pages import sentences, week
+from apps.metrics.pages.charts import spark
 from apps.metrics.pages.measures import Tile
 from apps.metrics.pages.timeline import Bar, stage_bars
+from apps.metrics.pages.verdict import how_much
 from apps.teams.models import Team
 from apps.teams.templatetags.display import NOTHING, duration, duration_text, unbroken
 
@@ -64,21 +66,9 @@ def share(part: float | None, whole: float | None) -> str:
 
 
 @register.filter
-def abs_percent(value: float) -> str:
-    """How much a figure changed, without its sign."""
-    return unbroken(f"{abs(value):.0f} %")
-
-
-@register.filter
-def change_text(change: Change, unit: str) -> str:
-    """By how much a figure changed: shares by points, others by per cent."""
-    if change.percent is None or change.now is None or change.before is None:
-        return ""
-    points = f"{abs(change.now - change.before) * 100:.1f} points"
-    text = points if unit == "share" else abs_percent(change.percent)
-    if float(text.split()[0]) == 0:
-        return text
-    return ("+" if change.percent > 0 else "−") + text
+def change_text(tile: Tile) -> str:
+    """By how much a figure changed, where it did beyond chance."""
+    return how_much(tile) if tile.told.is_change and not tile.reads_the_same else ""
 
 
 @register.simple_tag(takes_context=True)
@@ -97,25 +87,38 @@ def address(context: dict[str, Any], path: str = "", **changes: object) -> str:
 
 @register.simple_tag(takes_context=True)
 def cycle_time_answer(context: dict[str, Any]) -> str:
-    """How long the merged ones took; against the period before where that is whole."""
-    filters: Filters = context["filters"]
-    change = context["cycle"] if context["is_comparable"] else None
-    links = (explorer(context), explorer(context, flag="old"))
-    return sentences.cycle_time(context["now"], filters.period.days, links, change)
+    """How long the merged ones took."""
+    return sentences.cycle_time(context["now"], (explorer(context), explorer(context, flag="old")))
 
 
 @register.simple_tag(takes_context=True)
 def trend(context: dict[str, Any], tile: Tile) -> str:
-    """A figure against that of the period before, where there is one."""
+    """A figure against that of the period before; why it has no verdict, on hover."""
     filters: Filters = context["filters"]
-    is_comparable = context["is_comparable"]
-    if filters.range == "all" or (not is_comparable and not context["begins_within"]):
+    if filters.range == "all" or not filters.coverage.is_read:
         return ""
+    if tile.change.before is None:
+        return "no data before"
     before = figure_text(tile.change.before, tile.unit)
-    if tile.change.percent is not None and is_comparable:
-        changed = change_text(tile.change, tile.unit)
-        return format_html('<span class="{}">{}</span> from {}', tile.verdict, changed, before)
-    return f"{before} before" if tile.change.before is not None else "No data before"
+    if changed := change_text(tile):
+        return format_html('<span class="{}">{}</span>, was {}', tile.verdict, changed, before)
+    reason = "reads the same" if tile.told.is_change else tile.told.reason
+    return format_html('<span title="{}">was {}</span>', reason, before)
+
+
+@register.simple_tag
+def sparkline(tile: Tile) -> SafeString:
+    """A figure week by week as a line without axes, from zero; gaps where there is no data."""
+    path = spark(tile.line)
+    if not path:
+        return SafeString("")
+    # A path has no place for a style of its own: the class names the colour.
+    return format_html(
+        '<svg class="spark of-{}" viewBox="0 0 100 26" preserveAspectRatio="none" '
+        'aria-hidden="true"><path d="{}" vector-effect="non-scaling-stroke"/></svg>',
+        tile.field,
+        path,
+    )
 
 
 @register.filter
@@ -138,7 +141,7 @@ def tile_line(tile: Tile) -> str:
     cells = (
         figure_text(tile.change.now, tile.unit),
         figure_text(tile.change.before, tile.unit),
-        change_text(tile.change, tile.unit),
+        change_text(tile) or "–",
     )
     return tile.label.ljust(20) + "".join(cell.rjust(14) for cell in cells)
 
@@ -214,6 +217,32 @@ def waited(row: PullRequest) -> SafeString:
 def age(since: datetime) -> SafeString:
     """How long ago, as a duration."""
     return duration((timezone.now() - since).total_seconds())
+
+
+@register.filter
+def signed(seconds: int) -> SafeString:
+    """A difference of durations with its sign."""
+    if not seconds:
+        return SafeString("0")
+    return format_html("{}{}", "+" if seconds > 0 else "−", duration(abs(seconds)))
+
+
+@register.filter
+def placed(row: PullRequest) -> str:
+    """Where a pull request is, and whose."""
+    return week.placed(row)
+
+
+@register.filter
+def why_here(wait: Wait) -> str:
+    """Whom an open pull request waits for, and what for."""
+    return week.why_here(wait)
+
+
+@register.filter
+def usual_text(wait: Wait) -> str:
+    """What such a wait usually takes here."""
+    return week.usual_text(wait)
 
 
 @register.filter

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 
 from apps.metrics.calculations import changes
 from apps.metrics.figures.change_queries import causes, compared
-from apps.metrics.filters.chosen import Filters
+from apps.metrics.filters.chosen import Coverage, Filters
 from apps.metrics.models import Group, PullRequest
 from apps.metrics.tests.factories import (
     NOON,
@@ -96,15 +97,16 @@ def test_changes_are_told_of_whole_periods_and_never_of_one_person() -> None:
             slow = {"opened_at": NOON + timedelta(days=day), "ended": 40 if day < 0 else 4}
             make_pull_request(other if day > -20 else repository, author=author, **slow)
 
-    def told(address: str, name: str = "cycle_time", *, is_within: bool = True) -> str:
-        found = compared(team, filters_of(team, address), is_within=is_within).verdict(name)
+    def told(address: str, name: str = "cycle_time", **coverage: bool) -> str:
+        filters = replace(filters_of(team, address), coverage=Coverage(**coverage))
+        found = compared(team, filters).verdict(name)
         return found.direction or found.reason
 
     assert told(RANGE) == "lower"
     assert told(RANGE, "time_to_merge") == "lower"
     assert told(RANGE, "merged") == changes.CHANCE
     assert told(RANGE, "size") == changes.NOT_TESTED
-    assert told(RANGE, is_within=False) == changes.UNKNOWN
+    assert told(RANGE, is_stopped=True) == told(RANGE, begins_before=True) == changes.UNKNOWN
     assert told("range=all") == changes.UNKNOWN
     assert told(f"{RANGE}&repo=acme/new") == changes.UNKNOWN  # It began within the former one.
     assert "single person" in told(f"{RANGE}&person=alice")

@@ -15,7 +15,7 @@ from apps.metrics.figures import queries
 from apps.metrics.figures.counting import Spread
 from apps.metrics.figures.flow_queries import Work
 from apps.metrics.figures.person_queries import Exchange, Exchanges
-from apps.metrics.figures.queries import Change, Figures
+from apps.metrics.figures.queries import Figures
 from apps.metrics.figures.review_queries import Load
 from apps.metrics.filters import sentences as filter_sentences
 from apps.metrics.filters.chosen import Filters
@@ -24,7 +24,6 @@ from apps.metrics.lists import explorer
 from apps.metrics.lists import sentences as list_sentences
 from apps.metrics.models import Digest, PullRequest
 from apps.metrics.pages import sentences
-from apps.metrics.pages.measures import MEASURES, Tile
 
 HOUR, NOW = 3600, datetime(2026, 3, 2, 12, tzinfo=UTC)
 PERIOD = Period(date(2026, 1, 5), date(2026, 2, 1), ZoneInfo("UTC"))
@@ -43,38 +42,22 @@ def merged(count: int, hours: float | None = None, *, old: int = 0) -> Figures:
     return replace(NONE, merged=count, old=old, spreads={**NONE.spreads, "cycle_time": spread})
 
 
-def tile(now: float, before: float) -> Tile:
-    percent = 100 * (now - before) / before
-    return Tile(MEASURES["cycle_time"], Change(now, before, percent))
-
-
 def test_it_works() -> None:
-    said = sentences.cycle_time(merged(1, 5), 28, LINKS, None)
+    said = sentences.cycle_time(merged(1, 5), LINKS)
     assert plain(said) == "The one merged pull request took 5 h from first commit to merge."
     assert '<a href="/all">' in said
 
 
-@pytest.mark.parametrize(
-    ("change", "end"),
-    [
-        (None, "."),
-        (tile(5, 10), ", 50 % less than in the 28 days before."),
-        (tile(20, 10), ", 100 % more than in the 28 days before."),
-        (tile(10.1, 10), ", about the same as in the 28 days before."),
-    ],
-)
-def test_the_cycle_time_is_told_against_the_period_before(change: Tile | None, end: str) -> None:
-    said = plain(sentences.cycle_time(merged(1200, 5), 28, LINKS, change))
-    whole = "Half of the 1,200 merged pull requests took 5 h or less from first commit to merge"
-    assert said == whole + end
+def test_the_cycle_time_of_many_is_their_median() -> None:
+    assert plain(sentences.cycle_time(merged(1200, 5), LINKS)) == (
+        "Half of the 1,200 merged pull requests took 5 h or less from first commit to merge."
+    )
 
 
 def test_what_statistics_leave_out_is_said() -> None:
-    said = plain(sentences.cycle_time(merged(3, 5, old=1), 28, LINKS, None))
+    said = plain(sentences.cycle_time(merged(3, 5, old=1), LINKS))
     assert said.startswith("Half of the 3 merged pull requests (without 1 with an old commit) took")
-    assert plain(sentences.cycle_time(merged(1, old=1), 28, LINKS, None)) == (
-        "1 pull request was merged."
-    )
+    assert plain(sentences.cycle_time(merged(1, old=1), LINKS)) == ("1 pull request was merged.")
     assert "older than itself is left out" in plain(sentences.left_out(merged(1, old=1), "/old"))
     assert "older than themselves are left" in plain(sentences.left_out(merged(2, old=2), "/old"))
 

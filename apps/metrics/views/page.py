@@ -15,6 +15,7 @@ from django.http import HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
+from django.utils import timezone
 from django.utils.safestring import mark_safe
 from django_htmx.http import HttpResponseClientRedirect
 
@@ -26,6 +27,7 @@ from apps.metrics.filters.chosen import Filters
 from apps.metrics.filters.form import RANGES, SIZES, Choices, FilterForm, parse
 from apps.metrics.filters.viewer import viewer_of
 from apps.metrics.pages.answer import Answer, Context, current_version, describe
+from apps.metrics.pages.coverage import covered
 from apps.teams.access import TeamRequest, team_view, wants_json
 
 WORTH_KEEPING, KEPT = 0.01, 3600  # seconds; ages are at most an hour old: see _else
@@ -76,6 +78,7 @@ def _page(
             return _without_what_is_gone(request, form, version)
         return refused(request, form.sentences)
     filters = parse(form, request.team, version.first_opened_at)
+    filters = covered(request.team, filters, fresh, version.first_opened_at, timezone.now())
     bar = _bar(request, filters, choices) | _state(request, filters, fresh, version)
     if version.is_empty and not wants_json(request):
         return render(request, "metrics/empty.html", bar)
@@ -106,15 +109,11 @@ def _without_what_is_gone(
 def _state(
     request: TeamRequest, filters: Filters, fresh: Freshness, version: queries.DataVersion
 ) -> dict[str, Any]:
-    begins_within = _begins_within(filters, version)
     return {
         "version": version,
         "freshness": fresh,
         "recounted": recounted(request.team),
         "poll": _poll(request, version.etag),
-        "begins_within": begins_within,
-        "begins_in_range": filters.range != "all" and _begins_in_range(filters, version),
-        "is_comparable": not begins_within and not _is_being_read(filters, fresh),
     }
 
 
@@ -235,20 +234,3 @@ def _bar(request: TeamRequest, filters: Filters, choices: Choices) -> dict[str, 
         "own_filter": request.membership.last_filter,
         "is_own_filter": request.membership.last_filter == filters.query,
     }
-
-
-def _begins_within(filters: Filters, version: queries.DataVersion) -> bool:
-    """Whether the team's data begins within the period that changes are shown against."""
-    before, first = filters.period.previous, version.first_opened_at
-    return first is not None and before.start < first < before.end
-
-
-def _begins_in_range(filters: Filters, version: queries.DataVersion) -> bool:
-    first = version.first_opened_at
-    return first is not None and filters.period.start < first
-
-
-def _is_being_read(filters: Filters, fresh: Freshness) -> bool:
-    """Whether the history of the period that changes are shown against is still to come."""
-    before, since = filters.period.previous, fresh.whole_since
-    return fresh.is_partial and (since is None or since > before.start)

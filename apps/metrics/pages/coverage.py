@@ -1,0 +1,45 @@
+"""What of a range and of the one before it the data covers: only then are they compared."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from apps.metrics.figures.freshness import Freshness, untracked
+from apps.metrics.filters.chosen import Coverage, Filters
+from apps.teams.models import Team
+
+
+def covered(
+    team: Team, filters: Filters, fresh: Freshness, first_opened_at: datetime | None, now: datetime
+) -> Filters:
+    """The filters, with what the data covers of their period."""
+    before = filters.period.previous
+    first = first_opened_at
+    ended_at = _ended_at(team, fresh)
+    last = min(now, filters.period.end)
+    return replace(
+        filters,
+        coverage=Coverage(
+            begins_before=first is not None and before.start < first < before.end,
+            begins_within=first is not None and filters.period.start < first,
+            is_read=not _is_being_read(filters, fresh),
+            is_to_come=filters.period.last > now.astimezone(filters.period.zone).date(),
+            is_stopped=ended_at is not None and ended_at < last,
+        ),
+    )
+
+
+def _is_being_read(filters: Filters, fresh: Freshness) -> bool:
+    """Whether the history of the period that changes are shown against is still to come."""
+    before, since = filters.period.previous, fresh.whole_since
+    return fresh.is_partial and (since is None or since > before.start)
+
+
+def _ended_at(team: Team, fresh: Freshness) -> datetime | None:
+    """Since when nothing new comes, or less than before; None where it does."""
+    if fresh.disconnected_at or fresh.stopped_at:
+        return fresh.disconnected_at or fresh.stopped_at
+    if not fresh.is_untracked:
+        return None
+    return max((at for at in untracked(team).values() if at), default=None)

@@ -1,0 +1,160 @@
+"""How the overview opens: one verdict, and what moved it. Nothing is said that chance could do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from apps.metrics.calculations.moved import Part, main_parts
+from apps.metrics.figures.change_queries import Causes
+from apps.metrics.figures.counting import Spread
+from apps.metrics.pages.measures import Tile
+from apps.teams.templatetags.display import duration, unbroken
+
+# The first of these that changed is what the page opens with.
+_CHANGED = {
+    "cycle_time": "Pull requests merge {} than in the {} days before.",
+    "pickup_time": "First reviews come {} than in the {} days before.",
+    "time_to_merge": "Pull requests merge {} after they are opened than in the {} days before.",
+    "merged_per_week": "{} pull requests are merged than in the {} days before.",
+    "merged": "{} pull requests were merged than in the {} days before.",
+    "review_coverage": "{} of what is merged was reviewed than in the {} days before.",
+    "revert_rate": "{} of what is merged reverts something than in the {} days before.",
+}
+_WORDS = {
+    "duration": ("more", "less"),
+    "share": ("more", "less"),
+    "count": ("more", "fewer"),
+    "decimal": ("more", "fewer"),
+}
+_SOONER = ("later", "sooner")
+DIMENSIONS = {"repository": "repository", "team": "team", "size": "size"}
+STAGES = {
+    "coding_time": "coding",
+    "pickup_time": "pickup",
+    "review_time": "review",
+    "merge_time": "merge",
+}
+
+
+def how_much(tile: Tile, of_time: tuple[str, str] = ("more", "less")) -> str:
+    """By how much a figure changed: `8 h less`, `12 % more`, `3.1 points less`."""
+    now, before = tile.change.now, tile.change.before
+    if now is None or before is None:
+        return ""
+    word = _WORDS.get(tile.unit, ("more", "less"))[now < before]
+    if tile.unit == "duration":
+        return format_html("{} {}", duration(abs(now - before)), of_time[now < before])
+    if tile.unit == "share":
+        return unbroken(f"{abs(now - before) * 100:.1f} points {word}")
+    if tile.change.percent is None:
+        return unbroken(f"{abs(now - before):,.0f} {word}")
+    return unbroken(f"{abs(tile.change.percent):.0f} % {word}")
+
+
+def headline(tiles: Sequence[Tile], days: int) -> SafeString | None:
+    """The first of the main figures that changed beyond chance; None where none did."""
+    by_field = {tile.field: tile for tile in tiles}
+    for field, sentence in _CHANGED.items():
+        tile = by_field.get(field)
+        if tile and tile.verdict:
+            text = how_much(tile, _SOONER)
+            changed = format_html('<strong class="{}">{}</strong>', tile.verdict, text)
+            return format_html(sentence, changed, days)
+    return None
+
+
+def medians(now: Spread, before: Spread, reason: str = "") -> SafeString:
+    """Both medians of the cycle time, of how many, and why that is no change."""
+    return format_html(
+        "Median cycle time <strong>{}</strong>, was {} ({} and {} pull requests){}.",
+        duration(now.median),
+        duration(before.median),
+        f"{now.count:,}",
+        f"{before.count:,}",
+        f"; {reason}" if reason else "",
+    )
+
+
+def because(causes: Causes, *, is_less: bool) -> Iterator[str]:
+    """What moved it: which stages, and which repositories, teams or sizes; of the mean."""
+    whole = causes.moved.seconds
+    if not whole or (whole < 0) != is_less:
+        yield "The mean did not move the same way, so it has no part that explains this."
+        return
+    yield format_html("The mean is {}{}.", _moved(whole), _stages(causes, whole))
+    if found := _groups(causes.parts, whole):
+        dimension, parts = found
+        named = format_html_join(", ", "<strong>{}</strong> ({})", map(_named, parts))
+        yield format_html("By {}, most of it is {}.", DIMENSIONS[dimension], named)
+
+
+def _stages(causes: Causes, whole: int) -> str:
+    parts = main_parts(causes.moved.stages, whole)
+    named = (
+        (format_html("<strong>{}</strong>", STAGES[part.key]), _moved(part.seconds))
+        for part in parts
+    )
+    listed = format_html_join(", ", "{} {}", named)
+    return format_html(", most of it {}", listed) if parts else ""
+
+
+def _groups(
+    parts: Mapping[str, Sequence[Part[str]]], whole: int
+) -> tuple[str, list[Part[str]]] | None:
+    """The dimension in which the fewest groups make up most of it."""
+    found = [(name, main_parts(groups, whole)) for name, groups in parts.items() if len(groups) > 1]
+    told = [(name, named) for name, named in found if named]
+    return min(told, key=lambda each: len(each[1]), default=None)
+
+
+def _named(part: Part[str]) -> tuple[str, str]:
+    moved = _moved(part.seconds)
+    if abs(part.mix) > abs(part.within):
+        return part.key, format_html("{}, by its share", moved)
+    return part.key, moved
+
+
+def _moved(seconds: int) -> SafeString:
+    return format_html("{} {}", duration(abs(seconds)), "more" if seconds > 0 else "less")
+
+
+@dataclass(frozen=True)
+class Table:
+    """What each stage or group contributed; seconds."""
+
+    name: str
+    rows: Sequence[Part[str]]
+    has_mix: bool = True
+
+
+def tables(causes: Causes) -> list[Table]:
+    """By stage, and by dimension, the largest contribution first."""
+    named = [
+        Part(STAGES[part.key].title(), part.within, part.mix, part.now, part.before)
+        for part in causes.moved.stages
+    ]
+    by_group = [
+        Table(name.title(), sorted(parts, key=lambda part: -abs(part.seconds)))
+        for name, parts in causes.parts.items()
+        if len(parts) > 1
+    ]
+    return [Table("Stage", named, has_mix=False), *by_group]
+
+
+def data(causes: Causes) -> dict[str, Any]:
+    """The same for machines; seconds."""
+    found = {"stage": causes.moved.stages, **causes.parts}
+    return {
+        "mean": causes.moved.mean,
+        "previous_mean": causes.moved.former_mean,
+        "capped_at": causes.moved.cap,
+        "parts": {
+            name: [{"name": part.key, "within": part.within, "mix": part.mix} for part in parts]
+            for name, parts in found.items()
+        },
+    }
