@@ -62,6 +62,7 @@ RULES: dict[str, Rule] = {
     f"{TEAM}filters/options/": Rule(For.MEMBER, data={"kind": "repo"}),
     f"{TEAM}reviews/": Rule(For.MEMBER),
     f"{TEAM}flow/": Rule(For.MEMBER),
+    f"{TEAM}waiting/": Rule(For.MEMBER),
     f"{TEAM}compare/repositories/": Rule(For.MEMBER),
     f"{TEAM}compare/people/": Rule(For.MEMBER),
     f"{TEAM}repositories/<int:github_repo_id>/": Rule(For.MEMBER),

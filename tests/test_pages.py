@@ -29,6 +29,7 @@ INSIDE = (
     "{person}",
     "reviews/",
     "flow/",
+    "waiting/",
     "compare/repositories/",
     "compare/people/",
     "how-we-count/",

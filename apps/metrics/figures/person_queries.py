@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import NamedTuple
 
 import numpy as np
-from django.db.models import Exists, OuterRef
 
 from apps.metrics.figures import counting, masks, names, review_queries
 from apps.metrics.figures.arrays import Array
@@ -16,7 +14,6 @@ from apps.metrics.figures.counting import Spread
 from apps.metrics.figures.review_queries import GHOST, Account
 from apps.metrics.figures.rows import Below
 from apps.metrics.filters.chosen import Filters
-from apps.metrics.models import PRReview, PullRequest, TimelineEvent
 from apps.teams.models import Team
 
 
@@ -110,41 +107,3 @@ def _counted(
         other: _Count(logins[place] or GHOST, reviews[place], pull_requests[place])
         for place, (other,) in enumerate(keys)
     }
-
-
-@dataclass(frozen=True)
-class Asked:
-    """An open pull request on which a review of the person is still asked for."""
-
-    pull_request: PullRequest
-    since: datetime
-
-
-def asked(team: Team, theirs: Sequence[int]) -> list[Asked]:
-    """Of a person, by all their accounts; the longest wait first.
-
-    A request ends with their review, or when it is taken back.
-    """
-    answers = PRReview.objects.filter(
-        pull_request=OuterRef("pull_request"), reviewer_github_id__in=theirs
-    )
-    events = TimelineEvent.objects.for_team(team).filter(
-        kind__in=(
-            TimelineEvent.Kind.REVIEW_REQUESTED,
-            TimelineEvent.Kind.REVIEW_REQUEST_REMOVED,
-        ),
-        reviewer_github_id__in=theirs,
-        pull_request__state=PullRequest.State.OPEN,
-        pull_request__is_excluded=False,
-    )
-    later = answers.filter(submitted_at__gte=OuterRef("at"))
-    standing: dict[int, Asked] = {}
-    for event in (
-        events.filter(~Exists(later))
-        .select_related("pull_request__repository")
-        .order_by("at", "pk")
-    ):
-        standing.pop(event.pull_request_id, None)
-        if event.kind == TimelineEvent.Kind.REVIEW_REQUESTED:
-            standing[event.pull_request_id] = Asked(event.pull_request, event.at)
-    return sorted(standing.values(), key=lambda each: each.since)

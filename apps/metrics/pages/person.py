@@ -55,8 +55,8 @@ def person(request: TeamRequest, filters: Filters, github_id: int) -> Answer:
     mine = replace(mine, accounts=() if person.is_member else (github_id,))
     (now, before), points = queries.figures_and_series(request.team, mine)
     exchanged = person_queries.exchanges(request.team, filters, mine, github_id)
-    waiting = waiting_queries.waiting(request.team, mine)
-    asked = person_queries.asked(request.team, _all_accounts(viewer, github_id))
+    waiting = waiting_queries.waiting(request.team, mine, 0)
+    queue = waiting_queries.queue_of(request.team, github_id, filters)
     path = reverse("pull_requests", args=[request.team.slug])
     context = {
         "filters": mine,
@@ -64,13 +64,11 @@ def person(request: TeamRequest, filters: Filters, github_id: int) -> Answer:
         "now": now,
         "answer": sentences.of_person(now, exchanged, mine.period.days, mine.address(path)),
         "given_to": sentences.given_to(exchanged),
-        "tiles": tiles(now, before, mine, path, judged=False),
+        "tiles": tiles(now, before, mine, path),
         "exchanged": exchanged,
         "response": exchanged.response,
         "charts": _charts(points, exchanged, mine, path),
-        "waiting": waiting,
-        "waiting_count": sum(group.count for group in waiting),
-        "asked": asked,
+        "queue": queue,
     }
     return Answer(
         context,
@@ -80,7 +78,7 @@ def person(request: TeamRequest, filters: Filters, github_id: int) -> Answer:
             "previous": figures_data(before),
             **_reviews_data(exchanged),
             "waiting": {group.waiting_for or "nobody": group.count for group in waiting},
-            "asked_for_review": len(asked),
+            "asked_for_review": len(queue.reviews),
         },
         around,
     )
@@ -93,10 +91,6 @@ def _reviews_data(exchanged: Exchanges) -> dict[str, Any]:
         "response_time": spread_data(exchanged.response),
         "reviewed_with": [vars(each) for each in exchanged.others],
     }
-
-
-def _all_accounts(viewer: Viewer, account: int) -> list[int]:
-    return [account, *(other for other, main in viewer.main_accounts.items() if main == account)]
 
 
 def _person(viewer: Viewer, account: int) -> Person:

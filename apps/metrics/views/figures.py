@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from apps.metrics.pages import compare, flow, overview, person, repository, reviews
+from apps.metrics.pages import compare, flow, overview, person, queues, repository, reviews
 from apps.metrics.views.page import figures_page
 
 overview_page = figures_page(
@@ -14,6 +14,9 @@ repository_page = figures_page("metrics/repository.html", "metrics/overview_part
 flow_page = figures_page("metrics/flow.html", "metrics/flow_part.html", may_follow=True)(flow.flow)
 reviews_page = figures_page("metrics/reviews.html", "metrics/reviews_part.html", may_follow=True)(
     reviews.reviews
+)
+queues_page = figures_page("metrics/queues.html", "metrics/queues_part.html", may_follow=True)(
+    queues.queues
 )
 _side_by_side = figures_page("metrics/compare.html", "metrics/compare_part.html", may_follow=True)
 repositories_page = _side_by_side(compare.repositories)

@@ -1,0 +1,119 @@
+"""Who waits for whom: each person's review queue, and what of theirs waits for others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from django.urls import reverse
+
+from apps.metrics.calculations.waiting import AUTHOR, MERGE, NOBODY
+from apps.metrics.figures import masks, waiting_queries
+from apps.metrics.figures.waiting_queries import GROUP, Key, Queue, Wait
+from apps.metrics.filters.chosen import Filters
+from apps.metrics.filters.viewer import Viewer, viewer_of
+from apps.metrics.models import TeamMember
+from apps.metrics.pages.answer import Answer
+from apps.teams.access import TeamRequest
+from apps.teams.wording import counted
+
+NEVER = datetime.max.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Line:
+    """A person's queue, or that of a team on GitHub, and its page."""
+
+    queue: Queue
+    is_group: bool
+    page: str
+
+    @property
+    def changes(self) -> int:
+        """How many of their own were sent back to them."""
+        return sum(wait.waiting_for == AUTHOR for wait in self.queue.own)
+
+    @property
+    def merges(self) -> int:
+        """How many they can merge."""
+        return sum(wait.waiting_for == MERGE for wait in self.queue.own)
+
+
+def queues(request: TeamRequest, filters: Filters) -> Answer:
+    """Of everybody for whom something waits, or of whom something does."""
+    viewer = viewer_of(request)
+    found = waiting_queries.queues(request.team, filters)
+    lines = _lines(request, viewer, found)
+    waiting = [line for line in lines if line.queue.count]
+    nobody = sum(
+        group.count
+        for group in waiting_queries.waiting(request.team, filters, 0)
+        if group.waiting_for == NOBODY
+    )
+    context = {
+        "lines": lines,
+        "viewer": viewer,
+        "nobody": nobody,
+        "answer": _answer(waiting, nobody, viewer),
+        "pull_requests": reverse("pull_requests", args=[request.team.slug]),
+    }
+    return Answer(context, lambda: {"queues": [_data(line) for line in lines], "nobody": nobody})
+
+
+def _answer(waiting: Sequence[Line], nobody: int, viewer: Viewer) -> str:
+    if not viewer.sees_everyone:
+        return "What waits for you."
+    people = sum(not line.is_group for line in waiting)
+    teams = len(waiting) - people
+    parts = [counted(people, "person", "people")]
+    if teams:
+        parts.append(counted(teams, "team"))
+    text = f"Pull requests wait for {' and '.join(parts)}."
+    if nobody:
+        text += f" For {counted(nobody, 'more', 'more')} nobody was asked."
+    return text
+
+
+def _lines(request: TeamRequest, viewer: Viewer, found: dict[Key, Queue]) -> list[Line]:
+    """The longest wait first; without whoever was switched off by an admin."""
+    hidden = set(
+        TeamMember.objects.filter(pk__in=masks.hidden(request.team)).values_list(
+            "github_id", flat=True
+        )
+    )
+    lines = [
+        Line(queue, kind == GROUP, _page(request, kind, number))
+        for (kind, number), queue in found.items()
+        if (viewer.sees_everyone if kind == GROUP else viewer.sees(number))
+        and not (kind != GROUP and number in hidden)
+    ]
+    return sorted(lines, key=lambda line: (line.queue.longest or NEVER, line.queue.whom.name))
+
+
+def _page(request: TeamRequest, kind: str, number: int) -> str:
+    if kind == GROUP:
+        return ""
+    return reverse("person_page", args=[request.team.slug, number])
+
+
+def _data(line: Line) -> dict[str, Any]:
+    queue = line.queue
+    return {
+        "name": queue.whom.name,
+        "is_team": line.is_group,
+        "reviews": [_of(wait) for wait in queue.reviews],
+        "own": [_of(wait) for wait in queue.own],
+        "waiting_for_others": [_of(wait) for wait in queue.theirs],
+    }
+
+
+def _of(wait: Wait) -> dict[str, Any]:
+    row = wait.pull_request
+    return {
+        "repository": row.repository.full_name,
+        "number": row.number,
+        "waiting_for": wait.waiting_for or "nobody",
+        "since": wait.since,
+    }
