@@ -88,7 +88,7 @@ def change(user: User, **fields: bool) -> None:
         user.save(update_fields=["is_active", "is_staff", "is_superuser"])
         if not user.is_active:
             sessions.end_others(user)
-        record("account.changed_by_operator", object_name=user.email, **fields)
+        record("account.changed_by_operator", object_name=user.email, **dict[str, Any](fields))
 
 
 def teams() -> list[dict[str, Any]]:

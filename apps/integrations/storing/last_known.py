@@ -255,4 +255,4 @@ def _asked(row: TimelineEvent) -> records.Reviewer | None:
     if row.reviewer_type == "Team":
         return records.Reviewer("Team", None, row.group_github_id, row.group_slug or None)
     who = _actor(row.reviewer_github_id, row.reviewer_login, row.reviewer_type)
-    return who and records.Reviewer(who.typename, who.login, who.database_id)
+    return records.Reviewer(who.typename, who.login, who.database_id) if who else None

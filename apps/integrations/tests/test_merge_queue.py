@@ -14,6 +14,7 @@ from apps.metrics.models import PullRequest, TimelineEvent
 from apps.teams.models import Team
 from github_simulator import actions, queueing
 from github_simulator.testing import Running
+from github_simulator.world import PullRequest as There
 
 pytestmark = pytest.mark.django_db
 Work = Callable[[], None]
@@ -21,7 +22,7 @@ REPOS = "/a/acme/integrations/github/repos/"
 
 
 @pytest.fixture
-def queued(github: Running, team: Team) -> PullRequest:
+def queued(github: Running, team: Team) -> There:
     """Approved four hours ago; since then twice in the queue, half an hour each."""
     world = github.simulator.world
     website = next(each for each in world.repositories.values() if each.name == "website")
@@ -47,7 +48,7 @@ def follow(client: Client, work: Work) -> str:
     return client.get(f"/a/acme/pull-requests/acme/website/{row.number}/").content.decode()
 
 
-def test_it_works(queued: PullRequest, alice_client: Client, work: Work) -> None:
+def test_it_works(queued: There, alice_client: Client, work: Work) -> None:
     page = follow(alice_client, work)
     assert "From the last approval to the merge; 1 h of it in the merge queue." in page
     for said in (
@@ -61,9 +62,7 @@ def test_it_works(queued: PullRequest, alice_client: Client, work: Work) -> None
         assert said in page
 
 
-def test_an_older_server(
-    github: Running, queued: PullRequest, alice_client: Client, work: Work
-) -> None:
+def test_an_older_server(github: Running, queued: There, alice_client: Client, work: Work) -> None:
     kinds = ("ADDED_TO_MERGE_QUEUE_EVENT", "REMOVED_FROM_MERGE_QUEUE_EVENT")
     github.simulator.lacks = frozenset(
         (
@@ -79,7 +78,7 @@ def test_an_older_server(
 
 
 def test_a_server_that_told_nothing_yet(
-    github: Running, queued: PullRequest, alice_client: Client, work: Work
+    github: Running, queued: There, alice_client: Client, work: Work
 ) -> None:
     follow(alice_client, work)
     GitHubServer.objects.all().delete()

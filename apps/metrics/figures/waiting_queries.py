@@ -300,8 +300,9 @@ def _reviews(
         for key, account, state, at in rows.values_list(
             "pull_request", "reviewer_github_id", "state", "submitted_at"
         ):
-            person = Person(main.get(account, account), None)
-            found[key].append(ReviewFact(person, state or "", at))
+            person = Person(main.get(account, account) if account else None, None)
+            if at:
+                found[key].append(ReviewFact(person, state or "", at))
     return found
 
 

@@ -6,8 +6,9 @@ it, how it is read, which way is better, and what the address of its pull reques
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
 
@@ -36,7 +37,7 @@ class Measure:
     read: Callable[[Any], Any]
     is_median: bool = False
     better: str = ""
-    list: Mapping[str, str] = field(default_factory=dict)
+    list: Mapping[str, str] = dataclasses.field(default_factory=dict)
     short: str = ""
     note: Callable[[Figures], str] = lambda _: ""
     base: Callable[[Any], int] = attrgetter("merged")
@@ -149,7 +150,7 @@ class Tile:
     measure: Measure
     change: Change
     link: str = ""
-    told: Verdict = field(default_factory=Verdict)
+    told: Verdict = dataclasses.field(default_factory=Verdict)
     spread: Spread | None = None
     note: str = ""
     line: Sequence[Value] = ()
