@@ -24,7 +24,7 @@ from apps.users.models import Session, User
 from tests.absence import absent
 from tests.program import ROOT
 from tests.test_github_sign_in import kept
-from tformance.doctor import _company
+from tformance.doctor_sign_in import company as look_at_the_company
 from tformance.ports import free_port
 
 pytestmark = pytest.mark.django_db
@@ -179,11 +179,11 @@ def test_a_provider_out_of_reach_is_told(company: Settings, provider: Provider) 
     app["settings"]["server_url"] = company.OIDC_ISSUER = "http://127.0.0.1:9"
     for reply in (client.get(back, follow=True), browser().post(LOGIN, follow=True)):
         assert "Signing in did not work" in reply.content.decode()
-    [finding] = _company()
+    [finding] = look_at_the_company()
     assert finding.state == "problem"
     company.OIDC_ISSUER = provider.url
-    [finding] = _company()
+    [finding] = look_at_the_company()
     assert (finding.state, "Acme" in finding.text) == ("ok", True)
     company.OIDC_ISSUER = f"{provider.url}/realms/other"
-    [finding] = _company()
+    [finding] = look_at_the_company()
     assert finding.state == "problem"

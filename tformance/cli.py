@@ -179,14 +179,16 @@ def demo() -> None:
 
 
 @main.command()
-def doctor() -> None:
+@click.option("--mail", metavar="ADDRESS", help="Also send a test mail there, now.")
+def doctor(mail: str | None) -> None:
     """Check what is set up, and say what to do.
 
-    Looks at settings, database, broker, worker, web and GitHub. Exits 1 where there is a problem.
+    Looks at settings, database, broker, worker, web, mail and GitHub. Exits 1 where there is a
+    problem.
     """
     from tformance.doctor import doctor
 
-    raise SystemExit(0 if doctor() else 1)
+    raise SystemExit(0 if doctor(mail) else 1)
 
 
 @main.command(context_settings={"ignore_unknown_options": True}, add_help_option=False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -13,31 +12,21 @@ import httpx
 from django.conf import settings
 from redis.exceptions import RedisError
 
-from tformance import environment
+from tformance import doctor_mail, doctor_sign_in, environment
+from tformance.findings import NOTE, OK, PROBLEM, Finding
 from tformance.output import visible
 
-OK, NOTE, PROBLEM = "ok", "note", "problem"
 OLDEST_SERVER = (3, 17)  # the oldest that GitHub supports itself
 SILENCE = 120.0  # seconds without a sign of life that are still well
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One line of the report; `todo` says what to do about it."""
-
-    state: str
-    subject: str
-    text: str
-    todo: str = ""
-
-
-def doctor() -> bool:
+def doctor(mail: str | None = None) -> bool:
     """Print a line for each check; whether there is no problem."""
     django.setup()
     well = True
-    checks = (
-        *(_settings, _database, _sign_up, _broker, _worker, _public_url),
-        *(_company, _hooks, _github, _tokens),
+    checks: tuple[Callable[[], Iterator[Finding]], ...] = (
+        *(_settings, _database, doctor_sign_in.rule, _broker, _worker, _public_url),
+        *(partial(doctor_mail.findings, mail), doctor_sign_in.company, _hooks, _github, _tokens),
     )
     for check in checks:
         for finding in check():
@@ -91,26 +80,6 @@ def _database() -> Iterator[Finding]:
     if kind == "sqlite" and _journal_mode() != "wal":
         todo = "Put DATA_DIR on a local disk; network folders do not work."
         yield Finding(PROBLEM, "database", "SQLite cannot use its write-ahead log here", todo)
-
-
-def _sign_up() -> Iterator[Finding]:
-    from django.db import DatabaseError
-
-    from apps.users import sign_up
-    from apps.users.mail import sends_mail
-
-    try:
-        if sign_up.rule() == sign_up.OPEN:
-            how = "as it has always been" if not settings.SIGN_UP else "as SIGN_UP says"
-            todo = "Set SIGN_UP=invited, unless strangers may look in."
-            yield Finding(NOTE, "sign-up", f"is open to everybody, {how}", todo)
-            return
-        yield Finding(OK, "sign-up", sign_up.sentence())
-    except DatabaseError:
-        return  # told already
-    if sign_up.rule() == sign_up.DOMAINS and not sends_mail():
-        todo = "Set EMAIL_URL; until then only GitHub and OpenID Connect can vouch for an address."
-        yield Finding(NOTE, "sign-up", "cannot prove an address by mail", todo)
 
 
 def _clock() -> Iterator[Finding]:
@@ -210,30 +179,6 @@ def _public_url() -> Iterator[Finding]:
     else:
         todo = "Check that PUBLIC_URL leads to tformance and that the lines above are well."
         yield Finding(PROBLEM, "web", f"{address} answers {reply.status_code}", todo)
-
-
-def _company() -> Iterator[Finding]:
-    """Whether the provider of OpenID Connect is the one that it is taken for."""
-    from apps.integrations.github.errors import GitHubError
-    from apps.integrations.github.transport import Transport
-
-    issuer = settings.OIDC_ISSUER
-    if not issuer:
-        return
-    todo = "Check OIDC_ISSUER: it is the provider's address, as its own documents name it."
-    address = f"{issuer}/.well-known/openid-configuration"
-    try:
-        with Transport(address, settings.OIDC_CA_FILE, settings.OIDC_NAME, timeout=10) as http:
-            told = http.get(address).raise_for_status().json()["issuer"]
-    except GitHubError as error:
-        yield Finding(PROBLEM, "OpenID Connect", error.message, todo)
-    except (httpx.HTTPStatusError, ValueError, KeyError, TypeError):
-        yield Finding(PROBLEM, "OpenID Connect", f"no provider answers at {issuer}", todo)
-    else:
-        if str(told).rstrip("/") == issuer:
-            yield Finding(OK, "OpenID Connect", f"{settings.OIDC_NAME}, by {issuer}")
-        else:
-            yield Finding(PROBLEM, "OpenID Connect", f"{issuer} calls itself {told}", todo)
 
 
 def _hooks() -> Iterator[Finding]:

@@ -282,15 +282,18 @@ MFA_FORMS = {
 EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
 if _email := environment.email_url("EMAIL_URL"):
     globals().update(_email)
+    MAIL_TRANSPORT = EMAIL_BACKEND
+    EMAIL_BACKEND = "apps.users.outbox.Backend"  # kept until the server has taken it
 else:
-    EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+    MAIL_TRANSPORT = EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
 # Where no mail is sent, no address can be confirmed either. Where it is, signing up looks the
 # same whether or not there is such an account.
 ACCOUNT_EMAIL_VERIFICATION = "mandatory" if _email else "optional"
 # In the browser that signed up: none else may confirm.
 ACCOUNT_LOGIN_ON_EMAIL_CONFIRMATION = True
 MFA_ALLOW_UNVERIFIED_EMAIL = not _email
-EMAIL_TIMEOUT = 20  # seconds: a mail server that hangs must not hold a worker
+EMAIL_TIMEOUT = 10  # seconds: a mail server that hangs must not hold a worker
+MAIL_DOMAIN = _public.hostname
 DEFAULT_FROM_EMAIL = environment.text("EMAIL_FROM", f"tformance@{_public.hostname}")
 
 LANGUAGE_CODE = "en"

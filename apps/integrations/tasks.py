@@ -21,13 +21,21 @@ from apps.integrations.storing import recalculation
 from apps.integrations.sync import kept_pages, poll, schedule
 from apps.integrations.work import clock, leases
 from apps.integrations.work.chores import Turn
+from apps.users import outbox
 
 LOOK_FOR = timedelta(seconds=50)
 ASK_ALL_EVERY = timedelta(seconds=2)
 A_MOMENT = 0.25  # seconds
 
+
+def _mail(now: datetime) -> Turn:
+    """Somebody waits before the screen for most of it."""
+    return Turn.DONE if outbox.send_due(now) else Turn.NOTHING
+
+
 # People first, so that authors are never empty, then changes, then what has more time.
 CHORES: tuple[Callable[[datetime], Turn], ...] = (
+    _mail,
     handling.turn,
     discovery.DISCOVERY.turn,
     poll.POLL.turn,
@@ -65,6 +73,7 @@ def compare_with_github() -> None:
     """Forgets what the audit log need not keep, and does today's spot checks, as far as due."""
     now = datetime.now(UTC)
     retention.forget_audit(now)
+    outbox.forget_old(now)
     while spot_checks.SPOT_CHECK.turn(now) and datetime.now(UTC) < now + LOOK_FOR:
         pass
 

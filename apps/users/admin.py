@@ -9,7 +9,7 @@ from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
 from django.http import HttpRequest
 
-from apps.users.models import User
+from apps.users.models import QueuedMail, User
 
 # These show secrets; the app's is a setting, and tokens of signing in are not kept.
 for model in (
@@ -46,6 +46,18 @@ class SecondFactorAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     fields: ClassVar[Any] = ["user", "type", "created_at", "last_used_at"]
     readonly_fields: ClassVar[Any] = fields
     search_fields = ["user__email"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+
+@admin.register(QueuedMail)
+class QueuedMailAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """What no mail server has taken yet, without what it says; staff can delete it."""
+
+    list_display = ["recipient", "created_at", "due_at", "failures", "error", "given_up_at"]
+    fields: ClassVar[Any] = list_display
+    readonly_fields: ClassVar[Any] = list_display
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from apps.users.sessions import SessionStore
 
 MOST_OF_A_SESSION = 64_000  # letters of it encrypted
+MOST_OF_A_MAIL = 1_000_000  # letters of it encrypted
+MOST_OF_AN_ERROR = 500
 
 
 class EmailUserManager(UserManager["User"]):
@@ -101,3 +103,28 @@ class Installation(models.Model):
 
     def __str__(self) -> str:
         return "This installation"
+
+
+class QueuedMail(models.Model):
+    """A message that no mail server has taken yet; encrypted, since it may hold a link."""
+
+    recipient = models.CharField(max_length=254)
+    message = models.TextField(blank=True, help_text="Emptied where it is given up.")
+    created_at = models.DateTimeField(auto_now_add=True)
+    due_at = models.DateTimeField(db_index=True)
+    held_until = models.DateTimeField(null=True, blank=True, help_text="A worker is sending it.")
+    failures = models.PositiveIntegerField(default=0)
+    error = models.CharField(max_length=MOST_OF_AN_ERROR, blank=True)
+    given_up_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = "message on its way"
+        verbose_name_plural = "messages on their way"
+        constraints = [
+            *at_most(254, "recipient"),
+            *at_most(MOST_OF_A_MAIL, "message"),
+            *at_most(MOST_OF_AN_ERROR, "error"),
+        ]
+
+    def __str__(self) -> str:
+        return f"To {self.recipient}"

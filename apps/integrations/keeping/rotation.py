@@ -6,7 +6,7 @@ from django.apps import apps
 from django.db import transaction
 
 from apps.integrations.encryption import secret_fields
-from apps.users import second_factors, sessions
+from apps.users import outbox, second_factors, sessions
 
 
 def rotate() -> int:
@@ -17,6 +17,7 @@ def rotate() -> int:
     """
     count = second_factors.encrypt_anew()
     sessions.encrypt_anew()
+    outbox.encrypt_anew()
     for model in apps.get_app_config("integrations").get_models():
         names = secret_fields(model)
         if names:
