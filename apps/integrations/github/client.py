@@ -200,7 +200,7 @@ class GitHub:
     def page(self, path: str, **params: Any) -> tuple[Any, str]:
         """A page of a REST list, and the address of the next one; empty after the last."""
         reply = self.get(path, **params)
-        return reply.data, _next_link(reply.headers)
+        return reply.data, next_link(reply.headers)
 
     def pages(self, path: str, **params: Any) -> Iterator[list[Any]]:
         """Each page of a REST list, following `Link` to its end."""
@@ -210,7 +210,7 @@ class GitHub:
         """The same list from its first page on, which was asked for already."""
         reply = first
         yield reply.data
-        while url := _next_link(reply.headers):
+        while url := next_link(reply.headers):
             reply = self.get(url)
             yield reply.data
 
@@ -369,7 +369,8 @@ def _json(response: httpx.Response) -> Any:
         raise UnavailableError("GitHub's reply was cut off.") from None
 
 
-def _next_link(headers: Mapping[str, str]) -> str:
+def next_link(headers: Mapping[str, str]) -> str:
+    """The address of the next page of a REST list; empty after the last."""
     for link in headers.get("link", "").split(","):
         address, _, relation = link.partition(";")
         if 'rel="next"' in relation:

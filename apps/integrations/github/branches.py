@@ -1,0 +1,71 @@
+"""Fetches a branch's history as bare parents, and where a commit elsewhere parts from it."""
+
+from __future__ import annotations
+
+from datetime import UTC
+from urllib.parse import quote
+
+import msgspec
+
+from apps.integrations.github.client import GitHub
+from apps.integrations.github.errors import (
+    CursorError,
+    NotFoundError,
+    ScopeMissingError,
+    UnavailableError,
+)
+from apps.integrations.github.lists import refuse_circle
+from apps.integrations.github.production_records import (
+    Commits,
+    NotGrantedError,
+    next_of,
+    repository_of,
+)
+from apps.integrations.github.reading import decode
+
+
+def branch(github: GitHub, node_id: str, start: str = "", after: str = "") -> Commits:
+    """A page of a history from the commit `start` on; from the default branch's tip where empty."""
+    if start:
+        variables = {"id": node_id, "oid": start, "after": after or None}
+        found = repository_of(github.graphql("branch_history", variables), "contents").object
+    else:
+        reply = github.graphql("branch_tip", {"id": node_id})
+        ref = repository_of(reply, "contents").default_branch_ref
+        if ref is None:
+            return Commits()  # An empty repository.
+        found = ref.target
+    if found is None:
+        raise CursorError("GitHub does not know the commit where the walk stopped.")
+    page = found.history
+    if page is None or page.nodes is None:
+        raise UnavailableError("GitHub left out a part.")
+    refuse_circle(page.page_info, after)
+    parents: dict[str, tuple[str, ...]] = {}
+    for each in page.nodes:
+        if each is None or each.parents is None or None in (each.parents.nodes or ()):
+            raise UnavailableError("GitHub left out a part.")  # A gap would cut the graph.
+        parents[each.oid] = tuple(parent.oid for parent in each.parents.items)
+    dates = [each.committed_date.astimezone(UTC) for each in page.items if each.committed_date]
+    return Commits(parents, min(dates, default=None), next_of(page.page_info), found.oid or start)
+
+
+def merge_base(github: GitHub, full_name: str, branch: str, sha: str) -> str | None:
+    """Where a commit parts from a branch; None where GitHub cannot tell, or they share nothing."""
+    path = f"/repos/{full_name}/compare/{quote(branch, safe='')}...{quote(sha, safe='')}"
+    try:
+        reply = github.get(path, per_page=1)
+    except NotFoundError:
+        return None
+    except ScopeMissingError:
+        raise NotGrantedError("contents") from None
+    found = decode(msgspec.json.encode(reply.data), _Comparison)
+    return found.merge_base_commit.sha if found.merge_base_commit else None
+
+
+class _Sha(msgspec.Struct, frozen=True):
+    sha: str
+
+
+class _Comparison(msgspec.Struct, frozen=True):
+    merge_base_commit: _Sha | None = None

@@ -1,0 +1,160 @@
+"""Fetches deployments and releases: by page from the newest, or by their ids.
+
+Deployments are known by their node ids: `databaseId` is an Int, and their numbers are above 2^31.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from apps.integrations.github import records
+from apps.integrations.github.client import GitHub
+from apps.integrations.github.errors import ScopeMissingError, UnavailableError
+from apps.integrations.github.lists import refuse_circle
+from apps.integrations.github.production_records import (
+    DeploymentNode,
+    Newest,
+    NewestNode,
+    NotGrantedError,
+    Page,
+    ReleaseNode,
+    Told,
+    next_of,
+    repository_of,
+)
+from apps.integrations.github.reading import decode
+from apps.integrations.github.replies import error_from_problem, problems_by_item
+
+AT_ONCE = 100
+_LEFT_OUT = "GitHub left out a part."
+
+
+def newest(github: GitHub, ids: Sequence[str]) -> list[Newest | None]:
+    """Of each repository, by node id, in their order; None where GitHub does not tell of it."""
+    reply = github.graphql("newest_deliveries", {"ids": list(ids)})
+    problems = problems_by_item(reply.problems, "nodes")
+    found = decode(reply.data, records.NodesReply[NewestNode]).nodes
+    told: list[Newest | None] = []
+    for index, node in enumerate(found):
+        missing: dict[str, bool] = {}
+        for problem in problems.get(index, ()):
+            part = str((problem.path or ["", "", ""])[2:3] or [""])
+            missing[part] = missing.get(part, True) and problem.kind == "FORBIDDEN"
+        told.append(_newest(node, missing))
+    return told
+
+
+def _newest(node: NewestNode | None, missing: dict[str, bool]) -> Newest | None:
+    if node is None or not all(missing.values()):
+        return None
+    refused = []
+    if node.deployments is None:
+        refused.append("deployments")
+    if node.releases is None:
+        refused.append("contents")
+    first = next(iter(node.deployments.items if node.deployments else ()), None)
+    last = next(iter(node.releases.items if node.releases else ()), None)
+    count = node.releases.total_count if node.releases else 0
+    release = f"{count} {last.id} {last.published_at or ''}" if last else ""
+    return Newest(first.id if first else "", release, tuple(refused))
+
+
+def deployments(
+    github: GitHub, node_id: str, after: str = "", environments: Sequence[str] = ()
+) -> Page:
+    """A page of a repository's deployments, newest first, each with all its statuses.
+
+    Raises NotGrantedError where the permission is missing.
+    """
+    variables = {"id": node_id, "after": after or None, "environments": list(environments) or None}
+    found = repository_of(github.graphql("deployments", variables), "deployments")
+    page = found.deployments
+    if page is None or page.nodes is None:
+        raise UnavailableError(_LEFT_OUT)
+    refuse_circle(page.page_info, after)
+    whole = [_with_all_statuses(github, each) for each in page.items]
+    told = [one for each in whole if (one := _deployment(each))]
+    return Page(told, next_of(page.page_info), is_whole=len(told) == len(page.nodes))
+
+
+def deployments_by_id(github: GitHub, ids: Sequence[str]) -> list[Told]:
+    """Deployments by their ids; those that are gone, or cannot be told, are left out."""
+    reply = github.graphql("deployments_by_id", {"ids": list(ids)})
+    spoilt = problems_by_item([p for p in reply.problems if p.kind != "NOT_FOUND"], "nodes")
+    for problems in spoilt.values():
+        if isinstance(error_from_problem(problems[0]), ScopeMissingError):
+            raise NotGrantedError("deployments")
+    found = decode(reply.data, records.NodesReply[DeploymentNode]).nodes
+    there = [each for index, each in enumerate(found) if each and index not in spoilt]
+    whole = [_with_all_statuses(github, each) for each in there]
+    return [one for each in whole if (one := _deployment(each))]
+
+
+def _with_all_statuses(github: GitHub, found: DeploymentNode) -> DeploymentNode:
+    page = found.statuses
+    if page is None or not page.page_info.has_next_page:
+        return found
+    statuses = list(page.nodes or ())
+    while page and page.page_info.has_next_page:
+        after = page.page_info.end_cursor
+        reply = github.graphql("deployment_statuses", {"id": found.id, "after": after})
+        page = repository_of(reply, "deployments").statuses
+        if page is None:
+            raise UnavailableError(_LEFT_OUT)
+        refuse_circle(page.page_info, after)
+        statuses += page.nodes or ()
+    return msgspec.structs.replace(found, statuses=records.Page(nodes=statuses))
+
+
+_UNDECIDED = frozenset({"", "PENDING", "QUEUED", "WAITING", "IN_PROGRESS"})
+
+
+def _deployment(found: DeploymentNode) -> Told | None:
+    """As far as it can be placed at all: with its commit and its instant."""
+    if not found.commit_oid or not found.created_at:
+        return None
+    statuses = found.statuses.items if found.statuses else []
+    is_whole = found.statuses is not None and None not in (found.statuses.nodes or ())
+    succeeded = [each.created_at for each in statuses if each.state == "SUCCESS"]
+    state = found.latest_status.state if found.latest_status else "PENDING"
+    return Told(
+        id=found.id,
+        sha=found.commit_oid,
+        requested_at=found.created_at,
+        deployed_at=min((at for at in succeeded if at), default=None),
+        environment=found.environment or found.original_environment or "",
+        state=state.lower(),
+        name=(found.ref and found.ref.name) or "",
+        is_final=is_whole and (bool(succeeded) or state not in _UNDECIDED),
+    )
+
+
+def releases(github: GitHub, node_id: str, after: str = "") -> Page:
+    """A page of a repository's published releases; drafts and prereleases are left out.
+
+    Raises NotGrantedError where the permission is missing.
+    """
+    reply = github.graphql("releases", {"id": node_id, "after": after or None})
+    page = repository_of(reply, "contents").releases
+    if page is None or page.nodes is None:
+        raise UnavailableError(_LEFT_OUT)
+    refuse_circle(page.page_info, after)
+    told = [one for each in page.items if (one := _release(each))]
+    return Page(told, next_of(page.page_info), is_whole=None not in page.nodes)
+
+
+def _release(found: ReleaseNode) -> Told | None:
+    is_told = found.is_draft is False and found.is_prerelease is False
+    if not (is_told and found.tag_commit and found.published_at):
+        return None
+    return Told(
+        id=found.id,
+        sha=found.tag_commit.oid,
+        requested_at=found.published_at,
+        deployed_at=found.published_at,
+        state="published",
+        name=found.tag_name or "",
+        url=found.url or "",
+    )

@@ -1,0 +1,121 @@
+"""Fetches workflows and their runs, which REST alone tells.
+
+https://docs.github.com/en/rest/actions/workflow-runs
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from apps.integrations.github.client import GitHub, next_link
+from apps.integrations.github.errors import NotFoundError, ScopeMissingError
+from apps.integrations.github.production_records import NotGrantedError, Told
+from apps.integrations.github.reading import decode
+
+MOST_LISTED = 1000
+"""GitHub ends a filtered list of runs there."""
+
+
+class Workflow(msgspec.Struct, frozen=True):
+    """A workflow of GitHub Actions."""
+
+    id: int
+    name: str = ""
+    path: str = ""
+    created_at: datetime | None = None
+
+
+class _Workflows(msgspec.Struct, frozen=True):
+    workflows: list[Workflow] = []
+
+
+class _Run(msgspec.Struct, frozen=True):
+    id: int
+    head_sha: str
+    node_id: str = ""
+    head_branch: str | None = None
+    status: str | None = None
+    conclusion: str | None = None
+    run_number: int | None = None
+    html_url: str | None = None
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+
+
+class _Runs(msgspec.Struct, frozen=True):
+    total_count: int = 0
+    workflow_runs: list[_Run] = []
+
+
+@dataclass(frozen=True)
+class Runs:
+    """Successful runs of a slice of time; `total` counts those beyond the list's end, too."""
+
+    items: list[Told]
+    total: int
+    next: str = ""
+    etag: str = ""
+    is_unchanged: bool = False
+
+
+def workflows(github: GitHub, full_name: str) -> list[Workflow]:
+    """All workflows of a repository. Raises NotGrantedError."""
+    found: list[Workflow] = []
+    url = f"/repos/{full_name}/actions/workflows"
+    params: dict[str, Any] = {"per_page": 100}
+    while url:
+        data, url = _granted(github, url, **params)
+        found += decode(msgspec.json.encode(data), _Workflows).workflows
+        params = {}
+    return found
+
+
+def runs(
+    github: GitHub, full_name: str, workflow: int, branch: str, created: str, etag: str = ""
+) -> Runs:
+    """The newest hundred successful runs on a branch; `created` is a range such as `A..B`."""
+    params = {"branch": branch, "status": "success", "created": created, "per_page": 100}
+    path = f"/repos/{full_name}/actions/workflows/{workflow}/runs"
+    try:
+        reply = github.get(path, etag=etag, **params)
+    except (ScopeMissingError, NotFoundError):
+        raise NotGrantedError("actions") from None
+    if reply.is_unchanged:
+        return Runs([], 0, etag=etag, is_unchanged=True)
+    return replace(_runs(reply.data), next=next_link(reply.headers), etag=reply.etag)
+
+
+def more_runs(github: GitHub, url: str) -> Runs:
+    """The page of runs at an address that GitHub gave."""
+    data, following = _granted(github, url)
+    return replace(_runs(data), next=following)
+
+
+def _runs(data: Any) -> Runs:
+    found = decode(msgspec.json.encode(data), _Runs)
+    return Runs([one for each in found.workflow_runs if (one := _run(each))], found.total_count)
+
+
+def _run(found: _Run) -> Told | None:
+    if found.conclusion != "success" or not (found.created_at and found.updated_at):
+        return None
+    return Told(
+        id=found.node_id or str(found.id),
+        sha=found.head_sha,
+        requested_at=found.created_at,
+        deployed_at=found.updated_at,
+        state="success",
+        name=f"#{found.run_number}" if found.run_number else "",
+        url=found.html_url or "",
+    )
+
+
+def _granted(github: GitHub, url: str, **params: Any) -> tuple[Any, str]:
+    try:
+        return github.page(url, **params)
+    except (ScopeMissingError, NotFoundError):
+        raise NotGrantedError("actions") from None
