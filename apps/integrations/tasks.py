@@ -17,8 +17,8 @@ from apps.integrations.connection import connecting, farewell
 from apps.integrations.hooks import app_hook, handling, organization_hooks, repository_hooks
 from apps.integrations.keeping import erasure, retention
 from apps.integrations.repositories import discovery, suspension
-from apps.integrations.storing import recalculation
-from apps.integrations.sync import kept_pages, poll, schedule
+from apps.integrations.storing import recalculation, recounting
+from apps.integrations.sync import kept_pages, poll, production, production_look, schedule
 from apps.integrations.work import clock, leases
 from apps.integrations.work.chores import Turn
 from apps.users import outbox
@@ -45,6 +45,9 @@ CHORES: tuple[Callable[[datetime], Turn], ...] = (
     app_hook.turn,
     farewell.turn,
     schedule.turn,
+    production_look.LOOK.turn,
+    production.WALK.turn,
+    recounting.RECOUNT.turn,
     suspension.SECOND_LOOK.turn,
     connecting.ABANDONED.turn,
     recalculation.RECALCULATION.turn,

@@ -75,10 +75,11 @@ def workflows(github: GitHub, full_name: str) -> list[Workflow]:
 
 
 def runs(
-    github: GitHub, full_name: str, workflow: int, branch: str, created: str, etag: str = ""
+    github: GitHub, full_name: str, workflow: int, branch: str, created: str = "", etag: str = ""
 ) -> Runs:
     """The newest hundred successful runs on a branch; `created` is a range such as `A..B`."""
-    params = {"branch": branch, "status": "success", "created": created, "per_page": 100}
+    params: dict[str, Any] = {"branch": branch, "status": "success", "per_page": 100}
+    params |= {"created": created} if created else {}
     path = f"/repos/{full_name}/actions/workflows/{workflow}/runs"
     try:
         reply = github.get(path, etag=etag, **params)

@@ -14,6 +14,7 @@ from apps.integrations.models.connections import (
 )
 from apps.integrations.models.hooks import Hook, MissedDelivery, WebhookDelivery
 from apps.integrations.models.privacy import CommitIdentity, Erasure, ForgottenAccount, TeamKey
+from apps.integrations.models.production import ProductionWalk
 from apps.integrations.models.tracking import (
     KeptPage,
     SpotCheck,
@@ -37,6 +38,7 @@ __all__ = [
     "KeptPage",
     "Lease",
     "MissedDelivery",
+    "ProductionWalk",
     "RateBudget",
     "SpotCheck",
     "StalePullRequest",

@@ -107,6 +107,9 @@ class GitHubIntegration(BaseTeamModel):
     )
     sweep_due_at = models.DateTimeField(null=True, blank=True)
     members_synced_at = models.DateTimeField(null=True, blank=True)
+    production_due_at = models.DateTimeField(
+        null=True, blank=True, help_text="When to ask for new deployments and releases."
+    )
     members_due_at = models.DateTimeField(null=True, blank=True)
     repositories_synced_at = models.DateTimeField(null=True, blank=True)
     discovery_error = models.TextField(blank=True)

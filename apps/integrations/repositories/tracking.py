@@ -148,6 +148,8 @@ def track(
     )
     begun = list(mine.filter(github_repo_id__in=ids).exclude(github_repo_id__in=active))
     schedule.begin(team, begun, reason)
+    accounts = {row.integration_id for row in begun}
+    GitHubIntegration.objects.filter(pk__in=accounts).update(production_due_at=None)
     return begun
 
 

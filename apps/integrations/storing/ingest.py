@@ -14,7 +14,7 @@ from django.db.models import Model
 
 from apps.integrations.github import records
 from apps.integrations.people import commit_identities, forgetting, renaming
-from apps.integrations.storing import last_known, names, reverts
+from apps.integrations.storing import crediting, last_known, names, reverts
 from apps.integrations.storing.facts import (
     Accounts,
     Identity,
@@ -108,6 +108,7 @@ def pull_requests(
     _store_commits(repository, pairs, before, members)
     commit_identities.note(team, kept)
     _link_reverts(repository, pairs, revision)
+    crediting.stored(repository, list(stored.values()))
 
 
 Members = dict[int, int]  # Keys of members, by GitHub's id.
@@ -170,7 +171,11 @@ def _store_pull_requests(
         for row in rows
     ]
     found = upsert(
-        PullRequest, columns, keys=("repository_id", "number"), returning=("number", "id")
+        PullRequest,
+        columns,
+        keys=("repository_id", "number"),
+        returning=("number", "id"),
+        kept=crediting.COLUMNS,
     )
     return dict(found)
 

@@ -23,10 +23,12 @@ def upsert(
     *,
     keys: tuple[str, ...],
     returning: tuple[str, ...] = (),
+    kept: tuple[str, ...] = (),
 ) -> list[tuple[Any, ...]]:
     """Stores rows, given by column, of which no two have the same `keys`.
 
-    What a row leaves out becomes the field's default. Returns the columns `returning` of each row.
+    What a row leaves out becomes the field's default; columns that are `kept` stay as they are in
+    rows that are there. Returns the columns `returning` of each row.
     """
     if not rows:
         return []
@@ -34,7 +36,7 @@ def upsert(
     blank = {**_defaults(model), "created_at": now, "modified_at": now}
     document = _encoded([{**blank, **row} for row in rows])
     with connection.cursor() as cursor:
-        cursor.execute(_statement(connection.vendor, model, keys, returning), [document])
+        cursor.execute(_statement(connection.vendor, model, keys, returning, kept), [document])
         return cursor.fetchall() if returning else []
 
 
@@ -59,11 +61,15 @@ def _as_sqlite_has_it(value: Any) -> Any:
 
 @cache
 def _statement(
-    vendor: str, model: type[models.Model], keys: tuple[str, ...], returning: tuple[str, ...]
+    vendor: str,
+    model: type[models.Model],
+    keys: tuple[str, ...],
+    returning: tuple[str, ...],
+    kept: tuple[str, ...],
 ) -> str:
     quote = connection.ops.quote_name
     names = list(_defaults(model))
-    changed = [name for name in names if name not in {"created_at", *keys}]
+    changed = [name for name in names if name not in {"created_at", *keys, *kept}]
     statement = (
         f"INSERT INTO {quote(model._meta.db_table)} ({_listed(names)}) {_source(vendor, model)} "
         f"ON CONFLICT ({_listed(keys)}) DO UPDATE SET "

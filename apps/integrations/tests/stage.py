@@ -213,6 +213,7 @@ def set_up(team: Team, github: Running) -> Stage:
         organization_id=small.ACME,
         poll_due_at=NEVER,
         sweep_due_at=NEVER,
+        production_due_at=NEVER,
         members_due_at=NEVER,
     )
     for number, login in ((small.ADA, "ada"), (small.GRACE, "grace")):

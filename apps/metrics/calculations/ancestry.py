@@ -12,11 +12,13 @@ from heapq import heappop, heappush
 Parents = Mapping[str, Sequence[str]]
 
 
-def generations(parents: Parents) -> dict[str, int]:
+def generations(parents: Parents, below: Mapping[str, int] | None = None) -> dict[str, int]:
     """For each commit one more than the highest of its parents; parents not known count as 0.
 
-    A commit is never an ancestor of one whose generation is not higher.
+    `below` has those of commits that the graph stands on. A commit is never an ancestor of one
+    whose generation is not higher.
     """
+    known = below or {}
     found: dict[str, int] = {}
     for start in parents:
         left = [start]
@@ -30,8 +32,8 @@ def generations(parents: Parents) -> dict[str, int]:
                 left.extend(missing)
             else:
                 left.pop()
-                higher = max((found.get(one, 0) for one in parents[commit]), default=0)
-                found[commit] = higher + 1
+                of_parents = (found.get(one, known.get(one, 0)) for one in parents[commit])
+                found[commit] = max(of_parents, default=0) + 1
     return found
 
 

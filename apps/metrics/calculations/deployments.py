@@ -6,6 +6,7 @@ that it brings.
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from operator import attrgetter
 
+from apps.metrics.calculations import globs
 from apps.metrics.calculations.ancestry import Graph
 
 REVERTED_WITHIN = timedelta(days=7)
@@ -148,6 +150,28 @@ class Failure:
 _ORDER = {"rollback": 0, "revert": 1, "hotfix": 2}
 
 
+@dataclass(frozen=True)
+class Live:
+    """A deployment that was live, as far as failures depend on it."""
+
+    id: str
+    created_at: datetime
+    deployed_at: datetime
+    is_counted: bool = True
+
+
+@dataclass(frozen=True)
+class History:
+    """What an application had live, in order, and which of them brought which commit.
+
+    `taken_back` has, for each rollback, the earliest that brought what it took out.
+    """
+
+    order: Sequence[Live]
+    bringer: Mapping[str, int]
+    taken_back: Sequence[tuple[int, int]] = ()
+
+
 def failures(
     outcomes: Sequence[Outcome], pull_requests: Iterable[PullRequest]
 ) -> dict[str, Failure]:
@@ -155,13 +179,37 @@ def failures(
 
     `outcomes` are of one application, in order.
     """
+    bringer = {sha: place for place, outcome in enumerate(outcomes) for sha in outcome.brought}
+    order = [_live(outcome) for outcome in outcomes]
+    back = [
+        (place, earliest)
+        for place, outcome in enumerate(outcomes)
+        if (earliest := blamed(order, place, (bringer.get(sha) for sha in outcome.taken_out)))
+        is not None
+    ]
+    return failures_of(History(order, bringer, back), pull_requests)
+
+
+def _live(outcome: Outcome) -> Live:
+    one = outcome.deployment
+    return Live(one.id, one.created_at, one.deployed_at, outcome.is_counted)
+
+
+def blamed(order: Sequence[Live], rollback: int, bringers: Iterable[int | None]) -> int | None:
+    """Of those that brought what a rollback took out the earliest that was live before it began."""
+    places = sorted({place for place in bringers if place is not None})
+    began = order[rollback].created_at
+    return next((place for place in places if order[place].deployed_at < began), None)
+
+
+def failures_of(history: History, pull_requests: Iterable[PullRequest]) -> dict[str, Failure]:
+    """The same of what is known already."""
     merged = list(pull_requests)
-    bringer = _bringers(outcomes)
     found: dict[str, list[Failure]] = {}
     for id_, failure in (
-        *_rolled_back(outcomes, bringer),
-        *_reverted(outcomes, merged, bringer),
-        *_mended(outcomes, merged, bringer),
+        *_rolled_back(history),
+        *_reverted(history, merged),
+        *_mended(history, merged),
     ):
         found.setdefault(id_, []).append(failure)
     return {id_: min(of_one, key=_first_mended) for id_, of_one in found.items()}
@@ -171,50 +219,49 @@ def _first_mended(failure: Failure) -> tuple[datetime, int, int]:
     return failure.recovered_at, _ORDER[failure.cause], failure.evidence or 0
 
 
-def _bringers(outcomes: Sequence[Outcome]) -> dict[str, int]:
-    """By commit: the place in the order of the deployment that brought it."""
-    return {sha: place for place, outcome in enumerate(outcomes) for sha in outcome.brought}
+def _rolled_back(history: History) -> Iterator[tuple[str, Failure]]:
+    for rollback, failed in history.taken_back:
+        back = history.order[rollback]
+        yield history.order[failed].id, Failure("rollback", back.id, back.deployed_at)
 
 
-def _rolled_back(
-    outcomes: Sequence[Outcome], bringer: Mapping[str, int]
-) -> Iterator[tuple[str, Failure]]:
-    for rollback in (outcome for outcome in outcomes if outcome.is_rollback):
-        back = rollback.deployment
-        places = {bringer[sha] for sha in rollback.taken_out if sha in bringer}
-        earlier = (outcomes[place].deployment for place in sorted(places))
-        failed = next((one for one in earlier if one.deployed_at < back.created_at), None)
-        if failed:
-            yield failed.id, Failure("rollback", back.id, back.deployed_at)
-
-
-def _reverted(
-    outcomes: Sequence[Outcome], merged: Iterable[PullRequest], bringer: Mapping[str, int]
-) -> Iterator[tuple[str, Failure]]:
-    merged = list(merged)
+def _reverted(history: History, merged: Sequence[PullRequest]) -> Iterator[tuple[str, Failure]]:
     by_number = {one.number: one for one in merged}
     for revert in (one for one in merged if one.reverts is not None):
         reverted = by_number.get(revert.reverts or 0)
         if reverted is None or reverted.is_revert:
             continue
-        place, later = bringer.get(reverted.merge_commit), bringer.get(revert.merge_commit)
+        place = history.bringer.get(reverted.merge_commit)
+        later = history.bringer.get(revert.merge_commit)
         if place is None or later is None or later <= place:
             continue
-        failed, mending = outcomes[place].deployment, outcomes[later].deployment
+        failed, mending = history.order[place], history.order[later]
         if mending.deployed_at - failed.deployed_at <= REVERTED_WITHIN:
             failure = Failure("revert", mending.id, mending.deployed_at, revert.number)
             yield failed.id, failure
 
 
-def _mended(
-    outcomes: Sequence[Outcome], merged: Iterable[PullRequest], bringer: Mapping[str, int]
-) -> Iterator[tuple[str, Failure]]:
-    counted = [outcome.deployment for outcome in outcomes if outcome.is_counted]
+def _mended(history: History, merged: Sequence[PullRequest]) -> Iterator[tuple[str, Failure]]:
+    counted = [one for one in history.order if one.is_counted]
     for hotfix in (one for one in merged if one.is_hotfix and one.reverts is None):
-        place = bringer.get(hotfix.merge_commit)
+        place = history.bringer.get(hotfix.merge_commit)
         before = bisect_left(counted, hotfix.opened_at, key=attrgetter("deployed_at"))
         if place is None or not before:
             continue
-        failed, mending = counted[before - 1], outcomes[place].deployment
+        failed, mending = counted[before - 1], history.order[place]
         if mending.deployed_at - failed.deployed_at <= MENDED_WITHIN:
             yield failed.id, Failure("hotfix", mending.id, mending.deployed_at, hotfix.number)
+
+
+_WORDS = re.compile(r"[^\W_]+")
+_PRODUCTION = frozenset({"production", "prod", "prd", "live"})
+_NOT_YET = frozenset(
+    {"pre", "non", "not", "no", "staging", "stage", "test", "dev", "sandbox", "preview"}
+)
+
+
+def is_production(environment: str, patterns: Iterable[str] = ()) -> bool:
+    """Whether an environment is one of production, by its name or by the team's own patterns."""
+    words = set(_WORDS.findall(environment.casefold()))
+    by_name = bool(words & _PRODUCTION) and not words & _NOT_YET
+    return by_name or any(globs.fits(pattern, environment) for pattern in patterns)

@@ -35,7 +35,9 @@ def listed(team: Team, filters: Filters) -> QuerySet[Deployment]:
     Not narrowed by the period. Each comes with its application and repository.
     """
     rows = Deployment.objects.for_team(team).filter(
-        application__is_current=True, application__repository__in=repositories(team, filters)
+        application__is_current=True,
+        application__repository__in=repositories(team, filters),
+        is_left_out=False,
     )
     rows = rows.select_related("application__repository", "mended_by", "evidence")
     return rows.order_by(F("deployed_at").desc(nulls_last=True), "-requested_at", "-pk")

@@ -80,6 +80,9 @@ class Application(BaseTeamModel):
     is_current = models.BooleanField(
         default=True, help_text="Whether figures count it: its source and environment are chosen."
     )
+    is_rooted = models.BooleanField(
+        default=False, help_text="Whether all that its first deployment does not bring is known."
+    )
 
     class Meta:
         constraints = [
@@ -119,6 +122,9 @@ class Deployment(BaseTeamModel):
     url = models.URLField(max_length=500, blank=True)
     state = models.CharField(
         max_length=20, blank=True, help_text="GitHub's newest status, in small letters."
+    )
+    is_left_out = models.BooleanField(
+        default=False, help_text="A release that is not the first of its commit, or not wanted."
     )
     requested_at = models.DateTimeField(help_text="GitHub's createdAt")
     deployed_at = models.DateTimeField(null=True, help_text="Null: it never succeeded.")

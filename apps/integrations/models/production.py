@@ -1,0 +1,57 @@
+"""How far each repository's way to production has been read."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from apps.integrations.models.tracking import TrackedRepository
+from apps.teams.models import BaseTeamModel
+
+
+class ProductionWalk(BaseTeamModel):
+    """What is still to be asked about a tracked repository's deployments, and what is known.
+
+    Lists are walked from the newest down. `…_seen` is what the newest was known by when the last
+    walk that is whole began, `…_next` of the walk under way.
+    """
+
+    tracked = models.OneToOneField(TrackedRepository, models.CASCADE, related_name="production")
+    due_at = models.DateTimeField(null=True, db_index=True, help_text="Null: nothing to do.")
+    error = models.TextField(blank=True)
+
+    deployment_found = models.CharField(
+        max_length=100, blank=True, help_text="The newest that a look found."
+    )
+    deployment_seen = models.CharField(max_length=100, blank=True)
+    deployment_next = models.CharField(max_length=100, blank=True)
+    deployments_cursor = models.CharField(max_length=500, blank=True)
+    deployments_read = models.BooleanField(default=False, help_text="Once, to their end.")
+    environments = models.JSONField(
+        default=list, help_text="Those alone whose deployments are to be read again."
+    )
+
+    release_found = models.CharField(max_length=200, blank=True)
+    release_seen = models.CharField(max_length=200, blank=True)
+    release_next = models.CharField(max_length=200, blank=True)
+    releases_cursor = models.CharField(max_length=500, blank=True)
+    releases_read = models.BooleanField(default=False)
+
+    workflow_id = models.BigIntegerField(null=True)
+    workflow_begun_at = models.DateTimeField(null=True, help_text="Older runs there are none.")
+    runs_until = models.DateTimeField(null=True, help_text="Older runs are still to be read.")
+    runs_hours = models.PositiveIntegerField(default=720, help_text="Of the next slice.")
+    runs_read = models.BooleanField(default=False)
+    runs_due_at = models.DateTimeField(null=True, help_text="When to look for newer ones.")
+    runs_etag = models.CharField(max_length=200, blank=True)
+
+    branch_start = models.CharField(max_length=64, blank=True, help_text="Where the walk began.")
+    branch_cursor = models.CharField(max_length=500, blank=True)
+    branch_tip_at = models.DateTimeField(null=True, help_text="When its tip was asked for last.")
+    branch_floor = models.DateTimeField(null=True, help_text="The oldest commit that was read.")
+    is_branch_whole = models.BooleanField(default=False, help_text="Read to its root.")
+
+    points = models.PositiveIntegerField(default=0)
+    requests = models.PositiveIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"{self.tracked} to production"

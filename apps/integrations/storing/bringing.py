@@ -1,0 +1,275 @@
+"""What each deployment of an application brought, deployment by deployment, in their order.
+
+A new one costs what it brings: what is known stays, but for those that come after one that was
+found late. A batch is one short transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from django.db import transaction
+from django.db.models import Q, QuerySet
+
+from apps.integrations.storing import crediting
+from apps.integrations.storing.stored_graph import Brought, Deployed, StoredGraph
+from apps.metrics.calculations import deployments as calculations
+from apps.metrics.calculations.deployments import Outcome, blamed, in_order
+from apps.metrics.figures import freshness
+from apps.metrics.models import (
+    Application,
+    BranchCommit,
+    BroughtCommit,
+    DeployedPullRequest,
+    Deployment,
+    PullRequest,
+    Source,
+)
+
+BATCH = 200
+MANY = 20
+"""Deployments to be counted for which the whole graph is read at once."""
+_FLAGS = ("sequence", "is_first", "is_repeat", "is_rollback", "is_restore", "took_out_id")
+_IN_ORDER = ("deployed_at", "requested_at", "node_id")
+
+
+def count(application: Application) -> bool:
+    """Counts what is not counted yet, as far as it can be placed; whether anything changed."""
+    if application.source == Source.MERGE:
+        return _merges(application)
+    has_changed = _rewind_where_needed(application)
+    if not application.is_rooted:
+        return has_changed
+    waiting = _countable(application)
+    if not waiting:
+        return has_changed
+    stored = StoredGraph(application)
+    if len(waiting) > MANY:
+        stored.load_all()
+    counting = _Counting.of(application, stored)
+    ordered = in_order([_pure(row) for row in waiting], stored.graph)
+    rows = {row.node_id: row for row in waiting}
+    for begin in range(0, len(ordered), BATCH):
+        counting.batch([(one, rows[one.id]) for one in ordered[begin : begin + BATCH]])
+    return True
+
+
+def eligible(application: Application) -> QuerySet[Deployment]:
+    """Deployments that have their place in the order, or will have."""
+    return application.deployments.filter(deployed_at__isnull=False, is_left_out=False)
+
+
+def pending(application: Application) -> QuerySet[Deployment]:
+    """Those of which it is not known where they lie."""
+    settled = BranchCommit.objects.filter(
+        repository=application.repository_id, generation__isnull=False
+    )
+    return (
+        eligible(application)
+        .filter(sequence=None)
+        .filter(Q(place="") | ~Q(place__in=settled.values("sha")), is_unplaced=False)
+    )
+
+
+def _countable(application: Application) -> list[Deployment]:
+    """Those to be counted next: none that comes after one whose place is not known."""
+    rows = eligible(application).filter(sequence=None).order_by(*_IN_ORDER)
+    unknown = pending(application).order_by(*_IN_ORDER).first()
+    if unknown:
+        rows = rows.filter(deployed_at__lt=unknown.deployed_at)
+    return list(rows)
+
+
+def _pure(row: Deployment) -> calculations.Deployment:
+    place = None if row.is_unplaced else row.place
+    return calculations.Deployment(
+        row.node_id, row.sha, place, row.requested_at, row.deployed_at or row.requested_at
+    )
+
+
+def _rewind_where_needed(application: Application) -> bool:
+    """Forgets what was counted after one that was found late, or that counts no more."""
+    counted = application.deployments.filter(sequence__isnull=False)
+    gone = counted.filter(Q(deployed_at=None) | Q(is_left_out=True)).order_by("sequence").first()
+    last = counted.order_by("-sequence").first()
+    fresh = eligible(application).filter(sequence=None).order_by("deployed_at").first()
+    starts = [gone.sequence] if gone else []
+    if last and fresh and fresh.deployed_at and last.deployed_at >= fresh.deployed_at:
+        after = counted.filter(deployed_at__gte=fresh.deployed_at).order_by("sequence").first()
+        starts += [after.sequence] if after else []
+    if not starts:
+        return False
+    rewind(application, min(starts))
+    return True
+
+
+@transaction.atomic
+def rewind(application: Application, sequence: int) -> None:
+    """Forgets what the deployments from this place in the order on have done."""
+    freshness.changed(application.repository_id)
+    rows = application.deployments.filter(sequence__gte=sequence)
+    links = DeployedPullRequest.objects.filter(deployment__in=rows)
+    keys = list(links.values_list("pull_request", flat=True))
+    links.delete()
+    mine = BroughtCommit.objects.filter(application=application)
+    mine.filter(deployment__in=rows).delete()
+    if rows.filter(is_first=True).exists():
+        mine.delete()
+        # What lay below the former first one may be needed now.
+        Application.objects.filter(pk=application.pk).update(is_rooted=False)
+        application.is_rooted = False
+        crediting.nothing_before(application.repository)
+    rows.update(
+        sequence=None,
+        is_first=False,
+        is_repeat=False,
+        is_rollback=False,
+        is_restore=False,
+        took_out=None,
+    )
+    crediting.credit(application.repository, keys)
+
+
+@dataclass
+class _Counting:
+    """An application as far as it is counted, and what goes on."""
+
+    application: Application
+    stored: StoredGraph
+    pure: calculations.Application
+    next: int
+    bringers: dict[str, int] = field(default_factory=dict)
+    """Keys of deployments of this turn by the commits that they brought."""
+
+    @classmethod
+    def of(cls, application: Application, stored: StoredGraph) -> _Counting:
+        counted = application.deployments.filter(sequence__isnull=False).order_by("-sequence")
+        last = counted.first()
+        live = counted.filter(is_unplaced=False).first()
+        pure = calculations.Application(
+            goes_back=application.source != Source.RELEASE,
+            live=_pure(live) if live else None,
+            brought=Brought(stored),
+            shas=Deployed(application),
+        )
+        number = last.sequence + 1 if last and last.sequence is not None else 0
+        return cls(application, stored, pure, number)
+
+    @transaction.atomic
+    def batch(self, some: Sequence[tuple[calculations.Deployment, Deployment]]) -> None:
+        """Stores what some deployments do."""
+        freshness.changed(self.application.repository_id)
+        brought: list[tuple[int, int | None]] = []  # commits and deployments
+        linked: dict[str, int] = {}
+        for one, row in some:
+            before = self.pure.live
+            outcome = self.pure.deploy(one, self.stored.graph)
+            row.sequence, self.next = self.next, self.next + 1
+            row.is_first = before is None and one.place is not None
+            self._note(row, outcome)
+            if row.is_first:
+                brought += [(key, None) for key in self._all_brought()]
+            else:
+                brought += [(self._key(sha), row.pk) for sha in outcome.brought]
+                linked |= dict.fromkeys(outcome.brought, row.pk)
+                self.bringers |= dict.fromkeys(outcome.brought, row.pk)
+        Deployment.objects.bulk_update([row for _, row in some], _names(_FLAGS), batch_size=200)
+        BroughtCommit.objects.bulk_create(
+            (
+                BroughtCommit(
+                    application=self.application, commit_id=commit, deployment_id=deployment
+                )
+                for commit, deployment in brought
+            ),
+            batch_size=2000,
+        )
+        crediting.link(self.application.repository, linked)
+        if any(row.is_first for _, row in some):
+            crediting.note_before(self.application.repository)
+
+    def _note(self, row: Deployment, outcome: Outcome) -> None:
+        row.is_repeat, row.is_rollback = outcome.is_repeat, outcome.is_rollback
+        row.is_restore = outcome.is_restore
+        row.took_out_id = self._blamed(row, outcome.taken_out) if outcome.taken_out else None
+
+    def _blamed(self, rollback: Deployment, taken_out: Sequence[str]) -> int | None:
+        keys = {key for sha in taken_out if (key := self.bringers.get(sha))}
+        for some in _parts([sha for sha in taken_out if sha not in self.bringers]):
+            rows = BroughtCommit.objects.filter(
+                application=self.application, commit__in=[self._key(sha) for sha in some]
+            )
+            keys |= {key for key in rows.values_list("deployment", flat=True) if key}
+        found = Deployment.objects.filter(pk__in=keys).order_by(*_IN_ORDER)
+        order = [
+            calculations.Live(
+                each.node_id, each.requested_at, each.deployed_at or each.requested_at
+            )
+            for each in (*found, rollback)
+        ]
+        place = blamed(order, len(order) - 1, range(len(order) - 1))
+        return None if place is None else list(found)[place].pk
+
+    def _all_brought(self) -> list[int]:
+        return [self._key(sha) for sha in self.stored.brought]
+
+    def _key(self, sha: str) -> int:
+        node = self.stored.node(sha)
+        if node is None:
+            raise ValueError(f"{sha} is not in the graph")
+        return node.pk
+
+
+def _live(row: Deployment) -> calculations.Live:
+    return calculations.Live(row.node_id, row.requested_at, row.deployed_at or row.requested_at)
+
+
+def _names(columns: Iterable[str]) -> list[str]:
+    return [name.removesuffix("_id") for name in columns]
+
+
+def _parts(shas: Sequence[str]) -> Iterable[Sequence[str]]:
+    return (shas[begin : begin + 500] for begin in range(0, len(shas), 500))
+
+
+def _merges(application: Application) -> bool:
+    """Of merges: each brings its own pull request, and no graph is needed."""
+    repository = application.repository
+    known = application.deployments.values("node_id")
+    rows = PullRequest.objects.filter(
+        repository=repository,
+        state=PullRequest.State.MERGED,
+        base_branch=application.environment,
+        merged_at__isnull=False,
+    )
+    missing = rows.exclude(merge_commit_sha="").exclude(merge_commit_sha__in=known)
+    has_changed = False
+    while some := list(missing.order_by("merged_at", "number")[:BATCH]):
+        _store_merges(application, some)
+        has_changed = True
+    return has_changed
+
+
+@transaction.atomic
+def _store_merges(application: Application, some: Sequence[PullRequest]) -> None:
+    freshness.changed(application.repository_id)
+    by_sha = {row.merge_commit_sha: row for row in some}
+    Deployment.objects.bulk_create(
+        Deployment(
+            team_id=application.team_id,
+            application=application,
+            node_id=sha,
+            sha=sha,
+            name=f"#{row.number}",
+            url=row.url,
+            state="merged",
+            requested_at=row.merged_at,
+            deployed_at=row.merged_at,
+            place=sha,
+            # By the minute: those of one stand in the order of their instants.
+            sequence=int(row.merged_at.timestamp()) // 60 if row.merged_at else 0,
+        )
+        for sha, row in by_sha.items()
+    )
+    made = application.deployments.filter(node_id__in=by_sha).values_list("node_id", "pk")
+    crediting.link(application.repository, dict(made))

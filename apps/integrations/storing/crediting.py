@@ -1,0 +1,185 @@
+"""What a pull request has from deployments: when it reached production, and by which one.
+
+`deployed_at` is the earliest over the applications that count. A pull request is found by its merge
+commit, never by its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Exists, OuterRef, Q, Subquery
+
+from apps.metrics.models import (
+    BranchCommit,
+    BroughtCommit,
+    DeployedPullRequest,
+    Deployment,
+    Production,
+    PullRequest,
+    Repository,
+    Source,
+)
+
+AT_ONCE = 500
+COLUMNS = ("deployed_at", "deploy_time", "lead_time", "deployment_id", "was_live_before")
+"""Of a pull request: what `ingest` leaves alone."""
+
+
+def link(repository: Repository, brought: Mapping[str, int]) -> None:
+    """Gives deployments the pull requests that landed by the commits which they brought."""
+    keys: list[int] = []
+    for some in _parts(list(brought)):
+        rows = PullRequest.objects.filter(
+            team_id=repository.team_id,
+            repository=repository,
+            merge_commit_sha__in=some,
+            state=PullRequest.State.MERGED,
+        )
+        found = list(rows.values_list("pk", "merge_commit_sha"))
+        DeployedPullRequest.objects.bulk_create(
+            [
+                DeployedPullRequest(deployment_id=brought[sha], pull_request_id=pk)
+                for pk, sha in found
+            ],
+            ignore_conflicts=True,
+        )
+        keys += [pk for pk, _ in found]
+    credit(repository, keys)
+
+
+def credit(repository: Repository, keys: Sequence[int]) -> None:
+    """Stores anew when pull requests reached production, where that has changed."""
+    for some in _parts(sorted(set(keys))):
+        first = _first(some)
+        rows = PullRequest.objects.filter(pk__in=some).select_for_update(no_key=True)
+        changed = []
+        for row in rows.order_by("pk"):
+            columns = _columns(row, first.get(row.pk))
+            if any(getattr(row, name) != value for name, value in columns.items()):
+                for name, value in columns.items():
+                    setattr(row, name, value)
+                changed.append(row)
+        _save(repository, changed)
+
+
+def stored(repository: Repository, keys: Sequence[int]) -> None:
+    """Links pull requests that were stored after the deployments that brought them."""
+    of = Production.objects.filter(repository=repository).exclude(source="").first()
+    if of is None:
+        return
+    merged = PullRequest.objects.filter(pk__in=keys, state=PullRequest.State.MERGED)
+    told = {sha: pk for pk, sha in merged.values_list("pk", "merge_commit_sha") if sha}
+    for some in _parts(list(told)):
+        rows = BroughtCommit.objects.filter(
+            application__repository=repository,
+            commit__repository=repository,
+            commit__sha__in=some,
+            deployment__isnull=False,
+        )
+        DeployedPullRequest.objects.bulk_create(
+            [
+                DeployedPullRequest(deployment_id=deployment, pull_request_id=told[sha])
+                for sha, deployment in rows.values_list("commit__sha", "deployment")
+            ],
+            ignore_conflicts=True,
+        )
+    credit(repository, list(told.values()))
+    _note_before(repository, Q(pk__in=list(told.values())))
+    if of.source == Source.MERGE or merged.filter(_matters()).exists():
+        Production.objects.filter(pk=of.pk).update(is_recount_due=True)
+
+
+def _matters() -> Q:
+    """Pull requests on which it depends whether a deployment failed."""
+    reverted = PullRequest.objects.filter(reverts=OuterRef("pk"))
+    return Q(is_hotfix=True) | Q(is_revert=True) | Q(Exists(reverted))
+
+
+def nothing_before(repository: Repository) -> None:
+    """Takes back what followed from the first deployment that was known."""
+    rows = PullRequest.objects.filter(repository=repository, was_live_before=True)
+    rows.update(was_live_before=False, stored_revision=_revision(repository))
+
+
+def note_before(repository: Repository) -> None:
+    """Marks what was in production by the first deployment that is known."""
+    _note_before(repository, Q())
+
+
+def _note_before(repository: Repository, which: Q) -> None:
+    first = Deployment.objects.filter(
+        application__repository=repository, application__is_current=True, is_first=True
+    )
+    latest = first.order_by("-deployed_at").values_list("deployed_at", flat=True).first()
+    if latest is None:
+        return
+    commits = BranchCommit.objects.filter(repository=repository, sha=OuterRef("merge_commit_sha"))
+    there = BroughtCommit.objects.filter(
+        application__repository=repository,
+        application__is_current=True,
+        commit__repository=repository,
+        commit__sha=OuterRef("merge_commit_sha"),
+        deployment=None,
+    )
+    rows = PullRequest.objects.filter(
+        # Below what was read of the branch everything was live.
+        Exists(there) | ~Exists(commits),
+        which,
+        repository=repository,
+        state=PullRequest.State.MERGED,
+        merged_at__lte=latest,
+        deployed_at=None,
+        was_live_before=False,
+    )
+    rows.update(was_live_before=True, stored_revision=_revision(repository))
+
+
+def _first(keys: Sequence[int]) -> dict[int, tuple[datetime, int]]:
+    """By pull request when it was deployed first, and by what."""
+    links = DeployedPullRequest.objects.filter(
+        pull_request__in=keys, deployment__application__is_current=True
+    )
+    found: dict[int, tuple[datetime, int]] = {}
+    columns = ("pull_request", "deployment__deployed_at", "deployment")
+    for key, at, deployment in links.order_by().values_list(*columns):
+        if at and (at, deployment) < found.get(key, (at, deployment + 1)):
+            found[key] = (at, deployment)
+    return found
+
+
+def _columns(row: PullRequest, first: tuple[datetime, int] | None) -> dict[str, Any]:
+    if first is None or row.merged_at is None:
+        kept = row.was_live_before and row.merged_at is not None
+        return dict.fromkeys(COLUMNS) | {"was_live_before": kept}
+    at, deployment = first
+    waited = max(int((at - row.merged_at).total_seconds()), 0)
+    lead = None if row.cycle_time is None else row.cycle_time + waited
+    return {
+        "deployed_at": at,
+        "deploy_time": waited,
+        "lead_time": lead,
+        "deployment_id": deployment,
+        "was_live_before": False,
+    }
+
+
+def _save(repository: Repository, rows: Sequence[PullRequest]) -> None:
+    """Within a transaction that has told of a new revision."""
+    if not rows:
+        return
+    PullRequest.objects.bulk_update(
+        rows, [name.removesuffix("_id") for name in COLUMNS], batch_size=100
+    )
+    keys = [row.pk for row in rows]
+    PullRequest.objects.filter(pk__in=keys).update(stored_revision=_revision(repository))
+
+
+def _revision(repository: Repository) -> Subquery:
+    return Subquery(Repository.objects.filter(pk=repository.pk).values("revision")[:1])
+
+
+def _parts(items: Sequence[Any]) -> Iterable[Sequence[Any]]:
+    return (items[begin : begin + AT_ONCE] for begin in range(0, len(items), AT_ONCE))

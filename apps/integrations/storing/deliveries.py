@@ -1,0 +1,219 @@
+"""What was delivered, as its source tells it: stored by GitHub's ids, however often it comes.
+
+Which of it counts follows from the source that is chosen for a repository, or found by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import quote
+
+from django.db.models import QuerySet
+
+from apps.integrations.github.production_records import Told
+from apps.integrations.storing.facts import tidy
+from apps.metrics.calculations import globs
+from apps.metrics.calculations.deployments import is_production
+from apps.metrics.models import Application, Deployment, Production, Repository, Source
+
+RELEASES = "releases"
+MOST_ENVIRONMENTS = 200
+WAITS_FOR = timedelta(days=30)
+"""GitHub lets a deployment wait so long for somebody to allow it."""
+MAY_STILL_SUCCEED = timedelta(days=2)
+SOONEST, LATEST = timedelta(minutes=1), timedelta(days=1)
+_LONGEST = {"node_id": 100, "sha": 64, "name": 255, "url": 500, "state": 20}
+
+
+def production(repository: Repository) -> Production:
+    """What is known of where a repository deploys."""
+    found, _ = Production.objects.get_or_create(
+        repository=repository, defaults={"team_id": repository.team_id}
+    )
+    return found
+
+
+def application(repository: Repository, source: str, environment: str) -> Application:
+    """The repository's application of that name, made where it is new."""
+    found, _ = Application.objects.get_or_create(
+        repository=repository,
+        source=source,
+        environment=environment[:255],
+        defaults={"team_id": repository.team_id, "is_current": False},
+    )
+    return found
+
+
+def deployments(of: Production, told: Sequence[Told], now: datetime) -> None:
+    """Stores deployments to environments of production, and notes the names of all."""
+    _note_environments(of, told)
+    by_environment: dict[str, list[Told]] = {}
+    patterns = of.repository.team.production_environments
+    for one in told:
+        environment = tidy(one.environment)
+        if is_production(environment, patterns):
+            by_environment.setdefault(environment, []).append(one)
+    for environment, some in sorted(by_environment.items()):
+        where = application(of.repository, Source.DEPLOYMENT, environment)
+        page = f"{of.repository.url}/deployments/{quote(environment, safe='')}"
+        _store(of, where, [(one, page) for one in some], now)
+
+
+def look_again(of: Production, told: Sequence[Told], now: datetime) -> None:
+    """Stores deployments that are known, asked for by their ids."""
+    rows = Deployment.objects.filter(
+        application__repository=of.repository, node_id__in=[one.id for one in told]
+    )
+    where = {row.node_id: row.application for row in rows.select_related("application")}
+    for one in told:
+        if one.id in where:
+            page = f"{of.repository.url}/deployments/{quote(one.environment, safe='')}"
+            _store(of, where[one.id], [(one, page)], now)
+
+
+def releases(of: Production, told: Sequence[Told], now: datetime) -> None:
+    """Stores published releases."""
+    where = application(of.repository, Source.RELEASE, RELEASES)
+    _store(of, where, [(one, one.url) for one in told], now)
+    leave_out(where, of.tag_pattern)
+
+
+def runs(of: Production, told: Sequence[Told], now: datetime) -> None:
+    """Stores successful runs of the workflow that was named; kept as they were seen first."""
+    where = application(of.repository, Source.WORKFLOW, of.workflow)
+    _store(of, where, [(one, one.url) for one in told], now)
+
+
+def leave_out(where: Application, pattern: str) -> None:
+    """Of several releases on one commit the first counts, and only those that fit the pattern."""
+    rows = where.deployments.order_by("deployed_at", "node_id")
+    seen: set[str] = set()
+    for pk, sha, name, is_out in rows.values_list("pk", "sha", "name", "is_left_out"):
+        fits = not pattern or globs.fits(pattern, name)
+        if (sha in seen or not fits) != is_out:
+            Deployment.objects.filter(pk=pk).update(is_left_out=not is_out)
+        if fits:
+            seen.add(sha)
+
+
+def settle(of: Production) -> bool:
+    """Finds the source, where nobody chose it, and which applications count.
+
+    Whether any of that changed.
+    """
+    source = source_of(of)
+    has_changed = source != of.source
+    if has_changed:
+        of.source = source
+        Production.objects.filter(pk=of.pk, is_chosen=False).update(source=source)
+    counting = {row.pk for row in wanted(of)}
+    for row in Application.objects.filter(repository=of.repository):
+        if row.is_current != (row.pk in counting):
+            Application.objects.filter(pk=row.pk).update(is_current=not row.is_current)
+            has_changed = True
+    return has_changed
+
+
+def wanted(of: Production) -> list[Application]:
+    """The applications that are to count, by what is stored now."""
+    source = source_of(of)
+    rows = Application.objects.filter(repository=of.repository, source=source).order_by("pk")
+    return [row for row in rows.select_related("repository") if _is_wanted(of, row)]
+
+
+def source_of(of: Production) -> str:
+    """What was chosen, else what is found in what is stored."""
+    return of.source if of.is_chosen else _found(of)
+
+
+def current(of: Production) -> QuerySet[Application]:
+    """The applications that count."""
+    return Application.objects.filter(repository=of.repository, is_current=True).order_by("pk")
+
+
+def _found(of: Production) -> str:
+    rows = Deployment.objects.filter(application__repository=of.repository)
+    succeeded = rows.filter(application__source=Source.DEPLOYMENT, deployed_at__isnull=False)
+    names = succeeded.values_list("application__environment", flat=True).distinct()
+    patterns = of.repository.team.production_environments
+    if any(is_production(name, patterns) for name in names):
+        return Source.DEPLOYMENT.value
+    published = rows.filter(application__source=Source.RELEASE, is_left_out=False)
+    return Source.RELEASE.value if published.exists() else ""
+
+
+def _is_wanted(of: Production, row: Application) -> bool:
+    if row.source == Source.DEPLOYMENT:
+        return is_production(row.environment, of.repository.team.production_environments)
+    if row.source == Source.WORKFLOW:
+        return bool(row.environment == of.workflow[:255])
+    return row.source == Source.RELEASE or row.environment == of.repository.default_branch
+
+
+def _note_environments(of: Production, told: Iterable[Told]) -> None:
+    """Counts names, so that an admin can choose among them; those of production are never lost."""
+    counts: dict[str, int] = dict(of.environments)
+    for one in told:
+        name = tidy(one.environment)[:255]
+        if name in counts or len(counts) < MOST_ENVIRONMENTS or is_production(name):
+            counts[name] = counts.get(name, 0) + 1
+    if counts != of.environments:
+        of.environments = counts
+        Production.objects.filter(pk=of.pk).update(environments=counts)
+
+
+def _store(
+    of: Production, where: Application, told: Sequence[tuple[Told, str]], now: datetime
+) -> None:
+    incoming = {one.id[:100]: (one, url) for one, url in told}
+    rows = where.deployments.filter(node_id__in=incoming)
+    known = {row.node_id: row for row in rows}
+    fresh, moved = [], False
+    for key, (one, url) in sorted(incoming.items()):
+        row = known.get(key) or Deployment(
+            team_id=where.team_id, application=where, node_id=key, sha=one.sha[:64]
+        )
+        changes = _changes(row, one, url, now)
+        moved = moved or "deployed_at" in changes
+        for name, value in changes.items():
+            setattr(row, name, value)
+        if row.pk is None:
+            fresh.append(row)
+        elif changes:
+            row.save(update_fields=[*changes, "modified_at"])
+    Deployment.objects.bulk_create(fresh)
+    if fresh or moved:
+        Production.objects.filter(pk=of.pk).update(is_recount_due=True)
+
+
+def _changes(row: Deployment, one: Told, url: str, now: datetime) -> dict[str, Any]:
+    """What is not stored yet as it is told."""
+    told = {
+        "name": tidy(one.name),
+        "url": tidy(url),
+        "state": tidy(one.state),
+        "requested_at": one.requested_at,
+        "deployed_at": _deployed_at(row, one),
+    }
+    told = {k: v[: _LONGEST[k]] if isinstance(v, str) else v for k, v in told.items()}
+    told["look_again_at"] = None if told["deployed_at"] else _again(one, now)
+    return {name: value for name, value in told.items() if getattr(row, name, None) != value}
+
+
+def _deployed_at(row: Deployment, one: Told) -> datetime | None:
+    """What was live once stays so: a later attempt, or a gap in what is told, changes nothing."""
+    if row.application.source == Source.RELEASE:
+        return one.deployed_at
+    if row.application.source == Source.WORKFLOW:
+        return row.deployed_at or one.deployed_at
+    return min((at for at in (row.deployed_at, one.deployed_at) if at), default=None)
+
+
+def _again(one: Told, now: datetime) -> datetime | None:
+    """When a deployment that has not succeeded is to be looked at again; less and less often."""
+    age = now - one.requested_at
+    if age > (MAY_STILL_SUCCEED if one.is_final else WAITS_FOR):
+        return None
+    return now + min(max(age / 2, SOONEST), LATEST)

@@ -1,0 +1,101 @@
+"""Counts anew what follows from a repository's deployments, where anything changed that matters."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from django.db import transaction
+from django.db.models import QuerySet
+
+from apps.integrations.models import ProductionWalk
+from apps.integrations.storing import bringing, crediting, deliveries, failing
+from apps.integrations.work import leases
+from apps.integrations.work.chores import Chore
+from apps.metrics.figures import freshness
+from apps.metrics.models import Production, PullRequest, Repository, Source
+from apps.teams.models import Team
+
+AT_ONCE = 500
+
+
+def ask(repository_id: int) -> None:
+    """Has a repository's deployments counted anew."""
+    Production.objects.filter(repository=repository_id).update(is_recount_due=True)
+
+
+def choose(
+    repository: Repository, source: str, *, workflow: str = "", tag_pattern: str = ""
+) -> Production:
+    """Takes what an admin chose; an empty source lets it be found by itself again."""
+    of = deliveries.production(repository)
+    if workflow != of.workflow:
+        ProductionWalk.objects.filter(tracked__repository=repository).update(
+            workflow_id=None, runs_until=None, runs_read=False, runs_due_at=None, runs_etag=""
+        )
+    of.is_chosen = bool(source)
+    of.source = source
+    of.workflow = workflow if source == Source.WORKFLOW else ""
+    of.tag_pattern = tag_pattern
+    of.is_recount_due = True
+    of.save(update_fields=["is_chosen", "source", "workflow", "tag_pattern", "is_recount_due"])
+    _walk_again(repository.pk)
+    return of
+
+
+def _walk_again(repository_id: int) -> None:
+    """Has what is missing fetched."""
+    rows = ProductionWalk.objects.filter(tracked__repository=repository_id)
+    rows.update(due_at=datetime.now(UTC))
+
+
+def follow_settings(team: Team) -> None:
+    """After a change of the team's patterns, of environments or of hotfixes."""
+    Production.objects.filter(team=team).update(is_recount_due=True)
+    ProductionWalk.objects.filter(team=team).update(due_at=datetime.now(UTC))
+
+
+def recount(of: Production) -> None:
+    """Finds source and applications, and counts what is not counted yet."""
+    # First, so that what changes meanwhile has it counted once more.
+    Production.objects.filter(pk=of.pk).update(is_recount_due=False)
+    if of.source == Source.MERGE:
+        deliveries.application(of.repository, Source.MERGE, of.repository.default_branch)
+    release = of.repository.applications.filter(source=Source.RELEASE).first()
+    if release:
+        deliveries.leave_out(release, of.tag_pattern)
+    if deliveries.settle(of):
+        _follow_applications(of)
+    for application in deliveries.current(of).select_related("repository__team"):
+        leases.renew_held()
+        bringing.count(application)
+        failing.refresh(application)
+        is_merge = application.source == Source.MERGE
+        if not (is_merge or application.is_rooted) and bringing.eligible(application).exists():
+            _walk_again(of.repository_id)
+
+
+def _follow_applications(of: Production) -> None:
+    """Pull requests have what the applications say that count now."""
+    rows = PullRequest.objects.filter(repository=of.repository, brought_by__isnull=False)
+    keys = sorted(set(rows.order_by().values_list("pk", flat=True)))
+    for begin in range(0, len(keys), AT_ONCE):
+        leases.renew_held()
+        with transaction.atomic():
+            freshness.changed(of.repository_id)
+            crediting.credit(of.repository, keys[begin : begin + AT_ONCE])
+    with transaction.atomic():
+        freshness.changed(of.repository_id)
+        crediting.nothing_before(of.repository)
+        crediting.note_before(of.repository)
+
+
+def _due(now: datetime) -> QuerySet[Production]:
+    rows: QuerySet[Production] = Production.objects.filter(is_recount_due=True)
+    return rows.select_related("repository__team").order_by("pk")
+
+
+def _recount(of: Production, now: datetime) -> None:
+    recount(of)
+
+
+RECOUNT = Chore("recount of deployments", _due, _recount)

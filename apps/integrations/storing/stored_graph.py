@@ -1,0 +1,120 @@
+"""A repository's graph of bare parents, and what an application has of it, read where it is needed.
+
+Commits below what was read are ancestors of the first deployment: see `sync.branch_walk`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from django.db.models import Exists, OuterRef
+
+from apps.metrics.calculations.ancestry import Graph
+from apps.metrics.models import Application, BranchCommit, BroughtCommit
+
+AROUND = 40
+"""Generations that are read together: neighbours are asked for next."""
+
+
+@dataclass(frozen=True)
+class Node:
+    """A commit as it is stored."""
+
+    pk: int
+    parents: Sequence[str]
+    generation: int
+
+
+@dataclass
+class StoredGraph:
+    """The graph of an application's repository, and which commits were brought to it."""
+
+    application: Application
+    nodes: dict[str, Node | None] = field(default_factory=dict)
+    brought: set[str] = field(default_factory=set)
+    is_whole: bool = False
+
+    @property
+    def graph(self) -> Graph:
+        """For the calculations."""
+        return Graph(self._parents, self._generation)
+
+    def load_all(self) -> None:
+        """Reads it at once, for whoever asks about most of it."""
+        mine = BroughtCommit.objects.filter(application=self.application)
+        keys = set(mine.values_list("commit", flat=True).iterator(chunk_size=10_000))
+        rows = BranchCommit.objects.filter(repository=self.application.repository_id)
+        columns = ("pk", "sha", "parents", "generation")
+        for pk, sha, parents, generation in rows.values_list(*columns).iterator(chunk_size=10_000):
+            self.nodes[sha] = Node(pk, parents.split(), generation or 0)
+            if pk in keys:
+                self.brought.add(sha)
+        self.is_whole = True
+
+    def node(self, sha: str) -> Node | None:
+        """A commit; None where it was not read."""
+        if sha not in self.nodes and not self.is_whole:
+            self._read_around(sha)
+        return self.nodes.get(sha)
+
+    def is_brought(self, sha: str) -> bool:
+        """Whether the application had a commit before; what lies below the graph it had."""
+        return self.node(sha) is None or sha in self.brought
+
+    def _parents(self, sha: str) -> Sequence[str]:
+        found = self.node(sha)
+        return found.parents if found else ()
+
+    def _generation(self, sha: str) -> int:
+        found = self.node(sha)
+        return found.generation if found else 0
+
+    def _read_around(self, sha: str) -> None:
+        rows = BranchCommit.objects.filter(repository=self.application.repository_id)
+        generation = rows.filter(sha=sha).values_list("generation", flat=True).first()
+        if generation is None:
+            self.nodes[sha] = None
+            return
+        near = rows.filter(generation__range=(max(generation - AROUND, 0), generation))
+        brought = BroughtCommit.objects.filter(application=self.application, commit=OuterRef("pk"))
+        found = near.annotate(is_brought=Exists(brought))
+        self._take(found.values_list("pk", "sha", "parents", "generation", "is_brought"))
+
+    def _take(self, rows: Iterable[tuple[int, str, str, int, bool]]) -> None:
+        for pk, sha, parents, generation, is_brought in rows:
+            if sha in self.nodes:
+                continue  # What was brought since it was read is known here alone.
+            self.nodes[sha] = Node(pk, parents.split(), generation)
+            if is_brought:
+                self.brought.add(sha)
+
+
+class Brought(set[str]):
+    """What an application has, as a set: asked of the database, added to in memory."""
+
+    def __init__(self, stored: StoredGraph) -> None:
+        super().__init__()
+        self._stored = stored
+
+    def __contains__(self, sha: object) -> bool:
+        return isinstance(sha, str) and self._stored.is_brought(sha)
+
+    def update(self, *shas: Iterable[str]) -> None:
+        """Adds what a deployment brings."""
+        for some in shas:
+            self._stored.brought.update(some)
+
+
+class Deployed(set[str]):
+    """The commits that an application deployed, asked of the database until they are added."""
+
+    def __init__(self, application: Application) -> None:
+        super().__init__()
+        self._application = application
+
+    def __contains__(self, sha: object) -> bool:
+        if super().__contains__(sha):
+            return True
+        rows = self._application.deployments.filter(sequence__isnull=False, is_unplaced=False)
+        return rows.filter(sha=sha).exists()

@@ -1,0 +1,267 @@
+"""Walks a repository's way to production: deployments or releases or runs, then the branch's graph.
+
+Like the walk of pull requests: newest first, a page a transaction, under a lease and within the
+budget, so that whoever is cut off anywhere goes on from there. What is counted follows from what
+is stored (`storing.recounting`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from django.db import transaction
+from django.db.models import F, Min, QuerySet
+
+from apps.integrations.access.conversation import with_github
+from apps.integrations.github import production
+from apps.integrations.github.client import GitHub
+from apps.integrations.github.errors import CursorError, GitHubError
+from apps.integrations.github.production_records import NotGrantedError, Page
+from apps.integrations.models import IntegrationCredential, ProductionWalk, TrackedRepository
+from apps.integrations.storing import deliveries
+from apps.integrations.sync import workflow_walk
+from apps.integrations.sync.branch_walk import Branch
+from apps.integrations.work import leases
+from apps.integrations.work.chores import Chore
+from apps.integrations.work.policy import Verdict
+from apps.metrics.calculations.deployments import is_production
+from apps.metrics.models import Deployment, Production, Source
+
+TURN = timedelta(seconds=20)
+AGAIN = timedelta(hours=1)
+"""When GitHub left something out of a list."""
+
+
+def _due(now: datetime) -> QuerySet[ProductionWalk]:
+    rows: QuerySet[ProductionWalk] = ProductionWalk.objects.filter(
+        due_at__lte=now,
+        tracked__is_active=True,
+        tracked__integration__disconnected_at__isnull=True,
+    ).exclude(tracked__integration__credential__kind=IntegrationCredential.Kind.ENVIRONMENT)
+    return rows.select_related(
+        "tracked__repository__team", "tracked__integration__credential"
+    ).order_by("due_at")
+
+
+def walk_of(tracked: TrackedRepository) -> ProductionWalk:
+    """How far a tracked repository's way to production is read."""
+    return ProductionWalk.objects.get_or_create(
+        tracked=tracked, defaults={"team_id": tracked.team_id}
+    )[0]
+
+
+def walk(row: ProductionWalk, now: datetime) -> None:
+    """Works on a repository for a while. Raises GitHubError."""
+    read(row, now + TURN)
+
+
+def read(row: ProductionWalk, ends: datetime | None = None) -> None:
+    """The same until some instant, or to its end."""
+    turn = _Turn(row, deliveries.production(row.tracked.repository))
+    credential = row.tracked.integration.credential
+    # What is new is live; a history is not, and leaves the reserve alone.
+    with with_github(credential, is_live=lambda: turn.is_live) as github:
+        try:
+            while turn.step(github):
+                if ends and datetime.now(UTC) >= ends:
+                    return
+        finally:
+            _count(row, github)
+    turn.finish()
+
+
+def _count(row: ProductionWalk, github: GitHub) -> None:
+    usage = github.usage
+    ProductionWalk.objects.filter(pk=row.pk).update(
+        points=F("points") + usage.points, requests=F("requests") + usage.requests
+    )
+
+
+def _note(row: ProductionWalk, error: GitHubError, verdict: Verdict) -> None:
+    """It is due as before: the lease says when it may be tried again."""
+    ProductionWalk.objects.filter(pk=row.pk).update(error=str(error) if verdict.is_told else "")
+
+
+def _pause(row: ProductionWalk, failures: int) -> timedelta:
+    return min(AGAIN * 2 ** min(failures, 5), timedelta(days=1))
+
+
+WALK = Chore(
+    "production",
+    _due,
+    walk,
+    credential="tracked__integration__credential",
+    note=_note,
+    pause=_pause,
+)
+
+
+class _Turn:
+    """What one worker does for a repository."""
+
+    def __init__(self, row: ProductionWalk, of: Production) -> None:
+        self.row, self.of = row, of
+        self.branch = Branch(row, of)
+        self.gaps: set[str] = set()
+        """What is to be read once more, since GitHub left something out."""
+
+    @property
+    def is_live(self) -> bool:
+        return self.row.deployments_read or self.row.releases_read
+
+    def step(self, github: GitHub) -> bool:
+        """Does the next thing; False where nothing is left to do."""
+        now = datetime.now(UTC)
+        for permission, do in self._things():
+            try:
+                if permission not in self.of.not_granted and do(github, now):
+                    return True
+            except NotGrantedError as error:
+                self._not_granted(error.permission)
+                return True
+            except CursorError:
+                self._save(deployments_cursor="", releases_cursor="")
+                return True
+        return False
+
+    def _things(self) -> tuple[tuple[str, Callable[[GitHub, datetime], bool]], ...]:
+        return (
+            ("deployments", self._deployments),
+            ("deployments", self._look_again),
+            ("contents", self._releases),
+            ("actions", workflow_walk.Workflow(self.row, self.of).step),
+            ("contents", self.branch.step),
+        )
+
+    def finish(self) -> None:
+        """Nothing is left for now: says when to look again."""
+        looks = self._undecided().aggregate(at=Min("look_again_at"))["at"]
+        at = [looks, self.row.runs_due_at if self.of.source == Source.WORKFLOW else None]
+        at += [datetime.now(UTC) + AGAIN] if self.gaps else []
+        done: dict[str, object] = dict.fromkeys(self.gaps, False)
+        done |= {"due_at": min(filter(None, at), default=None), "error": ""}
+        with transaction.atomic():
+            leases.renew_held()
+            # Somebody may have asked for more meanwhile.
+            rows = ProductionWalk.objects.filter(pk=self.row.pk, due_at=self.row.due_at)
+            rows.update(**done)
+            Production.objects.filter(pk=self.of.pk).update(
+                is_complete=True, fetched_at=datetime.now(UTC)
+            )
+
+    # Deployments
+
+    def _deployments(self, github: GitHub, now: datetime) -> bool:
+        row = self.row
+        if self.of.is_chosen and self.of.source != Source.DEPLOYMENT:
+            return False
+        if not row.deployments_cursor:
+            # Anew, since a hint may have come at any instant.
+            row.refresh_from_db(fields=["deployment_found"])
+            is_new = row.deployment_found != row.deployment_seen or not row.deployments_read
+            row.environments = [] if is_new else self._missing_environments()
+            if not (is_new or row.environments):
+                return False
+        page = production.deployments(
+            github, row.tracked.repository.node_id, row.deployments_cursor, row.environments
+        )
+        if not page.is_whole:
+            self.gaps.add("deployments_read")
+        with transaction.atomic():
+            self._advance_deployments(page)
+            deliveries.deployments(self.of, page.items, now)
+        return True
+
+    def _advance_deployments(self, page: Page) -> None:
+        """Down to what the last walk knew as the newest, or to the end."""
+        row, ids = self.row, [one.id for one in page.items]
+        is_whole_list = not row.environments
+        changes: dict[str, object] = {"environments": row.environments}
+        if is_whole_list and not row.deployments_cursor:
+            changes["deployment_next"] = next(iter(ids), "")
+            known = ProductionWalk.objects.filter(pk=row.pk, deployment_found=row.deployment_found)
+            known.update(deployment_found=changes["deployment_next"])
+        is_known = is_whole_list and row.deployments_read and row.deployment_seen in ids
+        changes["deployments_cursor"] = "" if is_known else page.next
+        self._save(**changes)
+        if row.deployments_cursor:
+            return
+        if is_whole_list:
+            self._save(deployments_read=True, deployment_seen=row.deployment_next)
+        for name in row.environments:
+            # Even where nothing came of it, it is not asked for again.
+            deliveries.application(self.of.repository, Source.DEPLOYMENT, name)
+
+    def _missing_environments(self) -> list[str]:
+        """Those that the team's patterns take for production, and whose history was not kept."""
+        if not self.row.deployments_read:
+            return []
+        patterns = self.of.repository.team.production_environments
+        there = set(
+            self.of.repository.applications.filter(source=Source.DEPLOYMENT).values_list(
+                "environment", flat=True
+            )
+        )
+        known = [name for name in self.of.environments if is_production(name, patterns)]
+        return sorted(set(known) - there)
+
+    def _note_read(self, only: list[str]) -> None:
+        """Even where nothing came of them, they are not asked for again."""
+        for name in only:
+            deliveries.application(self.of.repository, Source.DEPLOYMENT, name)
+
+    def _undecided(self) -> QuerySet[Deployment]:
+        return Deployment.objects.filter(
+            application__repository=self.of.repository, look_again_at__isnull=False
+        )
+
+    def _look_again(self, github: GitHub, now: datetime) -> bool:
+        due = self._undecided().filter(look_again_at__lte=now).order_by("look_again_at")
+        rows = dict(due.values_list("node_id", "pk")[: production.AT_ONCE])
+        if not rows:
+            return False
+        told = production.deployments_by_id(github, list(rows))
+        gone = [pk for key, pk in rows.items() if key not in {one.id for one in told}]
+        with transaction.atomic():
+            leases.renew_held()
+            deliveries.look_again(self.of, told, now)
+            Deployment.objects.filter(pk__in=gone).update(look_again_at=None)
+        return True
+
+    # Releases
+
+    def _releases(self, github: GitHub, now: datetime) -> bool:
+        """The whole list: drafts, and releases of older commits, are published at any time."""
+        row = self.row
+        if deliveries.source_of(self.of) not in ("", Source.RELEASE):
+            return False
+        if not row.releases_cursor:
+            row.refresh_from_db(fields=["release_found"])
+            if row.releases_read and row.release_found == row.release_seen:
+                return False
+            row.release_next = row.release_found
+        page = production.releases(github, row.tracked.repository.node_id, row.releases_cursor)
+        if not page.is_whole:
+            self.gaps.add("releases_read")
+        changes: dict[str, object] = {
+            "releases_cursor": page.next,
+            "release_next": row.release_next,
+        }
+        if not page.next:
+            changes |= {"releases_read": True, "release_seen": row.release_next}
+        with transaction.atomic():
+            self._save(**changes)
+            deliveries.releases(self.of, page.items, now)
+        return True
+
+    def _not_granted(self, permission: str) -> None:
+        missing = sorted({*self.of.not_granted, permission})
+        self.of.not_granted = missing
+        Production.objects.filter(pk=self.of.pk).update(not_granted=missing)
+
+    def _save(self, **changes: object) -> None:
+        leases.renew_held()
+        ProductionWalk.objects.filter(pk=self.row.pk).update(**changes)
+        for name, value in changes.items():
+            setattr(self.row, name, value)

@@ -1,0 +1,116 @@
+"""Finds new deployments and releases without hooks: two points ask a hundred repositories."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from apps.integrations.access.conversation import with_github
+from apps.integrations.github import production
+from apps.integrations.github.errors import GitHubError
+from apps.integrations.github.lists import in_parts
+from apps.integrations.github.production_records import Newest
+from apps.integrations.models import (
+    GitHubIntegration,
+    IntegrationCredential,
+    ProductionWalk,
+    TrackedRepository,
+)
+from apps.integrations.storing import deliveries
+from apps.integrations.sync.production import walk_of
+from apps.integrations.work.chores import Chore
+from apps.integrations.work.policy import Verdict
+from apps.metrics.models import Production
+
+EVERY = timedelta(minutes=10)
+POINTS_AN_HOUR = 250
+POINTS = 2
+LOOKED_FOR = ("contents", "deployments")
+"""Permissions whose lack a look notices; that of Actions is found by the walk of runs."""
+
+
+def _wanted(now: datetime) -> QuerySet[GitHubIntegration]:
+    rows: QuerySet[GitHubIntegration] = GitHubIntegration.objects.filter(
+        Q(production_due_at__isnull=True) | Q(production_due_at__lte=now),
+        Exists(TrackedRepository.objects.filter(integration=OuterRef("pk"), is_active=True)),
+        disconnected_at__isnull=True,
+    ).exclude(credential__kind=IntegrationCredential.Kind.ENVIRONMENT)
+    return rows.select_related("credential", "team").order_by("production_due_at")
+
+
+def interval(integration: GitHubIntegration) -> timedelta:
+    """Ten minutes, or as long as it takes not to spend more than `POINTS_AN_HOUR`."""
+    count = integration.tracked_repositories.filter(is_active=True).count()
+    return max(EVERY, timedelta(hours=POINTS * count / production.AT_ONCE / POINTS_AN_HOUR))
+
+
+def look(integration: GitHubIntegration, now: datetime) -> None:
+    """Has the repositories walked whose newest deployment or release is another than before."""
+    rows = integration.tracked_repositories.filter(is_active=True).exclude(repository__node_id="")
+    tracked = list(rows.select_related("repository", "production").order_by("pk"))
+    with with_github(integration.credential) as github:
+        for some in in_parts(tracked, production.AT_ONCE):
+            found = production.newest(github, [row.repository.node_id for row in some])
+            _take(some, found)
+    GitHubIntegration.objects.filter(
+        pk=integration.pk, production_due_at=integration.production_due_at
+    ).update(production_due_at=now + interval(integration))
+
+
+def _note(integration: GitHubIntegration, error: GitHubError, verdict: Verdict) -> None:
+    due_at = max(filter(None, (verdict.again_at, datetime.now(UTC) + interval(integration))))
+    GitHubIntegration.objects.filter(
+        pk=integration.pk, production_due_at=integration.production_due_at
+    ).update(production_due_at=due_at)
+
+
+LOOK = Chore("look at production", _wanted, look, credential="credential", note=_note)
+
+
+def _take(some: Sequence[TrackedRepository], found: Sequence[Newest | None]) -> None:
+    for tracked, newest in zip(some, found, strict=True):
+        if newest is None:
+            continue
+        of = deliveries.production(tracked.repository)
+        granted_now = _note_permissions(of, newest)
+        changes = _news(walk_of(tracked), newest)
+        if granted_now or "deployment_found" in changes or "release_found" in changes:
+            changes["due_at"] = datetime.now(UTC)
+        if changes:
+            ProductionWalk.objects.filter(tracked=tracked).update(**changes)
+
+
+def _news(walk: ProductionWalk, newest: Newest) -> dict[str, object]:
+    """What of it is not known; where there is nothing at all, nothing has to be read."""
+    changes: dict[str, object] = {}
+    if newest.deployment and newest.deployment != walk.deployment_found:
+        changes["deployment_found"] = newest.deployment
+    elif not (newest.deployment or walk.deployments_read or "deployments" in newest.not_granted):
+        changes["deployments_read"] = True
+    if newest.release and newest.release != walk.release_found:
+        changes["release_found"] = newest.release
+    elif not (newest.release or walk.releases_read or "contents" in newest.not_granted):
+        changes["releases_read"] = True
+    return changes
+
+
+def _note_permissions(of: Production, newest: Newest) -> bool:
+    """Notes what is not granted; whether something is that was not before."""
+    before = set(of.not_granted)
+    after = (before - set(LOOKED_FOR)) | set(newest.not_granted)
+    if before != after:
+        Production.objects.filter(pk=of.pk).update(not_granted=sorted(after))
+    return bool(before - after)
+
+
+def hint(tracked: QuerySet[TrackedRepository], field: str) -> None:
+    """Has repositories walked now, since a webhook told of something new.
+
+    `field` is `deployment_found` or `release_found`.
+    """
+    rows = ProductionWalk.objects.filter(tracked__in=tracked)
+    # Never the same twice: a walk under way does not take it for what it has read.
+    rows.update(due_at=datetime.now(UTC), **{field: f"?{uuid.uuid4().hex}"})
