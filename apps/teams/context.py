@@ -19,7 +19,7 @@ INSIGHT = (
     ("Pull requests", "pull_requests", "pull-requests/", "pull-requests"),
     ("Reviews", "reviews", "reviews/", "reviews"),
     ("Flow", "flow", "flow/", "flow"),
-    ("Who waits for whom", "queues", "waiting/", "waiting"),
+    ("Waiting", "queues", "waiting/", "waiting"),
     ("Side by side", "compare_repositories", "compare/", "compare"),
 )
 SET_UP = (

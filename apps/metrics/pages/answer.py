@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from apps.metrics.figures import queries
 from apps.metrics.figures.counting import Spread
-from apps.metrics.figures.freshness import Freshness, freshness
+from apps.metrics.figures.freshness import Freshness, freshness, untracked
 from apps.metrics.filters.chosen import Filters
 from apps.metrics.pages.measures import MEASURES
 from apps.teams.models import Team
@@ -37,7 +37,8 @@ def current_version(team: Team) -> tuple[Freshness, queries.DataVersion]:
     """What pages depend on: the data, the day that ranges end with, and the hour, for ages."""
     fresh, now = freshness(team), timezone.now()
     today = now.astimezone(zone_of(team.timezone)).date()
-    standing = f"{fresh.stopped} {fresh.disconnected_at} {fresh.is_untracked}"
+    stopped = sorted(untracked(team))
+    standing = f"{fresh.stopped} {fresh.disconnected_at} {fresh.is_untracked} {stopped}"
     more = f"{today} {now:%H} {fresh.incomplete} {fresh.whole_since} {standing}"
     return fresh, queries.data_version(team, more)
 

@@ -11,6 +11,7 @@ from django.core.paginator import Paginator
 from django.urls import reverse
 
 from apps.metrics.figures import queries, review_queries
+from apps.metrics.figures.freshness import untracked
 from apps.metrics.figures.queries import Figures
 from apps.metrics.filters.chosen import Filters
 from apps.metrics.filters.viewer import Viewer, viewer_of
@@ -33,6 +34,7 @@ class Line:
     reviews: int = 0
     is_you: bool = False
     is_outside: bool = False
+    is_tracked: bool = True
 
     def value(self, column: Measure) -> Value:
         """What stands in a column."""
@@ -49,8 +51,9 @@ OF_PEOPLE = ("cycle_time", "pickup_time", "review_time", "size", "review_coverag
 
 def repositories(request: TeamRequest, filters: Filters) -> Answer:
     """The team's repositories side by side."""
+    stopped = untracked(request.team)
     lines = [
-        Line(found.full_name, found.github_repo_id, figures)
+        Line(found.full_name, found.github_repo_id, figures, is_tracked=found.pk not in stopped)
         for found, figures in queries.by_repository(request.team, filters).items()
     ]
     columns = [MEASURES[name] for name in OF_REPOSITORIES if name != WEEKLY or filters.tells_weeks]

@@ -7,7 +7,9 @@ from datetime import datetime
 
 from apps.metrics.figures.freshness import Freshness, untracked
 from apps.metrics.filters.chosen import Coverage, Filters
+from apps.metrics.models import Repository
 from apps.teams.models import Team
+from apps.teams.zones import zone_of
 
 
 def covered(
@@ -27,6 +29,19 @@ def covered(
             is_to_come=filters.period.last > now.astimezone(filters.period.zone).date(),
             is_stopped=ended_at is not None and ended_at < last,
         ),
+    )
+
+
+def not_tracked(team: Team, repository: Repository) -> str:
+    """That a repository is not tracked any more, and since when; empty where it is."""
+    stopped = untracked(team)
+    if repository.pk not in stopped:
+        return ""
+    at = stopped[repository.pk]
+    since = f" since {at.astimezone(zone_of(team.timezone)):%-d %B %Y}" if at else " any more"
+    return (
+        f"{repository.full_name} is not tracked{since}: nothing that happened later is known "
+        "here, and its open pull requests are left out of what waits."
     )
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from django.urls import reverse
 from django.utils import timezone
 
+from apps.metrics.calculations import changes
 from apps.metrics.figures import change_queries, masks, queries, waiting_queries
 from apps.metrics.figures.change_queries import Causes
 from apps.metrics.figures.counting import Spread
@@ -79,9 +80,9 @@ def answer(team: Team, filters: Filters) -> Answer:
     """The figures of whatever the filters let through."""
     now_is = timezone.now()
     (now, before), points = queries.figures_and_series(team, filters)
-    changes = change_queries.compared(team, filters)
+    compared = change_queries.compared(team, filters)
     path = reverse("pull_requests", args=[team.slug])
-    shown = tiles(now, before, filters, path, changes=changes, points=points)
+    shown = tiles(now, before, filters, path, changes=compared, points=points)
     late, how_many = waiting_queries.this_week(team, filters, now_is)
     waiting = waiting_queries.waiting(team, filters)
     stages = _stages(now)
@@ -92,7 +93,7 @@ def answer(team: Team, filters: Filters) -> Answer:
         "tiles": [tile for tile in shown if tile.field not in OTHERS],
         "other_tiles": [tile for tile in shown if tile.field in OTHERS],
         "headline": verdict.headline(shown, filters.period.days),
-        "why": _why(now, before, shown, causes),
+        "why": _why(now, before, shown, causes, filters.period.days),
         "moved": verdict.tables(causes) if causes else (),
         "charts": _charts(points, filters, path),
         "stages": stages,
@@ -123,14 +124,19 @@ def _causes(team: Team, filters: Filters, shown: Sequence[Tile]) -> Causes | Non
     return change_queries.causes(team, filters) if cycle.verdict else None
 
 
-def _why(now: Figures, before: Figures, shown: Sequence[Tile], causes: Causes | None) -> list[str]:
+def _why(
+    now: Figures, before: Figures, shown: Sequence[Tile], causes: Causes | None, days: int
+) -> list[str]:
     cycle = next(tile for tile in shown if tile.field == "cycle_time")
     spreads = now.spreads["cycle_time"], before.spreads["cycle_time"]
     if causes:
         is_less = cycle.told.direction == "lower"
         return [verdict.medians(*spreads), *verdict.because(causes, is_less=is_less)]
-    is_told = any(tile.verdict for tile in shown) and all(each.count for each in spreads)
-    return [verdict.medians(*spreads, cycle.told.reason)] if is_told else []
+    if cycle.told.reason not in (changes.TOO_FEW, changes.CHANCE) or not spreads[1].count:
+        return []
+    if any(tile.verdict for tile in shown):
+        return [verdict.medians(*spreads, cycle.told.reason)]
+    return [verdict.no_change(spreads[1], days, cycle.told.reason)]
 
 
 def _week_data(wait: waiting_queries.Wait) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from apps.metrics.filters.chosen import Filters
 from apps.metrics.models import Repository
 from apps.metrics.pages import overview
 from apps.metrics.pages.answer import Answer
+from apps.metrics.pages.coverage import not_tracked
 from apps.teams.access import TeamRequest
 
 
@@ -27,5 +28,9 @@ def repository(request: TeamRequest, filters: Filters, github_repo_id: int) -> A
             "repository": {"id": found.github_repo_id, "full_name": found.full_name},
             **answer.data(),
         },
-        around={"repository": found, "fixed": "repo"},
+        around={
+            "repository": found,
+            "fixed": "repo",
+            "not_tracked": not_tracked(request.team, found),
+        },
     )

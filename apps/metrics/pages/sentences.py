@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 from typing import Any
 
 from django.core.paginator import Page
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from apps.metrics.figures.counting import Spread
@@ -15,7 +15,11 @@ from apps.metrics.figures.flow_queries import Work
 from apps.metrics.figures.person_queries import Exchanges
 from apps.metrics.figures.queries import Figures
 from apps.metrics.figures.review_queries import Load
+from apps.metrics.figures.waiting_queries import Wait
 from apps.metrics.models import Digest, PullRequest
+from apps.metrics.pages.charts import STAGE_NAMES
+from apps.metrics.pages.timeline import stages_so_far
+from apps.metrics.pages.week import why_here
 from apps.teams.templatetags.display import duration, instant, unbroken
 from apps.teams.wording import caption, counted
 
@@ -207,8 +211,8 @@ def of_repositories(page: Page[Any]) -> str:
     return f"{shown}, with merged pull requests; medians."
 
 
-def outcome(pull_request: PullRequest, age: float) -> str:
-    """What became of a pull request, or what it waits for."""
+def outcome(pull_request: PullRequest, age: float, wait: Wait | None = None) -> str:
+    """What became of a pull request, or whom it waits for."""
     if pull_request.merged_at:
         who = pull_request.merged_by_login
         return format_html(
@@ -220,11 +224,27 @@ def outcome(pull_request: PullRequest, age: float) -> str:
     if pull_request.state == PullRequest.State.CLOSED:
         when = instant(pull_request.closed_at)
         return format_html("Closed {} without a merge, so it has no durations.", when)
+    if wait and wait.whom:
+        return format_html(
+            "Open for <strong>{}</strong>; {} since {}. Durations follow with the merge.",
+            duration(age),
+            why_here(wait),
+            instant(wait.since),
+        )
     return format_html(
         "Open for <strong>{}</strong>, {}. Durations follow with the merge.",
         duration(age),
         WAITING[pull_request.waiting_for][1],
     )
+
+
+def so_far(pull_request: PullRequest, now: datetime) -> str:
+    """How long the stages of an open one have lasted."""
+    if pull_request.state != PullRequest.State.OPEN:
+        return ""
+    times = stages_so_far(pull_request, now)
+    named = ((STAGE_NAMES[field].lower(), duration(seconds)) for field, seconds in times.items())
+    return format_html("So far: {}.", format_html_join(", ", "{} {}", named))
 
 
 def merged_in_week(merged: int, before: int) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -114,7 +114,31 @@ def timeline(pull_request: PullRequest, now: datetime) -> Timeline:
 
     marks = sorted(_marks(pull_request), key=lambda mark: mark.at)
     placed = [Mark(**(vars(mark) | {"x": x(mark.at)})) for mark in marks]
-    return Timeline(begin, end, placed, stage_bars(pull_request, length, 1), _ticks(length))
+    times = _times(pull_request)
+    if pull_request.state == PullRequest.State.OPEN:
+        times = stages_so_far(pull_request, now)
+    return Timeline(begin, end, placed, _bars(times, length, 1), _ticks(length))
+
+
+def _times(pull_request: PullRequest) -> dict[str, int]:
+    return {field: getattr(pull_request, field) or 0 for field in STAGES}
+
+
+def stages_so_far(pull_request: PullRequest, now: datetime) -> dict[str, int]:
+    """How long the stages of an open one have lasted, in seconds; the last one still lasts.
+
+    As with those of merged ones, no instant is earlier than the one before it.
+    """
+    told = (pull_request.ready_at, pull_request.first_review_at, pull_request.approved_at)
+    found: dict[str, int] = {}
+    begin = pull_request.first_commit_at
+    for field, at in zip(STAGES, (*told, None), strict=True):
+        end = max(begin, at) if at and at < now else now
+        found[field] = int((end - begin).total_seconds())
+        if end == now:
+            break
+        begin = end
+    return found
 
 
 def _percent(share: float) -> str:
@@ -124,10 +148,12 @@ def _percent(share: float) -> str:
 
 def stage_bars(pull_request: PullRequest, length: float = 0, margin: float = 0) -> list[Bar]:
     """The stages as parts of a length in seconds; without one, of the cycle time."""
-    length = length or pull_request.cycle_time or 1
+    return _bars(_times(pull_request), length or pull_request.cycle_time or 1, margin)
+
+
+def _bars(times: Mapping[str, int], length: float, margin: float) -> list[Bar]:
     bars, done = [], 0.0
-    for field in STAGES:
-        seconds = getattr(pull_request, field)
+    for field, seconds in times.items():
         if seconds:
             x, width = (part / length * (100 - 2 * margin) for part in (done, seconds))
             key, name = field.removesuffix("_time"), STAGE_NAMES[field]
@@ -173,7 +199,9 @@ def _marks(pull_request: PullRequest) -> Iterator[Mark]:
         # GitHub tells a merge as a close too.
         if event.kind == "closed" and event.at == pull_request.merged_at:
             continue
-        text = _EVENTS[event.kind].format(reviewer=event.reviewer_login or "a team")
+        text = _EVENTS[event.kind].format(
+            reviewer=event.reviewer_login or event.group_slug or "a team"
+        )
         note = event.detail.replace("\t", " → ")
         yield Mark("events", event.kind, event.at, event.actor_login or GHOST, text, note=note)
 

@@ -68,6 +68,13 @@ def headline(tiles: Sequence[Tile], days: int) -> SafeString | None:
     return None
 
 
+def no_change(before: Spread, days: int, reason: str) -> SafeString:
+    """The median of the cycle time before, where nothing can be said of the difference."""
+    return format_html(
+        "It was {} in the {} days before: {}.", duration(before.median), days, reason
+    )
+
+
 def medians(now: Spread, before: Spread, reason: str = "") -> SafeString:
     """Both medians of the cycle time, of how many, and why that is no change."""
     return format_html(

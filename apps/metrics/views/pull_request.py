@@ -6,10 +6,12 @@ from django.http import Http404, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils import timezone
 
+from apps.metrics.figures.waiting_queries import Wait, waits
 from apps.metrics.filters.viewer import viewer_of
 from apps.metrics.lists import export
 from apps.metrics.models import PullRequest
 from apps.metrics.pages import sentences
+from apps.metrics.pages.coverage import not_tracked
 from apps.metrics.pages.timeline import as_data, reasons, timeline
 from apps.metrics.pages.untold import sentence, size
 from apps.teams.access import TeamRequest, team_view, wants_json
@@ -40,9 +42,18 @@ def pull_request(request: TeamRequest, owner: str, repository: str, number: int)
         "reverted_by": found.reverted_by.select_related("repository"),
         "size": size(found),
         "untold": sentence(found.untold),
-        "outcome": sentences.outcome(found, (now - found.opened_at).total_seconds()),
+        "outcome": sentences.outcome(found, (now - found.opened_at).total_seconds(), _wait(found)),
+        "so_far": sentences.so_far(found, now),
+        "not_tracked": not_tracked(request.team, found.repository),
     }
     return render(request, "metrics/pull_request.html", context)
+
+
+def _wait(found: PullRequest) -> Wait | None:
+    """Whom it waits for, while it is open."""
+    if found.state != PullRequest.State.OPEN:
+        return None
+    return waits(found.team, [found])[0]
 
 
 def _person(request: TeamRequest, found: PullRequest) -> int | None:
