@@ -73,7 +73,10 @@ Found = TypeVar("Found")
 
 @contextmanager
 def one_state() -> Iterator[None]:
-    """Whatever is counted within is counted on the same rows."""
+    """Whatever is counted within is counted on the same rows; within another, on those of it."""
+    if _answers.get() is not None:
+        yield
+        return
     token = _answers.set({})
     try:
         yield

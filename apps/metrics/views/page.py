@@ -48,13 +48,14 @@ def figures_page(
         @team_view()
         @wraps(view)
         def page(request: TeamRequest, **arguments: Any) -> HttpResponseBase:
-            return _page(
-                request,
-                lambda filters: view(request, filters, **arguments),
-                template,
-                part,
-                may_follow=may_follow,
-            )
+            with one_state():
+                return _page(
+                    request,
+                    lambda filters: view(request, filters, **arguments),
+                    template,
+                    part,
+                    may_follow=may_follow,
+                )
 
         return page
 
