@@ -190,6 +190,8 @@ def freshness(request: HttpRequest) -> dict[str, Any]:
 def _figures(page: Callable[..., Answer], request: HttpRequest, **arguments: Any) -> dict[str, Any]:
     """What a page answers to whoever asks for JSON."""
     found, filters = asked(request)
+    if filters.refusal:
+        raise InvalidFiltersError(filters.refusal)
     with one_state():
         return {**describe(filters), **page(found, filters, **arguments).data()}
 

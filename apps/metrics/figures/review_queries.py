@@ -100,9 +100,9 @@ def account(number: int) -> Account:
     return None if number == NONE else number
 
 
-def load(found: Sequence[Pair], responses: Mapping[Account, Spread]) -> list[Load]:
-    """What each reviewer gave, by name."""
-    total = sum(pair.reviews for pair in found)
+def load(found: Sequence[Pair], responses: Mapping[Account, Spread], total: int = 0) -> list[Load]:
+    """What each reviewer gave, by name; shares are of all reviews, `total` where some are left."""
+    total = total or sum(pair.reviews for pair in found)
     of_reviewer: dict[Account, list[Pair]] = {}
     for pair in found:
         of_reviewer.setdefault(pair.reviewer, []).append(pair)
@@ -122,9 +122,22 @@ def load(found: Sequence[Pair], responses: Mapping[Account, Spread]) -> list[Loa
     return sorted(given, key=lambda each: each.login.lower())
 
 
-def concentration(given: Sequence[Load]) -> float | None:
-    """The share of the busiest reviewer; none without reviews."""
-    return max((each.share for each in given), default=None)
+@dataclass(frozen=True)
+class Concentration:
+    """All reviews of a period, of whomever: how many, by how many, and the busiest one's share."""
+
+    reviews: int = 0
+    reviewers: int = 0
+    share: float | None = None
+
+
+def concentration(team: Team, filters: Filters) -> Concentration:
+    """It stays as it is where an admin switches a reviewer off: it names nobody."""
+    found = reviews(team, filters)
+    if not len(found):
+        return Concentration()
+    _, counts = np.unique(found["account"], return_counts=True)
+    return Concentration(len(found), len(counts), float(counts.max() / len(found)))
 
 
 @dataclass(frozen=True)
@@ -137,12 +150,13 @@ class Responses:
 
 
 def responses(team: Team, filters: Filters) -> Responses:
-    """In all, for each reviewer by GitHub's id, and for each week or month of the period."""
-    found = seen(team, filters)
+    """In all, for each week or month, and for each reviewer by GitHub's id who is not hidden."""
+    found = reviews(team, filters)
     found = found.keep(found["response_time"] != NONE)
     times, number = found["response_time"], len(filters.period.spans())
-    groups, keys = counting.grouped(found["account"])
-    of_reviewer = counting.spreads(times, groups, len(keys))
+    visible = found.keep(~np.isin(found["reviewer_id"], masks.hidden(team)))
+    groups, keys = counting.grouped(visible["account"])
+    of_reviewer = counting.spreads(visible["response_time"], groups, len(keys))
     places = counting.bins(found["submitted_at"], boundaries(filters))
     return Responses(
         counting.spread(times),

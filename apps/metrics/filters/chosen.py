@@ -61,6 +61,8 @@ class Filters:
     repository: int | None = None
     params: Mapping[str, Sequence[str]] = field(default_factory=dict)
     coverage: Coverage = Coverage()
+    switched_off: Sequence[str] = ()
+    """People among those chosen whom an admin has excluded from figures about people."""
 
     def condition(self, prefix: str = "") -> Q:
         """All but the period, for pull requests or, with a prefix, for what belongs to them."""
@@ -95,6 +97,14 @@ class Filters:
             members = TeamMember.objects.filter(groups__slug__in=self.groups).values("pk")
             found &= Q(**{f"{prefix}author__in": members})
         return found
+
+    @property
+    def refusal(self) -> str:
+        """Why figures are not told of the people that were chosen; empty where they are."""
+        if not self.switched_off:
+            return ""
+        names = ", ".join(self.switched_off)
+        return f"An admin has excluded {names} from figures about people."
 
     @property
     def tells_weeks(self) -> bool:

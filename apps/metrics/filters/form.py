@@ -237,6 +237,7 @@ def parse(form: FilterForm, team: Team, first_opened_at: datetime | None) -> Fil
         repositories=cleaned["repo"],
         people=cleaned["person"],
         accounts=cleaned["accounts"],
+        switched_off=_switched_off(team, cleaned["person"]),
         groups=cleaned["group"],
         bases=cleaned["base"],
         labels=cleaned["label"],
@@ -246,6 +247,13 @@ def parse(form: FilterForm, team: Team, first_opened_at: datetime | None) -> Fil
         excluded=_excluded(team),
         params=_params(cleaned),
     )
+
+
+def _switched_off(team: Team, people: Sequence[str]) -> list[str]:
+    if not people:
+        return []
+    rows = TeamMember.objects.for_team(team).filter(github_username__in=people, is_hidden=True)
+    return list(rows.order_by("github_username").values_list("github_username", flat=True))
 
 
 def _excluded(team: Team) -> list[str]:

@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 
 from apps.metrics.figures import masks, queries, review_queries
 from apps.metrics.figures.counting import Spread
-from apps.metrics.figures.review_queries import Account, Load, Pair
+from apps.metrics.figures.review_queries import Account, Concentration, Load, Pair
 from apps.metrics.figures.rows import fetched
 from apps.metrics.filters.chosen import Filters
 from apps.metrics.filters.viewer import Viewer, viewer_of
@@ -48,25 +48,23 @@ def reviews(request: TeamRequest, filters: Filters) -> Answer:
     viewer = viewer_of(request)
     pairs = review_queries.pairs(team, filters)
     responses = review_queries.responses(team, filters)
-    given = review_queries.load(pairs, responses.by_reviewer)
+    whole = review_queries.concentration(team, filters)
+    given = review_queries.load(pairs, responses.by_reviewer, whole.reviews)
     response = responses.whole
     seen = [each for each in given if viewer.sees(each.account)]
-    busiest = max(given, key=lambda each: each.share, default=None)
     context = {
         "figures": figures,
-        "reviews": sum(each.reviews for each in given),
-        "per_week": sum(each.reviews for each in given) / filters.period.weeks
-        if filters.tells_weeks
-        else None,
+        "reviews": whole.reviews,
+        "per_week": whole.reviews / filters.period.weeks if filters.tells_weeks else None,
         "load": Paginator(seen, PER_PAGE).get_page(request.GET.get("page")),
         "viewer": viewer,
-        "answer": sentences.of_reviews(figures, response, busiest, len(given)),
+        "answer": sentences.of_reviews(figures, response, whole),
         "response": response,
         "matrix": _matrix(pairs) if viewer.sees_everyone else None,
         "unreviewed": _unreviewed(team, filters) if figures.unreviewed else (),
         "charts": [_response_chart(request, filters, responses.by_span)],
     }
-    return Answer(context, lambda: _data(figures, pairs, given, response, viewer))
+    return Answer(context, lambda: _data(figures, pairs, given, response, viewer, whole))
 
 
 def _unreviewed(team: Team, filters: Filters) -> list[PullRequest]:
@@ -81,11 +79,12 @@ def _data(
     given: Sequence[Load],
     response: Spread,
     viewer: Viewer,
+    whole: Concentration,
 ) -> dict[str, Any]:
     return {
         "figures": figures_data(figures),
-        "reviews": sum(each.reviews for each in given),
-        "concentration": review_queries.concentration(given),
+        "reviews": whole.reviews,
+        "concentration": whole.share,
         "response_time": spread_data(response),
         "reviewers": [
             {**vars(each), "response": spread_data(each.response)}

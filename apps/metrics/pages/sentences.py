@@ -14,7 +14,7 @@ from apps.metrics.figures.counting import Spread
 from apps.metrics.figures.flow_queries import Work
 from apps.metrics.figures.person_queries import Exchanges
 from apps.metrics.figures.queries import Figures
-from apps.metrics.figures.review_queries import Load
+from apps.metrics.figures.review_queries import Concentration
 from apps.metrics.figures.waiting_queries import Wait
 from apps.metrics.models import Digest, PullRequest
 from apps.metrics.pages.charts import STAGE_NAMES
@@ -165,9 +165,7 @@ def of_flow(
     )
 
 
-def of_reviews(
-    figures: Figures, response: Spread, busiest: Load | None, reviewers: int
-) -> Iterator[str]:
+def of_reviews(figures: Figures, response: Spread, whole: Concentration) -> Iterator[str]:
     """How much is reviewed, how soon, and how much of it by one person."""
     if figures.merged and figures.coverage is not None:
         yield format_html(
@@ -176,14 +174,24 @@ def of_reviews(
             counted(figures.merged, "merged pull request was", "merged pull requests were"),
         )
     if response.count == 1:
-        yield format_html("The first review came within <strong>{}</strong>.", _time(response))
+        yield format_html(
+            "The reviewer answered <strong>{}</strong> after being asked.", _time(response)
+        )
     elif response.count:
         yield format_html(
-            "Half of the first reviews came within <strong>{}</strong>.", _time(response)
+            "Half of the reviewers answered within <strong>{}</strong> of being asked.",
+            _time(response),
         )
-    if busiest and reviewers > 1:
-        share = _percent(busiest.share)
-        yield f"The busiest of {reviewers:,} reviewers gave {share} of all reviews."
+    pickup = figures.spreads["pickup_time"]
+    if pickup.count > 1:
+        yield format_html(
+            "Half of what was merged had its first review within <strong>{}</strong> of being "
+            "ready.",
+            _time(pickup),
+        )
+    if whole.share is not None and whole.reviewers > 1:
+        share = _percent(whole.share)
+        yield f"The busiest of {whole.reviewers:,} reviewers gave {share} of all reviews."
 
 
 def _time(spread: Spread) -> SafeString:

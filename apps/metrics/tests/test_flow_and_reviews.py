@@ -313,7 +313,12 @@ def test_people_switched_off_are_left_out() -> None:
     team = make_team()
     alice, bob = make_member(team, "alice"), make_member(team, "bob", is_hidden=True)
     make_pull_request(make_repository(team), author=alice, reviews=[Review(bob, 2)])
-    assert review_queries.pairs(team, filters_of(team, "range=all")) == []
+    filters = filters_of(team, "range=all")
+    assert review_queries.pairs(team, filters) == []
+    # What is said of the team stays as it was.
+    assert review_queries.concentration(team, filters) == review_queries.Concentration(1, 1, 1.0)
+    found = review_queries.responses(team, filters)
+    assert (found.whole.count, found.by_reviewer) == (1, {})
 
 
 PAGES = (

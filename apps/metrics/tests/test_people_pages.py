@@ -227,6 +227,13 @@ def test_who_is_switched_off_has_no_figures(
     assert "figures" not in alice_client.get(page(people[0]), headers=JSON).json()
     others = alice_client.get(page(people[1]), headers=JSON).json()
     assert [each["login"] for each in others["reviewed_with"]] == []
+    # Nor by a filter that says the same; their pull requests can be listed.
+    login = people[0].github_username
+    for path in ("", "reviews/", "flow/", "waiting/", "compare/repositories/"):
+        refused = alice_client.get(f"/a/acme/{path}?person={login}")
+        assert refused.status_code == 400
+        assert f"An admin has excluded {login}" in refused.content.decode()
+    assert alice_client.get(f"/a/acme/pull-requests/?person={login}").status_code == 200
 
 
 def test_charlie_learns_nothing(

@@ -16,7 +16,7 @@ from apps.metrics.figures.counting import Spread
 from apps.metrics.figures.flow_queries import Work
 from apps.metrics.figures.person_queries import Exchange, Exchanges
 from apps.metrics.figures.queries import Figures
-from apps.metrics.figures.review_queries import Load
+from apps.metrics.figures.review_queries import Concentration
 from apps.metrics.filters import sentences as filter_sentences
 from apps.metrics.filters.chosen import Filters
 from apps.metrics.filters.periods import Period
@@ -96,15 +96,16 @@ def test_flow_says_what_is_under_way_and_what_ended() -> None:
 
 def test_reviews_say_how_much_how_soon_and_by_whom() -> None:
     figures = replace(merged(200), reviewed=199)
-    busiest = Load(1, "ada", 60, 50, 40, 5, 0.6, Spread())
-    said = sentences.of_reviews(figures, Spread(9, 3 * HOUR), busiest, 4)
+    figures = replace(figures, spreads={**NONE.spreads, "pickup_time": Spread(9, 2 * HOUR)})
+    said = sentences.of_reviews(figures, Spread(9, 3 * HOUR), Concentration(100, 4, 0.6))
     assert [plain(sentence) for sentence in said] == [
         "99.5 % of 200 merged pull requests were reviewed by a person.",
-        "Half of the first reviews came within 3 h.",
+        "Half of the reviewers answered within 3 h of being asked.",
+        "Half of what was merged had its first review within 2 h of being ready.",
         "The busiest of 4 reviewers gave 60 % of all reviews.",
     ]
-    one = sentences.of_reviews(NONE, Spread(1, HOUR), busiest, 1)
-    assert [plain(sentence) for sentence in one] == ["The first review came within 1 h."]
+    one = sentences.of_reviews(NONE, Spread(1, HOUR), Concentration(1, 1, 1.0))
+    assert [plain(sentence) for sentence in one] == ["The reviewer answered 1 h after being asked."]
 
 
 def test_tables_say_what_is_in_them() -> None:

@@ -28,7 +28,7 @@ FORMATS = {"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl"}
 FORMAT_NAMES = (("csv", "CSV"), ("jsonl", "JSON Lines"))
 
 
-@figures_page("metrics/explorer.html", "metrics/explorer_part.html")
+@figures_page("metrics/explorer.html", "metrics/explorer_part.html", is_list=True)
 def pull_requests(request: TeamRequest, filters: Filters) -> Answer | HttpResponseBase:
     """The list, or with `format=csv` or `jsonl` all of it as a file.
 

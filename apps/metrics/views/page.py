@@ -37,11 +37,12 @@ Asked = Callable[[Filters], "Answer | HttpResponseBase"]
 
 
 def figures_page(
-    template: str, part: str, *, may_follow: bool = False
+    template: str, part: str, *, may_follow: bool = False, is_list: bool = False
 ) -> Callable[[Callable[..., Answer | HttpResponseBase]], Callable[..., HttpResponseBase]]:
     """A team's page under the filter bar; htmx gets only the part, and that only if it is new.
 
-    Where the part `may_follow`, a large team's page comes at once and asks for it by itself.
+    Where the part `may_follow`, a large team's page comes at once and asks for it by itself. What
+    `is_list` shows pull requests of whomever; figures are not told of people who are excluded.
     """
 
     def decorate(view: Callable[..., Answer | HttpResponseBase]) -> Callable[..., HttpResponseBase]:
@@ -55,6 +56,7 @@ def figures_page(
                     template,
                     part,
                     may_follow=may_follow,
+                    is_list=is_list,
                 )
 
         return page
@@ -63,7 +65,7 @@ def figures_page(
 
 
 def _page(
-    request: TeamRequest, ask: Asked, template: str, part: str, *, may_follow: bool
+    request: TeamRequest, ask: Asked, template: str, part: str, *, may_follow: bool, is_list: bool
 ) -> HttpResponseBase:
     if remembered := remembering.opens_with(request):
         return redirect(f"{request.path}?{remembered}")
@@ -80,6 +82,8 @@ def _page(
         return refused(request, form.sentences)
     filters = parse(form, request.team, version.first_opened_at)
     filters = covered(request.team, filters, fresh, version.first_opened_at, timezone.now())
+    if filters.refusal and not is_list:
+        return refused(request, [filters.refusal])
     bar = _bar(request, filters, choices) | _state(request, filters, fresh, version)
     if version.is_empty and not wants_json(request):
         return render(request, "metrics/empty.html", bar)
