@@ -129,6 +129,7 @@ RULES: dict[str, Rule] = {
     "api/v1/reviews": Rule(For.KEY),
     "api/v1/commits": Rule(For.KEY),
     "api/v1/members": Rule(For.KEY),
+    "api/v1/deployments": Rule(For.KEY),
     "api/v1/repositories": Rule(For.KEY),
     # Signing in, which is allauth's.
     "accounts/login/": Rule(For.EVERYONE),

@@ -53,7 +53,9 @@ def sync(repositories: tuple[str, ...], team: str, since: datetime | None) -> No
 
 
 @main.command()
-@click.argument("what", type=click.Choice(["pull-requests", "reviews", "commits", "members"]))
+@click.argument(
+    "what", type=click.Choice(["pull-requests", "reviews", "commits", "members", "deployments"])
+)
 @click.option("--team", default="personal", show_default=True)
 @click.option("--repo", metavar="OWNER/REPO", help="Only this repository.")
 @click.option("--format", "form", type=click.Choice(["jsonl", "csv"]), default="jsonl")

@@ -18,7 +18,7 @@ from apps.integrations.access.conversation import with_github
 from apps.integrations.github import lists, pull_requests, records
 from apps.integrations.models import TrackedRepository
 from apps.integrations.people import forgetting
-from apps.integrations.storing import ingest, last_known
+from apps.integrations.storing import crediting, ingest, last_known
 from apps.integrations.storing.facts import (
     Accounts,
     PullRequestRow,
@@ -129,6 +129,7 @@ def _compare(
         if found:
             with transaction.atomic():
                 ingest.pull_requests(tracked.repository, [record], asked_at)
+                crediting.credit(tracked.repository, [stored.pk])
 
 
 def _differences(
@@ -176,6 +177,7 @@ def _expected(
     stored: PullRequest, row: PullRequestRow, main: Accounts
 ) -> Iterator[tuple[str, Any]]:
     known = {**row.columns, **_by_others(stored, row, main), "is_bot": row.is_bot}
+    known |= _by_deployments(stored, row)
     for name in _COLUMNS:
         yield name, known[name]
     for review in row.reviews:
@@ -213,6 +215,17 @@ def _by_others(stored: PullRequest, row: PullRequestRow, main: Accounts) -> dict
         "is_external": is_external(is_member=is_member, is_bot=row.is_bot),
         "is_revert": row.columns["is_revert"] or any(merges.exists() for merges in reverted),
     }
+
+
+def _by_deployments(stored: PullRequest, row: PullRequestRow) -> dict[str, Any]:
+    """When it reached production, by the deployments that are known."""
+    told = PullRequest(
+        pk=stored.pk,
+        merged_at=row.columns["merged_at"],
+        cycle_time=row.columns["cycle_time"],
+        was_live_before=stored.was_live_before,
+    )
+    return crediting.told_of(told)
 
 
 def _own(fields: Mapping[str, str], prefix: str = "") -> tuple[str, ...]:

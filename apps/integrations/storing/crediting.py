@@ -150,6 +150,11 @@ def _first(keys: Sequence[int]) -> dict[int, tuple[datetime, int]]:
     return found
 
 
+def told_of(row: PullRequest) -> dict[str, Any]:
+    """What a pull request has from the deployments that are stored."""
+    return _columns(row, _first([row.pk]).get(row.pk))
+
+
 def _columns(row: PullRequest, first: tuple[datetime, int] | None) -> dict[str, Any]:
     if first is None or row.merged_at is None:
         kept = row.was_live_before and row.merged_at is not None

@@ -37,6 +37,7 @@ from apps.metrics.api.figures import (
 )
 from apps.metrics.api.rows import (
     CommitRow,
+    DeploymentRow,
     MemberRow,
     PullRequestDetail,
     PullRequestRow,
@@ -48,6 +49,7 @@ from apps.metrics.lists import explorer, export
 from apps.metrics.lists.columns import COLUMNS
 from apps.metrics.lists.saved import as_data
 from apps.metrics.models import (
+    Deployment,
     PRReview,
     PullRequest,
     PullRequestCommit,
@@ -171,6 +173,13 @@ class CommitsReply(Schema):
     """A page of commits, each once for each pull request that has it."""
 
     commits: list[CommitRow]
+    next: int | None
+
+
+class DeploymentsReply(Schema):
+    """A page of deployments."""
+
+    deployments: list[DeploymentRow]
     next: int | None
 
 
@@ -299,6 +308,17 @@ def commits(request: HttpRequest, query: Query[AfterQuery]) -> dict[str, Any]:
     return _rows("commits", found, export.COMMIT_FIELDS, query, "pull_request__repository")
 
 
+@_get("/deployments", DeploymentsReply, "rows")
+def deployments(request: HttpRequest, query: Query[AfterQuery]) -> dict[str, Any]:
+    """Deployments of the applications that count, in pages of 100."""
+    found = Deployment.objects.for_team(admitted(request).team).filter(
+        application__is_current=True, is_left_out=False
+    )
+    page, keys = _page(found, query, "application__repository")
+    rows = export.deployment_rows(page.filter(pk__in=keys[:PAGE]))
+    return {"deployments": list(rows), "next": _after(keys)}
+
+
 @_get("/members", list[MemberRow], "people")
 def members(request: HttpRequest) -> list[dict[str, Any]]:
     """The people and bots of the team's organisations."""
@@ -313,10 +333,21 @@ def repositories(request: HttpRequest) -> Any:
 
 
 def _rows(name: str, found: Any, fields: Any, query: AfterQuery, repository: str) -> dict[str, Any]:
+    page, keys = _page(found, query, repository)
+    return {
+        name: list(export.rows(page.filter(pk__in=keys[:PAGE]), fields)),
+        "next": _after(keys),
+    }
+
+
+def _page(found: Any, query: AfterQuery, repository: str) -> tuple[Any, list[int]]:
+    """What goes on there, and the keys of a page and of the row after it."""
     if query.repo:
         wanted = query.repo.replace("\x00", "")
         found = found.filter(**{f"{repository}__full_name__iexact": wanted})
     page = found.filter(pk__gt=query.after).order_by("pk")
-    keys = list(page.values_list("pk", flat=True)[: PAGE + 1])
-    rows = export.rows(page.filter(pk__in=keys[:PAGE]), fields)
-    return {name: list(rows), "next": keys[PAGE - 1] if len(keys) > PAGE else None}
+    return page, list(page.values_list("pk", flat=True)[: PAGE + 1])
+
+
+def _after(keys: list[int]) -> int | None:
+    return keys[PAGE - 1] if len(keys) > PAGE else None

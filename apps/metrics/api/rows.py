@@ -47,6 +47,10 @@ class PullRequestRow(Schema):
     review_time: int | None
     merge_time: int | None
     time_to_merge: int | None
+    deployed_at: datetime | None
+    deploy_time: int | None
+    lead_time: int | None
+    deployment: str | None
     review_rounds: int
     commits_after_first_review: int
     reviewers: int
@@ -99,6 +103,28 @@ class CommitRow(Schema):
     additions: int | None
     deletions: int | None
     message_headline: str | None
+
+
+class DeploymentRow(Schema):
+    """A delivery to production, whatever came of it; `pull_requests` are what it brought."""
+
+    repository: str
+    environment: str
+    id: str
+    source: str
+    sha: str
+    url: str
+    created_at: datetime
+    deployed_at: datetime | None
+    is_repeat: bool
+    is_rollback: bool
+    is_restore: bool
+    is_failed: bool
+    failed_by: str | None
+    recovered_at: datetime | None
+    recovery_time: int | None
+    pull_requests: list[int]
+    state: str
 
 
 class MemberRow(Schema):

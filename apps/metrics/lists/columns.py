@@ -95,6 +95,9 @@ _ALL = (
     _duration("review_time", "Review"),
     _duration("merge_time", "Merge"),
     _duration("time_to_merge", "Time to merge"),
+    _instant("deployed_at", "Deployed"),
+    _duration("deploy_time", "Deploy"),
+    _duration("lead_time", "Lead time"),
     Column(
         *("lines", "Lines", "lines", F("additions") + F("deletions")),
         fields=("additions", "deletions", "size"),

@@ -11,12 +11,20 @@ import io
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 
 from apps.audit.spreadsheets import no_formula
-from apps.metrics.models import PRReview, PullRequest, PullRequestCommit, TeamMember
+from apps.metrics.models import (
+    DeployedPullRequest,
+    Deployment,
+    PRReview,
+    PullRequest,
+    PullRequestCommit,
+    TeamMember,
+)
 from apps.teams.models import Team
 
 Row = dict[str, Any]
@@ -56,6 +64,10 @@ PULL_REQUEST_FIELDS: Mapping[str, str] = {
     "review_time": "review_time",
     "merge_time": "merge_time",
     "time_to_merge": "time_to_merge",
+    "deployed_at": "deployed_at",
+    "deploy_time": "deploy_time",
+    "lead_time": "lead_time",
+    "deployment": "deployment__node_id",
     "review_rounds": "review_rounds",
     "commits_after_first_review": "commits_after_first_review",
     "reviewers": "reviewer_count",
@@ -106,6 +118,27 @@ MEMBER_FIELDS: Mapping[str, str] = {
     "is_bot": "is_bot",
 }
 
+DEPLOYMENT_FIELDS: Mapping[str, str] = {
+    "repository": "application__repository__full_name",
+    "environment": "application__environment",
+    "id": "node_id",
+    "source": "application__source",
+    "sha": "sha",
+    "url": "url",
+    "created_at": "requested_at",
+    "deployed_at": "deployed_at",
+    "is_repeat": "is_repeat",
+    "is_rollback": "is_rollback",
+    "is_restore": "is_restore",
+    "is_failed": "is_failed",
+    "failed_by": "failed_by",
+    "recovered_at": "recovered_at",
+    "recovery_time": "recovery_time",
+    "state": "state",
+}
+DEPLOYMENT_NAMES = (*list(DEPLOYMENT_FIELDS)[:-1], "pull_requests", "state")
+AT_ONCE = 500
+
 
 def pull_requests(team: Team, repository: str | None = None) -> Iterator[Row]:
     """The team's pull requests, by repository and number."""
@@ -150,11 +183,40 @@ def members(team: Team, repository: str | None = None) -> Iterator[Row]:
     return rows(TeamMember.objects.for_team(team).order_by("github_id"), MEMBER_FIELDS)
 
 
-EXPORTS: Mapping[str, tuple[Callable[[Team, str | None], Iterator[Row]], Mapping[str, str]]] = {
+def deployments(team: Team, repository: str | None = None) -> Iterator[Row]:
+    """All deployments of the applications that count, whatever came of them."""
+    found = Deployment.objects.for_team(team).filter(
+        application__is_current=True, is_left_out=False
+    )
+    found = found.order_by(
+        *("application__repository__full_name", "application__environment"),
+        *(F("deployed_at").asc(nulls_last=True), "requested_at", "node_id"),
+    )
+    if repository:
+        found = found.filter(application__repository__full_name__iexact=repository)
+    return deployment_rows(found)
+
+
+def deployment_rows(found: QuerySet[Deployment]) -> Iterator[Row]:
+    """The rows of any choice of deployments, in its order, with the pull requests of each."""
+    keyed = rows(found, {**DEPLOYMENT_FIELDS, "pk": "pk"})
+    while some := list(islice(keyed, AT_ONCE)):
+        links = DeployedPullRequest.objects.filter(deployment__in=[row["pk"] for row in some])
+        numbers: dict[int, list[int]] = {}
+        for key, number in links.values_list("deployment", "pull_request__number"):
+            numbers.setdefault(key, []).append(number)
+        for row in some:
+            row["pull_requests"] = sorted(numbers.get(row.pop("pk"), ()))
+            row["failed_by"] = row["failed_by"] or None
+            yield {name: row[name] for name in DEPLOYMENT_NAMES}
+
+
+EXPORTS: Mapping[str, tuple[Callable[[Team, str | None], Iterator[Row]], Iterable[str]]] = {
     "pull-requests": (pull_requests, PULL_REQUEST_FIELDS),
     "reviews": (reviews, REVIEW_FIELDS),
     "commits": (commits, COMMIT_FIELDS),
     "members": (members, MEMBER_FIELDS),
+    "deployments": (deployments, DEPLOYMENT_NAMES),
 }
 
 
