@@ -63,6 +63,14 @@ RULES: dict[str, Rule] = {
     f"{TEAM}reviews/": Rule(For.MEMBER),
     f"{TEAM}flow/": Rule(For.MEMBER),
     f"{TEAM}waiting/": Rule(For.MEMBER),
+    f"{TEAM}production/": Rule(For.MEMBER),
+    f"{TEAM}production/deployments/": Rule(For.MEMBER),
+    f"{TEAM}production/deployments/<int:deployment>/": Rule(For.MEMBER),
+    f"{TEAM}production/deployments/<int:deployment>/correction/": Rule(
+        For.MEMBER, POST, {"verdict": "failed"}
+    ),
+    f"{TEAM}production/sources/": Rule(For.MEMBER),
+    f"{TEAM}production/sources/<int:github_repo_id>/": Rule(For.ADMIN, POST, {"source": ""}),
     f"{TEAM}compare/repositories/": Rule(For.MEMBER),
     f"{TEAM}compare/people/": Rule(For.MEMBER),
     f"{TEAM}repositories/<int:github_repo_id>/": Rule(For.MEMBER),

@@ -16,7 +16,7 @@ from tests.program import Program, free_address, on_one_machine
 
 STYLES = Path(__file__).resolve().parent.parent / "tformance" / "static" / "tformance.css"
 ON_PAPER = ["text", "muted", "accent", "accent-strong", "good", "warn", "bad"]
-STAGES = ["stage-coding", "stage-pickup", "stage-review", "stage-merge"]
+STAGES = ["stage-coding", "stage-pickup", "stage-review", "stage-merge", "stage-deploy"]
 PAIRS = [
     *itertools.product(ON_PAPER, ["paper", "raised", "sunken"]),
     ("on-accent", "accent"),
@@ -33,6 +33,9 @@ SIGNED_IN = [
     "/a/acme/pull-requests/",
     "/a/acme/reviews/",
     "/a/acme/flow/",
+    "/a/acme/production/",
+    "/a/acme/production/deployments/",
+    "/a/acme/production/sources/",
     "/a/acme/compare/",
     "/a/acme/how-we-count/",
     "/a/acme/people/",

@@ -23,8 +23,8 @@ from apps.integrations.models import (
     TrackedRepository,
     WebhookDelivery,
 )
-from apps.metrics.models import Repository, SavedView, TeamMember
-from apps.metrics.tests import factories
+from apps.metrics.models import Deployment, Repository, SavedView, TeamMember
+from apps.metrics.tests import factories, production_factories
 from apps.teams import api_keys
 from apps.teams.models import Invitation, Membership, Team
 from apps.users.models import User
@@ -96,6 +96,7 @@ def belongings(team: Team, member: User, start: int) -> Belongings:
         "run": run.pk,
         "key": row.pk,
         "view": view.pk,
+        "deployment": _deployed(own, mark).pk,
         "name": mark,
         "pk": factor.pk,
         "uidb36": "1",
@@ -126,6 +127,13 @@ def _tracked(integration: GitHubIntegration, number: int, full_name: str) -> Tra
         team=integration.team, integration=integration, repository=repository, **names
     )
     return tracked
+
+
+def _deployed(tracked: TrackedRepository, mark: str) -> Deployment:
+    """What the repository's pull request was brought by."""
+    live = production_factories.make_application(tracked.repository, f"{mark} live")
+    brought = tracked.repository.pull_requests.get()
+    return production_factories.make_deployment(live, timezone.now(), [brought], name=mark)
 
 
 def _farewell(integration: GitHubIntegration, mark: str) -> Farewell:

@@ -78,6 +78,8 @@ ACTIONS = {
     "accuracy.checked": "Compared pull requests with GitHub",
     "digest.switched_on": "Switched the weekly digest on",
     "digest.switched_off": "Switched the weekly digest off",
+    "production.source_chosen": "Chose where deployments are told",
+    "deployment.marked": "Marked whether a deployment failed",
     "export.made": "Exported figures",
     "view.saved": "Saved a view of pull requests",
     "view.renamed": "Renamed a view of pull requests",

@@ -16,6 +16,7 @@ from apps.metrics.views.figures import (
 )
 from apps.metrics.views.filters import choose, options
 from apps.metrics.views.how_we_count import how_we_count
+from apps.metrics.views.production import deployment, deployments, production_page
 from apps.metrics.views.pull_request import pull_request
 from apps.metrics.views.saved_views import saved_view, saved_views
 
@@ -37,6 +38,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{TEAM}/reviews/", reviews_page, name="reviews"),
     path(f"{TEAM}/flow/", flow_page, name="flow"),
     path(f"{TEAM}/waiting/", queues_page, name="queues"),
+    path(f"{TEAM}/production/", production_page, name="production"),
+    path(f"{TEAM}/production/deployments/", deployments, name="deployments"),
+    path(f"{TEAM}/production/deployments/<int:deployment>/", deployment, name="deployment"),
     path(f"{TEAM}/compare/repositories/", repositories_page, name="compare_repositories"),
     path(f"{TEAM}/compare/people/", people_page, name="compare_people"),
     path(f"{TEAM}/repositories/<int:github_repo_id>/", repository_page, name="repository_page"),

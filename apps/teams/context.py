@@ -19,6 +19,7 @@ INSIGHT = (
     ("Pull requests", "pull_requests", "pull-requests/", "pull-requests"),
     ("Reviews", "reviews", "reviews/", "reviews"),
     ("Flow", "flow", "flow/", "flow"),
+    ("Production", "production", "production/", "production"),
     ("Waiting", "queues", "waiting/", "waiting"),
     ("Side by side", "compare_repositories", "compare/", "compare"),
 )

@@ -48,7 +48,7 @@ class Causes:
 
 def compared(team: Team, filters: Filters) -> Changes:
     """The filters' period against the one before."""
-    if _is_of_a_person(team, filters):
+    if is_of_a_person(team, filters):
         return Changes(why_not=OF_A_PERSON)
     is_whole = filters.range != "all" and filters.coverage.is_whole
     if not is_whole or not _has_begun(team, filters):
@@ -71,7 +71,7 @@ def causes(team: Team, filters: Filters) -> Causes | None:
     return Causes(moved.by_stage(*samples), parts)
 
 
-def _is_of_a_person(team: Team, filters: Filters) -> bool:
+def is_of_a_person(team: Team, filters: Filters) -> bool:
     """Whether the filters leave one person's work, also as the only member of a team."""
     if filters.people:
         return True

@@ -4,14 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from apps.metrics.figures.queries import STAGES, Figures, Point
 from apps.metrics.filters.chosen import Filters
+from apps.metrics.filters.periods import Span
+from apps.metrics.pages.delivery import DELIVERY
 from apps.metrics.pages.measures import MEASURES
 
-STAGE_NAMES = {name: MEASURES[name].heading for name in STAGES}
+STAGE_NAMES = {
+    **{name: MEASURES[name].heading for name in STAGES},
+    "deploy_time": DELIVERY["deploy_time"].heading,
+}
 Value = float | int | None
+
+
+class OfSpan(Protocol):
+    """Whatever is of a week or month."""
+
+    @property
+    def span(self) -> Span:
+        """Which one."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +87,7 @@ def spark(found: Sequence[Value]) -> str:
 
 
 def trend(
-    points: Sequence[Point], filters: Filters, path: str, **described: Any
+    points: Sequence[OfSpan], filters: Filters, path: str, **described: Any
 ) -> Callable[..., Chart]:
     """A chart over a period's weeks or months, each linked to the pull requests behind it."""
     spans = [point.span for point in points]

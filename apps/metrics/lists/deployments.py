@@ -1,0 +1,173 @@
+"""Which deployments a list shows, page by page, and as rows of an export."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from django.db.models import Q, QuerySet
+from django.db.models.functions import Coalesce
+from django.http import QueryDict
+
+from apps.metrics.figures.production_rows import listed
+from apps.metrics.filters.chosen import Filters
+from apps.metrics.lists.explorer import BadAddressError
+from apps.metrics.lists.export import Row, rows
+from apps.metrics.models import Application, DeployedPullRequest, Deployment
+from apps.teams.models import Team
+
+PAGE, AT_ONCE = 50, 500
+LARGEST = 2**63 - 1  # of a key
+SUCCEEDED = Q(deployed_at__isnull=False)
+SHOWN: Mapping[str, tuple[str, Q]] = {
+    "": ("All that succeeded", SUCCEEDED),
+    "failed": ("Failed", SUCCEEDED & Q(is_failed=True)),
+    "rollback": ("Rollbacks", Q(is_rollback=True)),
+    "again": ("Repeats and restores", Q(is_repeat=True) | Q(is_restore=True)),
+    "unplaced": ("Not placed", SUCCEEDED & Q(is_unplaced=True)),
+    "never": ("Never succeeded", Q(deployed_at__isnull=True)),
+}
+FIELDS: Mapping[str, str] = {
+    "repository": "application__repository__full_name",
+    "environment": "application__environment",
+    "id": "node_id",
+    "source": "application__source",
+    "sha": "sha",
+    "url": "url",
+    "created_at": "requested_at",
+    "deployed_at": "deployed_at",
+    "is_repeat": "is_repeat",
+    "is_rollback": "is_rollback",
+    "is_restore": "is_restore",
+    "is_failed": "is_failed",
+    "failed_by": "failed_by",
+    "recovered_at": "recovered_at",
+    "recovery_time": "recovery_time",
+    "state": "state",
+}
+NAMES = (*FIELDS, "pull_requests")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a list shows beside the filters; `params` is how its address says it."""
+
+    show: str = ""
+    application: Application | None = None
+    place: tuple[datetime, int] | None = None
+    is_back: bool = False
+    params: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some deployments; `after` and `before` lead on and back, empty at the list's ends."""
+
+    rows: Sequence[Deployment]
+    after: str
+    before: str
+
+
+def choice(query: QueryDict, applications: Sequence[Application]) -> Choice:
+    """What an address asks for. Raises BadAddressError."""
+    show, wanted = query.get("show", ""), query.get("application", "")
+    if show not in SHOWN:
+        known = ", ".join(name for name in SHOWN if name)
+        raise BadAddressError(f"“{show[:60]}” cannot be chosen for show. Choose from: {known}.")
+    application = next((each for each in applications if str(each.pk) == wanted), None)
+    if wanted and application is None:
+        raise BadAddressError("There is no such application here.")
+    before, after = query.get("before", ""), query.get("after", "")
+    params = {"show": show, "application": wanted}
+    return Choice(
+        show,
+        application,
+        _place(before or after),
+        bool(before),
+        {name: value for name, value in params.items() if value},
+    )
+
+
+def _place(text: str) -> tuple[datetime, int] | None:
+    if not text:
+        return None
+    try:
+        at, pk = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+        return datetime.fromisoformat(at).astimezone(UTC), max(-(2**62), min(int(pk), 2**62))
+    except (ValueError, TypeError, OverflowError, RecursionError, binascii.Error) as error:
+        raise BadAddressError("This page of the list cannot be found. Begin anew.") from error
+
+
+def matching(team: Team, filters: Filters, chosen: Choice) -> QuerySet[Deployment]:
+    """All that the list has, the newest first: those that never succeeded by when asked for."""
+    found = listed(team, filters).annotate(at=Coalesce("deployed_at", "requested_at"))
+    period = filters.period
+    found = found.filter(SHOWN[chosen.show][1], at__gte=period.start, at__lt=period.end)
+    if chosen.application is not None:
+        found = found.filter(application=chosen.application)
+    return found.order_by("-at", "-pk")
+
+
+def page(found: QuerySet[Deployment], chosen: Choice) -> Page:
+    """The page that the address asks for."""
+    rows = list(_beyond(found, chosen)[: PAGE + 1])
+    is_more, rows = len(rows) > PAGE, rows[:PAGE]
+    if chosen.is_back:
+        rows.reverse()
+    goes_on = bool(rows) and (is_more or chosen.is_back)
+    goes_back = bool(rows) and (is_more if chosen.is_back else chosen.place is not None)
+    return Page(rows, _text(rows[-1]) if goes_on else "", _text(rows[0]) if goes_back else "")
+
+
+def _beyond(found: QuerySet[Deployment], chosen: Choice) -> QuerySet[Deployment]:
+    if chosen.is_back:
+        found = found.order_by("at", "pk")
+    if chosen.place is None:
+        return found
+    at, pk = chosen.place
+    way = "gt" if chosen.is_back else "lt"
+    return found.filter(Q(**{f"at__{way}": at}) | Q(at=at, **{f"pk__{way}": pk}))
+
+
+def _text(row: Deployment) -> str:
+    at = row.deployed_at or row.requested_at
+    text = json.dumps([at.isoformat(), row.pk])
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def numbers_of(keys: Sequence[int]) -> dict[int, list[int]]:
+    """By deployment the numbers of the pull requests that it brought."""
+    found: dict[int, list[int]] = {key: [] for key in keys}
+    for begin in range(0, len(keys), AT_ONCE):
+        links = DeployedPullRequest.objects.filter(deployment__in=keys[begin : begin + AT_ONCE])
+        named = links.order_by("deployment", "pull_request__number")
+        for key, number in named.values_list("deployment", "pull_request__number"):
+            found[key].append(number)
+    return found
+
+
+def in_order(keys: Sequence[int]) -> QuerySet[Deployment]:
+    """Those of a page again, the newest first."""
+    rows = Deployment.objects.filter(pk__in=keys)
+    return rows.annotate(at=Coalesce("deployed_at", "requested_at")).order_by("-at", "-pk")
+
+
+def export_rows(found: QuerySet[Deployment]) -> Iterator[Row]:
+    """Rows as an export has them, in the order of what was found."""
+    some: list[Row] = []
+    for row in rows(found, {"key": "pk", **FIELDS}):
+        some.append(row)
+        if len(some) == AT_ONCE:
+            yield from _with_numbers(some)
+            some = []
+    yield from _with_numbers(some)
+
+
+def _with_numbers(some: Sequence[Row]) -> Iterator[Row]:
+    numbers = numbers_of([row["key"] for row in some])
+    for row in some:
+        yield {**{name: row[name] for name in FIELDS}, "pull_requests": numbers[row["key"]]}

@@ -1,0 +1,185 @@
+"""The figures of production as the table of figures has others, and how each is shown.
+
+Pages, mails and the API read them from here, as `measures` is read for merged pull requests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import Any
+
+from apps.metrics.figures.change_queries import Changes
+from apps.metrics.figures.counting import Spread
+from apps.metrics.figures.production_queries import Delivery, DeliveryPoint
+from apps.metrics.figures.queries import Change
+from apps.metrics.models import Deployment
+from apps.metrics.pages.measures import Measure, Tile
+from apps.teams.wording import counted
+
+CAUSES = {
+    Deployment.Cause.ROLLBACK: "rolled back",
+    Deployment.Cause.REVERT: "reverted",
+    Deployment.Cause.HOTFIX: "followed by a hotfix",
+    Deployment.Cause.PERSON: "marked by a person",
+}
+def _per_week(found: Delivery) -> float | None:
+    return found.per_week if found.deployments else None  # No data is no zero.
+
+
+def _fail_rate(found: Delivery) -> float | None:
+    return found.failed.value
+
+
+def _rework_rate(found: Delivery) -> float | None:
+    return found.rework.value
+
+
+_ALL = (
+    Measure(
+        *("deployments_per_week", "Deployments a week", "decimal", "deployment_frequency"),
+        _per_week,
+        better="more",
+        short="A week",
+        base=attrgetter("deployments"),
+    ),
+    Measure(
+        *("lead_time", "Change lead time", "duration", "lead_time", attrgetter("lead_time")),
+        is_median=True,
+        better="less",
+        short="Lead time",
+    ),
+    Measure(
+        *("deploy_time", "Deploy time", "duration", "deploy_time", attrgetter("deploy_time")),
+        is_median=True,
+        better="less",
+        short="Deploy",
+    ),
+    Measure(
+        *("change_fail_rate", "Change fail rate", "share", "change_fail_rate", _fail_rate),
+        better="less",
+        short="Failed",
+        base=attrgetter("failed.whole"),
+    ),
+    Measure(
+        *("recovery_time", "Recovery time", "duration", "recovery_time", attrgetter("recovery")),
+        is_median=True,
+        better="less",
+        short="Recovery",
+    ),
+    Measure(
+        *("rework_rate", "Rework rate", "share", "rework_rate", _rework_rate),
+        better="less",
+        short="Rework",
+        base=attrgetter("rework.whole"),
+    ),
+)
+DELIVERY: Mapping[str, Measure] = {each.field: each for each in _ALL}
+FIVE = ("deployments_per_week", "lead_time", "change_fail_rate", "recovery_time", "rework_rate")
+
+
+@dataclass(frozen=True)
+class Told(Tile):
+    """One of the five figures, with its numerator and denominator in words."""
+
+    made_of: Sequence[str] = ()
+
+
+def told(
+    now: Delivery,
+    before: Delivery,
+    changes: Changes,
+    points: Sequence[DeliveryPoint],
+    links: Mapping[str, str],
+) -> list[Told]:
+    """The five figures in their order."""
+    return [
+        Told(
+            measure,
+            Change.of(measure.value(now), measure.value(before), measure.count(before)),
+            links.get(measure.field, ""),
+            changes.verdict(measure.field),
+            measure.spread(now),
+            line=[measure.value(point.figures) if point.figures else None for point in points],
+            made_of=list(MADE_OF[measure.field](now)),
+        )
+        for measure in (DELIVERY[name] for name in FIVE)
+    ]
+
+
+def _of_frequency(found: Delivery) -> Iterator[str]:
+    deployments = counted(found.deployments, "deployment")
+    yield f"{deployments} of {counted(found.applications, 'application')}"
+    yield f"on {found.days.part:,} of {counted(found.days.whole, 'day')}"
+    again = [
+        counted(count, noun)
+        for count, noun in (
+            (found.rollbacks, "rollback"),
+            (found.restores, "restore"),
+            (found.repeats, "repeat"),
+        )
+        if count
+    ]
+    if again:
+        yield f"without {_listed(again)}"
+
+
+def _of_lead_time(found: Delivery) -> Iterator[str]:
+    yield f"of {counted(found.lead_time.count, 'pull request')}"
+    if found.lead_time.left_out:
+        yield f"without {found.lead_time.left_out:,} with an old commit"
+
+
+def _of_failed(found: Delivery) -> Iterator[str]:
+    yield f"{found.failed.part:,} of {counted(found.failed.whole, 'deployment')}"
+    causes = [f"{found.causes[key]:,} {word}" for key, word in CAUSES.items() if found.causes[key]]
+    if causes:
+        yield _listed(causes)
+
+
+def _of_recovery(found: Delivery) -> Iterator[str]:
+    yield f"of {counted(found.recovery.count, 'failed deployment')}"
+    if found.unmended:
+        yield f"{found.unmended:,} not mended yet"
+
+
+def _of_rework(found: Delivery) -> Iterator[str]:
+    whole = counted(found.rework.whole, "deployment")
+    yield f"{found.rework.part:,} of {whole} with a pull request"
+
+
+MADE_OF: Mapping[str, Callable[[Delivery], Iterator[str]]] = {
+    "deployments_per_week": _of_frequency,
+    "lead_time": _of_lead_time,
+    "change_fail_rate": _of_failed,
+    "recovery_time": _of_recovery,
+    "rework_rate": _of_rework,
+}
+
+
+def _listed(parts: Sequence[str]) -> str:
+    *most, last = parts
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def delivery_data(found: Delivery) -> dict[str, Any]:
+    """The figures for machines; durations in seconds, shares between 0 and 1."""
+    values = {
+        name: dict(vars(each.read(found))) if each.is_median else each.read(found)
+        for name, each in DELIVERY.items()
+    }
+    counts = ("deployments", "applications", "repeats", "rollbacks", "restores", "pull_requests")
+    return {
+        **values,
+        **{name: getattr(found, name) for name in counts},
+        "days_with_deployment": found.days.part,
+        "days": found.days.whole,
+        "failed": found.failed.part,
+        "failed_by": dict(found.causes),
+        "not_mended": found.unmended,
+        "reworks": found.rework.part,
+        "bringing_pull_requests": found.rework.whole,
+        "mean_stages": dict(found.mean_stages),
+        "mean_lead_time": found.mean_lead_time,
+    }

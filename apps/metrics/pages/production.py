@@ -1,0 +1,285 @@
+"""From merge to production: the five figures, their trend and parts, and what they leave out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Any
+
+from django.urls import reverse
+from django.utils import timezone
+
+from apps.metrics.figures import production_changes, production_queries
+from apps.metrics.figures.production_queries import LEAD_STAGES, Delivery, DeliveryPoint
+from apps.metrics.figures.rows import fetched
+from apps.metrics.filters.chosen import Filters
+from apps.metrics.lists import deployments
+from apps.metrics.models import Application, Deployment, Production, PullRequest, Repository
+from apps.metrics.pages import charts
+from apps.metrics.pages import production_sentences as sentences
+from apps.metrics.pages.answer import Answer
+from apps.metrics.pages.charts import STAGE_NAMES, Chart, Series, Value
+from apps.metrics.pages.delivery import DELIVERY, delivery_data, told
+from apps.metrics.pages.production_sentences import Left
+from apps.teams.access import TeamRequest
+from apps.teams.models import Team
+from apps.teams.templatetags.display import unbroken
+
+LATEST = 6
+BY_APPLICATION = (
+    *("deployments_per_week", "lead_time", "deploy_time"),
+    *("change_fail_rate", "recovery_time", "rework_rate"),
+)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One of the five parts of the average lead time, now and before."""
+
+    field: str
+    mean: float
+    before: float | None
+    share: float
+    begin: float
+
+    @property
+    def key(self) -> str:
+        """As in the style sheet."""
+        return self.field.removesuffix("_time")
+
+    @property
+    def name(self) -> str:
+        """As people read it."""
+        return STAGE_NAMES[self.field]
+
+    @property
+    def x(self) -> str:
+        """Where it begins in the bar."""
+        return f"{self.begin * 100:.3f}%"
+
+    @property
+    def width(self) -> str:
+        """How much of the bar it has."""
+        return f"{self.share * 100:.3f}%"
+
+    @property
+    def percent(self) -> str:
+        """Its share as people read it."""
+        return unbroken(f"{self.share * 100:.0f} %")
+
+
+@dataclass(frozen=True)
+class Sources:
+    """How many repositories have a source, how many none, and what GitHub does not let us read."""
+
+    with_source: int
+    without: int
+    unasked: int
+    not_granted: Sequence[str]
+    refused: int
+
+    @property
+    def is_told(self) -> bool:
+        """Whether any tells of deployments."""
+        return self.with_source > 0
+
+
+def production(request: TeamRequest, filters: Filters) -> Answer:
+    """The five figures of production."""
+    team = request.team
+    now, before = production_queries.figures_and_before(team, filters)
+    points = production_queries.series(team, filters)
+    left = production_queries.unplaced(team, filters)
+    changes = production_changes.compared(team, filters, now, before)
+    links = _links(team, filters)
+    figures = told(now, before, changes, points, links)
+    sides = production_queries.by_application(team, filters)
+    stages = stages_of(now, before)
+    waiting = production_queries.waiting_to_deploy(team, filters)
+    longest = waiting.first(LATEST, waiting["merged_at"], waiting["id"])
+    days = filters.period.days
+    context = {
+        "now": now,
+        "figures": figures,
+        "sources": sources_of(team),
+        "answer": sentences.answer(now, days, (links["deployments_per_week"], links["lead_time"])),
+        "changes": list(sentences.changes(figures, days)),
+        "provisional": sentences.provisional(filters, timezone.now()),
+        "charts": _charts(points, filters, team),
+        "stages": stages,
+        "mean": now.mean_lead_time,
+        "mean_before": before.mean_lead_time,
+        "shares": ", ".join(f"{stage.name} {stage.percent}" for stage in stages),
+        "left_out": _left_out(left, links),
+        "columns": [DELIVERY[name] for name in BY_APPLICATION],
+        "applications": [_line(*side, links["all"]) for side in sides.items()],
+        "failed": _failed(team, filters),
+        "links": links,
+        "undeployed": len(waiting),
+        "undeployed_longest": fetched(longest),
+    }
+    return Answer(
+        context,
+        lambda: {
+            "figures": delivery_data(now),
+            "previous": delivery_data(before),
+            "changes": {each.field: each.told.direction or None for each in figures},
+            "series": [
+                {"name": p.span.name, "figures": delivery_data(p.figures) if p.figures else None}
+                for p in points
+            ],
+            "applications": [
+                {**application_data(each), "figures": delivery_data(found)}
+                for each, found in sides.items()
+            ],
+            "left_out": dict(vars(left)),
+            "not_deployed_now": len(waiting),
+        },
+    )
+
+
+def application_data(application: Application) -> dict[str, Any]:
+    """An application for machines."""
+    return {
+        "repository": application.repository.full_name,
+        "environment": application.environment,
+        "source": application.source,
+    }
+
+
+def _links(team: Team, filters: Filters) -> dict[str, str]:
+    """Where each figure's deployments or pull requests are listed."""
+    path = reverse("deployments", args=[team.slug])
+    shown = {name: filters.address(path, show=name) for name in deployments.SHOWN if name}
+    everything = filters.address(path)
+    pull_requests = reverse("pull_requests", args=[team.slug])
+    figures = ("lead_time", "not_deployed", "without_source", "live_before", "other_branches")
+    return {
+        **shown,
+        **{name: filters.address(pull_requests, figure=name) for name in figures},
+        "all": everything,
+        "deployments_per_week": everything,
+        "change_fail_rate": shown["failed"],
+        "recovery_time": shown["failed"],
+        "rework_rate": everything,
+        "waiting": filters.address(pull_requests, figure="waiting_to_deploy", range=None),
+        "sources": reverse("production_sources", args=[team.slug]),
+    }
+
+
+def _left_out(left: production_queries.Unplaced, links: Mapping[str, str]) -> list[Left]:
+    return sentences.left_out(left, dict(links))
+
+
+def sources_of(team: Team) -> Sources:
+    """Of all repositories whose pull requests the team keeps."""
+    rows = list(Production.objects.for_team(team).values_list("source", "not_granted"))
+    whole = Repository.objects.for_team(team).count()
+    with_source = sum(bool(source) for source, _ in rows)
+    missing = Counter(name for _, names in rows for name in names)
+    return Sources(
+        with_source,
+        len(rows) - with_source,
+        whole - len(rows),
+        sorted(missing),
+        sum(bool(names) for _, names in rows),
+    )
+
+
+def stages_of(now: Delivery, before: Delivery) -> list[Stage]:
+    """The five stages of the average lead time; none where nothing was deployed."""
+    whole = now.mean_lead_time
+    if not whole:
+        return []
+    shares = [now.mean_stages[name] / whole for name in LEAD_STAGES]
+    begins = accumulate(shares, initial=0.0)
+    return [
+        Stage(name, now.mean_stages[name], before.mean_stages.get(name), share, begin)
+        for name, share, begin in zip(LEAD_STAGES, shares, begins, strict=False)
+    ]
+
+
+def _line(application: Application, figures: Delivery, path: str) -> dict[str, Any]:
+    """An application with its figures, as a table shows it."""
+    way = "&" if "?" in path else "?"
+    return {
+        "application": application,
+        "link": f"{path}{way}application={application.pk}",
+        "deployments": figures.deployments,
+        "cells": [(DELIVERY[name].value(figures), DELIVERY[name].unit) for name in BY_APPLICATION],
+    }
+
+
+def _failed(team: Team, filters: Filters) -> Sequence[Deployment]:
+    chosen = deployments.Choice(show="failed")
+    return list(deployments.matching(team, filters, chosen)[:LATEST])
+
+
+def _charts(points: Sequence[DeliveryPoint], filters: Filters, team: Team) -> list[Chart]:
+    make = charts.trend(points, filters, reverse("deployments", args=[team.slug]))
+    lead = {"kind": "line", "unit": "duration", "links": ()}
+    return [
+        make(
+            Series("Deployments", _values(points, lambda found: found.deployments)),
+            id="deployments",
+            title="Deployments",
+            kind="bar",
+            unit="count",
+            definition="deployment_frequency",
+        ),
+        make(
+            *_spread_series(points),
+            id="lead-time",
+            title="Change lead time",
+            definition="lead_time",
+            **lead,
+        ),
+        make(
+            *_stage_series(points),
+            id="lead-stages",
+            title="Where the time goes",
+            definition="lead_time",
+            note="The average change",
+            **{**lead, "kind": "stack"},
+        ),
+        make(
+            Series("Failed", _values(points, lambda found: found.failed.value), "bad"),
+            id="fail-rate",
+            title="Change fail rate",
+            kind="line",
+            unit="share",
+            definition="change_fail_rate",
+        ),
+    ]
+
+
+def _values(points: Sequence[DeliveryPoint], read: Callable[[Delivery], Value]) -> list[Value]:
+    """One figure of each week or month, None where nothing was deployed."""
+    return [read(point.figures) if point.figures else None for point in points]
+
+
+def _spread_series(points: Sequence[DeliveryPoint]) -> list[Series]:
+    return [
+        Series("Median", _values(points, lambda found: found.lead_time.median)),
+        Series("75th percentile", _values(points, lambda f: f.lead_time.p75), is_faint=True),
+        Series("90th percentile", _values(points, lambda f: f.lead_time.p90), is_faint=True),
+    ]
+
+
+def _stage_series(points: Sequence[DeliveryPoint]) -> list[Series]:
+    return [
+        Series(
+            STAGE_NAMES[name],
+            _values(points, lambda found, name=name: found.mean_stages.get(name)),  # type: ignore[misc]
+            f"stage-{name.removesuffix('_time')}",
+        )
+        for name in LEAD_STAGES
+    ]
+
+
+def longest_waiting(team: Team, filters: Filters) -> tuple[int, list[PullRequest]]:
+    """How many are merged and not deployed yet, and those that wait the longest."""
+    rows = production_queries.waiting_to_deploy(team, filters)
+    return len(rows), fetched(rows.first(LATEST, rows["merged_at"], rows["id"]))

@@ -1,0 +1,90 @@
+"""How deployments and the figures of production read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import template
+from django.utils import timezone
+from django.utils.safestring import SafeString
+
+from apps.metrics.models import Application, Deployment, PullRequest
+from apps.metrics.pages import production_sentences as sentences
+from apps.metrics.pages.delivery import CAUSES
+from apps.metrics.pages.production import Sources
+from apps.teams.templatetags.display import duration, duration_text, instant
+from apps.teams.wording import counted
+
+register = template.Library()
+
+
+@register.simple_tag
+def not_granted(sources: Sources) -> str:
+    """Which permissions are missing."""
+    return sentences.not_granted(sources.not_granted, sources.refused)
+
+
+@register.simple_tag
+def being_asked(sources: Sources) -> str:
+    """How many repositories GitHub is still to be asked about."""
+    of = counted(sources.unasked, "repository", "repositories")
+    return f"GitHub is still to be asked about the deployments of {of}."
+
+
+@register.filter
+def version(deployment: Deployment) -> str:
+    """What was deployed: a tag or a run where it has one, else the commit."""
+    return deployment.name or deployment.sha[:7]
+
+
+@register.filter
+def deployed_as(deployment: Deployment) -> str:
+    """What was deployed, and when."""
+    at = timezone.localtime(deployment.deployed_at or deployment.requested_at)
+    return f"{version(deployment)} of {at:%-d %b %Y %H:%M}"
+
+
+@register.filter
+def when(deployment: Deployment) -> SafeString:
+    """When it reached production, else when it was asked for."""
+    return instant(deployment.deployed_at or deployment.requested_at)
+
+
+@register.filter
+def cause(deployment: Deployment) -> str:
+    """By what a failure is known."""
+    return CAUSES.get(Deployment.Cause(deployment.failed_by), "") if deployment.failed_by else ""
+
+
+@register.filter
+def failed_how(deployment: Deployment) -> str:
+    """By what a failure is known, and how long it took to mend."""
+    if deployment.recovery_time is None:
+        return f"{cause(deployment)}, not mended yet"
+    return f"{cause(deployment)}, mended after {duration_text(deployment.recovery_time)}"
+
+
+@register.filter
+def called(application: Application) -> str:
+    """An application's repository and environment."""
+    return f"{application.repository.full_name} · {application.environment}"
+
+
+@register.filter
+def waited(pull_request: PullRequest, deployment: Deployment) -> SafeString:
+    """How long it waited between its merge and this deployment."""
+    return duration(_since(pull_request.merged_at, deployment))
+
+
+@register.filter
+def took(pull_request: PullRequest, deployment: Deployment) -> SafeString:
+    """How long it took from its first commit until this deployment."""
+    waited = _since(pull_request.merged_at, deployment)
+    cycle = pull_request.cycle_time
+    return duration(None if waited is None or cycle is None else cycle + waited)
+
+
+def _since(merged_at: Any, deployment: Deployment) -> float | None:
+    if merged_at is None or deployment.deployed_at is None:
+        return None
+    return max((deployment.deployed_at - merged_at).total_seconds(), 0)

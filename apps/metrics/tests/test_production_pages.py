@@ -1,0 +1,268 @@
+"""The pages of production as Alice, Bob and Charlie see them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from apps.audit.models import AuditEvent
+from apps.metrics.models import Application, Deployment, Production, PullRequest, Repository
+from apps.metrics.tests.factories import (
+    Review,
+    make_member,
+    make_pull_request,
+    make_repository,
+    make_team,
+)
+from apps.metrics.tests.production_factories import (
+    make_application,
+    make_deployment,
+    make_failed,
+)
+from apps.teams.models import Team
+
+pytestmark = pytest.mark.django_db
+PRODUCTION = "/a/acme/production/"
+DEPLOYMENTS = "/a/acme/production/deployments/"
+JSON = {"Accept": "application/json"}
+HOUR = 3600
+
+
+def recent(days: float) -> Any:
+    return timezone.now().replace(microsecond=0) - timedelta(days=days)
+
+
+def said(page: str) -> str:
+    """What somebody reads: the page without its marks, in single spaces."""
+    text = re.sub(r"<[^>]+>", " ", page.partition('<main id="main"')[2])
+    return (
+        " ".join(text.replace("\N{NO-BREAK SPACE}", " ").split())
+        .replace(" .", ".")
+        .replace(" ,", ",")
+    )
+
+
+@pytest.fixture
+def shop(team: Team) -> Repository:
+    return make_repository(team)
+
+
+@pytest.fixture
+def live(shop: Repository) -> Application:
+    return make_application(shop)
+
+
+@pytest.fixture
+def merged(shop: Repository) -> list[PullRequest]:
+    """Three, each merged ten hours after its opening; the last one deployed by nothing yet."""
+    alice, bob = make_member(shop.team, "alice"), make_member(shop.team, "bob")
+    return [
+        make_pull_request(
+            shop,
+            author=alice,
+            opened_at=recent(days),
+            reviews=[Review(bob, 2), Review(bob, 5)],
+            title=title,
+            fields=fields,
+        )
+        for days, title, fields in (
+            (20, "Handle empty carts", {}),
+            (19, "Revert “Handle empty carts”", {"is_revert": True}),
+            (3, "Paginate orders", {}),
+        )
+    ]
+
+
+@pytest.fixture
+def deployed(live: Application, merged: list[PullRequest]) -> list[Deployment]:
+    """The first, one that failed, a rollback, one that reverts, a failed job."""
+    carts, revert, _ = merged
+    first = make_deployment(live, recent(25), is_first=True)
+    failed = make_deployment(live, carts.opened_at + timedelta(hours=14), [carts])
+    back = make_deployment(live, carts.opened_at + timedelta(hours=16), is_rollback=True)
+    make_failed(failed, back)
+    mending = make_deployment(live, revert.opened_at + timedelta(hours=12), [revert], name="v7")
+    never = make_deployment(live, None, requested_at=recent(2), state="failure")
+    return [first, failed, back, mending, never]
+
+
+def test_it_works(deployed: list[Deployment], bob_client: Client) -> None:
+    page = said(bob_client.get(PRODUCTION).content.decode())
+    assert "3 deployments of 1 application in 91 days brought 2 pull requests" in page
+    assert "in production within 13 h of their first commit" in page
+    assert "Change fail rate 33 % no data before 1 of 3 deployments 1 rolled back" in page
+    assert "Recovery time 2 h" in page
+    assert "Rework rate 50 % no data before 1 of 2 deployments with a pull request" in page
+    assert "without 1 rollback" in page
+    assert "The last seven days are provisional" in page
+    assert "Merged, not deployed yet 1" in page
+    assert "1 deployment that never succeeded" in page
+    assert "Deploy 23 %" in page
+
+
+def test_machines_get_the_same_figures(deployed: list[Deployment], bob_client: Client) -> None:
+    reply = bob_client.get(PRODUCTION, headers=JSON).json()
+    figures = reply["figures"]
+    assert figures["deployments"] == 3
+    assert figures["change_fail_rate"] == pytest.approx(1 / 3)
+    assert figures["lead_time"]["median"] == 13 * HOUR
+    assert figures["deploy_time"]["median"] == 3 * HOUR
+    assert figures["recovery_time"]["median"] == 2 * HOUR
+    assert figures["mean_lead_time"] == pytest.approx(sum(figures["mean_stages"].values()))
+    assert figures["failed_by"]["rollback"] == 1
+    assert reply["previous"]["deployments"] == 0
+    assert reply["left_out"]["not_deployed"] == 1
+    assert reply["left_out"]["failed_jobs"] == 1
+    [application] = reply["applications"]
+    assert application["environment"] == "production"
+    assert application["figures"]["deployments"] == 3
+
+
+def test_outsiders_find_nothing(deployed: list[Deployment], charlie_client: Client) -> None:
+    for path in (PRODUCTION, DEPLOYMENTS, f"{DEPLOYMENTS}{deployed[1].pk}/"):
+        assert charlie_client.get(path).status_code == 404
+
+
+def test_without_a_source_the_page_says_how_to_get_one(
+    merged: list[PullRequest], alice_client: Client, bob_client: Client
+) -> None:
+    for client, offers in ((alice_client, "Choose a source"), (bob_client, "An admin of the team")):
+        page = said(client.get(PRODUCTION).content.decode())
+        assert "No source tells of deployments yet" in page
+        assert offers in page
+        assert "Change fail rate" not in page
+
+
+def test_what_is_not_granted_is_said_and_no_zero(
+    deployed: list[Deployment], alice_client: Client, bob_client: Client
+) -> None:
+    other = make_repository(deployed[0].team, "acme/web")
+    Production.objects.create(
+        team=other.team, repository=other, not_granted=["deployments", "actions"]
+    )
+    page = said(alice_client.get(PRODUCTION).content.decode())
+    assert "GitHub does not let us read Actions and Deployments of 1 repository." in page
+    assert "Ask GitHub for it" in page
+    page = said(bob_client.get(PRODUCTION).content.decode())
+    assert "Ask an admin of the team to grant it." in page
+
+
+def test_a_change_beyond_chance_is_told_and_others_are_not(
+    shop: Repository, live: Application, alice_client: Client
+) -> None:
+    """Three times as many deployments, as quick as before."""
+    make_deployment(live, recent(200), is_first=True)
+    for period, number in ((0, 45), (1, 15)):
+        for place in range(number):
+            days = period * 28 + 1 + place * 26 / number
+            pull_request = make_pull_request(shop, opened_at=recent(days + 1), ended=5)
+            make_deployment(live, recent(days), [pull_request])
+    reply = alice_client.get(f"{PRODUCTION}?range=4w", headers=JSON).json()
+    assert reply["changes"]["deployments_per_week"] == "higher"
+    assert reply["changes"]["lead_time"] is None
+    page = said(alice_client.get(f"{PRODUCTION}?range=4w").content.decode())
+    assert "Deployments a week 7.5 more than in the 28 days before." in page
+    Production.objects.update(is_complete=False)
+    shop.refresh_from_db()
+    Repository.objects.filter(pk=shop.pk).update(revision=shop.revision + 1)
+    reply = alice_client.get(f"{PRODUCTION}?range=4w", headers=JSON).json()
+    assert set(reply["changes"].values()) == {None}
+
+
+def test_the_list_has_every_deployment_in_pages(
+    live: Application, merged: list[PullRequest], bob_client: Client
+) -> None:
+    for hours in range(120):
+        make_deployment(live, recent(1 + hours // 2 / 24))
+    ids: list[str] = []
+    address: str | None = f"{DEPLOYMENTS}?range=4w"
+    sizes = []
+    while address:
+        reply = bob_client.get(address, headers=JSON).json()
+        sizes.append(len(reply["deployments"]))
+        ids += [row["id"] for row in reply["deployments"]]
+        last, address = reply, reply["next"]
+    assert sizes == [50, 50, 20]
+    assert len(set(ids)) == 120
+    back = bob_client.get(last["previous"], headers=JSON).json()
+    assert [row["id"] for row in back["deployments"]] == ids[50:100]
+    assert "120 deployments, the newest first" in said(bob_client.get(DEPLOYMENTS).content.decode())
+
+
+def test_the_list_is_narrowed(deployed: list[Deployment], bob_client: Client) -> None:
+    other = make_application(make_repository(deployed[0].team, "acme/web"), source="release")
+    web = make_deployment(other, recent(1), name="v1.2")
+    first, failed, back, mending, never = deployed
+
+    def shown(query: str) -> list[str]:
+        reply = bob_client.get(f"{DEPLOYMENTS}?{query}", headers=JSON).json()
+        assert reply["count"] == len(reply["deployments"])
+        return [row["id"] for row in reply["deployments"]]
+
+    newest_first = [web, mending, back, failed, first]
+    assert shown("") == [each.node_id for each in newest_first]
+    assert shown("show=failed") == [failed.node_id]
+    assert shown("show=rollback") == [back.node_id]
+    assert shown("show=never") == [never.node_id]
+    assert shown(f"application={other.pk}") == [web.node_id]
+    assert shown("repo=acme/web") == [web.node_id]
+    assert shown("range=4w&repo=acme/shop&show=failed") == [failed.node_id]
+    for query in ("show=odd", "application=999999", "after=odd"):
+        assert bob_client.get(f"{DEPLOYMENTS}?{query}", headers=JSON).status_code == 400
+
+
+def test_the_list_can_be_taken_away(deployed: list[Deployment], bob_client: Client) -> None:
+    reply = bob_client.get(f"{DEPLOYMENTS}?format=csv&show=failed")
+    text = b"".join(reply).decode()  # type: ignore[call-overload]
+    [row] = csv.DictReader(io.StringIO(text))
+    assert row["repository"] == "acme/shop"
+    assert row["failed_by"] == "rollback"
+    assert row["pull_requests"] == str(deployed[1].pull_requests.get().number)
+    reply = bob_client.get(f"{DEPLOYMENTS}?format=jsonl")
+    lines = [json.loads(line) for line in b"".join(reply).decode().splitlines()]  # type: ignore[call-overload]
+    assert [line["id"] for line in lines] == [each.node_id for each in deployed[3::-1]]
+    assert AuditEvent.objects.filter(action="export.made").count() == 2
+
+
+def test_a_deployment_says_what_it_brought_and_why_it_failed(
+    deployed: list[Deployment], bob_client: Client
+) -> None:
+    first, failed, back, mending, never = deployed
+
+    def page(row: Deployment) -> str:
+        return said(bob_client.get(f"{DEPLOYMENTS}{row.pk}/").content.decode())
+
+    page_of_failed = page(failed)
+    assert "It brought 1 pull request by 1 person." in page_of_failed
+    assert "Handle empty carts" in page_of_failed
+    assert "alice" in page_of_failed
+    assert "4 h 14 h" in page_of_failed  # since its merge, since its first commit
+    assert "a later deployment went back to a commit before it" in page_of_failed
+    assert f"Recovered after 2 h, by {back.sha[:7]}" in page_of_failed
+    assert "It mended" in page(back)
+    assert "A rollback: it went back to an earlier commit" in page(back)
+    assert "first deployment of this application that is known" in page(first)
+    assert "No sign of a failure" in page(mending)
+    assert "never succeeded" in page(never)
+    reply = bob_client.get(f"{DEPLOYMENTS}{failed.pk}/", headers=JSON).json()
+    assert reply["is_failed"] is True
+    assert reply["mended_by"] == back.node_id
+    assert reply["pull_requests"] == [failed.pull_requests.get().number]
+
+
+def test_deployments_of_another_team_are_none_of_this_ones(
+    deployed: list[Deployment], bob_client: Client
+) -> None:
+    other = make_deployment(make_application(make_repository(make_team("Other"))), recent(1))
+    assert bob_client.get(f"{DEPLOYMENTS}{other.pk}/").status_code == 404
+    assert bob_client.get(f"{DEPLOYMENTS}{2**70}/").status_code == 404
+    ids = [row["id"] for row in bob_client.get(DEPLOYMENTS, headers=JSON).json()["deployments"]]
+    assert other.node_id not in ids

@@ -1,0 +1,148 @@
+"""The pages of production: the five figures, deployments as a list, and one deployment."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.http import Http404, HttpResponse, JsonResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import render
+
+from apps.audit.record import record
+from apps.metrics.figures import production_queries
+from apps.metrics.filters.chosen import Filters
+from apps.metrics.lists import deployments as lists
+from apps.metrics.lists import export
+from apps.metrics.lists.explorer import BadAddressError
+from apps.metrics.models import Application
+from apps.metrics.pages import deployment as pages
+from apps.metrics.pages import production
+from apps.metrics.pages import production_sentences as sentences
+from apps.metrics.pages.answer import Answer
+from apps.metrics.views.explorer import FORMAT_NAMES, FORMATS
+from apps.metrics.views.page import figures_page, refused
+from apps.teams.access import TeamRequest, team_view, wants_json
+from apps.teams.wording import counted
+
+production_page = figures_page(
+    "metrics/production.html", "metrics/production_part.html", may_follow=True
+)(production.production)
+
+
+@figures_page("metrics/deployments.html", "metrics/deployments_part.html")
+def deployments(request: TeamRequest, filters: Filters) -> Answer | HttpResponseBase:
+    """The list, or with `format=csv` or `jsonl` all of it as a file."""
+    applications = production_queries.applications(request.team, filters)
+    try:
+        chosen = lists.choice(request.GET, applications)
+        found = lists.matching(request.team, filters, chosen)
+        here = _Here(request.path, filters, chosen)
+        if form := request.GET.get("format"):
+            return _file(request, found, here, form)
+    except BadAddressError as error:
+        return refused(request, [str(error)])
+    page = lists.page(found, chosen)
+    count = found.count()
+    numbers = lists.numbers_of([row.pk for row in page.rows])
+    context = {
+        "chosen": chosen,
+        "page": page,
+        "rows": [(row, sentences.badge(row), len(numbers[row.pk])) for row in page.rows],
+        "described": _described(count, chosen),
+        "shown_as": here.kinds(),
+        "applications": applications,
+        "links": here.page(page),
+        "everything": here.filters.address(here.path),
+    }
+    return Answer(
+        context,
+        lambda: {
+            "count": count,
+            "deployments": rows_of(page),
+            "next": here.page(page)["next"],
+            "previous": here.page(page)["previous"],
+        },
+        {"downloads": here.downloads()},
+    )
+
+
+def rows_of(page: lists.Page) -> list[export.Row]:
+    """The rows of a page as an export has them."""
+    keys = [row.pk for row in page.rows]
+    found = lists.in_order(keys)
+    return list(lists.export_rows(found))
+
+
+def _described(count: int, chosen: lists.Choice) -> str:
+    what = {"rollback": "rollback", "again": "repeat or restore"}.get(chosen.show, "deployment")
+    many = {"again": "repeats and restores"}.get(chosen.show, "")
+    which = {
+        "failed": " that failed",
+        "never": " that never succeeded",
+        "unplaced": " that could not be placed",
+    }.get(chosen.show, "")
+    of = f" of {_name(chosen.application)}" if chosen.application else ""
+    return f"{counted(count, what, many)}{which}{of}, the newest first"
+
+
+def _name(application: Application) -> str:
+    return f"{application.repository.full_name} · {application.environment}"
+
+
+class _Here:
+    """The addresses of this list: the same filters and choice, some of it changed."""
+
+    def __init__(self, path: str, filters: Filters, chosen: lists.Choice) -> None:
+        self.path, self.filters, self.chosen = path, filters, chosen
+
+    def but(self, **changes: object) -> str:
+        """The same list, changed; its first page."""
+        return self.filters.address(self.path, **{**self.chosen.params, **changes})
+
+    def page(self, page: lists.Page) -> dict[str, str | None]:
+        """Where its other pages are."""
+        return {
+            "first": self.but(),
+            "next": self.but(after=page.after) if page.after else None,
+            "previous": self.but(before=page.before) if page.before else None,
+        }
+
+    def kinds(self) -> list[tuple[str, str, str]]:
+        """The list of each kind of deployment."""
+        return [(name, label, self.but(show=name)) for name, (label, _) in lists.SHOWN.items()]
+
+    def downloads(self) -> list[tuple[str, str]]:
+        """Each form's name, and where the list is in it."""
+        return [(label, self.but(format=form)) for form, label in FORMAT_NAMES]
+
+
+def _file(request: TeamRequest, found: Any, here: _Here, form: str) -> HttpResponseBase:
+    if form not in FORMATS:
+        raise BadAddressError("Choose csv or jsonl as the format.")
+    period = here.filters.period
+    name = f"{request.team.slug}-deployments-{period.first}-to-{period.last}.{form}"
+    record(
+        "export.made",
+        team_id=request.team.pk,
+        request=request,
+        object_name=name,
+        filters=urlsplit(here.but()).query,
+    )
+    rows = lists.export_rows(found)
+    lines = export.csv_lines(lists.NAMES, rows) if form == "csv" else export.json_lines(rows)
+    response = StreamingHttpResponse(lines, content_type=FORMATS[form])
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
+
+
+@team_view()
+def deployment(request: TeamRequest, deployment: int) -> HttpResponse:
+    """One deployment."""
+    found = pages.found(request.team, min(deployment, lists.LARGEST))
+    if found is None:
+        raise Http404("The team keeps no such deployment.")
+    if wants_json(request):
+        [row] = lists.export_rows(lists.in_order([found.pk]))
+        return JsonResponse(pages.data(found, row))
+    return render(request, "metrics/deployment.html", pages.context(found))
