@@ -105,6 +105,8 @@ GROUPS = {
     "people": "People",
     "accuracy": "Spot checks",
     "digest": "Weekly digests",
+    "production": "Sources of deployments",
+    "deployment": "Deployments",
     "export": "Exports",
     "view": "Saved views",
     "audit": "The audit log",

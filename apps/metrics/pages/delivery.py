@@ -11,7 +11,6 @@ from operator import attrgetter
 from typing import Any
 
 from apps.metrics.figures.change_queries import Changes
-from apps.metrics.figures.counting import Spread
 from apps.metrics.figures.production_queries import Delivery, DeliveryPoint
 from apps.metrics.figures.queries import Change
 from apps.metrics.models import Deployment
@@ -24,6 +23,8 @@ CAUSES = {
     Deployment.Cause.HOTFIX: "followed by a hotfix",
     Deployment.Cause.PERSON: "marked by a person",
 }
+
+
 def _per_week(found: Delivery) -> float | None:
     return found.per_week if found.deployments else None  # No data is no zero.
 
