@@ -2,19 +2,47 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import pytest
 from django.test import Client
 
 from apps.metrics.tests.factories import make_pull_request, make_repository
 from apps.teams.models import Team
+from tformance import health
 
 
 def test_it_works(client: Client, db: None) -> None:
     assert client.get("/health/live").content == b"ok\n"
     reply = client.get("/health/ready")
     assert reply.status_code == 200
-    assert reply.json() == {"database": "ok", "broker": "ok"}
+    assert reply.json() == {"database": "ok", "broker": "ok", "data": "ok"}
+
+
+def test_whoever_cannot_write_is_not_ready(
+    client: Client, db: None, settings: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A full disk: tried at most every ten seconds, told once."""
+    folder, settings.DATA_DIR = settings.DATA_DIR, Path("/proc")
+    health._tried.clear()
+    for _ in range(3):
+        reply = client.get("/health/ready")
+        assert (reply.status_code, reply.json()["data"]) == (503, "not writable")
+    assert [line for line in caplog.messages if "data is" in line] == [
+        "Health: data is not writable."
+    ]
+    settings.DATA_DIR = folder
+    assert client.get("/health/ready").status_code == 503
+    health._tried.clear()
+    assert client.get("/health/ready").status_code == 200
+
+
+def test_machines_may_ask_by_address(client: Client, db: None) -> None:
+    """As Prometheus and load balancers do; pages answer at their own name alone."""
+    for address in ("/health/live", "/health/ready"):
+        assert client.get(address, headers={"host": "10.0.0.7:8000"}).status_code == 200
+    assert client.get("/", headers={"host": "10.0.0.7:8000"}).status_code == 400
 
 
 def test_nobody_may_keep_the_answer(client: Client, db: None) -> None:

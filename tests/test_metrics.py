@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import shutil
+import subprocess
 from typing import Any
 
 import pytest
@@ -11,6 +14,8 @@ from pytest_django import Settings
 
 from apps.teams.models import Team
 from apps.users.models import User
+from tests.absence import absent
+from tests.program import ROOT
 from tests.two_teams import belongings
 
 pytestmark = pytest.mark.django_db
@@ -55,3 +60,47 @@ def test_without_the_token_nothing_is_told() -> None:
 def test_where_none_is_set_nothing_is_there(settings: Settings) -> None:
     settings.METRICS_TOKEN = ""
     assert ask("").status_code == 404
+
+
+def samples() -> dict[tuple[str, ...], float]:
+    return {
+        (sample.name, *sample.labels.values()): sample.value
+        for family in text_string_to_metric_families(ask().content.decode())
+        for sample in family.samples
+    }
+
+
+def test_what_happens_is_counted(alice_client: Client, team: Team) -> None:
+    """Pages by their view, deliveries by our answer; the address of a team is in neither."""
+    page, hook = ("GET", "200", "team_members"), ("401",)
+    before = samples()
+    alice_client.get("/a/acme/settings/members/")
+    alice_client.get("/a/acme/nowhere/", headers={"host": "localhost"})
+    Client().post("/webhooks/github/", b"{}", content_type="application/json")
+    after = samples()
+    for name, labels in (
+        ("tformance_request_seconds_count", page),
+        ("tformance_request_seconds_count", ("GET", "404", "none")),
+        ("tformance_deliveries_received_total", hook),
+    ):
+        assert after[name, *labels] == before.get((name, *labels), 0) + 1
+    assert "acme" not in ask().content.decode()
+
+
+def test_prometheus_may_ask_by_address() -> None:
+    wanted = {"authorization": f"Bearer {TOKEN}", "host": "10.0.0.7:8000"}
+    assert Client().get("/metrics", headers=wanted).status_code == 200
+
+
+def test_alerts_are_about_what_is_told(team: Team, bob: User) -> None:
+    """promtool understands the rules, and each series in them is one of ours."""
+    belongings(team, bob, 1_000)
+    rules = ROOT / "deploy/prometheus-rules.yml"
+    tool = shutil.which("promtool") or absent("no promtool; `apt install prometheus`")
+    checked = subprocess.run([tool, "check", "rules", rules], capture_output=True, text=True)
+    assert checked.returncode == 0, checked.stderr
+    named = set(re.findall(r"\btformance_\w+", rules.read_text()))
+    told = {family.name for family in text_string_to_metric_families(ask().content.decode())}
+    told |= {"tformance_worker_heartbeat_age_seconds", "tformance_github_budget_remaining"}
+    endings = r"_(count|bucket|total|sum)$"
+    assert {re.sub(endings, "", name) for name in named} <= told

@@ -35,6 +35,7 @@ BAD = [
     ("REDIS_URL", "redis://localhost:many/0", "is no address"),
     ("DEBUG", "maybe", "neither yes nor no"),
     ("LOG_LEVEL", "loud", "is none of DEBUG"),
+    ("LOG_FORMAT", "xml", "is none of JSON, LINE"),
     ("SIGN_UP", "closed", "is none of open, invited"),
     ("SIGN_UP", "domains", "is none of open, invited"),
     ("SIGN_UP", "domains:a.example,", "is no domain"),

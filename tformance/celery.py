@@ -5,10 +5,17 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import time
 from typing import Any
 
 from celery import Celery
-from celery.signals import task_prerun, task_revoked, worker_process_init, worker_ready
+from celery.signals import (
+    task_postrun,
+    task_prerun,
+    task_revoked,
+    worker_process_init,
+    worker_ready,
+)
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tformance.settings")
 
@@ -19,13 +26,26 @@ app.config_from_object("tformance.celery_settings")
 app.autodiscover_tasks(["apps.integrations", "apps.metrics"])
 
 
-@worker_ready.connect
+_begun: dict[str, float] = {}
+
+
 @task_prerun.connect
-def leave_sign_of_life(**_: Any) -> None:
-    """Tell `tformance doctor` that the worker lives."""
+def begin(task_id: str, **_: Any) -> None:
+    """Note when a task begins."""
+    _begun[task_id] = time.perf_counter()
+
+
+@task_postrun.connect
+def measure(task_id: str, task: Any, state: str | None = None, **_: Any) -> None:
+    """Count a task; only one that succeeded is a sign of life for `tformance doctor`."""
+    from apps.measures import TASKS
     from tformance import heartbeat
 
-    heartbeat.beat()
+    took = time.perf_counter() - _begun.pop(task_id, time.perf_counter())
+    outcome = "success" if state == "SUCCESS" else "failure"
+    TASKS.labels(task.name.rpartition(".")[2], outcome).observe(took)
+    if outcome == "success":
+        heartbeat.beat()
 
 
 @worker_ready.connect

@@ -146,7 +146,7 @@ def web(bind: str, processes: int) -> None:
     """Serve pages and webhooks. SIGHUP replaces the processes without a gap."""
     from tformance import parts
 
-    parts.become(parts.web(bind, processes))
+    parts.become("web", parts.web(bind, processes))
 
 
 @main.command()
@@ -161,7 +161,7 @@ def worker(processes: int) -> None:
     """Talk to GitHub. On SIGTERM the page at hand is finished."""
     from tformance import parts
 
-    parts.become(parts.worker(processes))
+    parts.become("worker", parts.worker(processes))
 
 
 @main.command()
@@ -169,7 +169,7 @@ def schedule() -> None:
     """Say every few seconds that there may be work. Run exactly one."""
     from tformance import parts
 
-    parts.become(parts.schedule())
+    parts.become("schedule", parts.schedule())
 
 
 @main.command()

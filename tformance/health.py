@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import tempfile
+import time
 from collections.abc import Callable
 
 from django.conf import settings
+from django.core.cache import caches
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -15,6 +19,10 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 INSTALLATION = "X-Tformance-Installation"
+RETRY = 10.0  # seconds between two attempts to write
+log = logging.getLogger(__name__)
+_tried: dict[str, tuple[float, str]] = {}
+_told: dict[str, str] = {}
 
 
 @never_cache
@@ -26,11 +34,48 @@ def live(request: HttpRequest) -> HttpResponse:
 @never_cache
 def ready(request: HttpRequest) -> JsonResponse:
     """200 when requests can be served, else 503; the answer names what is missing."""
-    checks: dict[str, Callable[[], str]] = {"database": database, "broker": broker}
+    checks: dict[str, Callable[[], str]] = {
+        "database": lambda: _and_then(database(), "database", _write_a_row),
+        "broker": broker,
+        "data": lambda: _and_then("ok", "data", _write_a_file),
+    }
     found = {name: check() for name, check in checks.items()}
     well = all(state == "ok" for state in found.values())
+    _tell_changes(found)
     headers = {INSTALLATION: installation()}
     return JsonResponse(found, status=200 if well else 503, headers=headers)
+
+
+def _tell_changes(found: dict[str, str]) -> None:
+    """An outage is a line in the log when it begins, and one when it ends."""
+    for name, state in found.items():
+        if state != _told.get(name, "ok"):
+            log.warning("Health: %s is %s.", name, state)
+        _told[name] = state
+
+
+def _and_then(state: str, name: str, write: Callable[[], None]) -> str:
+    """The state, or `not writable`: tried every ten seconds, whoever asks how often."""
+    if state != "ok":
+        return state
+    tried_at, outcome = _tried.get(name, (-RETRY, "ok"))
+    if time.monotonic() - tried_at >= RETRY:
+        try:
+            write()
+            outcome = "ok"
+        except (DatabaseError, OSError):
+            outcome = "not writable"
+        _tried[name] = time.monotonic(), outcome
+    return outcome
+
+
+def _write_a_row() -> None:
+    caches["default"].set("health", True, timeout=60)
+
+
+def _write_a_file() -> None:
+    with tempfile.TemporaryFile(dir=settings.DATA_DIR) as file:
+        file.write(b"health" * 1_000)
 
 
 def installation() -> str:

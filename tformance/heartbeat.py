@@ -1,7 +1,7 @@
-"""The worker's sign of life: each task that it takes leaves an instant where `doctor` looks.
+"""The worker's sign of life: each task that succeeds leaves an instant where `doctor` looks.
 
-The schedule sends a message every ten seconds, so that a fresh instant proves schedule, broker
-and worker in one.
+The schedule sends a message every ten seconds, so that a fresh instant proves schedule, broker,
+worker and database in one.
 """
 
 from __future__ import annotations

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 Answer = Callable[[HttpRequest], HttpResponse]
+
+
+# Whoever asks these names an address of the machine, behind no proxy; their answers have no links.
+FOR_MACHINES = ("/health/live", "/health/ready", "/metrics")
 
 
 def own_address(get_response: Answer) -> Answer:
@@ -17,6 +22,8 @@ def own_address(get_response: Answer) -> Answer:
         # Django takes it from Host, whose port a stranger chooses on a local installation;
         # templates take `own_address`.
         ours = settings.PUBLIC_URL
+        if request.path in FOR_MACHINES:
+            request.META["HTTP_HOST"] = urlsplit(ours).netloc
         vars(request).update(_current_scheme_host=ours, own_address=ours)
         return get_response(request)
 

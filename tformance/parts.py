@@ -6,6 +6,8 @@ import os
 import sys
 from typing import NoReturn
 
+from tformance import metrics_folder
+
 PYTHON = (sys.executable, "-m")
 CELERY = (*PYTHON, "celery", "--app", "tformance", "--quiet")
 # On one machine nobody else listens to what a worker tells other workers.
@@ -29,8 +31,9 @@ def schedule() -> tuple[str, ...]:
     return (*CELERY, "beat", "--pidfile", "", "--loglevel", "WARNING")
 
 
-def become(command: tuple[str, ...]) -> NoReturn:
+def become(part: str, command: tuple[str, ...]) -> NoReturn:
     """Run a part in place of this process, so that signals reach it."""
+    os.environ.update(metrics_folder.begin(part))
     sys.stdout.flush()
     sys.stderr.flush()
     os.execv(command[0], command)  # noqa: S606

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ctypes
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import IO
 
 GRACE = 5.0  # seconds that a process has to end by itself; a killed worker loses nothing
 WATCH_INTERVAL = 0.2  # seconds
+LONGEST_LOG = 20 * 2**20  # bytes
 
 
 @dataclass(frozen=True)
@@ -43,11 +45,11 @@ class Processes:
         self.running: dict[Part, subprocess.Popen[bytes]] = {}
         self.asked_to_stop = threading.Event()
 
-    def start(self, part: Part) -> None:
+    def start(self, part: Part, environment: Mapping[str, str] | None = None) -> None:
         """Start a part; what it prints goes to its own file in the log folder."""
         self.log_folder.mkdir(parents=True, exist_ok=True)
         with self.log_of(part).open("ab") as log:
-            self.running[part] = _spawn(part, log)
+            self.running[part] = _spawn(part, log, {**os.environ, **(environment or {})})
 
     def log_of(self, part: Part) -> Path:
         return self.log_folder / f"{part.name}.log"
@@ -63,8 +65,13 @@ class Processes:
             if self.asked_to_stop.wait(WATCH_INTERVAL):
                 raise KeyboardInterrupt
             self._look_for_ended()
+            self._turn_over_logs()
             if deadline is not None and time.monotonic() > deadline:
                 raise TimeoutError
+
+    def _turn_over_logs(self) -> None:
+        for part in self.running:
+            turn_over(self.log_of(part))
 
     def stop(self) -> None:
         """End every part, the last started first; whoever does not obey in time is killed."""
@@ -93,6 +100,20 @@ class Processes:
                 raise PartError(f"The {part.name} {how}; see {self.log_of(part)}.")
 
 
+def turn_over(log: Path, longest: int = LONGEST_LOG) -> None:
+    """Keeps a log and the three before it small.
+
+    The file is emptied, not replaced: a part holds it open, and writes at its end.
+    """
+    if log.stat().st_size < longest:
+        return
+    for older, old in ((3, 2), (2, 1)):
+        with suppress(FileNotFoundError):
+            log.with_suffix(f".log.{old}").replace(log.with_suffix(f".log.{older}"))
+    shutil.copyfile(log, log.with_suffix(".log.1"))
+    os.truncate(log, 0)
+
+
 @contextmanager
 def processes(log_folder: Path) -> Iterator[Processes]:
     """Run parts while the block runs; SIGINT, SIGTERM and SIGHUP ask it to stop."""
@@ -113,12 +134,13 @@ def processes(log_folder: Path) -> Iterator[Processes]:
             signal.signal(number, handler)
 
 
-def _spawn(part: Part, log: IO[bytes]) -> subprocess.Popen[bytes]:
+def _spawn(part: Part, log: IO[bytes], environment: dict[str, str]) -> subprocess.Popen[bytes]:
     return subprocess.Popen(  # noqa: S603 - our own commands, no shell
         part.command,
         stdin=subprocess.DEVNULL,
         stdout=log,
         stderr=subprocess.STDOUT,
+        env=environment,
         start_new_session=True,
         preexec_fn=_end_with_parent if sys.platform == "linux" else None,
     )

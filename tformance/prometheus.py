@@ -1,12 +1,13 @@
 """`/metrics`: what an operator wants to see in a graph or to be woken for, for Prometheus.
 
-Everything is read from the database when it is asked for, so that it does not matter which of
-several web processes answers.
+What stands in the database is read when it is asked for. What is counted while the program runs is
+the sum of all processes of this machine, so that it does not matter which of them answers.
 """
 
 from __future__ import annotations
 
 import hmac
+import os
 from collections.abc import Iterator
 from datetime import datetime
 from importlib.metadata import version
@@ -21,6 +22,7 @@ from django.views.decorators.http import require_safe
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from prometheus_client.multiprocess import MultiProcessCollector
 
 from apps.integrations.models import (
     GitHubIntegration,
@@ -30,7 +32,10 @@ from apps.integrations.models import (
     TrackedRepository,
     WebhookDelivery,
 )
-from tformance import heartbeat
+from apps.measures import OURS
+from apps.users import outbox
+from tformance import heartbeat, metrics_folder
+from tformance.metrics_folder import VARIABLE
 
 
 @require_safe
@@ -45,7 +50,20 @@ def metrics(request: HttpRequest) -> HttpResponse:
         return HttpResponse("Send METRICS_TOKEN as bearer token.\n", status=401, headers=wanted)
     registry = CollectorRegistry(auto_describe=False)
     registry.register(Figures())
+    registry.register(Counted())
     return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_PLAIN_0_0_4)
+
+
+class Counted:
+    """What the processes of this machine have counted; this one alone where none share a folder."""
+
+    def collect(self) -> Iterator[Metric]:
+        """One after the other."""
+        if VARIABLE in os.environ:
+            files = metrics_folder.files(settings.DATA_DIR)
+            yield from MultiProcessCollector.merge(files)
+        else:
+            yield from OURS.collect()
 
 
 class Figures:
@@ -65,6 +83,9 @@ class Figures:
         yield from _queue("stale_pull_requests", StalePullRequest.objects.all(), "marked_at", now)
         yield from _deliveries(now)
         yield from _budgets()
+        mail = outbox.state()
+        yield _gauge("mail_waiting", "Messages that no mail server has taken yet.", mail.waiting)
+        yield _gauge("mail_failing", "Those of them that could not be sent.", mail.failed)
 
 
 def _tracked() -> Any:

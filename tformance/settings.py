@@ -106,6 +106,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "tformance.measuring.measured",
     "tformance.client_address.client_address",
     "tformance.own_address.own_address",
     "django.middleware.security.SecurityMiddleware",
@@ -332,9 +333,15 @@ LOGGING = {
         "line": {
             "()": "tformance.redaction.RedactingFormatter",
             "format": "%(asctime)s %(levelname)s %(name)s: %(message)s",
+        },
+        "json": {"()": "tformance.log_format.JsonFormatter"},
+    },
+    "handlers": {
+        "stderr": {
+            "class": "logging.StreamHandler",
+            "formatter": environment.choice("LOG_FORMAT", "LINE", "JSON").lower(),
         }
     },
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": "WARNING"},
     "loggers": {
         "apps": {"level": environment.choice("LOG_LEVEL", "INFO", "DEBUG", "WARNING", "ERROR")},

@@ -13,8 +13,8 @@ import click
 import django
 from django.conf import settings
 
+from tformance import metrics_folder, ports
 from tformance import parts as commands
-from tformance import ports
 from tformance.processes import Part, PartError, Processes, processes
 
 WEB_START = 60.0  # seconds
@@ -48,7 +48,7 @@ def explained(group: Processes) -> Iterator[None]:
 def serve(group: Processes, host: str, port: int) -> None:
     """Start web, worker and schedule, and wait until pages are served."""
     for part in parts(host, port):
-        group.start(part)
+        group.start(part, metrics_folder.begin(part.name))
     say("Waiting for the web server …")
     group.wait_until(lambda: answers(host, port), WEB_START)
 

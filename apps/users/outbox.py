@@ -30,6 +30,7 @@ from django.db.models import F, Max, Min, Q
 from django.utils import timezone
 
 from apps.encryption import EncryptionKeyError, decrypt, encrypt
+from apps.measures import MAIL
 from apps.users.models import MOST_OF_AN_ERROR, QueuedMail
 
 LEASE = timedelta(minutes=10)
@@ -141,9 +142,11 @@ def _try(row: QueuedMail, now: datetime) -> None:
         _postpone(row, now, str(error), is_final=True)
     else:
         QueuedMail.objects.filter(pk=row.pk).delete()
+        MAIL.labels("sent").inc()
 
 
 def _postpone(row: QueuedMail, now: datetime, error: str, *, is_final: bool = False) -> None:
+    MAIL.labels("failed").inc()
     final = is_final or now - row.created_at > GIVE_UP_AFTER
     again = "it is given up" if final else "it is tried again"
     log.warning("A message could not be sent, %s: %s", again, error)

@@ -7,6 +7,7 @@ unless it is told to, since a body may hold a secret; and never one to another h
 from __future__ import annotations
 
 import os
+import time
 from typing import Any
 
 import httpx
@@ -14,14 +15,18 @@ import httpx
 from apps.integrations.github import tls
 from apps.integrations.github.errors import RefusedError, UnavailableError
 from apps.integrations.github.proxies import proxy_for
+from apps.measures import GITHUB
 
+GITHUB_NAME = "GitHub"
 TIMEOUT = httpx.Timeout(30.0, connect=10.0)
 
 
 class Transport(httpx.Client):
     """A client for one host. Whatever goes wrong on the way is an UnavailableError."""
 
-    def __init__(self, url: str, ca_file: str = "", name: str = "GitHub", **options: Any) -> None:
+    def __init__(
+        self, url: str, ca_file: str = "", name: str = GITHUB_NAME, **options: Any
+    ) -> None:
         self._home = httpx.URL(url)
         self._name = name
         try:
@@ -37,8 +42,9 @@ class Transport(httpx.Client):
             raise UnavailableError(f"{name} cannot be asked ({error}).") from None
 
     def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
+        begun, status = time.perf_counter(), "unreachable"
         try:
-            return super().send(request, **options)
+            reply = super().send(request, **options)
         except RefusedError:
             raise
         except httpx.TimeoutException as error:
@@ -48,6 +54,12 @@ class Transport(httpx.Client):
         except Exception as error:  # also of the parts that httpx stands on
             reason = str(error) or type(error).__name__
             raise UnavailableError(f"{self._name} cannot be reached ({reason}).") from None
+        else:
+            status = str(reply.status_code)
+            return reply
+        finally:
+            if self._name == GITHUB_NAME:
+                GITHUB.labels(status).observe(time.perf_counter() - begun)
 
     def _refuse_strangers(self, request: httpx.Request) -> None:
         # Neither a token nor a request without one may follow a link or a redirect elsewhere.

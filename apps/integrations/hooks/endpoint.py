@@ -15,6 +15,7 @@ from apps.encryption import EncryptionKeyError
 from apps.integrations.hooks import essence, signers
 from apps.integrations.models import WebhookDelivery
 from apps.integrations.work.nudge import nudge_soon
+from apps.measures import DELIVERIES
 
 LARGEST = 25 * 2**20  # bytes; GitHub sends nothing larger
 
@@ -27,6 +28,12 @@ _EVENT = re.compile(r"[a-z0-9_]{1,60}")
 @require_POST
 def receive(request: HttpRequest) -> HttpResponse:
     """202 for a delivery of a hook of ours, 401 for anything else, 503 when it cannot be kept."""
+    answer = _receive(request)
+    DELIVERIES.labels(str(answer.status_code)).inc()
+    return answer
+
+
+def _receive(request: HttpRequest) -> HttpResponse:
     try:
         body = _body(request)
     except (ValueError, UnreadablePostError):

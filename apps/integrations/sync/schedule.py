@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Case, F, Q, QuerySet, Value, When
 
+from apps import log_ids
 from apps.audit.record import record
 from apps.integrations.access.conversation import with_github
 from apps.integrations.github import limits
@@ -35,7 +36,7 @@ from apps.integrations.models import (
 from apps.integrations.sync import counts, kept_pages, stale
 from apps.integrations.sync.walk import RECENT, Work, count, is_live, step
 from apps.integrations.work import budget, leases, policy
-from apps.integrations.work.chores import Turn
+from apps.integrations.work.chores import Turn, level_of
 from apps.integrations.work.leases import LeaseLostError
 from apps.integrations.work.nudge import nudge
 from apps.integrations.work.policy import Kind, Verdict
@@ -168,7 +169,7 @@ def serve(
     work = Work(tracked, taken, window_start, _now() + turn)
     credential = tracked.integration.credential
     try:
-        with taken.held():
+        with taken.held(), log_ids.belongs_to(run=tracked.run_id):
             _set(work, status=SyncStatus.SYNCING)
             try:
                 with with_github(credential, is_live=lambda: is_live(work, _now())) as github:
@@ -267,7 +268,7 @@ def _ending(work: Work, now: datetime) -> dict[str, object]:
 
 def _fail(work: Work, error: GitHubError) -> None:
     """Says when the repository is due again, or that only a person can help."""
-    log.info("%s: %s", work.tracked.full_name, error)
+    log.log(level_of(error), "%s: %s", work.tracked.full_name, error)
     smaller = limits.smaller(work.tracked.page_size) if error.is_heavy else work.tracked.page_size
     if isinstance(error, CursorError):
         _forget_cursor(work)

@@ -33,6 +33,7 @@ from apps.integrations.storing import ingest
 from apps.integrations.sync import counts, kept_pages, stale
 from apps.integrations.work import budget
 from apps.integrations.work.leases import Claim, LeaseLostError
+from apps.measures import SYNC_PAGES
 from apps.teams.changes import hold
 
 # What changed within GitHub's own second, or while its index lagged, is read again: the watermark
@@ -142,6 +143,7 @@ def _refresh(github: GitHub, work: Work, wanted: Sequence[StalePullRequest], now
     changes = {"page_size": limits.larger(work.tracked.page_size), "failures": 0}
     with transaction.atomic():
         _save(work, github, changes)
+        SYNC_PAGES.inc()
         spoilt = _store(work.tracked, batch, now)
         kept = spoilt | {record.number for record in batch.pull_requests if all_untold(record)}
         done = stale.settle(wanted, kept)
@@ -291,6 +293,7 @@ def _store_page(github: GitHub, work: Work, page: WalkPage, changes: dict[str, A
         if is_changed:
             hold(work.tracked.team_id)
         _save(work, github, changes)
+        SYNC_PAGES.inc()
         if is_changed:
             work.tracked.repository = ingest.repository(work.tracked.team, page.repository)
         _store(work.tracked, page.batch, page.asked_at)

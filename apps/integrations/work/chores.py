@@ -41,6 +41,11 @@ def nothing_to_note(row: Any, error: GitHubError, verdict: Verdict) -> None:
     """For a chore whose refusals nobody has to see."""
 
 
+def level_of(error: GitHubError) -> int:
+    """An outage is a warning; a limit or a refusal is everyday work, and stands on a page."""
+    return logging.WARNING if isinstance(error, UnavailableError) else logging.INFO
+
+
 @dataclass(frozen=True)
 class Chore(Generic[M]):
     """Something that is done for rows, one at a time; `credential` is a lookup from the row.
@@ -103,7 +108,7 @@ class Chore(Generic[M]):
         )
 
     def _answer(self, row: M, claim: Claim, error: GitHubError) -> Verdict:
-        log.info("%s of %s: %s", self.name, row, error)
+        log.log(level_of(error), "%s of %s: %s", self.name, row, error)
         verdict = policy.answer(error, claim.failures, self._credential(row))
         self.note(row, error, verdict)
         if verdict.again_at:

@@ -22,6 +22,7 @@ from apps.integrations.github.errors import (
     WaitError,
 )
 from apps.integrations.models import IntegrationCredential
+from apps.measures import GITHUB_WAITS
 
 GIVE_UP_AFTER = 8  # failures in a row
 TRY_AGAIN = timedelta(hours=1)
@@ -62,6 +63,7 @@ def answer(
 ) -> Verdict:
     """The verdict on an error that came after so many failures in a row."""
     if isinstance(error, WaitError):
+        GITHUB_WAITS.inc()
         return Verdict(Kind.WAIT, error.until, failures)
     if isinstance(error, CredentialsRejectedError):
         if credential:
