@@ -55,14 +55,23 @@ class AuditEvent(models.Model):
 
     @property
     def shown_details(self) -> list[tuple[str, Any]]:
-        """What there is to say beside the object, without what is empty."""
+        """What there is to say beside the object, without what is empty.
+
+        Of what changed, `said` has by its label the old and the new value as people read them.
+        """
+        said = self.details.get("said")
+        if said:
+            return [(label, f"{old} → {new}") for label, (old, new) in said.items()]
+        # What was noted before there was that.
+        told = {**self.details, **(self.details.get("changed") or {})}
         return [
-            (
-                name.replace("_", " "),
-                ", ".join(map(str, value))
-                if isinstance(value, list)
-                else ("yes" if value is True else value),
-            )
-            for name, value in self.details.items()
-            if value not in (None, "", [], {}, False) and name != "run"
+            (name.replace("_", " "), _in_words(value))
+            for name, value in told.items()
+            if value not in (None, "", [], {}, False) and name not in ("run", "changed")
         ]
+
+
+def _in_words(value: Any) -> Any:
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return "yes" if value is True else value

@@ -44,11 +44,13 @@ def set_role(request: TeamRequest, member: int) -> HttpResponse:
     if not form.is_valid():
         messages.error(request, "There is no such role.")
         return _back(request)
-    role = form.cleaned_data["role"]
+    before, role = membership.role, form.cleaned_data["role"]
     try:
         with transaction.atomic():
             if change_role(membership, role):
-                _note(request, "member.role_changed", membership.user, role=role)
+                words = [str(Membership.Role(each).label) for each in (before, role)]
+                said = {"Role": words}
+                _note(request, "member.role_changed", membership.user, role=role, said=said)
     except LastAdminError as error:
         messages.error(request, str(error))
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, cast
 
 from django.contrib import messages
@@ -93,6 +94,11 @@ def _save(request: TeamRequest, form: TeamForm) -> None:
     if not changed:
         return
     details: dict[str, Any] = {field: form.cleaned_data[field] for field in sorted(changed)}
+    before = {field: form.initial.get(field) for field in details}
+    said = {
+        str(form.fields[field].label): [_in_words(form, field, old), _in_words(form, field, new)]
+        for field, (old, new) in _pairs(before, details)
+    }
     with transaction.atomic():
         team, written = form.instance, set(changed)
         if changed & DEFINITIONS:
@@ -107,10 +113,27 @@ def _save(request: TeamRequest, form: TeamForm) -> None:
             request=request,
             object_name=team.name,
             changed=details,
+            before=before,
+            said=said,
         )
         transaction.on_commit(
             lambda: team_settings_changed.send(Team, team=team, changed=changed), robust=True
         )
+
+
+def _pairs(before: dict[str, Any], now: dict[str, Any]) -> Iterator[tuple[str, tuple[Any, Any]]]:
+    for field, new in now.items():
+        yield field, (before[field], new)
+
+
+def _in_words(form: TeamForm, field: str, value: Any) -> str:
+    """A setting as the form shows it."""
+    choices = dict(getattr(form.fields[field], "choices", ()))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "none"
+    return str(choices.get(value, "none" if value in (None, "") else value))
 
 
 def _status(form: Any) -> int:

@@ -30,7 +30,8 @@ def test_it_works(alice_client: Client, bob: User, team: Team) -> None:
     assert "Bob now has the role admin." in response.content.decode()
     assert role(bob) == "admin"
     event = AuditEvent.objects.get(action="member.role_changed")
-    assert (event.object_name, event.details) == ("bob@example.com", {"role": "admin"})
+    assert (event.object_name, event.details["role"]) == ("bob@example.com", "admin")
+    assert event.shown_details == [("Role", "Member → Admin")]
 
 
 def test_a_removed_member_is_outside_at_once(

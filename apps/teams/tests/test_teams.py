@@ -127,6 +127,9 @@ def test_an_admin_changes_the_settings(alice_client: Client, team: Team) -> None
         "hotfix_labels",
         "bot_logins",
     }
+    assert ("Time zone", "UTC → Europe/Berlin") in event.shown_details
+    assert ("Name", "Acme → Acme Rockets") in event.shown_details
+    assert ("More bots", "none → acme-robot, merge-queue[bot]") in event.shown_details
 
 
 def test_saving_without_a_change_is_no_event(alice_client: Client, team: Team) -> None:
