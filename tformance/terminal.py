@@ -189,6 +189,7 @@ def _sync(names: list[str], team_slug: str, since: datetime | None) -> int:
     tracked = list({row.pk: row for row in found}.values())
     if not tracked:
         return INCOMPLETE
+    _read_for_marks(tracked)
     run = schedule.begin(team, tracked, SyncRun.Reason.TERMINAL)
     with _progress() as progress:
         _work(run, since, progress)
@@ -200,6 +201,22 @@ def _sync(names: list[str], team_slug: str, since: datetime | None) -> int:
         _note(line)
     _print_figures(team, rows)
     return INCOMPLETE if problems or len(found) < len(names) else COMPLETE
+
+
+def _read_for_marks(tracked: Sequence[TrackedRepository]) -> None:
+    """Brings what an earlier version stored up to date, and says what that costs."""
+    from apps.integrations.storing import recalculation
+    from apps.integrations.sync import rereading
+    from apps.metrics.figures import reading
+
+    recalculation.at_once(tracked[0].team)
+    count = sum(rereading.mark(row) for row in tracked)
+    if count:
+        points = -(-count // reading.A_POINT)
+        _note(
+            f"{count:,} pull requests were stored before marks of AI were read; they are fetched "
+            f"again, for about {points:,} {'point' if points == 1 else 'points'}."
+        )
 
 
 def _track(team: Team, names: list[str]) -> Iterator[TrackedRepository]:

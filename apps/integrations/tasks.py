@@ -18,7 +18,14 @@ from apps.integrations.hooks import app_hook, handling, organization_hooks, repo
 from apps.integrations.keeping import erasure, retention
 from apps.integrations.repositories import discovery, suspension
 from apps.integrations.storing import recalculation, recounting
-from apps.integrations.sync import kept_pages, poll, production, production_look, schedule
+from apps.integrations.sync import (
+    kept_pages,
+    poll,
+    production,
+    production_look,
+    rereading,
+    schedule,
+)
 from apps.integrations.work import clock, leases
 from apps.integrations.work.chores import Turn
 from apps.users import outbox
@@ -48,6 +55,7 @@ CHORES: tuple[Callable[[datetime], Turn], ...] = (
     production_look.LOOK.turn,
     production.WALK.turn,
     recounting.RECOUNT.turn,
+    rereading.REREADING.turn,
     suspension.SECOND_LOOK.turn,
     connecting.ABANDONED.turn,
     recalculation.RECALCULATION.turn,

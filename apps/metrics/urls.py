@@ -5,6 +5,7 @@ from django.urls import URLPattern, URLResolver, path
 from apps.metrics.views.digest import digest, digest_off
 from apps.metrics.views.explorer import pull_request_count, pull_requests
 from apps.metrics.views.figures import (
+    ai_page,
     flow_page,
     overview_page,
     people_page,
@@ -15,7 +16,7 @@ from apps.metrics.views.figures import (
     reviews_page,
 )
 from apps.metrics.views.filters import choose, options
-from apps.metrics.views.how_we_count import how_we_count
+from apps.metrics.views.how_we_count import how_we_count, table_of_marks
 from apps.metrics.views.production import deployment, deployments, production_page
 from apps.metrics.views.pull_request import pull_request
 from apps.metrics.views.saved_views import saved_view, saved_views
@@ -41,6 +42,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{TEAM}/production/", production_page, name="production"),
     path(f"{TEAM}/production/deployments/", deployments, name="deployments"),
     path(f"{TEAM}/production/deployments/<int:deployment>/", deployment, name="deployment"),
+    path(f"{TEAM}/ai/", ai_page, name="ai"),
+    path(f"{TEAM}/ai/marks/", table_of_marks, name="table_of_marks"),
     path(f"{TEAM}/compare/repositories/", repositories_page, name="compare_repositories"),
     path(f"{TEAM}/compare/people/", people_page, name="compare_people"),
     path(f"{TEAM}/repositories/<int:github_repo_id>/", repository_page, name="repository_page"),

@@ -21,6 +21,7 @@ INSIGHT = (
     ("Flow", "flow", "flow/", "flow"),
     ("Production", "production", "production/", "production"),
     ("Waiting", "queues", "waiting/", "waiting"),
+    ("AI", "ai", "ai/", "ai"),
     ("Side by side", "compare_repositories", "compare/", "compare"),
 )
 SET_UP = (

@@ -73,6 +73,17 @@ class LoginsField(LinesField):
                 raise ValidationError(f"“{login}” cannot be the login of an account on GitHub.")
 
 
+class OwnLoginsField(LinesField):
+    """Accounts on GitHub, each with a tool: `acme-coder = acme`."""
+
+    def validate(self, value: Any) -> None:
+        super().validate(value)
+        for line in value:
+            login = line.partition(" = ")[0].strip().removeprefix("@")
+            if not GITHUB_LOGIN.fullmatch(login):
+                raise ValidationError(f"“{login}” cannot be the login of an account on GitHub.")
+
+
 class StandingChoiceField(forms.TypedChoiceField):
     """A choice that stays as it is where a form does not say."""
 
@@ -162,6 +173,25 @@ class TeamForm(forms.ModelForm):  # type: ignore[type-arg]
         required=False,
         help_text="What is merged into these does not count; * stands for anything: release/*.",
     )
+    ai_logins = OwnLoginsField(
+        label="Agents’ accounts", required=False, help_text="One on a line: acme-coder = acme."
+    )
+    ai_trailers = LinesField(
+        label="Trailers",
+        required=False,
+        help_text="Lines at the end of a commit’s message: Written-with: Acme = acme.",
+    )
+    ai_branches = LinesField(
+        label="Branches", required=False, help_text="How a head branch begins: acme/ = acme."
+    )
+    ai_labels = LinesField(
+        label="AI labels", required=False, help_text="Whole labels: by-acme = acme."
+    )
+    ai_ignored = LinesField(
+        label="Tools that are ignored",
+        required=False,
+        help_text="Tools whose marks do not count, one on a line, such as cursor.",
+    )
     are_people_private = forms.BooleanField(
         label="Only admins and the person see figures on a single person",
         required=False,
@@ -182,6 +212,11 @@ class TeamForm(forms.ModelForm):  # type: ignore[type-arg]
             "bot_logins",
             "excluded_repositories",
             "excluded_branches",
+            "ai_logins",
+            "ai_trailers",
+            "ai_branches",
+            "ai_labels",
+            "ai_ignored",
             "are_people_private",
         ]
 

@@ -77,6 +77,12 @@ class Team(models.Model):
         default=list,
         help_text="Patterns of environments that are production besides those known by name.",
     )
+    # Marks of AI of its own, a line each: what is looked for, and the tool behind ` = `.
+    ai_logins = models.JSONField(default=list)
+    ai_trailers = models.JSONField(default=list)
+    ai_branches = models.JSONField(default=list)
+    ai_labels = models.JSONField(default=list)
+    ai_ignored = models.JSONField(default=list, help_text="Tools whose marks do not count.")
     are_people_private = models.BooleanField(
         default=False, help_text="Figures on a single person are for admins and that person."
     )
@@ -105,6 +111,8 @@ class Team(models.Model):
             *json_at_most(MOST_OF_A_LIST, "bot_logins"),
             *json_at_most(MOST_OF_A_LIST, "excluded_repositories", "excluded_branches"),
             *json_at_most(MOST_OF_A_LIST, "production_environments"),
+            *json_at_most(MOST_OF_A_LIST, "ai_logins", "ai_trailers", "ai_branches", "ai_labels"),
+            *json_at_most(MOST_OF_A_LIST, "ai_ignored"),
             within("audit_days", 90, 1825),
         ]
 

@@ -27,6 +27,7 @@ from apps.users.second_factors import has_proven
 DEFINITIONS = {
     *("hotfix_labels", "hotfix_branches", "hotfix_titles", "bot_logins"),
     *("excluded_repositories", "excluded_branches"),
+    *("ai_logins", "ai_trailers", "ai_branches", "ai_labels", "ai_ignored"),
 }
 
 

@@ -18,14 +18,10 @@ from apps.integrations.access.conversation import with_github
 from apps.integrations.github import lists, pull_requests, records
 from apps.integrations.models import TrackedRepository
 from apps.integrations.people import forgetting
-from apps.integrations.storing import crediting, ingest, last_known
-from apps.integrations.storing.facts import (
-    Accounts,
-    PullRequestRow,
-    is_external,
-    main_account,
-    read,
-)
+from apps.integrations.storing import crediting, ingest, initiators, last_known
+from apps.integrations.storing.calculated import is_external
+from apps.integrations.storing.facts import PullRequestRow
+from apps.integrations.storing.identity import Accounts, Identity, main_account
 from apps.metrics.filters import accounts
 from apps.metrics.lists import export
 from apps.metrics.models import PullRequest, TeamMember
@@ -143,7 +139,10 @@ def _differences(
     [(whole, untold)] = last_known.completed(tracked.repository, [record])
     [whole] = forgetting.without_forgotten(tracked.team, [whole])
     here = dict(_stored(stored))
-    there = dict(_expected(stored, read(tracked.team, whole, main), main))
+    [row] = initiators.read_all(tracked.team, [(whole, untold)], main)
+    there = dict(_expected(stored, row, main))
+    for name in _READ_LATER if stored.marks is None else ():
+        del here[name], there[name]
     name = f"{tracked.full_name}#{record.number}"
     is_late = record.updated_at is not None and stored.updated_at != record.updated_at
     keys = sorted(here.keys() | there.keys())
@@ -197,11 +196,11 @@ def _expected(
             yield f"event {event['node_id']} {name}", event[name]
 
 
-def _by_others(stored: PullRequest, row: PullRequestRow, main: Accounts) -> dict[str, bool]:
+def _by_others(stored: PullRequest, row: PullRequestRow, main: Accounts) -> dict[str, Any]:
     """What depends on other rows: who is a member, and which merges are known."""
-    author = main_account(main, row.author.github_id)
-    members = TeamMember.objects.filter(team=stored.team_id)
-    is_member = author is not None and members.filter(github_id=author).exists()
+    author, initiator = (_member(stored, who, main) for who in (row.author, row.initiator))
+    is_own = initiator is not None and initiator.github_id == row.initiator.github_id
+    who = {"is_bot": row.is_bot, "is_own_agent": row.is_own_agent}
     said = {commit.columns["reverts_sha"] for commit in row.commits} - {"", None}
     reverted = (
         PullRequest.objects.filter(
@@ -212,7 +211,14 @@ def _by_others(stored: PullRequest, row: PullRequestRow, main: Accounts) -> dict
         for sha in said
     )
     return {
-        "is_external": is_external(is_member=is_member, is_bot=row.is_bot),
+        "is_external": is_external(
+            {**row.columns, **who},
+            is_member=author is not None,
+            is_initiators=initiator is not None,
+        ),
+        "initiator_login": initiator.github_username
+        if initiator and is_own
+        else row.initiator.login,
         "is_revert": row.columns["is_revert"] or any(merges.exists() for merges in reverted),
     }
 
@@ -228,6 +234,11 @@ def _by_deployments(stored: PullRequest, row: PullRequestRow) -> dict[str, Any]:
     return crediting.told_of(told)
 
 
+def _member(stored: PullRequest, who: Identity, main: Accounts) -> TeamMember | None:
+    account = main_account(main, who.github_id)
+    return TeamMember.objects.filter(team=stored.team_id, github_id=account).first()
+
+
 def _own(fields: Mapping[str, str], prefix: str = "") -> tuple[str, ...]:
     """The columns of an export that stand in the row itself."""
     names = (column.removeprefix(prefix) for column in fields.values())
@@ -239,6 +250,14 @@ _COLUMNS = (
     *_own(export.PULL_REQUEST_FIELDS),
     *("author_person", "merged_by_github_id", "merge_commit_sha", "last_commit_at", "waiting_for"),
 )
-_OF_REVIEWS = (*_own(export.REVIEW_FIELDS), "is_qualifying", "response_time", "reviewer_person")
+# Of one that was never read for marks of AI; the rest of them follows from accounts.
+_READ_LATER = (
+    *("ai", "ai_tools", "ai_evidence", "initiator_login", "initiator_github_id", "human_touched"),
+    *("is_external", "first_review_at", "approved_at", "reviewer_count", "review_rounds"),
+)
+_OF_REVIEWS = (
+    *_own(export.REVIEW_FIELDS),
+    *("is_qualifying", "is_ai", "response_time", "reviewer_person"),
+)
 _OF_COMMITS = _own(export.COMMIT_FIELDS, "commit__")
 _OF_EVENTS = ("kind", "at", "actor_login", "reviewer_login", "detail")

@@ -75,6 +75,7 @@ class Commit(Record, frozen=True):
     """A commit; its dates are what its author's and committer's clocks said."""
 
     oid: str
+    id: str | None = None
     authored_date: datetime | None = None
     committed_date: datetime | None = None
     message_headline: str | None = None
@@ -82,6 +83,7 @@ class Commit(Record, frozen=True):
     additions: Count | None = None
     deletions: Count | None = None
     author: GitActor | None = None
+    committer: GitActor | None = None
 
 
 class CommitNode(Record, frozen=True):
@@ -94,6 +96,12 @@ class CommitId(Record, frozen=True):
     """A commit, by its id alone."""
 
     oid: str
+
+
+class Message(Record, frozen=True):
+    """A commit's whole message."""
+
+    message: str | None = None
 
 
 class Review(Record, frozen=True):
@@ -156,6 +164,7 @@ class PullRequest(Record, frozen=True):
     author: Actor | None = None
     merged_by: Actor | None = None
     merge_commit: CommitId | None = None
+    merge_message: Message | None = None
     base_ref_name: str | None = None
     head_ref_name: str | None = None
     additions: Count | None = None
@@ -167,6 +176,13 @@ class PullRequest(Record, frozen=True):
     reviews: Page[Review] = Page()
     timeline_items: Page[TimelineItem] = Page()
     untold: tuple[Path, ...] = ()
+
+
+class CommitAuthors(Record, frozen=True):
+    """Everybody whom a commit names: its author, and its co-authors in the order of the lines."""
+
+    id: str | None = None
+    authors: Page[GitActor] = Page()
 
 
 class BranchName(Record, frozen=True):

@@ -13,7 +13,13 @@ from apps.integrations.models.connections import (
     SyncStatus,
 )
 from apps.integrations.models.hooks import Hook, MissedDelivery, WebhookDelivery
-from apps.integrations.models.privacy import CommitIdentity, Erasure, ForgottenAccount, TeamKey
+from apps.integrations.models.privacy import (
+    CoAuthor,
+    CommitIdentity,
+    Erasure,
+    ForgottenAccount,
+    TeamKey,
+)
 from apps.integrations.models.production import ProductionWalk
 from apps.integrations.models.tracking import (
     KeptPage,
@@ -26,6 +32,7 @@ from apps.integrations.models.work import Lease
 
 __all__ = [
     "AvailableRepository",
+    "CoAuthor",
     "CommitIdentity",
     "Erasure",
     "Farewell",

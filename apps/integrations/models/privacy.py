@@ -42,6 +42,21 @@ class CommitIdentity(models.Model):
         return f"Commits of {self.login}"
 
 
+class CoAuthor(models.Model):
+    """What GitHub answered when it was asked whose an address in a commit's message is, hashed."""
+
+    team = models.ForeignKey(Team, models.CASCADE, related_name="+", db_index=False)
+    address_hash = models.CharField(max_length=32)
+    github_id = models.BigIntegerField(null=True)
+    login = models.CharField(max_length=100, null=True)  # noqa: DJ001 null: nobody's
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["team", "address_hash"], name="asked_once")]
+
+    def __str__(self) -> str:
+        return f"Address of {self.login or 'nobody known'}"
+
+
 class ForgottenAccount(BaseTeamModel):
     """An account whose identity was removed and is not stored again: its id, hashed."""
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from apps.integrations.github import records
-from apps.integrations.models import CommitIdentity
+from apps.integrations.models import CoAuthor, CommitIdentity
 from apps.integrations.people.team_key import hashed, key_of
-from apps.metrics.models import Commit
+from apps.metrics.models import Commit, PullRequest
 from apps.teams.models import Team
 
 # Whose addresses say nothing about who somebody works for.
@@ -23,8 +23,9 @@ _ANYBODYS = frozenset(
         *("proton.me", "protonmail.com", "pm.me", "fastmail.com", "hey.com", "duck.com"),
     )
 )
-# GitHub's stand-ins hold the account's own name: they say nothing about a second one.
-_STAND_INS = ("users.noreply.github.com", "noreply.github.com", "github.com")
+# GitHub's stand-ins hold the account's own name: they say nothing about a second one. The first is
+# what an address is kept as.
+_STAND_INS = ("hashed.invalid", "users.noreply.github.com", "noreply.github.com", "github.com")
 
 
 def note(team: Team, fetched: Iterable[records.PullRequest]) -> None:
@@ -49,6 +50,10 @@ def forget_gone(team: Team) -> None:
     kept = Commit.objects.for_team(team).filter(author_github_id__isnull=False)
     CommitIdentity.objects.filter(team=team).exclude(
         github_id__in=kept.values("author_github_id")
+    ).delete()
+    asked = PullRequest.objects.for_team(team).filter(initiator_github_id__isnull=False)
+    CoAuthor.objects.filter(team=team, github_id__isnull=False).exclude(
+        github_id__in=asked.values("initiator_github_id")
     ).delete()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
@@ -11,12 +12,19 @@ from django.http import QueryDict
 from msgspec.structs import replace
 
 from apps.integrations.github import records
-from apps.integrations.models import CommitIdentity, ForgottenAccount, KeptPage, SpotCheck
+from apps.integrations.models import (
+    CoAuthor,
+    CommitIdentity,
+    ForgottenAccount,
+    KeptPage,
+    SpotCheck,
+)
 from apps.integrations.people.roles import ROLES
 from apps.integrations.people.team_key import hashed, key_of
 from apps.integrations.work.nudge import nudge
 from apps.metrics.figures import freshness
 from apps.metrics.models import (
+    Commit,
     PullRequest,
     SamePerson,
     SavedView,
@@ -27,6 +35,7 @@ from apps.teams.models import Membership, Team
 
 Page = Any
 Actor = TypeVar("Actor", bound=records.Actor)
+_NOREPLY = re.compile(r"<(\d{1,18})\+[^@\s<>]{1,100}@users\.noreply\.github\.com(?=>)")
 
 
 def is_forgotten(team: Team) -> Callable[[int | None], bool]:
@@ -52,12 +61,16 @@ def _accounts(record: records.PullRequest) -> Iterable[int]:
     for actor in _actors(record):
         if actor and actor.database_id:
             yield actor.database_id
+    for node in record.commits.items:
+        yield from map(int, _NOREPLY.findall(node.commit.message_body or ""))
 
 
 def _actors(record: records.PullRequest) -> Iterable[records.Actor | None]:
     yield from (record.author, record.merged_by)
     yield from (review.author for review in (record.reviews.items if record.reviews else ()))
-    yield from (node.commit.author.user for node in record.commits.items if node.commit.author)
+    for node in record.commits.items:
+        signed = (node.commit.author, node.commit.committer)
+        yield from (actor.user for actor in signed if actor)
     for item in record.timeline_items.items:
         yield item.actor
         if item.requested_reviewer and not item.requested_reviewer.is_team:
@@ -78,10 +91,13 @@ def _without(record: records.PullRequest, gone: set[int]) -> records.PullRequest
         return replace(one, actor=kept(one.actor), requested_reviewer=asked(one.requested_reviewer))
 
     def node(one: records.CommitNode) -> records.CommitNode:
-        author = one.commit.author
-        if author is None or kept(author.user) is author.user:
-            return one
-        return replace(one, commit=replace(one.commit, author=None))
+        author, committer = (
+            None if actor and actor.user and actor.user.database_id in gone else actor
+            for actor in (one.commit.author, one.commit.committer)
+        )
+        body = one.commit.message_body and _without_addresses(one.commit.message_body, gone)
+        commit = replace(one.commit, author=author, committer=committer, message_body=body)
+        return replace(one, commit=commit)
 
     return replace(
         record,
@@ -91,6 +107,11 @@ def _without(record: records.PullRequest, gone: set[int]) -> records.PullRequest
         commits=_each(record.commits, node),
         timeline_items=_each(record.timeline_items, event),
     )
+
+
+def _without_addresses(message: str, gone: set[int]) -> str:
+    """A message without the noreply addresses of these accounts, as a co-author's."""
+    return _NOREPLY.sub(lambda found: "<" if int(found[1]) in gone else found[0], message)
 
 
 def _each(page: Page, change: Callable[[Any], Any]) -> Page:
@@ -113,6 +134,7 @@ def forget(team: Team, accounts: list[int]) -> int:
     )
     count = PullRequest.objects.filter(team=team, author_github_id__in=accounts).count()
     _forget_elsewhere(team, accounts)
+    _forget_in_commits(team, accounts)
     for role in ROLES:
         role.rows(team, accounts).update(**dict.fromkeys(role.columns))
     Team.objects.filter(pk=team.pk).update(recalculate_from=0)
@@ -132,6 +154,7 @@ def _logins(team: Team, accounts: list[int]) -> set[str]:
 def _forget_elsewhere(team: Team, accounts: list[int]) -> None:
     logins = _logins(team, accounts)
     CommitIdentity.objects.filter(team=team, github_id__in=accounts).delete()
+    CoAuthor.objects.filter(team=team, github_id__in=accounts).update(github_id=None, login=None)
     SamePerson.objects.for_team(team).filter(github_id__in=accounts).delete()
     KeptPage.objects.filter(team=team).delete()
     TeamMember.objects.for_team(team).filter(github_id__in=accounts).delete()
@@ -142,6 +165,19 @@ def _forget_elsewhere(team: Team, accounts: list[int]) -> None:
             SpotCheck.objects.filter(pk=check.pk).update(differences=kept)
     _forget_filters(SavedView.objects.for_team(team), "query", logins)
     _forget_filters(Membership.objects.filter(team=team), "last_filter", logins)
+
+
+def _forget_in_commits(team: Team, accounts: list[int]) -> None:
+    """Takes a person out of what is kept of signatures, and of co-authors of an agent's work."""
+    mine = Commit.objects.for_team(team)
+    for commit in mine.filter(author_github_id__in=accounts, marks__has_key="author"):
+        commit.marks.pop("author")
+        commit.save(update_fields=["marks"])
+    for commit in mine.filter(marks__message__icontains="@users.noreply.github.com"):
+        message = _without_addresses(commit.marks["message"], set(accounts))
+        if message != commit.marks["message"]:
+            commit.marks["message"] = message
+            commit.save(update_fields=["marks"])
 
 
 def _forget_filters(rows: QuerySet[Any], field: str, logins: set[str]) -> None:

@@ -54,7 +54,8 @@ class Role:
 
 ROLES = (
     Role(PullRequest, "author", has_member=True, has_person=True, has_type=True),
-    Role(PullRequest, "merged_by"),
+    Role(PullRequest, "initiator", has_member=True, has_person=True),
+    Role(PullRequest, "merged_by", has_type=True),
     Role(PRReview, "reviewer", has_member=True, has_person=True, has_type=True),
     Role(Commit, "author", has_member=True),
     Role(TimelineEvent, "actor"),

@@ -109,7 +109,8 @@ def _follow(team: Team, moved: list[int]) -> None:
     for account in moved:
         person = main.get(account)
         member = TeamMember.objects.for_team(team).filter(github_id=person or account).first()
-        acted = Q(author_github_id=account) | Q(reviews__reviewer_github_id=account)
+        acted = Q(author_github_id=account) | Q(initiator_github_id=account)
+        acted |= Q(reviews__reviewer_github_id=account)
         freshness.stamp(PullRequest.objects.for_team(team).filter(acted))
         for role in LINKED:
             who = {f"{role.name}_person": person} if role.has_person else {}

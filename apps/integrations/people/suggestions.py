@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from apps.integrations.models import CommitIdentity
+from apps.integrations.people import own_marks
 from apps.integrations.people.commit_identities import plain_name
 from apps.integrations.people.team_key import hashed, key_of
-from apps.metrics.calculations import pull_requests as calculations
+from apps.metrics.calculations.ai_accounts import Actor, is_person
 from apps.metrics.models import SamePerson, TeamMember
 from apps.teams.models import Team
 
@@ -52,7 +53,8 @@ def of_team(team: Team) -> list[Suggestion]:
 
 def _people_alone(team: Team) -> list[CommitIdentity]:
     rows = CommitIdentity.objects.filter(team=team)
-    return [row for row in rows if not calculations.is_bot("User", row.login, team.bot_logins)]
+    own = own_marks.of_team(team)
+    return [row for row in rows if is_person(Actor(row.github_id, row.login, "User"), own)]
 
 
 def _decided(team: Team) -> set[frozenset[int]]:

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from apps.integrations.github import records
+from apps.integrations.people import own_marks
+from apps.integrations.storing import texts as kept_texts
+from apps.integrations.storing.calculated import (
+    NOT_COUNTED,
+    Given,
+    Told,
+    calculate,
+    event_fact,
+    is_external,
+)
+from apps.integrations.storing.identity import NO_OTHERS, Accounts, Identity
+from apps.integrations.storing.texts import distinct_commits, kept_of_commit, tidy
 from apps.metrics.calculations import pull_requests as calculations
+from apps.metrics.calculations.ai_accounts import TeamMarks
+from apps.metrics.calculations.marks import NOBODY, CommitText, Known
 from apps.metrics.calculations.pull_requests import (
     CommitFact,
-    EventFact,
-    Person,
     PullRequestFacts,
-    ReviewFact,
 )
-from apps.metrics.calculations.waiting import GroupMembers, answer_times
+from apps.metrics.calculations.waiting import GroupMembers
 from apps.metrics.models import Repository, TimelineEvent
 from apps.teams.models import Team
 
@@ -40,45 +51,6 @@ _EVENTS = {
 }
 
 
-def tidy(text: str) -> str:
-    """Text without NUL, which PostgreSQL refuses."""
-    return text.replace("\x00", "")
-
-
-Accounts = Mapping[int, int]
-"""By the other accounts of people with several: their main one."""
-NO_OTHERS: Accounts = {}
-
-
-def main_account(main: Accounts, account: int | None) -> int | None:
-    """The account that stands for the person whose this is."""
-    return None if account is None else main.get(account, account)
-
-
-@dataclass(frozen=True)
-class Identity:
-    """Who acted, as GitHub has it; all None where the account was deleted."""
-
-    github_id: int | None = None
-    login: str | None = None
-    type: str | None = None
-
-    @classmethod
-    def of(cls, actor: records.Actor | None) -> Identity:
-        """The identity of an actor."""
-        if actor is None:
-            return cls()
-        return cls(actor.database_id, actor.login, actor.typename)
-
-    def person(self, team: Team, main: Accounts = NO_OTHERS) -> Person:
-        """Who this is to the figures: by the main account of a person with several.
-
-        The team's own list of bots is included.
-        """
-        is_bot = calculations.is_bot(self.type, self.login, team.bot_logins)
-        return Person(main_account(main, self.github_id), self.login, is_bot)
-
-
 @dataclass(frozen=True)
 class OwnedRow:
     """Columns of a review or commit, and whose it is."""
@@ -89,10 +61,16 @@ class OwnedRow:
 
 @dataclass(frozen=True)
 class PullRequestRow:
-    """All rows that a pull request becomes, without keys to other rows."""
+    """All rows that a pull request becomes, without keys to other rows.
+
+    `unknown` are addresses, as they are kept, on whose accounts it depends who asked for it.
+    """
 
     author: Identity
+    initiator: Identity
     is_bot: bool
+    is_own_agent: bool
+    unknown: list[str]
     columns: dict[str, Any]
     reviews: list[OwnedRow]
     commits: list[OwnedRow]
@@ -126,78 +104,74 @@ def read(
     main: Accounts = NO_OTHERS,
     untold: Mapping[str, bool] | None = None,
     group_members: GroupMembers | None = None,
+    known: Known = NOBODY,
 ) -> PullRequestRow:
     """A record as rows, with every figure of METRICS calculated by the team's definitions.
 
-    `untold` is what of it GitHub could not tell: see `last_known`.
+    `untold` is what of it GitHub could not tell: see `last_known`. `known` are accounts by the
+    addresses of `unknown`.
     """
     author = Identity.of(record.author)
     reviews = _submitted(record)
     dated = [(review, at) for review in reviews if (at := review.submitted_at)]
-    commits = _distinct_commits(record)
     timeline = _timeline(record)
-    facts = PullRequestFacts(
-        state=_state(record),
-        is_draft=bool(record.is_draft),
-        author=author.person(team, main),
-        opened_at=_opened_at(record),
-        closed_at=record.closed_at,
-        merged_at=record.merged_at,
-        additions=record.additions,
-        deletions=record.deletions,
-        commits=[CommitFact(c.authored_date, c.committed_date) for c in commits],
-        reviews=[
-            ReviewFact(Identity.of(r.author).person(team, main), (r.state or "").lower(), at)
-            for r, at in dated
-        ],
-        events=[event_fact(team, event, main) for event in timeline],
-        group_members=group_members or {},
+    own, texts = own_marks.of_team(team), kept_texts.of_record(record, own_marks.hashing(team))
+    marks = kept_texts.kept(texts, untold or {})
+    told = Told(
+        facts=_facts(record, timeline, own, main, group_members),
+        author=author,
+        merged_by=Identity.of(record.merged_by),
+        reviews=[Given(Identity.of(r.author), (r.state or "").lower(), at) for r, at in dated],
+        texts=texts,
+        is_read=kept_texts.is_read(marks),
     )
-    figures = dict(vars(calculations.calculate(facts)))
-    counted = counted_reviews(facts, figures)
-    by_review = {review.id: told for (review, _), told in zip(dated, counted, strict=True)}
+    found = calculate(told, own, main, known)
+    by_review = {review.id: each for (review, _), each in zip(dated, found.reviews, strict=True)}
+    asked = {sha for sha, _ in found.unknown}
     return PullRequestRow(
         author=author,
-        is_bot=facts.author.is_bot,
+        initiator=found.initiator,
+        is_bot=found.is_bot,
+        is_own_agent=found.is_own_agent,
+        unknown=[address for _, address in found.unknown],
         columns={
             **_as_github_has_it(record),
             **_flags(team, record),
-            **figures,
+            **found.columns,
+            "marks": marks,
             "author_person": main.get(author.github_id or 0),
             "untold": dict(untold or {}),
         },
         reviews=[
             _review(main, review, by_review.get(review.id, NOT_COUNTED)) for review in reviews
         ],
-        commits=[_commit(commit) for commit in commits],
+        commits=[
+            _commit(commit, text, asked)
+            for commit, text in zip(distinct_commits(record), texts.commits, strict=True)
+        ],
         timeline=timeline,
     )
 
 
-NOT_COUNTED: Mapping[str, Any] = {
-    "is_qualifying": False,
-    "response_time": None,
-    "answer_time": None,
-}
-
-
-def counted_reviews(facts: PullRequestFacts, figures: dict[str, Any]) -> list[dict[str, Any]]:
-    """What is counted of each review, taken out of the figures of its pull request."""
-    qualifying, responses = figures.pop("qualifying"), figures.pop("responses")
-    each = zip(qualifying, responses, answer_times(facts, qualifying), strict=True)
-    return [dict(zip(NOT_COUNTED, told, strict=True)) for told in each]
-
-
-def event_fact(team: Team, event: Mapping[str, Any], main: Accounts) -> EventFact:
-    """An event as figures read it, from the columns of its row."""
-    kind, login = event["reviewer_type"], event["reviewer_login"]
-    return EventFact(
-        event["kind"],
-        event["at"],
-        main_account(main, event["reviewer_github_id"]),
-        event["group_github_id"],
-        is_group=kind == "Team",
-        is_bot=calculations.is_bot(kind, login, team.bot_logins),
+def _facts(
+    record: records.PullRequest,
+    timeline: Sequence[dict[str, Any]],
+    own: TeamMarks,
+    main: Accounts,
+    group_members: GroupMembers | None,
+) -> PullRequestFacts:
+    return PullRequestFacts(
+        state=_state(record),
+        is_draft=bool(record.is_draft),
+        author=Identity.of(record.author).person(own, main),
+        opened_at=_opened_at(record),
+        closed_at=record.closed_at,
+        merged_at=record.merged_at,
+        additions=record.additions,
+        deletions=record.deletions,
+        commits=[CommitFact(c.authored_date, c.committed_date) for c in distinct_commits(record)],
+        events=[event_fact(own, event, main) for event in timeline],
+        group_members=group_members or {},
     )
 
 
@@ -219,6 +193,7 @@ def _as_github_has_it(record: records.PullRequest) -> dict[str, Any]:
         "author_type": author.type,
         "merged_by_github_id": merged_by.github_id,
         "merged_by_login": merged_by.login,
+        "merged_by_type": merged_by.type,
         "merge_commit_sha": record.merge_commit.oid if record.merge_commit else "",
         "additions": record.additions,
         "deletions": record.deletions,
@@ -276,19 +251,22 @@ def flags_by_settings(
 
 
 def flags_by_place(
-    repository: Repository, base_branch: str, *, is_member: bool, is_bot: bool
+    repository: Repository,
+    base_branch: str,
+    row: Mapping[str, Any],
+    *,
+    is_member: bool,
+    is_initiators: bool,
 ) -> dict[str, Any]:
-    """What depends on other rows: who its author is here, and where it is."""
+    """What depends on other rows: who counts for it here, and where it is.
+
+    `row` is as for `is_external`.
+    """
     return {
-        "is_bot": is_bot,
-        "is_external": is_external(is_member=is_member, is_bot=is_bot),
+        "is_bot": row["is_bot"],
+        "is_external": is_external(row, is_member=is_member, is_initiators=is_initiators),
         "is_excluded": is_excluded(repository.team, repository.full_name, base_branch),
     }
-
-
-def is_external(*, is_member: bool, is_bot: bool = False) -> bool:
-    """Whether somebody from outside wrote it: nobody of the team, and no bot."""
-    return not (is_member or is_bot)
 
 
 def is_excluded(team: Team, repository: str, base_branch: str) -> bool:
@@ -302,10 +280,6 @@ def _submitted(record: records.PullRequest) -> list[records.Review]:
     """Reviews that were submitted, each once though pages may have shifted."""
     reviews = {review.id: review for review in record.reviews.items}
     return [review for review in reviews.values() if review.state != "PENDING"]
-
-
-def _distinct_commits(record: records.PullRequest) -> list[records.Commit]:
-    return list({node.commit.oid: node.commit for node in record.commits.items}.values())
 
 
 def _review(main: Accounts, review: records.Review, counted: Mapping[str, Any]) -> OwnedRow:
@@ -323,8 +297,8 @@ def _review(main: Accounts, review: records.Review, counted: Mapping[str, Any]) 
     )
 
 
-def _commit(commit: records.Commit) -> OwnedRow:
-    headline, body = commit.message_headline, commit.message_body or ""
+def _commit(commit: records.Commit, text: CommitText, asked: Collection[str]) -> OwnedRow:
+    headline, body = commit.message_headline, commit.message_body
     return OwnedRow(
         Identity.of(commit.author.user if commit.author else None),
         {
@@ -334,7 +308,8 @@ def _commit(commit: records.Commit) -> OwnedRow:
             "additions": commit.additions,
             "deletions": commit.deletions,
             "message_headline": None if headline is None else tidy(headline),
-            "reverts_sha": calculations.reverted_sha(f"{headline or ''}\n\n{body}"),
+            "reverts_sha": calculations.reverted_sha(f"{headline or ''}\n\n{body or ''}"),
+            "marks": None if body is None else kept_of_commit(text, commit.id, asked),
         },
     )
 

@@ -7,6 +7,7 @@ The caller opens the transaction: rows, cursor and counters belong together.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -14,15 +15,10 @@ from django.db.models import Model
 
 from apps.integrations.github import records
 from apps.integrations.people import commit_identities, forgetting, renaming
-from apps.integrations.storing import crediting, last_known, names, reverts
-from apps.integrations.storing.facts import (
-    Accounts,
-    Identity,
-    PullRequestRow,
-    flags_by_place,
-    read,
-    tidy,
-)
+from apps.integrations.storing import crediting, initiators, last_known, names, reverts
+from apps.integrations.storing.facts import PullRequestRow, flags_by_place
+from apps.integrations.storing.identity import Accounts, Identity
+from apps.integrations.storing.texts import tidy
 from apps.integrations.storing.upsert import upsert
 from apps.metrics.figures import freshness
 from apps.metrics.filters import accounts
@@ -92,11 +88,9 @@ def pull_requests(
     main = accounts.main_accounts(team)
     whole = last_known.completed(repository, [record for _, record in sorted(unique.items())])
     kept = forgetting.without_forgotten(team, [record for record, _ in whole])
-    members_of_groups = accounts.group_members(team, main)
-    rows = [
-        read(team, record, main, untold, members_of_groups)
-        for record, (_, untold) in zip(kept, whole, strict=True)
-    ]
+    commit_identities.note(team, kept)
+    told = [(record, untold) for record, (_, untold) in zip(kept, whole, strict=True)]
+    rows = initiators.read_all(team, told, main)
     known = _known(repository, rows)
     members = _members(team, rows, main)
     stamps = {"fetched_at": fetched_at, "stored_revision": revision}
@@ -106,12 +100,22 @@ def pull_requests(
     _store_reviews(team, pairs, before, members)
     _store_timeline(team, pairs, before)
     _store_commits(repository, pairs, before, members)
-    commit_identities.note(team, kept)
     _link_reverts(repository, pairs, revision)
     crediting.stored(repository, list(stored.values()))
 
 
-Members = dict[int, int]  # Keys of members, by GitHub's id.
+@dataclass(frozen=True)
+class Members:
+    """Keys of members, and what they are called, by GitHub's id."""
+
+    keys: dict[int, int]
+    logins: dict[int, str]
+
+    def key(self, who: Identity) -> int | None:
+        """The member whose account that is."""
+        return self.keys.get(who.github_id) if who.github_id else None
+
+
 Pairs = list[tuple[int, PullRequestRow]]  # Pull requests' keys, and what is told of each.
 
 
@@ -126,9 +130,12 @@ def _known(repository: Repository, rows: Sequence[PullRequestRow]) -> set[int]:
 def _members(team: Team, rows: Sequence[PullRequestRow], main: Accounts) -> Members:
     """By each account the member whose it is, also where it is not their main one."""
     logins = {who.github_id: who.login for row in rows for who in row.people() if who.github_id}
-    others = {account: main[account] for account in logins.keys() & main.keys()}
+    # An address may hold a login of long ago: it renames nobody.
+    asked = {row.initiator.github_id for row in rows if row.initiator.github_id}
+    others = {account: main[account] for account in (logins.keys() | asked) & main.keys()}
+    wanted = {*logins, *asked, *others.values()}
     found = list(
-        TeamMember.objects.filter(team=team, github_id__in={*logins, *others.values()}).values_list(
+        TeamMember.objects.filter(team=team, github_id__in=wanted).values_list(
             "github_id", "pk", "github_username"
         )
     )
@@ -140,11 +147,8 @@ def _members(team: Team, rows: Sequence[PullRequestRow], main: Accounts) -> Memb
     if renamed:
         renaming.follow(team, renamed)
     keys = {github_id: key for github_id, key, _ in found}
-    return keys | {account: keys[person] for account, person in others.items() if person in keys}
-
-
-def _member(members: Members, who: Identity) -> int | None:
-    return members.get(who.github_id) if who.github_id else None
+    keys |= {account: keys[person] for account, person in others.items() if person in keys}
+    return Members(keys, {github_id: login for github_id, _, login in found} | renamed)
 
 
 def _store_pull_requests(
@@ -154,22 +158,7 @@ def _store_pull_requests(
     stamps: dict[str, Any],
 ) -> dict[int, int]:
     """Stores them without what belongs to them; their keys by number."""
-    columns = [
-        {
-            **row.columns,
-            "team_id": repository.team_id,
-            "repository_id": repository.pk,
-            "author_id": (author := _member(members, row.author)),
-            **flags_by_place(
-                repository,
-                row.columns["base_branch"],
-                is_member=author is not None,
-                is_bot=row.is_bot,
-            ),
-            **stamps,
-        }
-        for row in rows
-    ]
+    columns = [_columns(repository, row, members) | stamps for row in rows]
     found = upsert(
         PullRequest,
         columns,
@@ -178,6 +167,28 @@ def _store_pull_requests(
         kept=crediting.COLUMNS,
     )
     return dict(found)
+
+
+def _columns(repository: Repository, row: PullRequestRow, members: Members) -> dict[str, Any]:
+    author, initiator = members.key(row.author), members.key(row.initiator)
+    asked = row.initiator.github_id
+    who = {"is_bot": row.is_bot, "is_own_agent": row.is_own_agent}
+    return {
+        **row.columns,
+        "team_id": repository.team_id,
+        "repository_id": repository.pk,
+        "author_id": author,
+        "initiator_id": initiator,
+        # Of a member the present login is known.
+        "initiator_login": members.logins.get(asked or 0, row.initiator.login),
+        **flags_by_place(
+            repository,
+            row.columns["base_branch"],
+            {**row.columns, **who},
+            is_member=author is not None,
+            is_initiators=initiator is not None,
+        ),
+    }
 
 
 def _delete_others(
@@ -203,7 +214,7 @@ def _store_reviews(team: Team, pairs: Pairs, before: Sequence[int], members: Mem
             **review.columns,
             "team_id": team.pk,
             "pull_request_id": key,
-            "reviewer_id": _member(members, review.author),
+            "reviewer_id": members.key(review.author),
             "reviewer_github_id": review.author.github_id,
             "reviewer_login": review.author.login,
             "reviewer_type": review.author.type,
@@ -238,7 +249,7 @@ def _store_commits(
             **commit.columns,
             "team_id": repository.team_id,
             "repository_id": repository.pk,
-            "author_id": _member(members, commit.author),
+            "author_id": members.key(commit.author),
             "author_github_id": commit.author.github_id,
             "author_login": commit.author.login,
         }

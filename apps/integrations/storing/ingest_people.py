@@ -14,7 +14,6 @@ from apps.integrations.models import AvailableRepository, GitHubIntegration
 from apps.integrations.people import forgetting, renaming
 from apps.integrations.people.roles import LINKED, Role
 from apps.integrations.storing import names
-from apps.integrations.storing.facts import is_external
 from apps.integrations.storing.recalculation import group_changed
 from apps.metrics.figures import freshness
 from apps.metrics.models import Group, PullRequest, Repository, TeamMember
@@ -148,17 +147,26 @@ def _link_backwards(team: Team, ids: Sequence[int]) -> None:
     """Links authors and reviewers whose work was stored before they were known here."""
     unknown = Q(author=None, author_github_id__in=ids)
     unknown |= Q(reviews__reviewer=None, reviews__reviewer_github_id__in=ids)
+    unknown |= Q(initiator=None, initiator_github_id__in=ids)
     mine = PullRequest.objects.for_team(team).filter(unknown)
     if mine.exists():
         freshness.all_changed(team)
         freshness.stamp(mine)
     for role in LINKED:
-        # Whoever is a member is not from outside.
-        also = {"is_external": is_external(is_member=True)} if role.model is PullRequest else {}
-        _link(team, role, ids, **also)
+        _link(team, role, ids)
 
 
-def _link(team: Team, role: Role, ids: Sequence[int], **also: object) -> None:
+# Whoever counts for a pull request and is a member is not from outside.
+_COUNTED = {
+    "author": ~Q(ai="agent") | Q(initiator_github_id=None),
+    "initiator": Q(ai="agent"),
+}
+
+
+def _link(team: Team, role: Role, ids: Sequence[int]) -> None:
     person = TeamMember.objects.for_team(team).filter(github_id=OuterRef(role.github_id))
     waiting = role.rows(team, ids).filter(**{f"{role.name}__isnull": True})
-    waiting.update(**{role.name: Subquery(person.values("pk")[:1]), **also})
+    member = {role.name: Subquery(person.values("pk")[:1])}
+    if role.model is PullRequest:
+        waiting.filter(_COUNTED[role.name]).update(**member, is_external=False)
+    waiting.update(**member)

@@ -16,6 +16,8 @@ from msgspec.structs import replace
 from apps.integrations.github import records
 from apps.integrations.github.records import Path
 from apps.integrations.github.telling import all_untold, is_cut
+from apps.integrations.storing import texts
+from apps.metrics.calculations.ai_accounts import UNSIGNED, Signature
 from apps.metrics.models import (
     Commit,
     PRReview,
@@ -59,7 +61,8 @@ def _completed(
     if whole.commits.total_count is None and row and row.commit_count is not None:
         filling.kept["commits.total_count"] = True
         whole = replace(whole, commits=replace(whole.commits, total_count=row.commit_count))
-    filling.kept.pop("url", None)  # It follows from the rest.
+    for name in ("url", "commits.id"):  # It follows from the rest; it is no part of anything.
+        filling.kept.pop(name, None)
     return whole, filling.kept
 
 
@@ -127,8 +130,12 @@ class _Stored:
 def _filled(told: Any, known: Any) -> Any:
     """Somebody of whom the id alone was not told has it only if the login is theirs still."""
     if isinstance(told, records.GitActor):
-        user = _filled(told.user, known.user if known else None)
-        return replace(told, user=user)
+        before = known or records.GitActor()
+        return records.GitActor(
+            _filled(told.user, before.user),
+            before.name if told.name is None else told.name,
+            before.email if told.email is None else told.email,
+        )
     if isinstance(told, records.Actor) and told.database_id is None:
         is_same = isinstance(known, records.Actor) and known.login == told.login
         return replace(told, database_id=known.database_id if is_same else None)
@@ -157,8 +164,6 @@ def _actor(github_id: int | None, login: str | None, kind: str | None) -> record
 
 def _known(row: PullRequest) -> Struct:
     """A pull request as it was last known, without its lists; what never was is None."""
-    # Of a body it is kept what it said of a revert.
-    reverts = f"Reverts {row.reverts_repository}#{row.reverts_number}"
     merge = row.merge_commit_sha
     record = records.PullRequest(
         id=row.node_id,
@@ -166,7 +171,7 @@ def _known(row: PullRequest) -> Struct:
         full_database_id=row.github_id,
         url=row.url or None,
         title=row.title or None,
-        body=reverts if row.reverts_number else None,
+        body=_body(row),
         state=row.state.upper(),  # type: ignore[arg-type]
         is_draft=row.is_draft,
         created_at=row.opened_at,
@@ -174,8 +179,9 @@ def _known(row: PullRequest) -> Struct:
         closed_at=row.closed_at,
         merged_at=row.merged_at,
         author=_actor(row.author_github_id, row.author_login, row.author_type),
-        merged_by=_actor(row.merged_by_github_id, row.merged_by_login, None),
+        merged_by=_actor(row.merged_by_github_id, row.merged_by_login, row.merged_by_type),
         merge_commit=records.CommitId(merge) if merge else None,
+        merge_message=_merge_message(row),
         base_ref_name=row.base_branch or None,
         head_ref_name=row.head_branch or None,
         additions=row.additions,
@@ -186,6 +192,22 @@ def _known(row: PullRequest) -> Struct:
     )
     never = [name for name, is_kept in row.untold.items() if not is_kept and "." not in name]
     return replace(record, **dict.fromkeys(set(never) - set(_LISTS)))
+
+
+def _body(row: PullRequest) -> str | None:
+    """What is kept of it: what it said of a revert, and marks of AI."""
+    reverts = f"Reverts {row.reverts_repository}#{row.reverts_number}"
+    said = reverts if row.reverts_number else ""
+    if not texts.is_read(row.marks):
+        return said or None
+    return "\n".join(filter(None, (said, (row.marks or {}).get("body"))))
+
+
+def _merge_message(row: PullRequest) -> records.Message | None:
+    """What is kept of it, below a headline that is not."""
+    if not texts.is_read(row.marks):
+        return None
+    return records.Message(f"\n{(row.marks or {}).get('merge', '')}")
 
 
 def _stored(repository: Repository, row: PullRequest | None, name: str, page: Any) -> _Stored:
@@ -210,20 +232,35 @@ def _commits(repository: Repository, row: PullRequest | None, shas: Sequence[str
 
 
 def _commit(row: Commit) -> records.CommitNode:
-    user = _actor(row.author_github_id, row.author_login, "User")
-    reverts = f"This reverts commit {row.reverts_sha}."
+    kept = texts.of_commit(row)
+    reverts = f"This reverts commit {row.reverts_sha}." if row.reverts_sha else ""
     return records.CommitNode(
         records.Commit(
             oid=row.sha,
+            id=(row.marks or {}).get("id"),
             authored_date=row.authored_at,
             committed_date=row.committed_at,
             message_headline=row.message_headline,
-            message_body=reverts if row.reverts_sha else "",
+            message_body=_message(row, reverts, kept.body),
             additions=row.additions,
             deletions=row.deletions,
-            author=records.GitActor(user) if user else None,
+            author=_git_actor(kept.author),
+            committer=_git_actor(kept.committer),
         )
     )
+
+
+def _message(row: Commit, reverts: str, kept: str) -> str | None:
+    if row.marks is None:
+        return reverts or None
+    return "\n\n".join(filter(None, (reverts, kept)))
+
+
+def _git_actor(kept: Signature) -> records.GitActor | None:
+    if kept == UNSIGNED:
+        return None
+    user = _actor(kept.account.id, kept.account.login, kept.account.type)
+    return records.GitActor(user, kept.name or None, kept.address or None)
 
 
 def _review(row: PRReview) -> records.Review:

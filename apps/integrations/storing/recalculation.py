@@ -7,7 +7,6 @@ GitHub knows better.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,28 +14,20 @@ from django.db import transaction
 from django.db.models import Prefetch, QuerySet
 
 from apps.integrations.models import GitHubIntegration, TrackedRepository
-from apps.integrations.storing.facts import (
-    Accounts,
-    Identity,
-    counted_reviews,
-    event_fact,
-    flags_by_place,
-    flags_by_settings,
-)
+from apps.integrations.people import own_marks
+from apps.integrations.storing import initiators
+from apps.integrations.storing import texts as kept_texts
+from apps.integrations.storing.calculated import Calculated, Given, Told, calculate, event_fact
+from apps.integrations.storing.facts import flags_by_place, flags_by_settings
+from apps.integrations.storing.identity import Accounts, Identity
 from apps.integrations.work import leases
 from apps.integrations.work.chores import Chore
 from apps.integrations.work.nudge import nudge
-from apps.metrics.calculations import pull_requests as calculations
-from apps.metrics.calculations.pull_requests import (
-    CommitFact,
-    Person,
-    PullRequestFacts,
-    ReviewFact,
-)
+from apps.metrics.calculations.pull_requests import CommitFact, PullRequestFacts
 from apps.metrics.calculations.waiting import GroupMembers
 from apps.metrics.figures import freshness
 from apps.metrics.filters import accounts
-from apps.metrics.models import PRReview, PullRequest, TimelineEvent
+from apps.metrics.models import PRReview, PullRequest, PullRequestCommit, TeamMember, TimelineEvent
 from apps.teams.changes import figures_changed
 from apps.teams.models import Team
 
@@ -65,6 +56,12 @@ def _for_a_while(team: Team, now: datetime) -> None:
         leases.renew_held()
 
 
+def at_once(team: Team) -> None:
+    """All that is due for a team, for somebody who waits at a terminal."""
+    while _batch(team.pk):
+        pass
+
+
 RECALCULATION = Chore("recalculation", _due, _for_a_while)
 
 
@@ -73,15 +70,23 @@ def _batch(team_id: int) -> bool:
     team = Team.objects.get(pk=team_id)
     if team.recalculate_from is None:
         return False
-    rows = (
-        PullRequest.objects.for_team(team)
-        .filter(pk__gt=team.recalculate_from)
-        .order_by("pk")
-        .select_related("repository__team")
-    )
-    batch = list(rows.prefetch_related(*_RELATED)[:BATCH])
-    _recalculate_all(team, batch)
-    return _advance(team, batch[-1].pk if len(batch) == BATCH else None)
+    rows = PullRequest.objects.for_team(team).filter(pk__gt=team.recalculate_from)
+    batch = anew(team, rows.order_by("pk")[:BATCH])
+    return _advance(team, batch[-1][0].pk if len(batch) == BATCH else None)
+
+
+Unknown = tuple[tuple[str, str], ...]
+
+
+def anew(team: Team, rows: QuerySet[PullRequest]) -> list[tuple[PullRequest, Unknown]]:
+    """Recalculates these pull requests of a team from what is stored.
+
+    Which they were, each with the addresses whose accounts would tell who asked for it.
+    """
+    batch = list(rows.select_related("repository__team").prefetch_related(*_RELATED))
+    main = accounts.main_accounts(team)
+    members = accounts.group_members(team, main)
+    return [(row, _recalculate(team, row, main, members)) for row in batch]
 
 
 def group_changed(team: Team, github_id: int) -> None:
@@ -90,20 +95,15 @@ def group_changed(team: Team, github_id: int) -> None:
     rows = PullRequest.objects.for_team(team).filter(
         state=PullRequest.State.OPEN, pk__in=asked.values("pull_request")
     )
-    _recalculate_all(team, rows.select_related("repository__team").prefetch_related(*_RELATED))
-
-
-def _recalculate_all(team: Team, rows: Iterable[PullRequest]) -> None:
-    main = accounts.main_accounts(team)
-    members = accounts.group_members(team, main)
-    for row in rows:
-        _recalculate(team, row, main, members)
+    anew(team, rows)
 
 
 # In the order in which GitHub told them.
 _RELATED = (
     Prefetch("reviews", PRReview.objects.order_by("submitted_at", "pk")),
-    "commits",
+    Prefetch(
+        "commit_links", PullRequestCommit.objects.order_by("position").select_related("commit")
+    ),
     "timeline",
 )
 
@@ -118,25 +118,42 @@ def _advance(team: Team, reached: int | None) -> bool:
     return reached is not None
 
 
-def _recalculate(team: Team, row: PullRequest, main: Accounts, members: GroupMembers) -> None:
-    facts = _facts(team, row, main, members)
-    figures = dict(vars(calculations.calculate(facts)))
-    counted = counted_reviews(facts, figures)
+def _recalculate(team: Team, row: PullRequest, main: Accounts, members: GroupMembers) -> Unknown:
+    told, own = _told(team, row, main, members), own_marks.of_team(team)
+    found = calculate(told, own, main, {})
+    if found.unknown:
+        addresses = (address for _, address in found.unknown)
+        found = calculate(told, own, main, initiators.known(team, addresses))
+    figures = found.columns | _who_asked(team, row, found)
     figures |= flags_by_settings(team, row.labels, row.head_branch, row.title)
     figures |= flags_by_place(
         row.repository,
         row.base_branch,
+        {**figures, "is_bot": found.is_bot, "is_own_agent": found.is_own_agent},
         is_member=row.author_id is not None,
-        is_bot=facts.author.is_bot,
+        is_initiators=figures["initiator_id"] is not None,
     )
     changed = {name: new for name, new in figures.items() if getattr(row, name) != new}
     reviews = [
         (review.pk, new)
-        for review, new in zip(_dated(row), counted, strict=True)
+        for review, new in zip(_dated(row), found.reviews, strict=True)
         if any(getattr(review, name) != value for name, value in new.items())
     ]
     if changed or reviews:
         _store(row, changed, reviews)
+    return found.unknown
+
+
+def _who_asked(team: Team, row: PullRequest, found: Calculated) -> dict[str, Any]:
+    """The member who asked for it; of a member the present login is known."""
+    who = found.initiator
+    if who.github_id is None:
+        return {"initiator_id": None}
+    account = found.columns["initiator_person"] or who.github_id
+    member = TeamMember.objects.for_team(team).filter(github_id=account).first()
+    is_own = member is not None and member.github_id == who.github_id
+    login = member.github_username if member and is_own else who.login
+    return {"initiator_id": member.pk if member else None, "initiator_login": login}
 
 
 @transaction.atomic
@@ -154,25 +171,34 @@ def _store(
         PRReview.objects.filter(pk=pk).update(**counted)
 
 
-def _facts(team: Team, row: PullRequest, main: Accounts, members: GroupMembers) -> PullRequestFacts:
+def _told(team: Team, row: PullRequest, main: Accounts, members: GroupMembers) -> Told:
+    own = own_marks.of_team(team)
     author = Identity(row.author_github_id, row.author_login, row.author_type)
-    return PullRequestFacts(
+    commits = [link.commit for link in row.commit_links.all()]
+    facts = PullRequestFacts(
         state=row.state,
         is_draft=row.is_draft,
-        author=author.person(team, main),
+        author=author.person(own, main),
         opened_at=row.opened_at,
         closed_at=row.closed_at,
         merged_at=row.merged_at,
         additions=row.additions,
         deletions=row.deletions,
-        commits=[CommitFact(c.authored_at, c.committed_at) for c in row.commits.all()],
+        commits=[CommitFact(commit.authored_at, commit.committed_at) for commit in commits],
+        events=[event_fact(own, vars(event), main) for event in row.timeline.all()],
+        group_members=members,
+    )
+    return Told(
+        facts=facts,
+        author=author,
+        merged_by=Identity(row.merged_by_github_id, row.merged_by_login, row.merged_by_type),
         reviews=[
-            ReviewFact(_reviewer(team, review, main), review.state or "", at)
+            Given(_reviewer(review), review.state or "", at)
             for review in _dated(row)
             if (at := review.submitted_at)
         ],
-        events=[event_fact(team, vars(event), main) for event in row.timeline.all()],
-        group_members=members,
+        texts=kept_texts.of_row(row, commits),
+        is_read=kept_texts.is_read(row.marks),
     )
 
 
@@ -181,6 +207,5 @@ def _dated(row: PullRequest) -> list[PRReview]:
     return [review for review in row.reviews.all() if review.submitted_at]
 
 
-def _reviewer(team: Team, review: PRReview, main: Accounts) -> Person:
-    who = Identity(review.reviewer_github_id, review.reviewer_login, review.reviewer_type)
-    return who.person(team, main)
+def _reviewer(review: PRReview) -> Identity:
+    return Identity(review.reviewer_github_id, review.reviewer_login, review.reviewer_type)

@@ -30,7 +30,8 @@ from apps.integrations.models import (
     WebhookDelivery,
 )
 from apps.integrations.storing import ingest
-from apps.integrations.sync import counts, kept_pages, stale
+from apps.integrations.sync import co_authors, counts, kept_pages, stale
+from apps.integrations.sync.co_authors import Question
 from apps.integrations.work import budget
 from apps.integrations.work.leases import Claim, LeaseLostError
 from apps.measures import SYNC_PAGES
@@ -97,9 +98,19 @@ def step(github: GitHub, work: Work, now: datetime) -> bool:
         _walk_head(github, work, now)
     elif work.wants_history:
         _walk_history(github, work, now)
+    elif question := co_authors.next_question(work.tracked):
+        _ask_co_authors(github, work, question)
     else:
         return _hold_against_count(github, work, now)
     return True
+
+
+def _ask_co_authors(github: GitHub, work: Work, question: Question) -> None:
+    answer = co_authors.ask(github, question)
+    with transaction.atomic():
+        _save(work, github, {})
+        co_authors.store(work.tracked, question, answer)
+        _count_in_run(work, github)
 
 
 def _hold_against_count(github: GitHub, work: Work, now: datetime) -> bool:
@@ -144,7 +155,7 @@ def _refresh(github: GitHub, work: Work, wanted: Sequence[StalePullRequest], now
     with transaction.atomic():
         _save(work, github, changes)
         SYNC_PAGES.inc()
-        spoilt = _store(work.tracked, batch, now)
+        spoilt = store(work.tracked, batch, now)
         kept = spoilt | {record.number for record in batch.pull_requests if all_untold(record)}
         done = stale.settle(wanted, kept)
         _make_visible(work.tracked, done)
@@ -296,7 +307,7 @@ def _store_page(github: GitHub, work: Work, page: WalkPage, changes: dict[str, A
         SYNC_PAGES.inc()
         if is_changed:
             work.tracked.repository = ingest.repository(work.tracked.team, page.repository)
-        _store(work.tracked, page.batch, page.asked_at)
+        store(work.tracked, page.batch, page.asked_at)
         _count_in_run(work, github, pages=1, pull_requests=len(page.batch.pull_requests))
 
 
@@ -305,7 +316,7 @@ def _save(work: Work, github: GitHub, changes: dict[str, Any]) -> None:
     work.claim.renew()
     tracked = work.tracked
     rows = TrackedRepository.objects.filter(pk=tracked.pk, is_active=True)
-    if not rows.update(**changes, **_cost(github)):
+    if not rows.update(**changes, **cost(github)):
         raise LeaseLostError
     for name, value in changes.items():
         setattr(tracked, name, value)
@@ -313,7 +324,7 @@ def _save(work: Work, github: GitHub, changes: dict[str, Any]) -> None:
 
 def count(work: Work, github: GitHub) -> None:
     """Adds what was asked in vain to what the repository and its run have cost."""
-    TrackedRepository.objects.filter(pk=work.tracked.pk).update(**_cost(github))
+    TrackedRepository.objects.filter(pk=work.tracked.pk).update(**cost(github))
     _count_in_run(work, github)
 
 
@@ -323,16 +334,17 @@ def _count_in_run(work: Work, github: GitHub, **done: int) -> None:
         more = {name: F(name) + number for name, number in done.items()}
         # What comes by itself after a run has ended is none of its.
         under_way = SyncRun.objects.filter(pk=work.tracked.run_id, finished_at=None)
-        under_way.update(**_cost(github), **more)
+        under_way.update(**cost(github), **more)
     github.usage.points = github.usage.requests = 0
 
 
-def _cost(github: GitHub) -> dict[str, Any]:
+def cost(github: GitHub) -> dict[str, Any]:
+    """What was asked since it was counted last, as a change of columns."""
     usage = github.usage
     return {"points": F("points") + usage.points, "requests": F("requests") + usage.requests}
 
 
-def _store(tracked: TrackedRepository, batch: Batch, now: datetime) -> set[int]:
+def store(tracked: TrackedRepository, batch: Batch, now: datetime) -> set[int]:
     """Stores a batch; a pull request that cannot be stored is set aside and stops nothing.
 
     Returns the numbers of those that were set aside: one has ids of two formats.

@@ -114,6 +114,8 @@ FIGURES = {
     *("coding_time", "pickup_time", "review_time", "merge_time", "time_to_merge"),
     *("review_rounds", "commits_after_first_review", "reviewers", "is_external", "is_revert"),
     *("is_hotfix", "has_old_commit", "is_bot"),
+    *("ai", "ai_tools", "ai_evidence", "initiator_login", "initiator_github_id", "human_touched"),
+    *("first_ai_review_at", "ai_reviews"),
 }
 TELLABLE = sorted(LEAVES.keys() - IDENTIFIES_ALL)
 

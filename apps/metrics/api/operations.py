@@ -117,7 +117,13 @@ class FilterQuery(Schema):
     size: list[Literal["XS", "S", "M", "L", "XL"]] = Field(
         [], description="By lines changed, as the page “How we count” says"
     )
-    bots: bool = Field(False, description="Whether bots' pull requests count, too")
+    written: list[Literal["people", "assisted", "agents"]] = Field(
+        [], description="Who wrote it; people: no mark of AI was found"
+    )
+    tool: list[str] = Field([], description="AI tool whose marks are on it; of several any")
+    bots: bool = Field(
+        False, description="Whether bots' pull requests count, too; agents' count anyway"
+    )
     outsiders: Literal["0", "1"] | None = Field(
         None, description="0 leaves out those who are not in the organisation"
     )
@@ -133,7 +139,7 @@ class ListQuery(FilterQuery):
     )
     waiting: Literal["review", "author", "merge", "draft", "nobody", "discussion"] | None = None
     reviewed: Literal["yes", "no"] | None = None
-    flag: list[Literal["revert", "hotfix", "old"]] = []
+    flag: list[Literal["revert", "hotfix", "old", "ai-reviewed", "ai-first", "ai-alone"]] = []
     after: str = Field("", description="`next` of the page before")
     before: str = Field("", description="`previous` of the page after")
 

@@ -60,6 +60,14 @@ class PullRequestRow(Schema):
     is_external: bool
     has_old_commit: bool
     url: str
+    ai: str | None
+    ai_tools: list[str]
+    ai_evidence: list[str]
+    initiator_login: str | None
+    initiator_github_id: int | None
+    first_ai_review_at: datetime | None
+    ai_reviews: int
+    human_touched: bool | None
 
 
 class Mark(Schema):

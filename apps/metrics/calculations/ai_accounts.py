@@ -42,6 +42,8 @@ class TeamMarks:
 
     logins: Mapping[str, str] = field(default_factory=dict)
     trailers: Mapping[str, str] = field(default_factory=dict)
+    hashed_trailers: Mapping[str, str] = field(default_factory=dict)
+    """The same trailers by what is kept of them: see `reduced`."""
     branches: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
     ignored_tools: frozenset[str] = frozenset()
@@ -60,37 +62,50 @@ def agent_of(account: Actor, team: TeamMarks | None = None) -> str | None:
 
 def is_ai_reviewer(account: Actor, team: TeamMarks | None = None) -> bool:
     """Whether reviews by this account are an AI's."""
-    return bool(agent_of(account, team) or _tool_of(account, ai_marks.REVIEWERS))
+    team = team or TeamMarks()
+    tool = _tool_of(account, ai_marks.REVIEWERS)
+    return bool(agent_of(account, team)) or bool(tool and tool not in team.ignored_tools)
 
 
 def is_person(account: Actor, team: TeamMarks | None = None) -> bool:
     """Whether an account that is known belongs to a person."""
+    return not is_bot(account, team)
+
+
+def is_bot(account: Actor, team: TeamMarks | None = None) -> bool:
+    """Whether it is a program's: by its type, as an agent that is known, or by the team's lists.
+
+    An agent whose tool the team ignores is no person all the same.
+    """
     team = team or TeamMarks()
     login = account.login or ""
-    return not (
+    return (
         account.type == "Bot"
         or login.lower().endswith("[bot]")
         or bare(login) in team.bots
-        or agent_of(account, team)
+        or bare(login) in team.logins
+        or _tool_of(account, ai_marks.AGENTS) is not None
     )
 
 
 def agent_by_address(signature: Signature, team: TeamMarks) -> str | None:
     """The tool whose agent has this author's or committer's address."""
-    return tool_of_address(signature.address.lower(), team)
+    return tool_of_address(signature.address, team)
 
 
-def tool_of_signature(signature: Signature, team: TeamMarks) -> str | None:
-    """The tool that a commit's author or committer stands for, by account, address or name."""
-    by_name = next(
-        (mark.tool for mark in ai_marks.NAME_ENDINGS if signature.name.endswith(mark.text)), None
-    )
-    return agent_of(signature.account, team) or agent_by_address(signature, team) or by_name
+def tool_of_signature(signature: Signature, team: TeamMarks) -> tuple[str, str] | None:
+    """The tool that a commit's author or committer stands for, and the mark that says so."""
+    if tool := agent_of(signature.account, team):
+        return tool, signature.account.login or str(signature.account.id)
+    if tool := agent_by_address(signature, team):
+        return tool, signature.address
+    named = (mark for mark in ai_marks.NAME_ENDINGS if signature.name.endswith(mark.text))
+    return next(((mark.tool, mark.text.strip()) for mark in named), None)
 
 
 def tool_of_address(address: str, team: TeamMarks) -> str | None:
-    """The tool that an address, in lower case, stands for."""
-    if tool := tool_of_text(address, ai_marks.ADDRESSES):
+    """The tool that an address stands for."""
+    if tool := tool_of_text(address.lower(), ai_marks.ADDRESSES):
         return tool
     account = noreply_account(address)
     if account is None or account.id is None:

@@ -30,7 +30,7 @@ from apps.metrics.calculations.ai_accounts import (
 LONGEST_TEXT = 70_000
 """GitHub's own limit of a description is 65,536 characters; more is not read."""
 
-_CO_AUTHOR = re.compile(r"co-authored-by:\s{0,10}([^<]{0,200})<([^>\s]{1,300})>", re.IGNORECASE)
+_CO_AUTHOR = re.compile(r"co-authored-by:\s{0,10}[^<]{0,200}<([^>\s]{1,300})>", re.IGNORECASE)
 _FENCE = re.compile(r"\s{0,3}(`{3,}|~{3,})")
 _INLINE_CODE = re.compile(r"`[^`\n]{1,500}`")
 _MERGES = ("Merge branch", "Merge remote-tracking branch", "Merge pull request")
@@ -132,20 +132,18 @@ def ai_reviews(
     opened_at: datetime,
     ended_at: datetime | None,
     team: TeamMarks | None = None,
-) -> tuple[datetime | None, int]:
-    """The first review by an AI that is not the author, and how many there are.
+) -> list[bool]:
+    """Which reviews are by an AI that is not the author.
 
     Counted as people's reviews are: from the opening on, until merged or closed.
     """
-    given = [
-        review.submitted_at
-        for review in reviews
-        if is_ai_reviewer(review.author, team)
+    return [
+        is_ai_reviewer(review.author, team)
         and not is_same(review.author, author)
         and review.submitted_at >= opened_at
         and (ended_at is None or review.submitted_at <= ended_at)
+        for review in reviews
     ]
-    return min(given, default=None), len(given)
 
 
 def is_human_touched(
@@ -181,16 +179,15 @@ def _all_findings(texts: Texts, team: TeamMarks) -> Iterator[Finding]:
     for commit in texts.commits:
         yield from _of_commit(commit, team)
     yield from _of_message(texts.merge_sha, texts.merge_message, team)
-    yield from _of_body(texts.body)
+    yield from of_body(texts.body)
     yield from _of_branch(texts.branch, team)
     yield from _of_labels(texts.labels, team)
 
 
 def _of_commit(commit: CommitText, team: TeamMarks) -> Iterator[Finding]:
     for signature in (commit.author, commit.committer):
-        if tool := tool_of_signature(signature, team):
-            says = signature.address or signature.account.login or signature.name
-            yield Finding("commit", tool, "writing", says, commit.sha)
+        if found := tool_of_signature(signature, team):
+            yield Finding("commit", found[0], "writing", found[1], commit.sha)
     for mark in ai_marks.HEADLINE_BEGINNINGS:
         if commit.headline.lower().startswith(mark.text):
             yield Finding("commit", mark.tool, "writing", mark.text, commit.sha)
@@ -199,26 +196,28 @@ def _of_commit(commit: CommitText, team: TeamMarks) -> Iterator[Finding]:
 
 def _of_message(sha: str, message: str, team: TeamMarks) -> Iterator[Finding]:
     lines = message[:LONGEST_TEXT].splitlines()
-    for _, address in _co_authors(lines):
+    for address in co_authors(lines):
         if tool := tool_of_address(address, team):
             yield Finding("trailer", tool, "writing", f"Co-authored-by: {address}", sha)
-        elif tool := tool_of_text(address, ai_marks.WEAK_ADDRESSES):
+        elif tool := tool_of_text(address.lower(), ai_marks.WEAK_ADDRESSES):
             yield Finding("trailer", tool, "weak", f"Co-authored-by: {address}", sha)
-    own = {text.lower(): tool for text, tool in team.trailers.items()}
+    own = {one_space(text): tool for text, tool in team.trailers.items()}
     known = {mark.text: mark.tool for mark in ai_marks.TRAILERS} | own
-    for line in _last_paragraph(lines):
-        if tool := known.get(_one_space(line)):
-            yield Finding("trailer", tool, "writing", line.strip(), sha)
+    for line in last_paragraph(lines):
+        text = team.hashed_trailers.get(one_space(line), line.strip())
+        if tool := known.get(one_space(text)):
+            yield Finding("trailer", tool, "writing", text, sha)
 
 
-def _co_authors(lines: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Names and addresses, in the order of the lines; a squash puts them anywhere."""
+def co_authors(lines: Iterable[str]) -> Iterator[str]:
+    """Their addresses, in the order of the lines; a squash puts them anywhere."""
     for line in lines:
         if match := _CO_AUTHOR.match(line.strip()):
-            yield match[1].strip(), match[2].lower()
+            yield match[1]
 
 
-def _last_paragraph(lines: Sequence[str]) -> Sequence[str]:
+def last_paragraph(lines: Sequence[str]) -> Sequence[str]:
+    """Where trailers stand."""
     stripped = [line.strip() for line in lines]
     while stripped and not stripped[-1]:
         stripped.pop()
@@ -226,12 +225,14 @@ def _last_paragraph(lines: Sequence[str]) -> Sequence[str]:
     return stripped[begin:]
 
 
-def _one_space(line: str) -> str:
+def one_space(line: str) -> str:
+    """A trailer as it is compared."""
     key, _, value = line.partition(":")
     return f"{key.strip()}: {value.strip()}".lower()
 
 
-def _of_body(body: str) -> Iterator[Finding]:
+def of_body(body: str) -> Iterator[Finding]:
+    """Marks in a description, where the tool wrote them and nobody quotes them."""
     text = _written(body[:LONGEST_TEXT]).lower()
     for mark in ai_marks.BODY_TEXTS:
         if mark.text in text:
@@ -328,10 +329,10 @@ def _initiator(texts: Texts, team: TeamMarks, known: Known) -> Initiator:
             continue
         account = noreply_account(address)
         if account is None:
-            if address not in addresses:
-                unknown.append((sha, address))
+            if address.lower() not in addresses:
+                unknown.append((sha, address.lower()))
                 continue
-            account = addresses[address]
+            account = addresses[address.lower()]
         if account is not None and is_person(account, team):
             return Initiator(unknown=tuple(unknown)) if unknown else Initiator(account)
     if unknown:
@@ -340,13 +341,15 @@ def _initiator(texts: Texts, team: TeamMarks, known: Known) -> Initiator:
 
 
 def _is_tools(address: str, team: TeamMarks) -> bool:
-    return bool(tool_of_address(address, team) or tool_of_text(address, ai_marks.WEAK_ADDRESSES))
+    return bool(
+        tool_of_address(address, team) or tool_of_text(address.lower(), ai_marks.WEAK_ADDRESSES)
+    )
 
 
 def _co_authors_of_agents(texts: Texts, team: TeamMarks) -> Iterator[tuple[str, str]]:
     for commit in texts.commits:
         if _is_by_agent(commit, team):
-            for _, address in _co_authors(commit.body[:LONGEST_TEXT].splitlines()):
+            for address in co_authors(commit.body[:LONGEST_TEXT].splitlines()):
                 yield commit.sha, address
 
 

@@ -91,6 +91,8 @@ class PullRequestFacts:
     reviews: Sequence[ReviewFact] = ()
     events: Sequence[EventFact] = ()
     group_members: GroupMembers = field(default_factory=dict)
+    initiator: Person | None = None
+    """Who asked an agent for it: no more a reviewer of it than its author."""
 
     @property
     def ended_at(self) -> datetime | None:
@@ -189,6 +191,7 @@ def _qualifies(review: ReviewFact, facts: PullRequestFacts) -> bool:
         review.state != "pending"
         and not review.author.is_bot
         and not review.author.is_same(facts.author)
+        and not (facts.initiator and review.author.is_same(facts.initiator))
         and review.submitted_at >= facts.opened_at
         and (ended_at is None or review.submitted_at <= ended_at)
     )
@@ -365,16 +368,3 @@ def reverted_sha(message: str) -> str | None:
     """The commit that a commit's message says it reverts; seven hex digits or more."""
     match = _REVERTED_SHA.search(message)
     return match[1].lower() if match else None
-
-
-def is_bot(account_type: str | None, login: str | None, team_bots: Sequence[str] = ()) -> bool:
-    """Whether an account is a bot, by its type, its login's `[bot]` or the team's own list."""
-    if account_type == "Bot":
-        return True
-    if login is None:
-        return False
-    return login.lower().endswith("[bot]") or _bot_name(login) in map(_bot_name, team_bots)
-
-
-def _bot_name(login: str) -> str:
-    return login.strip().lower().removesuffix("[bot]")

@@ -22,6 +22,7 @@ NONE = -(2**31)
 """What stands for null: earlier and less than anything that a row has."""
 STATES = tuple(PullRequest.State.values)
 SIZES = tuple(PullRequest.Size.values)
+AIS = ("none", "described", "assisted", "agent")
 WAITING = ("", "draft", "review", "author", "merge")
 REVIEW_STATES = tuple(PRReview.State.values)
 TURNS = (TimelineEvent.Kind.CONVERT_TO_DRAFT, TimelineEvent.Kind.REOPENED)
@@ -73,8 +74,8 @@ def _instant(name: str) -> Column:
     return _number(name, Seconds(F(name)), np.int64)
 
 
-def _flag(name: str) -> Column:
-    return Column(name, np.dtype(np.int8), Cast(F(name), IntegerField()))
+def _flag(name: str, source: Combinable | None = None) -> Column:
+    return Column(name, np.dtype(np.int8), Cast(source or F(name), IntegerField()))
 
 
 def _one_of(name: str, values: Sequence[str]) -> Column:
@@ -84,20 +85,24 @@ def _one_of(name: str, values: Sequence[str]) -> Column:
     return Column(name, np.dtype(np.int8), found)
 
 
-def _text(name: str) -> Column:
-    return Column(name, np.dtype(np.int64), F(name), is_text=True)
+def _text(name: str, source: Combinable | None = None) -> Column:
+    return Column(name, np.dtype(np.int64), source or F(name), is_text=True)
 
 
 PULL_REQUESTS = (
     _key("id"),
     _key("repository_id"),
-    _key("author_id"),
-    _key("author_github_id"),
+    # Whoever counts as the author: of an agent's work, its initiator.
+    _key("author_id", accounts.counted(F("author_id"), F("initiator_id"))),
+    _key("author_github_id", accounts.counted(F("author_github_id"), F("initiator_github_id"))),
     _key("author_account", accounts.author()),
-    _text("author_login"),
+    _text("author_login", accounts.counted(F("author_login"), F("initiator_login"))),
     _text("base_branch"),
     _text("labels"),
+    _text("ai_tools"),
     _one_of("state", STATES),
+    _one_of("ai", AIS),
+    _flag("is_read", Case(When(marks__isnull=False, then=Value(1)), default=Value(0))),
     _one_of("waiting_for", WAITING),
     _one_of("size", SIZES),
     _instant("opened_at"),
@@ -118,6 +123,9 @@ PULL_REQUESTS = (
     _number("lead_time", None, np.int64),
     _number("lines", F("additions") + F("deletions"), np.int64),
     _number("reviewer_count"),
+    _number("ai_reviews"),
+    _instant("first_ai_review_at"),
+    _key("reverts_id"),
     _number("review_rounds"),
     _flag("is_bot"),
     _flag("is_external"),

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from apps.metrics.figures.arrays import code
-from apps.metrics.figures.columns import SIZES, STATES
+from apps.metrics.figures.columns import AIS, SIZES, STATES
 from apps.metrics.figures.current import current, once
 from apps.metrics.figures.rows import Rows, Test
-from apps.metrics.filters.chosen import Filters
+from apps.metrics.filters.chosen import WRITTEN, Filters
 from apps.metrics.filters.periods import Period
 from apps.metrics.models import PullRequest, Repository, TeamMember
 from apps.teams.models import Team
@@ -23,11 +23,17 @@ OPEN, CLOSED, MERGED = (
     STATES.index(state)
     for state in (PullRequest.State.OPEN, PullRequest.State.CLOSED, PullRequest.State.MERGED)
 )
+AGENT = AIS.index("agent")
 
 
 def pull_requests(team: Team, filters: Filters) -> Rows:
     """All of a team that the filters let through, whenever they were."""
     return narrowed(Rows.of(current(team).parts), team, filters)
+
+
+def all_of(team: Team) -> Rows:
+    """All of a team, whatever its settings leave out."""
+    return Rows.of(current(team).parts)
 
 
 def merged(team: Team, filters: Filters, period: Period) -> Rows:
@@ -45,7 +51,14 @@ def narrowed(rows: Rows, team: Team, filters: Filters) -> Rows:
     """Those that the filters let through: all but their period."""
     rows = rows.where("is_excluded", 0)
     if not filters.bots:
-        rows = rows.where("is_bot", 0)
+        # An agent's pull requests are the team's work.
+        rows = rows.keep(lambda part: (part["is_bot"] == 0) | (part["ai"] == AGENT))
+    if filters.written:
+        kinds = [AIS.index(kind) for name in filters.written for kind in WRITTEN[name]]
+        # Of one that was not read for marks nobody can say.
+        rows = rows.where("ai", *kinds).where("is_read", 1)
+    if filters.tools:
+        rows = rows.labelled(*map(code, filters.tools), column="ai_tools")
     if not filters.outsiders:
         rows = rows.where("is_external", 0)
     if filters.repository is not None:

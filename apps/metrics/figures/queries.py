@@ -171,6 +171,8 @@ def authors(team: Team, filters: Filters) -> dict[int | None, tuple[str, Figures
     hidden = masks.hidden(team)
     rows = masks.merged(team, filters, filters.period)
     rows = rows.keep(lambda part: ~np.isin(part["author_id"], hidden))
+    # An agent's work that nobody is known to have asked for counts for no person.
+    rows = rows.keep(lambda part: (part["ai"] != masks.AGENT) | (part["author_account"] != NONE))
     groups, keys = counting.grouped(rows["author_account"])
     figures = by_groups(rows, groups, [filters.period.weeks] * len(keys))
     called = names.authors(counting.latest(groups, rows["id"], len(keys)))

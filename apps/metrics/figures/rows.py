@@ -85,12 +85,12 @@ class Rows(_Columns):
         """What belongs to them: the rows of another table for which a test holds."""
         return Below([_below(part, table, test) for part in self.parts])
 
-    def labelled(self, label: int) -> Rows:
-        """Those with a label, by its code."""
+    def labelled(self, *labels: int, column: str = "labels") -> Rows:
+        """Those with one of some labels, or of the texts in another list, by their codes."""
 
         def has(part: _Narrowed) -> Array:
             known = part.arrays.labels
-            return np.isin(part["labels"], known["labels"][known["label"] == label])
+            return np.isin(part[column], known["labels"][np.isin(known["label"], labels)])
 
         return self.keep(has)
 
@@ -145,6 +145,6 @@ def _below(
 
 def fetched(keys: Sequence[int]) -> list[PullRequest]:
     """The pull requests with these keys from the database, in this order."""
-    found = PullRequest.objects.select_related("repository", "author").in_bulk(keys)
+    found = PullRequest.objects.select_related("repository", "author", "initiator").in_bulk(keys)
     # One may be gone since.
     return [found[key] for key in keys if key in found]

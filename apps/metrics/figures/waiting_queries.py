@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from apps.metrics.calculations import pull_requests as calculations
+from apps.metrics.calculations import ai_accounts, own_marks
+from apps.metrics.calculations.ai_accounts import Actor
 from apps.metrics.calculations.pull_requests import EventFact, Person, ReviewFact
 from apps.metrics.calculations.waiting import (
     AUTHOR,
@@ -206,20 +207,16 @@ def queues(team: Team, filters: Filters) -> dict[Key, Queue]:
         for whom in wait.whom:
             kept = queue(whom).reviews if wait.waiting_for == REVIEW else queue(whom).own
             kept.append(wait)
-        account = wait.pull_request.author_person or wait.pull_request.author_github_id
+        account = wait.pull_request.counted_account
         is_for_its_author = any(whom.account == account for whom in wait.whom)
         if account is not None and not is_for_its_author:
-            queue(Whom(_author(wait.pull_request), account)).theirs.append(wait)
+            queue(Whom(wait.pull_request.counted_login, account)).theirs.append(wait)
     return found
 
 
 def queue_of(team: Team, account: int, filters: Filters) -> Queue:
     """Of one person by their main account; `filters` let through the work of everyone."""
     return queues(team, filters).get((PERSON, account), Queue(Whom("", account)))
-
-
-def _author(row: PullRequest) -> str:
-    return row.author.github_username if row.author else row.author_login or ""
 
 
 class _Whom:
@@ -244,14 +241,17 @@ class _Whom:
         """Of one of them."""
         if row.waiting_for == REVIEW:
             return [self._asked(each) for each in self.requests.get(row.pk, ())]
-        account = row.author_person or row.author_github_id
+        account = row.counted_account
         if row.waiting_for == MERGE:
             merger = self.members.get(self.mergers.get(row.repository_id, 0))
             if merger and not merger.is_bot and merger.github_id != account:
                 return [Whom(merger.github_username, merger.github_id)]
-        if row.waiting_for not in (MERGE, AUTHOR) or account is None or row.is_bot:
+        if row.waiting_for not in (MERGE, AUTHOR) or account is None:
             return []
-        return [Whom(_author(row), account)]
+        # An agent's waits for whoever asked for it.
+        if row.is_bot and not row.is_agents:
+            return []
+        return [Whom(row.counted_login, account)]
 
     def _asked(self, request: Request) -> Whom:
         if request.person is None:
@@ -279,11 +279,12 @@ def _events(
     found: defaultdict[int, list[EventFact]] = defaultdict(list)
     kinds = (TimelineEvent.Kind.REVIEW_REQUESTED, TimelineEvent.Kind.REVIEW_REQUEST_REMOVED)
     names = ("kind", "at", "reviewer_github_id", "group_github_id")
+    own = own_marks.accounts(team.ai_logins, team.bot_logins)
     for some in _batches(keys):
         rows = TimelineEvent.objects.for_team(team).filter(pull_request__in=some, kind__in=kinds)
         told = rows.values_list("pull_request", *names, "reviewer_type", "reviewer_login")
         for key, kind, at, account, group, type_, login in told.order_by("at", "pk"):
-            is_bot = calculations.is_bot(type_, login, team.bot_logins)
+            is_bot = ai_accounts.is_bot(Actor(account, login, type_), own)
             person = main.get(account, account)
             found[key].append(EventFact(kind, at, person, group, type_ == "Team", is_bot))
     return found

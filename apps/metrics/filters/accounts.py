@@ -7,17 +7,25 @@ these instead.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Case, QuerySet, When
 from django.db.models.functions import Coalesce
 
 from apps.metrics.models import Group, PRReview, PullRequest, SamePerson, TeamMember
 from apps.teams.models import Team
 
 
-def author(prefix: str = "") -> Coalesce:
-    """A pull request's author, by their main account; with a prefix, of what belongs to it."""
-    return Coalesce(f"{prefix}author_person", f"{prefix}author_github_id")
+def counted(of_author: Any, of_initiator: Any, prefix: str = "") -> Case:
+    """Of whoever counts as a pull request's author: an agent's is its initiator, if it is told."""
+    return Case(When(**{f"{prefix}ai": "agent"}, then=of_initiator), default=of_author)
+
+
+def author(prefix: str = "") -> Case:
+    """Whoever counts as its author, by their main account; with a prefix, of what belongs to it."""
+    own = Coalesce(f"{prefix}author_person", f"{prefix}author_github_id")
+    asked = Coalesce(f"{prefix}initiator_person", f"{prefix}initiator_github_id")
+    return counted(own, asked, prefix)
 
 
 def reviewer(prefix: str = "") -> Coalesce:
@@ -25,20 +33,16 @@ def reviewer(prefix: str = "") -> Coalesce:
     return Coalesce(f"{prefix}reviewer_person", f"{prefix}reviewer_github_id")
 
 
-def author_login(prefix: str = "") -> Coalesce:
+def author_login(prefix: str = "") -> Case:
     """What that person is called: a member by the main account, an outsider by the row."""
-    return Coalesce(f"{prefix}author__github_username", f"{prefix}author_login")
+    own = Coalesce(f"{prefix}author__github_username", f"{prefix}author_login")
+    asked = Coalesce(f"{prefix}initiator__github_username", f"{prefix}initiator_login")
+    return counted(own, asked, prefix)
 
 
 def reviewer_login(prefix: str = "") -> Coalesce:
     """The same of a reviewer."""
     return Coalesce(f"{prefix}reviewer__github_username", f"{prefix}reviewer_login")
-
-
-def is_by(account: int, role: str, prefix: str = "") -> Q:
-    """Whether it is of the person with this main account; `role` is author or reviewer."""
-    person, own = f"{prefix}{role}_person", f"{prefix}{role}_github_id"
-    return Q(**{person: account}) | Q(**{f"{person}__isnull": True, own: account})
 
 
 def others(team: Team) -> QuerySet[SamePerson]:

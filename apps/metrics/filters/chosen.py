@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import reduce
 from typing import Any
 from urllib.parse import urlencode
 
@@ -15,7 +17,26 @@ from apps.metrics.models import TeamMember
 
 DEFAULT_RANGE = "3m"
 DAYS_FOR_WEEKS = 14
+WRITTEN: Mapping[str, Sequence[str]] = {
+    "people": ("none", "described"),
+    "assisted": ("assisted",),
+    "agents": ("agent",),
+}
+"""What is told of who wrote a pull request, by how the filter says it."""
 NAMED = 5  # of what was chosen, in the line below the bar
+
+
+WRITERS: Mapping[str, str] = {
+    "people": "people without a mark of AI",
+    "assisted": "people with an assistant",
+    "agents": "agents",
+}
+
+
+def _counts(prefix: str, own: Q, asked: Q) -> Q:
+    """Of an agent's work its initiator counts, of any other its author."""
+    is_agents = Q(**{f"{prefix}ai": "agent"})
+    return (~is_agents & own) | (is_agents & asked)
 
 
 @dataclass(frozen=True)
@@ -55,6 +76,8 @@ class Filters:
     bases: Sequence[str] = ()
     labels: Sequence[str] = ()
     sizes: Sequence[str] = ()
+    written: Sequence[str] = ()
+    tools: Sequence[str] = ()
     bots: bool = False
     outsiders: bool = True
     excluded: Sequence[str] = ()
@@ -80,7 +103,15 @@ class Filters:
             found &= Q(HasLabel(f"{prefix}labels", label))
         found &= Q(**{f"{prefix}is_excluded": False})
         if not self.bots:
-            found &= Q(**{f"{prefix}is_bot": False})
+            # An agent's pull requests are the team's work.
+            found &= Q(**{f"{prefix}is_bot": False}) | Q(**{f"{prefix}ai": "agent"})
+        if self.written:
+            kinds = [kind for name in self.written for kind in WRITTEN[name]]
+            # Of one that was not read for marks nobody can say.
+            found &= Q(**{f"{prefix}ai__in": kinds, f"{prefix}marks__isnull": False})
+        if self.tools:
+            has_one = (Q(HasLabel(f"{prefix}ai_tools", tool)) for tool in self.tools)
+            found &= reduce(operator.or_, has_one)
         if not self.outsiders:
             found &= Q(**{f"{prefix}is_external": False})
         return found & self._people(prefix)
@@ -88,15 +119,31 @@ class Filters:
     def _people(self, prefix: str) -> Q:
         found = Q()
         if self.people:
-            is_member = Q(**{f"{prefix}author__github_username__in": self.people})
-            is_outsider = Q(**{f"{prefix}author_github_id__in": self.accounts})
-            is_called = Q(**{f"{prefix}author_login__in": self.people})
-            found &= is_member | is_called | is_outsider
+            found &= self._is_by(prefix, "author", "initiator")
         if self.groups:
             # A subquery, since a join would count those twice who are in two of the groups.
             members = TeamMember.objects.filter(groups__slug__in=self.groups).values("pk")
-            found &= Q(**{f"{prefix}author__in": members})
+            found &= _counts(
+                prefix,
+                Q(**{f"{prefix}author__in": members}),
+                Q(**{f"{prefix}initiator__in": members}),
+            )
         return found
+
+    def _is_by(self, prefix: str, *roles: str) -> Q:
+        """Whether one of the people counts as its author."""
+        own, asked = (
+            Q(**{f"{prefix}{role}__github_username__in": self.people})
+            | Q(**{f"{prefix}{role}_github_id__in": self.accounts})
+            | Q(**{f"{prefix}{role}_login__in": self.people})
+            for role in roles
+        )
+        return _counts(prefix, own, asked)
+
+    @property
+    def has_more(self) -> bool:
+        """Whether something was chosen that the bar shows only when it is opened."""
+        return bool(self.sizes or self.written or self.tools or self.bots or not self.outsiders)
 
     @property
     def refusal(self) -> str:
@@ -148,6 +195,8 @@ class Filters:
             ("only into", self.bases),
             ("only labelled", self.labels),
             ("only", self.sizes),
+            ("only by", [WRITERS[name] for name in self.written]),
+            ("only with", self.tools),
         )
         return [
             (word, ", ".join(names[:NAMED]), max(0, len(names) - NAMED))

@@ -14,7 +14,7 @@ from django.http import QueryDict
 from django.utils import timezone
 
 from apps.metrics.filters import accounts
-from apps.metrics.filters.chosen import DEFAULT_RANGE, Filters
+from apps.metrics.filters.chosen import DEFAULT_RANGE, WRITTEN, Filters
 from apps.metrics.filters.periods import PRESETS, Period
 from apps.metrics.filters.viewer import REFUSAL, Viewer
 from apps.metrics.models import Group, PullRequest, Repository, TeamMember
@@ -101,6 +101,8 @@ class FilterForm(forms.Form):
     base = Texts("branch", split=False)
     label = Texts("label", split=False, most=MOST_LABELS)
     size = Texts("size")
+    written = Texts("kind of author")
+    tool = Texts("tool", most=MOST_LABELS)
     bots = Switch(required=False, error_messages={"invalid": "Bots are 1 (in) or 0 (out)."})
     outsiders = forms.ChoiceField(
         choices=[("1", "in"), ("0", "out")],
@@ -116,6 +118,7 @@ class FilterForm(forms.Form):
             "repo": [option.value for option in choices.repositories],
             "group": [option.value for option in choices.groups],
             "size": SIZES,
+            "written": list(WRITTEN),
         }
         for name, values in allowed.items():
             field: Any = self.fields[name]
@@ -242,6 +245,8 @@ def parse(form: FilterForm, team: Team, first_opened_at: datetime | None) -> Fil
         bases=cleaned["base"],
         labels=cleaned["label"],
         sizes=cleaned["size"],
+        written=cleaned["written"],
+        tools=[tool.lower() for tool in cleaned["tool"]],
         bots=cleaned["bots"],
         outsiders=cleaned["outsiders"] != "0",
         excluded=_excluded(team),
@@ -294,7 +299,7 @@ def _params(cleaned: Mapping[str, Any]) -> dict[str, Sequence[str]]:
     # The range is always said: an address without a query is where one's last filter is opened.
     if name != "dates" or not found:
         found["range"] = [name]
-    for key in ("repo", "person", "group", "base", "label", "size"):
+    for key in ("repo", "person", "group", "base", "label", "size", "written", "tool"):
         if cleaned[key]:
             found[key] = cleaned[key]
     return found | _flags(cleaned)

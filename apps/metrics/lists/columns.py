@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import F, Func, TextField
+from django.db.models import F, Func, IntegerField, TextField
 from django.db.models.fields.json import KT
+from django.db.models.functions import Cast
 from django.db.models.sql.compiler import SQLCompiler
 
 from apps.metrics.lists.keyset import Order
@@ -38,14 +39,14 @@ class Column:
     @property
     def is_figure(self) -> bool:
         """Whether it is aligned right."""
-        return self.kind in ("duration", "number", "lines")
+        return self.kind in ("duration", "number", "lines") and self.key != "human_touched"
 
     @property
     def look(self) -> str:
         """The class of its cells."""
         if self.is_figure:
             return "figure"
-        return "labels" if self.key == "labels" else "nowrap"
+        return "labels" if self.key in ("labels", "ai_tools") else "nowrap"
 
     @property
     def begins_with_greatest(self) -> bool:
@@ -113,6 +114,24 @@ _ALL = (
     _text("head_branch", "From"),
     Column("labels", "Labels", "text", _InOrder(KT("labels__0")), ("labels",), may_lack=True),
     _text("merged_by", "Merged by", "merged_by_login", "merged_by_login", lacks=True),
+    _text("ai", "Written by", lacks=True),
+    Column(
+        *("ai_tools", "AI tools", "text", _InOrder(KT("ai_tools__0"))),
+        fields=("ai_tools", "ai_evidence"),
+        may_lack=True,
+    ),
+    Column(
+        *("initiator", "Initiator", "text", _InOrder(F("initiator_login"))),
+        fields=("initiator_login", "initiator_github_id"),
+        may_lack=True,
+    ),
+    _instant("first_ai_review_at", "First AI review"),
+    _number("ai_reviews", "AI reviews"),
+    Column(
+        *("human_touched", "Person took part", "number", Cast("human_touched", IntegerField())),
+        fields=("human_touched",),
+        may_lack=True,
+    ),
 )
 COLUMNS: Mapping[str, Column] = {column.key: column for column in _ALL}
 # An export says first which pull request a line is about.

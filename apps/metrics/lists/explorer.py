@@ -9,7 +9,7 @@ from itertools import chain
 from typing import cast
 
 from django.core.cache import caches
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.http import QueryDict
 
 from apps.metrics.filters import search, titles
@@ -31,6 +31,13 @@ STATES = (
 )
 DEFAULT_SORTS = {"merged": "-merged_at", "closed": "-closed_at", "open": "opened_at"}
 FLAGS = {"revert": "is_revert", "hotfix": "is_hotfix", "old": "has_old_commit"}
+# Flags that are no column of their own.
+CONDITIONS = {
+    "ai-reviewed": Q(ai_reviews__gt=0),
+    "ai-first": Q(ai_reviews__gt=0)
+    & (Q(first_review_at=None) | Q(first_ai_review_at__lt=F("first_review_at"))),
+    "ai-alone": Q(ai_reviews__gt=0, reviewer_count=0),
+}
 WAITING = {"review": "review", "author": "author", "merge": "merge", "draft": "draft"}
 WAITING["nobody"] = WAITING["discussion"] = ""  # The latter in addresses of before.
 # Beside the fields of every export.
@@ -87,7 +94,7 @@ def choice(query: QueryDict) -> Choice:
     default = DEFAULT_SORTS.get(state, "-opened_at")
     sort = query.get("sort", "") or default
     _one_of(sort.removeprefix("-"), tuple(COLUMNS), "sort")
-    flags = tuple(_one_of(flag, tuple(FLAGS), "flag") for flag in _texts(query, "flag"))
+    flags = tuple(_one_of(flag, (*FLAGS, *CONDITIONS), "flag") for flag in _texts(query, "flag"))
     text = _searched(query)
     wanted = _texts(query, "columns")
     columns = _columns(wanted, state)
@@ -150,7 +157,7 @@ def matching(team: Team, filters: Filters, chosen: Choice) -> QuerySet[PullReque
         filters.condition(), _in_period(chosen.state, filters.period)
     )
     for flag in chosen.flags:
-        found = found.filter(**{FLAGS[flag]: True})
+        found = found.filter(CONDITIONS.get(flag) or Q(**{FLAGS[flag]: True}))
     if chosen.waiting is not None:
         found = found.filter(state=PullRequest.State.OPEN, waiting_for=chosen.waiting)
     if chosen.reviewed is not None:

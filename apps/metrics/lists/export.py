@@ -77,6 +77,14 @@ PULL_REQUEST_FIELDS: Mapping[str, str] = {
     "is_external": "is_external",
     "has_old_commit": "has_old_commit",
     "url": "url",
+    "ai": "ai",
+    "ai_tools": "ai_tools",
+    "ai_evidence": "ai_evidence",
+    "initiator_login": "initiator_login",
+    "initiator_github_id": "initiator_github_id",
+    "first_ai_review_at": "first_ai_review_at",
+    "ai_reviews": "ai_reviews",
+    "human_touched": "human_touched",
 }
 # Fields that have something in place of what GitHub never told, by GitHub's names for them.
 _STAND_INS: Mapping[str, str] = {

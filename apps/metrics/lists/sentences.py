@@ -5,7 +5,14 @@ from __future__ import annotations
 from apps.metrics.lists.columns import COLUMNS
 from apps.metrics.lists.explorer import Choice
 
-FLAGS = {"old": "with an old commit", "revert": "reverts", "hotfix": "hotfixes"}
+FLAGS = {
+    "old": "with an old commit",
+    "revert": "reverts",
+    "hotfix": "hotfixes",
+    "ai-reviewed": "reviewed by an AI",
+    "ai-first": "reviewed by an AI first",
+    "ai-alone": "reviewed by an AI and by no person",
+}
 
 
 def described(chosen: Choice) -> str:

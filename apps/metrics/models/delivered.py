@@ -92,6 +92,7 @@ class PullRequest(BaseTeamModel):
     )
     merged_by_github_id = models.BigIntegerField(null=True)
     merged_by_login = models.CharField(max_length=100, null=True)  # noqa: DJ001
+    merged_by_type = models.CharField(max_length=30, null=True)  # noqa: DJ001
     merge_commit_sha = models.CharField(max_length=64, blank=True)
 
     # Null where GitHub could not tell.
@@ -157,6 +158,38 @@ class PullRequest(BaseTeamModel):
         help_text="What an open pull request waits for; empty: nobody was asked.",
     )
     waiting_since = models.DateTimeField(null=True, help_text="Since when, where it is open.")
+    # Who wrote it: see METRICS.
+    ai = models.CharField(  # noqa: DJ001 null: not known
+        max_length=10,
+        null=True,
+        choices=[
+            ("none", "people, no mark"),
+            ("described", "described by AI"),
+            ("assisted", "assisted"),
+            ("agent", "an agent"),
+        ],
+    )
+    ai_tools = models.JSONField(default=list)
+    ai_evidence = models.JSONField(default=list)
+    findings = models.JSONField(
+        default=list, help_text="Each mark of AI: its kind, tool, weight and text, and its commit."
+    )
+    marks = models.JSONField(
+        null=True,
+        help_text="Description and merge message, reduced to marks of AI; null: never read.",
+    )
+    initiator = models.ForeignKey(
+        TeamMember, models.SET_NULL, null=True, related_name="initiated", db_index=False
+    )
+    initiator_github_id = models.BigIntegerField(null=True)
+    initiator_login = models.CharField(max_length=100, null=True)  # noqa: DJ001
+    initiator_person = models.BigIntegerField(null=True, help_text="As the author's.")
+    asks_initiator = models.BooleanField(
+        default=False, help_text="It depends on an address whose account is not known yet."
+    )
+    first_ai_review_at = models.DateTimeField(null=True)
+    ai_reviews = models.PositiveIntegerField(default=0)
+    human_touched = models.BooleanField(null=True)
     # Kept from the body, which is not stored: what it says that it reverts.
     reverts_repository = models.CharField(max_length=255, blank=True)
     reverts_number = models.PositiveIntegerField(null=True)
@@ -190,6 +223,27 @@ class PullRequest(BaseTeamModel):
             ),
             models.Index(fields=["team", "opened_at"]),
             models.Index(fields=["repository", "stored_revision"]),
+            models.Index(
+                fields=["team", "initiator_github_id"],
+                name="pull_request_initiated",
+                condition=models.Q(initiator_github_id__isnull=False),
+            ),
+            models.Index(
+                fields=["initiator"],
+                name="pull_request_of_initiator",
+                condition=models.Q(initiator__isnull=False),
+            ),
+            # Few, and none in the end.
+            models.Index(
+                fields=["repository", "opened_at"],
+                name="pull_request_unread",
+                condition=models.Q(marks__isnull=True),
+            ),
+            models.Index(
+                fields=["repository"],
+                name="pull_request_asking",
+                condition=models.Q(asks_initiator=True),
+            ),
             # What the explorer is sorted by most; its pages begin in the middle of these.
             models.Index(fields=["team", "state", "closed_at", "id"], name="sorted_by_closed_at"),
             models.Index(fields=["team", "state", "cycle_time", "id"], name="sorted_by_cycle_time"),
@@ -211,6 +265,25 @@ class PullRequest(BaseTeamModel):
 
     def __str__(self) -> str:
         return f"#{self.number} {self.title}"
+
+    @property
+    def is_agents(self) -> bool:
+        """Whether an agent wrote it: then whoever asked for it counts as its author."""
+        return self.ai == "agent"
+
+    @property
+    def counted_account(self) -> int | None:
+        """Whoever counts as its author, by their main account."""
+        if self.is_agents:
+            return self.initiator_person or self.initiator_github_id
+        return self.author_person or self.author_github_id
+
+    @property
+    def counted_login(self) -> str:
+        """What that person is called: a member by the main account."""
+        member = self.initiator if self.is_agents else self.author
+        login = self.initiator_login if self.is_agents else self.author_login
+        return member.github_username if member else login or ""
 
     @property
     def lines(self) -> int | None:
@@ -245,6 +318,10 @@ class PRReview(BaseTeamModel):
     submitted_at = models.DateTimeField(null=True)
     is_qualifying = models.BooleanField(
         default=False, help_text="By a person other than the author, in time: METRICS counts it."
+    )
+    is_ai = models.BooleanField(
+        default=False,
+        help_text="By an AI that is not the author, in time: counted apart.",
     )
     response_time = models.BigIntegerField(
         null=True, help_text="Seconds from the request, at a reviewer's first review that counts."
@@ -286,6 +363,10 @@ class Commit(BaseTeamModel):
     deletions = models.PositiveIntegerField(null=True)
     message_headline = models.TextField(null=True)  # noqa: DJ001
     reverts_sha = models.CharField(max_length=64, null=True)  # noqa: DJ001 null: none
+    marks = models.JSONField(
+        null=True,
+        help_text="Signatures and message, reduced to marks of AI; null: not read.",
+    )
     pull_requests = models.ManyToManyField(
         PullRequest, through="PullRequestCommit", related_name="commits"
     )

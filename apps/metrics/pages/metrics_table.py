@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from django.db.models import Count, Max, Min, Q
 
-from apps.metrics.figures import queries
+from apps.metrics.figures import ai_queries, masks, queries
+from apps.metrics.figures.ai_queries import Written
 from apps.metrics.figures.counting import Spread
 from apps.metrics.filters.chosen import Filters
 from apps.metrics.filters.periods import Period
@@ -20,7 +21,8 @@ from apps.teams.zones import zone_of
 class MetricsTable:
     """Over everything stored: counts of all pull requests, statistics of the merged ones.
 
-    Durations are seconds. `weeks` runs from the first opening to the last that happened.
+    `written` is of all pull requests but those of other bots than agents. Durations are seconds.
+    `weeks` runs from the first opening to the last that happened.
     """
 
     repository: str
@@ -31,6 +33,7 @@ class MetricsTable:
     by_bots: int
     weeks: float
     figures: queries.Figures
+    written: Written
 
     @property
     def stages(self) -> Mapping[str, Spread]:
@@ -47,7 +50,7 @@ def metrics_table(team: Team, repository: str) -> MetricsTable | None:
     counts = found.aggregate(
         name=Max("repository__full_name"),
         pull_requests=Count("pk"),
-        by_bots=Count("pk", filter=Q(is_bot=True)),
+        by_bots=Count("pk", filter=Q(is_bot=True) & ~Q(ai="agent")),
         first=Min("opened_at"),
         last_merged=Max("merged_at"),
         last_opened=Max("opened_at"),
@@ -64,5 +67,6 @@ def metrics_table(team: Team, repository: str) -> MetricsTable | None:
         repository=counts["name"],
         weeks=period.weeks,
         figures=queries.figures(team, filters),
+        written=ai_queries.of_rows(masks.pull_requests(team, filters)),
         **{name: counts[name] for name in columns},
     )

@@ -8,6 +8,7 @@ from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Table
 
+from apps.metrics.figures.ai_queries import Written
 from apps.metrics.figures.counting import Spread
 from apps.metrics.figures.queries import STAGES
 from apps.metrics.filters.chosen import DAYS_FOR_WEEKS
@@ -48,6 +49,7 @@ def _rows(found: MetricsTable) -> list[tuple[str, ...]]:
     lines = figures.lines
     return [
         (f"Pull requests{bots}", f"{found.pull_requests:,}", "", states),
+        _written_by(found.written),
         ("Merged per week", _per_week(found), "", f"{found.weeks:.0f} weeks"),
         *spreads,
         ("Size in lines, median", _number(lines.median), _number(lines.p90), str(lines.count)),
@@ -64,6 +66,15 @@ def _per_week(found: MetricsTable) -> str:
 def _name(field: str) -> str:
     """Stages stand below the cycle time that they are parts of."""
     return "  " * (field in STAGES) + MEASURES[field].heading
+
+
+def _written_by(written: Written) -> tuple[str, ...]:
+    people = written.people + written.described
+    counts = f"{people:,} people, {written.assisted:,} assisted, {written.agents:,} agents"
+    unknown = f", {written.unknown:,} not read yet" if written.unknown else ""
+    share = written.share(written.marked)
+    least = NO_DATA if share is None else f"at least {share:.0%} AI"
+    return ("Written by", least, "", f"{counts}{unknown}")
 
 
 def _durations(name: str, spread: Spread) -> tuple[str, ...]:

@@ -22,6 +22,12 @@ WAITS = {
     "draft": "its draft’s end",
     "": "nobody asked",
 }
+WRITERS = {
+    "none": "people",
+    "described": "people, described by AI",
+    "assisted": "people, assisted",
+    "agent": "an agent",
+}
 
 
 @register.filter
@@ -77,7 +83,14 @@ def _waits(pull_request: PullRequest) -> SafeString | str:
 
 
 def _labels(pull_request: PullRequest) -> SafeString:
-    names: list[Any] = pull_request.labels
+    return _badges(pull_request.labels)
+
+
+def _tools(pull_request: PullRequest) -> SafeString:
+    return _badges(pull_request.ai_tools)
+
+
+def _badges(names: list[Any]) -> SafeString:
     if not names:
         return NOTHING
     return format_html_join(" ", '<span class="badge">{}</span>', ((name,) for name in names))
@@ -87,7 +100,24 @@ def _merged_by(pull_request: PullRequest) -> SafeString | str:
     return pull_request.merged_by_login or NOTHING
 
 
+def _written(pull_request: PullRequest) -> SafeString | str:
+    return WRITERS[pull_request.ai] if pull_request.ai else NOTHING
+
+
+def _initiator(pull_request: PullRequest) -> SafeString | str:
+    return pull_request.initiator_login or NOTHING
+
+
+def _touched(pull_request: PullRequest) -> SafeString | str:
+    touched = pull_request.human_touched
+    return NOTHING if touched is None else "yes" if touched else "no"
+
+
 _SPECIAL = {
+    "ai": _written,
+    "ai_tools": _tools,
+    "initiator": _initiator,
+    "human_touched": _touched,
     "author": _author,
     "repository": _repository,
     "waiting_for": _waits,

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from apps.metrics.calculations.ai_accounts import Actor, TeamMarks, is_bot
 from apps.metrics.calculations.pull_requests import (
     CommitFact,
     EventFact,
@@ -21,7 +22,6 @@ from apps.metrics.calculations.pull_requests import (
     RevertReference,
     ReviewFact,
     calculate,
-    is_bot,
     is_hotfix,
     reverted_sha,
     reverts,
@@ -340,7 +340,8 @@ def test_reverted_sha(message: str, sha: str | None) -> None:
     ],
 )
 def test_bots(account_type: str | None, login: str | None, expected: bool) -> None:
-    assert is_bot(account_type, login, ["acme-ci", "helper[bot]"]) is expected
+    own = TeamMarks(bots=frozenset({"acme-ci", "helper"}))
+    assert is_bot(Actor(5, login, account_type), own) is expected
 
 
 people = st.sampled_from([ALICE, BOB, CHARLIE, GHOST, ROBOT])

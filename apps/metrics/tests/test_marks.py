@@ -174,8 +174,8 @@ def test_reviews_by_ai_are_counted_as_peoples_are() -> None:
     given = [ReviewGiven(rabbit, BEGIN + hour) for hour in hours]
     given += [ReviewGiven(DEVIN, BEGIN), ReviewGiven(ALICE, BEGIN)]
     ended = BEGIN + timedelta(hours=3)
-    assert marks.ai_reviews(given, DEVIN, BEGIN, ended) == (BEGIN + timedelta(hours=1), 2)
-    assert marks.ai_reviews([], DEVIN, BEGIN, None) == (None, 0)
+    counted = marks.ai_reviews(given, DEVIN, BEGIN, ended)
+    assert counted == [False, True, True, False, False, False]
 
 
 def initiator(*commits: CommitText, author: Actor = DEVIN, **known: Actor | None) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from apps.metrics.pages import compare, flow, overview, person, queues, repository, reviews
+from apps.metrics.pages import ai, compare, flow, overview, person, queues, repository, reviews
 from apps.metrics.views.page import figures_page
 
 overview_page = figures_page(
@@ -12,6 +12,7 @@ repository_page = figures_page("metrics/repository.html", "metrics/overview_part
     repository.repository
 )
 flow_page = figures_page("metrics/flow.html", "metrics/flow_part.html", may_follow=True)(flow.flow)
+ai_page = figures_page("metrics/ai.html", "metrics/ai_part.html", may_follow=True)(ai.ai)
 reviews_page = figures_page("metrics/reviews.html", "metrics/reviews_part.html", may_follow=True)(
     reviews.reviews
 )

@@ -23,7 +23,7 @@ from apps.metrics.figures import queries
 from apps.metrics.figures.current import one_state
 from apps.metrics.figures.freshness import Freshness, recounted
 from apps.metrics.filters import remembering, sentences
-from apps.metrics.filters.chosen import Filters
+from apps.metrics.filters.chosen import WRITERS, Filters
 from apps.metrics.filters.form import RANGES, SIZES, Choices, FilterForm, parse
 from apps.metrics.filters.viewer import viewer_of
 from apps.metrics.pages.answer import Answer, Context, current_version, describe
@@ -233,6 +233,7 @@ def _bar(request: TeamRequest, filters: Filters, choices: Choices) -> dict[str, 
         "choices": choices,
         "ranges": RANGES,
         "size_names": SIZES,
+        "writers": WRITERS.items(),
         "path": request.path,
         "query_string": request.GET.urlencode(),
         "kept": remembering.beside(request.GET),

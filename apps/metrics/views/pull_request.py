@@ -10,7 +10,7 @@ from apps.metrics.figures.waiting_queries import Wait, waits
 from apps.metrics.filters.viewer import viewer_of
 from apps.metrics.lists import export
 from apps.metrics.models import PullRequest
-from apps.metrics.pages import sentences
+from apps.metrics.pages import marks, sentences
 from apps.metrics.pages.coverage import not_tracked
 from apps.metrics.pages.timeline import as_data, reasons, timeline
 from apps.metrics.pages.untold import sentence, size
@@ -42,6 +42,8 @@ def pull_request(request: TeamRequest, owner: str, repository: str, number: int)
         "reverted_by": found.reverted_by.select_related("repository"),
         "size": size(found),
         "untold": sentence(found.untold),
+        "written": marks.sentence(found),
+        "marks": marks.of(found),
         "outcome": sentences.outcome(found, (now - found.opened_at).total_seconds(), _wait(found)),
         "so_far": sentences.so_far(found, now),
         "not_tracked": not_tracked(request.team, found.repository),

@@ -1,0 +1,173 @@
+"""Everything that a pull request's row says and GitHub does not: figures, marks, who counts.
+
+One way for what passes through and for what is stored, so that a recalculation finds the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from apps.integrations.storing.identity import NOBODY, Accounts, Identity, main_account
+from apps.metrics.calculations import marks
+from apps.metrics.calculations import pull_requests as calculations
+from apps.metrics.calculations.ai_accounts import Actor, TeamMarks, bare, is_bot
+from apps.metrics.calculations.marks import Known, ReviewGiven, Texts, Writing
+from apps.metrics.calculations.pull_requests import EventFact, PullRequestFacts, ReviewFact
+from apps.metrics.calculations.waiting import answer_times
+
+
+@dataclass(frozen=True)
+class Given:
+    """A review that was submitted, and by whom."""
+
+    author: Identity
+    state: str
+    submitted_at: datetime
+
+
+@dataclass(frozen=True)
+class Told:
+    """What is known of a pull request; `facts` are without reviews and initiator.
+
+    `is_read`: its texts were read for marks, all of them. Without, what accounts, branch and labels
+    say stands, and that there is no mark nobody says.
+    """
+
+    facts: PullRequestFacts
+    author: Identity
+    merged_by: Identity
+    reviews: Sequence[Given]
+    texts: Texts
+    is_read: bool
+
+
+@dataclass(frozen=True)
+class Calculated:
+    """Columns of the pull request, those of each of its dated reviews, and who asked for it.
+
+    `unknown`: addresses whose accounts decide who that is, each with its commit.
+    """
+
+    columns: dict[str, Any]
+    reviews: list[dict[str, Any]]
+    is_bot: bool
+    is_own_agent: bool
+    initiator: Identity
+    unknown: tuple[tuple[str, str], ...]
+
+
+def calculate(told: Told, own: TeamMarks, main: Accounts, known: Known) -> Calculated:
+    """All of it, by the team's own marks and lists."""
+    writing = marks.read(told.texts, own, known)
+    ai = writing.ai if told.is_read or writing.ai in ("assisted", "agent") else None
+    initiator = _initiator(writing, told)
+    facts = replace(
+        told.facts,
+        reviews=[_fact(review, own, main) for review in told.reviews],
+        initiator=initiator.person(own, main) if initiator != NOBODY else None,
+    )
+    figures = dict(vars(calculations.calculate(facts)))
+    counted = counted_reviews(facts, figures)
+    by_ai = _by_ai(told, own)
+    unknown = writing.initiator.unknown if told.is_read else ()
+    return Calculated(
+        columns={
+            **figures,
+            **_written(writing, ai),
+            **_ai_reviews(told.reviews, by_ai),
+            "human_touched": _is_touched(told, own),
+            "initiator_github_id": initiator.github_id,
+            "initiator_login": initiator.login,
+            "initiator_person": main.get(initiator.github_id or 0),
+            "asks_initiator": bool(unknown),
+        },
+        reviews=[each | {"is_ai": is_ai} for each, is_ai in zip(counted, by_ai, strict=True)],
+        is_bot=facts.author.is_bot,
+        is_own_agent=bare(told.author.login) in own.logins,
+        initiator=initiator,
+        unknown=unknown,
+    )
+
+
+NOT_COUNTED: Mapping[str, Any] = {
+    "is_qualifying": False,
+    "response_time": None,
+    "answer_time": None,
+    "is_ai": False,
+}
+
+
+def counted_reviews(facts: PullRequestFacts, figures: dict[str, Any]) -> list[dict[str, Any]]:
+    """What is counted of each review, taken out of the figures of its pull request."""
+    qualifying, responses = figures.pop("qualifying"), figures.pop("responses")
+    each = zip(qualifying, responses, answer_times(facts, qualifying), strict=True)
+    return [dict(zip(NOT_COUNTED, told, strict=False)) for told in each]
+
+
+def event_fact(own: TeamMarks, event: Mapping[str, Any], main: Accounts) -> EventFact:
+    """An event as figures read it, from the columns of its row."""
+    kind, asked = event["reviewer_type"], event["reviewer_github_id"]
+    return EventFact(
+        event["kind"],
+        event["at"],
+        main_account(main, asked),
+        event["group_github_id"],
+        is_group=kind == "Team",
+        is_bot=is_bot(Actor(asked, event["reviewer_login"], kind), own),
+    )
+
+
+def is_external(row: Mapping[str, Any], *, is_member: bool, is_initiators: bool) -> bool:
+    """Whether somebody from outside wrote it: nobody of the team, and no bot.
+
+    Who counts for an agent's is its initiator, where one is told, else the agent: the team's own
+    may be a member. `row` has `ai`, `is_bot`, `is_own_agent` and `initiator_github_id`.
+    """
+    if row["ai"] != "agent":
+        return not (is_member or row["is_bot"])
+    if row["initiator_github_id"] is not None:
+        return not is_initiators
+    return not (is_member or row["is_own_agent"])
+
+
+def _initiator(writing: Writing, told: Told) -> Identity:
+    account = writing.initiator.account if told.is_read else None
+    return Identity(account.id, account.login, account.type) if account else NOBODY
+
+
+def _fact(review: Given, own: TeamMarks, main: Accounts) -> ReviewFact:
+    return ReviewFact(review.author.person(own, main), review.state, review.submitted_at)
+
+
+def _written(writing: Writing, ai: str | None) -> dict[str, Any]:
+    return {
+        "ai": ai,
+        "ai_tools": list(writing.tools) if ai else [],
+        "ai_evidence": list(writing.evidence),
+        "findings": [
+            [each.kind, each.tool, each.weight, each.text, each.place] for each in writing.findings
+        ],
+    }
+
+
+def _by_ai(told: Told, own: TeamMarks) -> list[bool]:
+    given = [ReviewGiven(each.author.actor, each.submitted_at) for each in told.reviews]
+    facts = told.facts
+    return marks.ai_reviews(given, told.author.actor, facts.opened_at, facts.ended_at, own)
+
+
+def _ai_reviews(reviews: Sequence[Given], by_ai: Sequence[bool]) -> dict[str, Any]:
+    given = [each.submitted_at for each, is_ai in zip(reviews, by_ai, strict=True) if is_ai]
+    return {"first_ai_review_at": min(given, default=None), "ai_reviews": len(given)}
+
+
+def _is_touched(told: Told, own: TeamMarks) -> bool | None:
+    """Null where nobody is known to have touched it and not everything was read."""
+    actors: list[Actor | None] = [each.author.actor for each in told.reviews]
+    if told.facts.merged_at and told.merged_by != NOBODY:
+        actors.append(told.merged_by.actor)
+    found = marks.is_human_touched(actors, told.texts.commits, own)
+    return found if found or told.is_read else None

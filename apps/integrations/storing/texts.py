@@ -1,0 +1,127 @@
+"""What is read for marks of AI: from records that pass through, and from what was kept of them.
+
+Only what is reduced is read, so that both find the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from apps.integrations.github import records
+from apps.integrations.storing.identity import Identity
+from apps.metrics.calculations import reduced
+from apps.metrics.calculations.ai_accounts import UNSIGNED, Actor, Signature
+from apps.metrics.calculations.marks import CommitText, Texts
+from apps.metrics.calculations.reduced import Hash
+from apps.metrics.models import Commit, PullRequest
+
+Json = dict[str, Any]
+
+# Without any of these nobody can say that there is no mark.
+READ = ("body", "commits", "commits.author", "commits.message_body", "merge_message")
+UNTOLD = "untold"
+
+
+def of_record(record: records.PullRequest, hashed: Hash) -> Texts:
+    """Of a pull request that passes through."""
+    message = (record.merge_message and record.merge_message.message) or ""
+    whole = Texts(
+        author=Identity.of(record.author).actor,
+        body=record.body or "",
+        branch=tidy(record.head_ref_name or ""),
+        labels=[tidy(label.name) for label in record.labels.items],
+        commits=[_commit(each) for each in distinct_commits(record)],
+        merge_sha=record.merge_commit.oid if record.merge_commit else "",
+        merge_message=message.partition("\n")[2],
+    )
+    return reduced.texts(whole, hashed)
+
+
+def of_row(row: PullRequest, commits: Iterable[Commit]) -> Texts:
+    """Of one that is stored."""
+    kept: Json = row.marks or {}
+    return Texts(
+        author=Actor(row.author_github_id, row.author_login, row.author_type),
+        body=kept.get("body", ""),
+        branch=row.head_branch,
+        labels=row.labels,
+        commits=[of_commit(commit) for commit in commits],
+        merge_sha=row.merge_commit_sha,
+        merge_message=kept.get("merge", ""),
+    )
+
+
+def of_commit(row: Commit) -> CommitText:
+    """Of a commit that is stored."""
+    kept: Json = row.marks or {}
+    account = Actor(row.author_github_id, row.author_login, "User" if row.author_login else None)
+    committer = kept.get("committer")
+    return CommitText(
+        row.sha,
+        row.message_headline or "",
+        kept.get("message", ""),
+        Signature(*kept.get("author", ("", "")), account),
+        Signature(*committer[:2], Actor(*committer[2:])) if committer else UNSIGNED,
+    )
+
+
+def kept(texts: Texts, untold: Mapping[str, bool]) -> Json:
+    """What a pull request's row keeps; it says where something was never told."""
+    found: Json = {"body": texts.body, "merge": texts.merge_message}
+    if any(untold.get(name) is False for name in READ):
+        found[UNTOLD] = True
+    return {name: value for name, value in found.items() if value}
+
+
+def kept_of_commit(commit: CommitText, node_id: str | None, asked: Iterable[str]) -> Json:
+    """What a commit's row keeps; its id on GitHub where it may have to be asked for."""
+    author, committer = commit.author, commit.committer
+    signed = [author.name, author.address]
+    account = committer.account
+    found: Json = {
+        "author": signed if any(signed) else None,
+        "committer": [committer.name, committer.address, account.id, account.login, account.type]
+        if committer != UNSIGNED
+        else None,
+        "message": commit.body,
+        "id": node_id if commit.sha in asked else None,
+    }
+    return {name: value for name, value in found.items() if value}
+
+
+def is_read(marks: Json | None) -> bool:
+    """Whether everything that may have a mark was read."""
+    return marks is not None and UNTOLD not in marks
+
+
+def tidy(text: str) -> str:
+    """Text without NUL, which PostgreSQL refuses."""
+    return text.replace("\x00", "")
+
+
+def distinct_commits(record: records.PullRequest) -> list[records.Commit]:
+    """In GitHub's order, each once though pages may have shifted."""
+    return list({node.commit.oid: node.commit for node in record.commits.items}.values())
+
+
+def hashes(addresses: Sequence[str]) -> dict[str, str]:
+    """Reduced addresses by their hash."""
+    return {address[:32]: address for address in addresses if address.endswith(reduced.HASHED)}
+
+
+def _commit(commit: records.Commit) -> CommitText:
+    return CommitText(
+        commit.oid,
+        tidy(commit.message_headline or ""),
+        tidy(commit.message_body or ""),
+        _signature(commit.author),
+        _signature(commit.committer),
+    )
+
+
+def _signature(actor: records.GitActor | None) -> Signature:
+    if actor is None:
+        return UNSIGNED
+    account = Identity.of(actor.user).actor
+    return Signature(tidy(actor.name or ""), tidy(actor.email or ""), account)

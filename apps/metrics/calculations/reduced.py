@@ -1,0 +1,132 @@
+"""Texts reduced to what marks of AI are read from: what of them may be stored.
+
+Pure. Reading the reduced texts finds what reading the whole ones does, so that a change of the
+team's marks needs no fetch. People's names go, and their addresses become keyed hashes; accounts in
+GitHub's own noreply addresses stay. What is reduced already stays as it is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from apps.metrics.calculations import ai_marks, marks
+from apps.metrics.calculations.ai_accounts import (
+    UNSIGNED,
+    Signature,
+    TeamMarks,
+    agent_of,
+    noreply_account,
+    tool_of_address,
+    tool_of_signature,
+    tool_of_text,
+)
+from apps.metrics.calculations.marks import CommitText, Texts
+
+Hash = Callable[[str], str]
+"""32 hex digits for a text, by a key of the team's own."""
+
+HASHED = "@hashed.invalid"
+"""How an address ends that is kept as a hash; no address ends so."""
+MOST_TRAILERS = 20
+
+_TABLE = TeamMarks()
+_TRAILER = re.compile(r"[A-Za-z][\w-]{0,60}\s{0,5}:.{1,200}")
+_HASHED_TRAILER = re.compile(r"trailer: [0-9a-f]{32}")
+_TOLD = "?"
+
+
+def texts(whole: Texts, hashed: Hash) -> Texts:
+    """All that is read of a pull request, reduced."""
+    return replace(
+        whole,
+        body=body(whole.body),
+        commits=[commit(each, hashed) for each in whole.commits],
+        merge_message=message(whole.merge_message, hashed),
+    )
+
+
+def body(text: str) -> str:
+    """A description: the marks in it."""
+    links = {mark.text for mark in ai_marks.BODY_LINKS}
+    found = dict.fromkeys(finding.text for finding in marks.of_body(text))
+    return "\n".join(f"https://{mark}" if mark in links else mark for mark in found)
+
+
+def commit(whole: CommitText, hashed: Hash) -> CommitText:
+    """A commit; its headline is no secret, its committer only told where it is a tool."""
+    return replace(
+        whole,
+        body=message(whole.body, hashed),
+        author=_author(whole.author, hashed),
+        committer=_committer(whole.committer),
+    )
+
+
+def message(text: str, hashed: Hash) -> str:
+    """A commit's message without its headline: its co-authors, and its trailers."""
+    lines = text[: marks.LONGEST_TEXT].splitlines()
+    named = [f"Co-authored-by: <{address(each, hashed)}>" for each in marks.co_authors(lines)]
+    trailers = list(dict.fromkeys(_trailers(lines, hashed)))[:MOST_TRAILERS]
+    return "\n".join([*named, *trailers])
+
+
+def address(text: str, hashed: Hash) -> str:
+    """A tool's address and GitHub's own for an account as they are, any other as a hash."""
+    lower = text.strip().lower()
+    if not lower or lower.endswith(HASHED) or _is_tools(lower):
+        return lower
+    if noreply_account(lower):
+        return text.strip()
+    return _as_hash(lower, hashed)
+
+
+def trailer(line: str, hashed: Hash) -> str:
+    """What is kept of a trailer that no tool of the table leaves."""
+    return f"trailer: {hashed(marks.one_space(line))}"
+
+
+def _as_hash(lower: str, hashed: Hash) -> str:
+    return f"{hashed(lower)}{'[bot]' if '[bot]' in lower else ''}{HASHED}"
+
+
+def _is_tools(lower: str) -> bool:
+    known = (*ai_marks.ADDRESSES, *ai_marks.WEAK_ADDRESSES)
+    return bool(tool_of_text(lower, known) or tool_of_address(lower, _TABLE))
+
+
+def _trailers(lines: list[str], hashed: Hash) -> Iterator[str]:
+    table = {mark.text for mark in ai_marks.TRAILERS}
+    for line in marks.last_paragraph(lines):
+        if marks.one_space(line) in table or _HASHED_TRAILER.fullmatch(line):
+            yield line
+        # Whoever signed it off is a person.
+        elif _TRAILER.fullmatch(line) and "@" not in line:
+            yield trailer(line, hashed)
+
+
+def _author(whole: Signature, hashed: Hash) -> Signature:
+    return Signature(_name(whole.name), _own_address(whole, hashed), whole.account)
+
+
+def _own_address(whole: Signature, hashed: Hash) -> str:
+    """Of somebody whose account is told, their noreply address says nothing more."""
+    lower = whole.address.strip().lower()
+    if not noreply_account(lower) or _is_tools(lower) or "[bot]" in lower:
+        return address(whole.address, hashed)
+    return "" if whole.account.id is not None else _as_hash(lower, hashed)
+
+
+def _committer(whole: Signature) -> Signature:
+    if tool_of_signature(whole, _TABLE) is None:
+        return UNSIGNED
+    lower = whole.address.strip().lower()
+    account = whole.account if agent_of(whole.account) else UNSIGNED.account
+    return Signature(_name(whole.name), lower if _is_tools(lower) else "", account)
+
+
+def _name(name: str) -> str:
+    """That there is one, and how it ends where that says something."""
+    endings = (mark.text for mark in ai_marks.NAME_ENDINGS if name.endswith(mark.text))
+    return next(endings, "[bot]" if name.lower().endswith("[bot]") else _TOLD if name else "")

@@ -1,0 +1,279 @@
+"""Who wrote what was merged, and how agents' work compares with people's.
+
+Only pull requests whose texts were read count in a share. Every share is a floor: whoever switches
+a tool's marks off leaves none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import numpy as np
+from django.db.models import Count
+
+from apps.metrics.figures import counting, masks
+from apps.metrics.figures.arrays import Array, code
+from apps.metrics.figures.columns import AIS, NONE, WAITING
+from apps.metrics.figures.rows import Rows
+from apps.metrics.filters.chosen import Filters
+from apps.metrics.models import Group, PRReview, PullRequest, Repository
+from apps.teams.models import Team
+
+PEOPLE, DESCRIBED, ASSISTED, AGENT = range(len(AIS))
+REVERTED_WITHIN = 30 * 86_400
+SMALLEST_CELL = 5
+
+
+@dataclass(frozen=True)
+class Written:
+    """Numbers of merged pull requests by who wrote them; `unknown` were not read for marks."""
+
+    people: int = 0
+    described: int = 0
+    assisted: int = 0
+    agents: int = 0
+    unknown: int = 0
+
+    @property
+    def known(self) -> int:
+        """How many the shares are of."""
+        return self.people + self.described + self.assisted + self.agents
+
+    @property
+    def marked(self) -> int:
+        """How many an agent wrote, or somebody with an assistant."""
+        return self.assisted + self.agents
+
+    def share(self, part: int) -> float | None:
+        """Of those that were read."""
+        return part / self.known if self.known else None
+
+
+@dataclass(frozen=True)
+class Tool:
+    """Merged pull requests with marks of a tool."""
+
+    name: str
+    pull_requests: int
+    agents: int
+
+
+@dataclass(frozen=True)
+class Reviewer:
+    """Reviews by an AI in the period, and on how many pull requests."""
+
+    login: str
+    reviews: int
+    pull_requests: int
+
+
+@dataclass(frozen=True)
+class Reviewed:
+    """Merged pull requests that an AI reviewed: how often it was first, or no person followed."""
+
+    merged: int
+    by_ai: int
+    ai_first: int
+    by_ai_alone: int
+
+
+@dataclass(frozen=True)
+class Overview:
+    """All that the page shows of what was merged in a period."""
+
+    whole: Written
+    spans: Sequence[Written]
+    tools: Sequence[Tool]
+    repositories: Sequence[tuple[Repository, Written]]
+    groups: Sequence[tuple[Group, Written]]
+    reviewed: Reviewed
+    reviewers: Sequence[Reviewer]
+    waiting: int
+    """Open ones of agents, ready, that no person has reviewed."""
+
+
+def overview(team: Team, filters: Filters) -> Overview:
+    """Of the filters' period."""
+    rows = masks.merged(team, filters, filters.period)
+    begins = [each.timestamp() for each in filters.period.boundaries()]
+    number = len(filters.period.spans())
+    everything = masks.pull_requests(team, filters)
+    agents = everything.where("state", masks.OPEN).where("ai", AGENT).where("is_read", 1)
+    waiting = agents.where("waiting_for", WAITING.index("review"))
+    return Overview(
+        whole=_written(rows, np.zeros(len(rows), np.int64), 1)[0],
+        spans=_written(rows, counting.bins(rows["merged_at"], begins), number),
+        tools=_tools(team, rows),
+        repositories=_repositories(team, rows),
+        groups=_groups(team, rows),
+        reviewed=_reviewed(rows),
+        reviewers=_reviewers(team, filters),
+        waiting=len(waiting),
+    )
+
+
+def of_rows(rows: Rows) -> Written:
+    """Of some pull requests together."""
+    return _written(rows, np.zeros(len(rows), np.int64), 1)[0]
+
+
+def _written(rows: Rows, groups: Array, number: int) -> list[Written]:
+    is_known = (rows["is_read"] == 1) & (rows["ai"] >= 0)
+    known = counting.table(groups[is_known], number, rows["ai"][is_known], len(AIS))
+    unknown = counting.counts(groups[~is_known], number)
+    return [Written(*each, more) for each, more in zip(known, unknown, strict=True)]
+
+
+def _tools(team: Team, rows: Rows) -> list[Tool]:
+    """By name; the codes of texts are those of lists, each of which has some tools."""
+    known: set[str] = set()
+    named = PullRequest.objects.for_team(team).exclude(ai_tools=[]).order_by()
+    for tools in named.values_list("ai_tools", flat=True).distinct():
+        known |= set(tools)
+    marked = rows.where("ai", ASSISTED, AGENT).where("is_read", 1)
+    found = []
+    for name in sorted(known):
+        mine = marked.labelled(code(name), column="ai_tools")
+        if len(mine):
+            found.append(Tool(name, len(mine), int((mine["ai"] == AGENT).sum())))
+    return sorted(found, key=lambda each: -each.pull_requests)
+
+
+def _repositories(team: Team, rows: Rows) -> list[tuple[Repository, Written]]:
+    known = {row.pk: row for row in Repository.objects.for_team(team)}
+    groups, keys = counting.grouped(rows["repository_id"])
+    found = zip(keys, _written(rows, groups, len(keys)), strict=True)
+    named = [(known[pk], written) for (pk,), written in found if pk in known]
+    return sorted(named, key=lambda each: (each[0].full_name, each[0].pk))
+
+
+def _groups(team: Team, rows: Rows) -> list[tuple[Group, Written]]:
+    """Of everybody who counts as an author; somebody in two teams counts in both."""
+    found = []
+    for group in Group.objects.for_team(team).prefetch_related("members"):
+        members = np.array([member.pk for member in group.members.all()], np.int64)
+        mine = rows.keep(lambda part, members=members: np.isin(part["author_id"], members))  # type: ignore[misc]
+        if len(mine):
+            found.append((group, of_rows(mine)))
+    return found
+
+
+def _reviewed(rows: Rows) -> Reviewed:
+    first, ai_first = rows["first_review_at"], rows["first_ai_review_at"]
+    by_ai = rows["ai_reviews"] > 0
+    is_first = by_ai & ((first == NONE) | (ai_first < first))
+    alone = by_ai & (rows["reviewer_count"] == 0)
+    return Reviewed(len(rows), int(by_ai.sum()), int(is_first.sum()), int(alone.sum()))
+
+
+def _reviewers(team: Team, filters: Filters) -> list[Reviewer]:
+    """Of reviews submitted in the period."""
+    period = filters.period
+    found = PRReview.objects.for_team(team).filter(
+        filters.condition("pull_request__"),
+        is_ai=True,
+        submitted_at__gte=period.start,
+        submitted_at__lt=period.end,
+    )
+    counted = found.order_by().values("reviewer_login")
+    rows = counted.annotate(reviews=Count("pk"), on=Count("pull_request", distinct=True))
+    each = [Reviewer(r["reviewer_login"] or "", r["reviews"], r["on"]) for r in rows]
+    return sorted(each, key=lambda one: (-one.reviews, one.login))
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A mean of each group over the same cells, weighted as the agents' work is spread.
+
+    `means` by who wrote it; `rows` of each that lie in the cells, `left_out` that do not.
+    """
+
+    means: Mapping[int, float] = field(default_factory=dict)
+    cells: int = 0
+    rows: Mapping[int, int] = field(default_factory=dict)
+    left_out: Mapping[int, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Agents' work beside people's, within the same repository and size class."""
+
+    groups: tuple[int, ...]
+    figures: Mapping[str, Compared]
+
+
+def comparison(team: Team, filters: Filters, now: datetime) -> Comparison:
+    """Of pull requests closed in the period, those merged among them."""
+    begin, end = masks.ends(filters.period)
+    everything = masks.pull_requests(team, filters).where("is_read", 1)
+    closed = everything.where("state", masks.MERGED, masks.CLOSED).between("closed_at", begin, end)
+    merged = everything.where("state", masks.MERGED).between("merged_at", begin, end)
+    groups: tuple[int, ...] = (AGENT, ASSISTED, PEOPLE)
+    found = _compared(team, groups, closed, merged, now)
+    if not any(each.cells for each in found.values()):
+        groups = (AGENT, PEOPLE)
+        found = _compared(team, groups, closed, merged, now)
+    return Comparison(groups, found)
+
+
+def _compared(
+    team: Team, groups: tuple[int, ...], closed: Rows, merged: Rows, now: datetime
+) -> dict[str, Compared]:
+    young = merged.where("has_old_commit", 0)
+    old = merged.keep(lambda part: part["merged_at"] < now.timestamp() - REVERTED_WITHIN)
+    return {
+        "merge_rate": standardised(closed, closed["state"] == masks.MERGED, groups),
+        "pickup_time": _of_durations(merged, "pickup_time", groups),
+        "cycle_time": _of_durations(young, "cycle_time", groups),
+        "review_rounds": standardised(merged, merged["review_rounds"], groups),
+        "reverted": standardised(old, _is_reverted(team, old), groups),
+        "unreviewed": standardised(merged, merged["reviewer_count"] == 0, groups),
+    }
+
+
+def _of_durations(rows: Rows, name: str, groups: tuple[int, ...]) -> Compared:
+    """Each duration capped at the 95th percentile of all that are compared."""
+    rows = rows.keep(lambda part: (part[name] != NONE) & np.isin(part["ai"], groups))
+    values = rows[name]
+    cap = np.percentile(values, 95) if len(values) else 0
+    return standardised(rows, np.minimum(values, cap), groups)
+
+
+def _is_reverted(team: Team, rows: Rows) -> Array:
+    """Which of them another merged pull request reverted within thirty days."""
+    reverts = masks.all_of(team).where("state", masks.MERGED)
+    reverts = reverts.keep(lambda part: part["reverts_id"] != NONE)
+    order = np.argsort(reverts["merged_at"], kind="stable")
+    targets, firsts = np.unique(reverts["reverts_id"][order], return_index=True)
+    times = reverts["merged_at"][order][firsts]
+    places = np.minimum(np.searchsorted(targets, rows["id"]), max(len(targets) - 1, 0))
+    if not len(targets):
+        return np.zeros(len(rows), bool)
+    is_target = targets[places] == rows["id"]
+    return is_target & (times[places] - rows["merged_at"] <= REVERTED_WITHIN)
+
+
+def standardised(rows: Rows, values: Array, groups: tuple[int, ...]) -> Compared:
+    """Means over cells of repository and size in which each group has at least five."""
+    is_in = np.isin(rows["ai"], groups) & (rows["size"] >= 0)
+    kinds = rows["ai"][is_in].astype(np.int64)
+    values = np.asarray(values, np.float64)[is_in]
+    cells, keys = counting.grouped(rows["repository_id"][is_in], rows["size"][is_in])
+    number = len(keys)
+    counts = {g: np.bincount(cells[kinds == g], minlength=number) for g in groups}
+    if not number:
+        return Compared()
+    used = np.all([counts[group] >= SMALLEST_CELL for group in groups], axis=0)
+    weights = counts[AGENT][used].astype(np.float64)
+    total = weights.sum()
+    means = {}
+    for group in groups:
+        mine = kinds == group
+        sums = np.bincount(cells[mine], weights=values[mine], minlength=number)[used]
+        if total:
+            means[group] = float((sums / counts[group][used] * weights).sum() / total)
+    inside = {group: int(counts[group][used].sum()) for group in groups}
+    outside = {group: int((rows["ai"] == group).sum()) - inside[group] for group in groups}
+    return Compared(means, int(used.sum()), inside, outside)

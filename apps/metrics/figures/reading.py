@@ -1,0 +1,38 @@
+"""How much of what is stored was not read for marks of AI yet, and since when all of it was."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Max
+
+from apps.metrics.models import PullRequest
+from apps.teams.models import Team
+
+A_POINT = 37
+"""Pull requests that are fetched by their ids for a point of GitHub's."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Pull requests that are still to be read, of how many, and the newest of them."""
+
+    unread: int = 0
+    whole: int = 0
+    newest: datetime | None = None
+
+    @property
+    def points(self) -> int:
+        """What reading them costs, of the thousands that GitHub grants an hour."""
+        return -(-self.unread // A_POINT)
+
+
+def reading(team: Team) -> Reading:
+    """Of a team; nothing is counted where all was read."""
+    rows = PullRequest.objects.for_team(team)
+    unread = rows.filter(marks__isnull=True)
+    if not unread.exists():
+        return Reading()
+    newest = unread.aggregate(newest=Max("opened_at"))["newest"]
+    return Reading(unread.count(), rows.count(), newest)

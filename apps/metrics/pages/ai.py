@@ -1,0 +1,201 @@
+"""Who wrote what was merged: people, people with an assistant, agents; and who reviewed it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from django.urls import reverse
+from django.utils import timezone
+
+from apps.metrics.figures import ai_queries
+from apps.metrics.figures.ai_queries import AGENT, ASSISTED, PEOPLE, Compared, Overview, Written
+from apps.metrics.figures.reading import Reading, reading
+from apps.metrics.filters.chosen import Filters
+from apps.metrics.pages import ai_sentences
+from apps.metrics.pages.answer import Answer
+from apps.metrics.pages.charts import Chart, Series
+from apps.teams.access import TeamRequest
+
+GROUPS = {AGENT: "Agents", ASSISTED: "Assisted", PEOPLE: "People"}
+# Name, how it is called, its unit, and what it is a mean of.
+COMPARED = (
+    ("merge_rate", "Merged, of those closed", "share"),
+    ("pickup_time", "Pickup", "duration"),
+    ("cycle_time", "Cycle time", "duration"),
+    ("review_rounds", "Review rounds", "decimal"),
+    ("reverted", "Reverted within 30 days", "share"),
+    ("unreviewed", "Merged without a person’s review", "share"),
+)
+Address = Callable[..., str]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A number, its share of what is known, and where its pull requests are."""
+
+    count: int
+    share: float | None
+    link: str
+
+
+@dataclass(frozen=True)
+class Line:
+    """A repository, team or tool with its cells."""
+
+    name: str
+    link: str
+    cells: Sequence[Cell]
+
+
+def ai(request: TeamRequest, filters: Filters) -> Answer:
+    """Shares, comparisons, and reviews by AI."""
+    team = request.team
+    found = ai_queries.overview(team, filters)
+    compared = ai_queries.comparison(team, filters, timezone.now())
+    rest = reading(team)
+    path = reverse("pull_requests", args=[team.slug])
+
+    def address(**changes: Any) -> str:
+        return filters.address(path, **changes)
+
+    return Answer(
+        {
+            "found": found,
+            "answer": ai_sentences.answer(found),
+            "reading": ai_sentences.of_reading(rest),
+            "tiles": _cells(found.whole, address),
+            "charts": [_trend(found, filters, path)],
+            "tools": [_tool(tool, address) for tool in found.tools],
+            "repositories": [
+                Line(
+                    row.full_name,
+                    address(repo=row.full_name),
+                    _of(each, address, repo=row.full_name),
+                )
+                for row, each in found.repositories
+            ],
+            "groups": [
+                _line(each, row.name, address, group=row.slug) for row, each in found.groups
+            ],
+            "compared": _comparison(compared),
+            "compared_groups": [GROUPS[group] for group in compared.groups],
+            "reviews": _reviews(found, address),
+            "waiting": Cell(
+                found.waiting,
+                None,
+                address(state="open", waiting="review", written="agents"),
+            ),
+        },
+        lambda: _data(found, compared, rest),
+    )
+
+
+def _cells(written: Written, address: Address) -> list[tuple[str, Cell]]:
+    return list(zip(("Agents", "Assisted", "People"), _of(written, address), strict=True))
+
+
+def _of(written: Written, address: Address, **more: str) -> list[Cell]:
+    parts = (
+        (written.agents, "agents"),
+        (written.assisted, "assisted"),
+        (written.people + written.described, "people"),
+    )
+    return [
+        Cell(count, written.share(count), address(written=name, **more)) for count, name in parts
+    ]
+
+
+def _line(written: Written, name: str, address: Address, **of: str) -> Line:
+    return Line(name, address(**of), _of(written, address, **of))
+
+
+def _tool(tool: ai_queries.Tool, address: Address) -> Line:
+    counts = (
+        (tool.pull_requests, ["assisted", "agents"]),
+        (tool.agents, ["agents"]),
+    )
+    cells = [Cell(count, None, address(tool=tool.name, written=kinds)) for count, kinds in counts]
+    return Line(tool.name, cells[0].link, cells)
+
+
+def _trend(found: Overview, filters: Filters, path: str) -> Chart:
+    spans = filters.period.spans()
+    rows = (
+        ("Agents", "accent", False, lambda each: each.agents),
+        ("Assisted", "accent", True, lambda each: each.assisted),
+        ("People, no mark", "outline", False, lambda each: each.people + each.described),
+    )
+    return Chart(
+        id="written",
+        title="Merged, by who wrote it",
+        kind="stack",
+        unit="count",
+        labels=[span.name for span in spans],
+        series=[
+            Series(name, [part(each) for each in found.spans], colour, is_faint)
+            for name, colour, is_faint, part in rows
+        ],
+        partial=[span.is_partial for span in spans],
+        links=[
+            filters.address(
+                path, range=None, since=span.first.isoformat(), until=span.last.isoformat()
+            )
+            for span in spans
+        ],
+        definition="written_by",
+        label_name="Week" if filters.period.unit == "week" else "Month",
+    )
+
+
+def _comparison(compared: ai_queries.Comparison) -> list[dict[str, Any]]:
+    lines = []
+    for name, label, unit in COMPARED:
+        each = compared.figures[name]
+        if each.cells:
+            values = [each.means.get(group) for group in compared.groups]
+            note = ai_sentences.of_cells(each, compared.groups, GROUPS)
+            lines.append({"label": label, "unit": unit, "values": values, "note": note})
+    return lines
+
+
+def _reviews(found: Overview, address: Address) -> list[tuple[str, Cell]]:
+    reviewed = found.reviewed
+    parts = (
+        ("Reviewed by an AI", reviewed.by_ai, "ai-reviewed"),
+        ("By an AI before any person", reviewed.ai_first, "ai-first"),
+        ("By an AI and by no person", reviewed.by_ai_alone, "ai-alone"),
+    )
+    whole = reviewed.merged
+    return [
+        (label, Cell(count, count / whole if whole else None, address(flag=flag)))
+        for label, count, flag in parts
+    ]
+
+
+def _data(found: Overview, compared: ai_queries.Comparison, rest: Reading) -> dict[str, Any]:
+    return {
+        "merged": asdict(found.whole),
+        "by_period": [asdict(each) for each in found.spans],
+        "tools": [asdict(each) for each in found.tools],
+        "repositories": [{"repository": r.full_name, **asdict(w)} for r, w in found.repositories],
+        "groups": [{"group": group.slug, **asdict(each)} for group, each in found.groups],
+        "compared": {
+            name: _compared_data(each) for name, each in compared.figures.items() if each.cells
+        },
+        "reviewed": asdict(found.reviewed),
+        "reviewers": [asdict(each) for each in found.reviewers],
+        "waiting_for_a_person": found.waiting,
+        "unread": rest.unread,
+    }
+
+
+def _compared_data(each: Compared) -> dict[str, Any]:
+    names = {AGENT: "agents", ASSISTED: "assisted", PEOPLE: "people"}
+    return {
+        "means": {names[group]: mean for group, mean in each.means.items()},
+        "cells": each.cells,
+        "rows": {names[group]: count for group, count in each.rows.items()},
+        "left_out": {names[group]: count for group, count in each.left_out.items()},
+    }

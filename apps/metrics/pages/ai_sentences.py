@@ -1,0 +1,43 @@
+"""What the page of AI says in words: shares are floors, and a difference is no cause."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from apps.metrics.figures.ai_queries import Compared, Overview
+from apps.metrics.figures.reading import Reading
+
+
+def answer(found: Overview) -> str:
+    """The shares, as floors."""
+    whole = found.whole
+    if not whole.known:
+        return "Of nothing that was merged in this range it is known yet who wrote it."
+    if not whole.marked:
+        return f"None of {whole.known:,} merged pull requests has a mark of AI."
+    agents, assisted = (whole.share(part) or 0 for part in (whole.agents, whole.assisted))
+    return (
+        f"At least {agents + assisted:.0%} of {whole.known:,} merged pull requests were written "
+        f"with AI: {agents:.0%} by agents, {assisted:.0%} by people with an assistant."
+    )
+
+
+def of_reading(rest: Reading) -> str:
+    """What is still to be read, and what that costs; empty where all was."""
+    if not rest.unread or rest.newest is None:
+        return ""
+    points = "one point" if rest.points == 1 else f"about {rest.points:,} points"
+    return (
+        f"{rest.unread:,} of {rest.whole:,} pull requests were stored before marks of AI were "
+        f"read. They are fetched again in the background, the newest first, for {points} of what "
+        f"GitHub grants. Until then they are in no share; marks are known of what was opened "
+        f"after {rest.newest:%-d %b %Y}."
+    )
+
+
+def of_cells(each: Compared, groups: tuple[int, ...], names: Mapping[int, str]) -> str:
+    """How many pull requests a comparison is of, and how many it leaves out."""
+    cells = "one cell" if each.cells == 1 else f"{each.cells:,} cells"
+    counts = ", ".join(f"{each.rows[group]:,} {names[group].lower()}" for group in groups)
+    left_out = sum(each.left_out.values())
+    return f"{counts} in {cells}; {left_out:,} left out"

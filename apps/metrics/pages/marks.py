@@ -1,0 +1,169 @@
+"""Marks of AI as people read them: those of one pull request, and the whole table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from apps.metrics.calculations import ai_marks, own_marks
+from apps.metrics.models import PullRequest
+from apps.teams.models import Team
+
+PLACES = {
+    "author": "Its author’s account",
+    "commit": "A commit’s author or committer",
+    "trailer": "A commit’s message",
+    "body": "The description",
+    "branch": "The head branch",
+    "label": "A label",
+}
+WEIGHTS = {
+    "writing": "",
+    "described": "wrote the description only",
+    "weak": "weak: people leave it as well",
+}
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A mark: which tool’s, where it stands, what it says, and where to look."""
+
+    tool: str
+    place: str
+    text: str
+    note: str
+    link: str
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A line of the table: which tool’s, what is looked for, and where that is known from."""
+
+    tool: str
+    text: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Lines of one kind, and what they make of a pull request."""
+
+    title: str
+    says: str
+    entries: Sequence[Entry]
+
+
+def sentence(row: PullRequest) -> str:
+    """Who wrote a pull request."""
+    if row.ai is None:
+        return "Its texts were not read for marks of AI yet, so it is not known who wrote it."
+    tools = ", ".join(row.ai_tools)
+    said = {
+        "agent": f"An agent wrote it ({tools}).",
+        "assisted": f"It was written with an assistant ({tools}).",
+        "described": f"Its description was written by a program ({tools}); of its code there is "
+        "no mark.",
+        "none": "No mark of AI is on it, which does not say that none was used.",
+    }[row.ai]
+    return f"{said} {_initiator(row)}".strip()
+
+
+def _initiator(row: PullRequest) -> str:
+    if row.ai != "agent":
+        return ""
+    if row.initiator_login:
+        return f"{row.initiator_login} asked for it."
+    if row.asks_initiator:
+        return "Who asked for it is being looked up."
+    return "Who asked for it, nothing tells."
+
+
+def of(row: PullRequest) -> list[Shown]:
+    """Each mark that was found on a pull request."""
+    return [
+        Shown(tool, PLACES[kind], text, WEIGHTS[weight], _link(row, place))
+        for kind, tool, weight, text, place in row.findings
+    ]
+
+
+def _link(row: PullRequest, sha: str) -> str:
+    return f"{row.url.rpartition('/pull/')[0]}/commit/{sha}" if sha else row.url
+
+
+def table(team: Team) -> list[Kind]:
+    """All marks that are looked for, the team's own at the end."""
+    kinds = [
+        Kind(
+            "Accounts of agents",
+            "Whoever opened it, or authored more than half of its commits, wrote it.",
+            [_account(each) for each in ai_marks.AGENTS],
+        ),
+        Kind(
+            "Addresses",
+            "Of a commit’s author, committer or co-author; GitHub’s own address of an account "
+            "above counts as well.",
+            [*_texts(ai_marks.ADDRESSES), *_numbers()],
+        ),
+        Kind(
+            "Trailers and names",
+            "Trailers stand in the last lines of a message; a name ends so, a headline begins so.",
+            _texts((*ai_marks.TRAILERS, *ai_marks.NAME_ENDINGS, *ai_marks.HEADLINE_BEGINNINGS)),
+        ),
+        Kind(
+            "In the description",
+            "Where the tool wrote it: not in a quotation, not in code. The links begin with https.",
+            _texts((*ai_marks.BODY_TEXTS, *ai_marks.BODY_LINKS)),
+        ),
+        Kind(
+            "In the description, of the description alone",
+            "Who wrote the code, they do not tell.",
+            _texts(ai_marks.DESCRIBED),
+        ),
+        Kind(
+            "Head branches and labels",
+            "A branch begins so; a label is just that.",
+            _texts((*ai_marks.BRANCHES, *ai_marks.LABELS)),
+        ),
+        Kind(
+            "Weak marks",
+            "People leave them too. They are shown, and alone make nothing assisted.",
+            _texts((*ai_marks.WEAK_BRANCHES, *ai_marks.WEAK_ADDRESSES)),
+        ),
+        Kind(
+            "AI reviewers",
+            "Their reviews, and those of the agents above, are counted apart from people’s.",
+            [_account(each) for each in ai_marks.REVIEWERS],
+        ),
+    ]
+    own = _own(team)
+    return [*kinds, Kind("This team’s own", "Set in the team’s settings.", own)] if own else kinds
+
+
+def _account(entry: ai_marks.Account) -> Entry:
+    number = f" (id {entry.id})" if entry.id else ""
+    return Entry(entry.tool, f"{entry.login}{number}", entry.source)
+
+
+def _texts(marks: Iterable[ai_marks.Mark]) -> list[Entry]:
+    return [Entry(mark.tool, mark.text.strip(), mark.source) for mark in marks]
+
+
+def _numbers() -> list[Entry]:
+    return [
+        Entry(tool, f"{number}+…@users.noreply.github.com", source)
+        for number, (tool, source) in ai_marks.NOREPLY_IDS.items()
+    ]
+
+
+def _own(team: Team) -> list[Entry]:
+    kinds = (
+        ("account", team.ai_logins),
+        ("trailer", team.ai_trailers),
+        ("branch", team.ai_branches),
+        ("label", team.ai_labels),
+    )
+    return [
+        Entry(tool, text, kind)
+        for kind, lines in kinds
+        for text, tool in own_marks.read(lines).items()
+    ]
