@@ -90,7 +90,7 @@ COSTS: dict[str, tuple[dict[str, Any], int]] = {
     "pull_request_names": ({"first": 37}, 2),
     "pull_request_counts": ({"ids": ["R"] * 100}, 1 + 100),
     "repository": ({}, 1),
-    "co_authors": ({"ids": ["C"] * 100}, 100),
+    "co_authors": ({"ids": ["C"] * 100}, 1 + 100),
     "rest of each list": ({}, 3 * len(LISTS)),
     "by number": ({}, 1),
     "in parts": ({"ids": ["PR"] * AT_ONCE}, 43 + 21 * AT_ONCE),
