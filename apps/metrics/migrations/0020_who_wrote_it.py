@@ -12,7 +12,7 @@ def make_due(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('metrics', '0018_merge_queue_events'),
+        ('metrics', '0019_production_walk'),
         ('teams', '0012_who_wrote_it'),
     ]
 

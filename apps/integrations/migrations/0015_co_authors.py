@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('integrations', '0013_enterprise_server_schema'),
+        ('integrations', '0014_production_walk'),
         ('teams', '0012_who_wrote_it'),
     ]
 
