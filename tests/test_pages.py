@@ -29,6 +29,7 @@ INSIDE = (
     "{person}",
     "reviews/",
     "flow/",
+    "ai/",
     "waiting/",
     "compare/repositories/",
     "compare/people/",

@@ -241,6 +241,7 @@ def test_names_of_another_team_in_a_query(town: Town, query: str) -> None:
         "pull-requests/",
         "reviews/",
         "flow/",
+        "ai/",
         "people/",
         "integrations/github/repos/",
     ):

@@ -83,6 +83,40 @@ class FlowReply(_Described):
     reopened: int
 
 
+class Written(Schema):
+    """Pull requests by who wrote them; a share is a floor, of those that are known."""
+
+    people: int
+    described: int
+    assisted: int
+    agents: int
+    unknown: int
+
+
+class StandardMeans(Schema):
+    """Means of agents, assisted and people over the same cells of repository and size."""
+
+    means: dict[str, float]
+    cells: int
+    rows: dict[str, int]
+    left_out: dict[str, int]
+
+
+class WrittenReply(_Described):
+    """Who wrote what was merged; `unread` are stored and were not read for marks of AI yet."""
+
+    merged: Written
+    by_period: list[Written]
+    tools: list[dict[str, Any]]
+    repositories: list[dict[str, Any]]
+    groups: list[dict[str, Any]]
+    compared: dict[str, StandardMeans]
+    reviewed: dict[str, int]
+    reviewers: list[dict[str, Any]]
+    waiting_for_a_person: int
+    unread: int
+
+
 class ReviewFiguresReply(_Described):
     """Load, concentration and response times of reviews, and who reviewed whom."""
 

@@ -34,6 +34,7 @@ from apps.metrics.api.figures import (
     RepositoryFiguresReply,
     ReviewFiguresReply,
     View,
+    WrittenReply,
 )
 from apps.metrics.api.rows import (
     CommitRow,
@@ -57,7 +58,7 @@ from apps.metrics.models import (
     SavedView,
     TeamMember,
 )
-from apps.metrics.pages import compare, flow, overview, person, repository
+from apps.metrics.pages import ai, compare, flow, overview, person, repository
 from apps.metrics.pages import reviews as review_page
 from apps.metrics.pages.answer import Answer, current_version, describe
 from apps.metrics.pages.timeline import as_data as timeline_data
@@ -226,6 +227,12 @@ def _overview(request: HttpRequest, query: Query[FilterQuery]) -> dict[str, Any]
 def _flow(request: HttpRequest, query: Query[FilterQuery]) -> dict[str, Any]:
     """How long stages take, what waits and when, and how much is under way."""
     return _figures(flow.flow, request)
+
+
+@_get("/ai", WrittenReply, "figures")
+def _ai(request: HttpRequest, query: Query[FilterQuery]) -> dict[str, Any]:
+    """Who wrote what was merged, agents compared with people, and reviews by AI."""
+    return _figures(ai.ai, request)
 
 
 @_get("/review-figures", ReviewFiguresReply, "figures")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
-from django.db.models import Count, Max, Min, Subquery, Sum
+from django.db.models import Count, Max, Min, OuterRef, QuerySet, Subquery, Sum
 
 from apps.metrics.figures import counting, masks, names
 from apps.metrics.figures.arrays import Array
@@ -191,6 +191,8 @@ class DataVersion:
     etag: str
     is_large: bool = False
     """Whether counting takes so long that a page should not wait for it."""
+    has_unread: bool = False
+    """Whether some were stored before marks of AI were read."""
 
     @property
     def is_empty(self) -> bool:
@@ -207,13 +209,20 @@ def data_version(team: Team, more: str = "") -> DataVersion:
         revisions=Sum("revision"),
         fetched=Max("fetched_at"),
         first=Min(Subquery(opened[:1])),
+        unread=Max(Subquery(_unread().values("opened_at")[:1])),
         far=Min(Subquery(opened[LARGE : LARGE + 1])),
     )
     is_large = row.pop("far") is not None
     settings = [getattr(team, field.attname) for field in team._meta.concrete_fields]
     text = " ".join(map(str, [*row.values(), *settings, more]))
     digest = hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
-    return DataVersion(row["first"], row["fetched"], digest, is_large)
+    return DataVersion(row["first"], row["fetched"], digest, is_large, row["unread"] is not None)
+
+
+def _unread() -> QuerySet[PullRequest]:
+    """Of a repository those that were not read for marks of AI, the newest first."""
+    rows = PullRequest.objects.filter(repository=OuterRef("pk"), marks__isnull=True)
+    return rows.order_by("-opened_at")
 
 
 def of_rows(rows: Rows, weeks: float) -> Figures:

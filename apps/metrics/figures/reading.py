@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Max
+from django.db.models import Count, Max
 
-from apps.metrics.models import PullRequest
+from apps.metrics.models import PullRequest, Repository
 from apps.teams.models import Team
 
 A_POINT = 37
@@ -30,9 +30,11 @@ class Reading:
 
 def reading(team: Team) -> Reading:
     """Of a team; nothing is counted where all was read."""
-    rows = PullRequest.objects.for_team(team)
-    unread = rows.filter(marks__isnull=True)
-    if not unread.exists():
+    # By repository, since an index has those that are left of each.
+    repositories = Repository.objects.for_team(team).order_by().values("pk")
+    unread = PullRequest.objects.filter(repository__in=repositories, marks__isnull=True)
+    found = unread.aggregate(count=Count("pk"), newest=Max("opened_at"))
+    if not found["count"]:
         return Reading()
-    newest = unread.aggregate(newest=Max("opened_at"))["newest"]
-    return Reading(unread.count(), rows.count(), newest)
+    whole = PullRequest.objects.for_team(team).count()
+    return Reading(found["count"], whole, found["newest"])

@@ -6,14 +6,7 @@ Fields, constraints and scoping; what follows from them belongs into `calculatio
 from __future__ import annotations
 
 from apps.metrics.models.chosen import Digest, SavedView
-from apps.metrics.models.delivered import (
-    Commit,
-    PRReview,
-    PullRequest,
-    PullRequestCommit,
-    Repository,
-    TimelineEvent,
-)
+from apps.metrics.models.delivered import PullRequest, Repository
 from apps.metrics.models.people import Group, SamePerson, TeamMember
 from apps.metrics.models.production import (
     Application,
@@ -24,6 +17,7 @@ from apps.metrics.models.production import (
     Production,
     Source,
 )
+from apps.metrics.models.within import Commit, PRReview, PullRequestCommit, TimelineEvent
 
 __all__ = [
     "Application",

@@ -64,7 +64,6 @@ def ai(request: TeamRequest, filters: Filters) -> Answer:
         {
             "found": found,
             "answer": ai_sentences.answer(found),
-            "reading": ai_sentences.of_reading(rest),
             "tiles": _cells(found.whole, address),
             "charts": [_trend(found, filters, path)],
             "tools": [_tool(tool, address) for tool in found.tools],

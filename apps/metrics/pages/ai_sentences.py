@@ -22,16 +22,17 @@ def answer(found: Overview) -> str:
     )
 
 
-def of_reading(rest: Reading) -> str:
-    """What is still to be read, and what that costs; empty where all was."""
+def notice(rest: Reading) -> str:
+    """What the upgrade changed, what is still to be read, and what that costs."""
     if not rest.unread or rest.newest is None:
         return ""
     points = "one point" if rest.points == 1 else f"about {rest.points:,} points"
     return (
-        f"{rest.unread:,} of {rest.whole:,} pull requests were stored before marks of AI were "
-        f"read. They are fetched again in the background, the newest first, for {points} of what "
-        f"GitHub grants. Until then they are in no share; marks are known of what was opened "
-        f"after {rest.newest:%-d %b %Y}."
+        "Agents’ pull requests count as the team’s work now. Of "
+        f"{rest.unread:,} of {rest.whole:,} pull requests, which were stored before that, the "
+        "texts are fetched again in the background, the newest first, for "
+        f"{points} of what GitHub grants; until then they are in no share of who wrote what. "
+        f"What was opened after {rest.newest:%-d %b %Y} has been read."
     )
 
 

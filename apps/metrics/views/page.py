@@ -22,10 +22,12 @@ from django_htmx.http import HttpResponseClientRedirect
 from apps.metrics.figures import queries
 from apps.metrics.figures.current import one_state
 from apps.metrics.figures.freshness import Freshness, recounted
+from apps.metrics.figures.reading import reading
 from apps.metrics.filters import remembering, sentences
 from apps.metrics.filters.chosen import WRITERS, Filters
 from apps.metrics.filters.form import RANGES, SIZES, Choices, FilterForm, parse
 from apps.metrics.filters.viewer import viewer_of
+from apps.metrics.pages import ai_sentences
 from apps.metrics.pages.answer import Answer, Context, current_version, describe
 from apps.metrics.pages.coverage import covered
 from apps.teams.access import TeamRequest, team_view, wants_json
@@ -118,6 +120,7 @@ def _state(
         "version": version,
         "freshness": fresh,
         "recounted": recounted(request.team),
+        "reading": ai_sentences.notice(reading(request.team)) if version.has_unread else "",
         "poll": _poll(request, version.etag),
     }
 
