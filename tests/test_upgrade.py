@@ -97,3 +97,24 @@ def _parts(statement: str) -> list[str]:
     """Its columns and constraints apart, whose order nobody promises."""
     columns = statement.replace(" (", ", ", 1).removesuffix(")")
     return re.split(r', (?="|CONSTRAINT)', columns)
+
+
+def test_a_backup_of_before_leads_back(tmp_path: Path) -> None:
+    """What waits is told; the upgrade keeps what was there; that can be restored elsewhere."""
+    old, elsewhere = ({"DATA_DIR": str(tmp_path / name)} for name in ("old", "elsewhere"))
+    _fill(old, {})
+    told = tformance("upgrade", "--check", **old)
+    assert told.returncode == 1
+    assert "teams.0010_figures_key: " in told.stdout
+    upgraded = tformance("upgrade", **old)
+    assert upgraded.returncode == 0, upgraded.stderr
+    assert re.search(r"^teams\.0010_figures_key: \d+\.\d s$", upgraded.stdout, re.MULTILINE)
+    assert tformance("upgrade", "--check", **old).stdout == "Nothing waits.\n"
+    [backup] = (tmp_path / "old/backups").iterdir()
+    with closing(sqlite3.connect(backup)) as before:
+        [[latest]] = before.execute("SELECT max(name) FROM django_migrations WHERE app = 'teams'")
+        assert before.execute("SELECT slug FROM teams_team").fetchall() == [("acme",)]
+    assert latest < "0010"
+    restored = tformance("restore", str(backup), **elsewhere)
+    assert restored.returncode == 0, restored.stderr
+    assert "acme" in tformance("team", "list", **elsewhere).stdout

@@ -138,6 +138,27 @@ def release() -> None:
 
 
 @main.command()
+@click.option("--check", is_flag=True, help="Only say what waits. Exits 1 where anything does.")
+@click.option(
+    "--backup",
+    "backup_to",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Where to.  [default: a new file in DATA_DIR/backups]",
+)
+@click.option("--no-backup", is_flag=True, help="You have one already.")
+def upgrade(check: bool, backup_to: Path | None, no_backup: bool) -> None:
+    """Back up, then bring database and static files up to this version.
+
+    As `release`, with a backup first. Going back is installing the former version and restoring it.
+    """
+    from tformance import upgrade
+
+    if check:
+        raise SystemExit(1 if upgrade.check() else 0)
+    upgrade.upgrade(backup_to, makes_backup=not no_backup)
+
+
+@main.command()
 @click.option("--bind", envvar="BIND", default="127.0.0.1:8000", show_default=True)
 @click.option(
     "--processes", envvar="WEB_PROCESSES", type=click.IntRange(min=1), default=2, show_default=True

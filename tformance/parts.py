@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from tformance import metrics_folder
 
@@ -39,14 +39,17 @@ def become(part: str, command: tuple[str, ...]) -> NoReturn:
     os.execv(command[0], command)  # noqa: S606
 
 
-def release() -> None:
-    """Bring the tables up to date and collect the static files, once for each new version."""
+def release(migrate: Any = "migrate") -> None:
+    """Bring the tables up to date and collect the static files, once for each new version.
+
+    `migrate` is Django's command, or one that does the same in another way.
+    """
     import django
     from django.core.management import call_command
 
     from tformance import static_files
 
     django.setup()
-    call_command("migrate", interactive=False)
+    call_command(migrate, interactive=False, verbosity=1 if migrate == "migrate" else 0)
     if static_files.collect():
         print("Collected the static files.")  # noqa: T201

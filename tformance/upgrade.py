@@ -1,0 +1,87 @@
+"""`tformance upgrade`: says what an upgrade does and how long that took elsewhere, and does it.
+
+A backup comes first: going back is installing the former version and restoring it.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import click
+import django
+from django.conf import settings
+
+TIMES = Path(__file__).with_name("migration_times.json")
+
+
+def check() -> bool:
+    """Prints what waits; whether anything does."""
+    django.setup()
+    known = json.loads(TIMES.read_text())
+    waiting = list(_waiting())
+    for name, takes_back in waiting:
+        took = known["seconds"].get(name)
+        told = f"took {took:g} s on {known['company']}" if took is not None else "was not measured"
+        click.echo(f"{name}: {told}" + ("" if takes_back else "; only a backup leads back"))
+    click.echo(f"{len(waiting)} migrations wait." if waiting else "Nothing waits.")
+    return bool(waiting)
+
+
+def upgrade(backup_to: Path | None, *, makes_backup: bool) -> None:
+    """Backs up, brings the tables up to date, and collects static files."""
+    django.setup()
+    from django.db import connection
+
+    from tformance import parts
+    from tformance.backup import backup
+
+    has_data = bool(connection.introspection.table_names())
+    if makes_backup and has_data and any(_waiting()):
+        backup(backup_to or _new_file())
+    parts.release(_timed())
+
+
+def _new_file() -> Path:
+    folder = Path(settings.DATA_DIR) / "backups"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder / f"before-{version('tformance')}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.backup"
+
+
+def _waiting() -> Iterator[tuple[str, bool]]:
+    """Each migration that is not applied, and whether it could be taken back."""
+    from django.db import DatabaseError, connection
+    from django.db.migrations.executor import MigrationExecutor
+
+    try:
+        executor = MigrationExecutor(connection)
+        plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    except DatabaseError as error:
+        raise click.ClickException(f"The database cannot be used: {error}".strip()) from None
+    for migration, _ in plan:
+        name = f"{migration.app_label}.{migration.name}"
+        yield name, all(operation.reversible for operation in migration.operations)
+
+
+def _timed() -> Any:
+    """Django's command, which says how long each migration took."""
+    from django.core.management.commands.migrate import Command
+
+    class Timed(Command):
+        begun = 0.0
+
+        def migration_progress_callback(
+            self, action: str, migration: Any = None, fake: bool = False
+        ) -> None:
+            if action == "apply_start":
+                self.begun = time.monotonic()
+            elif action == "apply_success":
+                took = time.monotonic() - self.begun
+                click.echo(f"{migration.app_label}.{migration.name}: {took:.1f} s")
+
+    return Timed()
