@@ -129,6 +129,7 @@ RULES: dict[str, Rule] = {
     "api/v1/views": Rule(For.KEY),
     "api/v1/flow": Rule(For.KEY),
     "api/v1/ai": Rule(For.KEY),
+    "api/v1/production": Rule(For.KEY),
     "api/v1/review-figures": Rule(For.KEY),
     "api/v1/compare/repositories": Rule(For.KEY),
     "api/v1/compare/people": Rule(For.KEY),

@@ -192,6 +192,11 @@ class TeamForm(forms.ModelForm):  # type: ignore[type-arg]
         required=False,
         help_text="Tools whose marks do not count, one on a line, such as cursor.",
     )
+    production_environments = PatternsField(
+        label="More environments of production",
+        required=False,
+        help_text="Names of environments on GitHub, one on a line; * stands for anything: eu-*.",
+    )
     are_people_private = forms.BooleanField(
         label="Only admins and the person see figures on a single person",
         required=False,
@@ -217,6 +222,7 @@ class TeamForm(forms.ModelForm):  # type: ignore[type-arg]
             "ai_branches",
             "ai_labels",
             "ai_ignored",
+            "production_environments",
             "are_people_private",
         ]
 

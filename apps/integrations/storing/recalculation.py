@@ -13,9 +13,9 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Prefetch, QuerySet
 
-from apps.integrations.models import GitHubIntegration, TrackedRepository
+from apps.integrations.models import GitHubIntegration, ProductionWalk, TrackedRepository
 from apps.integrations.people import own_marks
-from apps.integrations.storing import initiators
+from apps.integrations.storing import initiators, recounting
 from apps.integrations.storing import texts as kept_texts
 from apps.integrations.storing.calculated import Calculated, Given, Told, calculate, event_fact
 from apps.integrations.storing.facts import flags_by_place, flags_by_settings
@@ -44,6 +44,10 @@ def settings_changed(team: Team, changed: set[str], **_: Any) -> None:
         TrackedRepository.objects.for_team(team).filter(is_active=True).update(due_at=now)
     if "bot_logins" in changed:
         GitHubIntegration.objects.for_team(team).update(members_due_at=now)
+    if "production_environments" in changed:
+        recounting.follow_settings(team)
+        # The history of an environment that counts from now on was not kept.
+        ProductionWalk.objects.for_team(team).update(due_at=now)
     nudge()
 
 

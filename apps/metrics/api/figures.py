@@ -48,7 +48,9 @@ class Range(Schema):
     time_zone: str
 
 
-class _Described(Schema):
+class Described(Schema):
+    """What a reply is about."""
+
     range: Range
     bots: bool
     outsiders: bool
@@ -61,7 +63,7 @@ class Point(Schema):
     figures: Figures | None
 
 
-class OverviewReply(_Described):
+class OverviewReply(Described):
     """The range's figures, the previous period's, the trend, and how many wait for what."""
 
     figures: Figures
@@ -70,7 +72,7 @@ class OverviewReply(_Described):
     waiting: dict[str, int]
 
 
-class FlowReply(_Described):
+class FlowReply(Described):
     """Where `bins` begin is in seconds; null is work in progress that is still to come."""
 
     figures: Figures
@@ -102,7 +104,7 @@ class StandardMeans(Schema):
     left_out: dict[str, int]
 
 
-class WrittenReply(_Described):
+class WrittenReply(Described):
     """Who wrote what was merged; `unread` are stored and were not read for marks of AI yet."""
 
     merged: Written
@@ -117,7 +119,7 @@ class WrittenReply(_Described):
     unread: int
 
 
-class ReviewFiguresReply(_Described):
+class ReviewFiguresReply(Described):
     """Load, concentration and response times of reviews, and who reviewed whom."""
 
     figures: Figures
@@ -136,13 +138,13 @@ class Compared(Schema):
     figures: Figures
 
 
-class RepositoriesReply(_Described):
+class RepositoriesReply(Described):
     """Repositories with something merged."""
 
     repositories: list[Compared]
 
 
-class PeopleReply(_Described):
+class PeopleReply(Described):
     """People who wrote or reviewed, the key's owner first."""
 
     people: list[Compared]
@@ -154,7 +156,7 @@ class RepositoryFiguresReply(OverviewReply):
     repository: dict[str, Any]
 
 
-class PersonFiguresReply(_Described):
+class PersonFiguresReply(Described):
     """One person's own pull requests, and reviews given and received; just `person` if hidden."""
 
     person: dict[str, Any]

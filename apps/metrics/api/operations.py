@@ -36,6 +36,7 @@ from apps.metrics.api.figures import (
     View,
     WrittenReply,
 )
+from apps.metrics.api.production import ProductionReply
 from apps.metrics.api.rows import (
     CommitRow,
     DeploymentRow,
@@ -58,7 +59,7 @@ from apps.metrics.models import (
     SavedView,
     TeamMember,
 )
-from apps.metrics.pages import ai, compare, flow, overview, person, repository
+from apps.metrics.pages import ai, compare, flow, overview, person, production, repository
 from apps.metrics.pages import reviews as review_page
 from apps.metrics.pages.answer import Answer, current_version, describe
 from apps.metrics.pages.timeline import as_data as timeline_data
@@ -235,6 +236,12 @@ def _ai(request: HttpRequest, query: Query[FilterQuery]) -> dict[str, Any]:
     return _figures(ai.ai, request)
 
 
+@_get("/production", ProductionReply, "figures")
+def _production(request: HttpRequest, query: Query[FilterQuery]) -> dict[str, Any]:
+    """Deployment frequency, change lead time, change fail rate, recovery time, rework rate."""
+    return _figures(production.production, request)
+
+
 @_get("/review-figures", ReviewFiguresReply, "figures")
 def _review_figures(request: HttpRequest, query: Query[FilterQuery]) -> dict[str, Any]:
     """Load, response times and coverage of reviews."""
@@ -292,7 +299,7 @@ def pull_request(request: HttpRequest, owner: str, name: str, number: int) -> di
     found = PullRequest.objects.for_team(admitted(request).team).filter(
         repository__full_name__iexact=full_name, number=_bounded(number)
     )
-    whole = found.select_related("repository", "author", "reverts__repository")
+    whole = found.select_related("repository", "author", "deployment__application")
     one = whole.order_by("-fetched_at", "-pk").first()  # as the page chooses
     if one is None:
         raise Http404("There is no such pull request.")

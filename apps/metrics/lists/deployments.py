@@ -1,26 +1,25 @@
-"""Which deployments a list shows, page by page, and as rows of an export."""
+"""Which deployments a list shows, page by page."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from django.db.models import Q, QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.db.models.functions import Coalesce
 from django.http import QueryDict
 
 from apps.metrics.figures.production_rows import listed
 from apps.metrics.filters.chosen import Filters
 from apps.metrics.lists.explorer import BadAddressError
-from apps.metrics.lists.export import Row, rows
 from apps.metrics.models import Application, DeployedPullRequest, Deployment
 from apps.teams.models import Team
 
-PAGE, AT_ONCE = 50, 500
+PAGE = 50
 LARGEST = 2**63 - 1  # of a key
 SUCCEEDED = Q(deployed_at__isnull=False)
 SHOWN: Mapping[str, tuple[str, Q]] = {
@@ -31,25 +30,6 @@ SHOWN: Mapping[str, tuple[str, Q]] = {
     "unplaced": ("Not placed", SUCCEEDED & Q(is_unplaced=True)),
     "never": ("Never succeeded", Q(deployed_at__isnull=True)),
 }
-FIELDS: Mapping[str, str] = {
-    "repository": "application__repository__full_name",
-    "environment": "application__environment",
-    "id": "node_id",
-    "source": "application__source",
-    "sha": "sha",
-    "url": "url",
-    "created_at": "requested_at",
-    "deployed_at": "deployed_at",
-    "is_repeat": "is_repeat",
-    "is_rollback": "is_rollback",
-    "is_restore": "is_restore",
-    "is_failed": "is_failed",
-    "failed_by": "failed_by",
-    "recovered_at": "recovered_at",
-    "recovery_time": "recovery_time",
-    "state": "state",
-}
-NAMES = (*FIELDS, "pull_requests")
 
 
 @dataclass(frozen=True)
@@ -139,35 +119,14 @@ def _text(row: Deployment) -> str:
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-def numbers_of(keys: Sequence[int]) -> dict[int, list[int]]:
-    """By deployment the numbers of the pull requests that it brought."""
-    found: dict[int, list[int]] = {key: [] for key in keys}
-    for begin in range(0, len(keys), AT_ONCE):
-        links = DeployedPullRequest.objects.filter(deployment__in=keys[begin : begin + AT_ONCE])
-        named = links.order_by("deployment", "pull_request__number")
-        for key, number in named.values_list("deployment", "pull_request__number"):
-            found[key].append(number)
-    return found
+def brought_by(keys: Sequence[int]) -> dict[int, int]:
+    """How many pull requests each deployment brought."""
+    links = DeployedPullRequest.objects.filter(deployment__in=keys).order_by()
+    counted = links.values_list("deployment").annotate(number=Count("pk"))
+    return dict.fromkeys(keys, 0) | dict(counted)
 
 
 def in_order(keys: Sequence[int]) -> QuerySet[Deployment]:
     """Those of a page again, the newest first."""
     rows = Deployment.objects.filter(pk__in=keys)
     return rows.annotate(at=Coalesce("deployed_at", "requested_at")).order_by("-at", "-pk")
-
-
-def export_rows(found: QuerySet[Deployment]) -> Iterator[Row]:
-    """Rows as an export has them, in the order of what was found."""
-    some: list[Row] = []
-    for row in rows(found, {"key": "pk", **FIELDS}):
-        some.append(row)
-        if len(some) == AT_ONCE:
-            yield from _with_numbers(some)
-            some = []
-    yield from _with_numbers(some)
-
-
-def _with_numbers(some: Sequence[Row]) -> Iterator[Row]:
-    numbers = numbers_of([row["key"] for row in some])
-    for row in some:
-        yield {**{name: row[name] for name in FIELDS}, "pull_requests": numbers[row["key"]]}

@@ -103,9 +103,10 @@ class Reason:
 
 
 def timeline(pull_request: PullRequest, now: datetime) -> Timeline:
-    """From the first commit to the merge or close, or until now."""
+    """From the first commit to production, else to the merge or close, or until now."""
     begin = min(pull_request.first_commit_at, pull_request.opened_at)
-    end = max(pull_request.merged_at or pull_request.closed_at or now, begin)
+    merged_at = pull_request.merged_at
+    end = max(pull_request.deployed_at or merged_at or pull_request.closed_at or now, begin)
     length = max((end - begin).total_seconds(), 1)
 
     def x(at: datetime) -> str:
@@ -114,7 +115,7 @@ def timeline(pull_request: PullRequest, now: datetime) -> Timeline:
 
     marks = sorted(_marks(pull_request), key=lambda mark: mark.at)
     placed = [Mark(**(vars(mark) | {"x": x(mark.at)})) for mark in marks]
-    times = _times(pull_request)
+    times = {**_times(pull_request), "deploy_time": pull_request.deploy_time or 0}
     if pull_request.state == PullRequest.State.OPEN:
         times = stages_so_far(pull_request, now)
     return Timeline(begin, end, placed, _bars(times, length, 1), _ticks(length))
@@ -195,6 +196,9 @@ def _marks(pull_request: PullRequest) -> Iterator[Mark]:
         who = review.reviewer_login or GHOST
         if review.submitted_at:
             yield Mark("reviews", state, review.submitted_at, who, _REVIEWS[state], note=note)
+    if pull_request.deployment and pull_request.deployed_at:
+        where = pull_request.deployment.application.environment
+        yield Mark("events", "deployed", pull_request.deployed_at, "A deployment", f"to {where}")
     for event in pull_request.timeline.all():
         # GitHub tells a merge as a close too.
         if event.kind == "closed" and event.at == pull_request.merged_at:

@@ -44,11 +44,11 @@ def deployments(request: TeamRequest, filters: Filters) -> Answer | HttpResponse
         return refused(request, [str(error)])
     page = lists.page(found, chosen)
     count = found.count()
-    numbers = lists.numbers_of([row.pk for row in page.rows])
+    brought = lists.brought_by([row.pk for row in page.rows])
     context = {
         "chosen": chosen,
         "page": page,
-        "rows": [(row, sentences.badge(row), len(numbers[row.pk])) for row in page.rows],
+        "rows": [(row, sentences.badge(row), brought[row.pk]) for row in page.rows],
         "described": _described(count, chosen),
         "shown_as": here.kinds(),
         "applications": applications,
@@ -71,7 +71,7 @@ def rows_of(page: lists.Page) -> list[export.Row]:
     """The rows of a page as an export has them."""
     keys = [row.pk for row in page.rows]
     found = lists.in_order(keys)
-    return list(lists.export_rows(found))
+    return list(export.deployment_rows(found))
 
 
 def _described(count: int, chosen: lists.Choice) -> str:
@@ -129,8 +129,12 @@ def _file(request: TeamRequest, found: Any, here: _Here, form: str) -> HttpRespo
         object_name=name,
         filters=urlsplit(here.but()).query,
     )
-    rows = lists.export_rows(found)
-    lines = export.csv_lines(lists.NAMES, rows) if form == "csv" else export.json_lines(rows)
+    rows = export.deployment_rows(found)
+    lines = (
+        export.csv_lines(export.DEPLOYMENT_NAMES, rows)
+        if form == "csv"
+        else export.json_lines(rows)
+    )
     response = StreamingHttpResponse(lines, content_type=FORMATS[form])
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
@@ -143,6 +147,6 @@ def deployment(request: TeamRequest, deployment: int) -> HttpResponse:
     if found is None:
         raise Http404("The team keeps no such deployment.")
     if wants_json(request):
-        [row] = lists.export_rows(lists.in_order([found.pk]))
+        [row] = export.deployment_rows(lists.in_order([found.pk]))
         return JsonResponse(pages.data(found, row))
     return render(request, "metrics/deployment.html", pages.context(found))

@@ -12,6 +12,7 @@ from apps.metrics.lists import export
 from apps.metrics.models import PullRequest
 from apps.metrics.pages import marks, sentences
 from apps.metrics.pages.coverage import not_tracked
+from apps.metrics.pages.reached import why_deploy
 from apps.metrics.pages.timeline import as_data, reasons, timeline
 from apps.metrics.pages.untold import sentence, size
 from apps.teams.access import TeamRequest, team_view, wants_json
@@ -25,7 +26,9 @@ def pull_request(request: TeamRequest, owner: str, repository: str, number: int)
         repository__full_name__iexact=full_name, number=number
     )
     # Of two repositories that had this name, the one that still has it is fetched from.
-    whole = rows.select_related("repository", "author", "reverts__repository")
+    whole = rows.select_related(
+        "repository", "author", "reverts__repository", "deployment__application", "team"
+    )
     found = whole.order_by("-fetched_at", "-pk").first()
     if found is None:
         raise Http404("The team keeps no such pull request.")
@@ -39,6 +42,7 @@ def pull_request(request: TeamRequest, owner: str, repository: str, number: int)
         "author_page": _person(request, found),
         "timeline": drawn,
         "reasons": reasons(found) if found.merged_at else [],
+        "why_deploy": why_deploy(found) if found.merged_at else "",
         "reverted_by": found.reverted_by.select_related("repository"),
         "size": size(found),
         "untold": sentence(found.untold),

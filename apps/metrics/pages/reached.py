@@ -1,0 +1,53 @@
+"""How a merged pull request went on to production, or why that is not known."""
+
+from __future__ import annotations
+
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from apps.metrics.models import Deployment, Production, PullRequest
+from apps.teams.templatetags.display import day, duration
+
+
+def why_deploy(found: PullRequest) -> str:
+    """Where the fifth stage of a merged pull request comes from, or why it has none."""
+    brought = deployments(found)
+    if found.deployed_at is not None and brought:
+        return format_html("From the merge to the first deployment: {}.", _listed(found, brought))
+    slug = found.team.slug
+    of = Production.objects.filter(repository=found.repository).first()
+    if of is None or not of.source:
+        link = reverse("production_sources", args=[slug])
+        text = 'Not known: <a href="{}">no source</a> tells of this repository’s deployments.'
+        return format_html(text, link)
+    if found.was_live_before:
+        return "Not known: it was in production by the first deployment that is known."
+    if found.base_branch != found.repository.default_branch:
+        return f"None: it was merged into {found.base_branch}, not into the default branch."
+    merged_at = found.merged_at or timezone.now()
+    waited = (timezone.now() - merged_at).total_seconds()
+    return format_html("Not deployed yet, <strong>{}</strong> after its merge.", duration(waited))
+
+
+def deployments(found: PullRequest) -> list[Deployment]:
+    """Those that brought it, one an application, the first of them first."""
+    rows = found.deployments.filter(application__is_current=True, deployed_at__isnull=False)
+    return list(rows.select_related("application").order_by("deployed_at", "pk"))
+
+
+def _listed(found: PullRequest, brought: list[Deployment]) -> SafeString:
+    slug = found.team.slug
+    return format_html_join(
+        "; ",
+        '<a href="{}">{}</a> on {}',
+        (
+            (
+                reverse("deployment", args=[slug, each.pk]),
+                f"{each.application.environment} {each.name or each.sha[:7]}",
+                day(each.deployed_at),
+            )
+            for each in brought
+        ),
+    )
