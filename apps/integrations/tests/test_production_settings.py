@@ -166,3 +166,28 @@ def test_what_counts_in_no_fail_rate_cannot_be_marked(
     assert reply.status_code == 400
     assert "cannot have failed" in reply.json()["message"]
     assert not Deployment.objects.filter(is_failed=True).exists()
+
+
+def test_more_environments_of_production_are_counted_anew(
+    shop: Repository,
+    alice_client: Client,
+    bob_client: Client,
+    django_capture_on_commit_callbacks: Any,
+) -> None:
+    make_application(shop, "eu-west")
+    page = alice_client.get("/a/acme/settings/").content.decode()
+    assert "More environments of production" in page
+    team = shop.team
+    form = {
+        "name": team.name,
+        "timezone": team.timezone,
+        "audit_days": team.audit_days,
+        "production_environments": "eu-*",
+    }
+    with django_capture_on_commit_callbacks(execute=True):
+        assert alice_client.post("/a/acme/settings/", form).status_code == 302
+    team.refresh_from_db()
+    assert team.production_environments == ["eu-*"]
+    assert Production.objects.get(repository=shop).is_recount_due
+    assert "eu-*" in bob_client.get("/a/acme/settings/").content.decode()
+    assert "eu-*" in bob_client.get("/a/acme/how-we-count/").content.decode()

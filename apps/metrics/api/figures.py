@@ -70,6 +70,7 @@ class OverviewReply(Described):
     previous: Figures
     series: list[Point]
     waiting: dict[str, int]
+    not_deployed_now: int
 
 
 class FlowReply(Described):

@@ -19,7 +19,7 @@ from apps.metrics.figures.queries import Figures
 from apps.metrics.figures.rows import fetched
 from apps.metrics.filters.chosen import Filters
 from apps.metrics.models import PullRequest
-from apps.metrics.pages import charts, sentences, verdict, week
+from apps.metrics.pages import charts, production, sentences, verdict, week
 from apps.metrics.pages.answer import Answer, figures_data
 from apps.metrics.pages.measures import OTHERS, Tile, tiles
 from apps.teams.access import TeamRequest
@@ -85,6 +85,7 @@ def answer(team: Team, filters: Filters) -> Answer:
     shown = tiles(now, before, filters, path, changes=compared, points=points)
     late, how_many = waiting_queries.this_week(team, filters, now_is)
     waiting = waiting_queries.waiting(team, filters)
+    undeployed, undeployed_longest = production.longest_waiting(team, filters)
     stages = _stages(now)
     causes = _causes(team, filters, shown)
     context = {
@@ -105,6 +106,8 @@ def answer(team: Team, filters: Filters) -> Answer:
         "late_words": week.how_many(how_many),
         "waiting": waiting,
         "waiting_count": sum(group.count for group in waiting),
+        "undeployed": undeployed,
+        "undeployed_longest": undeployed_longest,
         "longest": _longest(team, filters),
     }
     return Answer(
@@ -114,6 +117,7 @@ def answer(team: Team, filters: Filters) -> Answer:
             "changes": {tile.field: tile.told.direction or None for tile in shown},
             "moved": verdict.data(causes) if causes else None,
             "this_week": [_week_data(wait) for wait in late],
+            "not_deployed_now": undeployed,
         },
     )
 

@@ -97,8 +97,7 @@ def production(request: TeamRequest, filters: Filters) -> Answer:
     figures = told(now, before, changes, points, links)
     sides = production_queries.by_application(team, filters)
     stages = stages_of(now, before)
-    waiting = production_queries.waiting_to_deploy(team, filters)
-    longest = waiting.first(LATEST, waiting["merged_at"], waiting["id"])
+    undeployed, longest = longest_waiting(team, filters)
     days = filters.period.days
     context = {
         "now": now,
@@ -117,8 +116,8 @@ def production(request: TeamRequest, filters: Filters) -> Answer:
         "applications": [_line(*side, links["all"]) for side in sides.items()],
         "failed": _failed(team, filters),
         "links": links,
-        "undeployed": len(waiting),
-        "undeployed_longest": fetched(longest),
+        "undeployed": undeployed,
+        "undeployed_longest": longest,
     }
     return Answer(
         context,
@@ -135,7 +134,7 @@ def production(request: TeamRequest, filters: Filters) -> Answer:
                 for each, found in sides.items()
             ],
             "left_out": dict(vars(left)),
-            "not_deployed_now": len(waiting),
+            "not_deployed_now": undeployed,
         },
     )
 

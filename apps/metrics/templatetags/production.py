@@ -71,7 +71,7 @@ def called(application: Application) -> str:
 
 
 @register.filter
-def waited(pull_request: PullRequest, deployment: Deployment) -> SafeString:
+def until(pull_request: PullRequest, deployment: Deployment) -> SafeString:
     """How long it waited between its merge and this deployment."""
     return duration(_since(pull_request.merged_at, deployment))
 
@@ -79,9 +79,9 @@ def waited(pull_request: PullRequest, deployment: Deployment) -> SafeString:
 @register.filter
 def took(pull_request: PullRequest, deployment: Deployment) -> SafeString:
     """How long it took from its first commit until this deployment."""
-    waited = _since(pull_request.merged_at, deployment)
+    wait = _since(pull_request.merged_at, deployment)
     cycle = pull_request.cycle_time
-    return duration(None if waited is None or cycle is None else cycle + waited)
+    return duration(None if wait is None or cycle is None else cycle + wait)
 
 
 def _since(merged_at: Any, deployment: Deployment) -> float | None:

@@ -27,6 +27,7 @@ from apps.metrics.tests.production_factories import (
     make_deployment,
     make_failed,
 )
+from apps.metrics.tests.test_api import make_key
 from apps.teams.models import Team
 
 pytestmark = pytest.mark.django_db
@@ -267,3 +268,44 @@ def test_deployments_of_another_team_are_none_of_this_ones(
     assert bob_client.get(f"{DEPLOYMENTS}{2**70}/").status_code == 404
     ids = [row["id"] for row in bob_client.get(DEPLOYMENTS, headers=JSON).json()["deployments"]]
     assert other.node_id not in ids
+
+
+def test_a_pull_request_goes_on_to_production(
+    deployed: list[Deployment], merged: list[PullRequest], live: Application, bob_client: Client
+) -> None:
+    carts, _, orders = merged
+
+    def page(row: PullRequest) -> str:
+        return said(
+            bob_client.get(f"/a/acme/pull-requests/acme/shop/{row.number}/").content.decode()
+        )
+
+    page_of_carts = page(carts)
+    assert "Deploy 4 h From the merge to the first deployment: production" in page_of_carts
+    assert "Change lead time 14 h From the first commit to production." in page_of_carts
+    assert "A deployment to production" in page_of_carts
+    assert "Not deployed yet, 2 d" in page(orders)
+    PullRequest.objects.filter(pk=orders.pk).update(base_branch="release/2")
+    assert "None: it was merged into release/2" in page(orders)
+    PullRequest.objects.filter(pk=orders.pk).update(base_branch="main", was_live_before=True)
+    assert "in production by the first deployment that is known" in page(orders)
+    Production.objects.all().delete()
+    assert "Not known: no source tells of this repository’s deployments." in page(orders)
+
+
+def test_the_overview_tells_what_is_merged_and_waits_for_production(
+    deployed: list[Deployment], merged: list[PullRequest], bob_client: Client
+) -> None:
+    page = said(bob_client.get("/a/acme/").content.decode())
+    assert "Merged, not deployed yet 1 Paginate orders 2 d" in page
+
+
+def test_programs_get_the_page_of_production(
+    deployed: list[Deployment], alice_client: Client
+) -> None:
+    page = alice_client.get(PRODUCTION, headers=JSON).json()
+    headers = {"Authorization": f"Bearer {make_key(alice_client)}"}
+    reply = Client().get("/api/v1/production", headers=headers).json()
+    for name in ("figures", "previous", "series", "applications", "left_out", "changes"):
+        assert reply[name] == page[name]
+    assert Client().get("/api/v1/overview", headers=headers).json()["not_deployed_now"] == 1
