@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import httpx
@@ -19,7 +20,7 @@ from graphql import (
 
 from github_simulator.generator import generate
 from github_simulator.graphql_schema import schema
-from github_simulator.testing import running
+from github_simulator.testing import Running, running
 
 NOW = datetime(2026, 11, 20, 15, tzinfo=UTC)
 TOO_BIG = "Int cannot represent"  # a databaseId above 2^31: an error on GitHub, too
@@ -47,6 +48,12 @@ def field(alias: str, name: str, asked: GraphQLField, depth: int) -> str:
     return f"{alias}: {name}{arguments} {{ {selection(kind, depth - 1)} }}"
 
 
+@pytest.fixture(scope="module")
+def github() -> Iterator[Running]:
+    with running(generate(7, NOW)) as started:
+        yield started
+
+
 @pytest.mark.parametrize(
     ("start", "kind"),
     [
@@ -56,15 +63,14 @@ def field(alias: str, name: str, asked: GraphQLField, depth: int) -> str:
         ("rateLimit", "RateLimit"),
     ],
 )
-def test_it_works(start: str, kind: str) -> None:
+def test_it_works(github: Running, start: str, kind: str) -> None:
     query = f"{{ {start} {{ {selection(schema().type_map[kind], 4)} }} }}"
-    with running(generate(7, NOW)) as github:
-        reply = httpx.post(
-            f"{github.url}/api/graphql",
-            json={"query": query},
-            headers={"Authorization": f"Bearer {github.token}"},
-            timeout=60,
-        )
+    reply = httpx.post(
+        f"{github.url}/api/graphql",
+        json={"query": query},
+        headers={"Authorization": f"Bearer {github.token}"},
+        timeout=60,
+    )
     answer = reply.json()
     assert reply.status_code == 200
     assert answer["data"]

@@ -12,15 +12,8 @@ from pathlib import Path
 from time import monotonic, sleep
 
 import httpx
-import pytest
 
 from tformance.ports import free_port
-
-HOOK = {
-    "name": "web",
-    "events": ["pull_request"],
-    "config": {"url": "https://example.com/hook", "content_type": "json", "secret": "s"},
-}
 
 
 @contextmanager
@@ -62,18 +55,31 @@ def pulls(client: httpx.Client) -> object:
     return [(pr["id"], pr["title"], pr["created_at"]) for pr in reply.json()]
 
 
-@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
-def test_it_works(tmp_path: Path, stop: signal.Signals) -> None:
+def test_it_works(tmp_path: Path) -> None:
     kept = tmp_path / "world"
-    with simulator(kept, stop) as client:
+    with simulator(kept, signal.SIGINT) as client:
         before = pulls(client)
-        made = client.post("/repos/acme/web/hooks", json=HOOK)
-        assert made.status_code == 201
+        made = [_hook(client, "https://example.com/hook")]
     assert kept.stat().st_mode & 0o777 == 0o600
-    with simulator(kept, stop) as client:
+    with simulator(kept, signal.SIGTERM) as client:
         assert pulls(client) == before
-        hooks = client.get("/repos/acme/web/hooks").json()
-        assert [hook["id"] for hook in hooks] == [made.json()["id"]]
+        assert _hooks(client) == made
+        made.append(_hook(client, "https://example.com/other"))
+    with simulator(kept, signal.SIGTERM) as client:
+        assert pulls(client) == before
+        assert _hooks(client) == made
+
+
+def _hook(client: httpx.Client, url: str) -> int:
+    config = {"url": url, "content_type": "json", "secret": "s"}
+    hook = {"name": "web", "events": ["pull_request"], "config": config}
+    made = client.post("/repos/acme/web/hooks", json=hook)
+    assert made.status_code == 201
+    return int(made.json()["id"])
+
+
+def _hooks(client: httpx.Client) -> list[int]:
+    return [hook["id"] for hook in client.get("/repos/acme/web/hooks").json()]
 
 
 def test_a_spoilt_file_begins_anew(tmp_path: Path) -> None:
