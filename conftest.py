@@ -6,9 +6,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.contrib.auth.hashers import PBKDF2PasswordHasher
+from django.contrib.auth.hashers import make_password
+from django.contrib.auth.management import create_permissions
+from django.contrib.contenttypes.management import create_contenttypes
+from django.contrib.contenttypes.models import ContentType
 from django.db import connection, connections
-from django.test import Client
+from django.db.models.signals import post_migrate
+from django.test import Client, override_settings
 from xdist.scheduler import LoadFileScheduling
 
 from apps.audit import triggers
@@ -16,6 +20,7 @@ from apps.teams.models import Membership, Team
 from apps.users.models import User
 
 PASSWORD = "correct horse battery"
+HASHERS = "django.contrib.auth.hashers"
 # Their tests share nothing and take long, each.
 APART = (
     "tests/chaos/",
@@ -36,10 +41,17 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
     return ByFile(config, log)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _hash_quickly() -> Iterator[None]:
+    """Hashing is slow on purpose, and the tests make many people and sign them in."""
+    quick, slow = f"{HASHERS}.MD5PasswordHasher", f"{HASHERS}.PBKDF2PasswordHasher"
+    with override_settings(PASSWORD_HASHERS=[quick, slow]):
+        yield
+
+
 def _person(name: str) -> User:
-    # Hashing is slow on purpose; the tests make many people.
-    quick = PBKDF2PasswordHasher().encode(PASSWORD, "salt", iterations=1)
-    return User.objects.create(email=f"{name.lower()}@example.com", first_name=name, password=quick)
+    email, password = f"{name.lower()}@example.com", make_password(PASSWORD)
+    return User.objects.create(email=email, first_name=name, password=password)
 
 
 def signed_in(user: User) -> Client:
@@ -102,6 +114,21 @@ def _let_the_audit_log_be_emptied(request: pytest.FixtureRequest) -> Iterator[No
     request.getfixturevalue("transactional_db")
     yield
     triggers.remove(connection)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None) -> None:
+    """Emptying the database makes no permissions anew: that takes longer than many a test.
+
+    Only the operator's staff have them, and a test of theirs makes what it needs.
+    """
+    post_migrate.disconnect(dispatch_uid=f"{create_permissions.__module__}.create_permissions")
+    post_migrate.disconnect(create_contenttypes)
+    post_migrate.connect(_forget_content_types)
+
+
+def _forget_content_types(**_: Any) -> None:
+    ContentType.objects.clear_cache()
 
 
 @pytest.fixture(scope="session")

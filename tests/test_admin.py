@@ -6,7 +6,9 @@ import re
 from datetime import timedelta
 
 import pytest
+from django.apps import apps
 from django.contrib import admin
+from django.contrib.auth.management import create_permissions
 from django.contrib.auth.models import Permission
 from django.db import connection
 from django.db.models import Model
@@ -102,6 +104,8 @@ SECRET = re.compile(r"(^|_)(key|token|secret|hash|password|data|verifier|email)(
 def onlooker(bob: User, bob_client: Client) -> Client:
     """Staff who may look at everything and change nothing."""
     User.objects.filter(pk=bob.pk).update(is_staff=True)
+    for each in apps.get_app_configs():
+        create_permissions(each, verbosity=0)
     bob.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
     return bob_client
 

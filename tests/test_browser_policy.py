@@ -62,13 +62,6 @@ def test_no_page_wants_more(place: Installation, context: BrowserContext, page: 
     page.locator("[data-chart] canvas, [data-chart] svg").first.hover()
 
 
-@pytest.fixture(autouse=True)
-def _forget_attempts(settings: Settings) -> None:
-    # Guesses are hashed like passwords, which is slow on purpose.
-    quick, slow = "MD5PasswordHasher", "PBKDF2PasswordHasher"
-    settings.PASSWORD_HASHERS = [f"django.contrib.auth.hashers.{name}" for name in (quick, slow)]
-
-
 def test_throttling_sees_who_asks(settings: Settings, alice: User) -> None:
     settings.PROXIES = 1
     forged = "198.51.100.{}, 203.0.113.7"

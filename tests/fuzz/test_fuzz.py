@@ -37,8 +37,7 @@ ROUND = 1_000  # examples after which hypothesis forgets what it has tried
 
 @pytest.fixture(scope="module")
 def place(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[Place]:
-    hasher = "django.contrib.auth.hashers.MD5PasswordHasher"  # the real ones take half a second
-    changed = override_settings(GITHUB_URL=NOWHERE, PASSWORD_HASHERS=[hasher])
+    changed = override_settings(GITHUB_URL=NOWHERE)
     with django_db_blocker.unblock(), changed, transaction.atomic():
         yield make_place()
         transaction.set_rollback(True)

@@ -23,12 +23,6 @@ VICTIM, OWN = "victim@corp.example", "mallory@example.com"
 NEW = "a different battery horse"
 
 
-@pytest.fixture(autouse=True)
-def _quickly(settings: Settings) -> None:
-    quick, slow = "MD5PasswordHasher", "PBKDF2PasswordHasher"
-    settings.PASSWORD_HASHERS = [f"django.contrib.auth.hashers.{name}" for name in (quick, slow)]
-
-
 @pytest.fixture
 def mallory() -> Client:
     """Signed up with the victim's address, whose mail Mallory cannot read."""

@@ -31,10 +31,7 @@ KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 
 
 @pytest.fixture(autouse=True)
-def _forget_attempts(settings: Settings) -> None:
-    # Signing in would hash anew what conftest.py hashes quickly.
-    quick, slow = "MD5PasswordHasher", "PBKDF2PasswordHasher"
-    settings.PASSWORD_HASHERS = [f"django.contrib.auth.hashers.{name}" for name in (quick, slow)]
+def _give_time_for_codes(settings: Settings) -> None:
     settings.MFA_TOTP_TOLERANCE = 1  # a code may change before a slow machine has read it
 
 

@@ -20,12 +20,6 @@ pytestmark = pytest.mark.django_db
 NOWHERE = "redis://127.0.0.1:1/0"
 
 
-@pytest.fixture(autouse=True)
-def _quickly(settings: Settings) -> None:
-    quick, slow = "MD5PasswordHasher", "PBKDF2PasswordHasher"
-    settings.PASSWORD_HASHERS = [f"django.contrib.auth.hashers.{name}" for name in (quick, slow)]
-
-
 @pytest.fixture
 def without_redis(settings: Settings) -> None:
     gone = {"BACKEND": "tformance.cache.Cache", "LOCATION": NOWHERE}
