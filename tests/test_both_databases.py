@@ -12,27 +12,31 @@ import pytest
 
 from tests.program import POSTGRES, ROOT, clean_environment, manage, postgres_database, tformance
 
-MODULES = (
-    "apps/integrations/tests/test_clock.py",
+# Each run starts Python and makes the tables, which takes longer than most of these tests.
+METRICS = (
     "apps/metrics/tests/test_explorer.py",
     "apps/metrics/tests/test_flow_and_reviews.py",
     "apps/metrics/tests/test_one_truth.py",
     "apps/metrics/tests/test_queries.py",
+)
+ACCOUNTS = (
+    "apps/integrations/tests/test_clock.py",
     "apps/teams/tests/test_audit_log.py",
     "apps/users/tests/test_sessions.py",
     "apps/users/tests/test_throttle.py",
     "tests/test_bounds.py",
     "tests/test_thief.py",
 )
+TOGETHER = (METRICS, ACCOUNTS)
 
 pytestmark = pytest.mark.services
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_it_works(module: str) -> None:
+@pytest.mark.parametrize("modules", TOGETHER, ids=["metrics", "accounts"])
+def test_it_works(modules: tuple[str, ...]) -> None:
     with postgres_database() as database:
         done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", module],
+            [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *modules],
             cwd=ROOT,
             env={**clean_environment(), "DATABASE_URL": database},
             capture_output=True,

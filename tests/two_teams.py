@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from allauth.mfa.models import Authenticator
 from django.conf import settings
+from django.db import transaction
 from django.utils import timezone
 
 from apps.audit.record import record
@@ -48,6 +50,14 @@ class Belongings:
         return "/" + CONVERTED.sub(lambda m: str(ids[m[1] or m[2]]), route).rstrip("$").replace(
             "^", ""
         )
+
+
+@contextmanager
+def undone() -> Iterator[None]:
+    """Undoes what the block stores, so that the next case begins as this one did."""
+    with transaction.atomic():
+        yield
+        transaction.set_rollback(True)
 
 
 def belongings(team: Team, member: User, start: int) -> Belongings:
