@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.db.models import BooleanField, Case, Model, QuerySet, Value, When
+from django.db.models import BooleanField, Case, Model, QuerySet, URLField, Value, When
 from django.http import HttpRequest
 
 
@@ -15,6 +15,7 @@ class InspectionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     secrets: ClassVar[tuple[str, ...]] = ()
     show_full_result_count = False
     list_per_page = 50
+    formfield_overrides: ClassVar[dict[Any, Any]] = {URLField: {"assume_scheme": "https"}}
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Rows are made by the program."""
