@@ -42,14 +42,22 @@ def _midnight(_: click.Context, __: click.Parameter, value: str | None) -> datet
 @click.argument("repositories", metavar="OWNER/REPO…", nargs=-1, required=True)
 @click.option("--team", default="personal", show_default=True, help="Made when it is missing.")
 @click.option("--since", metavar="DATE", callback=_midnight, help="Only what was updated since.")
-def sync(repositories: tuple[str, ...], team: str, since: datetime | None) -> None:
+@click.option(
+    "--production",
+    metavar="SOURCE",
+    help="What tells of production: deployment, release, workflow:NAME or merge.  "
+    "[default: found by itself]",
+)
+def sync(
+    repositories: tuple[str, ...], team: str, since: datetime | None, production: str | None
+) -> None:
     """Fetch repositories and print their figures.
 
     Asks GitHub with GITHUB_TOKEN, without an account or a server.
     """
     from tformance import terminal
 
-    raise SystemExit(terminal.sync(repositories, team, since))
+    raise SystemExit(terminal.sync(repositories, team, since, production))
 
 
 @main.command()

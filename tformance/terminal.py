@@ -33,8 +33,13 @@ _NAME = re.compile(r"[A-Za-z0-9_-]+/[A-Za-z0-9._-]+")
 _stderr = Console(stderr=True, highlight=False)
 
 
-def sync(names: Sequence[str], team_slug: str, since: datetime | None) -> int:
-    """Syncs repositories with GITHUB_TOKEN and prints their figures."""
+def sync(
+    names: Sequence[str], team_slug: str, since: datetime | None, production: str | None = None
+) -> int:
+    """Syncs repositories with GITHUB_TOKEN and prints their figures.
+
+    `production` is the source that tells of it; None: as it was chosen, else found by itself.
+    """
     if wrong := next((name for name in names if not _NAME.fullmatch(name)), None):
         return _say(f"“{wrong}” is no repository; write it as OWNER/REPO.", WRONG_USE)
     if not environment.text("GITHUB_TOKEN"):
@@ -51,9 +56,14 @@ def sync(names: Sequence[str], team_slug: str, since: datetime | None) -> int:
         GitHubError,
         UnavailableError,
     )
+    from apps.integrations.repositories import adhoc_production
 
     try:
-        return _sync(list(dict.fromkeys(names)), team_slug, since)
+        source = adhoc_production.parse(production) if production else None
+    except ValueError as error:
+        return _say(str(error), WRONG_USE)
+    try:
+        return _sync(list(dict.fromkeys(names)), team_slug, since, source)
     except CredentialsRejectedError as error:
         return _say(f"{error.message} Set GITHUB_TOKEN to one that it accepts.", INCOMPLETE)
     except UnavailableError as error:
@@ -178,7 +188,9 @@ def _no_team(slug: str) -> str:
     return f"There is no team {slug}. " + (f"Known: {known}." if known else "Sync something first.")
 
 
-def _sync(names: list[str], team_slug: str, since: datetime | None) -> int:
+def _sync(
+    names: list[str], team_slug: str, since: datetime | None, source: tuple[str, str] | None
+) -> int:
     from apps.integrations.models import SyncRun
     from apps.integrations.repositories import adhoc
     from apps.integrations.sync import schedule
@@ -195,6 +207,7 @@ def _sync(names: list[str], team_slug: str, since: datetime | None) -> int:
         _work(run, since, progress)
     rows = [type(row).objects.get(pk=row.pk) for row in tracked]
     problems = [line for row in rows for line in adhoc.problems(row)]
+    problems += _deliveries(rows, source)
     for line in problems:
         _say(line, INCOMPLETE)
     for line in (line for row in rows for line in adhoc.remarks(row, since)):
@@ -217,6 +230,20 @@ def _read_for_marks(tracked: Sequence[TrackedRepository]) -> None:
             f"{count:,} pull requests were stored before marks of AI were read; they are fetched "
             f"again, for about {points:,} {'point' if points == 1 else 'points'}."
         )
+
+
+def _deliveries(rows: Sequence[TrackedRepository], source: tuple[str, str] | None) -> list[str]:
+    """Reads what became of the repositories after the merge; what is incomplete of it."""
+    from apps.integrations.models import SyncStatus
+    from apps.integrations.repositories import adhoc_production
+
+    problems = []
+    for row in rows:
+        if row.status == SyncStatus.COMPLETE:
+            problems += filter(None, [adhoc_production.read(row, source, _note)])
+            for line in adhoc_production.remarks(row):
+                _note(line)
+    return problems
 
 
 def _track(team: Team, names: list[str]) -> Iterator[TrackedRepository]:

@@ -125,11 +125,11 @@ def _patiently(credential: IntegrationCredential, ask: Callable[[GitHub], T], no
         except GitHubError as error:
             if not error.retryable or attempt == ATTEMPTS:
                 raise
-            time.sleep(_pause(error, attempt, note))
+            time.sleep(pause(error, attempt, note))
             attempt += 1
 
 
-def _pause(error: GitHubError, attempt: int, note: Note) -> float:
+def pause(error: GitHubError, attempt: int, note: Note) -> float:
     """Seconds until it is worth asking again; a rate limit is said, since it can take an hour."""
     if not isinstance(error, WaitError):
         return limits.backoff(attempt).total_seconds()

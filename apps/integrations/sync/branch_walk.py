@@ -159,7 +159,7 @@ class Branch:
         self.is_on_top = False
         return self._store(page, start, now)
 
-    def _any_end(self) -> Iterable[str]:
+    def _all_ends(self) -> list[str]:
         parents = {
             sha: tuple(text.split())
             for sha, text in self._commits.values_list("sha", "parents").iterator(10_000)

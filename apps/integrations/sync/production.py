@@ -51,6 +51,11 @@ def walk_of(tracked: TrackedRepository) -> ProductionWalk:
     )[0]
 
 
+def is_due(row: ProductionWalk) -> bool:
+    """Whether something is to be asked about it now."""
+    return row.due_at is not None and row.due_at <= datetime.now(UTC)
+
+
 def walk(row: ProductionWalk, now: datetime) -> None:
     """Works on a repository for a while. Raises GitHubError."""
     read(row, now + TURN)

@@ -6,6 +6,7 @@ without what any earlier one contained.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -56,7 +57,7 @@ def by_environment(there: There) -> dict[str, list[Delivery]]:
     main = ancestors(there, git_of(there).heads[there.default_branch])
     found: dict[str, list[Delivery]] = {}
     for one in there.deployments.values():
-        if "prod" in one.environment and (at := _succeeded(one)):
+        if ("prod" in one.environment or one.environment == "live") and (at := _succeeded(one)):
             contains = ancestors(there, one.oid) & main
             made = Delivery(one.node_id, one.oid, one.created_at, at, contains)
             found.setdefault(one.environment, []).append(made)
@@ -131,9 +132,8 @@ def _is_revert(pull: Pull) -> bool:
 
 
 def _reverts(there: There, pull: Pull) -> Pull | None:
-    if not _is_revert(pull) or "Reverts #" not in pull.body:
-        return None
-    return there.pull_requests.get(int(pull.body.split("Reverts #")[1].split()[0]))
+    said = re.search(r"Reverts (?:[\w.-]+/[\w.-]+)?#(\d+)", pull.body)
+    return there.pull_requests.get(int(said[1])) if said else None
 
 
 def _is_hotfix(pull: Pull) -> bool:

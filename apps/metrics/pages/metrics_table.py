@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.db.models import Count, Max, Min, Q
 
-from apps.metrics.figures import ai_queries, masks, queries
+from apps.metrics.figures import ai_queries, masks, production_queries, queries
 from apps.metrics.figures.ai_queries import Written
 from apps.metrics.figures.counting import Spread
+from apps.metrics.figures.production_queries import Delivery
+from apps.metrics.figures.production_rows import listed
 from apps.metrics.filters.chosen import Filters
 from apps.metrics.filters.periods import Period
 from apps.metrics.models import PullRequest
@@ -34,6 +36,8 @@ class MetricsTable:
     weeks: float
     figures: queries.Figures
     written: Written
+    delivery: Delivery | None = None
+    """Of production, where anything was deployed."""
 
     @property
     def stages(self) -> Mapping[str, Spread]:
@@ -68,5 +72,17 @@ def metrics_table(team: Team, repository: str) -> MetricsTable | None:
         weeks=period.weeks,
         figures=queries.figures(team, filters),
         written=ai_queries.of_rows(masks.pull_requests(team, filters)),
+        delivery=_delivery(team, filters),
         **{name: counts[name] for name in columns},
     )
+
+
+def _delivery(team: Team, filters: Filters) -> Delivery | None:
+    """From its first deployment to its last: until then nothing was known of any."""
+    rows = listed(team, filters).filter(sequence__isnull=False).order_by()
+    ends = rows.aggregate(first=Min("deployed_at"), last=Max("deployed_at"))
+    if ends["first"] is None:
+        return None
+    zone = filters.period.zone
+    first, last = (ends[name].astimezone(zone).date() for name in ("first", "last"))
+    return production_queries.figures(team, replace(filters, period=Period(first, last, zone)))

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from apps.metrics.figures.ai_queries import Written
 from apps.metrics.figures.counting import Spread
+from apps.metrics.figures.production_queries import Delivery
 from apps.metrics.figures.queries import STAGES
 from apps.metrics.filters.chosen import DAYS_FOR_WEEKS
 from apps.metrics.models import Repository
@@ -55,6 +56,27 @@ def _rows(found: MetricsTable) -> list[tuple[str, ...]]:
         ("Size in lines, median", _number(lines.median), _number(lines.p90), str(lines.count)),
         _share("Review coverage", figures.coverage, figures.reviewed, figures.merged),
         _share("Reverts", figures.revert_rate, figures.reverts, figures.merged),
+        *(_production(found.delivery) if found.delivery else ()),
+    ]
+
+
+def _production(found: Delivery) -> list[tuple[str, ...]]:
+    """The five figures of production."""
+    weeks = found.weeks >= DAYS_FOR_WEEKS / 7
+    several = f" of {found.applications} applications" if found.applications > 1 else ""
+    deployments = f"{found.deployments} deployments{several}"
+    return [
+        (
+            "Deployments per week",
+            f"{found.per_week:.1f}" if weeks else NO_DATA,
+            "",
+            f"{deployments}, {found.weeks:.0f} weeks",
+        ),
+        _durations("Change lead time", found.lead_time),
+        _durations("  Deploy", found.deploy_time),
+        _share("Change fail rate", found.failed.value, found.failed.part, found.failed.whole),
+        _durations("Recovery time", found.recovery),
+        _share("Rework rate", found.rework.value, found.rework.part, found.rework.whole),
     ]
 
 

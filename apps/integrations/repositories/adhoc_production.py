@@ -1,0 +1,123 @@
+"""From the command line: reads repositories to production, to the end, while somebody waits."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+from apps.integrations.github.errors import GitHubError, UnavailableError, WaitError
+from apps.integrations.models import ProductionWalk, TrackedRepository
+from apps.integrations.repositories.adhoc import ATTEMPTS, Note, pause
+from apps.integrations.storing import deliveries, recounting
+from apps.integrations.sync import production, production_look
+from apps.integrations.work import leases
+from apps.integrations.work.leases import Claim, LeaseLostError
+from apps.metrics.models import Production, Source
+
+ROUNDS = 5
+"""Counting may find that more of the branch is needed, and reading that there is more to count."""
+BUSY = "Another worker reads it just now."
+PERMISSIONS = {
+    "deployments": "deployments (“Deployments: read”)",
+    "actions": "runs of workflows (“Actions: read”)",
+    "contents": "releases and commits (“Contents: read”)",
+}
+
+
+def parse(text: str) -> tuple[str, str]:
+    """Source and workflow of `deployment`, `release`, `workflow:NAME` or `merge`.
+
+    Raises ValueError.
+    """
+    source, _, workflow = text.partition(":")
+    is_workflow = source == Source.WORKFLOW
+    if source not in Source.values or is_workflow != bool(workflow):
+        raise ValueError(f"“{text}” is none of deployment, release, workflow:NAME, merge.")
+    return source, workflow
+
+
+def read(tracked: TrackedRepository, chosen: tuple[str, str] | None, note: Note) -> str:
+    """Reads and counts all that is there; what is missing, as a sentence, empty where nothing."""
+    if chosen:
+        recounting.choose(tracked.repository, chosen[0], workflow=chosen[1])
+    of = deliveries.production(tracked.repository)
+    production.walk_of(tracked)
+    rows = TrackedRepository.objects.filter(pk=tracked.pk)
+    production_look.hint(rows, "deployment_found")
+    production_look.hint(rows, "release_found")
+    ProductionWalk.objects.filter(tracked=tracked).update(runs_due_at=None)
+    Production.objects.filter(pk=of.pk).update(not_granted=[])
+    try:
+        for _ in range(ROUNDS):
+            _patiently(tracked, note)
+            _count(of.pk)
+            if not _is_due(tracked):
+                break
+    except GitHubError as error:
+        return f"What became of {tracked.full_name} after the merge is incomplete. {error}"
+    return ""
+
+
+def remarks(tracked: TrackedRepository) -> Iterator[str]:
+    """What is to be known of figures of production: a sentence each."""
+    of = Production.objects.filter(repository=tracked.repository).first()
+    for permission in of.not_granted if of else ():
+        yield f"GitHub does not show {PERMISSIONS[permission]} of {tracked.full_name}: not granted."
+    if (
+        of
+        and of.source == Source.WORKFLOW
+        and not of.repository.applications.filter(
+            is_current=True, deployments__isnull=False
+        ).exists()
+    ):
+        known = f" There are: {', '.join(of.workflows)}." if of.workflows else ""
+        yield f"No run of the workflow “{of.workflow}” was found in {tracked.full_name}.{known}"
+
+
+def _patiently(tracked: TrackedRepository, note: Note) -> None:
+    attempt = 1
+    while True:
+        try:
+            return _walk(tracked)
+        except GitHubError as error:
+            if not error.retryable or attempt == ATTEMPTS:
+                raise
+            time.sleep(pause(error, attempt, note))
+            attempt += not isinstance(error, WaitError)
+
+
+def _walk(tracked: TrackedRepository) -> None:
+    row = ProductionWalk.objects.select_related(
+        "tracked__repository__team", "tracked__integration__credential"
+    ).get(tracked=tracked)
+    claim = _claim(production.WALK.name, row.pk)
+    try:
+        with claim.held():
+            production.read(row)
+    except LeaseLostError:
+        raise UnavailableError(BUSY) from None
+    finally:
+        claim.release()
+
+
+def _count(pk: int) -> None:
+    claim = _claim(recounting.RECOUNT.name, pk)
+    try:
+        with claim.held():
+            recounting.recount(Production.objects.select_related("repository__team").get(pk=pk))
+    except LeaseLostError:
+        raise UnavailableError(BUSY) from None
+    finally:
+        claim.release()
+
+
+def _claim(chore: str, key: int) -> Claim:
+    claim = leases.take(chore, key, at_once=True)
+    if claim is None:
+        raise UnavailableError(BUSY)
+    return claim
+
+
+def _is_due(tracked: TrackedRepository) -> bool:
+    """Whether counting, or somebody else, has asked for more."""
+    return production.is_due(ProductionWalk.objects.get(tracked=tracked))
