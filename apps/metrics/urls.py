@@ -3,7 +3,7 @@
 from django.urls import URLPattern, URLResolver, path
 
 from apps.metrics.views.digest import digest, digest_off
-from apps.metrics.views.explorer import pull_request_count, pull_requests
+from apps.metrics.views.explorer import pull_requests
 from apps.metrics.views.figures import (
     ai_page,
     flow_page,
@@ -26,7 +26,6 @@ TEAM = "a/<slug:team>"
 urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{TEAM}/", overview_page, name="overview"),
     path(f"{TEAM}/pull-requests/", pull_requests, name="pull_requests"),
-    path(f"{TEAM}/pull-requests/count/", pull_request_count, name="pull_request_count"),
     path(
         f"{TEAM}/pull-requests/<str:owner>/<str:repository>/<int:number>/",
         pull_request,

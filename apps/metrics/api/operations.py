@@ -46,7 +46,9 @@ from apps.metrics.api.rows import (
     RepositoryRow,
     ReviewRow,
 )
+from apps.metrics.figures.behind import BEHIND
 from apps.metrics.figures.current import one_state
+from apps.metrics.filters.viewer import viewer_of
 from apps.metrics.lists import explorer, export
 from apps.metrics.lists.columns import COLUMNS
 from apps.metrics.lists.saved import as_data
@@ -142,6 +144,7 @@ class ListQuery(FilterQuery):
     waiting: Literal["review", "author", "merge", "draft", "nobody", "discussion"] | None = None
     reviewed: Literal["yes", "no"] | None = None
     flag: list[Literal["revert", "hotfix", "old", "ai-reviewed", "ai-first", "ai-alone"]] = []
+    figure: str = Field("", description=f"Those behind a figure: one of {', '.join(BEHIND)}")
     after: str = Field("", description="`next` of the page before")
     before: str = Field("", description="`previous` of the page after")
 
@@ -279,14 +282,16 @@ def pull_requests(request: HttpRequest, query: Query[ListQuery]) -> dict[str, An
     """Pull requests of the explorer, in pages of 50."""
     found, filters = asked(request)
     try:
-        chosen = explorer.choice(request.GET)
+        chosen = explorer.choice(request.GET, viewer_of(found))
     except explorer.BadAddressError as error:
         raise InvalidFiltersError(str(error)) from error
-    rows = explorer.matching(found.team, filters, chosen)
+    with one_state():
+        rows = explorer.matching(found.team, filters, chosen, timezone.now())
     page = explorer.page(rows, chosen)
+    keys = [row.pk for row in page.rows]
     return {
-        "count": explorer.Counting(rows, filters, chosen, found.data_version).count(),
-        "pull_requests": explorer.data(page, tuple(export.PULL_REQUEST_FIELDS)),
+        "count": len(rows),
+        "pull_requests": explorer.data(keys, tuple(export.PULL_REQUEST_FIELDS)),
         "next": page.after or None,
         "previous": page.before or None,
     }

@@ -6,17 +6,17 @@ a tool's marks off leaves none.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 import numpy as np
-from django.db.models import Count
 
 from apps.metrics.figures import counting, masks
 from apps.metrics.figures.arrays import Array, code
 from apps.metrics.figures.columns import AIS, NONE, WAITING
-from apps.metrics.figures.rows import Rows
+from apps.metrics.figures.rows import Columns, Rows, Test
 from apps.metrics.filters.chosen import Filters
 from apps.metrics.models import Group, PRReview, PullRequest, Repository
 from apps.teams.models import Team
@@ -160,26 +160,46 @@ def _groups(team: Team, rows: Rows) -> list[tuple[Group, Written]]:
     return found
 
 
+def _by_ai(part: Columns) -> Array:
+    found: Array = part["ai_reviews"] > 0
+    return found
+
+
+def _by_ai_first(part: Columns) -> Array:
+    first = part["first_review_at"]
+    return _by_ai(part) & ((first == NONE) | (part["first_ai_review_at"] < first))
+
+
+def _by_ai_alone(part: Columns) -> Array:
+    return _by_ai(part) & (part["reviewer_count"] == 0)
+
+
+BY_AI: Mapping[str, Test] = {
+    "ai-reviewed": _by_ai,
+    "ai-first": _by_ai_first,
+    "ai-alone": _by_ai_alone,
+}
+"""Masks of what an AI reviewed, by how addresses of lists call it."""
+
+
 def _reviewed(rows: Rows) -> Reviewed:
-    first, ai_first = rows["first_review_at"], rows["first_ai_review_at"]
-    by_ai = rows["ai_reviews"] > 0
-    is_first = by_ai & ((first == NONE) | (ai_first < first))
-    alone = by_ai & (rows["reviewer_count"] == 0)
-    return Reviewed(len(rows), int(by_ai.sum()), int(is_first.sum()), int(alone.sum()))
+    return Reviewed(len(rows), *(len(rows.keep(mask)) for mask in BY_AI.values()))
 
 
 def _reviewers(team: Team, filters: Filters) -> list[Reviewer]:
     """Of reviews submitted in the period."""
     period = filters.period
     found = PRReview.objects.for_team(team).filter(
-        filters.condition("pull_request__"),
-        is_ai=True,
-        submitted_at__gte=period.start,
-        submitted_at__lt=period.end,
+        is_ai=True, submitted_at__gte=period.start, submitted_at__lt=period.end
     )
-    counted = found.order_by().values("reviewer_login")
-    rows = counted.annotate(reviews=Count("pk"), on=Count("pull_request", distinct=True))
-    each = [Reviewer(r["reviewer_login"] or "", r["reviews"], r["on"]) for r in rows]
+    pairs = list(found.order_by().values_list("pull_request", "reviewer_login"))
+    keys = np.array([key for key, _ in pairs], np.int64)
+    is_let_through = np.isin(keys, masks.pull_requests(team, filters)["id"])
+    on: defaultdict[str, list[int]] = defaultdict(list)
+    for (key, login), is_one in zip(pairs, is_let_through, strict=True):
+        if is_one:
+            on[login or ""].append(key)
+    each = [Reviewer(login, len(keys), len(set(keys))) for login, keys in on.items()]
     return sorted(each, key=lambda one: (-one.reviews, one.login))
 
 

@@ -7,9 +7,10 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import accumulate, islice
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -17,10 +18,11 @@ from apps.metrics.figures import counting, masks, queries, waiting_queries
 from apps.metrics.figures.arrays import Array
 from apps.metrics.figures.columns import KINDS, NONE, SIZES, WAITING
 from apps.metrics.figures.counting import Spread
-from apps.metrics.figures.queries import DURATIONS, FROM_FIRST_COMMIT
-from apps.metrics.figures.rows import Rows
+from apps.metrics.figures.queries import DURATIONS
+from apps.metrics.figures.rows import Columns, Rows
 from apps.metrics.filters.chosen import Filters
 from apps.metrics.filters.periods import Period, midnight
+from apps.metrics.models import TimelineEvent
 from apps.teams.models import Team
 
 HOUR, DAY = 3600, 86400
@@ -68,26 +70,28 @@ def distributions(team: Team, filters: Filters) -> Distributions:
     by_size = zip(SIZES, cycle_times, strict=True)
     return Distributions(
         figures,
-        {
-            name: _histogram(rows[name][young] if name in FROM_FIRST_COMMIT else rows[name])
-            for name in DURATIONS
-        },
+        {name: _histogram(rows[name][masks.counted(rows, name)]) for name in DURATIONS},
         {size: found for size, found in by_size if figures.sizes[size]},
     )
 
 
 def _histogram(seconds: Array) -> list[int]:
     places = counting.bins(seconds, [begin for _, begin in BINS])
-    return counting.counts(places[places >= 0], len(BINS))
+    return counting.counts(places, len(BINS))
 
 
 def open_by_age(team: Team, filters: Filters, now: datetime) -> dict[str, list[int]]:
     """Open pull requests by what they wait for and `AGES`."""
     rows = waiting_queries.open_now(team, filters)
-    since = [(now - timedelta(days=days)).timestamp() for _, days in reversed(AGES[1:])]
+    since = [opened_before(now, days) for _, days in reversed(AGES[1:])]
     ages = len(AGES) - 2 - counting.bins(rows["opened_at"], since)
     counts = counting.table(rows["waiting_for"], len(WAITING), ages, len(AGES))
     return {name: found for name, found in zip(WAITING, counts, strict=True) if any(found)}
+
+
+def opened_before(now: datetime, days: int) -> float:
+    """Whoever was opened before this instant is more than so many days old."""
+    return (now - timedelta(days=days)).timestamp()
 
 
 @dataclass(frozen=True)
@@ -127,18 +131,8 @@ class Work:
     waits_begun: Counter[int]
     waits_ended: Counter[int]
     abandoned: int
+    reopened: int
     turned: Sequence[Turned]
-
-    @property
-    def reopened(self) -> int:
-        """How many were reopened."""
-        return sum(
-            any(kind == "reopened" and self._has(at) for at, kind in each.events)
-            for each in self.turned
-        )
-
-    def _has(self, instant: datetime) -> bool:
-        return self.period.start <= instant < self.period.end
 
     def in_progress(self) -> list[int | None]:
         """How many were open and no drafts at the end of each day; None for days to come."""
@@ -178,21 +172,80 @@ def work(team: Team, filters: Filters, now: datetime) -> Work:
     """Of the filters' period."""
     period, hours = filters.period, _hours(filters.period, now)
     rows = _open_within(masks.pull_requests(team, filters), period)
-    ready, closed, reviewed = rows["ready_at"], rows["closed_at"], rows["first_review_at"]
-    end = np.where(reviewed != NONE, reviewed, closed)
+    ready, closed = rows["ready_at"], rows["closed_at"]
     straight = (ready != NONE) & ((closed == NONE) | (closed > ready))
-    waited = (ready != NONE) & ((end == NONE) | (end > ready))
+    begin, end = waits(rows)
     gone = rows.where("state", masks.CLOSED).between("closed_at", *masks.ends(period))
     return Work(
         period,
         now,
         begun=_by_day(ready[straight], period),
         ended=_by_day(closed[straight], period),
-        waits_begun=_by_hour(ready[waited], period, hours),
-        waits_ended=_by_hour(end[waited], period, hours),
+        waits_begun=_by_hour(begin, period, hours),
+        waits_ended=_by_hour(end, period, hours),
         abandoned=len(gone),
-        turned=_turned(rows),
+        reopened=len(reopened(rows, period)),
+        turned=list(_turned(rows).values()),
     )
+
+
+def waits(rows: Columns) -> tuple[Array, Array]:
+    """When each began to wait for its first review, and when it ceased to; both null if never."""
+    ready, reviewed = rows["ready_at"], rows["first_review_at"]
+    end = np.where(reviewed != NONE, reviewed, rows["closed_at"])
+    waited = (ready != NONE) & ((end == NONE) | (end > ready))
+    return np.where(waited, ready, NONE), np.where(waited, end, NONE)
+
+
+def waited(rows: Rows, period: Period, now: datetime, weekday: int, hour: int) -> Rows:
+    """Those that waited for their first review at the beginning of such an hour."""
+    begin = period.start.astimezone(UTC)
+    hours = (begin + timedelta(hours=place) for place in range(_hours(period, now)))
+    locals_ = ((each, each.astimezone(period.zone)) for each in hours)
+    instants = np.array(
+        [e.timestamp() for e, at in locals_ if (at.weekday(), at.hour) == (weekday, hour)]
+    )
+
+    def did(part: Columns) -> Array:
+        begin, end = waits(part)
+        end = np.where(end == NONE, np.iinfo(np.int64).max, end)
+        found = np.searchsorted(instants, begin) < np.searchsorted(instants, end)
+        return (begin != NONE) & found
+
+    return rows.keep(did)
+
+
+def reopened(rows: Rows, period: Period) -> Rows:
+    """Those reopened in the period."""
+    begin, end = masks.ends(period)
+    kind = KINDS.index(TimelineEvent.Kind.REOPENED)
+    events = rows.below(
+        "turned", lambda of: (of["kind"] == kind) & (of["at"] >= begin) & (of["at"] < end)
+    )
+    return rows.among(events["pull_request_id"])
+
+
+def under_way(rows: Rows, day: date, zone: ZoneInfo) -> Rows:
+    """Those that were open and no drafts at the end of a day."""
+    end = midnight(day + timedelta(days=1), zone)
+    turned = _turned(rows)
+    were = [key for key, each in turned.items() if any(_lasts(span, end) for span in each.real)]
+
+    def straight(part: Columns) -> Array:
+        ready, closed, instant = part["ready_at"], part["closed_at"], end.timestamp()
+        lasted: Array = (ready != NONE) & (ready < instant)
+        return lasted & ((closed == NONE) | (closed >= instant))
+
+    def is_under_way(part: Columns) -> Array:
+        has_turned = np.isin(part["id"], list(turned))
+        return np.where(has_turned, np.isin(part["id"], were), straight(part))
+
+    return rows.keep(is_under_way)
+
+
+def _lasts(span: Span, instant: datetime) -> bool:
+    begin, end = span
+    return begin < instant and (end is None or end >= instant)
 
 
 def _by_day(instants: Array, period: Period) -> Counter[int]:
@@ -217,7 +270,7 @@ def _open_within(rows: Rows, period: Period) -> Rows:
     return before.keep(lambda part: (part["state"] == masks.OPEN) | (part["closed_at"] >= begin))
 
 
-def _turned(rows: Rows) -> list[Turned]:
+def _turned(rows: Rows) -> dict[int, Turned]:
     events = rows.below("turned")
     instants = [events.of_pull_request(name) for name in ("opened_at", "ready_at", "closed_at")]
     found: dict[int, Turned] = {}
@@ -226,7 +279,7 @@ def _turned(rows: Rows) -> list[Turned]:
         key = int(events["pull_request_id"][place])
         event = (_instant(events["at"][place]), KINDS[events["kind"][place]])
         found.setdefault(key, turned).events.append(event)
-    return list(found.values())
+    return found
 
 
 def _instant(seconds: int) -> Any:

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from apps.metrics.figures.arrays import code
-from apps.metrics.figures.columns import AIS, SIZES, STATES
+from apps.metrics.figures.arrays import Array, code
+from apps.metrics.figures.columns import AIS, NONE, SIZES, STATES
 from apps.metrics.figures.current import current, once
-from apps.metrics.figures.rows import Rows, Test
+from apps.metrics.figures.rows import Columns, Rows, Test
 from apps.metrics.filters.chosen import WRITTEN, Filters
 from apps.metrics.filters.periods import Period
 from apps.metrics.models import PullRequest, Repository, TeamMember
@@ -24,11 +24,14 @@ OPEN, CLOSED, MERGED = (
     for state in (PullRequest.State.OPEN, PullRequest.State.CLOSED, PullRequest.State.MERGED)
 )
 AGENT = AIS.index("agent")
+IN_PERIOD = {"merged": "merged_at", "closed": "closed_at", "opened": "opened_at"}
+# Their statistics leave out pull requests with an old commit.
+FROM_FIRST_COMMIT = ("cycle_time", "coding_time")
 
 
 def pull_requests(team: Team, filters: Filters) -> Rows:
     """All of a team that the filters let through, whenever they were."""
-    return narrowed(Rows.of(current(team).parts), team, filters)
+    return narrowed(all_of(team), team, filters)
 
 
 def all_of(team: Team) -> Rows:
@@ -38,8 +41,23 @@ def all_of(team: Team) -> Rows:
 
 def merged(team: Team, filters: Filters, period: Period) -> Rows:
     """Those merged in the period."""
-    found = Rows.of(current(team).parts).between("merged_at", *ends(period))
-    return narrowed(found.where("state", MERGED), team, filters)
+    return in_state(team, filters, PullRequest.State.MERGED, period)
+
+
+def in_state(team: Team, filters: Filters, state: str, period: Period) -> Rows:
+    """Those merged, closed unmerged or `opened` in the period, those open now; of "" all."""
+    rows = all_of(team)
+    if column := IN_PERIOD.get(state):
+        rows = rows.between(column, *ends(period))
+    if state in STATES:
+        rows = rows.where("state", STATES.index(state))
+    return narrowed(rows, team, filters)
+
+
+def counted(part: Columns, name: str) -> Array:
+    """Which of merged pull requests the statistics of a duration count."""
+    has_value: Array = part[name] != NONE
+    return has_value & (part["has_old_commit"] == 0) if name in FROM_FIRST_COMMIT else has_value
 
 
 def ends(period: Period) -> tuple[float, float]:

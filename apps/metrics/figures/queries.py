@@ -14,6 +14,7 @@ from apps.metrics.figures import counting, masks, names
 from apps.metrics.figures.arrays import Array
 from apps.metrics.figures.columns import NONE, SIZES
 from apps.metrics.figures.counting import Spread
+from apps.metrics.figures.masks import FROM_FIRST_COMMIT
 from apps.metrics.figures.rows import Rows
 from apps.metrics.filters.chosen import Filters
 from apps.metrics.filters.periods import Period, Span
@@ -24,8 +25,6 @@ SMALLEST_BASE = 5
 LARGE = 5_000  # pull requests
 STAGES = ("coding_time", "pickup_time", "review_time", "merge_time")
 DURATIONS = ("cycle_time", *STAGES, "time_to_merge")
-# Their statistics leave out pull requests with an old commit.
-FROM_FIRST_COMMIT = ("cycle_time", "coding_time")
 
 
 @dataclass(frozen=True)
@@ -235,7 +234,7 @@ def by_groups(rows: Rows, groups: Array, weeks: Sequence[float]) -> list[Figures
     number = len(weeks)
     young, reviewed = rows["has_old_commit"] == 0, rows["reviewer_count"] > 0
     old = counting.counts(groups[~young], number)
-    spreads = {name: _spreads(rows, name, groups, young, old) for name in DURATIONS}
+    spreads = {name: _spreads(rows, name, groups, old) for name in DURATIONS}
     totals = {name: counting.sums(rows[name][young], groups[young], number) for name in STAGES}
     lines = counting.spreads(rows["lines"], groups, number)
     sizes = counting.table(groups, number, rows["size"], len(SIZES))
@@ -266,12 +265,11 @@ def by_groups(rows: Rows, groups: Array, weeks: Sequence[float]) -> list[Figures
     ]
 
 
-def _spreads(
-    rows: Rows, name: str, groups: Array, young: Array, old: Sequence[int]
-) -> list[Spread]:
+def _spreads(rows: Rows, name: str, groups: Array, old: Sequence[int]) -> list[Spread]:
+    counted = masks.counted(rows, name)
+    found = counting.spreads(rows[name][counted], groups[counted], len(old))
     if name not in FROM_FIRST_COMMIT:
-        return counting.spreads(rows[name], groups, len(old))
-    found = counting.spreads(rows[name][young], groups[young], len(old))
+        return found
     return [replace(spread, left_out=left) for spread, left in zip(found, old, strict=True)]
 
 

@@ -60,7 +60,11 @@ def reviews(team: Team, filters: Filters) -> Below:
 
 def seen(team: Team, filters: Filters) -> Below:
     """The same without those by people who were switched off by an admin."""
-    found = reviews(team, filters)
+    return of_seen(reviews(team, filters), team)
+
+
+def of_seen(found: Below, team: Team) -> Below:
+    """Those of some reviews."""
     return found.keep(~np.isin(found["reviewer_id"], masks.hidden(team)))
 
 

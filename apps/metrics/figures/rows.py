@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 
@@ -12,6 +13,12 @@ from apps.metrics.models import PullRequest
 
 Place = Array | slice
 """Which rows of an array: their places, or all."""
+
+
+class Columns(Protocol):
+    """Whatever has columns by name."""
+
+    def __getitem__(self, name: str, /) -> Array: ...
 
 
 class _Narrowed:
@@ -99,6 +106,10 @@ class Rows(_Columns):
         places = np.lexsort(tuple(reversed(order)))[:count]
         found: list[int] = self["id"][places].tolist()
         return found
+
+    def among(self, keys: Array) -> Rows:
+        """Those with one of these keys."""
+        return self.keep(lambda part: np.isin(part["id"], keys))
 
 
 class Below(_Columns):

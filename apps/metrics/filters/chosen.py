@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import reduce
 from typing import Any
 from urllib.parse import urlencode
 
-from django.db.models import Q
-
-from apps.metrics.filters.labels import HasLabel
 from apps.metrics.filters.periods import Period
-from apps.metrics.models import TeamMember
 
 DEFAULT_RANGE = "3m"
 DAYS_FOR_WEEKS = 14
@@ -31,12 +25,6 @@ WRITERS: Mapping[str, str] = {
     "assisted": "people with an assistant",
     "agents": "agents",
 }
-
-
-def _counts(prefix: str, own: Q, asked: Q) -> Q:
-    """Of an agent's work its initiator counts, of any other its author."""
-    is_agents = Q(**{f"{prefix}ai": "agent"})
-    return (~is_agents & own) | (is_agents & asked)
 
 
 @dataclass(frozen=True)
@@ -86,59 +74,6 @@ class Filters:
     coverage: Coverage = Coverage()
     switched_off: Sequence[str] = ()
     """People among those chosen whom an admin has excluded from figures about people."""
-
-    def condition(self, prefix: str = "") -> Q:
-        """All but the period, for pull requests or, with a prefix, for what belongs to them."""
-        found = Q()
-        for name, values in (
-            ("repository__full_name__in", self.repositories),
-            ("base_branch__in", self.bases),
-            ("size__in", self.sizes),
-        ):
-            if values:
-                found &= Q(**{prefix + name: values})
-        if self.repository is not None:
-            found &= Q(**{f"{prefix}repository": self.repository})
-        for label in self.labels:
-            found &= Q(HasLabel(f"{prefix}labels", label))
-        found &= Q(**{f"{prefix}is_excluded": False})
-        if not self.bots:
-            # An agent's pull requests are the team's work.
-            found &= Q(**{f"{prefix}is_bot": False}) | Q(**{f"{prefix}ai": "agent"})
-        if self.written:
-            kinds = [kind for name in self.written for kind in WRITTEN[name]]
-            # Of one that was not read for marks nobody can say.
-            found &= Q(**{f"{prefix}ai__in": kinds, f"{prefix}marks__isnull": False})
-        if self.tools:
-            has_one = (Q(HasLabel(f"{prefix}ai_tools", tool)) for tool in self.tools)
-            found &= reduce(operator.or_, has_one)
-        if not self.outsiders:
-            found &= Q(**{f"{prefix}is_external": False})
-        return found & self._people(prefix)
-
-    def _people(self, prefix: str) -> Q:
-        found = Q()
-        if self.people:
-            found &= self._is_by(prefix, "author", "initiator")
-        if self.groups:
-            # A subquery, since a join would count those twice who are in two of the groups.
-            members = TeamMember.objects.filter(groups__slug__in=self.groups).values("pk")
-            found &= _counts(
-                prefix,
-                Q(**{f"{prefix}author__in": members}),
-                Q(**{f"{prefix}initiator__in": members}),
-            )
-        return found
-
-    def _is_by(self, prefix: str, *roles: str) -> Q:
-        """Whether one of the people counts as its author."""
-        own, asked = (
-            Q(**{f"{prefix}{role}__github_username__in": self.people})
-            | Q(**{f"{prefix}{role}_github_id__in": self.accounts})
-            | Q(**{f"{prefix}{role}_login__in": self.people})
-            for role in roles
-        )
-        return _counts(prefix, own, asked)
 
     @property
     def has_more(self) -> bool:

@@ -27,7 +27,10 @@ class _InOrder(Func):
 
 @dataclass(frozen=True)
 class Column:
-    """A column; kind says how it is shown, `fields` which fields of an export it stands for."""
+    """A column; kind says how it is shown, `fields` which fields of an export it stands for.
+
+    `value` is a text's expression in the database, or the name of a column of the arrays.
+    """
 
     key: str
     label: str
@@ -65,15 +68,15 @@ def _text(key: str, label: str, value: str = "", field: str = "", lacks: bool = 
 
 
 def _instant(key: str, label: str, lacks: bool = True) -> Column:
-    return Column(key, label, "instant", F(key), (key,), lacks)
+    return Column(key, label, "instant", key, (key,), lacks)
 
 
 def _duration(key: str, label: str) -> Column:
-    return Column(key, label, "duration", F(key), (key,), may_lack=True)
+    return Column(key, label, "duration", key, (key,), may_lack=True)
 
 
 def _number(key: str, label: str, value: str = "", lacks: bool = False) -> Column:
-    return Column(key, label, "number", F(value or key), (key,), lacks)
+    return Column(key, label, "number", value or key, (key,), lacks)
 
 
 _ALL = (
@@ -100,7 +103,7 @@ _ALL = (
     _duration("deploy_time", "Deploy"),
     _duration("lead_time", "Lead time"),
     Column(
-        *("lines", "Lines", "lines", F("additions") + F("deletions")),
+        *("lines", "Lines", "lines", "lines"),
         fields=("additions", "deletions", "size"),
         may_lack=True,
     ),
@@ -143,6 +146,7 @@ DEFAULTS: Mapping[str, Sequence[str]] = {
     "open": ("title", "author", "opened_at", "waiting_for", *_LAST),
     "closed": ("title", "author", "closed_at", *_LAST),
     "opened": ("title", "author", "opened_at", *_TIMES, *_LAST),
+    "": ("title", "author", "opened_at", *_TIMES, *_LAST),
 }
 
 

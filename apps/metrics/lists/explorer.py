@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-import hashlib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
-from typing import cast
+from datetime import datetime
 
-from django.core.cache import caches
-from django.db.models import F, Q, QuerySet
+import numpy as np
 from django.http import QueryDict
 
+from apps.metrics.figures import behind, columns, masks, waiting_queries
+from apps.metrics.figures.ai_queries import BY_AI
+from apps.metrics.figures.behind import BEHIND
+from apps.metrics.figures.rows import Rows
 from apps.metrics.filters import search, titles
 from apps.metrics.filters.chosen import Filters
-from apps.metrics.filters.periods import Period
+from apps.metrics.filters.viewer import REFUSAL, Viewer
 from apps.metrics.lists import export, keyset
+from apps.metrics.lists.among import Among
 from apps.metrics.lists.columns import COLUMNS, DEFAULTS, fields
 from apps.metrics.models import PullRequest
 from apps.teams.models import Team
 
 PAGE = 50
-COUNT_KEPT = 600  # seconds
+AT_ONCE = 2_000  # rows of a file, in one query
+PART = re.compile(r"\d{1,18}", re.ASCII)
 MOST_WORDS = 50  # as with labels
 STATES = (
     ("merged", "Merged"),
@@ -31,15 +35,8 @@ STATES = (
 )
 DEFAULT_SORTS = {"merged": "-merged_at", "closed": "-closed_at", "open": "opened_at"}
 FLAGS = {"revert": "is_revert", "hotfix": "is_hotfix", "old": "has_old_commit"}
-# Flags that are no column of their own.
-CONDITIONS = {
-    "ai-reviewed": Q(ai_reviews__gt=0),
-    "ai-first": Q(ai_reviews__gt=0)
-    & (Q(first_review_at=None) | Q(first_ai_review_at__lt=F("first_review_at"))),
-    "ai-alone": Q(ai_reviews__gt=0, reviewer_count=0),
-}
-WAITING = {"review": "review", "author": "author", "merge": "merge", "draft": "draft"}
-WAITING["nobody"] = WAITING["discussion"] = ""  # The latter in addresses of before.
+WAITING = {name or "nobody": place for place, name in enumerate(columns.WAITING)}
+WAITING["discussion"] = WAITING["nobody"]  # In addresses of before.
 # Beside the fields of every export.
 FIELDS = {**export.PULL_REQUEST_FIELDS, "waiting_for": "waiting_for"}
 
@@ -49,15 +46,27 @@ class BadAddressError(ValueError):
 
 
 @dataclass(frozen=True)
+class Figure:
+    """Whose pull requests a list has: a name of `figures.behind`, and which of its parts."""
+
+    name: str
+    parts: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
 class Choice:
-    """What a list shows beside the filters; `params` is how its address says it."""
+    """What a list shows beside the filters; `params` is how its address says it.
+
+    The state is "" for those behind a figure that are in any.
+    """
 
     state: str = "merged"
     sort: str = "-merged_at"
     text: str = ""
-    waiting: str | None = None
+    waiting: int | None = None
     reviewed: bool | None = None
     flags: tuple[str, ...] = ()
+    figure: Figure | None = None
     columns: Sequence[str] = DEFAULTS["merged"]
     fields: Sequence[str] = tuple(export.PULL_REQUEST_FIELDS)
     place: keyset.Place | None = None
@@ -79,28 +88,36 @@ class Choice:
         return COLUMNS[self.column].order(is_descending=self.is_descending)
 
     @property
+    def is_mixed(self) -> bool:
+        """Whether it has pull requests of several states."""
+        return self.state in ("", "opened")
+
+    @property
     def narrows(self) -> dict[str, str]:
         """What of its address decides which pull requests it has."""
         shape = ("sort", "columns")
         return {name: text for name, text in self.params.items() if name not in shape}
 
 
-def choice(query: QueryDict) -> Choice:
+def choice(query: QueryDict, viewer: Viewer) -> Choice:
     """What an address asks for. Raises BadAddressError."""
+    figure = _figure(query.get("figure", ""), viewer)
     waiting = _one_of(query.get("waiting", ""), ("", *WAITING), "waiting")
-    state = _one_of(query.get("state", ""), ("", *dict(STATES)), "state")
-    state = state or ("open" if waiting else "merged")
+    given = _one_of(query.get("state", ""), ("", *dict(STATES)), "state")
+    usual = BEHIND[figure.name].state if figure else "open" if waiting else "merged"
+    state = given or usual
     reviewed = _one_of(query.get("reviewed", ""), ("", "yes", "no"), "reviewed")
-    default = DEFAULT_SORTS.get(state, "-opened_at")
+    default = BEHIND[figure.name].sort if figure else DEFAULT_SORTS.get(state, "-opened_at")
     sort = query.get("sort", "") or default
     _one_of(sort.removeprefix("-"), tuple(COLUMNS), "sort")
-    flags = tuple(_one_of(flag, (*FLAGS, *CONDITIONS), "flag") for flag in _texts(query, "flag"))
+    flags = tuple(_one_of(flag, (*FLAGS, *BY_AI), "flag") for flag in _texts(query, "flag"))
     text = _searched(query)
     wanted = _texts(query, "columns")
-    columns = _columns(wanted, state)
-    keep = {"state": state if state != "merged" else "", "sort": sort if sort != default else ""}
+    shown = _columns(wanted, state)
+    keep = {"state": given if given != usual else "", "sort": sort if sort != default else ""}
+    keep |= {"figure": query.get("figure", "")}
     keep |= {"waiting": waiting, "reviewed": reviewed, "q": text, "flag": ",".join(flags)}
-    keep["columns"] = ",".join(columns) if wanted else ""
+    keep["columns"] = ",".join(shown) if wanted else ""
     return Choice(
         state=state,
         sort=sort,
@@ -108,11 +125,27 @@ def choice(query: QueryDict) -> Choice:
         waiting=WAITING[waiting] if waiting else None,
         reviewed=reviewed == "yes" if reviewed else None,
         flags=flags,
-        columns=columns,
-        fields=fields(columns) if wanted else tuple(export.PULL_REQUEST_FIELDS),
+        figure=figure,
+        columns=shown,
+        fields=fields(shown) if wanted else tuple(export.PULL_REQUEST_FIELDS),
         place=_place(query, sort),
         params={name: value for name, value in keep.items() if value},
     )
+
+
+def _figure(text: str, viewer: Viewer) -> Figure | None:
+    """Whoever may see no figures of a person may not see what is behind them."""
+    if not text:
+        return None
+    name, *numbers = text.split(".")
+    parts = tuple(int(each) for each in numbers if PART.fullmatch(each))
+    found = BEHIND.get(name)
+    if found is None or not found.takes(parts) or len(parts) < len(numbers):
+        raise BadAddressError(f"There is no figure “{text[:60]}”.")
+    for person in parts[: found.of_people]:
+        if not viewer.sees(viewer.main_accounts.get(person, person)):
+            raise BadAddressError(REFUSAL)
+    return Figure(name, parts)
 
 
 def _searched(query: QueryDict) -> str:
@@ -151,70 +184,44 @@ def _one_of(value: str, allowed: tuple[str, ...], name: str) -> str:
     raise BadAddressError(f"“{value[:60]}” cannot be chosen for {name}. Choose from: {known}.")
 
 
-def matching(team: Team, filters: Filters, chosen: Choice) -> QuerySet[PullRequest]:
-    """All that the list has, unsorted."""
-    found = PullRequest.objects.for_team(team).filter(
-        filters.condition(), _in_period(chosen.state, filters.period)
-    )
+def matching(team: Team, filters: Filters, chosen: Choice, now: datetime) -> Rows:
+    """All that the list has."""
+    if chosen.figure is None:
+        found = masks.in_state(team, filters, chosen.state, filters.period)
+    else:
+        asked = behind.Asked(team, filters, now, chosen.figure.parts)
+        found = behind.rows(chosen.figure.name, asked, chosen.state)
     for flag in chosen.flags:
-        found = found.filter(CONDITIONS.get(flag) or Q(**{FLAGS[flag]: True}))
+        found = found.where(FLAGS[flag], 1) if flag in FLAGS else found.keep(BY_AI[flag])
     if chosen.waiting is not None:
-        found = found.filter(state=PullRequest.State.OPEN, waiting_for=chosen.waiting)
+        waits = waiting_queries.open_now(team, filters)["id"]
+        found = found.among(waits).where("waiting_for", chosen.waiting)
     if chosen.reviewed is not None:
-        found = found.filter(**{"reviewer_count__gt" if chosen.reviewed else "reviewer_count": 0})
-    return found.filter(search.condition(chosen.text))
+        found = found.keep(lambda part: (part["reviewer_count"] > 0) == chosen.reviewed)
+    return _with_words(found, chosen.text) if chosen.text else found
 
 
-def _in_period(state: str, period: Period) -> Q:
-    if state == "open":
-        return Q(state=PullRequest.State.OPEN)
-    column = {"merged": "merged_at", "closed": "closed_at"}.get(state, "opened_at")
-    found = Q(**{f"{column}__gte": period.start, f"{column}__lt": period.end})
-    return found if state == "opened" else found & Q(state=state)
+def _with_words(found: Rows, text: str) -> Rows:
+    rows = PullRequest.objects.filter(Among(found["id"])).filter(search.condition(text))
+    return found.among(np.array(rows.order_by().values_list("pk", flat=True), np.int64))
 
 
-def page(found: QuerySet[PullRequest], chosen: Choice) -> keyset.Page:
+def page(found: Rows, chosen: Choice) -> keyset.Page:
     """The page that the address asks for."""
-    # Not joined: a database that guesses badly joins all rows before it takes a page of them.
-    return keyset.page(found.prefetch_related("repository"), chosen.order, chosen.place, PAGE)
+    return keyset.page(found, chosen.order, chosen.place, PAGE)
 
 
-class Counting:
-    """How many a list has: counted once for all of its pages, until the data changes."""
-
-    def __init__(
-        self, found: QuerySet[PullRequest], filters: Filters, chosen: Choice, version: str
-    ) -> None:
-        period = filters.period
-        narrowed = (version, period.first, period.last, filters.params, chosen.narrows)
-        digest = hashlib.blake2b(repr(narrowed).encode(), digest_size=16).hexdigest()
-        self._found, self._key = found, f"count:{digest}"
-
-    def known(self) -> int | None:
-        """The count where it was made before."""
-        return cast("int | None", caches["pages"].get(self._key))
-
-    def count(self) -> int:
-        """The count, made where it was not."""
-        return int(caches["pages"].get_or_set(self._key, self._found.count, COUNT_KEPT) or 0)
-
-
-def rows(found: QuerySet[PullRequest], chosen: Choice) -> Iterator[export.Row]:
+def rows(found: Rows, chosen: Choice) -> Iterator[export.Row]:
     """All of the list as an export has it, in the list's order; read while it is sent."""
-    parts = keyset.parts(found, chosen.order)
-    return chain.from_iterable(
-        export.pull_request_rows(part, _named(chosen.fields)) for part in parts
-    )
+    keys = keyset.keys(found, chosen.order)
+    for begin in range(0, len(keys), AT_ONCE):
+        yield from data(keys[begin : begin + AT_ONCE], chosen.fields)
 
 
-def data(page: keyset.Page, names: Sequence[str]) -> list[export.Row]:
-    """The rows of a page as an export has them."""
-    whole = PullRequest.objects.filter(pk__in=[row.pk for row in page.rows])
-    found = {
-        row.pop("pk"): row for row in export.pull_request_rows(whole, {"pk": "pk", **_named(names)})
-    }
-    return [found[row.pk] for row in page.rows if row.pk in found]
-
-
-def _named(names: Sequence[str]) -> dict[str, str]:
-    return {name: FIELDS[name] for name in names}
+def data(keys: Sequence[int], names: Sequence[str]) -> list[export.Row]:
+    """The rows with these keys as an export has them."""
+    whole = PullRequest.objects.filter(pk__in=keys)
+    fields = {"pk": "pk", **{name: FIELDS[name] for name in names}}
+    found = {row.pop("pk"): row for row in export.pull_request_rows(whole, fields)}
+    # One may be gone since.
+    return [found[key] for key in keys if key in found]

@@ -1,8 +1,8 @@
 """Pages of a sorted list that cost the same however far one goes, forwards and back.
 
-A list has two parts: rows with a value, in its order, and after them those without one. Each part
-is in an order that an index can serve on both databases, whatever either thinks of nulls. A place
-in the list is the value and key of a row, so rows that come or go meanwhile move nothing.
+Rows with a value come first, in the list's order, and after them those without one. Numbers are
+sorted in the arrays; texts by the database, among the rows that the arrays chose. A place in the
+list is the value and key of a row, so rows that come or go meanwhile move nothing.
 """
 
 from __future__ import annotations
@@ -10,13 +10,18 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import BooleanField, DateTimeField, F, Func, QuerySet, Value
-from django.db.models.sql.compiler import SQLCompiler
+from django.db.models import Case, F, IntegerField, Q, QuerySet, TextField, Value, When
+from django.db.models.functions import Coalesce
+
+from apps.metrics.figures.order import Ordered
+from apps.metrics.figures.rows import Rows, fetched
+from apps.metrics.lists.among import Among
+from apps.metrics.models import PullRequest
 
 
 class UnknownPlaceError(ValueError):
@@ -25,7 +30,10 @@ class UnknownPlaceError(ValueError):
 
 @dataclass(frozen=True)
 class Order:
-    """What a list is sorted by, ties by the rows' key; kind `text`, `instant` or `number`."""
+    """What a list is sorted by, ties by the rows' key; kind `text`, `instant` or `number`.
+
+    `key` is a text's expression in the database, or the name of a column of the arrays.
+    """
 
     name: str
     key: Any
@@ -43,34 +51,39 @@ class Place:
     is_back: bool = False
 
 
+Entry = tuple[int, Any]
+"""A row's key, and its value in the column."""
+
+
 @dataclass(frozen=True)
 class Page:
     """Some rows of a list; `after` and `before` lead on and back, empty at the list's ends."""
 
-    rows: list[Any]
+    rows: list[PullRequest]
     after: str
     before: str
 
 
-def page(found: QuerySet[Any], order: Order, place: Place | None, size: int) -> Page:
+def page(found: Rows, order: Order, place: Place | None, size: int) -> Page:
     """The rows next to a place, or the first ones."""
-    rows = _some(found, order, place, size + 1)
-    is_more, rows = len(rows) > size, rows[:size]
+    entries = _next(found, order, place, size + 1)
     is_back = place is not None and place.is_back
-    if is_back:
-        rows.reverse()
-    goes_on = bool(rows) and (is_more or is_back)
-    goes_back = bool(rows) and (is_more if is_back else place is not None)
+    is_more = len(entries) > size
+    entries = entries[-size:] if is_back else entries[:size]
+    goes_on = bool(entries) and (is_more or is_back)
+    goes_back = bool(entries) and (is_more if is_back else place is not None)
     return Page(
-        rows,
-        _text(order, rows[-1]) if goes_on else "",
-        _text(order, rows[0]) if goes_back else "",
+        fetched([pk for pk, _ in entries]),
+        _text(order, entries[-1]) if goes_on else "",
+        _text(order, entries[0]) if goes_back else "",
     )
 
 
-def parts(found: QuerySet[Any], order: Order) -> list[QuerySet[Any]]:
-    """The whole list, as the one or two queries that follow each other."""
-    return [_part(found, order, lacks, False) for lacks in _halves(order)]
+def keys(found: Rows, order: Order) -> list[int]:
+    """Those of the whole list, in its order."""
+    if order.kind == "text":
+        return list(_by_text(found, order).values_list("pk", flat=True))
+    return Ordered.of(found, order.key, is_descending=order.is_descending).all_ids()
 
 
 def read(text: str, order: Order, *, is_back: bool = False) -> Place:
@@ -84,87 +97,58 @@ def read(text: str, order: Order, *, is_back: bool = False) -> Place:
         raise UnknownPlaceError(text) from error
 
 
-def spare_compiling(connection: BaseDatabaseWrapper, **_: Any) -> None:
-    """Keeps PostgreSQL from compiling queries: of a list it takes longer than it saves."""
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute("SET jit = off")
-
-
-class _Beyond(Func):
-    """Whether a row's value and key lie beyond others, as one comparison for an index."""
-
-    output_field = BooleanField()
-    conditional = True
-
-    def __init__(self, *sides: Any, is_less: bool = False) -> None:
-        super().__init__(*sides)
-        self.is_less = is_less
-
-    def as_sql(self, compiler: SQLCompiler, connection: Any, **_: Any) -> Any:  # type: ignore[override]
-        sides = [compiler.compile(each) for each in self.source_expressions]
-        sign = "<" if self.is_less else ">"
-        texts = [sql for sql, _ in sides]
-        params = [param for _, some in sides for param in some]
-        return f"({texts[0]}, {texts[1]}) {sign} ({texts[2]}, {texts[3]})", params
-
-
-def _some(found: QuerySet[Any], order: Order, place: Place | None, count: int) -> list[Any]:
-    rows: list[Any] = []
-    is_back = place is not None and place.is_back
-    for lacks in _from(order, place):
-        part = _part(found, order, lacks, is_back)
-        if place is not None and lacks == (place.value is None):
-            part = _beyond(part, order, place)
-        rows += part[: count - len(rows)]
-        if len(rows) == count:
-            break
-    return rows
-
-
-def _halves(order: Order) -> list[bool]:
-    return [False, True] if order.may_lack else [False]
-
-
-def _from(order: Order, place: Place | None) -> list[bool]:
-    """Which parts are looked at from a place on: those with a value, those that lack it."""
-    halves = _halves(order)
+def _next(found: Rows, order: Order, place: Place | None, count: int) -> Sequence[Entry]:
+    if order.kind == "text":
+        return _next_by_text(found, order, place, count)
+    ordered = Ordered.of(found, order.key, is_descending=order.is_descending)
     if place is None:
-        return halves
-    if place.is_back:
-        halves.reverse()
-    begin = place.value is None
-    return halves[halves.index(begin) :] if begin in halves else []
+        return ordered.first(count)
+    return ordered.beyond((place.pk, place.value), count, is_back=place.is_back)
 
 
-def _part(found: QuerySet[Any], order: Order, lacks: bool, is_back: bool) -> QuerySet[Any]:
-    way = "-" if order.is_descending != is_back else ""
-    found = found.annotate(sort_key=order.key)
-    if order.may_lack:
-        found = found.filter(sort_key__isnull=lacks)
-    return found.order_by(f"{way}pk") if lacks else found.order_by(f"{way}sort_key", f"{way}pk")
+def _next_by_text(found: Rows, order: Order, place: Place | None, count: int) -> Sequence[Entry]:
+    rows = _by_text(found, order)
+    is_back = place is not None and place.is_back
+    if place is not None:
+        rows = rows.filter(_beyond(place, is_descending=order.is_descending))
+    rows = rows.reverse() if is_back else rows
+    entries = [
+        (pk, None if lacks else key)
+        for pk, lacks, key in rows.values_list("pk", "lacks", "sort_key")[:count]
+    ]
+    return entries[::-1] if is_back else entries
 
 
-def _beyond(part: QuerySet[Any], order: Order, place: Place) -> QuerySet[Any]:
-    is_less = order.is_descending != place.is_back
-    if place.value is None:
-        return part.filter(**{"pk__lt" if is_less else "pk__gt": place.pk})
-    field = DateTimeField() if order.kind == "instant" else None
-    value = Value(place.value, output_field=field)
-    return part.filter(_Beyond(F("sort_key"), F("pk"), value, Value(place.pk), is_less=is_less))
+def _by_text(found: Rows, order: Order) -> QuerySet[PullRequest]:
+    lacks = When(read_key__isnull=True, then=Value(1))
+    way = "-" if order.is_descending else ""
+    rows = PullRequest.objects.filter(Among(found["id"])).annotate(read_key=order.key)
+    return rows.annotate(
+        lacks=Case(lacks, default=Value(0), output_field=IntegerField()),
+        sort_key=Coalesce(F("read_key"), Value(""), output_field=TextField()),
+    ).order_by("lacks", f"{way}sort_key", f"{way}pk")
 
 
-def _text(order: Order, row: Any) -> str:
-    value = row.sort_key
-    if isinstance(value, datetime):
-        value = value.isoformat()
-    text = json.dumps([order.name, value, row.pk])
+def _beyond(place: Place, *, is_descending: bool) -> Q:
+    """Those after a place, or before it; the ones without a value come last either way."""
+    way = "lt" if is_descending != place.is_back else "gt"
+    lacks, value = (1, "") if place.value is None else (0, place.value)
+    next_to = Q(**{f"sort_key__{way}": value}) | Q(sort_key=value, **{f"pk__{way}": place.pk})
+    other = Q(lacks__lt=lacks) if place.is_back else Q(lacks__gt=lacks)
+    return other | Q(lacks=lacks) & next_to
+
+
+def _text(order: Order, entry: Entry) -> str:
+    pk, value = entry
+    if order.kind == "instant" and value is not None:
+        value = datetime.fromtimestamp(value, UTC).isoformat()
+    text = json.dumps([order.name, value, pk])
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
 def _value(value: Any, kind: str) -> Any:
     if kind == "instant":
-        return datetime.fromisoformat(value).astimezone(UTC)
+        return int(datetime.fromisoformat(value).astimezone(UTC).timestamp())
     if kind == "text":
         # What cannot be encoded raises here, and not in the database's driver.
         return str(value).replace("\x00", "").encode().decode()
@@ -172,5 +156,5 @@ def _value(value: Any, kind: str) -> Any:
 
 
 def _bounded(value: Any) -> int:
-    # Databases refuse what has more than 64 bits.
-    return max(-(2**63), min(int(value), 2**63 - 1))
+    # Databases and arrays refuse what has more than 64 bits.
+    return max(-(2**61), min(int(value), 2**61))

@@ -211,8 +211,6 @@ class PullRequest(BaseTeamModel):
             )
         ]
         indexes: ClassVar[list[models.Index]] = [
-            models.Index(fields=["team", "state", "merged_at"]),
-            models.Index(fields=["team", "state", "opened_at"]),
             models.Index(fields=["team", "author_github_id"]),
             models.Index(fields=["team", "merge_commit_sha"]),
             models.Index(
@@ -242,18 +240,6 @@ class PullRequest(BaseTeamModel):
                 fields=["repository"],
                 name="pull_request_asking",
                 condition=models.Q(asks_initiator=True),
-            ),
-            # What the explorer is sorted by most; its pages begin in the middle of these.
-            models.Index(fields=["team", "state", "closed_at", "id"], name="sorted_by_closed_at"),
-            models.Index(fields=["team", "state", "cycle_time", "id"], name="sorted_by_cycle_time"),
-            models.Index(fields=["team", "state", "pickup_time", "id"], name="sorted_by_pickup"),
-            models.Index(fields=["team", "state", "review_time", "id"], name="sorted_by_review"),
-            models.Index(
-                "team",
-                "state",
-                models.F("additions") + models.F("deletions"),
-                "id",
-                name="sorted_by_lines",
             ),
             models.Index(
                 fields=["reverts"],

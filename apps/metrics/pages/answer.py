@@ -29,8 +29,6 @@ class Answer:
     context: Context
     data: Callable[[], Context]
     around: Context = field(default_factory=dict)
-    is_whole: bool = True
-    """Whether nothing of the part follows by itself."""
 
 
 def current_version(team: Team) -> tuple[Freshness, queries.DataVersion]:

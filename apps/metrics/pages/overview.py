@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
-import numpy as np
 from django.urls import reverse
 from django.utils import timezone
 
 from apps.metrics.calculations import changes
-from apps.metrics.figures import change_queries, masks, queries, waiting_queries
+from apps.metrics.figures import behind, change_queries, queries, waiting_queries
 from apps.metrics.figures.change_queries import Causes
 from apps.metrics.figures.counting import Spread
 from apps.metrics.figures.queries import Figures
@@ -174,8 +173,8 @@ def _data(
 
 
 def _longest(team: Team, filters: Filters) -> list[PullRequest]:
-    found = masks.merged(team, filters, filters.period).where("has_old_commit", 0)
-    return fetched(found.first(LONGEST, -found["cycle_time"].astype(np.int64), -found["id"]))
+    found = behind.rows("cycle_time", behind.Asked(team, filters, timezone.now()))
+    return fetched(found.first(LONGEST, -found["cycle_time"], -found["id"]))
 
 
 def _charts(points: Sequence[queries.Point], filters: Filters, path: str) -> list[charts.Chart]:

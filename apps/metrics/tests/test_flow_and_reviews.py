@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
 from apps.metrics.figures import flow_queries, person_queries, review_queries
-from apps.metrics.figures.queries import FROM_FIRST_COMMIT
+from apps.metrics.figures.masks import FROM_FIRST_COMMIT
 from apps.metrics.models import PRReview, PullRequest, Repository, TeamMember
 from apps.metrics.tests.factories import (
     NOON,

@@ -20,10 +20,13 @@ from apps.metrics.figures.review_queries import Concentration
 from apps.metrics.filters import sentences as filter_sentences
 from apps.metrics.filters.chosen import Filters
 from apps.metrics.filters.periods import Period
+from apps.metrics.filters.viewer import Viewer
 from apps.metrics.lists import explorer
 from apps.metrics.lists import sentences as list_sentences
 from apps.metrics.models import Digest, PullRequest
 from apps.metrics.pages import sentences
+from apps.teams.models import Team
+from apps.users.models import User
 
 HOUR, NOW = 3600, datetime(2026, 3, 2, 12, tzinfo=UTC)
 PERIOD = Period(date(2026, 1, 5), date(2026, 2, 1), ZoneInfo("UTC"))
@@ -84,7 +87,7 @@ def test_a_person_is_told_by_what_they_did() -> None:
 
 
 def test_flow_says_what_is_under_way_and_what_ended() -> None:
-    ended = Work(PERIOD, NOW, Counter(), Counter(), Counter(), Counter(), 2, ())
+    ended = Work(PERIOD, NOW, Counter(), Counter(), Counter(), Counter(), 2, 0, ())
     said = list(sentences.of_flow(1, merged(1), ended, 28, ("/wip", "/closed", "/again")))
     assert [plain(sentence) for sentence in said] == [
         "1 pull request is under way.",
@@ -182,7 +185,21 @@ def test_a_long_list_of_choices_says_how_many(counts: tuple[int, int, int, str],
             ", reviewed, reverts, with an old commit, sorted by merged",
         ),
         ("waiting=review", " open now, whatever the range, waiting: review, sorted by opened"),
+        (
+            "figure=pickup_time.3600.14400",
+            ", counted in pickup with at least 1 h and less than 4 h, sorted by pickup",
+        ),
+        (
+            "figure=age.28",
+            " open now, whatever the range, opened at least 28 d ago, sorted by opened",
+        ),
+        (
+            "figure=reviews.7.0",
+            ", with reviews given by one person to another in the range, sorted by opened",
+        ),
     ],
 )
 def test_a_list_says_which_and_in_which_order(query: str, said: str) -> None:
-    assert list_sentences.described(explorer.choice(QueryDict(query))) == said
+    viewer = Viewer(Team(), User(), sees_everyone=True)
+    viewer.__dict__["main_accounts"] = {}  # of whom a database knows
+    assert list_sentences.which(explorer.choice(QueryDict(query), viewer)) == said

@@ -5,25 +5,24 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlsplit
 
-from django.http import HttpResponse, HttpResponseBadRequest, StreamingHttpResponse
+from django.http import StreamingHttpResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
 
 from apps.audit.record import record
+from apps.metrics.figures.rows import Rows
 from apps.metrics.filters import search
 from apps.metrics.filters.chosen import Filters
-from apps.metrics.filters.form import Choices, FilterForm, parse
 from apps.metrics.filters.viewer import viewer_of
 from apps.metrics.lists import explorer, export, keyset, sentences
 from apps.metrics.lists.columns import COLUMNS
-from apps.metrics.pages.answer import Answer, current_version
+from apps.metrics.pages.answer import Answer
 from apps.metrics.templatetags.figures import page_of
-from apps.metrics.views.page import address, figures_page, refused
-from apps.teams.access import TeamRequest, team_view, wants_json
+from apps.metrics.views.page import figures_page, refused
+from apps.teams.access import TeamRequest, wants_json
 
-PLAIN = "text/plain; charset=utf-8"
 FORMATS = {"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl"}
 FORMAT_NAMES = (("csv", "CSV"), ("jsonl", "JSON Lines"))
 
@@ -35,28 +34,25 @@ def pull_requests(request: TeamRequest, filters: Filters) -> Answer | HttpRespon
     Whoever looks for the address of a pull request is led to its page, whatever the filters.
     """
     try:
-        chosen = explorer.choice(request.GET)
+        chosen = explorer.choice(request.GET, viewer_of(request))
         if there := _addressed(request, chosen):
             return redirect(there)
-        found = explorer.matching(request.team, filters, chosen)
+        found = explorer.matching(request.team, filters, chosen, timezone.now())
         if form := request.GET.get("format"):
             return _file(request, found, _Here(request.path, filters, chosen), form)
     except explorer.BadAddressError as error:
         return refused(request, [str(error)])
-    counting = explorer.Counting(found, filters, chosen, request.data_version)
     page = explorer.page(found, chosen)
-    count = counting.known() if request.comes_in_parts else counting.count()
     here = _Here(request.path, filters, chosen)
     return Answer(
-        _context(request, here, page, count),
+        _context(request, here, page, len(found)),
         lambda: {
-            "count": count,
-            "pull_requests": explorer.data(page, chosen.fields),
+            "count": len(found),
+            "pull_requests": explorer.data([row.pk for row in page.rows], chosen.fields),
             "next": here.page(page)["next"],
             "previous": here.page(page)["previous"],
         },
         {"downloads": here.downloads()},
-        is_whole=count is not None,
     )
 
 
@@ -65,23 +61,6 @@ def _addressed(request: TeamRequest, chosen: explorer.Choice) -> str | None:
         return None
     found = search.addressed(request.team, chosen.text)
     return page_of({"team": request.team}, found) if found else None
-
-
-@team_view()
-def pull_request_count(request: TeamRequest) -> HttpResponse:
-    """How many pull requests a list has, for a page that came before its count."""
-    _, version = current_version(request.team)
-    form = FilterForm(request.GET, Choices.of(viewer_of(request)))
-    try:
-        chosen = explorer.choice(request.GET)
-    except explorer.BadAddressError as error:
-        return HttpResponseBadRequest(str(error), PLAIN)
-    if not form.is_valid():
-        return HttpResponseBadRequest("\n".join(form.sentences), PLAIN)
-    filters = parse(form, request.team, version.first_opened_at)
-    found = explorer.matching(request.team, filters, chosen)
-    count = explorer.Counting(found, filters, chosen, version.etag).count()
-    return render(request, "metrics/explorer_count.html", {"count": count})
 
 
 class _Here:
@@ -112,7 +91,7 @@ class _Here:
 
     def states(self) -> list[tuple[str, str, str]]:
         """The list of each state, in the same columns; another order and other waits."""
-        gone = dict.fromkeys(("sort", "waiting"))
+        gone = dict.fromkeys(("sort", "waiting", "figure"))
         return [
             (name, label, self.but(**gone, state=name if name != "merged" else None))
             for name, label in explorer.STATES
@@ -148,30 +127,24 @@ class _Here:
         ]
 
 
-def _context(
-    request: TeamRequest, here: _Here, page: keyset.Page, count: int | None
-) -> dict[str, Any]:
+def _context(request: TeamRequest, here: _Here, page: keyset.Page, count: int) -> dict[str, Any]:
     chosen = here.chosen
     return {
         "chosen": chosen,
         "page": page,
         "count": count,
-        "counting": here.filters.address(
-            reverse("pull_request_count", args=[request.team.slug]), **chosen.narrows
-        ),
-        "counted": address(request, whole="1"),
         "states": here.states(),
         "columns": here.columns(),
         "all_columns": [column for key, column in COLUMNS.items() if key != "title"],
         "default_columns": here.but(columns=None),
         "links": here.page(page),
         "everything": here.filters.address(here.path),
-        "described": sentences.described(chosen),
+        "described": sentences.described(count, chosen),
         "views_path": reverse("saved_views", args=[request.team.slug]),
     }
 
 
-def _file(request: TeamRequest, found: Any, here: _Here, form: str) -> HttpResponseBase:
+def _file(request: TeamRequest, found: Rows, here: _Here, form: str) -> HttpResponseBase:
     if form not in FORMATS:
         raise explorer.BadAddressError("Choose csv or jsonl as the format.")
     name = f"{request.team.slug}-{here.name}.{form}"

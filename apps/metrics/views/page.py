@@ -96,7 +96,7 @@ def _page(
     shown = shown or _shown(request, ask, filters, bar, part)
     if isinstance(shown, HttpResponseBase):
         return shown
-    if shown.is_whole and shown.seconds > WORTH_KEEPING:
+    if shown.seconds > WORTH_KEEPING:
         caches["pages"].set(key, replace(shown, seconds=0), KEPT)
     return _reply(request, shown, bar, template)
 
@@ -133,7 +133,6 @@ class Shown:
     part: str
     around: Context
     seconds: float
-    is_whole: bool = True
 
 
 def _shown(
@@ -147,7 +146,7 @@ def _shown(
         return answer
     is_shown = not wants_json(request)
     text = render_to_string(part, {**bar, **answer.context}, request) if is_shown else ""
-    return Shown(data, text, answer.around, perf_counter() - begin, answer.is_whole)
+    return Shown(data, text, answer.around, perf_counter() - begin)
 
 
 def _comes_in_parts(request: TeamRequest) -> bool:

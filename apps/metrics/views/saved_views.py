@@ -125,7 +125,7 @@ def _query(request: TeamRequest) -> str:
     if not form.is_valid():
         raise RefusedError(form.sentences[0])
     try:
-        chosen = explorer.choice(given)
+        chosen = explorer.choice(given, viewer_of(request))
     except explorer.BadAddressError as error:
         raise RefusedError(str(error)) from error
     first = queries.data_version(request.team).first_opened_at

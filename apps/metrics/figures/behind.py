@@ -1,0 +1,172 @@
+"""The pull requests behind each figure: the mask that counts them, by the figure's name.
+
+An address names a figure and, where it has several parts, which: `pickup_time` are all that the
+statistics of pickup time count, `pickup_time.3600.14400` those that took from one hour to four.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import numpy as np
+
+from apps.metrics.figures import flow_queries, masks, review_queries, waiting_queries
+from apps.metrics.figures.columns import NONE, REVIEW_STATES
+from apps.metrics.figures.queries import DURATIONS
+from apps.metrics.figures.rows import Below, Rows
+from apps.metrics.filters.chosen import Filters
+from apps.metrics.models import PRReview, PullRequest
+from apps.teams.models import Team
+
+Parts = Sequence[int]
+GHOST = 0
+"""Stands for all deleted accounts, where GitHub's ids of people do."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Whose figure, under which filters, when, and which of its parts."""
+
+    team: Team
+    filters: Filters
+    now: datetime
+    parts: Parts = ()
+
+
+Mask = Callable[[Rows, Asked], Rows]
+
+
+@dataclass(frozen=True)
+class Behind:
+    """How a figure's pull requests are found: of a state, or of "" whatever it is.
+
+    `least` and `most` are how many parts its name may have; `of_people` of these are people.
+    """
+
+    mask: Mask
+    state: str = ""
+    least: int = 0
+    most: int = 0
+    of_people: int = 0
+    is_part: Callable[[Parts], bool] = lambda parts: True
+    sort: str = "-opened_at"
+
+    def takes(self, parts: Parts) -> bool:
+        """Whether it has such parts."""
+        return self.least <= len(parts) <= self.most and self.is_part(parts)
+
+
+def _took(name: str) -> Mask:
+    """Those counted in a duration's statistics, as far as they took at least and less than."""
+
+    def mask(rows: Rows, asked: Asked) -> Rows:
+        rows = rows.keep(lambda part: masks.counted(part, name))
+        return rows.between(name, *_span(asked.parts)) if asked.parts else rows
+
+    return mask
+
+
+def _span(parts: Parts) -> tuple[float, float]:
+    begin, *end = parts
+    return begin, end[0] if end else np.inf
+
+
+def _stages(rows: Rows, asked: Asked) -> Rows:
+    return rows.where("has_old_commit", 0)
+
+
+def _size(rows: Rows, asked: Asked) -> Rows:
+    return rows.keep(lambda part: part["lines"] != NONE)
+
+
+def _waiting(rows: Rows, asked: Asked) -> Rows:
+    return rows.among(waiting_queries.open_now(asked.team, asked.filters)["id"])
+
+
+def _age(rows: Rows, asked: Asked) -> Rows:
+    youngest, *oldest = asked.parts
+    since = flow_queries.opened_before(asked.now, oldest[0]) if oldest else -np.inf
+    before = flow_queries.opened_before(asked.now, youngest) if youngest else np.inf
+    return _waiting(rows, asked).between("opened_at", since, before)
+
+
+def _under_way(rows: Rows, asked: Asked) -> Rows:
+    [number] = asked.parts
+    return flow_queries.under_way(rows, day(number), asked.filters.period.zone)
+
+
+def day(number: int) -> date:
+    """The day that a number such as 20260131 stands for. Raises ValueError."""
+    return date(number // 10_000, number // 100 % 100, number % 100)
+
+
+def _is_day(parts: Parts) -> bool:
+    try:
+        return 1990 <= day(parts[0]).year < 2200
+    except ValueError:
+        return False
+
+
+def _waited(rows: Rows, asked: Asked) -> Rows:
+    weekday, hour = asked.parts
+    return flow_queries.waited(rows, asked.filters.period, asked.now, weekday, hour)
+
+
+def _reopened(rows: Rows, asked: Asked) -> Rows:
+    return flow_queries.reopened(rows, asked.filters.period)
+
+
+def _reviewed(which: Callable[[Below], np.ndarray[tuple[int], np.dtype[np.bool_]]] | None) -> Mask:
+    """Those with reviews that count, by somebody or anybody, of somebody's or anybody's work."""
+
+    def mask(rows: Rows, asked: Asked) -> Rows:
+        found = _by(review_queries.reviews(asked.team, asked.filters), asked)
+        found = found.keep(which(found)) if which else found
+        return rows.among(found["pull_request_id"])
+
+    return mask
+
+
+def _by(found: Below, asked: Asked) -> Below:
+    if asked.parts:
+        found = review_queries.of_seen(found, asked.team)
+        found = found.keep(found["account"] == _account(asked.parts[0]))
+    if asked.parts[1:]:
+        found = found.keep(found.of_pull_request("author_account") == _account(asked.parts[1]))
+    return found
+
+
+def _account(part: int) -> int:
+    return NONE if part == GHOST else part
+
+
+def _gave(state: str) -> Mask:
+    return _reviewed(lambda found: found["state"] == REVIEW_STATES.index(state))
+
+
+_MERGED, _OPEN = PullRequest.State.MERGED.value, PullRequest.State.OPEN.value
+BEHIND: Mapping[str, Behind] = {
+    **{name: Behind(_took(name), _MERGED, most=2, sort=f"-{name}") for name in DURATIONS},
+    "stages": Behind(_stages, _MERGED, sort="-cycle_time"),
+    "size": Behind(_size, _MERGED, sort="-lines"),
+    "waiting": Behind(_waiting, _OPEN, sort="opened_at"),
+    "age": Behind(_age, _OPEN, 1, 2, is_part=lambda of: max(of) < 20_000, sort="opened_at"),
+    "under_way": Behind(_under_way, least=1, most=1, is_part=_is_day),
+    "waited": Behind(_waited, least=2, most=2, is_part=lambda of: of[0] < 7 and of[1] < 24),
+    "reopened": Behind(_reopened),
+    "reviews": Behind(_reviewed(None), most=2, of_people=2),
+    "approvals": Behind(_gave(PRReview.State.APPROVED), most=2, of_people=2),
+    "changes_requested": Behind(_gave(PRReview.State.CHANGES_REQUESTED), most=2, of_people=2),
+    "response_time": Behind(
+        _reviewed(lambda found: found["response_time"] != NONE), most=2, of_people=2
+    ),
+}
+
+
+def rows(name: str, asked: Asked, state: str = "") -> Rows:
+    """The pull requests behind a figure; of another state, those of them in it."""
+    behind = BEHIND[name]
+    found = masks.in_state(asked.team, asked.filters, state or behind.state, asked.filters.period)
+    return behind.mask(found, asked)
