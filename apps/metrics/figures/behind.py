@@ -12,7 +12,13 @@ from datetime import date, datetime
 
 import numpy as np
 
-from apps.metrics.figures import flow_queries, masks, review_queries, waiting_queries
+from apps.metrics.figures import (
+    flow_queries,
+    masks,
+    production_queries,
+    review_queries,
+    waiting_queries,
+)
 from apps.metrics.figures.columns import NONE, REVIEW_STATES
 from apps.metrics.figures.queries import DURATIONS
 from apps.metrics.figures.rows import Below, Rows
@@ -21,6 +27,7 @@ from apps.metrics.models import PRReview, PullRequest
 from apps.teams.models import Team
 
 Parts = Sequence[int]
+NOT_COUNTED = ("not_deployed", "live_before", "other_branches", "without_source")
 GHOST = 0
 """Stands for all deleted accounts, where GitHub's ids of people do."""
 
@@ -146,6 +153,28 @@ def _gave(state: str) -> Mask:
     return _reviewed(lambda found: found["state"] == REVIEW_STATES.index(state))
 
 
+def _deployed(name: str) -> Mask:
+    """Those deployed in the period that the statistics of a duration until production count."""
+
+    def mask(rows: Rows, asked: Asked) -> Rows:
+        rows = rows.between("deployed_at", *masks.ends(asked.filters.period))
+        rows = rows.keep(lambda part: part[name] != NONE)
+        return rows.where("has_old_commit", 0) if name == "lead_time" else rows
+
+    return mask
+
+
+def _not_counted(why: str) -> Mask:
+    def mask(rows: Rows, asked: Asked) -> Rows:
+        return rows.among(rows["id"][production_queries.left_out(asked.team, rows)[why]])
+
+    return mask
+
+
+def _waiting_to_deploy(rows: Rows, asked: Asked) -> Rows:
+    return rows.among(production_queries.waiting_to_deploy(asked.team, asked.filters)["id"])
+
+
 _MERGED, _OPEN = PullRequest.State.MERGED.value, PullRequest.State.OPEN.value
 BEHIND: Mapping[str, Behind] = {
     **{name: Behind(_took(name), _MERGED, most=2, sort=f"-{name}") for name in DURATIONS},
@@ -162,6 +191,9 @@ BEHIND: Mapping[str, Behind] = {
     "response_time": Behind(
         _reviewed(lambda found: found["response_time"] != NONE), most=2, of_people=2
     ),
+    **{name: Behind(_deployed(name), sort=f"-{name}") for name in ("lead_time", "deploy_time")},
+    **{name: Behind(_not_counted(name), _MERGED, sort="-merged_at") for name in NOT_COUNTED},
+    "waiting_to_deploy": Behind(_waiting_to_deploy, sort="merged_at"),
 }
 
 

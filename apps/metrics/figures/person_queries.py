@@ -37,6 +37,7 @@ class Exchanges:
     given: int
     given_on: int
     received: int
+    received_on: int
     by_span: Sequence[int]
     response: Spread
     responses: Sequence[Spread]
@@ -64,6 +65,7 @@ def exchanges(team: Team, filters: Filters, mine: Filters, account: int) -> Exch
         len(given),
         len(np.unique(given["pull_request_id"])),
         len(received),
+        len(np.unique(received["pull_request_id"])),
         counting.counts(places, len(spans)),
         counting.spread(given["response_time"]),
         counting.spreads(given["response_time"], places, len(spans)),

@@ -171,14 +171,7 @@ def applications(team: Team, filters: Filters | None = None) -> list[Application
 
 def unplaced(team: Team, filters: Filters) -> Unplaced:
     """What is left out of the figures of the filters' period."""
-    rows = masks.merged(team, filters, filters.period)
-    sources = dict(
-        Production.objects.for_team(team).exclude(source="").values_list("repository", "source")
-    )
-    has_source = np.isin(rows["repository_id"], list(sources))
-    is_open = has_source & (rows["deployed_at"] == NONE)
-    was_before = is_open & (rows["was_live_before"] == 1)
-    is_elsewhere = is_open & ~was_before & ~is_on_default_branch(team)(rows)
+    left = left_out(team, masks.merged(team, filters, filters.period))
     asked = listed(team, filters).filter(
         deployed_at=None,
         requested_at__gte=filters.period.start,
@@ -186,20 +179,35 @@ def unplaced(team: Team, filters: Filters) -> Unplaced:
     )
     table = deployments(team, filters, filters.period)
     return Unplaced(
-        not_deployed=int((is_open & ~was_before & ~is_elsewhere).sum()),
-        live_before=int(was_before.sum()),
-        other_branches=int(is_elsewhere.sum()),
-        without_source=int((~has_source).sum()),
+        **{name: int(mask.sum()) for name, mask in left.items()},
         deployments=int((table["is_unplaced"] & table["is_counted"]).sum()),
         failed_jobs=asked.count(),
     )
 
 
+def left_out(team: Team, rows: Rows) -> dict[str, Array]:
+    """Which of merged pull requests no figure of production counts, by why."""
+    has_source = np.isin(rows["repository_id"], _with_source(team))
+    is_open = has_source & (rows["deployed_at"] == NONE)
+    was_before = is_open & (rows["was_live_before"] == 1)
+    is_elsewhere = is_open & ~was_before & ~is_on_default_branch(team)(rows)
+    return {
+        "not_deployed": is_open & ~was_before & ~is_elsewhere,
+        "live_before": was_before,
+        "other_branches": is_elsewhere,
+        "without_source": ~has_source,
+    }
+
+
+def _with_source(team: Team) -> Array:
+    sources = Production.objects.for_team(team).exclude(source="").values_list("repository")
+    return np.array([key for (key,) in sources], np.int64)
+
+
 def waiting_to_deploy(team: Team, filters: Filters) -> Rows:
     """Merged and not deployed yet, of all times: of repositories that have a source."""
     rows = masks.pull_requests(team, filters).where("state", masks.MERGED)
-    sources = Production.objects.for_team(team).exclude(source="").values_list("repository")
-    keys = np.array([key for (key,) in sources], np.int64)
+    keys = _with_source(team)
     rows = rows.keep(lambda part: np.isin(part["repository_id"], keys))
     rows = rows.where("deployed_at", NONE).where("was_live_before", 0)
     return rows.keep(is_on_default_branch(team))

@@ -158,7 +158,7 @@ def responses(team: Team, filters: Filters) -> Responses:
     found = reviews(team, filters)
     found = found.keep(found["response_time"] != NONE)
     times, number = found["response_time"], len(filters.period.spans())
-    visible = found.keep(~np.isin(found["reviewer_id"], masks.hidden(team)))
+    visible = of_seen(found, team)
     groups, keys = counting.grouped(visible["account"])
     of_reviewer = counting.spreads(visible["response_time"], groups, len(keys))
     places = counting.bins(found["submitted_at"], boundaries(filters))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Protocol
+from urllib.parse import urlencode
 
 from apps.metrics.figures.queries import STAGES, Figures, Point
 from apps.metrics.filters.chosen import Filters
@@ -16,6 +17,7 @@ STAGE_NAMES = {
     **{name: MEASURES[name].heading for name in STAGES},
     "deploy_time": DELIVERY["deploy_time"].heading,
 }
+MOST_LINKED = 200
 Value = float | int | None
 
 
@@ -29,17 +31,24 @@ class OfSpan(Protocol):
 
 @dataclass(frozen=True)
 class Series:
-    """A row of values, None for gaps. `colour` names a custom property of the style sheet."""
+    """A row of values, None for gaps. `colour` names a custom property of the style sheet.
+
+    `lists` are what the address of the pull requests behind each value says after the chart's base.
+    """
 
     name: str
     values: Sequence[Value]
     colour: str = "accent"
     is_faint: bool = False
+    lists: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
 class Chart:
-    """Kind `line`, `bar` or `stack`; unit `duration` (seconds), `count`, `share` or `lines`."""
+    """Kind `line`, `bar` or `stack`; unit `duration` (seconds), `count`, `share` or `lines`.
+
+    `names` say in full what labels abbreviate; `base` is what addresses of lists begin with.
+    """
 
     id: str
     title: str
@@ -48,7 +57,8 @@ class Chart:
     labels: Sequence[str]
     series: Sequence[Series]
     partial: Sequence[bool] = ()
-    links: Sequence[str] = ()
+    names: Sequence[str] = ()
+    base: str = ""
     note: str = ""
     definition: str = ""
     label_name: str = "Week"
@@ -65,10 +75,23 @@ class Chart:
         return f"{self.id}-data"
 
     @property
-    def rows(self) -> list[tuple[str, list[Value]]]:
-        """For the table: a label and its values."""
-        columns = [series.values for series in self.series]
-        return [(label, [c[place] for c in columns]) for place, label in enumerate(self.labels)]
+    def rows(self) -> list[tuple[str, list[tuple[Value, str]]]]:
+        """For the table: a label and its values, each with the address of its pull requests."""
+        return [
+            (label, [(each.values[place], self._address(each, place)) for each in self.series])
+            for place, label in enumerate(self.names or self.labels)
+        ]
+
+    def _address(self, series: Series, place: int) -> str:
+        """Of a long table each would make the page longer than all else on it."""
+        is_there = series.lists and series.values[place] and len(self.labels) <= MOST_LINKED
+        return self.base + series.lists[place] if is_there else ""
+
+
+def base(filters: Filters, path: str, **changes: object) -> str:
+    """What the addresses of lists begin with: the filters, and room for more."""
+    address = filters.address(path, **changes)
+    return address + ("&" if "?" in address else "?")
 
 
 def spark(found: Sequence[Value]) -> str:
@@ -89,22 +112,23 @@ def spark(found: Sequence[Value]) -> str:
 def trend(
     points: Sequence[OfSpan], filters: Filters, path: str, **described: Any
 ) -> Callable[..., Chart]:
-    """A chart over a period's weeks or months, each linked to the pull requests behind it."""
+    """A chart over a period's weeks or months, each linked to the pull requests behind it.
+
+    `behind` is what the addresses of these say beside the week or month.
+    """
     spans = [point.span for point in points]
+    days = [{"since": span.first.isoformat(), "until": span.last.isoformat()} for span in spans]
     common = {
         "labels": [span.name for span in spans],
         "partial": [span.is_partial for span in spans],
-        "links": [
-            filters.address(
-                path, range=None, since=span.first.isoformat(), until=span.last.isoformat()
-            )
-            for span in spans
-        ],
+        "base": base(filters, path, range=None, since=None, until=None),
         "label_name": "Week" if filters.period.unit == "week" else "Month",
     }
 
-    def make(*series: Series, **more: Any) -> Chart:
-        return Chart(series=series, **{**common, **described, **more})
+    def make(*series: Series, behind: Mapping[str, str] | None = None, **more: Any) -> Chart:
+        lists = [urlencode({**each, **(behind or {})}) for each in days]
+        linked = [replace(each, lists=lists) for each in series]
+        return Chart(series=linked, **{**common, **described, **more})
 
     return make
 

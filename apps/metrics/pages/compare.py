@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import Any
+from urllib.parse import urlencode
 
 from django.core.paginator import Paginator
 from django.urls import reverse
@@ -16,10 +17,11 @@ from apps.metrics.figures.queries import Figures
 from apps.metrics.filters.chosen import Filters
 from apps.metrics.filters.viewer import Viewer, viewer_of
 from apps.metrics.models import TeamMember
-from apps.metrics.pages import sentences
+from apps.metrics.pages import charts, sentences
 from apps.metrics.pages.answer import Answer, figures_data
 from apps.metrics.pages.measures import MEASURES, WEEKLY, Measure, Value
 from apps.teams.access import TeamRequest
+from apps.teams.models import Team
 
 PER_PAGE = 100
 
@@ -57,7 +59,7 @@ def repositories(request: TeamRequest, filters: Filters) -> Answer:
         for found, figures in queries.by_repository(request.team, filters).items()
     ]
     columns = [MEASURES[name] for name in OF_REPOSITORIES if name != WEEKLY or filters.tells_weeks]
-    return _answer(request, lines, columns, "repositories")
+    return _answer(request, filters, lines, columns, "repositories")
 
 
 def people(request: TeamRequest, filters: Filters) -> Answer:
@@ -79,7 +81,7 @@ def people(request: TeamRequest, filters: Filters) -> Answer:
         if viewer.sees(account)
     ]
     columns = [MEASURES["merged"], GIVEN, *(MEASURES[name] for name in OF_PEOPLE)]
-    answer = _answer(request, lines, columns, "people")
+    answer = _answer(request, filters, lines, columns, "people")
     return replace(answer, context={**answer.context, "viewer": viewer})
 
 
@@ -111,16 +113,17 @@ def _people(
 
 
 def _answer(
-    request: TeamRequest, lines: list[Line], columns: Sequence[Measure], kind: str
+    request: TeamRequest, filters: Filters, lines: list[Line], columns: Sequence[Measure], kind: str
 ) -> Answer:
     sort = request.GET.get("sort", "")
     lines = _sorted(lines, columns, sort)
+    shown = _Shown(request.team, filters, columns, kind)
     page = Paginator(lines, PER_PAGE).get_page(request.GET.get("page"))
     context = {
         "kind": kind,
         "caption": _CAPTIONS[kind](page),
         "page": page,
-        "lines": [_shown(request, line, columns, kind) for line in page],
+        "lines": [shown.line(line) for line in page],
         "columns": [(c, _next_sort(c.field, sort), _direction(c.field, sort)) for c in columns],
         "name_sort": _direction("name", sort or "name"),
         "sort": sort,
@@ -131,13 +134,34 @@ def _answer(
 _CAPTIONS = {"people": sentences.of_people, "repositories": sentences.of_repositories}
 
 
-def _shown(
-    request: TeamRequest, line: Line, columns: Sequence[Measure], kind: str
-) -> tuple[Line, str, list[tuple[Value, str]]]:
-    """A line, the address of its own page and its cells."""
-    name = "person_page" if kind == "people" else "repository_page"
-    page = reverse(name, args=[request.team.slug, line.number])
-    return line, page, [(line.value(column), column.unit) for column in columns]
+Cell = tuple[Value, str, str]
+
+
+class _Shown:
+    """Lines as a table has them."""
+
+    def __init__(self, team: Team, filters: Filters, columns: Sequence[Measure], kind: str) -> None:
+        self.team, self.filters, self.columns = team, filters, columns
+        self.name, self.key = _KINDS[kind]
+        self.path = reverse("pull_requests", args=[team.slug])
+        self.lists = {column.field: urlencode(column.list) for column in columns}
+        self.everyone = charts.base(filters.of_everyone(), self.path)
+
+    def line(self, line: Line) -> tuple[Line, str, list[Cell]]:
+        """A line, the address of its own page, and its cells with those of their lists."""
+        page = reverse(self.name, args=[self.team.slug, line.number])
+        base = charts.base(self.filters, self.path, **{self.key: line.name})
+        return line, page, [self._cell(line, column, base) for column in self.columns]
+
+    def _cell(self, line: Line, column: Measure, base: str) -> Cell:
+        value = line.value(column)
+        address = base + self.lists[column.field]
+        if column is GIVEN:
+            address = f"{self.everyone}figure=reviews.{line.number}"
+        return value, column.unit, address if value else ""
+
+
+_KINDS = {"people": ("person_page", "person"), "repositories": ("repository_page", "repo")}
 
 
 def _line_data(line: Line) -> dict[str, Any]:

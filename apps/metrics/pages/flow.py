@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import pairwise
 from typing import Any
 
 from django.urls import reverse
@@ -29,6 +30,13 @@ WAITING = (
 )
 
 
+BIN_NAMES = (
+    "under 15 min",
+    *(f"{begin} to {end}" for (begin, _), (end, _) in pairwise(BINS[1:])),
+    f"{BINS[-1][0]} or more",
+)
+
+
 def flow(request: TeamRequest, filters: Filters) -> Answer:
     """Distributions and what is under way."""
     team, now = request.team, timezone.now()
@@ -40,14 +48,17 @@ def flow(request: TeamRequest, filters: Filters) -> Answer:
     hours = work.waiting_hours()
     path = reverse("pull_requests", args=[team.slug])
     under_way = next((count for count in reversed(progress) if count is not None), None)
-    defined = reverse("how_we_count", args=[team.slug])
-    links = (f"{defined}#wip", filters.address(path, state="closed"), f"{defined}#reopened")
     context = {
         "figures": figures,
-        "answer": sentences.of_flow(under_way, figures, work, filters.period.days, links),
-        "work": [_progress_chart(filters, progress), _age_chart(ages, filters, path)],
-        "distributions": [*_histograms(histograms, figures), _size_chart(sizes, filters, path)],
-        "heat": _heat(hours),
+        "answer": sentences.of_flow(
+            under_way, figures, work, filters.period.days, _links(filters, path, progress)
+        ),
+        "work": [_progress_chart(filters, path, progress), _age_chart(ages, filters, path)],
+        "distributions": [
+            *_histograms(histograms, figures, charts.base(filters, path)),
+            _size_chart(sizes, filters, path),
+        ],
+        "heat": _heat(hours, charts.base(filters, path)),
         "hour_names": range(24),
     }
     return Answer(
@@ -65,12 +76,27 @@ def flow(request: TeamRequest, filters: Filters) -> Answer:
     )
 
 
-def _histograms(counts: dict[str, list[int]], figures: queries.Figures) -> list[Chart]:
+def _links(filters: Filters, path: str, progress: list[int | None]) -> sentences.FlowLinks:
+    """The lists of what is under way, was merged, abandoned, and reopened."""
+    days = sum(count is not None for count in progress)
+    last = filters.period.first + timedelta(days=max(days - 1, 0))
+    return (
+        filters.address(path, figure=f"under_way.{last:%Y%m%d}"),
+        filters.address(path),
+        filters.address(path, state="closed"),
+        filters.address(path, figure="reopened"),
+    )
+
+
+def _histograms(counts: dict[str, list[int]], figures: queries.Figures, base: str) -> list[Chart]:
     names = ("cycle_time", *queries.STAGES)
-    return [_histogram(name, counts[name], figures.spreads[name]) for name in names]
+    return [_histogram(name, counts[name], figures.spreads[name], base) for name in names]
 
 
-def _histogram(name: str, counts: list[int], spread: Spread) -> Chart:
+def _histogram(name: str, counts: list[int], spread: Spread, base: str) -> Chart:
+    begins = [str(begin) for _, begin in BINS]
+    spans = [f"{begin}.{end}" for begin, end in pairwise(begins)] + begins[-1:]
+    lists = [f"figure={name}.{span}" for span in spans]
     title = charts.STAGE_NAMES.get(name, "Cycle time")
     colour = "accent" if name == "cycle_time" else f"stage-{name.removesuffix('_time')}"
     return Chart(
@@ -79,10 +105,12 @@ def _histogram(name: str, counts: list[int], spread: Spread) -> Chart:
         kind="bar",
         unit="count",
         labels=[label for label, _ in BINS],
-        series=[Series("Pull requests", counts, colour)],
+        names=BIN_NAMES,
+        series=[Series("Pull requests", counts, colour, lists=lists)],
+        base=base,
         note=_percentiles(spread),
         definition=name,
-        label_name="At least",
+        label_name="Took",
         marks=_marks(spread),
     )
 
@@ -109,6 +137,7 @@ def _bin(seconds: float) -> int:
 
 def _size_chart(sizes: dict[str, Spread], filters: Filters, path: str) -> Chart:
     spreads = list(sizes.values())
+    lists = [f"figure=cycle_time&size={size}" for size in sizes]
     return Chart(
         id="sizes",
         title="Cycle time by size",
@@ -116,24 +145,26 @@ def _size_chart(sizes: dict[str, Spread], filters: Filters, path: str) -> Chart:
         unit="duration",
         labels=list(sizes),
         series=[
-            Series("Median", [spread.median for spread in spreads]),
-            Series("75th percentile", [spread.p75 for spread in spreads], "accent", True),
+            Series("Median", [spread.median for spread in spreads], lists=lists),
+            Series("75th percentile", [spread.p75 for spread in spreads], "accent", True, lists),
         ],
-        links=[filters.address(path, size=size) for size in sizes],
+        base=charts.base(filters, path, size=None),
         definition="size",
         label_name="Size",
     )
 
 
-def _progress_chart(filters: Filters, progress: list[int | None]) -> Chart:
+def _progress_chart(filters: Filters, path: str, progress: list[int | None]) -> Chart:
     days = [filters.period.first + timedelta(days=place) for place in range(len(progress))]
+    lists = [f"figure=under_way.{day:%Y%m%d}" for day in days]
     return Chart(
         id="progress",
         title="Work in progress",
         kind="line",
         unit="count",
         labels=[day.isoformat() for day in days],
-        series=[Series("Open, no drafts", progress)],
+        series=[Series("Open, no drafts", progress, lists=lists)],
+        base=charts.base(filters, path),
         note="At the end of each day",
         definition="wip",
         label_name="Day",
@@ -141,20 +172,30 @@ def _progress_chart(filters: Filters, progress: list[int | None]) -> Chart:
 
 
 def _age_chart(ages: dict[str, list[int]], filters: Filters, path: str) -> Chart:
+    days = [str(days) for _, days in AGES]
+    spans = [f"{youngest}.{oldest}" for youngest, oldest in pairwise(days)] + days[-1:]
     return Chart(
         id="ages",
         title="Open now, by age",
         kind="stack",
         unit="count",
         labels=[label for label, _ in AGES],
-        series=[Series(name, ages[key], colour) for key, name, colour in WAITING if key in ages],
-        links=[filters.address(path, state="open")] * len(AGES),
+        series=[
+            Series(
+                *(name, ages[key], colour),
+                lists=[f"figure=age.{span}&waiting={key or 'nobody'}" for span in spans],
+            )
+            for key, name, colour in WAITING
+            if key in ages
+        ],
+        base=charts.base(filters, path),
         definition="waiting",
         label_name="Age",
     )
 
 
-def _heat(hours: list[list[float]]) -> list[tuple[str, list[tuple[float, int]]]]:
+def _heat(hours: list[list[float]], base: str) -> list[tuple[str, list[tuple[float, int, str]]]]:
+    """Each day's hours: how many waited, how dark that is, and the list of those that did."""
     least = min((min(row) for row in hours), default=0)
     most = max((max(row) for row in hours), default=0)
     # Four shades between the quietest and the busiest hour: from zero, most weeks would be one.
@@ -163,7 +204,10 @@ def _heat(hours: list[list[float]]) -> list[tuple[str, list[tuple[float, int]]]]
     def shade(value: float) -> int:
         return min(4, 1 + int((value - least) / step)) if value else 0
 
+    def link(value: float, weekday: int, hour: int) -> str:
+        return f"{base}figure=waited.{weekday}.{hour}" if value else ""
+
     return [
-        (day, [(value, shade(value)) for value in row])
-        for day, row in zip(DAYS, hours, strict=True)
+        (day, [(value, shade(value), link(value, weekday, hour)) for hour, value in enumerate(row)])
+        for weekday, (day, row) in enumerate(zip(DAYS, hours, strict=True))
     ]

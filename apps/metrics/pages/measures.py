@@ -72,7 +72,7 @@ def _duration(name: str, label: str, short: str = "") -> Measure:
         *(name, label, "duration", name, read),
         is_median=True,
         better="less",
-        list={"sort": f"-{name}"},
+        list={"figure": name},
         short=short,
     )
 
@@ -107,20 +107,20 @@ _ALL = (
         *("review_coverage", "Review coverage", "share", "review_coverage"),
         attrgetter("coverage"),
         better="more",
-        list={"reviewed": "no"},
+        list={"reviewed": "yes"},
         short="Reviewed",
     ),
     Measure(
         *("size", "Lines changed", "count", "size", attrgetter("lines")),
         is_median=True,
-        list={"sort": "-lines"},
+        list={"figure": "size"},
         short="Lines",
     ),
     Measure(
         *("mean_review_rounds", "Review rounds", "hundredths", "review_rounds"),
         attrgetter("mean_rounds"),
         better="less",
-        list={"sort": "-review_rounds"},
+        list={"reviewed": "yes", "sort": "-review_rounds"},
         note=lambda _: "a reviewed pull request",
         base=attrgetter("reviewed"),
     ),
@@ -129,7 +129,10 @@ _ALL = (
         better="less",
         list={"flag": "revert"},
     ),
-    Measure("reverts", "Reverts", "count", "revert_rate", attrgetter("reverts")),
+    Measure(
+        *("reverts", "Reverts", "count", "revert_rate", attrgetter("reverts")),
+        list={"flag": "revert"},
+    ),
     Measure(
         *("hotfixes", "Hotfixes", "count", "hotfix", attrgetter("hotfixes")),
         list={"flag": "hotfix"},

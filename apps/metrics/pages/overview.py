@@ -183,12 +183,13 @@ def _charts(points: Sequence[queries.Point], filters: Filters, path: str) -> lis
     stages = charts.stage_series(points)
     merged = charts.Series("Merged", charts.values(points, lambda f: f.merged))
     coverage = charts.Series("Reviewed", charts.values(points, lambda f: f.coverage), "good")
-    average = {"note": "The average pull request"}
-    shown: tuple[tuple[list[charts.Series], tuple[str, ...], dict[str, str]], ...] = (
-        (cycle_time, ("cycle-time", "Cycle time", "line", "duration", "cycle_time"), {}),
+    average = {"note": "The average pull request", "behind": {"figure": "stages"}}
+    taken, reviewed = {"behind": {"figure": "cycle_time"}}, {"behind": {"reviewed": "yes"}}
+    shown: tuple[tuple[list[charts.Series], tuple[str, ...], dict[str, Any]], ...] = (
+        (cycle_time, ("cycle-time", "Cycle time", "line", "duration", "cycle_time"), taken),
         (stages, ("stages", "Where the time goes", "stack", "duration", "stages"), average),
         ([merged], ("merged", "Merged", "bar", "count", "throughput"), {}),
-        ([coverage], ("coverage", "Review coverage", "line", "share", "review_coverage"), {}),
+        ([coverage], ("coverage", "Review coverage", "line", "share", "review_coverage"), reviewed),
     )
     names = ("id", "title", "kind", "unit", "definition")
     return [

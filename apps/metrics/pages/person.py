@@ -11,7 +11,8 @@ from django.http import Http404
 from django.urls import reverse
 
 from apps.metrics.figures import person_queries, queries, waiting_queries
-from apps.metrics.figures.person_queries import Exchanges
+from apps.metrics.figures.behind import GHOST
+from apps.metrics.figures.person_queries import Exchange, Exchanges
 from apps.metrics.filters import accounts
 from apps.metrics.filters.chosen import Filters
 from apps.metrics.filters.viewer import REFUSAL, Viewer, viewer_of
@@ -58,16 +59,20 @@ def person(request: TeamRequest, filters: Filters, github_id: int) -> Answer:
     waiting = waiting_queries.waiting(request.team, mine, 0)
     queue = waiting_queries.queue_of(request.team, github_id, filters)
     path = reverse("pull_requests", args=[request.team.slug])
+    given = filters.address(path, figure=f"reviews.{github_id}")
     context = {
         "filters": mine,
         "person": person,
         "now": now,
         "answer": sentences.of_person(now, exchanged, mine.period.days, mine.address(path)),
-        "given_to": sentences.given_to(exchanged),
+        "given_to": sentences.given_to(exchanged, given),
+        "received_from": sentences.received_from(exchanged, mine.address(path, figure="reviews")),
+        "response_list": filters.address(path, figure=f"response_time.{github_id}"),
+        "others": _others(exchanged, charts.base(filters, path), github_id),
         "tiles": tiles(now, before, mine, path),
         "exchanged": exchanged,
         "response": exchanged.response,
-        "charts": _charts(points, exchanged, mine, path),
+        "charts": _charts(points, exchanged, (mine, filters), path, github_id),
         "queue": queue,
     }
     return Answer(
@@ -113,14 +118,27 @@ def _person(viewer: Viewer, account: int) -> Person:
     return Person(account, login, is_you=is_you)
 
 
+def _others(exchanged: Exchanges, base: str, account: int) -> list[tuple[Exchange, str, str]]:
+    """Each with the lists of what was given to them, and received from them."""
+
+    def link(by: int | None, of: int | None) -> str:
+        return f"{base}figure=reviews.{by or GHOST}.{of or GHOST}"
+
+    return [
+        (each, link(account, each.account), link(each.account, account))
+        for each in exchanged.others
+    ]
+
+
 def _charts(
     points: Sequence[queries.Point],
     exchanged: Exchanges,
-    filters: Filters,
+    mine_and_all: tuple[Filters, Filters],
     path: str,
+    account: int,
 ) -> list[charts.Chart]:
-    make = charts.trend(points, filters, path)
-    unlinked = charts.trend(points, filters, path, links=())
+    mine, of_everyone = mine_and_all
+    make, of_others = (charts.trend(points, each, path) for each in (mine, of_everyone))
     response = [spread.median for spread in exchanged.responses]
     merged = charts.Series("Merged", charts.values(points, lambda f: f.merged))
     given = charts.Series("Reviews given", exchanged.by_span, "stage-review")
@@ -130,11 +148,18 @@ def _charts(
         make(
             merged, id="merged", title="Merged", kind="bar", unit="count", definition="throughput"
         ),
-        unlinked(
-            given, id="given", title="Reviews given", kind="bar", unit="count", definition="load"
+        of_others(
+            given,
+            behind={"figure": f"reviews.{account}"},
+            id="given",
+            title="Reviews given",
+            kind="bar",
+            unit="count",
+            definition="load",
         ),
         make(
             cycle,
+            behind={"figure": "cycle_time"},
             id="cycle-time",
             title="Cycle time",
             kind="line",
@@ -142,8 +167,9 @@ def _charts(
             definition="cycle_time",
             note="Median of their merged pull requests",
         ),
-        unlinked(
+        of_others(
             median,
+            behind={"figure": f"response_time.{account}"},
             id="response",
             title="Response time",
             kind="line",

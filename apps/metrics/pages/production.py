@@ -218,7 +218,8 @@ def _failed(team: Team, filters: Filters) -> Sequence[Deployment]:
 
 def _charts(points: Sequence[DeliveryPoint], filters: Filters, team: Team) -> list[Chart]:
     make = charts.trend(points, filters, reverse("deployments", args=[team.slug]))
-    lead = {"kind": "line", "unit": "duration", "links": ()}
+    make_lead = charts.trend(points, filters, reverse("pull_requests", args=[team.slug]))
+    lead = {"kind": "line", "unit": "duration", "behind": {"figure": "lead_time"}}
     return [
         make(
             Series("Deployments", _values(points, lambda found: found.deployments)),
@@ -228,14 +229,14 @@ def _charts(points: Sequence[DeliveryPoint], filters: Filters, team: Team) -> li
             unit="count",
             definition="deployment_frequency",
         ),
-        make(
+        make_lead(
             *_spread_series(points),
             id="lead-time",
             title="Change lead time",
             definition="lead_time",
             **lead,
         ),
-        make(
+        make_lead(
             *_stage_series(points),
             id="lead-stages",
             title="Where the time goes",
@@ -245,6 +246,7 @@ def _charts(points: Sequence[DeliveryPoint], filters: Filters, team: Team) -> li
         ),
         make(
             Series("Failed", _values(points, lambda found: found.failed.value), "bad"),
+            behind={"show": "failed"},
             id="fail-rate",
             title="Change fail rate",
             kind="line",

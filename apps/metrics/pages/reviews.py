@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from django.core.paginator import Paginator
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from apps.metrics.figures import masks, queries, review_queries
+from apps.metrics.figures.behind import GHOST
 from apps.metrics.figures.counting import Spread
 from apps.metrics.figures.review_queries import Account, Concentration, Load, Pair
 from apps.metrics.figures.rows import fetched
@@ -22,6 +24,7 @@ from apps.metrics.pages import charts, sentences
 from apps.metrics.pages.answer import Answer, figures_data, spread_data
 from apps.teams.access import TeamRequest
 from apps.teams.models import Team
+from apps.teams.wording import counted
 
 MOST_IN_MATRIX = 60
 HEATS = 4
@@ -47,6 +50,8 @@ def reviews(request: TeamRequest, filters: Filters) -> Answer:
     figures = queries.figures(team, filters)
     viewer = viewer_of(request)
     pairs = review_queries.pairs(team, filters)
+    on = len(np.unique(review_queries.reviews(team, filters)["pull_request_id"]))
+    path = reverse("pull_requests", args=[team.slug])
     responses = review_queries.responses(team, filters)
     whole = review_queries.concentration(team, filters)
     given = review_queries.load(pairs, responses.by_reviewer, whole.reviews)
@@ -55,12 +60,13 @@ def reviews(request: TeamRequest, filters: Filters) -> Answer:
     context = {
         "figures": figures,
         "reviews": whole.reviews,
+        "reviewed_on": sentences.reviewed_on(on, filters.address(path, figure="reviews")),
         "per_week": whole.reviews / filters.period.weeks if filters.tells_weeks else None,
         "load": Paginator(seen, PER_PAGE).get_page(request.GET.get("page")),
         "viewer": viewer,
         "answer": sentences.of_reviews(figures, response, whole),
         "response": response,
-        "matrix": _matrix(pairs) if viewer.sees_everyone else None,
+        "matrix": _matrix(pairs, charts.base(filters, path)) if viewer.sees_everyone else None,
         "unreviewed": _unreviewed(team, filters) if figures.unreviewed else (),
         "charts": [_response_chart(request, filters, responses.by_span)],
     }
@@ -116,6 +122,7 @@ def _response_chart(
         *series,
         id="response",
         title="Response time",
+        behind={"figure": "response_time"},
         kind="line",
         unit="duration",
         definition="response_time",
@@ -126,7 +133,7 @@ def _each(points: Sequence[Spread | None], key: str) -> list[float | None]:
     return [getattr(point, key) if point else None for point in points]
 
 
-def _matrix(pairs: Sequence[Pair]) -> Matrix:
+def _matrix(pairs: Sequence[Pair], base: str) -> Matrix:
     names: dict[Account, str] = {}
     given: dict[Account, int] = {}
     received: dict[Account, int] = {}
@@ -134,13 +141,13 @@ def _matrix(pairs: Sequence[Pair]) -> Matrix:
         names |= {pair.reviewer: pair.reviewer_login, pair.author: pair.author_login}
         given[pair.reviewer] = given.get(pair.reviewer, 0) + pair.reviews
         received[pair.author] = received.get(pair.author, 0) + pair.reviews
-    counts = {(pair.reviewer, pair.author): pair.reviews for pair in pairs}
-    most = max(counts.values(), default=1)
+    of = {(pair.reviewer, pair.author): pair for pair in pairs}
+    most = max((pair.reviews for pair in pairs), default=1)
     rows, columns = _shown(given, names), _shown(received, names)
     return Matrix(
         [names[author] for author in columns],
         [
-            (names[who], SafeString("".join(_cell(counts, most, who, to, names) for to in columns)))
+            (names[who], SafeString("".join(_cell(of, most, who, to, base) for to in columns)))
             for who in rows
         ],
         max(len(given) - len(rows), len(received) - len(columns)),
@@ -155,16 +162,22 @@ def _shown(counts: dict[Account, int], names: dict[Account, str]) -> list[Accoun
 
 
 def _cell(
-    counts: dict[tuple[Account, Account], int],
+    of: Mapping[tuple[Account, Account], Pair],
     most: int,
     reviewer: Account,
     author: Account,
-    names: dict[Account, str],
+    base: str,
 ) -> str:
-    count = counts.get((reviewer, author))
-    if not count:
+    pair = of.get((reviewer, author))
+    if pair is None:
         is_self = reviewer == author and reviewer is not None
         return '<td class="self"></td>' if is_self else "<td></td>"
-    title = f"{names[reviewer]} gave {names[author]} {count} reviews"
-    heat = -(-count * HEATS // most)
-    return format_html('<td class="heat-{}" title="{}">{}</td>', heat, title, count)
+    on = counted(pair.pull_requests, "pull request")
+    reviews = counted(pair.reviews, "review")
+    title = f"{pair.reviewer_login} gave {pair.author_login} {reviews} on {on}"
+    heat = -(-pair.reviews * HEATS // most)
+    shown: str = f"{pair.reviews}"
+    if author != review_queries.HIDDEN:
+        link = f"{base}figure=reviews.{reviewer or GHOST}.{author or GHOST}"
+        shown = format_html('<a class="plain" href="{}">{}</a>', link, shown)
+    return format_html('<td class="heat-{}" title="{}">{}</td>', heat, title, shown)

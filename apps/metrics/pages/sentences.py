@@ -23,6 +23,7 @@ from apps.metrics.pages.week import why_here
 from apps.teams.templatetags.display import duration, instant, unbroken
 from apps.teams.wording import caption, counted
 
+FlowLinks = tuple[str, str, str, str]
 WAITING = {
     "review": ("For a reviewer", "waiting for a review"),
     "author": ("For the author", "waiting for its author"),
@@ -133,31 +134,47 @@ def _given(exchanged: Exchanges) -> str:
     )
 
 
-def given_to(exchanged: Exchanges) -> str:
+def given_to(exchanged: Exchanges, link: str) -> str:
     """On how many pull requests of how many people somebody gave reviews."""
     people = counted(exchanged.authors, "person", "people")
-    return f"on {counted(exchanged.given_on, 'pull request')} of {people}"
+    return format_html("{} of {}", reviewed_on(exchanged.given_on, link), people)
+
+
+def received_from(exchanged: Exchanges, link: str) -> str:
+    """On how many of their own, and by how many people."""
+    people = counted(exchanged.reviewers, "person", "people")
+    return format_html("{} from {}", reviewed_on(exchanged.received_on, link), people)
+
+
+def reviewed_on(count: int, link: str) -> str:
+    """How many pull requests reviews were given on."""
+    if not count:
+        return "on no pull request"
+    return format_html('on <a href="{}">{}</a>', link, counted(count, "pull request"))
 
 
 def of_flow(
-    under_way: int | None, figures: Figures, ended: Work, days: int, links: tuple[str, str, str]
+    under_way: int | None, figures: Figures, ended: Work, days: int, links: FlowLinks
 ) -> Iterator[str]:
-    """What is under way and what ended; `links` explain the first and the last, list the second."""
-    wip, closed, reopened = links
+    """What is under way, was merged, abandoned, and reopened; each with the link to its list."""
+    wip, merged, closed, reopened = links
     if under_way is not None:
         yield format_html(
-            '<strong>{}</strong> {} <a href="{}">under way</a>.',
-            f"{under_way:,}",
-            "pull request is" if under_way == 1 else "pull requests are",
+            '<a href="{}"><strong>{}</strong> {}</a> {} under way.',
             wip,
+            f"{under_way:,}",
+            *(("pull request", "is") if under_way == 1 else ("pull requests", "are")),
         )
     again: str = ""
     if ended.reopened:
-        count = counted(ended.reopened, "was", "were")
-        again = format_html('; {} <a href="{}">reopened</a>', count, reopened)
+        were = "was" if ended.reopened == 1 else "were"
+        count = f"{ended.reopened:,}"
+        again = format_html('; <a href="{}">{}</a> {} reopened', reopened, count, were)
     yield format_html(
-        '{} merged and <a href="{}">{}</a> abandoned in these {} days{}.',
-        counted(figures.merged, "was", "were"),
+        '<a href="{}">{}</a> {} merged and <a href="{}">{}</a> abandoned in these {} days{}.',
+        merged,
+        f"{figures.merged:,}",
+        "was" if figures.merged == 1 else "were",
         closed,
         f"{ended.abandoned:,}",
         days,

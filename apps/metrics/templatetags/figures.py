@@ -13,8 +13,10 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from apps.metrics.calculations.pull_requests import Exclusions, is_excluded
+from apps.metrics.figures.behind import GHOST
 from apps.metrics.figures.counting import Spread
 from apps.metrics.figures.freshness import recounted
+from apps.metrics.figures.review_queries import Load
 from apps.metrics.figures.waiting_queries import Wait
 from apps.metrics.filters import sentences as filter_sentences
 from apps.metrics.filters.chosen import Filters
@@ -42,6 +44,13 @@ def figure(value: float | None, unit: str) -> SafeString:
     if unit == "duration":
         return duration(value)
     return format_html('<span title="{}">{}</span>', f"{value:,.4g}", figure_text(value, unit))
+
+
+@register.simple_tag
+def linked(value: float | None, unit: str, link: str) -> SafeString:
+    """A figure with the address of its pull requests, where there are any."""
+    shown = figure(value, unit)
+    return format_html('<a class="plain" href="{}">{}</a>', link, shown) if link else shown
 
 
 @register.filter
@@ -76,6 +85,13 @@ def explorer(context: dict[str, Any], **changes: object) -> str:
     """The address of the pull requests behind a figure: the page's filters and some more."""
     filters: Filters = context["filters"]
     return filters.address(reverse("pull_requests", args=[context["team"].slug]), **changes)
+
+
+@register.simple_tag(takes_context=True)
+def reviewed_by(context: dict[str, Any], load: Load, name: str, count: int) -> SafeString:
+    """How many of a reviewer's there are, with the list of what they were given on."""
+    link = explorer(context, figure=f"{name}.{load.account or GHOST}") if count else ""
+    return linked(count, "count", link)
 
 
 @register.simple_tag(takes_context=True)

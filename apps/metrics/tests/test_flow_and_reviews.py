@@ -412,7 +412,8 @@ def test_a_hundred_reviewers_stand_on_a_page(shop: Repository, alice_client: Cli
     assert "/people/1000000129/" in second
     assert "/people/1000000129/" not in first
     # The matrix shows sixty of them on either page, with what they gave.
-    assert '<td class="heat-4" title="visitor-1000000000 gave alice 1 reviews">1</td>' in second
+    gave = "visitor-1000000000 gave alice 1 review on 1 pull request"
+    assert f'<td class="heat-4" title="{gave}"><a class="plain" href="' in second
     assert "The busiest 60 are shown, 71 more are not." in second
 
 

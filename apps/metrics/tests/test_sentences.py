@@ -67,7 +67,7 @@ def test_what_statistics_leave_out_is_said() -> None:
 
 def exchanged(given: int, *, response: Spread) -> Exchanges:
     other = Exchange(2, "ben", given, given)
-    return Exchanges([other], given, given, 0, (), response, ())
+    return Exchanges([other], given, given, 0, 0, (), response, ())
 
 
 def test_a_person_is_told_by_what_they_did() -> None:
@@ -83,17 +83,17 @@ def test_a_person_is_told_by_what_they_did() -> None:
         "7 pull requests were merged, half of them within 5 h of their first commit. "
         "9 reviews were given on 9 pull requests; half of the first responses came within 2 h."
     )
-    assert sentences.given_to(many) == "on 9 pull requests of 1 person"
+    assert plain(sentences.given_to(many, "/all")) == "on 9 pull requests of 1 person"
 
 
 def test_flow_says_what_is_under_way_and_what_ended() -> None:
     ended = Work(PERIOD, NOW, Counter(), Counter(), Counter(), Counter(), 2, 0, ())
-    said = list(sentences.of_flow(1, merged(1), ended, 28, ("/wip", "/closed", "/again")))
+    said = list(sentences.of_flow(1, merged(1), ended, 28, ("/wip", "/all", "/closed", "/again")))
     assert [plain(sentence) for sentence in said] == [
         "1 pull request is under way.",
         "1 was merged and 2 abandoned in these 28 days.",
     ]
-    [only] = sentences.of_flow(None, merged(30), ended, 28, ("/wip", "/closed", "/again"))
+    [only] = sentences.of_flow(None, merged(30), ended, 28, ("/wip", "/all", "/closed", "/again"))
     assert plain(only) == "30 were merged and 2 abandoned in these 28 days."
 
 

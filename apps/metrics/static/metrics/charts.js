@@ -188,7 +188,7 @@
     const place = rows[0].dataIndex;
     const box = document.createElement("div");
     const head = box.appendChild(document.createElement("strong"));
-    head.textContent = chart.labels[place] + (chart.partial[place] ? ", not all of it" : "");
+    head.textContent = (chart.names[place] || chart.labels[place]) + (chart.partial[place] ? ", not all of it" : "");
     for (const series of chart.series) {
       const row = rows.find((each) => each.seriesIndex === chart.series.indexOf(series));
       const text = box.appendChild(document.createElement("div"));
@@ -249,13 +249,33 @@
     const instance = echarts.init(area, null, { renderer: "svg" });
     instance.setOption(option(chart));
     instance.getZr().on("click", (event) => follow(instance, chart, event));
+    instance.getZr().on("mousemove", (event) => {
+      instance.getZr().setCursorStyle(listed(instance, chart, event) ? "pointer" : "default");
+    });
     drawn.set(area, { instance, chart });
   }
 
+  // A tap shows the value; a second one on the same mark opens its list.
+  let tapped = "";
+
   function follow(instance, chart, event) {
-    if (!chart.links.length) return;
-    const [place] = instance.convertFromPixel({ seriesIndex: 0 }, [event.offsetX, event.offsetY]) || [];
-    if (chart.links[place]) location.href = chart.links[place];
+    const address = listed(instance, chart, event);
+    const isFirst = event.event.pointerType === "touch" && address !== tapped;
+    tapped = address;
+    if (address && !isFirst) location.href = address;
+  }
+
+  // The list behind the mark that is pointed at.
+  function listed(instance, chart, event) {
+    const [place, height] = instance.convertFromPixel({ seriesIndex: 0 }, [event.offsetX, event.offsetY]) || [];
+    const series = chart.kind === "stack" ? partAt(chart, place, height) : chart.series[0];
+    if (!series || !series.values[place] || !series.lists[place]) return "";
+    return chart.base + series.lists[place];
+  }
+
+  function partAt(chart, place, height) {
+    let sum = 0;
+    return chart.series.find((series) => height <= (sum += series.values[place] || 0));
   }
 
   function drawAll() {
