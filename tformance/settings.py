@@ -159,6 +159,8 @@ def _database() -> dict[str, Any]:
             **environment.socket_folder(_database_url),
             "CONN_MAX_AGE": 60,
             "CONN_HEALTH_CHECKS": True,
+            # They would bind a session, which PgBouncer in transaction mode gives to others.
+            "DISABLE_SERVER_SIDE_CURSORS": True,
         }
     path = unquote(_database_url.removeprefix("sqlite://").removeprefix("/"))
     if not Path(path).parent.is_dir():

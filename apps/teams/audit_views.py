@@ -8,6 +8,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from apps import reading
 from apps.audit import history
 from apps.audit.models import AuditEvent
 from apps.audit.record import record
@@ -77,7 +78,7 @@ def _file(
     content_type, lines = FORMATS[kind]
     record("audit.exported", team_id=request.team.pk, request=request, object_name=kind)
     return StreamingHttpResponse(
-        lines(rows.iterator(1000)),
+        lines(reading.whole(rows)),
         content_type=content_type,
         headers={"Content-Disposition": f'attachment; filename="{request.team.slug}-audit.{kind}"'},
     )

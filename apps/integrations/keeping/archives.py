@@ -16,6 +16,7 @@ from typing import Any
 from django.apps import apps
 from django.db.models import Field, Model, Q, QuerySet
 
+from apps import reading
 from apps.audit import history
 from apps.audit.models import AuditEvent
 from apps.integrations.encryption import EncryptedTextField
@@ -59,7 +60,7 @@ def _of_team(team: Team) -> Files:
         yield f"{model._meta.app_label}/{model._meta.model_name}.jsonl", _rows(rows)
     memberships = Membership.objects.filter(team=team).values("user__email", "role", "created_at")
     yield "users.jsonl", (_line(row) for row in memberships)
-    yield "audit.jsonl", history.json_lines(AuditEvent.objects.filter(team=team).iterator(1000))
+    yield "audit.jsonl", history.json_lines(reading.whole(AuditEvent.objects.filter(team=team)))
 
 
 def _of_person(team: Team, accounts: list[int]) -> Files:
@@ -91,8 +92,8 @@ def _belongs(model: type[Model]) -> bool:
 
 def _rows(rows: QuerySet[Any]) -> Iterator[str]:
     names = [field.attname for field in rows.model._meta.concrete_fields if not _is_secret(field)]
-    for values in rows.values(*names).iterator(chunk_size=2000):
-        yield _line(values)
+    for values in reading.by_key(rows, *names):
+        yield _line(dict(zip(names, values, strict=True)))
 
 
 def _is_secret(field: Field[Any, Any]) -> bool:

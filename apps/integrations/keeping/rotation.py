@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.apps import apps
 from django.db import transaction
 
+from apps import reading
 from apps.integrations.encryption import secret_fields
 from apps.users import outbox, second_factors, sessions
 
@@ -35,5 +36,5 @@ def read_each() -> None:
     """Reads every secret once; raises `EncryptionKeyError` where a key is missing."""
     for model in apps.get_app_config("integrations").get_models():
         if names := secret_fields(model):
-            for _ in model._default_manager.values_list(*names).iterator(chunk_size=500):
+            for _ in reading.by_key(model._default_manager.all(), *names, part=500):
                 pass

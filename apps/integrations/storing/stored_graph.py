@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from django.db.models import Exists, OuterRef
 
+from apps import reading
 from apps.metrics.calculations.ancestry import Graph
 from apps.metrics.models import Application, BranchCommit, BroughtCommit
 
@@ -43,10 +44,10 @@ class StoredGraph:
     def load_all(self) -> None:
         """Reads it at once, for whoever asks about most of it."""
         mine = BroughtCommit.objects.filter(application=self.application)
-        keys = set(mine.values_list("commit", flat=True).iterator(chunk_size=10_000))
+        keys = {commit for (commit,) in reading.by_key(mine, "commit", part=10_000)}
         rows = BranchCommit.objects.filter(repository=self.application.repository_id)
         columns = ("pk", "sha", "parents", "generation")
-        for pk, sha, parents, generation in rows.values_list(*columns).iterator(chunk_size=10_000):
+        for pk, sha, parents, generation in reading.by_key(rows, *columns, part=10_000):
             self.nodes[sha] = Node(pk, parents.split(), generation or 0)
             if pk in keys:
                 self.brought.add(sha)

@@ -15,6 +15,7 @@ from django.db.models import Q, QuerySet, TextField
 from django.db.models.functions import Cast
 from numpy.typing import NDArray
 
+from apps import reading
 from apps.metrics.figures.columns import (
     KINDS,
     NONE,
@@ -162,8 +163,7 @@ def _read(
         f"column_{place}": Cast(column.source, TextField()) if column.is_text else column.source
         for place, column in enumerate(columns)
     }
-    values = rows.order_by("pk").annotate(**sources).values_list(*sources)
-    found = iter(values.iterator(chunk_size=CHUNK))
+    found = reading.by_key(rows.annotate(**sources), *sources, part=CHUNK)
     parts: list[list[Array]] = [[] for _ in columns]
     while chunk := list(islice(found, CHUNK)):
         for part, column, numbers in zip(parts, columns, zip(*chunk, strict=True), strict=True):

@@ -16,6 +16,7 @@ from typing import Any
 
 from django.db.models import F, QuerySet
 
+from apps import reading
 from apps.audit.spreadsheets import no_formula
 from apps.metrics.models import (
     DeployedPullRequest,
@@ -265,7 +266,7 @@ def _taken(buffer: io.StringIO) -> str:
 def rows(found: QuerySet[Any], fields: Mapping[str, str]) -> Iterator[Row]:
     """A row for each, with `fields` by name."""
     names = list(fields)
-    for values in found.values_list(*fields.values()).iterator(chunk_size=2000):
+    for values in reading.in_order(found, *fields.values()):
         yield dict(zip(names, map(_plain, values), strict=True))
 
 
