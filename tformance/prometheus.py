@@ -61,7 +61,7 @@ class Counted:
         """One after the other."""
         if VARIABLE in os.environ:
             files = metrics_folder.files(settings.DATA_DIR)
-            yield from MultiProcessCollector.merge(files)
+            yield from MultiProcessCollector.merge(files)  # type: ignore[no-untyped-call]
         else:
             yield from OURS.collect()
 

@@ -236,6 +236,8 @@ def _by_deployments(stored: PullRequest, row: PullRequestRow) -> dict[str, Any]:
 
 def _member(stored: PullRequest, who: Identity, main: Accounts) -> TeamMember | None:
     account = main_account(main, who.github_id)
+    if account is None:
+        return None
     return TeamMember.objects.filter(team=stored.team_id, github_id=account).first()
 
 

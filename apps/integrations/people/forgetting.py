@@ -171,12 +171,15 @@ def _forget_in_commits(team: Team, accounts: list[int]) -> None:
     """Takes a person out of what is kept of signatures, and of co-authors of an agent's work."""
     mine = Commit.objects.for_team(team)
     for commit in mine.filter(author_github_id__in=accounts, marks__has_key="author"):
-        commit.marks.pop("author")
+        commit.marks = {
+            name: kept for name, kept in (commit.marks or {}).items() if name != "author"
+        }
         commit.save(update_fields=["marks"])
     for commit in mine.filter(marks__message__icontains="@users.noreply.github.com"):
-        message = _without_addresses(commit.marks["message"], set(accounts))
-        if message != commit.marks["message"]:
-            commit.marks["message"] = message
+        marks = commit.marks or {}
+        message = _without_addresses(marks["message"], set(accounts))
+        if message != marks["message"]:
+            commit.marks = marks | {"message": message}
             commit.save(update_fields=["marks"])
 
 

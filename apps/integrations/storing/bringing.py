@@ -94,14 +94,22 @@ def _rewind_where_needed(application: Application) -> bool:
     gone = counted.filter(Q(deployed_at=None) | Q(is_left_out=True)).order_by("sequence").first()
     last = counted.order_by("-sequence").first()
     fresh = eligible(application).filter(sequence=None).order_by("deployed_at").first()
-    starts = [gone.sequence] if gone else []
-    if last and fresh and fresh.deployed_at and last.deployed_at >= fresh.deployed_at:
-        after = counted.filter(deployed_at__gte=fresh.deployed_at).order_by("sequence").first()
-        starts += [after.sequence] if after else []
+    found = [gone]
+    if _is_late(fresh, last):
+        found.append(
+            counted.filter(deployed_at__gte=fresh.deployed_at).order_by("sequence").first()
+        )
+    starts = [row.sequence for row in found if row and row.sequence is not None]
     if not starts:
         return False
     rewind(application, min(starts))
     return True
+
+
+def _is_late(fresh: Deployment | None, last: Deployment | None) -> bool:
+    if not (fresh and fresh.deployed_at and last and last.deployed_at):
+        return False
+    return fresh.deployed_at <= last.deployed_at
 
 
 @transaction.atomic
@@ -253,7 +261,7 @@ def _merges(application: Application) -> bool:
 @transaction.atomic
 def _store_merges(application: Application, some: Sequence[PullRequest]) -> None:
     freshness.changed(application.repository_id)
-    by_sha = {row.merge_commit_sha: row for row in some}
+    by_sha = {row.merge_commit_sha: row for row in some if row.merged_at}
     Deployment.objects.bulk_create(
         Deployment(
             team_id=application.team_id,

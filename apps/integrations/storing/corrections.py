@@ -9,7 +9,7 @@ from django.http import HttpRequest
 
 from apps.audit.record import record
 from apps.integrations.storing import failing
-from apps.integrations.storing.facts import tidy
+from apps.integrations.storing.texts import tidy
 from apps.metrics.figures import freshness
 from apps.metrics.models import Deployment
 

@@ -13,7 +13,7 @@ from urllib.parse import quote
 from django.db.models import QuerySet
 
 from apps.integrations.github.production_records import Told
-from apps.integrations.storing.facts import tidy
+from apps.integrations.storing.texts import tidy
 from apps.metrics.calculations import globs
 from apps.metrics.calculations.deployments import is_production
 from apps.metrics.models import Application, Deployment, Production, Repository, Source
@@ -170,7 +170,8 @@ def _store(
     incoming = {one.id[:100]: (one, url) for one, url in told}
     rows = where.deployments.filter(node_id__in=incoming)
     known = {row.node_id: row for row in rows}
-    fresh, moved = [], False
+    fresh: list[Deployment] = []
+    moved = False
     for key, (one, url) in sorted(incoming.items()):
         row = known.get(key) or Deployment(
             team_id=where.team_id, application=where, node_id=key, sha=one.sha[:64]

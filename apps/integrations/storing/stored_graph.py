@@ -82,11 +82,11 @@ class StoredGraph:
         found = near.annotate(is_brought=Exists(brought))
         self._take(found.values_list("pk", "sha", "parents", "generation", "is_brought"))
 
-    def _take(self, rows: Iterable[tuple[int, str, str, int, bool]]) -> None:
+    def _take(self, rows: Iterable[tuple[int, str, str, int | None, bool]]) -> None:
         for pk, sha, parents, generation, is_brought in rows:
             if sha in self.nodes:
                 continue  # What was brought since it was read is known here alone.
-            self.nodes[sha] = Node(pk, parents.split(), generation)
+            self.nodes[sha] = Node(pk, parents.split(), generation or 0)
             if is_brought:
                 self.brought.add(sha)
 

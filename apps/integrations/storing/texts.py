@@ -61,9 +61,14 @@ def of_commit(row: Commit) -> CommitText:
         row.sha,
         row.message_headline or "",
         kept.get("message", ""),
-        Signature(*kept.get("author", ("", "")), account),
-        Signature(*committer[:2], Actor(*committer[2:])) if committer else UNSIGNED,
+        _signature(kept.get("author", ("", "")), account),
+        _signature(committer, Actor(*committer[2:])) if committer else UNSIGNED,
     )
+
+
+def _signature(kept: Sequence[Any], account: Actor) -> Signature:
+    name, address, *_ = kept
+    return Signature(name, address, account)
 
 
 def kept(texts: Texts, untold: Mapping[str, bool]) -> Json:

@@ -68,8 +68,8 @@ def store(
             CoAuthor(
                 team=team,
                 address_hash=key,
-                github_id=user and user.database_id,
-                login=user and user.login,
+                github_id=user.database_id if user else None,
+                login=user.login if user else None,
             )
             for key, user in found.items()
         ],

@@ -137,7 +137,7 @@ def _reverts(there: There, pull: Pull) -> Pull | None:
 
 
 def _is_hotfix(pull: Pull) -> bool:
-    return pull.title.startswith("hotfix:") or "hotfix" in pull.labels
+    return pull.title.startswith("hotfix:") or "hotfix" in {label.name for label in pull.labels}
 
 
 def differences(repository: Repository, there: There) -> list[str]:

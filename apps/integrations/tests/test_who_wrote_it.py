@@ -148,7 +148,13 @@ def test_what_follows_from_settings_equals_what_is_stored_anew(
 
 def forget_marks() -> None:
     """As an earlier version stored everything."""
-    nothing = {"ai": None, "ai_tools": [], "ai_evidence": [], "findings": [], "marks": None}
+    nothing: dict[str, Any] = {
+        "ai": None,
+        "ai_tools": [],
+        "ai_evidence": [],
+        "findings": [],
+        "marks": None,
+    }
     nobody = {"initiator": None, "initiator_login": None, "initiator_github_id": None}
     PullRequest.objects.update(
         **nothing, **nobody, human_touched=None, first_ai_review_at=None, ai_reviews=0

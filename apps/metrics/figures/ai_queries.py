@@ -123,7 +123,7 @@ def _written(rows: Rows, groups: Array, number: int) -> list[Written]:
     is_known = (rows["is_read"] == 1) & (rows["ai"] >= 0)
     known = counting.table(groups[is_known], number, rows["ai"][is_known], len(AIS))
     unknown = counting.counts(groups[~is_known], number)
-    return [Written(*each, more) for each, more in zip(known, unknown, strict=True)]
+    return [Written(*map(int, (*each, more))) for each, more in zip(known, unknown, strict=True)]
 
 
 def _tools(team: Team, rows: Rows) -> list[Tool]:
@@ -272,7 +272,8 @@ def _is_reverted(team: Team, rows: Rows) -> Array:
     if not len(targets):
         return np.zeros(len(rows), bool)
     is_target = targets[places] == rows["id"]
-    return is_target & (times[places] - rows["merged_at"] <= REVERTED_WITHIN)
+    is_soon: Array = times[places] - rows["merged_at"] <= REVERTED_WITHIN
+    return is_target & is_soon
 
 
 def standardised(rows: Rows, values: Array, groups: tuple[int, ...]) -> Compared:

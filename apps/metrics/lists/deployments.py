@@ -105,7 +105,7 @@ def page(found: QuerySet[Deployment], chosen: Choice) -> Page:
 
 def _beyond(found: QuerySet[Deployment], chosen: Choice) -> QuerySet[Deployment]:
     if chosen.is_back:
-        found = found.order_by("at", "pk")
+        found = found.reverse()
     if chosen.place is None:
         return found
     at, pk = chosen.place

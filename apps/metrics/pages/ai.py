@@ -121,7 +121,7 @@ def _tool(tool: ai_queries.Tool, address: Address) -> Line:
 
 def _trend(found: Overview, filters: Filters, path: str) -> Chart:
     spans = filters.period.spans()
-    rows = (
+    rows: Sequence[tuple[str, str, bool, Callable[[Written], int]]] = (
         ("Agents", "accent", False, lambda each: each.agents),
         ("Assisted", "accent", True, lambda each: each.assisted),
         ("People, no mark", "outline", False, lambda each: each.people + each.described),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import datetime
 
 from django import template
 from django.utils import timezone
@@ -84,7 +84,7 @@ def took(pull_request: PullRequest, deployment: Deployment) -> SafeString:
     return duration(None if wait is None or cycle is None else cycle + wait)
 
 
-def _since(merged_at: Any, deployment: Deployment) -> float | None:
+def _since(merged_at: datetime | None, deployment: Deployment) -> float | None:
     if merged_at is None or deployment.deployed_at is None:
         return None
     return max((deployment.deployed_at - merged_at).total_seconds(), 0)
