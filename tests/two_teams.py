@@ -25,7 +25,7 @@ from apps.integrations.models import (
     TrackedRepository,
     WebhookDelivery,
 )
-from apps.metrics.models import Deployment, Repository, SavedView, TeamMember
+from apps.metrics.models import Deployment, Group, Note, Repository, SavedView, TeamMember
 from apps.metrics.tests import factories, production_factories
 from apps.teams import api_keys
 from apps.teams.models import Invitation, Membership, Team
@@ -88,6 +88,8 @@ def belongings(team: Team, member: User, start: int) -> Belongings:
     view = SavedView.objects.create(
         team=team, name=f"{mark} view", query=f"q={mark}", made_by=member
     )
+    group = Group.objects.create(team=team, slug=f"own-{mark}", name=f"{mark} group")
+    note = Note.objects.create(team=team, day=now.date(), text=f"{mark} note", made_by=member)
     pull_request = own.repository.pull_requests.get()
     owner = User.objects.create(email=f"{mark}-owner@example.com")
     factor = Authenticator.objects.create(user=owner, type="webauthn", data={"name": mark})
@@ -106,6 +108,8 @@ def belongings(team: Team, member: User, start: int) -> Belongings:
         "run": run.pk,
         "key": row.pk,
         "view": view.pk,
+        "group": group.pk,
+        "note": note.pk,
         "deployment": _deployed(own, mark).pk,
         "name": mark,
         "pk": factor.pk,

@@ -7,6 +7,8 @@ from apps.metrics.views.explorer import pull_requests
 from apps.metrics.views.figures import (
     ai_page,
     flow_page,
+    group_page,
+    groups_page,
     overview_page,
     people_page,
     person_page,
@@ -16,7 +18,9 @@ from apps.metrics.views.figures import (
     reviews_page,
 )
 from apps.metrics.views.filters import choose, options
+from apps.metrics.views.groups import new_group, own_group
 from apps.metrics.views.how_we_count import how_we_count, table_of_marks
+from apps.metrics.views.notes import note, notes
 from apps.metrics.views.production import deployment, deployments, production_page
 from apps.metrics.views.pull_request import pull_request
 from apps.metrics.views.saved_views import saved_view, saved_views
@@ -45,6 +49,12 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{TEAM}/ai/marks/", table_of_marks, name="table_of_marks"),
     path(f"{TEAM}/compare/repositories/", repositories_page, name="compare_repositories"),
     path(f"{TEAM}/compare/people/", people_page, name="compare_people"),
+    path(f"{TEAM}/compare/teams/", groups_page, name="compare_groups"),
+    path(f"{TEAM}/notes/", notes, name="notes"),
+    path(f"{TEAM}/notes/<int:note>/", note, name="note"),
+    path(f"{TEAM}/teams/new/", new_group, name="new_group"),
+    path(f"{TEAM}/teams/<int:group>/", group_page, name="group_page"),
+    path(f"{TEAM}/teams/<int:group>/change/", own_group, name="own_group"),
     path(f"{TEAM}/repositories/<int:github_repo_id>/", repository_page, name="repository_page"),
     path(f"{TEAM}/people/<int:github_id>/", person_page, name="person_page"),
     path(f"{TEAM}/settings/digest/", digest, name="digest"),

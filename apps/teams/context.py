@@ -51,7 +51,12 @@ ACCOUNT = (
     ("Other sign-ins", ("socialaccount_connections",)),
 )
 # Pages whose place is in a section that they are not below.
-WITHIN = {"promises/": "settings/", "repositories/": "compare/"}
+WITHIN = {
+    "promises/": "settings/",
+    "repositories/": "compare/",
+    "teams/": "compare/",
+    "notes/": "compare/",
+}
 THEMES = ("light", "dark")
 
 

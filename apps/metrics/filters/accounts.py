@@ -58,10 +58,11 @@ def main_accounts(team: Team) -> dict[int, int]:
 
 def group_members(team: Team, main: Mapping[int, int]) -> dict[int, frozenset[int]]:
     """By the id of each team on GitHub the main accounts of its members."""
+    groups = Group.objects.for_team(team).filter(github_id__isnull=False)
     found: dict[int, set[int]] = {
-        number: set() for number in Group.objects.for_team(team).values_list("github_id", flat=True)
+        number: set() for number in groups.values_list("github_id", flat=True)
     }
-    pairs = Group.members.through.objects.filter(group__team=team)
+    pairs = Group.members.through.objects.filter(group__in=groups)
     for number, account in pairs.values_list("group__github_id", "teammember__github_id"):
         found.setdefault(number, set()).add(account)
     return {

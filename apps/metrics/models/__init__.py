@@ -5,7 +5,7 @@ Fields, constraints and scoping; what follows from them belongs into `calculatio
 
 from __future__ import annotations
 
-from apps.metrics.models.chosen import Digest, SavedView
+from apps.metrics.models.chosen import Digest, Note, SavedView
 from apps.metrics.models.delivered import PullRequest, Repository
 from apps.metrics.models.people import Group, SamePerson, TeamMember
 from apps.metrics.models.production import (
@@ -28,6 +28,7 @@ __all__ = [
     "Deployment",
     "Digest",
     "Group",
+    "Note",
     "PRReview",
     "Production",
     "PullRequest",

@@ -27,6 +27,23 @@ class Digest(BaseTeamModel):
         return f"Digest to {self.membership}"
 
 
+class Note(BaseTeamModel):
+    """What happened on a day, such as a new tool; all charts over time show it."""
+
+    day = models.DateField()
+    text = models.CharField(max_length=80)
+    made_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+
+    class Meta:
+        ordering: ClassVar[list[Any]] = ["day", "id"]
+        constraints = [*at_most(80, "text")]
+
+    def __str__(self) -> str:
+        return f"{self.day}: {self.text}"
+
+
 class SavedView(BaseTeamModel):
     """A list of the explorer under a name, for the whole team."""
 

@@ -61,10 +61,13 @@ class SamePerson(BaseTeamModel):
 
 
 class Group(BaseTeamModel):
-    """A team within an organisation on GitHub, to group and filter by."""
+    """A team within an organisation on GitHub, or one of our own, to group and filter by.
 
-    github_id = models.BigIntegerField()
-    organization_id = models.BigIntegerField()
+    One of our own has neither id, and a slug that begins with `own-`.
+    """
+
+    github_id = models.BigIntegerField(null=True)
+    organization_id = models.BigIntegerField(null=True)
     slug = models.CharField(max_length=255)
     name = models.CharField(max_length=255)
     members = models.ManyToManyField(TeamMember, related_name="groups")
@@ -77,3 +80,8 @@ class Group(BaseTeamModel):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the team made it here."""
+        return self.github_id is None

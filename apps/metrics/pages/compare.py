@@ -28,7 +28,7 @@ PER_PAGE = 100
 
 @dataclass(frozen=True)
 class Line:
-    """A repository or person with its figures; `number` is GitHub's id."""
+    """A repository, person or team with its figures; `number` is as in its page's address."""
 
     name: str
     number: int
@@ -37,6 +37,9 @@ class Line:
     is_you: bool = False
     is_outside: bool = False
     is_tracked: bool = True
+    is_own: bool = False
+    called: str = ""
+    """What an address calls it, where that is not its name."""
 
     def value(self, column: Measure) -> Value:
         """What stands in a column."""
@@ -59,7 +62,7 @@ def repositories(request: TeamRequest, filters: Filters) -> Answer:
         for found, figures in queries.by_repository(request.team, filters).items()
     ]
     columns = [MEASURES[name] for name in OF_REPOSITORIES if name != WEEKLY or filters.tells_weeks]
-    return _answer(request, filters, lines, columns, "repositories")
+    return answer(request, filters, lines, columns, "repositories")
 
 
 def people(request: TeamRequest, filters: Filters) -> Answer:
@@ -81,8 +84,8 @@ def people(request: TeamRequest, filters: Filters) -> Answer:
         if viewer.sees(account)
     ]
     columns = [MEASURES["merged"], GIVEN, *(MEASURES[name] for name in OF_PEOPLE)]
-    answer = _answer(request, filters, lines, columns, "people")
-    return replace(answer, context={**answer.context, "viewer": viewer})
+    found = answer(request, filters, lines, columns, "people")
+    return replace(found, context={**found.context, "viewer": viewer})
 
 
 @dataclass(frozen=True)
@@ -112,15 +115,17 @@ def _people(
     }
 
 
-def _answer(
+def answer(
     request: TeamRequest, filters: Filters, lines: list[Line], columns: Sequence[Measure], kind: str
 ) -> Answer:
+    """A table of them, sorted as the address says."""
     sort = request.GET.get("sort", "")
     lines = _sorted(lines, columns, sort)
     shown = _Shown(request.team, filters, columns, kind)
     page = Paginator(lines, PER_PAGE).get_page(request.GET.get("page"))
     context = {
         "kind": kind,
+        "heading": _HEADINGS[kind],
         "caption": _CAPTIONS[kind](page),
         "page": page,
         "lines": [shown.line(line) for line in page],
@@ -131,7 +136,12 @@ def _answer(
     return Answer(context, lambda: {kind: [_line_data(line) for line in lines]})
 
 
-_CAPTIONS = {"people": sentences.of_people, "repositories": sentences.of_repositories}
+_CAPTIONS = {
+    "people": sentences.of_people,
+    "repositories": sentences.of_repositories,
+    "teams": sentences.of_teams,
+}
+_HEADINGS = {"people": "Person", "repositories": "Repository", "teams": "Team"}
 
 
 Cell = tuple[Value, str, str]
@@ -150,7 +160,7 @@ class _Shown:
     def line(self, line: Line) -> tuple[Line, str, list[Cell]]:
         """A line, the address of its own page, and its cells with those of their lists."""
         page = reverse(self.name, args=[self.team.slug, line.number])
-        base = charts.base(self.filters, self.path, **{self.key: line.name})
+        base = charts.base(self.filters, self.path, **{self.key: line.called or line.name})
         return line, page, [self._cell(line, column, base) for column in self.columns]
 
     def _cell(self, line: Line, column: Measure, base: str) -> Cell:
@@ -161,7 +171,11 @@ class _Shown:
         return value, column.unit, address if value else ""
 
 
-_KINDS = {"people": ("person_page", "person"), "repositories": ("repository_page", "repo")}
+_KINDS = {
+    "people": ("person_page", "person"),
+    "repositories": ("repository_page", "repo"),
+    "teams": ("group_page", "group"),
+}
 
 
 def _line_data(line: Line) -> dict[str, Any]:

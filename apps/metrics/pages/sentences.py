@@ -236,6 +236,12 @@ def of_repositories(page: Page[Any]) -> str:
     return f"{shown}, with merged pull requests; medians."
 
 
+def of_teams(page: Page[Any]) -> str:
+    """What a table of teams has in it."""
+    shown = caption(page, "team")
+    return f"{shown}; medians. Somebody in several teams counts in each of them."
+
+
 def outcome(pull_request: PullRequest, age: float, wait: Wait | None = None) -> str:
     """What became of a pull request, or whom it waits for."""
     if pull_request.merged_at:

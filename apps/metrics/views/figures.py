@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from apps.metrics.pages import ai, compare, flow, overview, person, queues, repository, reviews
+from apps.metrics.pages import (
+    ai,
+    compare,
+    flow,
+    groups,
+    overview,
+    person,
+    queues,
+    repository,
+    reviews,
+)
 from apps.metrics.views.page import figures_page
 
 overview_page = figures_page(
@@ -21,5 +31,7 @@ queues_page = figures_page("metrics/queues.html", "metrics/queues_part.html", ma
 )
 _side_by_side = figures_page("metrics/compare.html", "metrics/compare_part.html", may_follow=True)
 repositories_page = _side_by_side(compare.repositories)
+groups_page = _side_by_side(groups.groups)
+group_page = figures_page("metrics/group.html", "metrics/group_part.html")(groups.group)
 people_page = _side_by_side(compare.people)
 person_page = figures_page("metrics/person.html", "metrics/person_part.html")(person.person)

@@ -1,0 +1,76 @@
+"""Teams, GitHub's and our own: side by side, and each with a page like a repository's."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from django.core.exceptions import PermissionDenied
+from django.db.models import Count
+from django.http import Http404
+
+from apps.metrics.figures import group_queries, waiting_queries
+from apps.metrics.figures.waiting_queries import GROUP, Queue, Whom
+from apps.metrics.filters.chosen import Filters
+from apps.metrics.filters.viewer import REFUSAL, Viewer, viewer_of
+from apps.metrics.models import Group
+from apps.metrics.pages import compare, overview
+from apps.metrics.pages.answer import Answer
+from apps.metrics.pages.compare import Line
+from apps.metrics.pages.measures import MEASURES, WEEKLY
+from apps.teams.access import TeamRequest
+
+
+def groups(request: TeamRequest, filters: Filters) -> Answer:
+    """The teams side by side, by name."""
+    viewer = viewer_of(request)
+    shown = list(_visible(viewer))
+    lines = [
+        Line(
+            told_apart(group, shown),
+            group.pk,
+            figures,
+            is_own=group.is_own,
+            called=group.slug,
+        )
+        for group, _, figures in group_queries.by_group(request.team, filters, shown)
+    ]
+    columns = [
+        MEASURES[name] for name in compare.OF_REPOSITORIES if name != WEEKLY or filters.tells_weeks
+    ]
+    return compare.answer(request, filters, lines, columns, "teams")
+
+
+def told_apart(group: Group, others: list[Group]) -> str:
+    """A team's name, with its slug where another has the same name."""
+    alike = [each for each in others if each.name.casefold() == group.name.casefold()]
+    return f"{group.name} ({group.slug})" if len(alike) > 1 else group.name
+
+
+def _visible(viewer: Viewer) -> list[Group]:
+    """All, but where figures on a single person are private, none that has only one member."""
+    found = Group.objects.for_team(viewer.team).annotate(size=Count("members"))
+    return list(found if viewer.sees_everyone else found.filter(size__gt=1))
+
+
+def group(request: TeamRequest, filters: Filters, group: int) -> Answer:
+    """One team's figures, who is in it, and what waits for it."""
+    found = Group.objects.for_team(request.team).filter(pk=group).first()
+    if found is None:
+        raise Http404("There is no such team.")
+    viewer = viewer_of(request)
+    if found.pk not in {each.pk for each in _visible(viewer)}:
+        raise PermissionDenied(REFUSAL)
+    here = filters.of_everyone()
+    here = replace(here, groups=(found.slug,), params={**here.params, "group": [found.slug]})
+    answer = overview.answer(request.team, here)
+    key = (GROUP, found.github_id or 0)
+    queue = waiting_queries.queues(request.team, filters.of_everyone()).get(
+        key, Queue(Whom(found.name))
+    )
+    members = found.members.filter(is_hidden=False).order_by("github_username")
+    return replace(
+        answer,
+        context={**answer.context, "filters": here, "queue": queue},
+        data=lambda: {"team": {"name": found.name, "slug": found.slug}, **answer.data()},
+        around={"group": found, "members": list(members), "fixed": "group", "viewer": viewer},
+    )
