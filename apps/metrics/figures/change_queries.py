@@ -12,7 +12,7 @@ from apps.metrics.calculations.changes import Verdict
 from apps.metrics.calculations.moved import Moved, Part, Sample
 from apps.metrics.figures import masks
 from apps.metrics.figures.arrays import Array
-from apps.metrics.figures.columns import NONE, SIZES
+from apps.metrics.figures.columns import AIS, NONE, SIZES
 from apps.metrics.figures.current import current
 from apps.metrics.figures.queries import DURATIONS, FROM_FIRST_COMMIT, STAGES
 from apps.metrics.figures.rows import Rows
@@ -21,6 +21,13 @@ from apps.metrics.filters.periods import Period
 from apps.metrics.models import Group, Repository, TeamMember
 from apps.teams.models import Team
 
+WRITERS = {
+    "none": "people",
+    "described": "people",
+    "assisted": "people with an assistant",
+    "agent": "agents",
+}
+UNKNOWN = "not read for marks yet"
 NO_TEAM, OF_ONE, UNKNOWN_SIZE = "no team", "others", "size not known"
 UNTOLD = Verdict(reason=changes.UNKNOWN)
 OF_A_PERSON = Verdict(reason="nothing is judged of a single person")
@@ -121,10 +128,14 @@ def _sample(rows: Rows) -> Sample:
 
 def _dimensions(team: Team, filters: Filters) -> dict[str, Any]:
     """How pull requests are grouped: all but by what the filters leave only one of."""
-    found: dict[str, Any] = {"size": _by_size, "team": _Teams(team)}
+    found: dict[str, Any] = {"size": _by_size, "team": _Teams(team), "written by": _by_writer}
     if filters.repository is None and len(filters.repositories) != 1:
         found = {"repository": _Repositories(team), **found}
     return found
+
+
+def _by_writer(rows: Rows) -> list[str]:
+    return [WRITERS.get(AIS[ai], UNKNOWN) if ai >= 0 else UNKNOWN for ai in rows["ai"].tolist()]
 
 
 def _by_size(rows: Rows) -> list[str]:
@@ -146,7 +157,11 @@ class _Teams:
 
     def __init__(self, team: Team) -> None:
         members: dict[int, list[str]] = {}
-        through = Group.members.through.objects.filter(group__team=team)
+        groups = Group.objects.for_team(team)
+        # Ours may overlap with GitHub's in any way.
+        of_github = groups.filter(github_id__isnull=False)
+        chosen = of_github if of_github.exists() else groups
+        through = Group.members.through.objects.filter(group__in=chosen)
         named = through.order_by("group__name", "group").values_list(
             "teammember", "group__name", "group__slug"
         )

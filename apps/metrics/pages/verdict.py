@@ -32,7 +32,12 @@ _WORDS = {
     "decimal": ("more", "fewer"),
 }
 _SOONER = ("later", "sooner")
-DIMENSIONS = {"repository": "repository", "team": "team", "size": "size"}
+DIMENSIONS = {
+    "repository": "repository",
+    "team": "team",
+    "size": "size",
+    "written by": "who wrote it",
+}
 STAGES = {
     "coding_time": "coding",
     "pickup_time": "pickup",
@@ -146,7 +151,7 @@ def tables(causes: Causes) -> list[Table]:
         for part in causes.moved.stages
     ]
     by_group = [
-        Table(name.title(), sorted(parts, key=lambda part: -abs(part.seconds)))
+        Table(name.capitalize(), sorted(parts, key=lambda part: -abs(part.seconds)))
         for name, parts in causes.parts.items()
         if len(parts) > 1
     ]

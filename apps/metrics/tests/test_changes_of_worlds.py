@@ -55,7 +55,11 @@ def make_world(seed: int) -> Team:
             commits=[-chance.randrange(1000) * chance.random()],
             reviews=[Review(chance.choice(people), ended * chance.random())],
             additions=chance.choice([5, 40, 150, 400, 900]),
-            fields={"labels": chance.choice([[], ["ui"]]), "is_external": chance.random() < 0.1},
+            fields={
+                "labels": chance.choice([[], ["ui"]]),
+                "is_external": chance.random() < 0.1,
+                "ai": chance.choice(["none", "assisted", None]),
+            },
         )
     return team
 
@@ -72,7 +76,12 @@ def test_parts_add_up_to_the_second_under_every_filter(seed: int) -> None:
         means = [round(float(np.minimum(each, cap).mean())) for each in (now, before)]
         assert [found.moved.mean, found.moved.former_mean] == means
         assert sum(part.seconds for part in found.moved.stages) == means[0] - means[1]
-        assert found.parts.keys() == {"size", "team", *(["repository"] * ("repo" not in address))}
+        assert found.parts.keys() == {
+            "size",
+            "team",
+            "written by",
+            *(["repository"] * ("repo" not in address)),
+        }
         for parts in found.parts.values():
             assert sum(part.seconds for part in parts) == means[0] - means[1]
 

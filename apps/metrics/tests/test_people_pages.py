@@ -14,8 +14,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from apps.audit.models import AuditEvent
 from apps.metrics.calculations.pull_requests import EventFact
-from apps.metrics.models import Group, PullRequest, Repository, TeamMember
+from apps.metrics.models import Group, Note, PullRequest, Repository, TeamMember
 from apps.metrics.pages.measures import MEASURES
 from apps.metrics.tests.factories import (
     Review,
@@ -413,3 +414,63 @@ def said(page: str, kind: str) -> str:
     """A paragraph as it is read."""
     text = re.sub(r"<[^>]+>", "", page.split(f'class="{kind}">')[1].split("</p>")[0])
     return re.sub(r"[\s\xa0]+", " ", text).strip()
+
+
+def test_teams_side_by_side_and_each_alone(
+    work: list[PullRequest],
+    people: tuple[TeamMember, ...],
+    team: Team,
+    alice_client: Client,
+    bob_client: Client,
+) -> None:
+    ada, ben, cleo = people
+    core = Group.objects.create(team=team, github_id=7, organization_id=1, slug="core", name="Core")
+    core.members.set([ada, ben])
+    assert bob_client.get("/a/acme/teams/new/").status_code == 403
+    made = alice_client.post("/a/acme/teams/new/", {"name": "Night owls", "members": [cleo.pk]})
+    own = Group.objects.get(github_id=None)
+    assert made.headers["Location"] == f"/a/acme/teams/{own.pk}/"
+    assert own.slug == "own-night-owls"
+    assert alice_client.post("/a/acme/teams/new/", {"name": "night owls"}).status_code == 422
+    told = bob_client.get("/a/acme/compare/teams/?range=all", headers=JSON).json()["teams"]
+    assert {line["name"]: line["figures"]["merged"] for line in told} == {
+        "Core": 3,
+        "Night owls": 1,
+    }
+    address = f"/a/acme/teams/{core.pk}/"
+    page = bob_client.get(f"{address}?range=all").content.decode()
+    assert "GitHub team" in page
+    assert f"/a/acme/people/{ben.github_id}/" in page
+    figures = bob_client.get(f"{address}?range=all", headers=JSON).json()["figures"]
+    assert figures["merged"] == 3
+    changed = f"/a/acme/teams/{own.pk}/change/"
+    assert alice_client.get(f"/a/acme/teams/{core.pk}/change/").status_code == 404
+    alice_client.post(changed, {"name": "Owls", "members": [ada.pk, cleo.pk]})
+    assert alice_client.get(f"/a/acme/?range=all&group={own.slug}", headers=JSON).json()["figures"][
+        "merged"
+    ] == len(work)
+    alice_client.post(changed, {"_method": "delete"})
+    assert not Group.objects.filter(pk=own.pk).exists()
+    assert AuditEvent.objects.filter(action__startswith="group.").count() == 3
+
+
+def test_a_team_of_one_is_private_where_people_are(
+    work: list[PullRequest], people: tuple[TeamMember, ...], team: Team, bob_client: Client
+) -> None:
+    Team.objects.filter(pk=team.pk).update(are_people_private=True)
+    solo = Group.objects.create(team=team, slug="own-solo", name="Solo")
+    solo.members.set([people[0]])
+    assert bob_client.get(f"/a/acme/teams/{solo.pk}/").status_code == 403
+    assert bob_client.get("/a/acme/compare/teams/", headers=JSON).json()["teams"] == []
+
+
+def test_notes_stand_on_days(team: Team, alice_client: Client, bob_client: Client) -> None:
+    given = {"day": "2026-03-02", "text": "merge queue introduced"}
+    assert bob_client.post("/a/acme/notes/", given | {"day": "soon"}).status_code == 422
+    bob_client.post("/a/acme/notes/", given)
+    alice_client.post("/a/acme/notes/", given | {"text": "by Alice"})
+    assert "merge queue introduced" in alice_client.get("/a/acme/notes/").content.decode()
+    his, hers = Note.objects.order_by("pk")
+    assert bob_client.post(f"/a/acme/notes/{hers.pk}/").status_code == 403
+    alice_client.post(f"/a/acme/notes/{his.pk}/")
+    assert list(Note.objects.all()) == [hers]
