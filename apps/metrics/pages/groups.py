@@ -67,10 +67,10 @@ def group(request: TeamRequest, filters: Filters, group: int) -> Answer:
     queue = waiting_queries.queues(request.team, filters.of_everyone()).get(
         key, Queue(Whom(found.name))
     )
-    members = found.members.filter(is_hidden=False).order_by("github_username")
+    members = list(found.members.filter(is_hidden=False).order_by("github_username"))
     return replace(
         answer,
-        context={**answer.context, "filters": here, "queue": queue},
+        context={**answer.context, "filters": here, "queue": queue, "members": members},
         data=lambda: {"team": {"name": found.name, "slug": found.slug}, **answer.data()},
-        around={"group": found, "members": list(members), "fixed": "group", "viewer": viewer},
+        around={"group": found, "members": members, "fixed": "group", "viewer": viewer},
     )
