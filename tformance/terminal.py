@@ -237,7 +237,7 @@ def _deliveries(rows: Sequence[TrackedRepository], source: tuple[str, str] | Non
     from apps.integrations.models import SyncStatus
     from apps.integrations.repositories import adhoc_production
 
-    problems = []
+    problems: list[str] = []
     for row in rows:
         if row.status == SyncStatus.COMPLETE:
             problems += filter(None, [adhoc_production.read(row, source, _note)])

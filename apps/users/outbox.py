@@ -170,7 +170,7 @@ def _hold_up(now: datetime) -> None:
 
 
 def _pause(failures: int) -> timedelta:
-    return min(FIRST_PAUSE * 2 ** min(failures, 10), LAST_PAUSE)
+    return min(FIRST_PAUSE * int(2 ** min(failures, 10)), LAST_PAUSE)
 
 
 def _text(reply: bytes | str) -> str:

@@ -95,7 +95,7 @@ def _rewind_where_needed(application: Application) -> bool:
     last = counted.order_by("-sequence").first()
     fresh = eligible(application).filter(sequence=None).order_by("deployed_at").first()
     found = [gone]
-    if _is_late(fresh, last):
+    if fresh and _is_late(fresh, last):
         found.append(
             counted.filter(deployed_at__gte=fresh.deployed_at).order_by("sequence").first()
         )
@@ -106,8 +106,8 @@ def _rewind_where_needed(application: Application) -> bool:
     return True
 
 
-def _is_late(fresh: Deployment | None, last: Deployment | None) -> bool:
-    if not (fresh and fresh.deployed_at and last and last.deployed_at):
+def _is_late(fresh: Deployment, last: Deployment | None) -> bool:
+    if not (fresh.deployed_at and last and last.deployed_at):
         return False
     return fresh.deployed_at <= last.deployed_at
 
@@ -271,7 +271,7 @@ def _store_merges(application: Application, some: Sequence[PullRequest]) -> None
             name=f"#{row.number}",
             url=row.url,
             state="merged",
-            requested_at=row.merged_at,
+            requested_at=row.merged_at or row.opened_at,
             deployed_at=row.merged_at,
             place=sha,
             # By the minute: those of one stand in the order of their instants.

@@ -61,12 +61,12 @@ def of_commit(row: Commit) -> CommitText:
         row.sha,
         row.message_headline or "",
         kept.get("message", ""),
-        _signature(kept.get("author", ("", "")), account),
-        _signature(committer, Actor(*committer[2:])) if committer else UNSIGNED,
+        _kept_signature(kept.get("author", ("", "")), account),
+        _kept_signature(committer, Actor(*committer[2:])) if committer else UNSIGNED,
     )
 
 
-def _signature(kept: Sequence[Any], account: Actor) -> Signature:
+def _kept_signature(kept: Sequence[Any], account: Actor) -> Signature:
     name, address, *_ = kept
     return Signature(name, address, account)
 

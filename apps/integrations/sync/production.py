@@ -89,7 +89,7 @@ def _note(row: ProductionWalk, error: GitHubError, verdict: Verdict) -> None:
 
 
 def _pause(row: ProductionWalk, failures: int) -> timedelta:
-    return min(AGAIN * 2 ** min(failures, 5), timedelta(days=1))
+    return min(AGAIN * int(2 ** min(failures, 5)), timedelta(days=1))
 
 
 WALK = Chore(

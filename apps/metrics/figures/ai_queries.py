@@ -167,11 +167,13 @@ def _by_ai(part: Columns) -> Array:
 
 def _by_ai_first(part: Columns) -> Array:
     first = part["first_review_at"]
-    return _by_ai(part) & ((first == NONE) | (part["first_ai_review_at"] < first))
+    is_first: Array = (first == NONE) | (part["first_ai_review_at"] < first)
+    return _by_ai(part) & is_first
 
 
 def _by_ai_alone(part: Columns) -> Array:
-    return _by_ai(part) & (part["reviewer_count"] == 0)
+    is_alone: Array = part["reviewer_count"] == 0
+    return _by_ai(part) & is_alone
 
 
 BY_AI: Mapping[str, Test] = {
@@ -271,7 +273,7 @@ def _is_reverted(team: Team, rows: Rows) -> Array:
     places = np.minimum(np.searchsorted(targets, rows["id"]), max(len(targets) - 1, 0))
     if not len(targets):
         return np.zeros(len(rows), bool)
-    is_target = targets[places] == rows["id"]
+    is_target: Array = targets[places] == rows["id"]
     is_soon: Array = times[places] - rows["merged_at"] <= REVERTED_WITHIN
     return is_target & is_soon
 

@@ -14,7 +14,8 @@ from apps.metrics.figures import masks
 from apps.metrics.figures.arrays import Array
 from apps.metrics.figures.columns import AIS, NONE, SIZES
 from apps.metrics.figures.current import current
-from apps.metrics.figures.queries import DURATIONS, FROM_FIRST_COMMIT, STAGES
+from apps.metrics.figures.masks import FROM_FIRST_COMMIT
+from apps.metrics.figures.queries import DURATIONS, STAGES
 from apps.metrics.figures.rows import Rows
 from apps.metrics.filters.chosen import Filters
 from apps.metrics.filters.periods import Period

@@ -209,8 +209,9 @@ def waited(rows: Rows, period: Period, now: datetime, weekday: int, hour: int) -
     def did(part: Columns) -> Array:
         begin, end = waits(part)
         end = np.where(end == NONE, np.iinfo(np.int64).max, end)
-        found = np.searchsorted(instants, begin) < np.searchsorted(instants, end)
-        return (begin != NONE) & found
+        found: Array = np.searchsorted(instants, begin) < np.searchsorted(instants, end)
+        has_waited: Array = begin != NONE
+        return has_waited & found
 
     return rows.keep(did)
 
@@ -234,7 +235,8 @@ def under_way(rows: Rows, day: date, zone: ZoneInfo) -> Rows:
     def straight(part: Columns) -> Array:
         ready, closed, instant = part["ready_at"], part["closed_at"], end.timestamp()
         lasted: Array = (ready != NONE) & (ready < instant)
-        return lasted & ((closed == NONE) | (closed >= instant))
+        has_lasted: Array = (closed == NONE) | (closed >= instant)
+        return lasted & has_lasted
 
     def is_under_way(part: Columns) -> Array:
         has_turned = np.isin(part["id"], list(turned))

@@ -71,8 +71,10 @@ class Ordered:
         return Ordered(self.ids, self.values, -self.keys, -self.ties, not self.is_descending)
 
     def _at(self, places: Array) -> Ordered:
-        columns = (self.ids, self.values, self.keys, self.ties)
-        return Ordered(*(column[places] for column in columns), self.is_descending)
+        ids, values, keys, ties = (
+            column[places] for column in (self.ids, self.values, self.keys, self.ties)
+        )
+        return Ordered(ids, values, keys, ties, self.is_descending)
 
 
 def _before_the_rest(keys: Array, ties: Array, count: int) -> Array:

@@ -107,7 +107,7 @@ def _next(found: Rows, order: Order, place: Place | None, count: int) -> Sequenc
 
 
 def _next_by_text(found: Rows, order: Order, place: Place | None, count: int) -> Sequence[Entry]:
-    rows = _by_text(found, order)
+    rows: QuerySet[Any] = _by_text(found, order)  # annotations are unknown to its type
     is_back = place is not None and place.is_back
     if place is not None:
         rows = rows.filter(_beyond(place, is_descending=order.is_descending))

@@ -13,7 +13,7 @@ from apps.metrics.figures import ai_queries
 from apps.metrics.figures.ai_queries import AGENT, ASSISTED, PEOPLE, Compared, Overview, Written
 from apps.metrics.figures.reading import Reading, reading
 from apps.metrics.filters.chosen import Filters
-from apps.metrics.pages import ai_sentences
+from apps.metrics.pages import ai_sentences, charts
 from apps.metrics.pages.answer import Answer
 from apps.metrics.pages.charts import Chart, Series
 from apps.teams.access import TeamRequest
@@ -121,10 +121,11 @@ def _tool(tool: ai_queries.Tool, address: Address) -> Line:
 
 def _trend(found: Overview, filters: Filters, path: str) -> Chart:
     spans = filters.period.spans()
-    rows: Sequence[tuple[str, str, bool, Callable[[Written], int]]] = (
-        ("Agents", "accent", False, lambda each: each.agents),
-        ("Assisted", "accent", True, lambda each: each.assisted),
-        ("People, no mark", "outline", False, lambda each: each.people + each.described),
+    days = [f"since={span.first.isoformat()}&until={span.last.isoformat()}" for span in spans]
+    rows: Sequence[tuple[str, str, str, bool, Callable[[Written], int]]] = (
+        ("Agents", "agents", "accent", False, lambda each: each.agents),
+        ("Assisted", "assisted", "accent", True, lambda each: each.assisted),
+        ("People, no mark", "people", "outline", False, lambda e: e.people + e.described),
     )
     return Chart(
         id="written",
@@ -133,16 +134,17 @@ def _trend(found: Overview, filters: Filters, path: str) -> Chart:
         unit="count",
         labels=[span.name for span in spans],
         series=[
-            Series(name, [part(each) for each in found.spans], colour, is_faint)
-            for name, colour, is_faint, part in rows
+            Series(
+                name,
+                [part(each) for each in found.spans],
+                colour,
+                is_faint,
+                [f"written={key}&{of}" for of in days],
+            )
+            for name, key, colour, is_faint, part in rows
         ],
         partial=[span.is_partial for span in spans],
-        links=[
-            filters.address(
-                path, range=None, since=span.first.isoformat(), until=span.last.isoformat()
-            )
-            for span in spans
-        ],
+        base=charts.base(filters, path, range=None, since=None, until=None, written=None),
         definition="written_by",
         label_name="Week" if filters.period.unit == "week" else "Month",
     )

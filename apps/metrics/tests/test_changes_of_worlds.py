@@ -108,7 +108,7 @@ def _is_let_through(row: PullRequest, filters: Filters) -> bool:
         (not row.is_bot or filters.bots)
         and (not row.is_external or filters.outsiders)
         and row.repository.full_name in (filters.repositories or [row.repository.full_name])
-        and row.size in (filters.sizes or [row.size])
+        and row.size in (filters.sizes or [row.size or ""])
         and row.base_branch in (filters.bases or [row.base_branch])
         and set(filters.labels) <= set(row.labels)
         and (not filters.groups or bool(groups & set(filters.groups)))

@@ -223,13 +223,13 @@ def test_the_list_is_narrowed(deployed: list[Deployment], bob_client: Client) ->
 
 def test_the_list_can_be_taken_away(deployed: list[Deployment], bob_client: Client) -> None:
     reply = bob_client.get(f"{DEPLOYMENTS}?format=csv&show=failed")
-    text = b"".join(reply).decode()  # type: ignore[call-overload]
+    text = b"".join(reply).decode()
     [row] = csv.DictReader(io.StringIO(text))
     assert row["repository"] == "acme/shop"
     assert row["failed_by"] == "rollback"
     assert row["pull_requests"] == str(deployed[1].pull_requests.get().number)
     reply = bob_client.get(f"{DEPLOYMENTS}?format=jsonl")
-    lines = [json.loads(line) for line in b"".join(reply).decode().splitlines()]  # type: ignore[call-overload]
+    lines = [json.loads(line) for line in b"".join(reply).decode().splitlines()]
     assert [line["id"] for line in lines] == [each.node_id for each in deployed[3::-1]]
     assert AuditEvent.objects.filter(action="export.made").count() == 2
 
