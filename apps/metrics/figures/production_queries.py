@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import numpy as np
 from django.db.models import Exists, OuterRef, QuerySet
@@ -199,15 +200,16 @@ def left_out(team: Team, rows: Rows) -> dict[str, Array]:
     }
 
 
-def _with_source(team: Team) -> Array:
-    sources = Production.objects.for_team(team).exclude(source="").values_list("repository")
+def _with_source(team: Team, **which: Any) -> Array:
+    rows = Production.objects.for_team(team).filter(**which).exclude(source="")
+    sources = rows.values_list("repository")
     return np.array([key for (key,) in sources], np.int64)
 
 
 def waiting_to_deploy(team: Team, filters: Filters) -> Rows:
-    """Merged and not deployed yet, of all times: of repositories that have a source."""
+    """Merged and not deployed yet, of all times: of repositories whose source was read whole."""
     rows = masks.pull_requests(team, filters).where("state", masks.MERGED)
-    keys = _with_source(team)
+    keys = _with_source(team, is_complete=True)
     rows = rows.keep(lambda part: np.isin(part["repository_id"], keys))
     rows = rows.where("deployed_at", NONE).where("was_live_before", 0)
     return rows.keep(is_on_default_branch(team))

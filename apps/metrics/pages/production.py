@@ -79,6 +79,8 @@ class Sources:
     unasked: int
     not_granted: Sequence[str]
     refused: int
+    reading: int
+    """Of how many with a source not all deployments are read or counted yet."""
 
     @property
     def is_told(self) -> bool:
@@ -106,6 +108,7 @@ def production(request: TeamRequest, filters: Filters) -> Answer:
         "answer": sentences.answer(now, days, (links["deployments_per_week"], links["lead_time"])),
         "changes": list(sentences.changes(figures, days)),
         "provisional": sentences.provisional(filters, timezone.now()),
+        "narrowing": sentences.narrowing(filters),
         "charts": _charts(points, filters, team),
         "stages": stages,
         "mean": now.mean_lead_time,
@@ -174,16 +177,16 @@ def _left_out(left: production_queries.Unplaced, links: Mapping[str, str]) -> li
 
 def sources_of(team: Team) -> Sources:
     """Of all repositories whose pull requests the team keeps."""
-    rows = list(Production.objects.for_team(team).values_list("source", "not_granted"))
-    whole = Repository.objects.for_team(team).count()
-    with_source = sum(bool(source) for source, _ in rows)
-    missing = Counter(name for _, names in rows for name in names)
+    rows = list(Production.objects.for_team(team))
+    told = [row for row in rows if row.source]
+    missing = Counter(name for row in rows for name in row.not_granted)
     return Sources(
-        with_source,
-        len(rows) - with_source,
-        whole - len(rows),
+        len(told),
+        len(rows) - len(told),
+        Repository.objects.for_team(team).count() - len(rows),
         sorted(missing),
-        sum(bool(names) for _, names in rows),
+        sum(bool(row.not_granted) for row in rows),
+        sum(row.is_recount_due or not row.is_complete for row in told),
     )
 
 

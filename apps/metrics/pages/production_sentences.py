@@ -72,6 +72,17 @@ def provisional(filters: Filters, now: datetime) -> str:
     )
 
 
+def narrowing(filters: Filters) -> str:
+    """What filters of pull requests leave as it is."""
+    chosen = (filters.people, filters.groups, filters.bases, filters.labels, filters.sizes)
+    if not any(chosen):
+        return ""
+    return (
+        "Deployments are nobody’s: filters narrow lead time and pull requests alone, all but that "
+        "by repository."
+    )
+
+
 @dataclass(frozen=True)
 class Left:
     """How many are left out of the figures, which, and where they are listed or mended."""
@@ -129,7 +140,7 @@ def source(row: Production | None) -> str:
 
 def reason(row: Production | None, applications: Sequence[Application] = ()) -> str:
     """Why it is that source, or why there is none."""
-    if row is None or (row.fetched_at is None and not row.is_chosen):
+    if row is None:
         return "GitHub has not been asked yet."
     if row.is_chosen:
         return "Chosen by an admin."
@@ -140,7 +151,18 @@ def reason(row: Production | None, applications: Sequence[Application] = ()) -> 
         return "Found: releases are published, and no deployment to production ever succeeded."
     if row.not_granted:
         return "GitHub does not let us ask for all that could tell."
+    if row.fetched_at is None:
+        return "GitHub tells of no deployment to production and of no release so far."
     return "No deployment to production ever succeeded, and no release was published."
+
+
+def being_read(reading: int, whole: int) -> str:
+    """That the deployments of some repositories are not all read yet."""
+    of = counted(whole, "repository", "repositories")
+    return (
+        f"Deployments are still being read for {reading:,} of {of}, so these figures are "
+        "incomplete. This page updates by itself."
+    )
 
 
 def not_granted(permissions: Sequence[str], repositories: int) -> str:

@@ -13,7 +13,6 @@ from apps.metrics.pages import production_sentences as sentences
 from apps.metrics.pages.delivery import CAUSES
 from apps.metrics.pages.production import Sources
 from apps.teams.templatetags.display import duration, duration_text, instant
-from apps.teams.wording import counted
 
 register = template.Library()
 
@@ -25,10 +24,9 @@ def not_granted(sources: Sources) -> str:
 
 
 @register.simple_tag
-def being_asked(sources: Sources) -> str:
-    """How many repositories GitHub is still to be asked about."""
-    of = counted(sources.unasked, "repository", "repositories")
-    return f"GitHub is still to be asked about the deployments of {of}."
+def being_read(sources: Sources) -> str:
+    """Of how many repositories deployments are still to come."""
+    return sentences.being_read(sources.reading, sources.with_source)
 
 
 @register.filter

@@ -156,6 +156,14 @@ def test_what_is_not_granted_is_said_and_no_zero(
     assert "Ask an admin of the team to grant it." in page
 
 
+def test_what_is_still_being_read_is_said(deployed: list[Deployment], bob_client: Client) -> None:
+    Production.objects.update(is_complete=False)
+    page = said(bob_client.get(PRODUCTION).content.decode())
+    assert "Deployments are still being read for 1 of 1 repository" in page
+    # What is not read yet may well have been deployed.
+    assert "Merged, not deployed yet" not in page
+
+
 def test_a_change_beyond_chance_is_told_and_others_are_not(
     shop: Repository, live: Application, alice_client: Client
 ) -> None:

@@ -81,8 +81,13 @@
       axis.max = Math.max(1, Math.ceil(largest / axis.interval)) * axis.interval;
     }
     if (chart.unit === "count") axis.minInterval = 1;
-    if (chart.unit === "share") { axis.max = 1; axis.interval = 0.25; }
+    if (chart.unit === "share") { axis.max = shareEnd(largest); axis.interval = axis.max / 4; }
     return axis;
+  }
+
+  // Shares are drawn of the whole, small ones of a part of it that has whole per cents.
+  function shareEnd(largest) {
+    return [0.04, 0.08, 0.2, 0.4].find((end) => largest <= end) || 1;
   }
 
   function tick(value, unit) {
