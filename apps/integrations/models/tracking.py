@@ -92,6 +92,12 @@ class TrackedRepository(BaseTeamModel):
     page_size = models.PositiveSmallIntegerField(default=25)
 
     pull_requests_total = models.PositiveIntegerField(null=True)
+    looks = models.PositiveSmallIntegerField(
+        default=0, help_text="In a row, for what GitHub counts and does not show."
+    )
+    unshown = models.PositiveIntegerField(
+        default=0, help_text="How many GitHub counts and never showed, after some looks."
+    )
     points = models.PositiveIntegerField(default=0)
     requests = models.PositiveIntegerField(default=0)
 

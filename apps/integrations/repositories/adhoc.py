@@ -25,7 +25,7 @@ from apps.integrations.models import (
 )
 from apps.integrations.repositories import discovery
 from apps.integrations.storing import ingest
-from apps.integrations.sync import stale
+from apps.integrations.sync import counts, stale
 from apps.metrics.models import PullRequest
 from apps.teams.models import Team
 
@@ -83,6 +83,8 @@ def remarks(tracked: TrackedRepository, since: datetime | None) -> Iterator[str]
     """What is to be known of data that is complete otherwise: since when, and what is not told."""
     if since and tracked.status == SyncStatus.COMPLETE:
         yield f"{tracked.full_name} is complete since {since:%Y-%m-%d}; what is older was left out."
+    if remark := counts.remark(tracked.unshown):
+        yield f"{tracked.full_name}: {remark}"
     count = PullRequest.objects.filter(repository=tracked.repository).exclude(untold={}).count()
     if count:
         noun = "pull request" if count == 1 else "pull requests"

@@ -1,17 +1,19 @@
 """Holds what is stored against GitHub's own count, and finds what GitHub's lists did not show.
 
 An index that comes late shows a pull request below the place that a walk begins at. Then the count
-alone tells of it, and it is found by its number.
+alone tells of it, and it is found by its number. Some counts stay higher than what can be found:
+after some looks the repository is complete, and says so.
 """
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
 from apps.integrations.github import lists, pull_requests
 from apps.integrations.github.client import GitHub
 from apps.integrations.github.pull_requests import Identified
-from apps.integrations.models import StalePullRequest, TrackedRepository
+from apps.integrations.models import StalePullRequest, SyncStatus, TrackedRepository
 from apps.metrics.models import PullRequest
 
 # Numbers that are asked for in a query, of which each costs a point.
@@ -19,9 +21,42 @@ AT_ONCE = 100
 # What is missing is new as a rule; issues have numbers of the same kind.
 MOST_QUERIES = 3
 BEYOND_THE_LAST = 20
+LOOKS = 4
+# Between two looks.
+LOOK_AGAIN = timedelta(hours=1)
 
 
 def missing(tracked: TrackedRepository) -> int:
+    """How many are still to be found of those that GitHub counts."""
+    return max(0, _more(tracked) - tracked.unshown)
+
+
+def ending(tracked: TrackedRepository, missing: int, now: datetime) -> dict[str, Any]:
+    """The columns with which a sync ends: complete is only what GitHub counts no more of."""
+    complete = {"status": SyncStatus.COMPLETE, "error": "", "due_at": None, "looks": 0}
+    if not missing:
+        # What GitHub shows later, or counts no more, is no longer among them.
+        left = min(tracked.unshown, _more(tracked)) if tracked.unshown else 0
+        return complete | {"unshown": left}
+    if tracked.looks + 1 >= LOOKS:
+        return complete | {"unshown": tracked.unshown + missing}
+    return {
+        "status": SyncStatus.ERROR,
+        "error": sentence(tracked, missing),
+        "due_at": now + LOOK_AGAIN,
+        "looks": tracked.looks + 1,
+    }
+
+
+def remark(unshown: int) -> str:
+    """What is to be known of a repository that is complete otherwise; empty for nothing."""
+    if not unshown:
+        return ""
+    noun = "pull request" if unshown == 1 else "pull requests"
+    return f"GitHub counts {unshown:,} {noun} more than it shows."
+
+
+def _more(tracked: TrackedRepository) -> int:
     """How many GitHub counts that are neither stored nor noted as such that it cannot tell."""
     stored = PullRequest.objects.filter(repository=tracked.repository)
     aside = StalePullRequest.objects.filter(tracked=tracked).exclude(

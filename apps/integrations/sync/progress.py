@@ -12,6 +12,7 @@ from django.db.models import Count, F, Max, Q
 from django.utils import timezone
 
 from apps.integrations.models import SyncStatus, TrackedRepository
+from apps.integrations.sync.counts import remark
 from apps.teams.models import Team
 
 # What a whole is called when its parts stand differently: the first of these that occurs.
@@ -35,6 +36,7 @@ class RepositoryProgress:
     history_complete: bool
     reached_at: datetime | None
     last_sync_at: datetime | None
+    remark: str = ""
 
     @property
     def step(self) -> str:
@@ -200,4 +202,5 @@ def _repository(row: TrackedRepository) -> RepositoryProgress:
         history_complete=row.history_complete,
         reached_at=row.reached_at,
         last_sync_at=row.last_sync_at,
+        remark=remark(row.unshown),
     )

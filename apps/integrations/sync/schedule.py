@@ -50,8 +50,6 @@ REQUESTS_AT_ONCE = 4
 
 REJECTED = CredentialsRejectedError("GitHub does not accept the token any more.")
 _OPEN = (SyncStatus.PENDING, SyncStatus.SYNCING, SyncStatus.WAITING)
-# For what GitHub counts, and its lists do not show yet.
-LOOK_AGAIN = timedelta(hours=1)
 
 
 def begin(team: Team, repositories: Iterable[TrackedRepository], reason: str) -> SyncRun:
@@ -243,7 +241,8 @@ def _window_start(team: Team) -> datetime | None:
 def _finish(work: Work) -> None:
     now = _now()
     kept_pages.drop(work.tracked)
-    done = {"last_sync_at": now, "failures": 0, **_ending(work, now)}
+    ending = counts.ending(work.tracked, work.missing or 0, now)
+    done = {"last_sync_at": now, "failures": 0, **ending}
     with transaction.atomic():
         work.claim.renew()
         rows = TrackedRepository.objects.filter(pk=work.tracked.pk)
@@ -256,14 +255,6 @@ def _finish(work: Work) -> None:
     if work.tracked.run_id:
         conclude(work.tracked.run_id)
     return None
-
-
-def _ending(work: Work, now: datetime) -> dict[str, object]:
-    """Complete is only what GitHub counts no more of."""
-    if not work.missing:
-        return {"status": SyncStatus.COMPLETE, "error": "", "due_at": None}
-    error = counts.sentence(work.tracked, work.missing)
-    return {"status": SyncStatus.ERROR, "error": error, "due_at": now + LOOK_AGAIN}
 
 
 def _fail(work: Work, error: GitHubError) -> None:

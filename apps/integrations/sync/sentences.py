@@ -57,9 +57,14 @@ def of_repository(row: RepositoryProgress) -> Status:
         resumes = format_html("{} Resumes {}.", row.error, instant(row.waiting_until))
         return Status("Waiting", "warn", resumes)
     if row.status == SyncStatus.COMPLETE:
-        return Status("Up to date", "good", instant(row.last_sync_at))
+        return Status("Up to date", "good", _since_when(row))
     tone = "info" if row.status == SyncStatus.SYNCING else ""
     return Status(row.step, tone, _reached(row))
+
+
+def _since_when(row: RepositoryProgress) -> str:
+    checked = instant(row.last_sync_at)
+    return format_html("{} {}", checked, row.remark) if row.remark else checked
 
 
 def _reached(row: RepositoryProgress) -> str:

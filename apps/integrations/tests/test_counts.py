@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.test import Client
 
 from apps.integrations.models import SyncStatus
 from apps.integrations.tests import comparison
@@ -92,6 +93,33 @@ def test_what_cannot_be_found_is_told_and_looked_for_again(stage: Stage, shop: P
     work()
     assert PullRequest.objects.filter(number=7).exists()
     assert_whole(stage)
+
+
+def test_what_is_counted_and_never_shown_is_told_and_no_error_for_ever(
+    stage: Stage, shop: Place, alice_client: Client
+) -> None:
+    unlist(shop, 7)
+    shop.strike("null_leaf", leaf="Repository.pullRequest")
+    stage.sync()
+    looks = 1
+    while stage.tracked("shop").status == SyncStatus.ERROR:
+        assert looks < 10
+        let_time_pass(hours=1)
+        work()
+        looks += 1
+    assert 2 < looks < 6
+    told = "GitHub counts 1 pull request more than it shows."
+    assert told in alice_client.get("/a/acme/integrations/github/sync/status/").content.decode()
+    # It is asked for no more, until GitHub counts another one.
+    shop.open(ago(minutes=40))
+    with stage.counted() as asked:
+        stage.poll()
+    assert "PullRequestsByNumber" not in asked.operations
+    shop.heal()
+    unlist(shop, shop.open(ago(hours=20)).number)
+    stage.poll()
+    assert_whole(stage)
+    assert stage.tracked("shop").unshown == 0
 
 
 def test_of_a_part_of_the_history_nothing_is_missing(stage: Stage, shop: Place) -> None:
