@@ -82,8 +82,7 @@ def narrowed(rows: Rows, team: Team, filters: Filters) -> Rows:
     if filters.repository is not None:
         rows = rows.where("repository_id", filters.repository)
     if filters.repositories:
-        named = Repository.objects.for_team(team).filter(full_name__in=filters.repositories)
-        rows = rows.keep(_is_in("repository_id", list(named.values_list("pk", flat=True))))
+        rows = rows.keep(_is_in("repository_id", _named(team, filters.repositories)))
     if filters.sizes:
         rows = rows.where("size", *(SIZES.index(size) for size in filters.sizes))
     if filters.bases:
@@ -107,6 +106,12 @@ def _by_people(rows: Rows, team: Team, filters: Filters) -> Rows:
 def _is_in(name: str, values: Sequence[int]) -> Test:
     wanted = np.array(list(values), np.int64)
     return lambda part: np.isin(part[name], wanted)
+
+
+def _named(team: Team, names: Sequence[str]) -> list[int]:
+    rows = Repository.objects.for_team(team).filter(full_name__in=names)
+    keys = rows.values_list("pk", flat=True)
+    return once(("repositories", team.pk, tuple(names)), lambda: list(keys))
 
 
 def hidden(team: Team) -> list[int]:

@@ -120,17 +120,24 @@ def figures_and_before(team: Team, filters: Filters) -> tuple[Figures, Figures]:
 
 def figures_and_series(team: Team, filters: Filters) -> tuple[tuple[Figures, Figures], list[Point]]:
     """The same, and week by week, or month by month where the period is long."""
-    period = filters.period
     both = _of_both(team, filters)
-    rows = both.between("merged_at", *masks.ends(period))
+    rows = both.between("merged_at", *masks.ends(filters.period))
+    return _now_and_before(both, filters.period), _points(rows, filters.period)
+
+
+def series(team: Team, filters: Filters, period: Period) -> list[Point]:
+    """Another period week by week, or month by month."""
+    return _points(masks.merged(team, filters, period), period)
+
+
+def _points(rows: Rows, period: Period) -> list[Point]:
     spans = period.spans()
     places = counting.bins(rows["merged_at"], [each.timestamp() for each in period.boundaries()])
     found = by_groups(rows, places, [_weeks(span) for span in spans])
-    points = [
+    return [
         Point(span, figures if figures.merged else None)
         for span, figures in zip(spans, found, strict=True)
     ]
-    return _now_and_before(both, period), points
 
 
 def _of_both(team: Team, filters: Filters) -> Rows:

@@ -17,6 +17,7 @@ from apps.metrics.pages import ai_sentences, charts
 from apps.metrics.pages.answer import Answer
 from apps.metrics.pages.charts import Chart, Series
 from apps.teams.access import TeamRequest
+from apps.teams.models import Team
 
 GROUPS = {AGENT: "Agents", ASSISTED: "Assisted", PEOPLE: "People"}
 # Name, how it is called, its unit, and what it is a mean of.
@@ -65,7 +66,7 @@ def ai(request: TeamRequest, filters: Filters) -> Answer:
             "found": found,
             "answer": ai_sentences.answer(found),
             "tiles": _cells(found.whole, address),
-            "charts": [_trend(found, filters, path)],
+            "charts": [_trend(team, found, filters, path)],
             "tools": [_tool(tool, address) for tool in found.tools],
             "repositories": [
                 Line(
@@ -119,7 +120,7 @@ def _tool(tool: ai_queries.Tool, address: Address) -> Line:
     return Line(tool.name, cells[0].link, cells)
 
 
-def _trend(found: Overview, filters: Filters, path: str) -> Chart:
+def _trend(team: Team, found: Overview, filters: Filters, path: str) -> Chart:
     spans = filters.period.spans()
     days = [f"since={span.first.isoformat()}&until={span.last.isoformat()}" for span in spans]
     rows: Sequence[tuple[str, str, str, bool, Callable[[Written], int]]] = (
@@ -144,6 +145,7 @@ def _trend(found: Overview, filters: Filters, path: str) -> Chart:
             for name, key, colour, is_faint, part in rows
         ],
         partial=[span.is_partial for span in spans],
+        notes=charts.noted(team, [(span.first, span.last) for span in spans]),
         base=charts.base(filters, path, range=None, since=None, until=None, written=None),
         definition="written_by",
         label_name="Week" if filters.period.unit == "week" else "Month",

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from datetime import date
 from typing import Any, Protocol
 from urllib.parse import urlencode
 
+from apps.metrics.figures.current import once
 from apps.metrics.figures.queries import STAGES, Figures, Point
 from apps.metrics.filters.chosen import Filters
 from apps.metrics.filters.periods import Span
+from apps.metrics.models import Note
 from apps.metrics.pages.delivery import DELIVERY
 from apps.metrics.pages.measures import MEASURES
+from apps.teams.models import Team
 
 STAGE_NAMES = {
     **{name: MEASURES[name].heading for name in STAGES},
@@ -63,6 +67,13 @@ class Chart:
     definition: str = ""
     label_name: str = "Week"
     marks: Sequence[dict[str, Any]] = field(default_factory=list)
+    notes: Sequence[dict[str, Any]] = field(default_factory=list)
+    """What happened, each with the place of the week, month or day on which it did."""
+    dates: Sequence[str] = ()
+    counts: Sequence[int] = ()
+    """Of how many pull requests the values at each place are, for hints."""
+    previous: Sequence[Value] = ()
+    """The first series in the period before, drawn behind it."""
 
     @property
     def data(self) -> dict[str, Any]:
@@ -109,8 +120,21 @@ def spark(found: Sequence[Value]) -> str:
     return "".join(parts)
 
 
+def noted(team: Team, spans: Sequence[tuple[date, date]]) -> list[dict[str, Any]]:
+    """The team's notes at the places of the spans that their days lie in."""
+    if not spans:
+        return []
+    rows = once(("notes", team.pk), lambda: list(Note.objects.for_team(team)))
+    return [
+        {"place": place, "text": note.text}
+        for note in rows
+        for place, (first, last) in enumerate(spans)
+        if first <= note.day <= last
+    ]
+
+
 def trend(
-    points: Sequence[OfSpan], filters: Filters, path: str, **described: Any
+    points: Sequence[OfSpan], filters: Filters, path: str, team: Team, **described: Any
 ) -> Callable[..., Chart]:
     """A chart over a period's weeks or months, each linked to the pull requests behind it.
 
@@ -123,6 +147,8 @@ def trend(
         "partial": [span.is_partial for span in spans],
         "base": base(filters, path, range=None, since=None, until=None),
         "label_name": "Week" if filters.period.unit == "week" else "Month",
+        "notes": noted(team, [(span.first, span.last) for span in spans]),
+        "dates": [_dates(span) for span in spans],
     }
 
     def make(*series: Series, behind: Mapping[str, str] | None = None, **more: Any) -> Chart:
@@ -131,6 +157,19 @@ def trend(
         return Chart(series=linked, **{**common, **described, **more})
 
     return make
+
+
+def _dates(span: Span) -> str:
+    """`12 to 18 Oct 2026`."""
+    same_month = (span.first.year, span.first.month) == (span.last.year, span.last.month)
+    if span.first == span.last:
+        return f"{span.last:%-d %b %Y}"
+    return f"{span.first:%-d}{'' if same_month else f'{span.first: %b}'} to {span.last:%-d %b %Y}"
+
+
+def counted(points: Sequence[Point], read: Callable[[Figures], int]) -> list[int]:
+    """Of how many pull requests the values of each week or month are."""
+    return [read(point.figures) if point.figures else 0 for point in points]
 
 
 def values(points: Sequence[Point], read: Callable[[Figures], Value]) -> list[Value]:

@@ -17,6 +17,7 @@ from apps.metrics.pages import charts, sentences
 from apps.metrics.pages.answer import Answer, figures_data
 from apps.metrics.pages.charts import Chart, Series
 from apps.teams.access import TeamRequest
+from apps.teams.models import Team
 from apps.teams.templatetags.display import duration_text, unbroken
 
 MARKS = ("Median", "75th", "90th")
@@ -53,7 +54,7 @@ def flow(request: TeamRequest, filters: Filters) -> Answer:
         "answer": sentences.of_flow(
             under_way, figures, work, filters.period.days, _links(filters, path, progress)
         ),
-        "work": [_progress_chart(filters, path, progress), _age_chart(ages, filters, path)],
+        "work": [_progress_chart(team, filters, path, progress), _age_chart(ages, filters, path)],
         "distributions": [
             *_histograms(histograms, figures, charts.base(filters, path)),
             _size_chart(sizes, filters, path),
@@ -154,7 +155,7 @@ def _size_chart(sizes: dict[str, Spread], filters: Filters, path: str) -> Chart:
     )
 
 
-def _progress_chart(filters: Filters, path: str, progress: list[int | None]) -> Chart:
+def _progress_chart(team: Team, filters: Filters, path: str, progress: list[int | None]) -> Chart:
     days = [filters.period.first + timedelta(days=place) for place in range(len(progress))]
     lists = [f"figure=under_way.{day:%Y%m%d}" for day in days]
     return Chart(
@@ -166,6 +167,7 @@ def _progress_chart(filters: Filters, path: str, progress: list[int | None]) -> 
         series=[Series("Open, no drafts", progress, lists=lists)],
         base=charts.base(filters, path),
         note="At the end of each day",
+        notes=charts.noted(team, [(day, day) for day in days]),
         definition="wip",
         label_name="Day",
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import Any
 
@@ -95,7 +95,7 @@ def answer(team: Team, filters: Filters) -> Answer:
         "headline": verdict.headline(shown, filters.period.days),
         "why": _why(now, before, shown, causes, filters.period.days),
         "moved": verdict.tables(causes) if causes else (),
-        "charts": _charts(points, filters, path),
+        "charts": _charts(team, points, filters, path),
         "stages": stages,
         "slowest": max(stages, key=lambda stage: stage.share, default=None),
         "shares": ", ".join(f"{stage.name} {stage.percent}" for stage in stages),
@@ -177,18 +177,37 @@ def _longest(team: Team, filters: Filters) -> list[PullRequest]:
     return fetched(found.first(LONGEST, -found["cycle_time"], -found["id"]))
 
 
-def _charts(points: Sequence[queries.Point], filters: Filters, path: str) -> list[charts.Chart]:
-    make = charts.trend(points, filters, path)
+def _charts(
+    team: Team, points: Sequence[queries.Point], filters: Filters, path: str
+) -> list[charts.Chart]:
+    make = charts.trend(points, filters, path, team)
+    before = _points_before(team, filters)
+    merges = charts.counted(points, lambda f: f.merged)
     cycle_time = charts.spread_series(points, "cycle_time", "accent")
     stages = charts.stage_series(points)
     merged = charts.Series("Merged", charts.values(points, lambda f: f.merged))
     coverage = charts.Series("Reviewed", charts.values(points, lambda f: f.coverage), "good")
-    average = {"note": "The average pull request", "behind": {"figure": "stages"}}
-    taken, reviewed = {"behind": {"figure": "cycle_time"}}, {"behind": {"reviewed": "yes"}}
+    average = {
+        "note": "The average pull request",
+        "behind": {"figure": "stages"},
+        "counts": charts.counted(points, lambda f: f.merged - f.old),
+    }
+    taken = {
+        "behind": {"figure": "cycle_time"},
+        "counts": charts.counted(points, lambda f: f.spreads["cycle_time"].count),
+        "previous": charts.values(before, lambda f: f.spreads["cycle_time"].median),
+        "note": "Weekly; the period before behind it" if before else "",
+    }
+    was = charts.values(before, lambda f: f.merged)
+    reviewed = {
+        "behind": {"reviewed": "yes"},
+        "counts": merges,
+        "previous": charts.values(before, lambda f: f.coverage),
+    }
     shown: tuple[tuple[list[charts.Series], tuple[str, ...], dict[str, Any]], ...] = (
         (cycle_time, ("cycle-time", "Cycle time", "line", "duration", "cycle_time"), taken),
         (stages, ("stages", "Where the time goes", "stack", "duration", "stages"), average),
-        ([merged], ("merged", "Merged", "bar", "count", "throughput"), {}),
+        ([merged], ("merged", "Merged", "bar", "count", "throughput"), {"previous": was}),
         ([coverage], ("coverage", "Review coverage", "line", "share", "review_coverage"), reviewed),
     )
     names = ("id", "title", "kind", "unit", "definition")
@@ -196,6 +215,18 @@ def _charts(points: Sequence[queries.Point], filters: Filters, path: str) -> lis
         make(*series, **dict(zip(names, described, strict=True)), **more)
         for series, described, more in shown
     ]
+
+
+def _points_before(team: Team, filters: Filters) -> list[queries.Point]:
+    """The period before week by week, as many as the present one has; none where it is not whole.
+
+    A week or month that is cut at an end of the period is left out.
+    """
+    if filters.range == "all" or not filters.coverage.is_whole:
+        return []
+    found = queries.series(team, filters, filters.period.previous)
+    shown = found[: len(filters.period.spans())]
+    return [replace(point, figures=None) if point.span.is_partial else point for point in shown]
 
 
 def _stages(now: Figures) -> list[Stage]:

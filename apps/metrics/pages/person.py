@@ -21,6 +21,7 @@ from apps.metrics.pages import charts, sentences
 from apps.metrics.pages.answer import Answer, figures_data, spread_data
 from apps.metrics.pages.measures import tiles
 from apps.teams.access import TeamRequest
+from apps.teams.models import Team
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def person(request: TeamRequest, filters: Filters, github_id: int) -> Answer:
         "tiles": tiles(now, before, mine, path),
         "exchanged": exchanged,
         "response": exchanged.response,
-        "charts": _charts(points, exchanged, (mine, filters), path, github_id),
+        "charts": _charts(points, exchanged, (mine, filters), request.team, github_id),
         "queue": queue,
     }
     return Answer(
@@ -134,11 +135,11 @@ def _charts(
     points: Sequence[queries.Point],
     exchanged: Exchanges,
     mine_and_all: tuple[Filters, Filters],
-    path: str,
+    team: Team,
     account: int,
 ) -> list[charts.Chart]:
-    mine, of_everyone = mine_and_all
-    make, of_others = (charts.trend(points, each, path) for each in (mine, of_everyone))
+    path = reverse("pull_requests", args=[team.slug])
+    make, of_others = (charts.trend(points, each, path, team) for each in mine_and_all)
     response = [spread.median for spread in exchanged.responses]
     merged = charts.Series("Merged", charts.values(points, lambda f: f.merged))
     given = charts.Series("Reviews given", exchanged.by_span, "stage-review")

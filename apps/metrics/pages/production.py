@@ -220,8 +220,8 @@ def _failed(team: Team, filters: Filters) -> Sequence[Deployment]:
 
 
 def _charts(points: Sequence[DeliveryPoint], filters: Filters, team: Team) -> list[Chart]:
-    make = charts.trend(points, filters, reverse("deployments", args=[team.slug]))
-    make_lead = charts.trend(points, filters, reverse("pull_requests", args=[team.slug]))
+    make = charts.trend(points, filters, reverse("deployments", args=[team.slug]), team)
+    make_lead = charts.trend(points, filters, reverse("pull_requests", args=[team.slug]), team)
     lead = {"kind": "line", "unit": "duration", "behind": {"figure": "lead_time"}}
     return [
         make(

@@ -118,7 +118,7 @@ def _response_chart(
     ]
     spans = [queries.Point(span, None) for span in filters.period.spans()]
     path = reverse("pull_requests", args=[request.team.slug])
-    return charts.trend(spans, filters, path)(
+    return charts.trend(spans, filters, path, request.team)(
         *series,
         id="response",
         title="Response time",

@@ -31,7 +31,7 @@ from apps.users.models import User
 
 pytestmark = pytest.mark.django_db
 JSON = {"Accept": "application/json"}
-MOST_QUERIES = 16
+MOST_QUERIES = 20
 
 
 @pytest.fixture

@@ -70,7 +70,7 @@
     const stacked = chart.kind === "stack";
     const sums = chart.labels.map((_, i) => chart.series.reduce(
       (sum, s) => (stacked ? sum + (s.values[i] || 0) : Math.max(sum, s.values[i] || 0)), 0));
-    const largest = Math.max(...sums, 0);
+    const largest = Math.max(...sums, ...chart.previous.map((value) => value || 0), 0);
     const axis = {
       type: "value", min: 0, splitNumber: 4,
       axisLabel: { color: style.muted, fontSize: 12, formatter: (value) => tick(value, chart.unit) },
@@ -129,7 +129,26 @@
   }
 
   function endLabel(series, style, show) {
-    return { show, formatter: () => series.name.replace(" percentile", ""), color: style.muted, fontSize: 12, distance: 6 };
+    const text = series.ends_as === undefined ? endName(series) : series.ends_as;
+    return { show: show && Boolean(text), formatter: () => text, color: style.muted, fontSize: 12, distance: 6 };
+  }
+
+  function endName(series) {
+    return series.name.replace(" percentile", "");
+  }
+
+  // Where lines end close together, one label names them all, the uppermost first.
+  function joinEnds(chart) {
+    const largest = Math.max(...chart.series.flatMap((s) => s.values.map((value) => value || 0)), 1);
+    const ends = chart.series.map((series) => ({ series, value: [...series.values].reverse().find((value) => value !== null) ?? 0 }));
+    ends.sort((a, b) => b.value - a.value);
+    for (const [i, end] of ends.entries()) {
+      const above = ends[i - 1];
+      end.group = above && above.value - end.value < largest * 0.08 ? above.group : end;
+      end.names = [endName(end.series)];
+      if (end.group !== end) end.group.names.push(...end.names);
+    }
+    for (const end of ends) end.series.ends_as = end.group === end ? end.names.join("\n") : "";
   }
 
   // A week or month of which the range has only a part: dotted, and its point hollow.
@@ -164,6 +183,29 @@
     };
   }
 
+  // The period before, behind the present one.
+  function former(chart, style) {
+    if (!chart.previous.length) return [];
+    return [{
+      name: "Period before", type: "line", data: chart.previous, connectNulls: false, showSymbol: false, silent: true, z: 1,
+      lineStyle: { color: style.hairline, width: 2.5 }, itemStyle: { color: style.hairline }, emphasis: { disabled: true },
+    }];
+  }
+
+  // What somebody noted on a day.
+  function notes(chart, style) {
+    if (!chart.notes.length) return [];
+    const narrow = innerWidth < 500;
+    return [{
+      name: "Notes", type: "line", data: [], silent: true,
+      markLine: {
+        silent: true, symbol: "none", lineStyle: { color: colour("accent"), type: [1, 4], width: 1.5 },
+        label: { show: !narrow, color: style.muted, fontSize: 11, position: "insideEndTop", formatter: (mark) => mark.name },
+        data: chart.notes.map((note) => ({ name: note.text, xAxis: note.place })),
+      },
+    }];
+  }
+
   function marks(chart, style) {
     if (!chart.marks.length) return undefined;
     return {
@@ -193,13 +235,19 @@
     const place = rows[0].dataIndex;
     const box = document.createElement("div");
     const head = box.appendChild(document.createElement("strong"));
-    head.textContent = (chart.names[place] || chart.labels[place]) + (chart.partial[place] ? ", not all of it" : "");
+    const dates = chart.dates[place] ? `, ${chart.dates[place]}` : "";
+    head.textContent = (chart.names[place] || chart.labels[place]) + dates + (chart.partial[place] ? ", not all of it" : "");
     for (const series of chart.series) {
       const row = rows.find((each) => each.seriesIndex === chart.series.indexOf(series));
       const text = box.appendChild(document.createElement("div"));
       if (row) text.insertAdjacentHTML("beforeend", row.marker);
       text.append(`${series.name}: ${exact(series.values[place], chart.unit)}`);
     }
+    const more = [];
+    if (chart.previous.length) more.push(`Period before: ${exact(chart.previous[place], chart.unit)}`);
+    if (chart.counts.length) more.push(`Of ${exact(chart.counts[place], "count")} pull requests`);
+    for (const note of chart.notes) if (note.place === place) more.push(note.text);
+    for (const line of more) box.appendChild(document.createElement("div")).textContent = line;
     return box;
   }
 
@@ -224,6 +272,7 @@
     style.font = getComputedStyle(document.body).fontFamily;
     const many = chart.series.length > 1;
     const lines = chart.kind === "line";
+    if (lines) joinEnds(chart);
     // More than four names take two rows.
     const legendRows = chart.series.length > 4 ? 2 : 1;
     return {
@@ -237,7 +286,10 @@
       },
       yAxis: valueAxis(chart, style), graphic: nothing(chart, style),
       tooltip: tooltip(chart, style),
-      series: lines ? drawnLines(chart, style, many) : chart.series.map((series) => bar(series, chart, style, chart.kind === "stack")),
+      series: [
+        ...(lines ? drawnLines(chart, style, many) : chart.series.map((series) => bar(series, chart, style, chart.kind === "stack"))),
+        ...former(chart, style), ...notes(chart, style),
+      ],
     };
   }
 
