@@ -143,7 +143,9 @@ class ListQuery(FilterQuery):
     )
     waiting: Literal["review", "author", "merge", "draft", "nobody", "discussion"] | None = None
     reviewed: Literal["yes", "no"] | None = None
-    flag: list[Literal["revert", "hotfix", "old", "ai-reviewed", "ai-first", "ai-alone"]] = []
+    flag: list[
+        Literal["revert", "hotfix", "old", "ready", "ai-reviewed", "ai-first", "ai-alone"]
+    ] = []
     figure: str = Field("", description=f"Those behind a figure: one of {', '.join(BEHIND)}")
     after: str = Field("", description="`next` of the page before")
     before: str = Field("", description="`previous` of the page after")

@@ -101,7 +101,8 @@ def overview(team: Team, filters: Filters) -> Overview:
     number = len(filters.period.spans())
     everything = masks.pull_requests(team, filters)
     agents = everything.where("state", masks.OPEN).where("ai", AGENT).where("is_read", 1)
-    waiting = agents.where("waiting_for", WAITING.index("review"))
+    unseen = agents.keep(lambda part: part["waiting_for"] != WAITING.index("draft"))
+    waiting = unseen.where("reviewer_count", 0)
     return Overview(
         whole=_written(rows, np.zeros(len(rows), np.int64), 1)[0],
         spans=_written(rows, counting.bins(rows["merged_at"], begins), number),

@@ -13,7 +13,7 @@ from django.http import QueryDict
 from apps.metrics.figures import behind, columns, masks, waiting_queries
 from apps.metrics.figures.ai_queries import BY_AI
 from apps.metrics.figures.behind import BEHIND
-from apps.metrics.figures.rows import Rows
+from apps.metrics.figures.rows import Rows, Test
 from apps.metrics.filters import search, titles
 from apps.metrics.filters.chosen import Filters
 from apps.metrics.filters.viewer import REFUSAL, Viewer
@@ -34,6 +34,9 @@ STATES = (
     ("opened", "Opened"),
 )
 DEFAULT_SORTS = {"merged": "-merged_at", "closed": "-closed_at", "open": "opened_at"}
+DRAFT = columns.WAITING.index("draft")
+# Flags that are no column of their own.
+MASKS: Mapping[str, Test] = {**BY_AI, "ready": lambda part: part["waiting_for"] != DRAFT}
 FLAGS = {"revert": "is_revert", "hotfix": "is_hotfix", "old": "has_old_commit"}
 WAITING = {name or "nobody": place for place, name in enumerate(columns.WAITING)}
 WAITING["discussion"] = WAITING["nobody"]  # In addresses of before.
@@ -110,7 +113,7 @@ def choice(query: QueryDict, viewer: Viewer) -> Choice:
     default = BEHIND[figure.name].sort if figure else DEFAULT_SORTS.get(state, "-opened_at")
     sort = query.get("sort", "") or default
     _one_of(sort.removeprefix("-"), tuple(COLUMNS), "sort")
-    flags = tuple(_one_of(flag, (*FLAGS, *BY_AI), "flag") for flag in _texts(query, "flag"))
+    flags = tuple(_one_of(flag, (*FLAGS, *MASKS), "flag") for flag in _texts(query, "flag"))
     text = _searched(query)
     wanted = _texts(query, "columns")
     shown = _columns(wanted, state)
@@ -192,7 +195,7 @@ def matching(team: Team, filters: Filters, chosen: Choice, now: datetime) -> Row
         asked = behind.Asked(team, filters, now, chosen.figure.parts)
         found = behind.rows(chosen.figure.name, asked, chosen.state)
     for flag in chosen.flags:
-        found = found.where(FLAGS[flag], 1) if flag in FLAGS else found.keep(BY_AI[flag])
+        found = found.where(FLAGS[flag], 1) if flag in FLAGS else found.keep(MASKS[flag])
     if chosen.waiting is not None:
         waits = waiting_queries.open_now(team, filters)["id"]
         found = found.among(waits).where("waiting_for", chosen.waiting)

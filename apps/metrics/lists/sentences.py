@@ -16,6 +16,7 @@ FLAGS = {
     "old": "with an old commit",
     "revert": "reverts",
     "hotfix": "hotfixes",
+    "ready": "no drafts",
     "ai-reviewed": "reviewed by an AI",
     "ai-first": "reviewed by an AI first",
     "ai-alone": "reviewed by an AI and by no person",

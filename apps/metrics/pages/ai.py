@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from django.urls import reverse
@@ -66,7 +66,7 @@ def ai(request: TeamRequest, filters: Filters) -> Answer:
             "found": found,
             "answer": ai_sentences.answer(found),
             "tiles": _cells(found.whole, address),
-            "charts": [_trend(team, found, filters, path)],
+            "charts": [_trend(team, found, filters, path), _shares(team, found, filters, path)],
             "tools": [_tool(tool, address) for tool in found.tools],
             "repositories": [
                 Line(
@@ -85,7 +85,7 @@ def ai(request: TeamRequest, filters: Filters) -> Answer:
             "waiting": Cell(
                 found.waiting,
                 None,
-                address(state="open", waiting="review", written="agents"),
+                address(state="open", reviewed="no", flag="ready", written="agents"),
             ),
         },
         lambda: _data(found, compared, rest),
@@ -149,6 +149,20 @@ def _trend(team: Team, found: Overview, filters: Filters, path: str) -> Chart:
         base=charts.base(filters, path, range=None, since=None, until=None, written=None),
         definition="written_by",
         label_name="Week" if filters.period.unit == "week" else "Month",
+    )
+
+
+def _shares(team: Team, found: Overview, filters: Filters, path: str) -> Chart:
+    each = found.spans
+    agents = [written.share(written.agents) for written in each]
+    marked = [written.share(written.marked) for written in each]
+    return replace(
+        _trend(team, found, filters, path),
+        id="shares",
+        title="Written with AI, at least",
+        kind="line",
+        unit="share",
+        series=[Series("Agents", agents), Series("Agents and assisted", marked, "accent", True)],
     )
 
 

@@ -41,4 +41,4 @@ def of_cells(each: Compared, groups: tuple[int, ...], names: Mapping[int, str]) 
     cells = "one cell" if each.cells == 1 else f"{each.cells:,} cells"
     counts = ", ".join(f"{each.rows[group]:,} {names[group].lower()}" for group in groups)
     left_out = sum(each.left_out.values())
-    return f"{counts} in {cells}; {left_out:,} left out"
+    return f"{counts} in {cells}, {left_out:,} left out"

@@ -11,12 +11,13 @@ from apps.teams.models import Team
 
 PLACES = {
     "author": "Its author’s account",
-    "commit": "A commit’s author or committer",
-    "trailer": "A commit’s message",
+    "commit": "Author or committer of",
+    "trailer": "Message of",
     "body": "The description",
     "branch": "The head branch",
     "label": "A label",
 }
+MOST_LINKS = 5
 WEIGHTS = {
     "writing": "",
     "described": "wrote the description only",
@@ -26,13 +27,27 @@ WEIGHTS = {
 
 @dataclass(frozen=True)
 class Shown:
-    """A mark: which tool’s, where it stands, what it says, and where to look."""
+    """A mark: which tool’s, where it stands, what it says, and where to look.
+
+    `links` have a text each; of many commits the first, and how many `more` there are.
+    """
 
     tool: str
     place: str
     text: str
     note: str
-    link: str
+    links: Sequence[tuple[str, str]]
+    more: int = 0
+
+    @property
+    def before(self) -> str:
+        """What stands before links that are named after commits."""
+        return self.place if self.place in (PLACES["commit"], PLACES["trailer"]) else ""
+
+    @property
+    def after(self) -> str:
+        """How many commits are not named."""
+        return f"and {self.more:,} more" if self.more else ""
 
 
 @dataclass(frozen=True)
@@ -79,15 +94,24 @@ def _initiator(row: PullRequest) -> str:
 
 
 def of(row: PullRequest) -> list[Shown]:
-    """Each mark that was found on a pull request."""
+    """Each mark that was found on a pull request, once for all commits that have it."""
+    found: dict[tuple[str, str, str, str], list[str]] = {}
+    for kind, tool, weight, text, place in row.findings:
+        found.setdefault((kind, tool, weight, text), []).append(place)
     return [
-        Shown(tool, PLACES[kind], text, WEIGHTS[weight], _link(row, place))
-        for kind, tool, weight, text, place in row.findings
+        Shown(
+            *(tool, PLACES[kind], text, WEIGHTS[weight]),
+            [_link(row, kind, place) for place in places[:MOST_LINKS]],
+            max(0, len(places) - MOST_LINKS),
+        )
+        for (kind, tool, weight, text), places in found.items()
     ]
 
 
-def _link(row: PullRequest, sha: str) -> str:
-    return f"{row.url.rpartition('/pull/')[0]}/commit/{sha}" if sha else row.url
+def _link(row: PullRequest, kind: str, sha: str) -> tuple[str, str]:
+    if not sha:
+        return PLACES[kind], row.url
+    return sha[:7], f"{row.url.rpartition('/pull/')[0]}/commit/{sha}"
 
 
 def table(team: Team) -> list[Kind]:

@@ -170,6 +170,8 @@ def _columns(repository: Repository, given: Given) -> dict[str, Any]:
         "closed_at": facts.closed_at,
         "merged_at": facts.merged_at,
         "fetched_at": given.opened_at,
+        "marks": {},
+        "ai": "none",
         "additions": given.additions,
         "deletions": given.deletions,
         "commit_count": len(given.commits),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.metrics.calculations import ai_accounts, ai_marks, marks
+from apps.metrics.calculations import ai_accounts, ai_marks, marks, reduced
 from apps.metrics.calculations.ai_accounts import Actor, Signature, TeamMarks
 from apps.metrics.calculations.marks import CommitText, ReviewGiven, Texts
 
@@ -306,3 +307,66 @@ def test_the_recorded_work_of_agents_is_told() -> None:
 
 def test_nothing_is_told_of_what_people_wrote_before() -> None:
     assert recorded("tls13-spec.json") == {"tlswg/tls13-spec": Counter(none=998)}
+
+
+def hashed(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def assert_reduced_says_the_same(texts: Texts) -> None:
+    """What may be stored is read as the whole is, and reducing it again changes nothing."""
+    whole, kept = marks.read(texts), reduced.texts(texts, hashed)
+    found = marks.read(kept)
+    assert (found.ai, found.tools, found.evidence) == (whole.ai, whole.tools, whole.evidence)
+    assert [(each.kind, each.tool, each.weight, each.place) for each in found.findings] == [
+        (each.kind, each.tool, each.weight, each.place) for each in whole.findings
+    ]
+    assert found.initiator.account == whole.initiator.account
+    assert len(found.initiator.unknown) == len(whole.initiator.unknown)
+    assert reduced.texts(kept, hashed) == kept
+
+
+LINES = st.sampled_from(
+    [
+        *("", "Why", "Co-authored-by: A <a@example.com>", "Signed-off-by: A <a@example.com>"),
+        *("Co-authored-by: Claude <noreply@anthropic.com>", "Made-with: Cursor", "Key: value"),
+        *("co-authored-by: Copilot <copilot@github.com>", "> https://claude.ai/code", "```"),
+        *("https://app.devin.ai/sessions/1", "<!-- CURSOR_SUMMARY -->", "aider: x"),
+        *("Co-authored-by: B <12+Bob@users.noreply.github.com>", "https://claude.ai/codecov"),
+        "Co-authored-by: D <158243242+devin[bot]@users.noreply.github.com>",
+    ]
+)
+SIGNATURES = st.sampled_from(
+    [
+        *(Signature("Alice", "alice@example.com", ALICE), Signature("A (aider)", "a@b.example")),
+        *(Signature("Devin", "158243242+d[bot]@users.noreply.github.com"), ai_accounts.UNSIGNED),
+        *(Signature("x", "noreply@openai.com"), Signature("dependabot[bot]", "a@b.example")),
+        Signature("Bob", "12+bob@users.noreply.github.com", Actor(12, "bob", "User")),
+    ]
+)
+
+
+@given(st.data())
+def test_what_is_kept_of_texts_says_what_they_say(data: st.DataObject) -> None:
+    text = st.lists(LINES, max_size=6).map("\n".join)
+    commits = [
+        CommitText(f"c{n}", "Change", data.draw(text), data.draw(SIGNATURES), data.draw(SIGNATURES))
+        for n in range(data.draw(st.integers(0, 4)))
+    ]
+    author = data.draw(st.sampled_from([ALICE, DEVIN, DEPENDABOT, Actor()]))
+    assert_reduced_says_the_same(
+        Texts(author, data.draw(text), "claude/x", commits=commits, merge_message=data.draw(text))
+    )
+
+
+def test_nobodys_name_or_address_is_kept() -> None:
+    whole = commit(
+        body="Thanks to Ada Lovelace <ada@example.com>\n\nCo-authored-by: Ada <ada@example.com>\n"
+        "Reviewed-by: Grace Hopper <grace@example.com>\nTicket: ABC-1",
+        name="Alice Liddell (aider)",
+        address="alice@example.com",
+        account=Actor(),
+    )
+    kept = str(reduced.texts(Texts(ALICE, "Ask Ada", commits=[whole]), hashed)).lower()
+    for text in ("ada", "grace", "liddell", "example.com", "abc-1"):
+        assert text not in kept, text

@@ -1,0 +1,213 @@
+"""The page of AI: shares, comparisons and reviews, each computed again from the same rows."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from itertools import product
+from random import Random
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from apps.metrics.figures import ai_queries
+from apps.metrics.figures.ai_queries import AGENT, ASSISTED, PEOPLE
+from apps.metrics.filters.chosen import Filters
+from apps.metrics.filters.periods import Period
+from apps.metrics.models import Group, PRReview, PullRequest
+from apps.metrics.tests.factories import (
+    Review,
+    make_member,
+    make_pull_request,
+    make_repository,
+)
+from apps.teams.models import Team
+from apps.teams.zones import zone_of
+
+pytestmark = pytest.mark.django_db
+NAMES = {AGENT: "agent", ASSISTED: "assisted", PEOPLE: "none"}
+KINDS = ("none", "described", "assisted", "agent", None)
+ADDRESS = "/a/acme/ai/?range=12m"
+
+
+@pytest.fixture
+def rows(team: Team) -> list[PullRequest]:
+    """Some hundred of two repositories, of every kind; the first year's are all closed."""
+    chance, now = Random(7), timezone.now()
+    repositories = [make_repository(team, name) for name in ("acme/shop", "acme/site")]
+    people = [make_member(team, login) for login in ("ada", "grace")]
+    Group.objects.create(
+        team=team, github_id=1, organization_id=1, slug="core", name="Core"
+    ).members.add(people[0])
+    made = []
+    for _ in range(240):
+        opened = now.replace(microsecond=0) - timedelta(days=chance.uniform(2, 200))
+        kind = chance.choice((*KINDS, "none", "assisted", "agent"))
+        author, other = chance.sample(people, 2)
+        initiator = author if kind == "agent" and chance.random() < 0.7 else None
+        fields: dict[str, Any] = {
+            "ai": kind,
+            "marks": None if kind is None else {},
+            "ai_tools": ["claude"] if kind == "assisted" else ["devin"] if kind == "agent" else [],
+            "is_bot": kind == "agent",
+            "initiator": initiator,
+            "initiator_github_id": initiator and initiator.github_id,
+            "initiator_login": initiator and initiator.github_username,
+        }
+        if chance.random() < 0.3:
+            fields |= {"ai_reviews": 2, "first_ai_review_at": opened + timedelta(hours=1)}
+        reviews = [Review(other, chance.uniform(0.2, 4))] if chance.random() < 0.6 else []
+        made.append(
+            make_pull_request(
+                chance.choice(repositories),
+                author=author,
+                opened_at=opened,
+                state=chance.choice(["merged", "merged", "merged", "closed", "open"]),
+                ended=chance.uniform(5, 40),
+                additions=chance.choice([4, 30]),
+                reviews=reviews,
+                fields=fields,
+            )
+        )
+    for row in chance.sample([each for each in made if each.state == "merged"], 20):
+        target = chance.choice(made)
+        PullRequest.objects.filter(pk=row.pk).exclude(pk=target.pk).update(reverts=target)
+    return list(PullRequest.objects.select_related("repository"))
+
+
+def last_year(team: Team) -> Filters:
+    today = timezone.now().date()
+    return Filters(Period(today - timedelta(days=364), today, zone_of(team.timezone)), "12m")
+
+
+def test_it_works(team: Team, rows: list[PullRequest]) -> None:
+    found = ai_queries.overview(team, last_year(team))
+    merged = [row for row in rows if row.state == "merged"]
+    counts = [sum(row.ai == kind for row in merged) for kind in KINDS]
+    assert list(vars(found.whole).values()) == counts
+    assert sum(each.known for each in found.spans) == found.whole.known
+    assert {tool.name: tool.pull_requests for tool in found.tools} == {
+        "claude": counts[2],
+        "devin": counts[3],
+    }
+    for repository, written in found.repositories:
+        mine = [row for row in merged if row.repository == repository]
+        assert written.agents == sum(row.ai == "agent" for row in mine)
+    [(_, core)] = found.groups
+    ada = Group.objects.get().members.get()
+    assert core.agents == sum(row.ai == "agent" and row.initiator == ada for row in merged)
+    reviewed = [row for row in merged if row.ai_reviews]
+    assert found.reviewed.by_ai == len(reviewed)
+    assert found.reviewed.by_ai_alone == sum(not row.reviewer_count for row in reviewed)
+
+
+def by_hand(rows: list[PullRequest], values: dict[int, float], groups: tuple[int, ...]) -> Any:
+    """Means over cells of repository and size, weighted as agents' are spread."""
+    cells: dict[tuple[Any, str | None], dict[int, list[float]]] = {}
+    for row, group in product(rows, groups):
+        if row.pk in values and row.ai == NAMES[group]:
+            cell = cells.setdefault((row.repository_id, row.size), {})
+            cell.setdefault(group, []).append(values[row.pk])
+    used = [
+        cell for cell in cells.values() if all(len(cell.get(group, ())) >= 5 for group in groups)
+    ]
+    if not used:
+        return {}, 0
+    weight = sum(len(cell[AGENT]) for cell in used)
+    return {
+        group: sum(len(cell[AGENT]) * sum(cell[group]) / len(cell[group]) for cell in used) / weight
+        for group in groups
+    }, len(used)
+
+
+def test_agents_compared_with_people(team: Team, rows: list[PullRequest]) -> None:
+    now = timezone.now()
+    found = ai_queries.comparison(team, last_year(team), now)
+    merged = [row for row in rows if row.state == "merged"]
+    old = [row for row in merged if (now - row.merged_at).days >= 30]  # type: ignore[operator]
+    closed = [row for row in rows if row.state != "open"]
+    reverts = [row for row in merged if row.reverts_id]
+
+    def is_reverted(row: PullRequest) -> bool:
+        return any(
+            each.reverts_id == row.pk and (each.merged_at - row.merged_at).days < 30  # type: ignore[operator]
+            for each in reverts
+        )
+
+    wanted: dict[str, dict[int, float]] = {
+        "merge_rate": {row.pk: row.state == "merged" for row in closed},
+        "review_rounds": {row.pk: row.review_rounds for row in merged},
+        "reverted": {row.pk: is_reverted(row) for row in old},
+        "unreviewed": {row.pk: row.reviewer_count == 0 for row in merged},
+    }
+    assert sum(found.figures[name].cells > 0 for name in wanted) >= 3
+    for name, values in wanted.items():
+        means, cells = by_hand(rows, values, found.groups)
+        assert found.figures[name].cells == cells, name
+        assert found.figures[name].means == pytest.approx(means), name
+
+
+def test_each_figure_leads_to_exactly_its_pull_requests(
+    alice_client: Client, team: Team, rows: list[PullRequest]
+) -> None:
+    response = alice_client.get(ADDRESS)
+    context = response.context
+    cells = [cell for _, cell in (*context["tiles"], *context["reviews"])]
+    lines = (*context["tools"], *context["repositories"], *context["groups"])
+    cells += [cell for line in lines for cell in line.cells] + [context["waiting"]]
+    assert len(cells) > 12
+    for cell in cells:
+        listed = alice_client.get(cell.link, headers={"Accept": "application/json"}).json()
+        assert listed["count"] == cell.count, cell.link
+        assert dict(parse_qsl(urlsplit(cell.link).query))["range"] == "12m"
+
+
+def test_the_filter_says_what_it_shows_and_an_agents_work_is_its_initiators(
+    alice_client: Client, team: Team, rows: list[PullRequest]
+) -> None:
+    page = alice_client.get("/a/acme/?range=12m&written=agents&tool=devin").content.decode()
+    assert "only by agents · only with devin" in page
+    mine = alice_client.get(
+        "/a/acme/pull-requests/?range=12m&person=ada", headers={"Accept": "application/json"}
+    ).json()
+    wanted = [
+        row
+        for row in rows
+        if row.state == "merged"
+        and (row.initiator_login if row.ai == "agent" else row.author_login) == "ada"
+    ]
+    assert mine["count"] == len(wanted)
+    side = alice_client.get(
+        "/a/acme/compare/people/?range=12m", headers={"Accept": "application/json"}
+    ).json()
+    [ada] = [line for line in side["people"] if line["name"] == "ada"]
+    assert ada["figures"]["merged"] == len(wanted)
+    wrong = alice_client.get("/a/acme/?written=robots").content.decode()
+    assert "There is no kind of author “robots” here." in wrong
+
+
+def test_the_page_of_a_pull_request_shows_each_mark(
+    alice_client: Client, charlie_client: Client, team: Team
+) -> None:
+    row = make_pull_request(
+        make_repository(team, "acme/shop"),
+        author=make_member(team, "ada"),
+        fields={
+            "ai": "agent",
+            "ai_tools": ["devin"],
+            "findings": [["trailer", "devin", "writing", "Co-authored-by: <d@x>", "abc123"]],
+            "initiator_login": "grace",
+        },
+    )
+    PRReview.objects.all().delete()
+    address = f"/a/acme/pull-requests/acme/shop/{row.number}/"
+    page = " ".join(alice_client.get(address).content.decode().split())
+    assert "An agent wrote it (devin). grace asked for it." in page
+    assert 'href="https://github.com/acme/shop/commit/abc123"' in page
+    assert "Co-authored-by: &lt;d@x&gt;" in page
+    table = alice_client.get("/a/acme/ai/marks/").content.decode()
+    assert "copilot-swe-agent (id 198982749)" in table
+    for hidden in (ADDRESS, "/a/acme/ai/marks/", address):
+        assert charlie_client.get(hidden).status_code == 404
