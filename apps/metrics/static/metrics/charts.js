@@ -188,7 +188,7 @@
     if (!chart.previous.length) return [];
     return [{
       name: "Period before", type: "line", data: chart.previous, connectNulls: false, showSymbol: false, silent: true, z: 1,
-      lineStyle: { color: style.hairline, width: 2.5 }, itemStyle: { color: style.hairline }, emphasis: { disabled: true },
+      lineStyle: { color: faded("outline", 0.5), width: 2.5 }, itemStyle: { color: faded("outline", 0.5) }, emphasis: { disabled: true },
     }];
   }
 
