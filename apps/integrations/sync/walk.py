@@ -19,7 +19,7 @@ from django.db.models import F, Q
 
 from apps.integrations.github import limits, pull_requests
 from apps.integrations.github.client import GitHub
-from apps.integrations.github.errors import GitHubError
+from apps.integrations.github.errors import CredentialsRejectedError, GitHubError, WaitError
 from apps.integrations.github.pull_requests import Batch, Known, Spoilt, WalkPage
 from apps.integrations.github.records import PullRequest
 from apps.integrations.github.telling import all_untold
@@ -59,6 +59,8 @@ class Work:
     kept: WalkPage | None = None
     missing: int | None = None
     """How many GitHub counts that are not found; None until that was looked at."""
+    may_ask: bool = True
+    """Whether GitHub tells whose addresses are, as far as we know."""
 
     def __post_init__(self) -> None:
         self.was_urgent = self.is_urgent(datetime.now(UTC))
@@ -98,7 +100,7 @@ def step(github: GitHub, work: Work, now: datetime) -> bool:
         _walk_head(github, work, now)
     elif work.wants_history:
         _walk_history(github, work, now)
-    elif question := co_authors.next_question(work.tracked):
+    elif work.may_ask and (question := co_authors.next_question(work.tracked)):
         _ask_co_authors(github, work, question)
     else:
         return _hold_against_count(github, work, now)
@@ -106,7 +108,16 @@ def step(github: GitHub, work: Work, now: datetime) -> bool:
 
 
 def _ask_co_authors(github: GitHub, work: Work, question: Question) -> None:
-    answer = co_authors.ask(github, question)
+    try:
+        answer = co_authors.ask(github, question)
+    except (WaitError, CredentialsRejectedError):
+        raise
+    except GitHubError as error:
+        # Everything else is stored: it is no less complete for that.
+        if error.retryable and not work.tracked.failures:
+            raise
+        work.may_ask = False
+        return
     with transaction.atomic():
         _save(work, github, {})
         co_authors.store(work.tracked, question, answer)

@@ -119,6 +119,16 @@ def test_it_works(stage: Stage, shop: Place, asked: There) -> None:
     assert (counted.operations.count("CoAuthors"), CoAuthor.objects.count()) == (1, 1)
 
 
+@pytest.mark.parametrize("leaf", ["Commit.authors", "GitActor.email", "GitActor.user", "Commit.id"])
+def test_without_an_answer_nobody_is_told_and_everything_else_is(
+    stage: Stage, shop: Place, asked: There, leaf: str
+) -> None:
+    shop.strike("null_leaf", leaf=leaf)
+    assert stage.sync().status == "complete"
+    row = stage.row(asked)
+    assert (row.ai, row.initiator_login) == ("agent", None)
+
+
 def test_what_follows_from_settings_equals_what_is_stored_anew(
     stage: Stage, shop: Place, asked: There, alice_client: Client
 ) -> None:

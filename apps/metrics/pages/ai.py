@@ -162,7 +162,7 @@ def _shares(team: Team, found: Overview, filters: Filters, path: str) -> Chart:
         title="Written with AI, at least",
         kind="line",
         unit="share",
-        series=[Series("Agents", agents), Series("Agents and assisted", marked, "accent", True)],
+        series=[Series("Agents", agents), Series("With AI", marked, "accent", True)],
     )
 
 
