@@ -242,3 +242,19 @@ def test_a_first_view_is_light(browser: Browser, program: Program, address: str,
     sent = {each.url: each.request.sizes()["responseBodySize"] for each in answers}
     context.close()
     assert sum(sent.values()) <= most, sent
+
+
+def test_what_moved_the_mean_adds_up(alice: BrowserContext, program: Program) -> None:
+    """To the second, on the made-up GitHub's history and under each filter."""
+    page = opened(alice, program, "")
+    found = 0
+    for address in ("range=3m", "range=4w", "range=3m&size=M,L", "range=3m&bots=1", "range=12m"):
+        reply = page.request.get(
+            f"{program.url}{HOME}?{address}", headers={"Accept": "application/json"}
+        )
+        if moved := reply.json()["moved"]:
+            whole = moved["mean"] - moved["previous_mean"]
+            for parts in moved["parts"].values():
+                assert sum(part["within"] + part["mix"] for part in parts) == whole
+                found += 1
+    assert found

@@ -114,7 +114,7 @@ def answer(team: Team, filters: Filters) -> Answer:
         lambda: {
             **_data(now, before, points, waiting),
             "changes": {tile.field: tile.told.direction or None for tile in shown},
-            "moved": verdict.data(causes) if causes else None,
+            "moved": _moved_data(team, filters, compared),
             "this_week": [_week_data(wait) for wait in late],
             "not_deployed_now": undeployed,
         },
@@ -125,6 +125,14 @@ def _causes(team: Team, filters: Filters, shown: Sequence[Tile]) -> Causes | Non
     """What moved the cycle time, where it changed beyond chance."""
     cycle = next(tile for tile in shown if tile.field == "cycle_time")
     return change_queries.causes(team, filters) if cycle.verdict else None
+
+
+def _moved_data(
+    team: Team, filters: Filters, compared: change_queries.Changes
+) -> dict[str, Any] | None:
+    """For machines also where the cycle time did not change beyond chance, which `changes` say."""
+    causes = change_queries.causes(team, filters) if compared.verdicts else None
+    return verdict.data(causes) if causes else None
 
 
 def _why(
