@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,7 +11,6 @@ if TYPE_CHECKING:
     from apps.teams.models import Membership, Team
     from apps.users.models import User
 
-Command = Callable[..., None]
 as_json = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 from_stdin = click.option(
     "--password-stdin", is_flag=True, help="Read the password from stdin instead of making a link."
