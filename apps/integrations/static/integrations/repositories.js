@@ -1,5 +1,8 @@
-// Says how many repositories are ticked; everything else works without it.
+// Says how many repositories are ticked, and keeps what is ticked while the list is being refreshed;
+// everything else works without it.
 "use strict";
+
+const tickedMeanwhile = new Map(); // by name, since the list was last asked for
 
 function countTicked() {
   const list = document.getElementById("repository-list");
@@ -9,6 +12,21 @@ function countTicked() {
   label.textContent = ticked ? ` (${ticked})` : "";
 }
 
-document.addEventListener("change", countTicked);
-document.addEventListener("htmx:afterSettle", countTicked);
+function keepTicks() {
+  for (const box of document.querySelectorAll("#repository-list input[type=checkbox]")) {
+    if (tickedMeanwhile.has(box.value)) box.checked = tickedMeanwhile.get(box.value);
+  }
+}
+
+document.addEventListener("htmx:beforeRequest", (event) => {
+  if (event.detail.target.id === "repository-list") tickedMeanwhile.clear();
+});
+document.addEventListener("change", (event) => {
+  if (event.target.name === "repositories") tickedMeanwhile.set(event.target.value, event.target.checked);
+  countTicked();
+});
+document.addEventListener("htmx:afterSettle", () => {
+  keepTicks();
+  countTicked();
+});
 countTicked();
