@@ -13,7 +13,7 @@ from django import forms
 from django.db.models import QuerySet
 
 from apps.audit.models import AuditEvent
-from apps.audit.spreadsheets import no_formula
+from apps.audit.spreadsheets import for_excel, no_formula
 from apps.audit.words import GROUPS
 
 KEPT = timedelta(days=365)
@@ -96,6 +96,11 @@ def scrub(rows: QuerySet[AuditEvent]) -> None:
     The database lets it be done to a team that is being deleted, and to no other.
     """
     rows.update(team=None, actor=None, actor_email="", ip_address=None, object_name="", details={})
+
+
+def excel_lines(rows: Iterable[AuditEvent]) -> Iterator[str]:
+    """The same as Excel reads it."""
+    return for_excel(csv_lines(rows))
 
 
 def _csv_line(cells: Iterable[str]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 # Spreadsheets of East Asia take the full-width ones for the same.
 _SIGNS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 _BEGINNINGS = (*_SIGNS, "\t", "\r", "\n")
@@ -19,6 +21,12 @@ def no_formula(text: str) -> str:
         if separator in text:
             text = separator.join(_guarded(part) for part in text.split(separator))
     return _guarded(text)
+
+
+def for_excel(lines: Iterable[str]) -> Iterator[str]:
+    """The same with a byte order mark: without one, Excel takes UTF-8 for another encoding."""
+    yield "\ufeff"
+    yield from lines
 
 
 def _guarded(text: str) -> str:

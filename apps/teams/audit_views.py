@@ -15,16 +15,19 @@ from apps.audit.record import record
 from apps.teams.access import TeamRequest, team_view, wants_json
 from apps.teams.models import Membership, Team
 
+# Each form's type, its lines, and the ending of its file's name.
+CSV = "text/csv; charset=utf-8"
 FORMATS = {
-    "csv": ("text/csv; charset=utf-8", history.csv_lines),
-    "jsonl": ("application/jsonl", history.json_lines),
+    "csv": (CSV, history.csv_lines, "csv"),
+    "excel": (CSV, history.excel_lines, "csv"),
+    "jsonl": ("application/jsonl", history.json_lines, "jsonl"),
 }
 
 
 @team_view("admin")
 @require_safe
 def audit_log(request: TeamRequest) -> HttpResponseBase:
-    """Who did what, when and from where; with `format=csv` or `jsonl` all of it as a file."""
+    """Who did what, when and from where; with `format` as a file (`csv`, `excel`, `jsonl`)."""
     form = history.HistoryForm(request.GET)
     if not form.is_valid():
         return _answer(request, form, [], None, status=400)
@@ -75,10 +78,11 @@ def _file(
 ) -> HttpResponseBase:
     if kind not in FORMATS:
         return _answer(request, form, [], None, status=400)
-    content_type, lines = FORMATS[kind]
+    content_type, lines, ending = FORMATS[kind]
+    name = f"{request.team.slug}-audit.{ending}"
     record("audit.exported", team_id=request.team.pk, request=request, object_name=kind)
     return StreamingHttpResponse(
         lines(reading.whole(rows)),
         content_type=content_type,
-        headers={"Content-Disposition": f'attachment; filename="{request.team.slug}-audit.{kind}"'},
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )

@@ -17,7 +17,7 @@ from typing import Any
 from django.db.models import F, QuerySet
 
 from apps import reading
-from apps.audit.spreadsheets import no_formula
+from apps.audit.spreadsheets import for_excel, no_formula
 from apps.metrics.models import (
     DeployedPullRequest,
     Deployment,
@@ -236,6 +236,14 @@ def export(
     make_rows, fields = EXPORTS[kind]
     rows = make_rows(team, repository)
     return csv_lines(fields, rows) if file_format == "csv" else json_lines(rows)
+
+
+def file_lines(form: str, fields: Iterable[str], rows: Iterable[Row]) -> Iterator[str]:
+    """Lines of a file in one of the forms that pages offer."""
+    if form == "jsonl":
+        return json_lines(rows)
+    lines = csv_lines(fields, rows)
+    return for_excel(lines) if form == "excel" else lines
 
 
 def json_lines(rows: Iterable[Row]) -> Iterator[str]:

@@ -244,7 +244,10 @@ def test_files_have_what_is_shown(many: list[PullRequest], alice_client: Client)
     cells = list(csv.DictReader(io.StringIO(table)))
     assert [int(row["number"]) for row in cells] == numbers(shown)
     assert list(cells[0]) == list(rows[0])
-    assert AuditEvent.objects.filter(action="export.made").count() == 2
+    excel = alice_client.get(f"{PULLS}?{query}&format=excel")
+    assert excel.getvalue() == b"\xef\xbb\xbf" + table.encode()
+    assert excel.headers["content-disposition"].endswith('.csv"')
+    assert AuditEvent.objects.filter(action="export.made").count() == 3
 
 
 def test_a_file_is_called_by_what_it_has_and_noted(

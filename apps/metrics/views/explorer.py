@@ -23,13 +23,15 @@ from apps.metrics.templatetags.figures import page_of
 from apps.metrics.views.page import figures_page, refused
 from apps.teams.access import TeamRequest, wants_json
 
-FORMATS = {"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl"}
-FORMAT_NAMES = (("csv", "CSV"), ("jsonl", "JSON Lines"))
+CSV, JSON_LINES = "text/csv; charset=utf-8", "application/jsonl"
+# Each form's type and the ending of its file's name.
+FORMATS = {"csv": (CSV, "csv"), "excel": (CSV, "csv"), "jsonl": (JSON_LINES, "jsonl")}
+FORMAT_NAMES = (("csv", "CSV"), ("excel", "CSV for Excel"), ("jsonl", "JSON Lines"))
 
 
 @figures_page("metrics/explorer.html", "metrics/explorer_part.html", is_list=True)
 def pull_requests(request: TeamRequest, filters: Filters) -> Answer | HttpResponseBase:
-    """The list, or with `format=csv` or `jsonl` all of it as a file.
+    """The list, or with `format=csv`, `excel` or `jsonl` all of it as a file.
 
     Whoever looks for the address of a pull request is led to its page, whatever the filters.
     """
@@ -146,8 +148,9 @@ def _context(request: TeamRequest, here: _Here, page: keyset.Page, count: int) -
 
 def _file(request: TeamRequest, found: Rows, here: _Here, form: str) -> HttpResponseBase:
     if form not in FORMATS:
-        raise explorer.BadAddressError("Choose csv or jsonl as the format.")
-    name = f"{request.team.slug}-{here.name}.{form}"
+        raise explorer.BadAddressError("Choose csv, excel or jsonl as the format.")
+    content_type, ending = FORMATS[form]
+    name = f"{request.team.slug}-{here.name}.{ending}"
     record(
         "export.made",
         team_id=request.team.pk,
@@ -157,7 +160,7 @@ def _file(request: TeamRequest, found: Rows, here: _Here, form: str) -> HttpResp
     )
     chosen = here.chosen
     rows = explorer.rows(found, chosen)
-    lines = export.csv_lines(chosen.fields, rows) if form == "csv" else export.json_lines(rows)
-    response = StreamingHttpResponse(lines, content_type=FORMATS[form])
+    lines = export.file_lines(form, chosen.fields, rows)
+    response = StreamingHttpResponse(lines, content_type=content_type)
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return response

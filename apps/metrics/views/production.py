@@ -32,7 +32,7 @@ production_page = figures_page(
 
 @figures_page("metrics/deployments.html", "metrics/deployments_part.html")
 def deployments(request: TeamRequest, filters: Filters) -> Answer | HttpResponseBase:
-    """The list, or with `format=csv` or `jsonl` all of it as a file."""
+    """The list, or with `format=csv`, `excel` or `jsonl` all of it as a file."""
     applications = production_queries.applications(request.team, filters)
     try:
         chosen = lists.choice(request.GET, applications)
@@ -119,9 +119,10 @@ class _Here:
 
 def _file(request: TeamRequest, found: Any, here: _Here, form: str) -> HttpResponseBase:
     if form not in FORMATS:
-        raise BadAddressError("Choose csv or jsonl as the format.")
+        raise BadAddressError("Choose csv, excel or jsonl as the format.")
+    content_type, ending = FORMATS[form]
     period = here.filters.period
-    name = f"{request.team.slug}-deployments-{period.first}-to-{period.last}.{form}"
+    name = f"{request.team.slug}-deployments-{period.first}-to-{period.last}.{ending}"
     record(
         "export.made",
         team_id=request.team.pk,
@@ -130,12 +131,8 @@ def _file(request: TeamRequest, found: Any, here: _Here, form: str) -> HttpRespo
         filters=urlsplit(here.but()).query,
     )
     rows = export.deployment_rows(found)
-    lines = (
-        export.csv_lines(export.DEPLOYMENT_NAMES, rows)
-        if form == "csv"
-        else export.json_lines(rows)
-    )
-    response = StreamingHttpResponse(lines, content_type=FORMATS[form])
+    lines = export.file_lines(form, export.DEPLOYMENT_NAMES, rows)
+    response = StreamingHttpResponse(lines, content_type=content_type)
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
 

@@ -87,6 +87,9 @@ def test_taking_it_away_is_noted_too(alice_client: Client, team: Team) -> None:
         AuditEvent.objects.create(team=team, action="team.created", object_name=name)
     lines = alice_client.get(f"{PAGE}?format=csv").getvalue().decode().splitlines()
     assert lines[0] == "at,who,from,action,object,details"
+    excel = alice_client.get(f"{PAGE}?format=excel")
+    assert excel.getvalue().startswith(b"\xef\xbb\xbfat,who,")
+    assert excel.headers["content-disposition"] == 'attachment; filename="acme-audit.csv"'
     assert any("'=1+1" in line for line in lines)
     assert any(line.endswith("\"'") for line in lines)
     rows = alice_client.get(f"{PAGE}?format=jsonl").getvalue().decode().splitlines()
