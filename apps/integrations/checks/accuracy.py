@@ -21,7 +21,7 @@ from apps.integrations.people import forgetting
 from apps.integrations.storing import crediting, ingest, initiators, last_known
 from apps.integrations.storing.calculated import is_external
 from apps.integrations.storing.facts import PullRequestRow
-from apps.integrations.storing.identity import Accounts, Identity, main_account
+from apps.integrations.storing.identity import NO_OTHERS, Accounts, Identity, main_account
 from apps.metrics.filters import accounts
 from apps.metrics.lists import export
 from apps.metrics.models import PullRequest, TeamMember
@@ -199,7 +199,7 @@ def _expected(
 def _by_others(stored: PullRequest, row: PullRequestRow, main: Accounts) -> dict[str, Any]:
     """What depends on other rows: who is a member, and which merges are known."""
     author, initiator = (_member(stored, who, main) for who in (row.author, row.initiator))
-    is_own = initiator is not None and initiator.github_id == row.initiator.github_id
+    own = _member(stored, row.initiator, NO_OTHERS)
     who = {"is_bot": row.is_bot, "is_own_agent": row.is_own_agent}
     said = {commit.columns["reverts_sha"] for commit in row.commits} - {"", None}
     reverted = (
@@ -216,9 +216,7 @@ def _by_others(stored: PullRequest, row: PullRequestRow, main: Accounts) -> dict
             is_member=author is not None,
             is_initiators=initiator is not None,
         ),
-        "initiator_login": initiator.github_username
-        if initiator and is_own
-        else row.initiator.login,
+        "initiator_login": own.github_username if own else row.initiator.login,
         "is_revert": row.columns["is_revert"] or any(merges.exists() for merges in reverted),
     }
 

@@ -153,11 +153,14 @@ def _who_asked(team: Team, row: PullRequest, found: Calculated) -> dict[str, Any
     who = found.initiator
     if who.github_id is None:
         return {"initiator_id": None}
-    account = found.columns["initiator_person"] or who.github_id
-    member = TeamMember.objects.for_team(team).filter(github_id=account).first()
-    is_own = member is not None and member.github_id == who.github_id
-    login = member.github_username if member and is_own else who.login
-    return {"initiator_id": member.pk if member else None, "initiator_login": login}
+    person = found.columns["initiator_person"] or who.github_id
+    rows = TeamMember.objects.for_team(team).filter(github_id__in={person, who.github_id})
+    known = {member.github_id: member for member in rows}
+    own, member = known.get(who.github_id), known.get(person)
+    return {
+        "initiator_id": member.pk if member else None,
+        "initiator_login": own.github_username if own else who.login,
+    }
 
 
 @transaction.atomic

@@ -30,6 +30,7 @@ from apps.metrics.filters.viewer import viewer_of
 from apps.metrics.pages import ai_sentences
 from apps.metrics.pages.answer import Answer, Context, current_version, describe
 from apps.metrics.pages.coverage import covered
+from apps.metrics.pages.marks import tools
 from apps.teams.access import TeamRequest, team_view, wants_json
 
 WORTH_KEEPING, KEPT = 0.01, 3600  # seconds; ages are at most an hour old: see _else
@@ -236,6 +237,7 @@ def _bar(request: TeamRequest, filters: Filters, choices: Choices) -> dict[str, 
         "ranges": RANGES,
         "size_names": SIZES,
         "writers": WRITERS.items(),
+        "tool_names": sorted({*tools(request.team), *filters.tools}),
         "path": request.path,
         "query_string": request.GET.urlencode(),
         "kept": remembering.beside(request.GET),
