@@ -78,6 +78,12 @@ class Row:
         return sentences.missing(self.production.not_granted) if self.production else ""
 
     @property
+    def problem(self) -> str:
+        """Why what it deployed cannot be read."""
+        walk: ProductionWalk | None = getattr(self.repository.tracking, "production", None)
+        return walk.error if walk else ""
+
+    @property
     def environments(self) -> str:
         """The environments that GitHub told of, with how many deployments each has."""
         told = self.production.environments if self.production else {}
@@ -120,7 +126,8 @@ def _repositories(team: Team, search: str, show: str) -> QuerySet[Repository]:
         found = found.filter(IS_TOLD if show == "with" else ~IS_TOLD)
     if show == "refused":
         found = found.filter(production__isnull=False).exclude(production__not_granted=[])
-    return found.select_related("production").order_by("full_name", "pk")
+    found = found.select_related("production", "tracking__production")
+    return found.order_by("full_name", "pk")
 
 
 def _rows(found: Sequence[Repository]) -> list[Row]:

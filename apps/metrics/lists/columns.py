@@ -102,6 +102,10 @@ _ALL = (
     _instant("deployed_at", "Deployed"),
     _duration("deploy_time", "Deploy"),
     _duration("lead_time", "Lead time"),
+    _text(
+        *("deployment", "Deployment", "deployment__application__environment", "deployment"),
+        lacks=True,
+    ),
     Column(
         *("lines", "Lines", "lines", "lines"),
         fields=("additions", "deletions", "size"),

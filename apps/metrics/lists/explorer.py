@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 import numpy as np
+from django.db.models import prefetch_related_objects
 from django.http import QueryDict
 
 from apps.metrics.figures import behind, columns, masks, waiting_queries
@@ -211,7 +212,10 @@ def _with_words(found: Rows, text: str) -> Rows:
 
 def page(found: Rows, chosen: Choice) -> keyset.Page:
     """The page that the address asks for."""
-    return keyset.page(found, chosen.order, chosen.place, PAGE)
+    page = keyset.page(found, chosen.order, chosen.place, PAGE)
+    if "deployment" in chosen.columns:
+        prefetch_related_objects(page.rows, "deployment__application", "team")
+    return page
 
 
 def rows(found: Rows, chosen: Choice) -> Iterator[export.Row]:

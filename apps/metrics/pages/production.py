@@ -28,6 +28,7 @@ from apps.teams.models import Team
 from apps.teams.templatetags.display import unbroken
 
 LATEST = 6
+COLUMNS = "title,author,merged_at,cycle_time,deployed_at,deploy_time,lead_time"
 BY_APPLICATION = (
     *("deployments_per_week", "lead_time", "deploy_time"),
     *("change_fail_rate", "recovery_time", "rework_rate"),
@@ -160,7 +161,7 @@ def _links(team: Team, filters: Filters) -> dict[str, str]:
     figures = ("lead_time", "not_deployed", "without_source", "live_before", "other_branches")
     return {
         **shown,
-        **{name: filters.address(pull_requests, figure=name) for name in figures},
+        **{name: filters.address(pull_requests, figure=name, columns=COLUMNS) for name in figures},
         "all": everything,
         "deployments_per_week": everything,
         "change_fail_rate": shown["failed"],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django import template
+from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
@@ -113,7 +114,17 @@ def _touched(pull_request: PullRequest) -> SafeString | str:
     return NOTHING if touched is None else "yes" if touched else "no"
 
 
+def _deployment(pull_request: PullRequest) -> SafeString:
+    found = pull_request.deployment
+    if found is None:
+        return NOTHING
+    link = reverse("deployment", args=[pull_request.team.slug, found.pk])
+    name = f"{found.application.environment} {found.name or found.sha[:7]}"
+    return format_html('<a class="plain" href="{}">{}</a>', link, name)
+
+
 _SPECIAL = {
+    "deployment": _deployment,
     "ai": _written,
     "ai_tools": _tools,
     "initiator": _initiator,
