@@ -72,7 +72,7 @@ RULES: dict[str, Rule] = {
         For.MEMBER, POST, {"verdict": "failed"}
     ),
     f"{TEAM}production/sources/": Rule(For.MEMBER),
-    f"{TEAM}production/sources/<int:github_repo_id>/": Rule(For.ADMIN, POST, {"source": ""}),
+    f"{TEAM}production/sources/<int:github_repo_id>/": Rule(For.ADMIN, BOTH, {"source": ""}),
     f"{TEAM}compare/repositories/": Rule(For.MEMBER),
     f"{TEAM}compare/people/": Rule(For.MEMBER),
     f"{TEAM}compare/teams/": Rule(For.MEMBER),

@@ -90,6 +90,8 @@ def test_an_admin_chooses_a_source(
 ) -> None:
     address = f"{SOURCES}{shop.github_repo_id}/"
     chosen = {"source": "workflow", "workflow": "deploy.yml"}
+    assert bob_client.get(address).status_code == 403
+    assert "Runs of a workflow" in alice_client.get(address).content.decode()
     assert bob_client.post(address, chosen).status_code == 403
     assert charlie_client.post(address, chosen).status_code == 404
     reply = alice_client.post(address, chosen, follow=True)

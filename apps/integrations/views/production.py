@@ -15,7 +15,7 @@ from django.http import Http404, HttpResponse, JsonResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from apps.audit.record import record
 from apps.integrations.connection.sentences import installation_page
@@ -111,7 +111,6 @@ def sources(request: TeamRequest) -> HttpResponse:
         "filters": FILTERS,
         "query": urlencode({k: v for k, v in (("q", search), ("show", show)) if v}),
         "is_admin": request.membership.is_admin,
-        "choices": Source.choices,
         "sources": sources_of(request.team),
         "grants": _grants(request.team),
     }
@@ -157,11 +156,29 @@ def as_data(row: Row) -> dict[str, Any]:
     }
 
 
-@require_POST
+CHOICES = (
+    ("", "Found by itself", "GitHub deployments to production, else published releases."),
+    ("deployment", "GitHub deployments", "To environments of production, when they succeed."),
+    ("release", "Releases", "When one is published; no drafts and no prereleases."),
+    ("workflow", "Runs of a workflow", "When one succeeds on the default branch. Name it below."),
+    ("merge", "Merges", "Each merge into the default branch is live at once."),
+)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
 @team_view("admin")
 def source(request: TeamRequest, github_repo_id: int) -> HttpResponse:
     """Takes what an admin chose for a repository; an empty source is found by itself."""
     repository = _tracked(request.team, github_repo_id)
+    if request.method == "POST":
+        return _choose(request, repository)
+    [row] = _rows([repository])
+    if wants_json(request):
+        return JsonResponse(as_data(row))
+    return answers.page(request, "production_source", {"row": row, "choices": CHOICES})
+
+
+def _choose(request: TeamRequest, repository: Repository) -> HttpResponse:
     try:
         sent = answers.sent(request, "source", "workflow", "tag_pattern")
         wanted = _Wanted.of(sent)

@@ -187,7 +187,7 @@ def outcome(found: Deployment, brought: Sequence[PullRequest]) -> Iterator[str]:
             state,
         )
         return
-    yield format_html("In production since {}.", instant(found.deployed_at))
+    yield format_html("Deployed {}.", instant(found.deployed_at))
     yield _what(found, brought)
 
 
@@ -263,7 +263,7 @@ def _evidence(found: Deployment) -> SafeString:
         Deployment.Cause.HOTFIX: "a hotfix reached production within 48 hours",
     }
     return format_html(
-        "Held to have <strong>failed</strong>: {}. That is a proxy; correct it below if it is "
+        "It counts as <strong>failed</strong>: {}. That is a proxy; correct it below if it is "
         "wrong.",
         causes.get(Deployment.Cause(found.failed_by), "something mended it"),
     )

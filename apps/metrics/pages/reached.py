@@ -11,6 +11,15 @@ from apps.metrics.models import Deployment, Production, PullRequest
 from apps.teams.templatetags.display import day, duration
 
 
+def outcome(found: PullRequest) -> str:
+    """That it reached production, and how long after its merge."""
+    if found.deployed_at is None:
+        return ""
+    return format_html(
+        "It reached production <strong>{}</strong> later.", duration(found.deploy_time)
+    )
+
+
 def why_deploy(found: PullRequest) -> str:
     """Where the fifth stage of a merged pull request comes from, or why it has none."""
     brought = deployments(found)

@@ -292,6 +292,7 @@ def test_a_pull_request_goes_on_to_production(
     assert "Deploy 4 h From the merge to the first deployment: production" in page_of_carts
     assert "Change lead time 14 h From the first commit to production." in page_of_carts
     assert "A deployment to production" in page_of_carts
+    assert "It reached production 4 h later." in page_of_carts
     assert "Not deployed yet, 2 d" in page(orders)
     PullRequest.objects.filter(pk=orders.pk).update(base_branch="release/2")
     assert "None: it was merged into release/2" in page(orders)

@@ -10,9 +10,8 @@ from apps.metrics.figures.waiting_queries import Wait, waits
 from apps.metrics.filters.viewer import viewer_of
 from apps.metrics.lists import export
 from apps.metrics.models import PullRequest
-from apps.metrics.pages import marks, sentences
+from apps.metrics.pages import marks, reached, sentences
 from apps.metrics.pages.coverage import not_tracked
-from apps.metrics.pages.reached import why_deploy
 from apps.metrics.pages.timeline import as_data, reasons, timeline
 from apps.metrics.pages.untold import sentence, size
 from apps.teams.access import TeamRequest, team_view, wants_json
@@ -42,7 +41,8 @@ def pull_request(request: TeamRequest, owner: str, repository: str, number: int)
         "author_page": _person(request, found),
         "timeline": drawn,
         "reasons": reasons(found) if found.merged_at else [],
-        "why_deploy": why_deploy(found) if found.merged_at else "",
+        "reached": reached.outcome(found),
+        "why_deploy": reached.why_deploy(found) if found.merged_at else "",
         "reverted_by": found.reverted_by.select_related("repository"),
         "size": size(found),
         "untold": sentence(found.untold),
