@@ -205,6 +205,26 @@ def matching(team: Team, filters: Filters, chosen: Choice, now: datetime) -> Row
     return _with_words(found, chosen.text) if chosen.text else found
 
 
+@dataclass(frozen=True)
+class Found:
+    """How many pull requests have the words that are looked for: by state, and in all."""
+
+    by_state: Mapping[str, int]
+    in_all: int
+
+
+def found_elsewhere(team: Team, filters: Filters, chosen: Choice) -> Found | None:
+    """Within the range in each state, and whenever they were; None where nothing is looked for."""
+    if not chosen.text:
+        return None
+    keys = _with_words(masks.pull_requests(team, filters), chosen.text)["id"]
+    in_state = {
+        state: len(masks.in_state(team, filters, state, filters.period).among(keys))
+        for state, _ in STATES
+    }
+    return Found(in_state, len(keys))
+
+
 def _with_words(found: Rows, text: str) -> Rows:
     rows = PullRequest.objects.filter(Among(found["id"])).filter(search.condition(text))
     return found.among(np.array(rows.order_by().values_list("pk", flat=True), np.int64))

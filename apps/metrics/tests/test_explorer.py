@@ -6,8 +6,10 @@ import csv
 import io
 import json
 import random
+import re
 from collections.abc import Iterator
 from datetime import timedelta
+from html import unescape
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -163,7 +165,7 @@ def test_a_late_page_costs_as_much_as_the_first(
     texts = [query["sql"] for query in asked if query["sql"].startswith('SELECT "metrics_pull')]
     assert texts
     assert not [text for text in texts if "OFFSET" in text or "COUNT(*)" in text]
-    assert len(asked) <= 12
+    assert len(asked) <= 13
     make_pull_request(shop, opened_at=timezone.now() - timedelta(days=1))
     assert ask(alice_client, "range=4w")["count"] == 121
 
@@ -271,3 +273,20 @@ def test_a_file_begins_with_what_it_is_about(many: list[PullRequest], alice_clie
     page = alice_client.get(f"{PULLS}?range=4w&columns=author").content.decode()
     assert "columns=title%2Cauthor&amp;format=csv" in page
     assert "range=4w&amp;format=csv" in page
+
+
+def test_a_search_says_how_many_there_are_elsewhere(shop: Repository, alice_client: Client) -> None:
+    now = timezone.now()
+    make_pull_request(shop, title="Handle carts", opened_at=now - timedelta(days=2), state="open")
+    make_pull_request(shop, title="Empty carts", opened_at=now - timedelta(days=700))
+    page = alice_client.get(f"{PULLS}?q=carts").content.decode()
+    tabs = re.sub(
+        r"<[^>]+>", " ", page.split('aria-label="Which pull requests">')[1].split("</nav>")[0]
+    )
+    assert tabs.split() == [
+        *("Merged", "0", "Open", "now", "1", "Closed", "unmerged", "0", "Opened", "1"),
+    ]
+    there = re.search(r'<a href="([^"]+)">2 in any state and range', page)
+    assert there
+    found = alice_client.get(unescape(there[1]), headers=JSON).json()
+    assert found["count"] == 2

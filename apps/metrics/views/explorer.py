@@ -46,8 +46,9 @@ def pull_requests(request: TeamRequest, filters: Filters) -> Answer | HttpRespon
         return refused(request, [str(error)])
     page = explorer.page(found, chosen)
     here = _Here(request.path, filters, chosen)
+    elsewhere = explorer.found_elsewhere(request.team, filters, chosen)
     return Answer(
-        _context(request, here, page, len(found)),
+        _context(request, here, page, len(found), elsewhere),
         lambda: {
             "count": len(found),
             "pull_requests": explorer.data([row.pk for row in page.rows], chosen.fields),
@@ -91,13 +92,26 @@ class _Here:
             "previous": self.but(before=page.before) if page.before else None,
         }
 
-    def states(self) -> list[tuple[str, str, str]]:
-        """The list of each state, in the same columns; another order and other waits."""
+    def states(self, elsewhere: explorer.Found | None) -> list[tuple[str, str, str, int | None]]:
+        """The list of each state, in the same columns; another order and other waits.
+
+        With how many have the words that are looked for.
+        """
         gone = dict.fromkeys(("sort", "waiting", "figure"))
         return [
-            (name, label, self.but(**gone, state=name if name != "merged" else None))
+            (
+                name,
+                label,
+                self.but(**gone, state=name if name != "merged" else None),
+                elsewhere.by_state[name] if elsewhere else None,
+            )
             for name, label in explorer.STATES
         ]
+
+    def whenever(self) -> str:
+        """The same words whenever it was, in any state."""
+        gone = dict.fromkeys(("sort", "waiting", "figure", "since", "until"))
+        return self.but(**gone, state="opened", range="all")
 
     def columns(self) -> list[dict[str, Any]]:
         """Each column with the address that sorts by it, or turns its order round."""
@@ -129,13 +143,21 @@ class _Here:
         ]
 
 
-def _context(request: TeamRequest, here: _Here, page: keyset.Page, count: int) -> dict[str, Any]:
+def _context(
+    request: TeamRequest,
+    here: _Here,
+    page: keyset.Page,
+    count: int,
+    elsewhere: explorer.Found | None,
+) -> dict[str, Any]:
     chosen = here.chosen
     return {
         "chosen": chosen,
         "page": page,
         "count": count,
-        "states": here.states(),
+        "states": here.states(elsewhere),
+        "elsewhere": elsewhere,
+        "whenever": here.whenever(),
         "columns": here.columns(),
         "all_columns": [column for key, column in COLUMNS.items() if key != "title"],
         "default_columns": here.but(columns=None),
