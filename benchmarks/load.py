@@ -13,10 +13,12 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from functools import cache
 from itertools import islice
 from typing import Any
 
 import django
+from django.apps import apps
 from django.core.management import call_command
 from django.db import connection, transaction
 
@@ -64,9 +66,19 @@ def make_team(company: Company) -> None:
     Membership.objects.create(team=team, user=alice, role="admin")
 
 
+@cache
+def _defaults(table: str) -> Row:
+    """What columns have that the company says nothing of."""
+    models = apps.get_models(include_auto_created=True)
+    fields = next(each._meta for each in models if each._meta.db_table == table).concrete_fields
+    told = {field.column: field.get_default() for field in fields if not field.null}
+    return {name: value for name, value in told.items() if value is not None}
+
+
 def _write(table: str, rows: Sequence[Row]) -> None:
     if not rows:
         return
+    rows = [{**_defaults(table), **row} for row in rows]
     names = list(rows[0])
     columns = ", ".join(names)
     if connection.vendor == "sqlite":

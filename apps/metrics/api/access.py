@@ -13,6 +13,7 @@ from django.conf import settings
 from django.core.cache import caches
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.utils import timezone
 from django.utils.cache import get_conditional_response
 from django.views.decorators.csrf import csrf_exempt
 from ninja import NinjaAPI, Schema
@@ -24,6 +25,7 @@ from apps.metrics.filters.chosen import Filters
 from apps.metrics.filters.form import Choices, FilterForm, parse
 from apps.metrics.filters.viewer import viewer_of
 from apps.metrics.pages.answer import current_version
+from apps.metrics.pages.coverage import covered
 from apps.teams import api_keys
 from apps.teams.access import TeamRequest
 from apps.teams.models import ApiKey, Membership
@@ -106,7 +108,7 @@ def admitted(request: HttpRequest) -> TeamRequest:
 def asked(request: HttpRequest) -> tuple[TeamRequest, Filters]:
     """The request and its filters, where the data has changed since the program asked last."""
     found = admitted(request)
-    _, version = current_version(found.team)
+    fresh, version = current_version(found.team)
     found.data_version = version.etag
     # What is shown may depend on whose key it is.
     etag = _quoted(f"{version.etag} {found.user.pk} {found.membership.role}".encode())
@@ -117,7 +119,9 @@ def asked(request: HttpRequest) -> tuple[TeamRequest, Filters]:
     if not form.is_valid():
         raise InvalidFiltersError(*form.sentences)
     cast(Any, request).etag = etag
-    return found, parse(form, found.team, version.first_opened_at)
+    first = version.first_opened_at
+    filters = parse(form, found.team, first)
+    return found, covered(found.team, filters, fresh, first, timezone.now())
 
 
 def reading_only(urls: tuple[list[Any], str, str]) -> tuple[list[Any], str, str]:

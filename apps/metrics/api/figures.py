@@ -64,13 +64,20 @@ class Point(Schema):
 
 
 class OverviewReply(Described):
-    """The range's figures, the previous period's, the trend, and how many wait for what."""
+    """The range's figures, the previous period's, the trend, and how many wait for what.
+
+    `changes` are `higher` or `lower` beyond chance, else null; `moved` is what moved the cycle
+    time, where it changed; `this_week` what waits longer than usual.
+    """
 
     figures: Figures
     previous: Figures
     series: list[Point]
     waiting: dict[str, int]
     not_deployed_now: int
+    changes: dict[str, str | None]
+    moved: dict[str, Any] | None
+    this_week: list[dict[str, Any]]
 
 
 class FlowReply(Described):

@@ -27,6 +27,7 @@ from apps.metrics.models import PRReview, PullRequest
 from apps.teams.models import Team
 
 Parts = Sequence[int]
+UNTIL_PRODUCTION = ("lead_time", "deploy_time")
 NOT_COUNTED = ("not_deployed", "live_before", "other_branches", "without_source")
 GHOST = 0
 """Stands for all deleted accounts, where GitHub's ids of people do."""
@@ -153,12 +154,15 @@ def _gave(state: str) -> Mask:
     return _reviewed(lambda found: found["state"] == REVIEW_STATES.index(state))
 
 
-def _deployed(name: str) -> Mask:
+def _deployed(rows: Rows, asked: Asked) -> Rows:
+    return rows.between("deployed_at", *masks.ends(asked.filters.period))
+
+
+def _until_production(name: str) -> Mask:
     """Those deployed in the period that the statistics of a duration until production count."""
 
     def mask(rows: Rows, asked: Asked) -> Rows:
-        rows = rows.between("deployed_at", *masks.ends(asked.filters.period))
-        rows = rows.keep(lambda part: part[name] != NONE)
+        rows = _deployed(rows, asked).keep(lambda part: part[name] != NONE)
         return rows.where("has_old_commit", 0) if name == "lead_time" else rows
 
     return mask
@@ -191,7 +195,8 @@ BEHIND: Mapping[str, Behind] = {
     "response_time": Behind(
         _reviewed(lambda found: found["response_time"] != NONE), most=2, of_people=2
     ),
-    **{name: Behind(_deployed(name), sort=f"-{name}") for name in ("lead_time", "deploy_time")},
+    "deployed": Behind(_deployed, sort="-deployed_at"),
+    **{name: Behind(_until_production(name), sort=f"-{name}") for name in UNTIL_PRODUCTION},
     **{name: Behind(_not_counted(name), _MERGED, sort="-merged_at") for name in NOT_COUNTED},
     "waiting_to_deploy": Behind(_waiting_to_deploy, sort="merged_at"),
 }

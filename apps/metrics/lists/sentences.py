@@ -89,6 +89,7 @@ _NAMED: dict[str, Callable[[Sequence[int]], str]] = {
     "age": _age,
     "under_way": _under_way,
     "waited": _waited,
+    "deployed": lambda _: "deployed in the range",
     "not_deployed": lambda _: "not deployed yet",
     "live_before": lambda _: "live before deployments were known",
     "other_branches": lambda _: "merged into other branches than the default one",

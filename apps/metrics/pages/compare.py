@@ -168,7 +168,7 @@ class _Shown:
         address = base + self.lists[column.field]
         if column is GIVEN:
             address = f"{self.everyone}figure=reviews.{line.number}"
-        return value, column.unit, address if value else ""
+        return value, column.unit, address.rstrip("?&") if value else ""
 
 
 _KINDS = {

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
-from django.db.models import Count, Max, Min, Q
+from django.db.models import Max, Min
 
 from apps.metrics.figures import ai_queries, masks, production_queries, queries
 from apps.metrics.figures.ai_queries import Written
 from apps.metrics.figures.counting import Spread
 from apps.metrics.figures.production_queries import Delivery
 from apps.metrics.figures.production_rows import listed
+from apps.metrics.figures.rows import Rows
 from apps.metrics.filters.chosen import Filters
 from apps.metrics.filters.periods import Period
-from apps.metrics.models import PullRequest
+from apps.metrics.models import Repository
 from apps.teams.models import Team
 from apps.teams.zones import zone_of
 
@@ -48,33 +51,35 @@ class MetricsTable:
 
 def metrics_table(team: Team, repository: str) -> MetricsTable | None:
     """Of a repository by its full name; none where nothing is stored of it. Bots are left out."""
-    found = PullRequest.objects.for_team(team).filter(
-        repository__full_name__iexact=repository, is_excluded=False
+    known = Repository.objects.for_team(team).filter(full_name__iexact=repository).first()
+    rows = (
+        masks.all_of(team).where("is_excluded", 0).where("repository_id", known.pk if known else 0)
     )
-    counts = found.aggregate(
-        name=Max("repository__full_name"),
-        pull_requests=Count("pk"),
-        by_bots=Count("pk", filter=Q(is_bot=True) & ~Q(ai="agent")),
-        first=Min("opened_at"),
-        last_merged=Max("merged_at"),
-        last_opened=Max("opened_at"),
-        **{state: Count("pk", filter=Q(state=state)) for state in PullRequest.State.values},
-    )
-    if not counts["pull_requests"]:
+    if known is None or not len(rows):
         return None
-    zone = zone_of(team.timezone)
-    last = max(filter(None, (counts["last_merged"], counts["last_opened"])))
-    period = Period(counts["first"].astimezone(zone).date(), last.astimezone(zone).date(), zone)
-    filters = Filters(period=period, range="all", repositories=(counts["name"],))
-    columns = ("pull_requests", "open", "merged", "closed", "by_bots")
+    period = _period(rows, zone_of(team.timezone))
+    filters = Filters(period=period, range="all", repositories=(known.full_name,))
+    is_by_bot = (rows["is_bot"] == 1) & (rows["ai"] != masks.AGENT)
     return MetricsTable(
-        repository=counts["name"],
+        repository=known.full_name,
         weeks=period.weeks,
         figures=queries.figures(team, filters),
         written=ai_queries.of_rows(masks.pull_requests(team, filters)),
         delivery=_delivery(team, filters),
-        **{name: counts[name] for name in columns},
+        pull_requests=len(rows),
+        by_bots=int(is_by_bot.sum()),
+        open=len(rows.where("state", masks.OPEN)),
+        merged=len(rows.where("state", masks.MERGED)),
+        closed=len(rows.where("state", masks.CLOSED)),
     )
+
+
+def _period(rows: Rows, zone: ZoneInfo) -> Period:
+    """From the first opening to the last opening or merge."""
+    opened = rows["opened_at"]
+    ends = opened.min(), max(opened.max(), rows["merged_at"].max())
+    first, last = (datetime.fromtimestamp(int(each), zone).date() for each in ends)
+    return Period(first, last, zone)
 
 
 def _delivery(team: Team, filters: Filters) -> Delivery | None:

@@ -106,7 +106,7 @@ def production(request: TeamRequest, filters: Filters) -> Answer:
         "now": now,
         "figures": figures,
         "sources": sources_of(team),
-        "answer": sentences.answer(now, days, (links["deployments_per_week"], links["lead_time"])),
+        "answer": sentences.answer(now, days, (links["deployments_per_week"], links["deployed"])),
         "changes": list(sentences.changes(figures, days)),
         "provisional": sentences.provisional(filters, timezone.now()),
         "narrowing": sentences.narrowing(filters),
@@ -158,7 +158,14 @@ def _links(team: Team, filters: Filters) -> dict[str, str]:
     shown = {name: filters.address(path, show=name) for name in deployments.SHOWN if name}
     everything = filters.address(path)
     pull_requests = reverse("pull_requests", args=[team.slug])
-    figures = ("lead_time", "not_deployed", "without_source", "live_before", "other_branches")
+    figures = (
+        "lead_time",
+        "deployed",
+        "not_deployed",
+        "without_source",
+        "live_before",
+        "other_branches",
+    )
     return {
         **shown,
         **{name: filters.address(pull_requests, figure=name, columns=COLUMNS) for name in figures},
