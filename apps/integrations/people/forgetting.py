@@ -61,8 +61,13 @@ def _accounts(record: records.PullRequest) -> Iterable[int]:
     for actor in _actors(record):
         if actor and actor.database_id:
             yield actor.database_id
-    for node in record.commits.items:
-        yield from map(int, _NOREPLY.findall(node.commit.message_body or ""))
+    for message in _messages(record):
+        yield from map(int, _NOREPLY.findall(message or ""))
+
+
+def _messages(record: records.PullRequest) -> Iterable[str | None]:
+    yield from (node.commit.message_body for node in record.commits.items)
+    yield record.merge_message.message if record.merge_message else None
 
 
 def _actors(record: records.PullRequest) -> Iterable[records.Actor | None]:
@@ -99,10 +104,14 @@ def _without(record: records.PullRequest, gone: set[int]) -> records.PullRequest
         commit = replace(one.commit, author=author, committer=committer, message_body=body)
         return replace(one, commit=commit)
 
+    squashed = record.merge_message
+    if squashed and squashed.message:
+        squashed = replace(squashed, message=_without_addresses(squashed.message, gone))
     return replace(
         record,
         author=kept(record.author),
         merged_by=kept(record.merged_by),
+        merge_message=squashed,
         reviews=record.reviews and _each(record.reviews, review),
         commits=_each(record.commits, node),
         timeline_items=_each(record.timeline_items, event),
@@ -169,18 +178,23 @@ def _forget_elsewhere(team: Team, accounts: list[int]) -> None:
 
 def _forget_in_commits(team: Team, accounts: list[int]) -> None:
     """Takes a person out of what is kept of signatures, and of co-authors of an agent's work."""
-    mine = Commit.objects.for_team(team)
+    mine, gone = Commit.objects.for_team(team), set(accounts)
     for commit in mine.filter(author_github_id__in=accounts, marks__has_key="author"):
         commit.marks = {
             name: kept for name, kept in (commit.marks or {}).items() if name != "author"
         }
         commit.save(update_fields=["marks"])
-    for commit in mine.filter(marks__message__icontains="@users.noreply.github.com"):
-        marks = commit.marks or {}
-        message = _without_addresses(marks["message"], set(accounts))
-        if message != marks["message"]:
-            commit.marks = marks | {"message": message}
-            commit.save(update_fields=["marks"])
+    _forget_in_messages(mine, "message", gone)
+    # A squash has its commits' co-authors in its own message.
+    _forget_in_messages(PullRequest.objects.for_team(team), "merge", gone)
+
+
+def _forget_in_messages(rows: QuerySet[Any], name: str, gone: set[int]) -> None:
+    for row in rows.filter(**{f"marks__{name}__icontains": "@users.noreply.github.com"}):
+        message = _without_addresses(row.marks[name], gone)
+        if message != row.marks[name]:
+            row.marks = row.marks | {name: message}
+            row.save(update_fields=["marks"])
 
 
 def _forget_filters(rows: QuerySet[Any], field: str, logins: set[str]) -> None:

@@ -202,14 +202,18 @@ def test_rows_of_before_are_unknown_until_they_are_read(
 
 
 def test_somebody_who_is_forgotten_is_no_initiator(stage: Stage, shop: Place, asked: There) -> None:
-    ada = by_agent(shop, COPILOT, ago(days=3), f"{small.ADA}+ada@users.noreply.github.com")
+    address = f"{small.ADA}+ada@users.noreply.github.com"
+    ada = by_agent(shop, COPILOT, ago(days=3), address, commits=2)
+    actions.merge(shop.deed(ago(days=2), small.GRACE), ada, method="squash")
     stage.sync()
+    assert str(small.ADA) in str(PullRequest.objects.get(number=ada.number).marks)
     forgetting.forget(stage.team, [small.GRACE, small.ADA])
     work()
     for _ in range(2):
         found = rows()
         assert {found[one.number]["initiator_github_id"] for one in (asked, ada)} == {None}
         kept = str(list(Commit.objects.values_list("marks", "author_login")))
+        kept += str(list(PullRequest.objects.values_list("marks", flat=True)))
         assert str(small.ADA) not in kept
         assert "grace" not in kept.lower()
         stale.mark(
