@@ -31,7 +31,8 @@ LONGEST_TEXT = 70_000
 """GitHub's own limit of a description is 65,536 characters; more is not read."""
 
 _CO_AUTHOR = re.compile(r"co-authored-by:\s{0,10}[^<]{0,200}<([^>\s]{1,300})>", re.IGNORECASE)
-_FENCE = re.compile(r"\s{0,3}(`{3,}|~{3,})")
+# With another backtick behind it, it is code within a line.
+_FENCE = re.compile(r"\s{0,3}(`{3,}(?=[^`]*$)|~{3,})")
 _INLINE_CODE = re.compile(r"`[^`\n]{1,500}`")
 _MERGES = ("Merge branch", "Merge remote-tracking branch", "Merge pull request")
 
@@ -265,16 +266,20 @@ def _has_link(text: str, address: str) -> bool:
     place = text.find(address)
     while place >= 0:
         before = text[max(0, place - 12) : place]
-        after = text[place + len(address) : place + len(address) + 1]
+        after = text[place + len(address) : place + len(address) + 2]
         if before.endswith(("https://", "http://", "https://www.")) and not _continues(after):
             return True
         place = text.find(address, place + 1)
     return False
 
 
-def _continues(character: str) -> bool:
-    """Whether a name goes on behind what was found: `claude.ai/codecov` is no `claude.ai/code`."""
-    return character.isalnum() or (character in ("-", "_", ".") and character != "")
+def _continues(after: str) -> bool:
+    """Whether a name goes on behind what was found: `claude.ai/codecov` is no `claude.ai/code`.
+
+    A full stop goes on where a letter or digit follows, else it ends a sentence.
+    """
+    first, second = after[:1], after[1:]
+    return first.isalnum() or first in ("-", "_") or (first == "." and second.isalnum())
 
 
 def _of_branch(branch: str, team: TeamMarks) -> Iterator[Finding]:
@@ -317,7 +322,9 @@ def _is_written_by_agent(texts: Texts, team: TeamMarks) -> bool:
 
 
 def _is_by_agent(commit: CommitText, team: TeamMarks) -> bool:
-    return bool(agent_of(commit.author.account, team) or agent_by_address(commit.author, team))
+    by_address = agent_by_address(commit.author, team)
+    is_address = by_address is not None and by_address not in team.ignored_tools
+    return is_address or agent_of(commit.author.account, team) is not None
 
 
 def _initiator(texts: Texts, team: TeamMarks, known: Known) -> Initiator:

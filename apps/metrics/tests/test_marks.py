@@ -117,7 +117,8 @@ def test_a_squash_keeps_its_marks_in_the_merge_commit() -> None:
 @pytest.mark.parametrize("mark", ai_marks.BODY_LINKS, ids=lambda one: one.text)
 def test_a_link_in_the_body(mark: ai_marks.Mark) -> None:
     link = f"https://{mark.text}"
-    assert told(body=f"[Session]({link}/abc)") == ("assisted", (mark.tool,), ("body",))
+    for body in (f"[Session]({link}/abc)", f"Made by {link}.", f"```tests```\n\n{link}/abc"):
+        assert told(body=body) == ("assisted", (mark.tool,), ("body",)), body
     for body in (
         f"> {link}/abc",
         f"```\n{link}\n```",
@@ -128,6 +129,7 @@ def test_a_link_in_the_body(mark: ai_marks.Mark) -> None:
         f"https://example.com/?next={mark.text}",
         f"{link}cov",
         f"{link}-review",
+        f"{link}.example/abc",
     ):
         assert told(body=body) == ("none", (), ()), body
 
@@ -244,6 +246,8 @@ def test_a_team_adds_marks_and_ignores_tools() -> None:
     assert of(branch="acme/7") == of(labels=["By-Acme"]) == ("assisted", ("acme",))
     assert of(body="https://claude.ai/code") == ("none", ())
     assert of(author=DEVIN) == ("none", ())
+    by_claude = commit(name="Claude", address="noreply@anthropic.com", account=Actor())
+    assert of(commits=[by_claude]) == ("none", ())
 
 
 @given(st.data())
