@@ -38,6 +38,7 @@ class _Run(msgspec.Struct, frozen=True):
     head_sha: str
     node_id: str = ""
     head_branch: str | None = None
+    event: str = ""
     status: str | None = None
     conclusion: str | None = None
     run_number: int | None = None
@@ -77,13 +78,16 @@ def workflows(github: GitHub, full_name: str) -> list[Workflow]:
 def runs(
     github: GitHub, full_name: str, workflow: int, branch: str, created: str = "", etag: str = ""
 ) -> Runs:
-    """The newest hundred successful runs on a branch; `created` is a range such as `A..B`."""
+    """The newest hundred successful runs on a branch; `created` is a range such as `A..B`.
+
+    Raises NotFoundError where there is no such workflow any more.
+    """
     params: dict[str, Any] = {"branch": branch, "status": "success", "per_page": 100}
     params |= {"created": created} if created else {}
     path = f"/repos/{full_name}/actions/workflows/{workflow}/runs"
     try:
         reply = github.get(path, etag=etag, **params)
-    except (ScopeMissingError, NotFoundError):
+    except ScopeMissingError:
         raise NotGrantedError("actions") from None
     if reply.is_unchanged:
         return Runs([], 0, etag=etag, is_unchanged=True)
@@ -104,6 +108,8 @@ def _runs(data: Any) -> Runs:
 def _run(found: _Run) -> Told | None:
     if found.conclusion != "success" or not (found.created_at and found.updated_at):
         return None
+    if found.event.startswith("pull_request"):
+        return None  # Of a fork's branch, which may have the name of the default branch.
     return Told(
         id=found.node_id or str(found.id),
         sha=found.head_sha,

@@ -13,6 +13,7 @@ from django.db import transaction
 
 from apps.integrations.github import workflow_runs
 from apps.integrations.github.client import GitHub
+from apps.integrations.github.errors import NotFoundError
 from apps.integrations.github.workflow_runs import MOST_LISTED, Runs
 from apps.integrations.models import ProductionWalk
 from apps.integrations.storing import deliveries
@@ -37,11 +38,16 @@ class Workflow:
             return False
         if self.walk.workflow_id is None:
             self._find(github, now)
-        elif not self.walk.runs_read:
-            self._slice(github, now)
         else:
-            self._newer(github, now)
+            self._read(github, now)
         return True
+
+    def _read(self, github: GitHub, now: datetime) -> None:
+        try:
+            (self._newer if self.walk.runs_read else self._slice)(github, now)
+        except NotFoundError:
+            # It was deleted. One of the same name is looked for, as if it had been named now.
+            self._save(workflow_id=None, runs_etag="", runs_due_at=now + EVERY)
 
     def _is_settled(self) -> bool:
         return self.walk.runs_read or self.walk.workflow_id is None

@@ -1,0 +1,56 @@
+"""From merge to production: what GitHub tells that is not what it seems."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from apps.integrations.models import ProductionWalk
+from apps.integrations.storing import recounting
+from apps.integrations.tests.stage import Place, Stage, ago, set_up, work
+from apps.integrations.tests.test_production import do, look, merged
+from apps.metrics.models import Deployment, Production
+from apps.teams.models import Team
+from github_simulator.testing import Running
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def stage(team: Team, github: Running) -> Stage:
+    return set_up(team, github)
+
+
+@pytest.fixture
+def shop(stage: Stage) -> Place:
+    return stage.track("shop")
+
+
+def test_a_workflow(stage: Stage, shop: Place) -> None:
+    """Runs for pull requests of a fork's `main` are none on ours; and a workflow can go."""
+    merged(shop, ago(days=9))
+    deploy = {"workflow": "Deploy", "ref": "main", "conclusion": "success"}
+    own = do(shop, "run_workflow", ago(days=8), **deploy)
+    for event in ("pull_request", "pull_request_target"):
+        do(shop, "run_workflow", ago(days=7), event=event, **deploy)
+    stage.sync()
+    look(stage)
+    recounting.choose(stage.tracked().repository, "workflow", workflow="Deploy")
+    work()
+    assert Deployment.objects.get().sha == own["sha"]
+
+    def an_hour_later() -> None:
+        ProductionWalk.objects.update(due_at=ago(), runs_due_at=ago())
+        work()
+
+    gone = shop.repository.workflows.pop(own["workflow"])
+    an_hour_later()
+    assert Production.objects.get().not_granted == []
+    gone.id += 1
+    shop.repository.workflows[gone.id] = gone
+    do(shop, "run_workflow", ago(days=1), **deploy)
+    an_hour_later()
+    assert Deployment.objects.count() == 2
+    latest = Deployment.objects.latest("deployed_at")
+    assert latest.deployed_at and latest.deployed_at > ago(days=1) - timedelta(hours=1)
