@@ -53,4 +53,5 @@ def test_a_workflow(stage: Stage, shop: Place) -> None:
     an_hour_later()
     assert Deployment.objects.count() == 2
     latest = Deployment.objects.latest("deployed_at")
-    assert latest.deployed_at and latest.deployed_at > ago(days=1) - timedelta(hours=1)
+    assert latest.deployed_at
+    assert latest.deployed_at > ago(days=1) - timedelta(hours=1)
