@@ -20,8 +20,8 @@ def by_group(
     rows = masks.merged(team, filters, filters.period)
     through = Group.members.through.objects.filter(group__in=groups)
     members: dict[int, list[int]] = {group.pk: [] for group in groups}
-    for group, member in through.values_list("group", "teammember"):
-        members[group].append(member)
+    for key, member in through.values_list("group", "teammember"):
+        members[key].append(member)
     weeks = filters.period.weeks
     found = []
     for group in groups:

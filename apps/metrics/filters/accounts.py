@@ -60,11 +60,12 @@ def group_members(team: Team, main: Mapping[int, int]) -> dict[int, frozenset[in
     """By the id of each team on GitHub the main accounts of its members."""
     groups = Group.objects.for_team(team).filter(github_id__isnull=False)
     found: dict[int, set[int]] = {
-        number: set() for number in groups.values_list("github_id", flat=True)
+        number: set() for number in groups.values_list("github_id", flat=True) if number
     }
     pairs = Group.members.through.objects.filter(group__in=groups)
     for number, account in pairs.values_list("group__github_id", "teammember__github_id"):
-        found.setdefault(number, set()).add(account)
+        if number:
+            found.setdefault(number, set()).add(account)
     return {
         number: frozenset(main.get(account, account) for account in members)
         for number, members in found.items()

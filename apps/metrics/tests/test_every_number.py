@@ -93,7 +93,7 @@ def _deploy(repository: Repository, now: datetime) -> None:
     application = make_application(repository)
     rows = repository.pull_requests.filter(merged_at__lt=now - timedelta(days=2))
     for place, row in enumerate(rows.order_by("merged_at")):
-        if place % 2:
+        if place % 2 and row.merged_at:
             make_deployment(application, row.merged_at + timedelta(days=1), [row])
         elif place % 4:
             rows.filter(pk=row.pk).update(was_live_before=True)
