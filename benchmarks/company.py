@@ -21,6 +21,7 @@ from apps.metrics.calculations.pull_requests import (
     PullRequestFacts,
     ReviewFact,
 )
+from apps.metrics.calculations.waiting import answer_times
 
 YEARS = 5
 MEMBERS, OUTSIDERS = 600, 1500
@@ -137,12 +138,14 @@ class Company:
         story = Story(self, self._author(regulars), opened_at, regulars)
         facts = story.facts()
         figures = dict(vars(calculations.calculate(facts)))
-        counted = zip(figures.pop("qualifying"), figures.pop("responses"), strict=True)
+        qualifying, responses = figures.pop("qualifying"), figures.pop("responses")
+        answers = answer_times(facts, qualifying)
+        counted = zip(qualifying, responses, answers, strict=True)
         pk = next(self.ids["pr"])
         columns = _pull_request(self, story, facts, repository, number)
         yield "metrics_pullrequest", {**self.stamps, "id": pk, **columns, **figures}
-        for (who, review), (counts, response) in zip(story.reviews, counted, strict=True):
-            yield "metrics_prreview", _review(self, pk, who, review, counts, response)
+        for (who, review), told in zip(story.reviews, counted, strict=True):
+            yield "metrics_prreview", _review(self, pk, who, review, told)
         for event in story.events:
             yield "metrics_timelineevent", _event(self, pk, event)
         for position, commit in enumerate(story.commits):
@@ -320,10 +323,10 @@ def _review(
     pull_request: int,
     who: Account | None,
     review: ReviewFact,
-    counts: bool,
-    response: int | None,
+    told: tuple[bool, int | None, int | None],
 ) -> Row:
     pk = next(company.ids["review"])
+    counts, response, answer = told
     return {
         **company.stamps,
         "id": pk,
@@ -338,6 +341,7 @@ def _review(
         "submitted_at": review.submitted_at,
         "is_qualifying": counts,
         "response_time": response,
+        "answer_time": answer,
     }
 
 
@@ -352,6 +356,7 @@ def _event(company: Company, pull_request: int, event: EventFact) -> Row:
         "kind": event.kind,
         "at": event.at,
         "reviewer_login": asked and asked.login,
+        "reviewer_type": asked and asked.type,
         "reviewer_github_id": event.reviewer,
     }
 

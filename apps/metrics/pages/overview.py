@@ -93,7 +93,7 @@ def answer(team: Team, filters: Filters) -> Answer:
         "tiles": [tile for tile in shown if tile.field not in OTHERS],
         "other_tiles": [tile for tile in shown if tile.field in OTHERS],
         "headline": verdict.headline(shown, filters.period.days),
-        "why": _why(now, before, shown, causes, filters.period.days),
+        "why": _why(filters, path, before, shown, causes),
         "moved": verdict.tables(causes) if causes else (),
         "charts": _charts(team, points, filters, path),
         "stages": stages,
@@ -136,18 +136,18 @@ def _moved_data(
 
 
 def _why(
-    now: Figures, before: Figures, shown: Sequence[Tile], causes: Causes | None, days: int
+    filters: Filters, path: str, before: Figures, shown: Sequence[Tile], causes: Causes | None
 ) -> list[str]:
-    cycle = next(tile for tile in shown if tile.field == "cycle_time")
-    spreads = now.spreads["cycle_time"], before.spreads["cycle_time"]
-    if causes:
-        is_less = cycle.told.direction == "lower"
-        return [verdict.medians(*spreads), *verdict.because(causes, is_less=is_less)]
-    if cycle.told.reason not in (changes.TOO_FEW, changes.CHANCE) or not spreads[1].count:
+    """What the cycle time was, and what moved it, where it moved."""
+    told = next(tile for tile in shown if tile.field == "cycle_time").told
+    spread, former = before.spreads["cycle_time"], filters.period.previous
+    if not spread.count or not (causes or told.reason in (changes.TOO_FEW, changes.CHANCE)):
         return []
-    if any(tile.verdict for tile in shown):
-        return [verdict.medians(*spreads, cycle.told.reason)]
-    return [verdict.no_change(spreads[1], days, cycle.told.reason)]
+    days = {"since": former.first.isoformat(), "until": former.last.isoformat()}
+    link = filters.address(path, range=None, **days, figure="cycle_time")
+    was = verdict.median_before(spread, former.days, link, "" if causes else told.reason)
+    rest = verdict.because(causes, is_less=told.direction == "lower") if causes else ()
+    return [was, *rest]
 
 
 def _week_data(wait: waiting_queries.Wait) -> dict[str, Any]:

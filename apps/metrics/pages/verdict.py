@@ -14,6 +14,7 @@ from apps.metrics.figures.change_queries import Causes
 from apps.metrics.figures.counting import Spread
 from apps.metrics.pages.measures import Tile
 from apps.teams.templatetags.display import duration, unbroken
+from apps.teams.wording import counted
 
 # The first of these that changed is what the page opens with.
 _CHANGED = {
@@ -73,22 +74,15 @@ def headline(tiles: Sequence[Tile], days: int) -> SafeString | None:
     return None
 
 
-def no_change(before: Spread, days: int, reason: str) -> SafeString:
-    """The median of the cycle time before, where nothing can be said of the difference."""
+def median_before(before: Spread, days: int, link: str, reason: str = "") -> SafeString:
+    """The median of the cycle time in the period before, and why the difference is no change."""
     return format_html(
-        "It was {} in the {} days before: {}.", duration(before.median), days, reason
-    )
-
-
-def medians(now: Spread, before: Spread, reason: str = "") -> SafeString:
-    """Both medians of the cycle time, of how many, and why that is no change."""
-    return format_html(
-        "Median cycle time <strong>{}</strong>, was {} ({} and {} pull requests){}.",
-        duration(now.median),
+        'The median was <strong>{}</strong> in the {} days before (<a href="{}">{}</a>){}.',
         duration(before.median),
-        f"{now.count:,}",
-        f"{before.count:,}",
-        f"; {reason}" if reason else "",
+        days,
+        link,
+        counted(before.count, "pull request"),
+        f": {reason}" if reason else "",
     )
 
 
