@@ -13,6 +13,7 @@ from apps.metrics.calculations.pull_requests import Exclusions, is_excluded
 from apps.metrics.figures import masks
 from apps.metrics.figures.arrays import Array, code
 from apps.metrics.figures.columns import NONE
+from apps.metrics.figures.current import once
 from apps.metrics.figures.rows import Rows
 from apps.metrics.filters.chosen import Filters
 from apps.metrics.filters.periods import Period
@@ -91,7 +92,22 @@ def applications_of(rows: Rows) -> Array:
 
 
 def deployments(team: Team, filters: Filters, period: Period) -> Table:
-    """Of the period, all whose place in the order is known; a column for what is counted."""
+    """Of the period, all whose place in the order is known; a column for what is counted.
+
+    Read once for all figures of a page: those of the filters' period and of the one before.
+    """
+    now = filters.period
+    both = Period(now.previous.first, now.last, now.zone)
+    is_within = both.first <= period.first and period.last <= both.last
+    whole = both if is_within else period
+    which = (team.pk, filters.repository, tuple(filters.repositories), whole)
+    table = once(("deployments", *which), lambda: _deployments(team, filters, whole))
+    start, end = masks.ends(period)
+    inside = (table["deployed_at"] >= start) & (table["deployed_at"] < end)
+    return {name: values[inside] for name, values in table.items()}
+
+
+def _deployments(team: Team, filters: Filters, period: Period) -> Table:
     rows = listed(team, filters).filter(
         deployed_at__gte=period.start, deployed_at__lt=period.end, sequence__isnull=False
     )
