@@ -98,6 +98,7 @@ COSTS: dict[str, tuple[dict[str, Any], int]] = {
     "groups": ({}, 1 + 50),
     "group_members": ({}, 1),
     "newest_deliveries": ({"ids": ["R"] * 100}, 1 + 2 * 100),
+    "newest_releases": ({"ids": ["R"] * 100}, 1 + 100),
     "deployments": ({}, 2 + 100),
     "deployments_by_id": ({"ids": ["DE"] * 100}, 1 + 100),
     "deployment_statuses": ({}, 2),

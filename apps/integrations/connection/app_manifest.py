@@ -28,7 +28,10 @@ from apps.teams.models import Membership, Team
 
 METHOD = "manifest"
 LONGEST_NAME = 34
-PERMISSIONS = dict.fromkeys(("contents", "members", "metadata", "pull_requests"), "read")
+# The last two are for production alone: without them everything else works.
+PERMISSIONS = dict.fromkeys(
+    ("contents", "members", "metadata", "pull_requests", "deployments", "actions"), "read"
+)
 _CODE = re.compile(r"[0-9A-Za-z_-]{1,100}")
 
 

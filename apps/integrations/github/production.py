@@ -25,40 +25,45 @@ from apps.integrations.github.production_records import (
     repository_of,
 )
 from apps.integrations.github.reading import decode
-from apps.integrations.github.replies import error_from_problem, problems_by_item
+from apps.integrations.github.replies import Problem, error_from_problem, problems_by_item
 
 AT_ONCE = 100
 _LEFT_OUT = "GitHub left out a part."
+_PERMISSIONS = {"deployments": "deployments", "releases": "contents"}
 
 
 def newest(github: GitHub, ids: Sequence[str]) -> list[Newest | None]:
-    """Of each repository, by node id, in their order; None where GitHub does not tell of it."""
-    reply = github.graphql("newest_deliveries", {"ids": list(ids)})
+    """Of each repository, by node id, in their order; None where GitHub does not tell of it.
+
+    Where it refuses one kind, it tells nothing at all: the other is asked for by itself.
+    """
+    found = _newest(github, "newest_deliveries", ids)
+    refused = [n for n, one in enumerate(found) if one and "deployments" in one.not_granted]
+    if refused:
+        again = _newest(github, "newest_releases", [ids[n] for n in refused])
+        for n, other in zip(refused, again, strict=True):
+            missing = ("deployments", *(other.not_granted if other else ()))
+            found[n] = Newest(None, other.release if other else None, missing)
+    return found
+
+
+def _newest(github: GitHub, name: str, ids: Sequence[str]) -> list[Newest | None]:
+    reply = github.graphql(name, {"ids": list(ids)})
     problems = problems_by_item(reply.problems, "nodes")
     found = decode(reply.data, records.NodesReply[NewestNode]).nodes
-    told: list[Newest | None] = []
-    for index, node in enumerate(found):
-        missing: dict[str, bool] = {}
-        for problem in problems.get(index, ()):
-            part = str((problem.path or ["", "", ""])[2:3] or [""])
-            missing[part] = missing.get(part, True) and problem.kind == "FORBIDDEN"
-        told.append(_newest(node, missing))
-    return told
+    return [_told_of(node, problems.get(index, ())) for index, node in enumerate(found)]
 
 
-def _newest(node: NewestNode | None, missing: dict[str, bool]) -> Newest | None:
-    if node is None or not all(missing.values()):
-        return None
-    refused = []
-    if node.deployments is None:
-        refused.append("deployments")
-    if node.releases is None:
-        refused.append("contents")
+def _told_of(node: NewestNode | None, problems: Sequence[Problem]) -> Newest | None:
+    if node is None:
+        parts = [(each.path or [])[2:3] for each in problems if each.kind == "FORBIDDEN"]
+        missing = [_PERMISSIONS[str(part[0])] for part in parts if part and part[0] in _PERMISSIONS]
+        return Newest(None, None, tuple(sorted(missing))) if missing else None
     first = next(iter(node.deployments.items if node.deployments else ()), None)
     last = next(iter(node.releases.items if node.releases else ()), None)
     count = node.releases.total_count if node.releases else 0
     release = f"{count} {last.id} {last.published_at or ''}" if last else ""
-    return Newest(first.id if first else "", release, tuple(refused))
+    return Newest(first.id if first else "", release)
 
 
 def deployments(

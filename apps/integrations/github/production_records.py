@@ -143,13 +143,13 @@ class Page:
 
 @dataclass(frozen=True)
 class Newest:
-    """What a repository's newest delivery is known by; empty where there is none.
+    """What a repository's newest deliveries are known by; empty: there is none; None: not told.
 
     `not_granted` has the permissions that are missing to tell.
     """
 
-    deployment: str = ""
-    release: str = ""
+    deployment: str | None = ""
+    release: str | None = ""
     not_granted: tuple[str, ...] = ()
 
 

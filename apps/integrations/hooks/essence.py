@@ -19,11 +19,14 @@ _PARTS: Mapping[str, tuple[str, ...]] = {
     "pull_request": ("number", "node_id", "updated_at"),
     "review": ("submitted_at",),
     "comment": ("updated_at",),
+    "deployment": ("node_id",),
+    "deployment_status": ("state", "environment"),
 }
 _OWN = ("action", "hook_id")
 # Who takes back what let us know who they are: their account's id, until that is handled.
 _MORE: Mapping[str, Mapping[str, tuple[str, ...]]] = {
-    "github_app_authorization": {"sender": ("id",)}
+    "github_app_authorization": {"sender": ("id",)},
+    "workflow_run": {"workflow_run": ("conclusion",)},
 }
 LONGEST = 100  # characters of a node id or an instant
 NOTHING = "null"

@@ -22,7 +22,8 @@ from apps.integrations.models import (
     WebhookDelivery,
 )
 from apps.integrations.repositories import suspension
-from apps.integrations.sync import stale
+from apps.integrations.sync import production_look, stale
+from apps.metrics.calculations.deployments import is_production
 from apps.metrics.models import PullRequest
 
 _EARLIEST, _LATEST = 2000, 3000  # years; others are no instants of GitHub's
@@ -132,6 +133,38 @@ def people_changed(delivered: Delivered) -> None:
     delivered.integrations.update(members_due_at=datetime.now(UTC))
 
 
+def deployment_changed(delivered: Delivered) -> None:
+    """Has a deployment to production fetched once it has succeeded or failed."""
+    status = _part(delivered.payload, "deployment_status")
+    if status.get("state") not in ("success", "failure", "error"):
+        return
+    rows = delivered.tracked.select_related("team")
+    environment = status.get("environment")
+    if isinstance(environment, str):
+        told = {row.pk: row.team.production_environments for row in rows}
+        keys = [pk for pk, patterns in told.items() if is_production(environment, patterns)]
+        rows = rows.filter(pk__in=keys)
+    node_id = _part(delivered.payload, "deployment").get("node_id")
+    production_look.deployment_changed(rows, node_id if isinstance(node_id, str) else "")
+
+
+def release_changed(delivered: Delivered) -> None:
+    """Has the releases read again."""
+    if delivered.row.action in ("published", "released", "edited", "deleted", "unpublished"):
+        production_look.hint(delivered.tracked, "release_found")
+
+
+def run_changed(delivered: Delivered) -> None:
+    """Has the runs read again, where they are what tells of production."""
+    if _part(delivered.payload, "workflow_run").get("conclusion") == "success":
+        production_look.run_ended(delivered.tracked)
+
+
+def _part(payload: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    found = payload.get(name)
+    return found if isinstance(found, dict) else {}
+
+
 def app_changed(handler: Callable[[Mapping[str, Any]], None]) -> Callable[[Delivered], None]:
     """Hands to `app_events` what an App's own hook tells, and only that."""
 
@@ -163,6 +196,9 @@ HANDLERS: Mapping[str, Callable[[Delivered], None]] = {
     "pull_request_review": pull_request_changed,
     "pull_request_review_comment": pull_request_changed,
     "pull_request_review_thread": pull_request_changed,
+    "deployment_status": deployment_changed,
+    "release": release_changed,
+    "workflow_run": run_changed,
     "repository": repository_changed,
     "member": people_changed,
     "membership": people_changed,
@@ -193,7 +229,6 @@ IGNORED = frozenset(
         "deployment",
         "deployment_protection_rule",
         "deployment_review",
-        "deployment_status",
         "discussion",
         "discussion_comment",
         "fork",
@@ -219,7 +254,6 @@ IGNORED = frozenset(
         "public",
         "push",
         "registry_package",
-        "release",
         "repository_advisory",
         "repository_dispatch",
         "repository_import",
@@ -238,7 +272,6 @@ IGNORED = frozenset(
         "watch",
         "workflow_dispatch",
         "workflow_job",
-        "workflow_run",
     }
 )
 
@@ -246,11 +279,14 @@ IGNORED = frozenset(
 # a review comes with `pull_request_review`. `organization` and `membership` it cannot have, and
 # `ping` and `meta` come by themselves or by name.
 SUBSCRIBED = (
+    "deployment_status",
     "member",
     "meta",
     "pull_request",
     "pull_request_review",
+    "release",
     "repository",
+    "workflow_run",
 )
 # People and their teams are told of to the organisation alone.
 SUBSCRIBED_BY_ORGANIZATION = (*SUBSCRIBED, "membership", "organization", "team")

@@ -15,6 +15,7 @@ from django.db.models import Q, QuerySet
 from apps.integrations.storing import crediting
 from apps.integrations.storing.stored_graph import Brought, Deployed, StoredGraph
 from apps.metrics.calculations import deployments as calculations
+from apps.metrics.calculations.ancestry import Parents, with_ancestors
 from apps.metrics.calculations.deployments import Outcome, blamed, in_order
 from apps.metrics.figures import freshness
 from apps.metrics.models import (
@@ -70,6 +71,24 @@ def pending(application: Application) -> QuerySet[Deployment]:
         .filter(sequence=None)
         .filter(Q(place="") | ~Q(place__in=settled.values("sha")), is_unplaced=False)
     )
+
+
+def note_below(application: Application, parents: Parents) -> None:
+    """Notes what was read below the first deployment since it was counted: it had that, too."""
+    first = application.deployments.filter(is_first=True).first()
+    if first is None:
+        return
+    mine = BroughtCommit.objects.filter(application=application)
+    known = set(mine.values_list("commit__sha", flat=True).iterator(10_000))
+    missing = sorted((with_ancestors(parents, first.place) & parents.keys()) - known)
+    rows = BranchCommit.objects.filter(repository=application.repository_id)
+    for some in _parts(missing):
+        BroughtCommit.objects.bulk_create(
+            [
+                BroughtCommit(application=application, commit_id=pk)
+                for pk in rows.filter(sha__in=some).values_list("pk", flat=True)
+            ]
+        )
 
 
 def _countable(application: Application) -> list[Deployment]:

@@ -174,6 +174,8 @@ def _store(
     current = PullRequest.objects.filter(pk=row.pk, fetched_at=row.fetched_at)
     if not current.update(**stamps, **changed):
         return
+    if {"is_hotfix", "is_revert"} & changed.keys():
+        recounting.ask(row.repository_id)  # Which deployments failed depends on them.
     for pk, counted in reviews:
         PRReview.objects.filter(pk=pk).update(**counted)
 

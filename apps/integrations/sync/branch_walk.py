@@ -22,7 +22,7 @@ from apps.integrations.models import ProductionWalk
 from apps.integrations.storing import bringing, deliveries
 from apps.integrations.storing.upsert import upsert
 from apps.integrations.work import leases
-from apps.metrics.calculations.ancestry import generations
+from apps.metrics.calculations.ancestry import generations, with_ancestors
 from apps.metrics.models import Application, BranchCommit, Deployment, Production, Source
 
 BEFORE = timedelta(days=1)
@@ -236,6 +236,8 @@ class Branch:
         rows = self._commits.filter(generation__isnull=False)
         before = dict(rows.values_list("sha", "generation").iterator(10_000))
         self._write(parents, generations(parents), before)
+        for row in applications:
+            bringing.note_below(row, parents)
         Application.objects.filter(pk__in=[row.pk for row in applications]).update(is_rooted=True)
 
     @transaction.atomic
@@ -277,19 +279,9 @@ def bad_ends(
         return sorted(children)
     bad: set[str] = set()
     for first in set(firsts):
-        below = _with_ancestors(parents, first)
+        below = with_ancestors(parents, first)
         bad |= {end for end, some in children.items() if not all(one in below for one in some)}
     return sorted(bad)
-
-
-def _with_ancestors(parents: Mapping[str, Sequence[str]], sha: str) -> set[str]:
-    seen, left = {sha}, [sha]
-    while left:
-        for one in parents.get(left.pop(), ()):
-            if one not in seen:
-                seen.add(one)
-                left.append(one)
-    return seen
 
 
 def _first_place(application: Application) -> str:

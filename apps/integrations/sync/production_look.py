@@ -23,7 +23,7 @@ from apps.integrations.storing import deliveries
 from apps.integrations.sync.production import walk_of
 from apps.integrations.work.chores import Chore
 from apps.integrations.work.policy import Verdict
-from apps.metrics.models import Production
+from apps.metrics.models import Deployment, Production, Source
 
 EVERY = timedelta(minutes=10)
 POINTS_AN_HOUR = 250
@@ -88,11 +88,11 @@ def _news(walk: ProductionWalk, newest: Newest) -> dict[str, object]:
     changes: dict[str, object] = {}
     if newest.deployment and newest.deployment != walk.deployment_found:
         changes["deployment_found"] = newest.deployment
-    elif not (newest.deployment or walk.deployments_read or "deployments" in newest.not_granted):
+    elif newest.deployment == "" and not walk.deployments_read:
         changes["deployments_read"] = True
     if newest.release and newest.release != walk.release_found:
         changes["release_found"] = newest.release
-    elif not (newest.release or walk.releases_read or "contents" in newest.not_granted):
+    elif newest.release == "" and not walk.releases_read:
         changes["releases_read"] = True
     return changes
 
@@ -114,3 +114,24 @@ def hint(tracked: QuerySet[TrackedRepository], field: str) -> None:
     rows = ProductionWalk.objects.filter(tracked__in=tracked)
     # Never the same twice: a walk under way does not take it for what it has read.
     rows.update(due_at=datetime.now(UTC), **{field: f"?{uuid.uuid4().hex}"})
+
+
+def deployment_changed(tracked: QuerySet[TrackedRepository], node_id: str) -> None:
+    """Has one deployment fetched: by its id where it is known, else with what is new."""
+    now = datetime.now(UTC)
+    known = Deployment.objects.filter(
+        application__repository__tracking__in=tracked, node_id=node_id, deployed_at=None
+    )
+    there = set(known.values_list("application__repository", flat=True))
+    known.update(look_again_at=now)
+    hint(tracked.exclude(repository__in=there), "deployment_found")
+    ProductionWalk.objects.filter(tracked__in=tracked).update(due_at=now)
+
+
+def run_ended(tracked: QuerySet[TrackedRepository]) -> None:
+    """Has the runs of a workflow read, where they are the source."""
+    rows = ProductionWalk.objects.filter(
+        tracked__in=tracked, tracked__repository__production__source=Source.WORKFLOW
+    )
+    now = datetime.now(UTC)
+    rows.update(due_at=now, runs_due_at=now)

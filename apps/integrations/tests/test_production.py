@@ -7,12 +7,27 @@ from random import Random
 from typing import Any
 
 import pytest
+from django.test import RequestFactory
 
-from apps.integrations.models import GitHubIntegration, Lease
-from apps.integrations.tests import delivered
-from apps.integrations.tests.stage import Place, Stage, ago, set_up, work
-from apps.metrics.models import Deployment, Production, Repository
+from apps.audit.models import AuditEvent
+from apps.integrations.models import (
+    GitHubIntegration,
+    Lease,
+    ProductionWalk,
+    TrackedRepository,
+)
+from apps.integrations.storing import corrections, recounting
+from apps.integrations.tests import delivered, hooked
+from apps.integrations.tests.stage import NEVER, Place, Stage, ago, set_up, work
+from apps.metrics.models import (
+    Application,
+    Deployment,
+    Production,
+    PullRequest,
+    Repository,
+)
 from apps.teams.models import Team
+from apps.users.models import User
 from github_simulator.acts import act
 from github_simulator.testing import Running
 
@@ -27,6 +42,14 @@ def stage(team: Team, github: Running) -> Stage:
 @pytest.fixture
 def shop(stage: Stage) -> Place:
     return stage.track("shop")
+
+
+BEGIN = ago()
+
+
+def back(**duration: float) -> datetime:
+    """An instant before the tests began."""
+    return BEGIN - timedelta(**duration)
 
 
 def look(stage: Stage) -> None:
@@ -69,11 +92,11 @@ def assert_true(stage: Stage) -> None:
 
 
 def test_it_works(stage: Stage, shop: Place) -> None:
-    merged(shop, ago(days=9))
-    deployed(shop, ago(days=8))
-    first, second = merged(shop, ago(days=7)), merged(shop, ago(days=6), "squash")
-    made = deployed(shop, ago(days=5))
-    merged(shop, ago(days=1))
+    merged(shop, back(days=9))
+    deployed(shop, back(days=8))
+    first, second = merged(shop, back(days=7)), merged(shop, back(days=6), "squash")
+    made = deployed(shop, back(days=5))
+    merged(shop, back(days=1))
     stage.sync()
     look(stage)
     assert_true(stage)
@@ -109,7 +132,7 @@ class _Story:
     """People merge, deploy, roll back, revert, mend and cherry-pick, at random."""
 
     def __init__(self, shop: Place, rng: Random) -> None:
-        self.shop, self.rng, self.at = shop, rng, ago(days=60)
+        self.shop, self.rng, self.at = shop, rng, back(days=60)
         self.seen = [merged(shop, self.at - timedelta(days=1))]
         self.shas: list[str] = []
 
@@ -158,3 +181,295 @@ class _Story:
 
     def fail(self) -> None:
         deployed(self.shop, self.at, state=self.rng.choice(["FAILURE", "ERROR", "QUEUED"]))
+
+
+def test_nothing_new_costs_two_points_for_a_hundred_repositories(stage: Stage, shop: Place) -> None:
+    """Whether there are deployments, releases or nothing at all."""
+    merged(shop, back(days=9))
+    deployed(shop, back(days=8))
+    library, quiet = stage.track("library"), stage.track("quiet")
+    merged(quiet, back(days=7))
+    merged(library, back(days=7))
+    do(library, "release", back(days=6), tag="v1")
+    stage.sync()
+    look(stage)
+    with stage.counted() as asked:
+        look(stage)
+    assert (asked.requests, asked.points) == (1, 1)  # Three repositories are a point.
+    sources = dict(Production.objects.values_list("repository__full_name", "source"))
+    assert sources == {"acme/shop": "deployment", "acme/library": "release", "acme/quiet": ""}
+
+
+def test_a_long_branch_is_read_only_as_far_as_it_matters(stage: Stage, shop: Place) -> None:
+    """Commits before the first deployment bring nothing; what lies below is never asked for."""
+    start = back(days=300)
+    made = [
+        {"message": f"{n}", "committed_at": f"{start + timedelta(hours=n):%FT%TZ}"}
+        for n in range(900)
+    ]
+    merged(shop, start - timedelta(days=1))
+    do(shop, "push_branch", start, commits=made)
+    first = merged(shop, back(days=40))
+    deployed(shop, back(days=39))
+    after = [merged(shop, back(days=38 - n)) for n in range(12)]
+    deployed(shop, back(days=2))
+    stage.sync()
+    with stage.counted() as asked:
+        look(stage)
+    assert asked.operations.count("BranchHistory") == 0
+    assert asked.requests <= 4
+    assert stage.row(first).was_live_before
+    assert all(stage.row(pull).deployed_at for pull in after)
+    # A rollback far down reads on.
+    deployed(shop, back(hours=9), made_sha(shop, 20))
+    look(stage)
+    assert Deployment.objects.get(is_rollback=True).took_out is not None
+    assert_true(stage)
+
+
+def made_sha(place: Place, number: int) -> str:
+    known = place.repository.git.commits.values()
+    return next(one.oid for one in known if one.message == str(number))
+
+
+def test_statuses_that_come_days_later(stage: Stage, shop: Place) -> None:
+    merged(shop, back(days=9))
+    deployed(shop, back(days=8))
+    merged(shop, back(days=7))
+    waits = do(shop, "deploy", back(days=6), ref="main")
+    stage.sync()
+    look(stage)
+    row = Deployment.objects.get(node_id=waits["node_id"])
+    assert (row.deployed_at, row.sequence, row.state) == (None, None, "pending")
+    done = {"deployment": waits["id"], "state": "SUCCESS"}
+    do(shop, "set_deployment_status", back(hours=1), **done)
+    Deployment.objects.update(look_again_at=ago())
+    ProductionWalk.objects.update(due_at=ago())
+    work()
+    row.refresh_from_db()
+    assert row.deployed_at == back(hours=1)
+    # A later one makes it inactive: that changes nothing of when it was live.
+    deployed(shop, back(minutes=30))
+    look(stage)
+    row.refresh_from_db()
+    assert (row.deployed_at, row.state) == (back(hours=1), "inactive")
+    assert_true(stage)
+
+
+def test_a_branch_that_was_force_pushed(stage: Stage, shop: Place) -> None:
+    merged(shop, back(days=9))
+    deployed(shop, back(days=8))
+    dropped = merged(shop, back(days=7))
+    deployed(shop, back(days=6))
+    stage.sync()
+    look(stage)
+    do(shop, "reset_branch", back(days=5), drop=1)
+    kept = merged(shop, back(days=4))
+    made = deployed(shop, back(days=3))
+    stage.sync()
+    look(stage)
+    row = Deployment.objects.get(node_id=made["node_id"])
+    assert list(row.pull_requests.values_list("number", flat=True)) == [kept.number]
+    assert stage.row(dropped).deployed_at == back(days=6) + timedelta(minutes=4)
+
+
+def test_releases_count_once_a_commit_and_never_go_back(stage: Stage, shop: Place) -> None:
+    first, second = merged(shop, back(days=9)), merged(shop, back(days=7))
+    shas = [p.merge_commit_oid for p in (first, second)]
+    do(shop, "release", back(days=8), tag="v1.0", sha=shas[0])
+    do(shop, "release", back(days=6), tag="v1.1-rc", sha=shas[1], prerelease=True)
+    do(shop, "release", back(days=5), tag="v1.1", sha=shas[1])
+    do(shop, "release", back(days=4), tag="again", sha=shas[1])
+    do(shop, "release", back(days=3), tag="v1.0.1", sha=shas[0])
+    do(shop, "release", back(days=2), tag="draft", sha=shas[1], draft=True)
+    stage.sync()
+    look(stage)
+    rows = Deployment.objects.filter(is_left_out=False).order_by("deployed_at")
+    assert [(row.name, row.is_counted) for row in rows] == [("v1.0", True), ("v1.1", True)]
+    assert stage.row(second).deployed_at == back(days=5)
+    # Another pattern counts anew, and fetches nothing.
+    repository = stage.tracked().repository
+    recounting.choose(repository, "release", tag_pattern="again*")
+    with stage.counted() as asked:
+        work()
+    assert asked.requests == 0
+    assert Deployment.objects.get(is_left_out=False).name == "again"
+
+
+def test_runs_of_a_workflow(stage: Stage, shop: Place) -> None:
+    pulls = [merged(shop, back(days=9 - n)) for n in range(3)]
+    for pull in pulls:
+        at = back(days=8) + timedelta(days=pulls.index(pull))
+        run = {"workflow": "Deploy", "sha": pull.merge_commit_oid}
+        do(shop, "run_workflow", at, conclusion="success", minutes=5, **run)
+        do(shop, "run_workflow", at, conclusion="success", workflow="Tests", ref="main")
+    stage.sync()
+    look(stage)
+    repository = stage.tracked().repository
+    recounting.choose(repository, "workflow", workflow="deploy")
+    work()
+    assert Deployment.objects.count() == 3
+    found = stage.row(pulls[1])
+    assert found.deployed_at == back(days=7) + timedelta(minutes=5)
+    assert found.deploy_time == 86400 + 300
+    # An hour later nothing has changed: one request that is free.
+    ProductionWalk.objects.update(due_at=ago(), runs_due_at=ago())
+    with stage.counted() as asked:
+        work()
+    assert asked.requests == 1
+
+
+def test_merges_need_nothing_more_from_github(stage: Stage, shop: Place) -> None:
+    first = merged(shop, back(days=9))
+    stage.sync()
+    recounting.choose(stage.tracked().repository, "merge")
+    second = merged(shop, back(days=7))
+    with stage.counted() as asked:
+        stage.sync()
+    assert {*asked.operations} <= {"PullRequests", "PullRequestsById"}
+    for pull in (first, second):
+        row = stage.row(pull)
+        assert (row.deployed_at, row.deploy_time) == (row.merged_at, 0)
+        assert row.deployment is not None
+        assert row.deployment.node_id == pull.merge_commit_oid
+    # Found by itself it is none; what is known stays, and comes back with the choice.
+    recounting.choose(stage.tracked().repository, "")
+    work()
+    assert stage.row(first).deployed_at is None
+    recounting.choose(stage.tracked().repository, "merge")
+    work()
+    assert stage.row(first).deployed_at == stage.row(first).merged_at
+
+
+@pytest.mark.parametrize(
+    ("permission", "granted"),
+    [("deployments", {"contents": "read"}), ("contents", {"deployments": "read"})],
+)
+def test_what_is_not_granted_costs_nothing_else(
+    stage: Stage, shop: Place, permission: str, granted: dict[str, str]
+) -> None:
+    shop.repository.private = True
+    pull = merged(shop, back(days=9))
+    deployed(shop, back(days=8))
+    installed = do(
+        shop,
+        "install_app",
+        back(days=10),
+        owner="acme",
+        permissions={"metadata": "read", "pull_requests": "read", "members": "read", **granted},
+    )
+    credential = stage.integration.credential
+    credential.access_token = installed["token"]
+    credential.save()
+    run = stage.sync()
+    look(stage)
+    assert run.status == "complete"
+    assert stage.row(pull).merged_at
+    of = Production.objects.get()
+    assert permission in of.not_granted
+
+    assert Deployment.objects.filter(sequence__isnull=False).count() == 0
+    # As soon as it is granted it is read.
+    credential.access_token = stage.github.token
+    credential.save()
+    look(stage)
+    assert Production.objects.get().not_granted == []
+    assert Deployment.objects.filter(sequence__isnull=False).count() == 1
+
+
+def test_an_environment_that_a_pattern_takes_for_production(stage: Stage, shop: Place) -> None:
+    merged(shop, back(days=9))
+    deployed(shop, back(days=8), environment="tokyo")
+    pull = merged(shop, back(days=7))
+    deployed(shop, back(days=6), environment="tokyo")
+    deployed(shop, back(days=5), environment="pre-production")
+    stage.sync()
+    look(stage)
+    of = Production.objects.get()
+    assert (of.source, of.environments) == ("", {"tokyo": 2, "pre-production": 1})
+    stage.team.production_environments = ["tok*"]
+    stage.team.save()
+    recounting.follow_settings(stage.team)
+    with stage.counted() as asked:
+        work()
+    assert asked.operations.count("Deployments") == 1
+    assert stage.row(pull).deployed_at == back(days=6) + timedelta(minutes=4)
+    assert Application.objects.get(is_current=True).environment == "tokyo"
+
+
+def test_a_person_s_word_wins_and_can_be_taken_back(
+    stage: Stage, shop: Place, alice: User, rf: RequestFactory
+) -> None:
+    merged(shop, back(days=9))
+    first = deployed(shop, back(days=8))
+    merged(shop, back(days=7))
+    bad = deployed(shop, back(days=6))
+    rollback = deployed(shop, back(days=5), first["sha"])
+    stage.sync()
+    look(stage)
+    request = rf.post("/")
+    request.user = alice
+    row = Deployment.objects.get(node_id=bad["node_id"])
+    assert (row.failed_by, row.recovery_time) == ("rollback", 86400)
+    corrections.correct(request, row, failed=False, note="It was the data centre.")
+    recounting.ask(row.application.repository_id)
+    work()
+    row.refresh_from_db()
+    assert (row.is_failed, row.failed_by, row.recovered_at) == (False, "", None)
+    assert row.mark_note == "It was the data centre."
+    assert AuditEvent.objects.get(action="deployment.marked").details["said"] == "not failed"
+    corrections.correct(request, row, failed=None)
+    row.refresh_from_db()
+    assert (row.is_failed, row.failed_by, row.recovery_time) == (True, "rollback", 86400)
+    with pytest.raises(corrections.CorrectionError):
+        corrections.correct(
+            request, Deployment.objects.get(node_id=rollback["node_id"]), failed=True
+        )
+
+
+def test_a_label_that_makes_a_hotfix_is_followed(stage: Stage, shop: Place) -> None:
+    merged(shop, back(days=9))
+    deployed(shop, back(days=8))
+    mending = merged(shop, back(days=7, hours=20))
+    deployed(shop, back(days=7, hours=19))
+    stage.sync()
+    look(stage)
+    assert not Deployment.objects.filter(is_failed=True).exists()
+    do(shop, "label", BEGIN, number=mending.number, label="hotfix")
+    stage.sync()
+    work()
+    assert Deployment.objects.get(is_failed=True).failed_by == "hotfix"
+    assert_true(stage)
+
+
+def test_hooks_tell_of_deployments_releases_and_runs(
+    tracked: TrackedRepository, github: Running
+) -> None:
+    """With no look in between: nothing but what the hook says is asked about."""
+    GitHubIntegration.objects.update(production_due_at=NEVER)
+    pull = hooked.do(github, "open", title="Feature", commits=[{"message": "One"}])
+    hooked.do(github, "deploy", ref="main", state="SUCCESS")
+    work()
+    of = Production.objects.get(repository=tracked.repository)
+    assert (of.source, Deployment.objects.count()) == ("deployment", 1)
+    hooked.do(github, "merge", number=pull["number"])
+    made = hooked.do(github, "deploy", ref="main", state="IN_PROGRESS")
+    work()
+    assert Deployment.objects.count() == 1
+    hooked.do(github, "set_deployment_status", deployment=made["id"], state="SUCCESS")
+    # What is not production is not asked about.
+    github.simulator.log.clear()
+    hooked.do(github, "deploy", ref="main", state="SUCCESS", environment="preview-7")
+    hooked.do(github, "release", tag="v1")
+    work()
+    assert [log.operation for log in github.simulator.log.requests].count("Deployments") == 1
+    row = PullRequest.objects.get(repository=tracked.repository)
+    assert row.deployment == Deployment.objects.get(node_id=made["node_id"])
+    recounting.choose(tracked.repository, "workflow", workflow="Deploy")
+    work()
+    hooked.do(github, "run_workflow", workflow="Deploy", ref="main", conclusion="success")
+    ProductionWalk.objects.filter(workflow_id=None).update(runs_due_at=None)
+    work()
+    row.refresh_from_db()
+    assert row.deployment is None  # Its first run: what was before is not known.
+    assert Application.objects.get(is_current=True).deployments.count() == 1

@@ -37,6 +37,17 @@ def generations(parents: Parents, below: Mapping[str, int] | None = None) -> dic
     return found
 
 
+def with_ancestors(parents: Parents, sha: str) -> set[str]:
+    """A commit and all before it, as far as they are known."""
+    seen, left = {sha}, [sha]
+    while left:
+        for one in parents.get(left.pop(), ()):
+            if one not in seen:
+                seen.add(one)
+                left.append(one)
+    return seen
+
+
 @dataclass(frozen=True)
 class Graph:
     """The parents and the generation of each commit that is known.
