@@ -22,6 +22,8 @@ from typing import Any
 import django
 
 AGO = 1800  # seconds: after the world's last change, and before the newest that a walk believes
+LOOKS = ("NewestChanges", "NewestDeliveries", "NewestReleases")
+"""Of many repositories at once: in no repository's books."""
 PLAN = json.loads((Path(__file__).parent / "plan.json").read_text())
 
 
@@ -206,12 +208,11 @@ class Storm:
             return [*always, draft, "push", "force_push", "force_push", "merge", "close"]
         return [*always, "reopen"] if pull.state == "CLOSED" else always
 
-    def _act(self, act: str, given: dict[str, Any]) -> None:
+    def _act(self, act: str, given: dict[str, Any]) -> Any:
         import httpx
 
-        httpx.post(
-            f"{self.github.url}/_control/acts", json={"act": act, **given}
-        ).raise_for_status()
+        reply = httpx.post(f"{self.github.url}/_control/acts", json={"act": act, **given})
+        return reply.raise_for_status().json()
 
     def _hint(self, place: Any, pulls: list[Any]) -> None:
         from apps.integrations.models import TrackedRepository
@@ -252,6 +253,36 @@ class Storm:
         for pull in pulls:
             pull.changed_files += 1
         self._hint(place, pulls)
+
+    def deploy(self) -> None:
+        """Somebody deploys, or goes back; sometimes no webhook tells of it, sometimes it fails."""
+        place = self.random.choice(self.places)
+        at = self.simulator.clock.now() - timedelta(seconds=self.random.randint(1, 600))
+        given = {"repository": place.full_name, "actor": "alice", "at": at.isoformat()}
+        environments = sorted({each.environment for each in place.deployments.values()})
+        before = sorted(place.deployments.values(), key=lambda each: each.id)[-4:]
+        ref = self.random.choice([place.default_branch, *(each.oid for each in before)])
+        where = self.random.choice([*environments, "production", "preview-7"])
+        made = self._act("deploy", {**given, "ref": ref, "environment": where})
+        for state in self.random.choice([["SUCCESS"], ["IN_PROGRESS", "SUCCESS"], ["FAILURE"], []]):
+            told = {"deployment": made["id"], "state": state}
+            self._act("set_deployment_status", {**given, **told})
+        if self.random.random() > PLAN["share_of_hints_lost"]:
+            self._tell_of_deployment(place, made["node_id"])
+
+    def _tell_of_deployment(self, place: Any, node_id: str) -> None:
+        from apps.integrations.models import TrackedRepository
+        from apps.integrations.sync import production_look
+
+        rows = TrackedRepository.objects.filter(team=self.team, github_repo_id=place.id)
+        production_look.deployment_changed(rows, node_id)
+
+    def look(self) -> None:
+        """The schedule's turn for what comes after the merge."""
+        from apps.integrations.models import GitHubIntegration
+
+        mine = GitHubIntegration.objects.filter(team=self.team)
+        mine.update(production_due_at=datetime.now(UTC))
 
     def late_pull_request(self) -> None:
         """One that GitHub's index shows long after it was opened; no webhook tells of it."""
@@ -464,16 +495,18 @@ class Storm:
             let_time_pass(days=3)
             self._reconnect()
             self.poll()
+            self.look()
             look_for_due_work()
 
     def _judge(self) -> list[str]:
-        from apps.integrations.tests import comparison
+        from apps.integrations.tests import comparison, delivered
         from apps.metrics.models import Repository
 
         found = self._unfinished() + self._spent_twice() + self._missed()
         for place in self.places:
             mine = Repository.objects.get(team=self.team, github_repo_id=place.id)
             found += comparison.differences(mine, self._truth(place))
+            found += delivered.differences(mine, place)
         if not found:
             found = self._differences_from_a_calm_sync()
         return found
@@ -506,7 +539,7 @@ class Storm:
         """Each answered point is in the books, but for what was in flight when something broke."""
         from django.db.models import Sum
 
-        from apps.integrations.models import TrackedRepository
+        from apps.integrations.models import ProductionWalk, TrackedRepository
 
         harmless = (None, "shifted_page", "duplicated_page", "slow")
         answered = sum(
@@ -514,9 +547,12 @@ class Storm:
             for request in self.simulator.log.requests
             if request.status == 200
             and request.fault in harmless
-            and request.operation != "NewestChanges"
+            and request.operation not in LOOKS
         )
-        booked = TrackedRepository.objects.aggregate(sum=Sum("points"))["sum"] or 0
+        booked = sum(
+            model.objects.aggregate(sum=Sum("points"))["sum"] or 0
+            for model in (TrackedRepository, ProductionWalk)
+        )
         allowed = 2 * PLAN["workers"] * self.interruptions
         self.spent = f"{answered} points, {booked} in the books, {self.interruptions} interruptions"
         return [] if answered <= booked + allowed else [f"Spent without use: {self.spent}"]

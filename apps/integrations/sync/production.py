@@ -69,6 +69,7 @@ def read(row: ProductionWalk, ends: datetime | None = None) -> None:
     with with_github(credential, is_live=lambda: turn.is_live) as github:
         try:
             while turn.step(github):
+                _count(row, github)
                 if ends and datetime.now(UTC) >= ends:
                     return
         finally:
@@ -78,9 +79,11 @@ def read(row: ProductionWalk, ends: datetime | None = None) -> None:
 
 def _count(row: ProductionWalk, github: GitHub) -> None:
     usage = github.usage
-    ProductionWalk.objects.filter(pk=row.pk).update(
-        points=F("points") + usage.points, requests=F("requests") + usage.requests
-    )
+    if usage.points or usage.requests:
+        ProductionWalk.objects.filter(pk=row.pk).update(
+            points=F("points") + usage.points, requests=F("requests") + usage.requests
+        )
+    usage.points = usage.requests = 0
 
 
 def _note(row: ProductionWalk, error: GitHubError, verdict: Verdict) -> None:

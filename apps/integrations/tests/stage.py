@@ -15,6 +15,7 @@ from apps.integrations.models import (
     GitHubIntegration,
     IntegrationCredential,
     Lease,
+    ProductionWalk,
     RateBudget,
     StalePullRequest,
     SyncRun,
@@ -22,7 +23,7 @@ from apps.integrations.models import (
 )
 from apps.integrations.sync import schedule
 from apps.integrations.tests import github as small
-from apps.metrics.models import PullRequest, Repository, TeamMember
+from apps.metrics.models import Deployment, PullRequest, Repository, TeamMember
 from apps.teams.models import Team
 from github_simulator import actions
 from github_simulator.actions import Deed, Draft
@@ -40,6 +41,8 @@ DUE_TIMES = {
     Lease: ("until", "not_before"),
     StalePullRequest: ("due_at",),
     RateBudget: ("blocked_until", "reset_at"),
+    ProductionWalk: ("due_at", "runs_due_at"),
+    Deployment: ("look_again_at",),
 }
 
 
