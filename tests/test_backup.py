@@ -36,6 +36,9 @@ def terminals(
         yield here, elsewhere
 
 
+KEY = "from apps.teams.models import Team; print(Team.objects.get().figures_key)"
+
+
 @pytest.fixture
 def name(github: Running) -> str:
     """A repository with few pull requests."""
@@ -56,6 +59,9 @@ def test_it_works(
     restored = elsewhere.run("restore", str(file))
     assert restored.returncode == 0, restored.stderr
     assert elsewhere.rows("pull-requests") == here.rows("pull-requests")
+    # What a machine keeps for figures names the data by this key.
+    keys = {each.run("manage", "shell", "-v0", "-c", KEY).stdout.strip() for each in terminals}
+    assert len(keys) == 2
     opened = act(github.simulator, "open", {"repository": name, "title": "After the backup"})
     assert elsewhere.run("sync", name).returncode == 0
     numbers = {row["number"] for row in elsewhere.rows("pull-requests")}

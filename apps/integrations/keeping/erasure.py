@@ -56,11 +56,13 @@ def of_integration(integration: GitHubIntegration) -> None:
     Erasure.objects.get_or_create(team=integration.team, integration=integration)
 
 
+@transaction.atomic
 def _make_due(repositories: QuerySet[Repository]) -> None:
     Erasure.objects.bulk_create(
         [Erasure(team_id=row.team_id, repository=row) for row in repositories],
         ignore_conflicts=True,
     )
+    freshness.leave(repositories)
 
 
 def of_team(team: Team) -> None:
@@ -122,6 +124,7 @@ def _batch(pk: int) -> bool:
     locked = Repository.objects.select_for_update(no_key=True)
     found = locked.filter(pk=row.repository_id).first() if row.repository_id else None
     if found is None or TrackedRepository.objects.filter(repository=found).exists():
+        Repository.objects.filter(pk=row.repository_id).update(is_leaving=False)
         row.delete()
         return False
     return _of_repository(found)
@@ -132,7 +135,6 @@ def _of_repository(repository: Repository) -> bool:
     if keys := list(mine.values_list("pk", flat=True)[:BATCH]):
         pull_requests(keys)
         freshness.changed(repository.pk)
-        freshness.gone(repository.team_id)
         left = Greatest(F("deletion_left") - len(keys), 0)
         Team.objects.filter(pk=repository.team_id).update(deletion_left=left)
         return True

@@ -25,7 +25,7 @@ from apps.metrics.figures.columns import (
     TURNS,
     Column,
 )
-from apps.metrics.models import PRReview, PullRequest, TimelineEvent
+from apps.metrics.models import PRReview, PullRequest, Repository, TimelineEvent
 from apps.teams.models import Team
 
 Array = NDArray[Any]
@@ -116,6 +116,9 @@ def code(text: str | None) -> int:
 def read(team: Team, chosen: Q | None = None) -> Arrays:
     """All of a team, or the pull requests that a condition lets through, from the database."""
     rows = PullRequest.objects.for_team(team)
+    # Asked for first, since it is nearly always none: a condition would cost for each row.
+    if leaving := list(Repository.objects.for_team(team).filter(is_leaving=True)):
+        rows = rows.exclude(repository__in=leaving)
     texts: dict[str | None, int] = {}
     pull_requests = _read(rows if chosen is None else rows.filter(chosen), PULL_REQUESTS, texts)
     ids = pull_requests["id"]

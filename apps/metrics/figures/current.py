@@ -102,7 +102,7 @@ def current(team: Team) -> Current:
 
 def _current(team: Team) -> Current:
     with _locks[team.pk]:
-        rows = Repository.objects.for_team(team).order_by()
+        rows = Repository.objects.for_team(team).filter(is_leaving=False).order_by()
         versions = list(rows.values_list("pk", "revision", "team__figures_key"))
         revisions = {pk: revision for pk, revision, _ in versions}
         key = versions[0][2] if versions else ""

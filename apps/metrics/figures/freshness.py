@@ -95,6 +95,16 @@ def stamp(rows: QuerySet[PullRequest]) -> None:
     changed.update(stored_revision=Subquery(revision[:1]))
 
 
+def leave(repositories: QuerySet[Repository]) -> None:
+    """Tells that repositories will be deleted bit by bit: from now on no figure counts them.
+
+    What is kept for figures is dropped once, and not again with each bit.
+    """
+    for team_id in list(repositories.order_by().values_list("team_id", flat=True).distinct()):
+        gone(team_id)
+    repositories.update(is_leaving=True)
+
+
 def gone(team_id: int) -> None:
     """Tells that rows of a team are deleted: within the same transaction, before that.
 

@@ -33,6 +33,9 @@ class Repository(BaseTeamModel):
         default=0, help_text="Counts how often pull requests of it were stored or deleted."
     )
     fetched_at = models.DateTimeField(null=True, help_text="When any was stored last.")
+    is_leaving = models.BooleanField(
+        default=False, help_text="It is being deleted: no figure counts it any more."
+    )
 
     class Meta:
         verbose_name_plural = "repositories"

@@ -142,6 +142,25 @@ def test_what_is_deleted_is_gone_at_once(django_capture_on_commit_callbacks: Any
     assert merged(team) == 11
 
 
+def test_a_repository_that_leaves_bit_by_bit_counts_no_more_and_drops_arrays_once() -> None:
+    team = make_team()
+    leaving = make_large(team)
+    make_pull_request(make_repository(team, "acme/stays"))
+    assert merged(team) == KEPT_FROM + 2
+    freshness.leave(Repository.objects.filter(pk=leaving.pk))
+    assert merged(team) == 1
+    kept_for = Team.objects.get(pk=team.pk).figures_key
+    for bit in range(3):
+        PullRequest.objects.filter(repository=leaving, number=10**6 + bit).delete()
+        freshness.changed(leaving.pk)
+        assert merged(team) == 1
+        assert_current(team)
+    assert Team.objects.get(pk=team.pk).figures_key == kept_for
+    # Tracked anew, what is left of it counts again.
+    Repository.objects.filter(pk=leaving.pk).update(is_leaving=False)
+    assert merged(team) == KEPT_FROM - 1
+
+
 def test_another_machine_s_file_of_what_is_deleted_is_not_used() -> None:
     team = make_team()
     repository = make_large(team)
