@@ -30,12 +30,12 @@ def correct(
 ) -> Deployment:
     """Marks a deployment as failed or not; None takes the mark back, and the evidence holds again.
 
-    Raises CorrectionError for what counts in no fail rate: repeats, rollbacks, restores, and what
-    never succeeded.
+    Raises CorrectionError for what counts in no fail rate: repeats, rollbacks, restores, what could
+    not be placed, and what never succeeded.
     """
     rows = Deployment.objects.select_for_update(no_key=True, of=("self",))
     row = rows.select_related("application__repository", "mended_by").get(pk=deployment.pk)
-    if not row.is_counted:
+    if not row.is_judged:
         raise CorrectionError("It counts in no fail rate, so that it cannot have failed.")
     freshness.changed(row.application.repository_id)
     row.marked_failed = failed

@@ -64,7 +64,7 @@ def follow(row: Deployment) -> None:
 
 
 def _live(row: Deployment) -> Live:
-    return Live(row.node_id, row.requested_at, row.deployed_at or row.requested_at, row.is_counted)
+    return Live(row.node_id, row.requested_at, row.deployed_at or row.requested_at, row.is_judged)
 
 
 def _pull_requests(
@@ -115,7 +115,7 @@ def _columns(
 
 def _holding(row: Deployment, cause: str, mended_at: datetime | None) -> dict[str, Any]:
     """What holds: a person's word, else the evidence."""
-    is_failed = row.is_counted and (bool(cause) if row.marked_failed is None else row.marked_failed)
+    is_failed = row.is_judged and (bool(cause) if row.marked_failed is None else row.marked_failed)
     recovered_at = mended_at if is_failed and cause else None
     took = None
     if recovered_at and row.deployed_at:

@@ -49,8 +49,13 @@ class Outcome:
 
     @property
     def is_counted(self) -> bool:
-        """Whether it counts in the frequency and the fail rate."""
+        """Whether it counts in the frequency."""
         return not (self.is_repeat or self.is_rollback or self.is_restore)
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether it may have failed: what cannot be placed counts in the frequency alone."""
+        return self.is_counted and self.deployment.place is not None
 
 
 @dataclass
@@ -157,7 +162,7 @@ class Live:
     id: str
     created_at: datetime
     deployed_at: datetime
-    is_counted: bool = True
+    is_judged: bool = True
 
 
 @dataclass(frozen=True)
@@ -192,7 +197,7 @@ def failures(
 
 def _live(outcome: Outcome) -> Live:
     one = outcome.deployment
-    return Live(one.id, one.created_at, one.deployed_at, outcome.is_counted)
+    return Live(one.id, one.created_at, one.deployed_at, outcome.is_judged)
 
 
 def blamed(order: Sequence[Live], rollback: int, bringers: Iterable[int | None]) -> int | None:
@@ -242,13 +247,13 @@ def _reverted(history: History, merged: Sequence[PullRequest]) -> Iterator[tuple
 
 
 def _mended(history: History, merged: Sequence[PullRequest]) -> Iterator[tuple[str, Failure]]:
-    counted = [one for one in history.order if one.is_counted]
+    judged = [one for one in history.order if one.is_judged]
     for hotfix in (one for one in merged if one.is_hotfix and one.reverts is None):
         place = history.bringer.get(hotfix.merge_commit)
-        before = bisect_left(counted, hotfix.opened_at, key=attrgetter("deployed_at"))
+        before = bisect_left(judged, hotfix.opened_at, key=attrgetter("deployed_at"))
         if place is None or not before:
             continue
-        failed, mending = counted[before - 1], history.order[place]
+        failed, mending = judged[before - 1], history.order[place]
         if mending.deployed_at - failed.deployed_at <= MENDED_WITHIN:
             yield failed.id, Failure("hotfix", mending.id, mending.deployed_at, hotfix.number)
 

@@ -62,5 +62,5 @@ def _lead_times(team: Team, filters: Filters, period: Period) -> Any:
 
 def _recovery_times(team: Team, filters: Filters, period: Period) -> Any:
     table = deployments(team, filters, period)
-    values = table["recovery_time"][table["is_failed"] & table["is_counted"]]
+    values = table["recovery_time"][table["is_failed"] & table["is_judged"]]
     return values[values != NONE]

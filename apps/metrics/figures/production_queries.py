@@ -94,7 +94,7 @@ class Delivery:
     mean_stages: Mapping[str, float]
     """The five stages of the average lead time: they add up to its mean. Empty without any."""
     failed: Share
-    """Change fail rate: failed of counted."""
+    """Change fail rate: failed of counted, without those that could not be placed."""
     causes: Mapping[str, int]
     """How many failed by which of `Deployment.Cause`."""
     recovery: Spread
@@ -265,7 +265,8 @@ class _Groups:
 def _by_groups(groups: _Groups) -> list[Delivery]:
     table, rows = groups.table, groups.rows
     counted = table["is_counted"]
-    failed = counted & table["is_failed"]
+    judged = table["is_judged"]
+    failed = judged & table["is_failed"]
     brings = counted & table["brings"]
     there = groups.of_rows >= 0
     young = there & (rows["has_old_commit"] == 0)
@@ -289,7 +290,8 @@ def _by_groups(groups: _Groups) -> list[Delivery]:
         "restores": groups.count(table["is_restore"]),
         "unmended": groups.count(is_open & (table["recovery_time"] == NONE)),
     }
-    failures, bringing = groups.count(failed), groups.count(brings)
+    failures, judgements = groups.count(failed), groups.count(judged)
+    bringing = groups.count(brings)
     reworks = groups.count(brings & table["is_rework"])
     days, active = _distinct(groups, "day"), _distinct(groups, "application")
     return [
@@ -305,7 +307,7 @@ def _by_groups(groups: _Groups) -> list[Delivery]:
             mean_stages={name: total[n] / kept[n] for name, total in totals.items()}
             if kept[n]
             else {},
-            failed=Share(failures[n], counts["deployments"][n]),
+            failed=Share(failures[n], judgements[n]),
             causes=dict(zip(CAUSES, causes[n], strict=True)),
             recovery=recovery[n],
             rework=Share(reworks[n], bringing[n]),

@@ -125,6 +125,7 @@ def _deployments(team: Team, filters: Filters, period: Period) -> Table:
         **flags,
         "key": keys,
         "is_counted": ~again,
+        "is_judged": ~again & ~flags["is_unplaced"],
         "application": np.array(told["application"], np.int64),
         "deployed_at": np.array([int(at.timestamp()) for at in told["deployed_at"]], np.int64),
         "day": np.array([_day(at, period) for at in told["deployed_at"]], np.int64),

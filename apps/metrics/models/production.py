@@ -98,8 +98,9 @@ class Application(BaseTeamModel):
 class Deployment(BaseTeamModel):
     """One delivery of a commit to production; listed also where it never succeeded.
 
-    What it did is told once it is counted (`sequence`). Counted in the frequency and the fail rate
-    is what succeeded, of a current application, and is no repeat, rollback or restore.
+    What it did is told once it is counted (`sequence`). Counted in the frequency is what succeeded,
+    of a current application, and is no repeat, rollback or restore; in the fail rate, too, unless
+    it could not be placed.
     """
 
     class Cause(models.TextChoices):
@@ -210,9 +211,14 @@ class Deployment(BaseTeamModel):
 
     @property
     def is_counted(self) -> bool:
-        """Whether it counts in the frequency and the fail rate."""
+        """Whether it counts in the frequency."""
         is_again = self.is_repeat or self.is_rollback or self.is_restore
         return self.sequence is not None and not is_again
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether it counts in the fail rate, too: it may have failed."""
+        return self.is_counted and not self.is_unplaced
 
 
 class DeployedPullRequest(models.Model):

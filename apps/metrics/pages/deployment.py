@@ -39,7 +39,7 @@ def context(deployment: Deployment) -> dict[str, Any]:
         "mended": mended(deployment),
         "later": _next(deployment, is_later=True),
         "earlier": _next(deployment, is_later=False),
-        "is_judged": deployment.is_counted and deployment.deployed_at is not None,
+        "is_judged": deployment.is_judged and deployment.deployed_at is not None,
         "mark": mark(deployment),
     }
 

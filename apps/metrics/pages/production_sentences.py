@@ -232,8 +232,8 @@ def failure(found: Deployment) -> str:
         return _marked(found)
     if found.is_failed:
         return _evidence(found)
-    if not found.is_counted:
-        return "Repeats, rollbacks and restores are not judged."
+    if not found.is_judged:
+        return "Repeats, rollbacks, restores and what could not be placed are not judged."
     if timezone.now() - found.deployed_at < PROVISIONAL:
         return (
             "No sign of a failure so far. It is provisional: it is less than seven days old, and "

@@ -196,6 +196,18 @@ def test_a_hotfix_blames_the_last_before_it_was_opened() -> None:
     assert failed({1: "a", 2: "b", 3: "c", 52: "d"}, [hotfix], LINE) == {}
 
 
+def test_what_cannot_be_placed_is_not_held_to_have_failed() -> None:
+    graph, application = Graph.of(LINE), Application()
+    outcomes = [
+        application.deploy(deployment(1, "a", hours=1), graph),
+        application.deploy(deployment(2, "c", hours=2), graph),
+        application.deploy(deployment(3, "nowhere", place=None, hours=3), graph),
+        application.deploy(deployment(4, "d", hours=5), graph),
+    ]
+    hotfix = PullRequest(1, "d", BEGIN + timedelta(hours=4), is_hotfix=True)
+    assert {id_: one.cause for id_, one in failures(outcomes, [hotfix]).items()} == {"d2": "hotfix"}
+
+
 def test_a_deployment_fails_once_by_what_was_mended_first() -> None:
     hotfix = PullRequest(1, "d", BEGIN + timedelta(hours=2, minutes=30), is_hotfix=True)
     parents: dict[str, tuple[str, ...]] = {"a": (), "b": ("a",), "d": ("b",)}

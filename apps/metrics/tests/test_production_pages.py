@@ -125,6 +125,11 @@ def test_machines_get_the_same_figures(deployed: list[Deployment], bob_client: C
     [application] = reply["applications"]
     assert application["environment"] == "production"
     assert application["figures"]["deployments"] == 3
+    # What cannot be placed counts in the frequency alone.
+    make_deployment(deployed[0].application, recent(3), is_unplaced=True)
+    figures = bob_client.get(PRODUCTION, headers=JSON).json()["figures"]
+    assert figures["deployments"] == 4
+    assert figures["change_fail_rate"] == pytest.approx(1 / 3)
 
 
 def test_outsiders_find_nothing(deployed: list[Deployment], charlie_client: Client) -> None:
