@@ -13,11 +13,16 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import connection, connections
 from django.db.models.signals import post_migrate
 from django.test import Client, override_settings
+from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadFileScheduling
 
 from apps.audit import triggers
 from apps.teams.models import Membership, Team
 from apps.users.models import User
+
+# How fast examples are made and run is the machine's affair.
+settings.register_profile("any", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any")
 
 PASSWORD = "correct horse battery"
 HASHERS = "django.contrib.auth.hashers"
