@@ -34,6 +34,8 @@ def branch(github: GitHub, node_id: str, start: str = "", after: str = "") -> Co
         ref = repository_of(reply, "contents").default_branch_ref
         if ref is None:
             return Commits()  # An empty repository.
+        if ref.target is None:
+            raise UnavailableError("GitHub left out a part.")
         found = ref.target
     if found is None:
         raise CursorError("GitHub does not know the commit where the walk stopped.")

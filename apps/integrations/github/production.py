@@ -6,6 +6,7 @@ Deployments are known by their node ids: `databaseId` is an Int, and their numbe
 from __future__ import annotations
 
 from collections.abc import Sequence
+from hashlib import sha256
 
 import msgspec
 
@@ -17,6 +18,7 @@ from apps.integrations.github.production_records import (
     DeploymentNode,
     Newest,
     NewestNode,
+    NewestRelease,
     NotGrantedError,
     Page,
     ReleaseNode,
@@ -55,15 +57,22 @@ def _newest(github: GitHub, name: str, ids: Sequence[str]) -> list[Newest | None
 
 
 def _told_of(node: NewestNode | None, problems: Sequence[Problem]) -> Newest | None:
+    parts = [(each.path or [])[2:3] for each in problems if each.kind == "FORBIDDEN"]
+    named = [_PERMISSIONS[str(part[0])] for part in parts if part and part[0] in _PERMISSIONS]
+    missing = tuple(sorted(named))
     if node is None:
-        parts = [(each.path or [])[2:3] for each in problems if each.kind == "FORBIDDEN"]
-        missing = [_PERMISSIONS[str(part[0])] for part in parts if part and part[0] in _PERMISSIONS]
-        return Newest(None, None, tuple(sorted(missing))) if missing else None
-    first = next(iter(node.deployments.items if node.deployments else ()), None)
-    last = next(iter(node.releases.items if node.releases else ()), None)
-    count = node.releases.total_count if node.releases else 0
-    release = f"{count} {last.id} {last.published_at or ''}" if last else ""
-    return Newest(first.id if first else "", release)
+        return Newest(None, None, missing) if missing else None
+    first = next((one.id for one in node.deployments.items), "") if node.deployments else None
+    release = _known_by(node.releases) if node.releases else None
+    return Newest(first, release, missing)
+
+
+def _known_by(page: records.Page[NewestRelease]) -> str:
+    """Another text where a release is new, or is another than before: promoted, published, gone."""
+    if not page.items:
+        return ""
+    told = [[one.id, one.published_at, one.is_draft, one.is_prerelease] for one in page.items]
+    return sha256(msgspec.json.encode([page.total_count, told])).hexdigest()
 
 
 def deployments(

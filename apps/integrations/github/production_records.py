@@ -30,7 +30,15 @@ class Identified(Record, frozen=True):
     """What is known by its id."""
 
     id: str
+
+
+class NewestRelease(Record, frozen=True):
+    """A release, by what makes it count."""
+
+    id: str
     published_at: datetime | None = None
+    is_draft: bool | None = None
+    is_prerelease: bool | None = None
 
 
 class NewestNode(Record, frozen=True):
@@ -38,7 +46,7 @@ class NewestNode(Record, frozen=True):
 
     id: str
     deployments: records.Page[Identified] | None = None
-    releases: records.Page[Identified] | None = None
+    releases: records.Page[NewestRelease] | None = None
 
 
 class Status(Record, frozen=True):

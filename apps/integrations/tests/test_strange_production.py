@@ -55,3 +55,17 @@ def test_a_workflow(stage: Stage, shop: Place) -> None:
     latest = Deployment.objects.latest("deployed_at")
     assert latest.deployed_at
     assert latest.deployed_at > ago(days=1) - timedelta(hours=1)
+
+
+def test_a_prerelease_that_is_promoted(stage: Stage, shop: Place) -> None:
+    """Nothing is new but that it is no prerelease any more: without hooks it is found, too."""
+    first, second = merged(shop, ago(days=9)), merged(shop, ago(days=7))
+    do(shop, "release", ago(days=8), tag="v1", sha=first.merge_commit_oid)
+    to = {"tag": "v2", "sha": second.merge_commit_oid, "prerelease": True}
+    made = do(shop, "release", ago(days=6), **to)
+    stage.sync()
+    look(stage)
+    assert stage.row(second).deployed_at is None
+    shop.repository.releases[made["id"]].prerelease = False
+    look(stage)
+    assert stage.row(second).deployed_at is not None
