@@ -27,7 +27,7 @@ DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sun
 def described(count: int, chosen: Choice) -> SafeString:
     """How many it has, which, and in which order."""
     what = "pull request" if count == 1 else "pull requests"
-    return format_html("<strong>{}</strong> {}{}", f"{count:,}", what, which(chosen))
+    return format_html("<span><strong>{}</strong> {}</span>{}", f"{count:,}", what, which(chosen))
 
 
 def which(chosen: Choice) -> str:

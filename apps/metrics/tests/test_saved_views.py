@@ -41,7 +41,7 @@ def test_it_works(bob_client: Client, alice_client: Client) -> None:
     reply = alice_client.get(f"{VIEWS}{view.pk}/", follow=True)
     page = " ".join(reply.content.decode().split())
     assert reply.request["QUERY_STRING"] == "range=12m&sort=-lines&q=cart&columns=title%2Clines"
-    assert "<strong>1</strong> pull request with “cart”" in page
+    assert "<strong>1</strong> pull request</span> with “cart”" in page
     [row] = alice_client.get(VIEWS, headers=JSON).json()["views"]
     assert (row["name"], row["made_by"]) == ("Carts", "bob@example.com")
 
