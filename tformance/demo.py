@@ -19,7 +19,10 @@ WEB_PORT, GITHUB_PORT = 8000, 9100  # unless they are taken
 PORTS = "ports.json"
 START = 60.0  # seconds that the made-up GitHub has to start
 CALLBACKS = ("/accounts/github/login/callback/", "/integrations/github/callback/")
-NOT_FOR_US = ("DATABASE_URL", "EMAIL_", "GITHUB_", "REDIS_URL", "SECRET_KEY", "TOKEN_ENCRYPTION_")
+NOT_FOR_US = (
+    *("DATABASE_URL", "EMAIL_", "GITHUB_", "OIDC_", "REDIS_URL", "SECRET_KEY", "SIGN_UP"),
+    "TOKEN_ENCRYPTION_",
+)
 
 
 def demo() -> None:
