@@ -50,7 +50,9 @@ def wait_of(
     if asked := _changes_asked_for(facts, reviews):
         return Wait(AUTHOR, asked[0].submitted_at)
     ready = ready_at or facts.opened_at
-    pending = tuple(pending_requests(facts.events, facts.reviews, facts.group_members))
+    # Who replies to a reviewer submits a review, too, as GitHub has it.
+    given = [r for r in facts.reviews if not (r.author.is_bot or r.author.is_same(facts.author))]
+    pending = tuple(pending_requests(facts.events, given, facts.group_members))
     if not pending:
         return Wait(NOBODY, ready)
     return Wait(REVIEW, max(ready, min(request.since for request in pending)), pending)
@@ -69,7 +71,10 @@ def _changes_asked_for(facts: PullRequestFacts, reviews: Sequence[ReviewFact]) -
 def pending_requests(
     events: Sequence[EventFact], reviews: Sequence[ReviewFact], members: GroupMembers
 ) -> Iterator[Request]:
-    """Who was asked for a review, was not taken back, and submitted none since."""
+    """Who was asked for a review, was not taken back, and submitted none since.
+
+    `reviews` are those by people, without the author's own.
+    """
     requests = [event for event in events if event.kind.startswith("review_request")]
     # Of one instant, a review comes after the request that it answers.
     happened: list[tuple[datetime, EventFact | None, int | None]] = sorted(

@@ -294,16 +294,18 @@ def _reviews(
     team: Team, keys: Sequence[int], main: Mapping[int, int]
 ) -> defaultdict[int, list[ReviewFact]]:
     found: defaultdict[int, list[ReviewFact]] = defaultdict(list)
+    own = own_marks.accounts(team.ai_logins, team.bot_logins)
+    names = ("reviewer_github_id", "reviewer_login", "reviewer_type", "state", "submitted_at")
     for some in _batches(keys):
         rows = PRReview.objects.for_team(team).filter(
             pull_request__in=some, submitted_at__isnull=False
         )
-        for key, account, state, at in rows.values_list(
-            "pull_request", "reviewer_github_id", "state", "submitted_at"
-        ):
-            person = Person(main.get(account, account) if account else None, None)
-            if at:
-                found[key].append(ReviewFact(person, state or "", at))
+        told = rows.values_list("pull_request", "pull_request__author_github_id", *names)
+        for key, author, account, login, type_, state, at in told:
+            person = main.get(account, account) if account else None
+            is_own = person == (main.get(author, author) if author else None)
+            if at and not (is_own or ai_accounts.is_bot(Actor(account, login, type_), own)):
+                found[key].append(ReviewFact(Person(person, None), state or "", at))
     return found
 
 

@@ -36,6 +36,7 @@ from apps.metrics.tests.factories import (
     make_team,
 )
 from apps.metrics.tests.test_calculations import (
+    ALICE,
     BOB,
     CHARLIE,
     GHOST,
@@ -89,6 +90,9 @@ CHANGES = "changes_requested"
         ({"events": [asked_team(1), asked_team(2, "review_request_removed")]}, "", 0),
         # Nobody knows who is in it.
         ({"events": [asked_team(1, group=None)], "reviews": [review(CHARLIE, 2)]}, "", 0),
+        # Whoever it is, it is no bot, and not the author who replies.
+        ({"events": [asked_team(1, group=None)], "reviews": [review(ROBOT, 2)]}, "review", 1),
+        ({"events": [asked_team(1, group=None)], "reviews": [review(ALICE, 2)]}, "review", 1),
         ({"reviews": [review(ROBOT, 1, "approved")]}, "", 0),
         ({"reviews": [review(BOB, 1, "approved")], "events": [asked(BOB, 2)]}, "merge", 1),
         ({"reviews": [review(BOB, 1, "approved"), review(CHARLIE, 4, "approved")]}, "merge", 4),
@@ -185,11 +189,12 @@ def test_this_week_and_queues(shop: Repository) -> None:
     core = Group.objects.create(
         team=team, github_id=CORE, organization_id=1, slug="core", name="Core"
     )
-    core.members.set([cleo])
+    core.members.set([ada, cleo])
     stay(shop, ada, 2, title="young", requests=[(ben, 0)])
     stay(shop, ada, 9, title="asked", requests=[(ben, 0), (cleo, 24)])
     asks_core = [EventFact("review_requested", ago(4), group=CORE, is_group=True)]
-    stay(shop, ada, 5, title="of a team", events=asks_core)
+    # Her own reply is no review by her team.
+    stay(shop, ada, 5, title="of a team", events=asks_core, reviews=[Review(ada, 30)])
     stay(shop, ada, 20, title="approved", reviews=[Review(ben, 1)])
     stay(shop, ben, 8, title="changes", reviews=[Review(ada, 1, CHANGES)])
     stay(shop, ben, 30, title="nobody")
