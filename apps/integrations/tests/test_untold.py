@@ -17,7 +17,7 @@ from apps.integrations.tests import comparison
 from apps.integrations.tests import github as small
 from apps.integrations.tests.stage import Place, Stage, ago, set_up, work
 from apps.metrics.lists import export
-from apps.metrics.models import PullRequest
+from apps.metrics.models import Commit, PRReview, PullRequest
 from apps.teams.models import Team
 from github_simulator import actions
 from github_simulator.leaves import leaves_of
@@ -271,6 +271,24 @@ def test_lists_are_read_from_both_ends(stage: Stage) -> None:
     there = stage.github.simulator.world.repositories[row.github_repo_id]
     assert comparison.differences(row.repository, truth(there)) == []
     assert asked.operations.count("RestOfLists") == 4
+
+
+def test_long_lists_cost_a_point_for_each_page_that_has_some(stage: Stage) -> None:
+    """Ten of 260 commits and 130 reviews among 1,000 cost 38 points in all; here among fewer."""
+    place = stage.track("long")
+    place.open_many(100, newest=ago(days=2), every=timedelta(minutes=10))
+    pulls = list(place.repository.pull_requests.values())
+    for pull in pulls[::10]:
+        pull.commits += [place.commit(ago(days=3)) for _ in range(259)]
+        for _ in range(130):
+            soon = pull.created_at + timedelta(minutes=1)  # so that it stays on its own page
+            actions.submit_review(place.deed(soon, small.GRACE), pull, "COMMENTED")
+    with stage.counted() as asked:
+        assert stage.sync().status == SyncStatus.COMPLETE
+    pages = asked.operations.count("PullRequests")
+    assert asked.operations.count("RestOfLists") <= min(10, pages)
+    assert asked.points <= pages + 10
+    assert (PRReview.objects.count(), Commit.objects.count()) == (1_300, 2_690)
 
 
 def test_a_leaf_at_either_end_of_a_long_list(stage: Stage) -> None:
