@@ -16,6 +16,12 @@ FLAGS = (
     "--disable-sync",
 )
 
+# The rules of axe whose answer differs between light and dark.
+COLOURS = {
+    "resultTypes": ["violations"],
+    "runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]},
+}
+
 
 def find() -> str:
     """Its path; empty where there is none."""

@@ -12,6 +12,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from tests import journey
+from tests.browser import COLOURS
 from tests.conftest import installation, small_world
 from tests.program import on_one_machine
 
@@ -44,11 +45,6 @@ INSIDE = (
     "settings/api-keys/",
     "settings/digest/",
 )
-# The rules whose answer differs between light and dark.
-COLOURS = {
-    "resultTypes": ["violations"],
-    "runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]},
-}
 ACCOUNT = ("/accounts/profile/", "/accounts/email/", "/accounts/password/change/", "/teams/new/")
 
 
