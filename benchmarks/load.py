@@ -78,7 +78,8 @@ def _defaults(table: str) -> Row:
 def _write(table: str, rows: Sequence[Row]) -> None:
     if not rows:
         return
-    rows = [{**_defaults(table), **row} for row in rows]
+    usual = _defaults(table)
+    rows = [{**usual, **row} for row in rows]
     names = list(rows[0])
     columns = ", ".join(names)
     if connection.vendor == "sqlite":
