@@ -19,7 +19,7 @@ from apps.metrics.filters.viewer import REFUSAL, Viewer, viewer_of
 from apps.metrics.models import TeamMember
 from apps.metrics.pages import charts, sentences
 from apps.metrics.pages.answer import Answer, figures_data, spread_data
-from apps.metrics.pages.measures import tiles
+from apps.metrics.pages.measures import FIRST, OTHERS, tiles
 from apps.teams.access import TeamRequest
 from apps.teams.models import Team
 
@@ -70,7 +70,8 @@ def person(request: TeamRequest, filters: Filters, github_id: int) -> Answer:
         "received_from": sentences.received_from(exchanged, mine.address(path, figure="reviews")),
         "response_list": filters.address(path, figure=f"response_time.{github_id}"),
         "others": _others(exchanged, charts.base(filters, path), github_id),
-        "tiles": tiles(now, before, mine, path),
+        "tiles": tiles(now, before, mine, path, FIRST, points=points),
+        "other_tiles": tiles(now, before, mine, path, OTHERS),
         "exchanged": exchanged,
         "response": exchanged.response,
         "charts": _charts(points, exchanged, (mine, filters), request.team, github_id),

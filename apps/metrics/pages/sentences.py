@@ -7,6 +7,7 @@ from datetime import datetime, tzinfo
 from typing import Any
 
 from django.core.paginator import Page
+from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
@@ -257,10 +258,10 @@ def outcome(pull_request: PullRequest, age: float, wait: Wait | None = None) -> 
         return format_html("Closed {} without a merge, so it has no durations.", when)
     if wait and wait.whom:
         return format_html(
-            "Open for <strong>{}</strong>; {} since {}. Durations follow with the merge.",
+            "Open for <strong>{}</strong>. Waiting for {}: {}. Durations follow with the merge.",
             duration(age),
+            duration((timezone.now() - wait.since).total_seconds()),
             why_here(wait),
-            instant(wait.since),
         )
     return format_html(
         "Open for <strong>{}</strong>, {}. Durations follow with the merge.",
