@@ -54,7 +54,6 @@ RULES: dict[str, Rule] = {
     # The figures.
     TEAM: Rule(For.MEMBER),
     f"{TEAM}pull-requests/": Rule(For.MEMBER),
-    f"{TEAM}pull-requests/count/": Rule(For.MEMBER),
     PULL_REQUEST: Rule(For.MEMBER),
     f"{TEAM}views/": Rule(For.MEMBER, BOTH),
     f"{TEAM}views/<int:view>/": Rule(For.MEMBER, (*BOTH, "DELETE"), {"name": "Renamed"}),
