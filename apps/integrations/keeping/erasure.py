@@ -33,7 +33,10 @@ from apps.integrations.work import leases
 from apps.integrations.work.chores import Chore
 from apps.metrics.figures import freshness
 from apps.metrics.models import (
+    BranchCommit,
+    BroughtCommit,
     Commit,
+    Deployment,
     Group,
     PullRequest,
     PullRequestCommit,
@@ -138,13 +141,23 @@ def _of_repository(repository: Repository) -> bool:
         left = Greatest(F("deletion_left") - len(keys), 0)
         Team.objects.filter(pk=repository.team_id).update(deletion_left=left)
         return True
-    if _some(Commit.objects.filter(repository=repository)):
+    if _some(Commit.objects.filter(repository=repository)) or _some_of_production(repository):
         return True
     _forget_checks(repository)
     _forget_deliveries(repository)
     record("data.deleted", team_id=repository.team_id, object_name=repository.full_name)
     repository.delete()  # and the row that asked for it
     return False
+
+
+def _some_of_production(repository: Repository) -> bool:
+    """Deployments and the branch's graph: of a long history there are very many rows."""
+    mine = {"application__repository": repository}
+    return (
+        _some(BroughtCommit.objects.filter(**mine))
+        or _some(Deployment.objects.filter(**mine))
+        or _some(BranchCommit.objects.filter(repository=repository))
+    )
 
 
 def _forget_deliveries(repository: Repository) -> None:
