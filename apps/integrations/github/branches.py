@@ -11,6 +11,7 @@ from apps.integrations.github.client import GitHub
 from apps.integrations.github.errors import (
     CursorError,
     NotFoundError,
+    RefusedError,
     ScopeMissingError,
     UnavailableError,
 )
@@ -57,8 +58,8 @@ def merge_base(github: GitHub, full_name: str, branch: str, sha: str) -> str | N
     path = f"/repos/{full_name}/compare/{quote(branch, safe='')}...{quote(sha, safe='')}"
     try:
         reply = github.get(path, per_page=1)
-    except NotFoundError:
-        return None
+    except (NotFoundError, RefusedError):
+        return None  # 422 where comparing takes GitHub too long.
     except ScopeMissingError:
         raise NotGrantedError("contents") from None
     found = decode(msgspec.json.encode(reply.data), _Comparison)

@@ -9,9 +9,10 @@ import pytest
 from apps.integrations.models import ProductionWalk
 from apps.integrations.storing import recounting
 from apps.integrations.tests.stage import Place, Stage, ago, set_up, work
-from apps.integrations.tests.test_production import do, look, merged
+from apps.integrations.tests.test_production import deployed, do, look, merged
 from apps.metrics.models import Deployment, Production
 from apps.teams.models import Team
+from github_simulator.faults import Fault
 from github_simulator.testing import Running
 
 pytestmark = pytest.mark.django_db
@@ -69,3 +70,21 @@ def test_a_prerelease_that_is_promoted(stage: Stage, shop: Place) -> None:
     shop.repository.releases[made["id"]].prerelease = False
     look(stage)
     assert stage.row(second).deployed_at is not None
+
+
+def test_a_commit_that_github_cannot_compare(stage: Stage, shop: Place) -> None:
+    """It is not placed, and keeps nothing that comes after it waiting."""
+    merged(shop, ago(days=9))
+    deployed(shop, ago(days=8))
+    made = [{"message": "Picked", "committed_at": f"{ago(days=7):%FT%TZ}"}]
+    do(shop, "push_branch", ago(days=7), branch="elsewhere", commits=made)
+    lost = deployed(shop, ago(days=6), "elsewhere")
+    later = merged(shop, ago(days=5))
+    deployed(shop, ago(days=4))
+    stage.sync()
+    compare = Fault("server_error", path="/api/v3/repos/acme/shop/compare", status=422)
+    shop.github.simulator.faults.add(compare)
+    look(stage)
+    row = Deployment.objects.get(node_id=lost["node_id"])
+    assert (row.is_unplaced, row.is_counted, row.is_failed) == (True, True, False)
+    assert stage.row(later).deployed_at is not None
