@@ -21,6 +21,8 @@ PAGES = (
     "views/",
     "reviews/",
     "flow/",
+    "production/",
+    "production/deployments/",
     "compare/repositories/",
     "how-we-count/",
 )

@@ -36,7 +36,6 @@ SIGNED_IN = [
     "/a/acme/reviews/",
     "/a/acme/flow/",
     "/a/acme/production/",
-    "/a/acme/production/deployments/",
     "/a/acme/production/sources/",
     "/a/acme/compare/",
     "/a/acme/how-we-count/",
