@@ -65,10 +65,6 @@ PULL_REQUEST_FIELDS: Mapping[str, str] = {
     "review_time": "review_time",
     "merge_time": "merge_time",
     "time_to_merge": "time_to_merge",
-    "deployed_at": "deployed_at",
-    "deploy_time": "deploy_time",
-    "lead_time": "lead_time",
-    "deployment": "deployment__node_id",
     "review_rounds": "review_rounds",
     "commits_after_first_review": "commits_after_first_review",
     "reviewers": "reviewer_count",
@@ -86,6 +82,10 @@ PULL_REQUEST_FIELDS: Mapping[str, str] = {
     "first_ai_review_at": "first_ai_review_at",
     "ai_reviews": "ai_reviews",
     "human_touched": "human_touched",
+    "deployed_at": "deployed_at",
+    "deploy_time": "deploy_time",
+    "lead_time": "lead_time",
+    "deployment": "deployment__node_id",
 }
 # Fields that have something in place of what GitHub never told, by GitHub's names for them.
 _STAND_INS: Mapping[str, str] = {

@@ -47,6 +47,11 @@ def test_it_works() -> None:
     assert row["labels"] == ["bug", "api"]
     assert row["reviewers"] == 1
     assert list(row) == list(export.PULL_REQUEST_FIELDS)
+    # What was added later comes last: whoever reads CSV by place finds the rest where it was.
+    later = ["ai", "ai_tools", "ai_evidence", "initiator_login", "initiator_github_id"]
+    later += ["first_ai_review_at", "ai_reviews", "human_touched"]
+    later += ["deployed_at", "deploy_time", "lead_time", "deployment"]
+    assert list(row)[-len(later) - 1 :] == ["url", *later]
     assert [r["reviewer_login"] for r in _parsed("reviews", team=team)] == ["bob"]
     assert [c["number"] for c in _parsed("commits", team=team)] == [pull_request.number]
     assert [m["login"] for m in _parsed("members", team=team)] == ["alice", "bob"]
