@@ -31,7 +31,8 @@ _SECRET = re.compile(r"(^|_)(key|token|secret|hash|password)($|_)")
 README = """\
 All that tformance keeps of {what}, as JSON Lines: a JSON object a line, instants in UTC.
 
-pull-requests, reviews, commits and members are as in the export; what else there is, by table.
+pull-requests, reviews, commits, members and deployments are as in the export; what else there is,
+by table.
 Left out: tokens, secrets and the keys of links, also where they are encrypted or hashed; and which
 events GitHub told webhooks of, which is kept for thirty days and shared by a repository's teams.
 """

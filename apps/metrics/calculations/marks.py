@@ -158,10 +158,11 @@ def is_human_touched(
 
 
 def _is_persons(signature: Signature, team: TeamMarks) -> bool:
+    if agent_by_address(signature, team):
+        return False
     if signature.account.id is not None or signature.account.login:
-        return is_person(signature.account, team) and not agent_by_address(signature, team)
-    is_told = bool(signature.name or signature.address)
-    return is_told and not (_is_bots(signature) or tool_of_signature(signature, team))
+        return is_person(signature.account, team)
+    return bool(signature.name or signature.address) and not _is_bots(signature)
 
 
 def _is_bots(signature: Signature) -> bool:

@@ -224,6 +224,9 @@ def test_whether_a_person_touched_it() -> None:
     assert marks.is_human_touched([ALICE], [])
     assert marks.is_human_touched([None], [commit()])
     assert marks.is_human_touched([], [commit(account=Actor())])
+    # Whoever writes with aider is a person, with an account or without.
+    assert marks.is_human_touched([], [commit(name="Alice (aider)", account=Actor())])
+    assert not marks.is_human_touched([], [commit(address="noreply@aider.chat", account=Actor())])
     assert not marks.is_human_touched([DEVIN, DEPENDABOT], [by_devin()])
 
 
