@@ -11,10 +11,11 @@ from django.utils import timezone
 
 from apps.integrations.github.people import GroupRecord, Person
 from apps.integrations.models import AvailableRepository, GitHubIntegration
-from apps.integrations.people import forgetting, renaming
+from apps.integrations.people import forgetting, own_marks, renaming
 from apps.integrations.people.roles import LINKED, Role
 from apps.integrations.storing import names
 from apps.integrations.storing.recalculation import group_changed
+from apps.metrics.calculations.ai_accounts import Actor, TeamMarks, is_bot
 from apps.metrics.figures import freshness
 from apps.metrics.models import Group, PullRequest, Repository, TeamMember
 from apps.teams.changes import figures_changed
@@ -28,12 +29,12 @@ def members(integration: GitHubIntegration, people: Sequence[Person]) -> None:
     """Adds or updates people by GitHub's id, and links what they did before they were known."""
     team = integration.team
     figures_changed(team.pk)  # first, since it locks the team: see `hold`
-    bots = {login.lower() for login in team.bot_logins}
+    own = own_marks.of_team(team)
     forgotten = forgetting.is_forgotten(team)
     known = [each for each in people if each.github_id and not forgotten(each.github_id)]
     renaming.follow(team, {person.github_id: person.login for person in known})
     TeamMember.objects.bulk_create(
-        [_member(team, person, bots) for person in known],
+        [_member(team, person, own) for person in known],
         batch_size=BATCH,
         update_conflicts=True,
         unique_fields=["team", "github_id"],
@@ -113,7 +114,7 @@ def repositories(
     return {row.github_repo_id: row for row in rows}
 
 
-def _member(team: Team, person: Person, bots: set[str]) -> TeamMember:
+def _member(team: Team, person: Person, own: TeamMarks) -> TeamMember:
     now: datetime = timezone.now()
     return TeamMember(
         team=team,
@@ -122,7 +123,7 @@ def _member(team: Team, person: Person, bots: set[str]) -> TeamMember:
         name=person.name.replace("\0", "")[:255],
         avatar_url=person.avatar_url[:500],
         role=person.role,
-        is_bot=person.is_bot or person.login.lower() in bots,
+        is_bot=person.is_bot or is_bot(Actor(person.github_id, person.login, "User"), own),
         is_active=True,
         left_at=None,
         modified_at=now,

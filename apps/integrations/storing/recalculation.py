@@ -42,7 +42,7 @@ def settings_changed(team: Team, changed: set[str], **_: Any) -> None:
         Team.objects.filter(pk=team.pk).update(prune_due_at=now)
     if {"history_days", "keep_days"} & changed:
         TrackedRepository.objects.for_team(team).filter(is_active=True).update(due_at=now)
-    if "bot_logins" in changed:
+    if {"bot_logins", "ai_logins"} & changed:
         GitHubIntegration.objects.for_team(team).update(members_due_at=now)
     if "production_environments" in changed:
         recounting.follow_settings(team)

@@ -201,6 +201,22 @@ def test_rows_of_before_are_unknown_until_they_are_read(
     assert (told["merged"]["agents"], told["merged"]["assisted"], told["unread"]) == (1, 1, 0)
 
 
+def test_what_is_gone_from_github_is_not_asked_for_again(
+    stage: Stage, shop: Place, asked: There
+) -> None:
+    gone = shop.open(ago(days=1))
+    stage.sync()
+    forget_marks()
+    del shop.repository.pull_requests[gone.number]
+    work()
+    assert stage.row(asked).ai == "agent"
+    row = stage.row(gone)
+    assert (row.ai, row.marks) == (None, {"untold": True})
+    with stage.counted() as counted:
+        work()
+    assert counted.operations.count("PullRequestsById") == 0
+
+
 def test_somebody_who_is_forgotten_is_no_initiator(stage: Stage, shop: Place, asked: There) -> None:
     address = f"{small.ADA}+ada@users.noreply.github.com"
     ada = by_agent(shop, COPILOT, ago(days=3), address, commits=2)

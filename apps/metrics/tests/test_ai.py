@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from io import StringIO
 from itertools import product
 from random import Random
 from typing import Any
@@ -11,12 +12,14 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from django.test import Client
 from django.utils import timezone
+from rich.console import Console
 
 from apps.metrics.figures import ai_queries
 from apps.metrics.figures.ai_queries import AGENT, ASSISTED, PEOPLE
 from apps.metrics.filters.chosen import Filters
 from apps.metrics.filters.periods import Period
 from apps.metrics.models import Group, PRReview, PullRequest
+from apps.metrics.pages import terminal_table
 from apps.metrics.tests.factories import (
     Review,
     make_member,
@@ -101,6 +104,19 @@ def test_it_works(team: Team, rows: list[PullRequest]) -> None:
     reviewed = [row for row in merged if row.ai_reviews]
     assert found.reviewed.by_ai == len(reviewed)
     assert found.reviewed.by_ai_alone == sum(not row.reviewer_count for row in reviewed)
+
+
+def test_the_terminal_says_who_wrote_it(team: Team) -> None:
+    """Also where all authors are agents."""
+    repository = make_repository(team, "acme/shop")
+    bot = make_member(team, "devin-ai-integration", is_bot=True)
+    for kind in ("agent", "agent", "none"):
+        make_pull_request(repository, author=bot, fields={"ai": kind, "ai_tools": ["devin"]})
+    console = Console(width=160, record=True, file=StringIO())
+    console.print(terminal_table.table(team, [repository]))
+    text = " ".join(console.export_text().split())
+    assert "(1 by bots, left out below)" in text
+    assert "Written by at least 100% AI 0 people, 0 assisted, 2 agents" in text
 
 
 def by_hand(rows: list[PullRequest], values: dict[int, float], groups: tuple[int, ...]) -> Any:
