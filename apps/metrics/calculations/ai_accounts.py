@@ -53,10 +53,11 @@ class TeamMarks:
 def agent_of(account: Actor, team: TeamMarks | None = None) -> str | None:
     """The tool whose agent this account is; None for people, other bots and unknown accounts."""
     team = team or TeamMarks()
-    login = bare(account.login)
-    if login in team.bots:
+    login, known = bare(account.login), _entry_of(account, ai_marks.AGENTS)
+    # An address may call it otherwise than the account is called.
+    if login in team.bots or (known and known.login in team.bots):
         return None
-    tool = team.logins.get(login) or _tool_of(account, ai_marks.AGENTS)
+    tool = team.logins.get(login) or (known.tool if known else None)
     return None if tool in team.ignored_tools else tool
 
 
@@ -106,7 +107,9 @@ def tool_of_signature(signature: Signature, team: TeamMarks) -> tuple[str, str] 
 def tool_of_address(address: str, team: TeamMarks) -> str | None:
     """The tool that an address stands for."""
     if tool := tool_of_text(address.lower(), ai_marks.ADDRESSES):
-        return tool
+        local, _, domain = address.lower().partition("@")
+        is_bots = domain == "users.noreply.github.com" and bare(local) in team.bots
+        return None if is_bots else tool
     account = noreply_account(address)
     if account is None or account.id is None:
         return None
@@ -142,7 +145,12 @@ def is_same(one: Actor, other: Actor) -> bool:
 
 
 def _tool_of(account: Actor, known: Iterable[Account]) -> str | None:
-    return next((entry.tool for entry in known if _fits(account, entry)), None)
+    entry = _entry_of(account, known)
+    return entry.tool if entry else None
+
+
+def _entry_of(account: Actor, known: Iterable[Account]) -> Account | None:
+    return next((entry for entry in known if _fits(account, entry)), None)
 
 
 def _fits(account: Actor, entry: Account) -> bool:

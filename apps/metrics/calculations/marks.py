@@ -160,8 +160,9 @@ def is_human_touched(
 def _is_persons(signature: Signature, team: TeamMarks) -> bool:
     if agent_by_address(signature, team):
         return False
-    if signature.account.id is not None or signature.account.login:
-        return is_person(signature.account, team)
+    told = signature.account if signature.account != Actor() else None
+    if account := told or noreply_account(signature.address):
+        return is_person(account, team)
     return bool(signature.name or signature.address) and not _is_bots(signature)
 
 

@@ -249,6 +249,12 @@ def test_a_team_adds_marks_and_ignores_tools() -> None:
     assert of(branch="acme/7") == of(labels=["By-Acme"]) == ("assisted", ("acme",))
     assert of(body="https://claude.ai/code") == ("none", ())
     assert of(author=DEVIN) == ("none", ())
+    listed = TeamMarks(bots=frozenset({"copilot-swe-agent", "gemini-code-assist"}))
+    for address in ("198982749+Copilot", "gemini-code-assist[bot]"):
+        by_bot = commit(address=f"{address}@users.noreply.github.com", account=Actor())
+        assert marks.read(Texts(ALICE, commits=[by_bot]), listed).ai == "none", address
+        assert marks.read(Texts(ALICE, commits=[by_bot])).ai == "agent", address
+        assert not marks.is_human_touched([], [by_bot], listed), address
     by_claude = commit(name="Claude", address="noreply@anthropic.com", account=Actor())
     assert of(commits=[by_claude]) == ("none", ())
 
