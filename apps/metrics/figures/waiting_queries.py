@@ -233,6 +233,8 @@ class _Whom:
         members = TeamMember.objects.for_team(team)
         found = members.filter(github_id__in={*people, *self.mergers.values()})
         self.members = {each.github_id: each for each in found}
+        outside = {*self.mergers.values()} - self.members.keys()
+        self.outside = _outside_mergers(team, repositories, outside) if outside else {}
         groups = Group.objects.for_team(team).values_list("github_id", "name")
         self.groups = dict(groups) if asked else {}
         self.called = _called(team, [row.pk for row in asked]) if asked else {}
@@ -243,15 +245,22 @@ class _Whom:
             return [self._asked(each) for each in self.requests.get(row.pk, ())]
         account = row.counted_account
         if row.waiting_for == MERGE:
-            merger = self.members.get(self.mergers.get(row.repository_id, 0))
-            if merger and not merger.is_bot and merger.github_id != account:
-                return [Whom(merger.github_username, merger.github_id)]
+            merger = self._merger(self.mergers.get(row.repository_id, 0))
+            if merger and merger.account != account:
+                return [merger]
         if row.waiting_for not in (MERGE, AUTHOR) or account is None:
             return []
         # An agent's waits for whoever asked for it.
         if row.is_bot and not row.is_agents:
             return []
         return [Whom(row.counted_login, account)]
+
+    def _merger(self, account: int) -> Whom | None:
+        """The person of this account; None where it is a bot's."""
+        member = self.members.get(account)
+        if member is None:
+            return self.outside.get(account)
+        return None if member.is_bot else Whom(member.github_username, account)
 
     def _asked(self, request: Request) -> Whom:
         if request.person is None:
@@ -334,6 +343,23 @@ def _mergers(team: Team, repositories: Iterable[int], main: Mapping[int, int]) -
         if len(last) == LAST_MERGES and len(by) == 1 and NONE not in by:
             found[repository] = by.pop()
     return found
+
+
+def _outside_mergers(
+    team: Team, repositories: Iterable[int], accounts: Iterable[int]
+) -> dict[int, Whom]:
+    """People who merge and are no members, as on what they merged."""
+    own = own_marks.accounts(team.ai_logins, team.bot_logins)
+    rows = PullRequest.objects.for_team(team).filter(
+        repository__in=list(repositories), merged_by_github_id__in=list(accounts)
+    )
+    names = ("merged_by_github_id", "merged_by_login", "merged_by_type")
+    told = rows.order_by().values_list(*names).distinct()
+    return {
+        account: Whom(login or "", account)
+        for account, login, type_ in told
+        if account and not ai_accounts.is_bot(Actor(account, login, type_), own)
+    }
 
 
 def _merged(team: Team) -> Rows:

@@ -278,6 +278,14 @@ def test_who_merges_is_who_merged_the_last_five(shop: Repository) -> None:
     make_pull_request(shop, author=ada, opened_at=ago(9), fields={"merged_by_github_id": 1})
     (wait,) = this_week(team, filters, timezone.now())[0]
     assert wait.whom[0].name == "ada"
+    # Whoever merges need not be a member, but is no bot.
+    for account, kind, name in ((77, "User", "zoe"), (78, "Bot", "ada")):
+        by = {"github_id": account, "login": "zoe", "type": kind}
+        fields = {f"merged_by_{name}": value for name, value in by.items()}
+        for _ in range(5):
+            make_pull_request(shop, author=ada, opened_at=ago(79 - account), fields=fields)
+        (wait,) = this_week(team, filters, timezone.now())[0]
+        assert wait.whom[0].name == name
 
 
 def test_people_of_another_team_are_not_waited_for(shop: Repository) -> None:
