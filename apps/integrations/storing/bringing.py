@@ -14,6 +14,7 @@ from django.db.models import Q, QuerySet
 
 from apps.integrations.storing import crediting
 from apps.integrations.storing.stored_graph import Brought, Deployed, StoredGraph
+from apps.integrations.storing.updating import update
 from apps.metrics.calculations import deployments as calculations
 from apps.metrics.calculations.ancestry import Parents, with_ancestors
 from apps.metrics.calculations.deployments import Outcome, blamed, in_order
@@ -201,7 +202,8 @@ class _Counting:
                 brought += [(self._key(sha), row.pk) for sha in outcome.brought]
                 linked |= dict.fromkeys(outcome.brought, row.pk)
                 self.bringers |= dict.fromkeys(outcome.brought, row.pk)
-        Deployment.objects.bulk_update([row for _, row in some], _names(_FLAGS), batch_size=200)
+        told = {row.pk: [getattr(row, name) for name in _FLAGS] for _, row in some}
+        update(Deployment, _names(_FLAGS), told)
         BroughtCommit.objects.bulk_create(
             (
                 BroughtCommit(

@@ -12,6 +12,7 @@ from typing import Any
 
 from django.db.models import Exists, OuterRef, Q, Subquery
 
+from apps.integrations.storing.updating import update
 from apps.metrics.models import (
     BranchCommit,
     BroughtCommit,
@@ -26,6 +27,8 @@ from apps.metrics.models import (
 AT_ONCE = 500
 COLUMNS = ("deployed_at", "deploy_time", "lead_time", "deployment_id", "was_live_before")
 """Of a pull request: what `ingest` leaves alone."""
+
+_READ = ("merged_at", "cycle_time", *(name.removesuffix("_id") for name in COLUMNS))
 
 
 def link(repository: Repository, brought: Mapping[str, int]) -> None:
@@ -54,7 +57,8 @@ def credit(repository: Repository, keys: Sequence[int]) -> None:
     """Stores anew when pull requests reached production, where that has changed."""
     for some in _parts(sorted(set(keys))):
         first = _first(some)
-        rows = PullRequest.objects.filter(pk__in=some).select_for_update(no_key=True)
+        rows = PullRequest.objects.filter(pk__in=some).only(*_READ)
+        rows = rows.select_for_update(no_key=True)
         changed = []
         for row in rows.order_by("pk"):
             columns = _columns(row, first.get(row.pk))
@@ -175,9 +179,8 @@ def _save(repository: Repository, rows: Sequence[PullRequest]) -> None:
     """Within a transaction that has told of a new revision."""
     if not rows:
         return
-    PullRequest.objects.bulk_update(
-        rows, [name.removesuffix("_id") for name in COLUMNS], batch_size=100
-    )
+    names = [name.removesuffix("_id") for name in COLUMNS]
+    update(PullRequest, names, {r.pk: [getattr(r, name) for name in COLUMNS] for r in rows})
     keys = [row.pk for row in rows]
     PullRequest.objects.filter(pk__in=keys).update(stored_revision=_revision(repository))
 

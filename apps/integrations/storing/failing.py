@@ -5,13 +5,14 @@ It follows from rows that are stored: what deployments brought, reverts and hotf
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from django.db import transaction
 from django.db.models import Q
 
+from apps.integrations.storing.updating import update
 from apps.metrics.calculations.deployments import (
     Failure,
     History,
@@ -23,19 +24,26 @@ from apps.metrics.figures import freshness
 from apps.metrics.models import Application, DeployedPullRequest, Deployment
 from apps.metrics.models import PullRequest as Row
 
-AT_ONCE = 500
 _STORED = (
     *("found_cause", "mended_by_id", "evidence_id"),
     *("is_failed", "failed_by", "recovered_at", "recovery_time"),
+)
+# What is neither read nor written here is not fetched: an application may have many.
+_READ = (
+    *(name.removesuffix("_id") for name in _STORED),
+    *("node_id", "requested_at", "deployed_at", "sequence", "took_out", "marked_failed"),
+    *("is_unplaced", "is_first", "is_repeat", "is_rollback", "is_restore", "is_left_out", "place"),
 )
 
 
 def refresh(application: Application) -> bool:
     """Stores anew which of its deployments failed; whether that changed of any."""
     rows = list(
-        application.deployments.filter(Q(sequence__isnull=False) | ~Q(failed_by=""))
+        Deployment.objects.filter(
+            Q(sequence__isnull=False) | ~Q(failed_by=""), application=application
+        )
         .order_by("sequence", "deployed_at", "requested_at", "node_id")
-        .defer("name", "url", "state")
+        .only(*_READ)
     )
     counted = [row for row in rows if row.sequence is not None]
     merged, bringer, keys = _pull_requests(application, counted)
@@ -140,9 +148,4 @@ def _take(row: Deployment, columns: dict[str, Any]) -> bool:
 def _save(application: Application, rows: Sequence[Deployment]) -> None:
     freshness.changed(application.repository_id)
     names = [name.removesuffix("_id") for name in _STORED]
-    for some in _parts(rows):
-        Deployment.objects.bulk_update(some, names, batch_size=100)
-
-
-def _parts(rows: Sequence[Deployment]) -> Iterable[Sequence[Deployment]]:
-    return (rows[begin : begin + AT_ONCE] for begin in range(0, len(rows), AT_ONCE))
+    update(Deployment, names, {r.pk: [getattr(r, name) for name in _STORED] for r in rows})
