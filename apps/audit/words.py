@@ -115,6 +115,8 @@ GROUPS = {
     "export": "Exports",
     "view": "Saved views",
     "audit": "The audit log",
+    "group": "Teams of people",
+    "note": "Notes on the charts",
 }
 
 
