@@ -32,6 +32,7 @@ from apps.integrations.views import answers, farewells, organizations
 from apps.integrations.views.github_app import may_make
 from apps.integrations.views.organization_hooks import turn_on
 from apps.teams.access import TeamRequest, team_view, wants_json
+from apps.teams.wording import counted
 
 
 @require_GET
@@ -256,8 +257,16 @@ def _answer(request: TeamRequest, chosen: GitHubIntegration | HttpResponse) -> H
         return chosen
     if wants_json(request):
         return JsonResponse({"connected": chosen.organization_slug}, status=201)
-    said = f"{chosen.organization_slug} is connected. Now choose the repositories to track."
-    return answers.back(request, "repositories", said=said)
+    return answers.back(request, "repositories", said=_said(chosen))
+
+
+def _said(chosen: GitHubIntegration) -> str:
+    """Whoever connects again has chosen already."""
+    tracked = chosen.tracked_repositories.filter(is_active=True).count()
+    if not tracked:
+        return f"{chosen.organization_slug} is connected. Now choose the repositories to track."
+    go_on = counted(tracked, "tracked repository goes on", "tracked repositories go on")
+    return f"{chosen.organization_slug} is connected again: {go_on} where the sync stopped."
 
 
 def _wanted(request: TeamRequest) -> str:
