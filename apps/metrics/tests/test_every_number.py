@@ -127,7 +127,8 @@ def shown(client: Client, path: str) -> Iterator[Shown]:
     for address, inner in LINK.findall(page.content.decode()):
         text = " ".join(unescape(re.sub(r"<[^>]+>", "", inner)).split())
         if re.search(r"\d", text) and not WAITED.search(address):
-            yield Shown(text, unescape(address))
+            # With all fields, whichever columns its list shows.
+            yield Shown(text, re.sub(r"&columns=[^&]*", "", unescape(address)))
 
 
 class Lists:
