@@ -184,6 +184,8 @@ def test_rows_of_before_are_unknown_until_they_are_read(
     TrackedRepository.objects.update(is_active=False)
     work()  # Nothing may be fetched.
     unread = rows()
+    assert "stored before that" not in alice_client.get("/a/acme/ai/").content.decode()
+    TrackedRepository.objects.update(is_active=True)
     assert (unread[asked.number]["ai"], unread[asked.number]["initiator_login"]) == ("agent", None)
     assert unread[claude.number]["ai"] is None
     page = " ".join(alice_client.get("/a/acme/ai/").content.decode().split())
@@ -191,7 +193,6 @@ def test_rows_of_before_are_unknown_until_they_are_read(
     assert "for one point of what GitHub grants" in page
     told = alice_client.get("/a/acme/ai/", headers={"Accept": "application/json"}).json()
     assert (told["merged"]["unknown"], told["unread"]) == (2, 2)
-    TrackedRepository.objects.update(is_active=True)
     with stage.counted() as counted:
         work()
     assert counted.points == 1

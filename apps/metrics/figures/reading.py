@@ -7,6 +7,7 @@ from datetime import datetime
 
 from django.db.models import Count, Max
 
+from apps.metrics.figures.freshness import untracked
 from apps.metrics.models import PullRequest, Repository
 from apps.teams.models import Team
 
@@ -31,7 +32,9 @@ class Reading:
 def reading(team: Team) -> Reading:
     """Of a team; nothing is counted where all was read."""
     # By repository, since an index has those that are left of each.
-    repositories = Repository.objects.for_team(team).order_by().values("pk")
+    # What is no longer fetched stays as it is.
+    fetched = Repository.objects.for_team(team).exclude(pk__in=list(untracked(team)))
+    repositories = fetched.order_by().values("pk")
     unread = PullRequest.objects.filter(repository__in=repositories, marks__isnull=True)
     found = unread.aggregate(count=Count("pk"), newest=Max("opened_at"))
     if not found["count"]:
