@@ -212,7 +212,7 @@ def waiting_to_deploy(team: Team, filters: Filters) -> Rows:
     keys = _with_source(team, is_complete=True)
     rows = rows.keep(lambda part: np.isin(part["repository_id"], keys))
     rows = rows.where("deployed_at", NONE).where("was_live_before", 0)
-    return rows.keep(is_on_default_branch(team))
+    return rows.keep(is_on_default_branch(team)) if len(rows) else rows
 
 
 def _succeeded(application: OuterRef) -> QuerySet[Deployment]:
