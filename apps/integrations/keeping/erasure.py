@@ -125,9 +125,10 @@ def _batch(pk: int) -> bool:
         return _of_integration(row, row.integration)
     # Whoever begins to track it locks its row as well: then this sees it.
     locked = Repository.objects.select_for_update(no_key=True)
-    found = locked.filter(pk=row.repository_id).first() if row.repository_id else None
+    key = row.repository_id or 0
+    found = locked.filter(pk=key).first()
     if found is None or TrackedRepository.objects.filter(repository=found).exists():
-        Repository.objects.filter(pk=row.repository_id).update(is_leaving=False)
+        Repository.objects.filter(pk=key).update(is_leaving=False)
         row.delete()
         return False
     return _of_repository(found)

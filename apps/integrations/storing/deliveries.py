@@ -212,6 +212,13 @@ def _deployed_at(row: Deployment, one: Told) -> datetime | None:
     return min((at for at in (row.deployed_at, one.deployed_at) if at), default=None)
 
 
+def ask_again(keys: Sequence[int], now: datetime) -> None:
+    """Those that are gone, or could not be told this time, which look alike."""
+    rows = Deployment.objects.filter(pk__in=keys)
+    rows.filter(requested_at__gt=now - WAITS_FOR).update(look_again_at=now + LATEST)
+    rows.filter(requested_at__lte=now - WAITS_FOR).update(look_again_at=None)
+
+
 def _again(one: Told, now: datetime) -> datetime | None:
     """When a deployment that has not succeeded is to be looked at again; less and less often."""
     age = now - one.requested_at

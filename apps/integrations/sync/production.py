@@ -230,11 +230,11 @@ class _Turn:
         if not rows:
             return False
         told = production.deployments_by_id(github, list(rows))
-        gone = [pk for key, pk in rows.items() if key not in {one.id for one in told}]
+        missing = set(rows) - {one.id for one in told}
         with transaction.atomic():
             leases.renew_held()
             deliveries.look_again(self.of, told, now)
-            Deployment.objects.filter(pk__in=gone).update(look_again_at=None)
+            deliveries.ask_again([rows[key] for key in missing], now)
         return True
 
     # Releases

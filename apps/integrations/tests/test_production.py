@@ -243,7 +243,12 @@ def test_statuses_that_come_days_later(stage: Stage, shop: Place) -> None:
     assert (row.deployed_at, row.sequence, row.state) == (None, None, "pending")
     done = {"deployment": waits["id"], "state": "SUCCESS"}
     do(shop, "set_deployment_status", back(hours=1), **done)
-    Deployment.objects.update(look_again_at=ago())
+    # Not told the first time, it is asked for again.
+    shop.strike("null_leaf", leaf="Deployment.commitOid", of=waits["node_id"], times=1)
+    for _ in range(2):
+        Deployment.objects.exclude(look_again_at=None).update(look_again_at=ago())
+        ProductionWalk.objects.update(due_at=ago())
+        work()
     ProductionWalk.objects.update(due_at=ago())
     work()
     row.refresh_from_db()
