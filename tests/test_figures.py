@@ -114,6 +114,24 @@ def test_pages_with_figures_fit_and_can_be_read(
     assert "\n".join(problems) == ""
 
 
+def test_a_bar_opens_exactly_its_pull_requests(alice: BrowserContext, program: Program) -> None:
+    page = opened(alice, program, "flow/?range=12m")
+    figure = page.locator("figure", has=page.locator("#histogram-cycle_time"))
+    figure.locator("summary").click()
+    cell = figure.locator("td a").first
+    address, count = cell.get_attribute("href"), cell.inner_text()
+    names = figure.locator("tbody th").all_inner_texts()
+    place = [len(row.locator("a").all()) for row in figure.locator("tbody tr").all()].index(1)
+    box = page.locator("#histogram-cycle_time").bounding_box()
+    assert box
+    # The bars share the width; the axis takes less than half of one.
+    x = box["width"] * (place + 0.75) / len(names)
+    page.locator("#histogram-cycle_time").click(position={"x": x, "y": box["height"] * 0.7})
+    page.wait_for_url(f"**{address}")
+    expect(page.locator(".list-count strong")).to_have_text(count)
+    expect(page.locator(".list-count")).to_contain_text("counted in cycle time")
+
+
 def test_charts_take_the_chosen_colours(alice: BrowserContext, program: Program) -> None:
     page = opened(alice, program, "")
     chart = page.locator("#merged svg")
