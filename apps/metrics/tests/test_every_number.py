@@ -150,6 +150,8 @@ class Lists:
         return found
 
     def _reply(self, address: str) -> Any:
+        # Some lists show columns of their own; here every field is compared.
+        address = re.sub(r"&columns=[^&]*", "", address)
         if address not in self.known:
             self.known[address] = self.client.get(address, headers=JSON).json()
         return self.known[address]
