@@ -16,7 +16,6 @@ from apps.integrations.github.production_records import Told
 from apps.integrations.storing.texts import tidy
 from apps.metrics.calculations import globs
 from apps.metrics.calculations.deployments import is_production
-from apps.metrics.figures import freshness
 from apps.metrics.models import Application, Deployment, Production, Repository, Source
 
 RELEASES = "releases"
@@ -172,14 +171,13 @@ def _store(
     rows = where.deployments.filter(node_id__in=incoming)
     known = {row.node_id: row for row in rows}
     fresh: list[Deployment] = []
-    moved = told_anew = False
+    moved = False
     for key, (one, url) in sorted(incoming.items()):
         row = known.get(key) or Deployment(
             team_id=where.team_id, application=where, node_id=key, sha=one.sha[:64]
         )
         changes = _changes(row, one, url, now)
         moved = moved or "deployed_at" in changes
-        told_anew = told_anew or bool(changes.keys() - {"look_again_at"})
         for name, value in changes.items():
             setattr(row, name, value)
         if row.pk is None:
@@ -187,8 +185,6 @@ def _store(
         elif changes:
             row.save(update_fields=[*changes, "modified_at"])
     Deployment.objects.bulk_create(fresh)
-    if told_anew:
-        freshness.changed(of.repository_id)  # Pages that list it are asked for again.
     if fresh or moved:
         Production.objects.filter(pk=of.pk).update(is_recount_due=True)
 
