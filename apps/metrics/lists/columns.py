@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import F, Func, IntegerField, TextField
+from django.db.models import F, Func, TextField
 from django.db.models.fields.json import KT
 from django.db.models.functions import Cast
 from django.db.models.sql.compiler import SQLCompiler
@@ -42,7 +42,7 @@ class Column:
     @property
     def is_figure(self) -> bool:
         """Whether it is aligned right."""
-        return self.kind in ("duration", "number", "lines") and self.key != "human_touched"
+        return self.kind in ("duration", "number", "lines")
 
     @property
     def look(self) -> str:
@@ -135,8 +135,9 @@ _ALL = (
     _instant("first_ai_review_at", "First AI review"),
     _number("ai_reviews", "AI reviews"),
     Column(
-        *("human_touched", "Person took part", "number", Cast("human_touched", IntegerField())),
-        fields=("human_touched",),
+        *("human_touched", "Person took part", "text"),
+        _InOrder(Cast("human_touched", TextField())),
+        ("human_touched",),
         may_lack=True,
     ),
 )
