@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
+from django.conf import settings
 from django.db.models import QuerySet
 
 from apps.integrations.github.production_records import Told
@@ -57,8 +58,14 @@ def deployments(of: Production, told: Sequence[Told], now: datetime) -> None:
             by_environment.setdefault(environment, []).append(one)
     for environment, some in sorted(by_environment.items()):
         where = application(of.repository, Source.DEPLOYMENT, environment)
-        page = f"{of.repository.url}/deployments/{quote(environment, safe='')}"
+        page = _page(of, environment)
         _store(of, where, [(one, page) for one in some], now)
+
+
+def _page(of: Production, environment: str) -> str:
+    """An environment's page; a repository's own address may not be told yet."""
+    name = of.repository.full_name.partition("@")[0]
+    return f"{settings.GITHUB_URL}/{name}/deployments/{quote(environment, safe='')}"
 
 
 def look_again(of: Production, told: Sequence[Told], now: datetime) -> None:
@@ -69,7 +76,7 @@ def look_again(of: Production, told: Sequence[Told], now: datetime) -> None:
     where = {row.node_id: row.application for row in rows.select_related("application")}
     for one in told:
         if one.id in where:
-            page = f"{of.repository.url}/deployments/{quote(one.environment, safe='')}"
+            page = _page(of, one.environment)
             _store(of, where[one.id], [(one, page)], now)
 
 
