@@ -143,9 +143,11 @@ class Company:
         counted = zip(qualifying, responses, answers, strict=True)
         pk = next(self.ids["pr"])
         columns = _pull_request(self, story, facts, repository, number)
+        by_ai = set(_ai_reviews(self, story, facts))
         yield "metrics_pullrequest", {**self.stamps, "id": pk, **columns, **figures}
         for (who, review), told in zip(story.reviews, counted, strict=True):
-            yield "metrics_prreview", _review(self, pk, who, review, told)
+            is_ai = who == self.bots[-1] and review.submitted_at in by_ai
+            yield "metrics_prreview", _review(self, pk, who, review, told, is_ai)
         for event in story.events:
             yield "metrics_timelineevent", _event(self, pk, event)
         for position, commit in enumerate(story.commits):
@@ -278,6 +280,7 @@ def _pull_request(
     labels = random.sample(LABELS, 1) if random.random() < 0.25 else []
     branch = f"topic/{number}"
     merger = random.choice(story.regulars) if facts.merged_at else None
+    by_ai = _ai_reviews(company, story, facts)
     return {
         "repository_id": repository,
         "number": number,
@@ -315,7 +318,24 @@ def _pull_request(
         "is_hotfix": calculations.is_hotfix(labels, branch, title, calculations.HotfixPatterns()),
         "reverts_repository": "",
         "fetched_at": company.now,
+        "first_ai_review_at": min(by_ai, default=None),
+        "ai_reviews": len(by_ai),
+        "human_touched": True if _is_touched(story, merger) else None,
     }
+
+
+def _ai_reviews(company: Company, story: Story, facts: PullRequestFacts) -> list[datetime]:
+    """When the reviewer that is an AI reviewed it, from the opening until its end."""
+    given = [each.submitted_at for who, each in story.reviews if who == company.bots[-1]]
+    end = facts.merged_at or facts.closed_at
+    return [at for at in given if at >= facts.opened_at and (end is None or at <= end)]
+
+
+def _is_touched(story: Story, merger: Account | None) -> bool:
+    """Whether a person wrote, reviewed or merged it; a deleted account that reviewed is one."""
+    reviewers = [who for who, _ in story.reviews]
+    known = [who for who in (story.author, merger, *reviewers) if who]
+    return None in reviewers or any(who.type == "User" for who in known)
 
 
 def _review(
@@ -324,6 +344,7 @@ def _review(
     who: Account | None,
     review: ReviewFact,
     told: tuple[bool, int | None, int | None],
+    is_ai: bool,
 ) -> Row:
     pk = next(company.ids["review"])
     counts, response, answer = told
@@ -342,6 +363,7 @@ def _review(
         "is_qualifying": counts,
         "response_time": response,
         "answer_time": answer,
+        "is_ai": is_ai,
     }
 
 
@@ -364,6 +386,8 @@ def _event(company: Company, pull_request: int, event: EventFact) -> Row:
 def _commit(
     company: Company, pk: int, repository: int, author: Account | None, commit: CommitFact
 ) -> Row:
+    # GitHub finds no account for the commits of bots.
+    author = author if author and author.type == "User" else None
     return {
         **company.stamps,
         "id": pk,

@@ -16,7 +16,8 @@ from apps.metrics.models import Production, Source
 
 ROUNDS = 5
 """Counting may find that more of the branch is needed, and reading that there is more to count."""
-BUSY = "Another worker reads it just now."
+BUSY = "Another worker has been reading it for minutes."
+MOST_TRIES = 180  # a second apart
 PERMISSIONS = {
     "deployments": "deployments (“Deployments: read”)",
     "actions": "runs of workflows (“Actions: read”)",
@@ -112,10 +113,12 @@ def _count(pk: int) -> None:
 
 
 def _claim(chore: str, key: int) -> Claim:
-    claim = leases.take(chore, key, at_once=True)
-    if claim is None:
-        raise UnavailableError(BUSY)
-    return claim
+    """Waits for a worker that has it: a turn is short, and the lease of one that died soon ends."""
+    for _ in range(MOST_TRIES):
+        if claim := leases.take(chore, key, at_once=True):
+            return claim
+        time.sleep(1)
+    raise UnavailableError(BUSY)
 
 
 def _is_due(tracked: TrackedRepository) -> bool:
