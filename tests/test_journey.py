@@ -13,6 +13,8 @@ from github_simulator.world import PullRequest
 from tests import journey
 from tests.conftest import Installation
 
+AGENTS = ("copilot-swe-agent", "devin-ai-integration", "claude")
+
 pytestmark = pytest.mark.browser
 
 
@@ -95,7 +97,9 @@ def a_member(github: Running) -> str:
 
 
 def by_a_person(pull_request: PullRequest) -> bool:
-    return pull_request.author is None or pull_request.author.type != "Bot"
+    """By a person, or by an agent that a person let work: all but bots like dependabot."""
+    author = pull_request.author
+    return author is None or author.type != "Bot" or author.login in AGENTS
 
 
 def open_one_of(page: Page, merged: list[PullRequest]) -> None:

@@ -18,7 +18,7 @@ from tformance.output import visible
 
 # These run until they are stopped, hand over to another program, or write a file.
 OTHERS = {"up", "demo", "simulator", "web", "worker", "schedule", "release", "manage"}
-OTHERS |= {"backup", "restore"}
+OTHERS |= {"backup", "restore", "upgrade", "user", "team"}
 COMMANDS = {
     "sync": ("sync", "{name}"),
     "export": ("export", "pull-requests"),

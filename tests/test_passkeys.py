@@ -92,4 +92,4 @@ def _add_a_passkey(program: Program, page: Page) -> None:
 def _sign_out(program: Program, page: Page) -> None:
     page.goto(f"{program.url}/accounts/logout/")
     page.get_by_role("main").get_by_role("button", name="Sign out").click()
-    expect(page.get_by_role("link", name="Make an account")).to_be_visible()
+    expect(page.get_by_role("main").get_by_role("link", name="Sign in")).to_be_visible()

@@ -155,7 +155,7 @@ def release() -> None:
 )
 @click.option("--no-backup", is_flag=True, help="You have one already.")
 def upgrade(check: bool, backup_to: Path | None, no_backup: bool) -> None:
-    """Back up, then bring database and static files up to this version.
+    """Back up, then bring everything up to this version.
 
     As `release`, with a backup first. Going back is installing the former version and restoring it.
     """

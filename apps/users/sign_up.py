@@ -79,7 +79,7 @@ def sentence() -> str:
         return "Accounts are made by invitation: ask an admin of a team here for one."
     return (
         "There is no account yet. Whoever runs this server makes the first one there, "
-        "with “tformance user create”."
+        "with `tformance user create`."
     )
 
 

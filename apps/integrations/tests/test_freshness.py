@@ -117,13 +117,12 @@ def test_changes_wait_for_the_history_of_the_period_before(
         make_pull_request(tracked.repository, opened_at=opened_at, ended=8)
     TrackedRepository.objects.update(reached_at=now - timedelta(days=10))
     page = " ".join(bob_client.get("/a/acme/").content.decode().split())
-    assert "is still being fetched, so no changes are shown" in page
-    assert "Better than before" not in page
-    assert "before</span>" not in page
+    assert "is still being fetched, so nothing is compared yet" in page
+    assert "was 0.4" not in page
     TrackedRepository.objects.update(reached_at=now - timedelta(days=300))
     page = " ".join(bob_client.get("/a/acme/").content.decode().split())
-    assert "no changes are shown" not in page
-    assert "Better than before: merged a week" in page
+    assert "nothing is compared yet" not in page
+    assert "was 0.4" in page
 
 
 def test_an_open_page_learns_that_it_is_whole(

@@ -88,6 +88,9 @@ def store(team: Team, world: Sequence[dict[str, Any]]) -> None:
     people.append(make_member(team, "helper", is_bot=True))
     everyone = [*people, None]
     repositories = [make_repository(team, "acme/shop"), make_repository(team, "acme/api")]
+    # The data begins before each range, which would else begin where the data does.
+    early = BEGIN - timedelta(days=400)
+    make_pull_request(repositories[0], author=people[0], opened_at=early, state="closed", ended=1)
     for told in world:
         make_pull_request(
             repositories[told["repository"]],
