@@ -20,8 +20,8 @@ WAITS = {
     "review": "a review",
     "author": "its author",
     "merge": "the merge",
-    "draft": "its draft’s end",
-    "": "nobody asked",
+    "draft": "nobody, a draft",
+    "": "nobody was asked",
 }
 WRITERS = {
     "none": "people",
