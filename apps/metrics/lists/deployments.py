@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -15,6 +12,7 @@ from django.http import QueryDict
 
 from apps.metrics.figures.production_rows import listed
 from apps.metrics.filters.chosen import Filters
+from apps.metrics.lists import places
 from apps.metrics.lists.explorer import BadAddressError
 from apps.metrics.models import Application, DeployedPullRequest, Deployment
 from apps.teams.models import Team
@@ -76,9 +74,9 @@ def _place(text: str) -> tuple[datetime, int] | None:
     if not text:
         return None
     try:
-        at, pk = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+        at, pk = places.parts_of(text)
         return datetime.fromisoformat(at).astimezone(UTC), max(-(2**62), min(int(pk), 2**62))
-    except (ValueError, TypeError, OverflowError, RecursionError, binascii.Error) as error:
+    except places.UNREADABLE as error:
         raise BadAddressError("This page of the list cannot be found. Begin anew.") from error
 
 
@@ -115,8 +113,7 @@ def _beyond(found: QuerySet[Deployment], chosen: Choice) -> QuerySet[Deployment]
 
 def _text(row: Deployment) -> str:
     at = row.deployed_at or row.requested_at
-    text = json.dumps([at.isoformat(), row.pk])
-    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+    return places.as_text([at.isoformat(), row.pk])
 
 
 def brought_by(keys: Sequence[int]) -> dict[int, int]:

@@ -7,9 +7,6 @@ list is the value and key of a row, so rows that come or go meanwhile move nothi
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,6 +17,7 @@ from django.db.models.functions import Coalesce
 
 from apps.metrics.figures.order import Ordered
 from apps.metrics.figures.rows import Rows, fetched
+from apps.metrics.lists import places
 from apps.metrics.lists.among import Among
 from apps.metrics.models import PullRequest
 
@@ -89,11 +87,11 @@ def keys(found: Rows, order: Order) -> list[int]:
 def read(text: str, order: Order, *, is_back: bool = False) -> Place:
     """The place that a page's `after` or `before` names. Raises UnknownPlaceError."""
     try:
-        name, value, pk = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+        name, value, pk = places.parts_of(text)
         if name != order.name or (value is None and not order.may_lack):
             raise UnknownPlaceError(text)
         return Place(None if value is None else _value(value, order.kind), _bounded(pk), is_back)
-    except (ValueError, TypeError, OverflowError, RecursionError, binascii.Error) as error:
+    except places.UNREADABLE as error:
         raise UnknownPlaceError(text) from error
 
 
@@ -142,8 +140,7 @@ def _text(order: Order, entry: Entry) -> str:
     pk, value = entry
     if order.kind == "instant" and value is not None:
         value = datetime.fromtimestamp(value, UTC).isoformat()
-    text = json.dumps([order.name, value, pk])
-    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+    return places.as_text([order.name, value, pk])
 
 
 def _value(value: Any, kind: str) -> Any:
