@@ -142,8 +142,8 @@ class Company:
         answers = answer_times(facts, qualifying)
         counted = zip(qualifying, responses, answers, strict=True)
         pk = next(self.ids["pr"])
-        columns = _pull_request(self, story, facts, repository, number)
-        by_ai = set(_ai_reviews(self, story, facts))
+        by_ai = _ai_reviews(self, story, facts)
+        columns = _pull_request(self, story, facts, by_ai, repository, number)
         yield "metrics_pullrequest", {**self.stamps, "id": pk, **columns, **figures}
         for (who, review), told in zip(story.reviews, counted, strict=True):
             is_ai = who == self.bots[-1] and review.submitted_at in by_ai
@@ -272,7 +272,12 @@ class Story:
 
 
 def _pull_request(
-    company: Company, story: Story, facts: PullRequestFacts, repository: int, number: int
+    company: Company,
+    story: Story,
+    facts: PullRequestFacts,
+    by_ai: Sequence[datetime],
+    repository: int,
+    number: int,
 ) -> Row:
     random, author = company.random, story.author
     title = f"{random.choice(VERBS)} {random.choice(THINGS)} {random.choice(PLACES)}"
@@ -280,7 +285,6 @@ def _pull_request(
     labels = random.sample(LABELS, 1) if random.random() < 0.25 else []
     branch = f"topic/{number}"
     merger = random.choice(story.regulars) if facts.merged_at else None
-    by_ai = _ai_reviews(company, story, facts)
     return {
         "repository_id": repository,
         "number": number,
