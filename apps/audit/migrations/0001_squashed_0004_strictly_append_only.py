@@ -5,6 +5,8 @@ import django.db.models.lookups
 from django.conf import settings
 from django.db import migrations, models
 
+from apps.teams.migrations._create_models import CreateModels
+
 
 class Migration(migrations.Migration):
 
@@ -18,28 +20,32 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
-        ('teams', '0001_squashed_0009_bounds'),
+        ('teams', '0001_squashed_0012_who_wrote_it'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
-        migrations.CreateModel(
-            name='AuditEvent',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('at', models.DateTimeField(auto_now_add=True)),
-                ('team', models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='teams.team')),
-                ('actor', models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('actor_email', models.EmailField(blank=True, max_length=254)),
-                ('ip_address', models.GenericIPAddressField(null=True)),
-                ('action', models.CharField(max_length=60)),
-                ('object_name', models.CharField(blank=True, max_length=255)),
-                ('details', models.JSONField(default=dict)),
+        CreateModels(
+            models=[
+                migrations.CreateModel(
+                    name='AuditEvent',
+                    fields=[
+                        ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                        ('at', models.DateTimeField(auto_now_add=True)),
+                        ('team', models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='teams.team')),
+                        ('actor', models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to=settings.AUTH_USER_MODEL)),
+                        ('actor_email', models.EmailField(blank=True, max_length=254)),
+                        ('ip_address', models.GenericIPAddressField(null=True)),
+                        ('action', models.CharField(max_length=60)),
+                        ('object_name', models.CharField(blank=True, max_length=255)),
+                        ('details', models.JSONField(default=dict)),
+                    ],
+                    options={
+                        'ordering': ['-at', '-id'],
+                        'indexes': [models.Index(fields=['team', '-at'], name='audit_audit_team_id_68cdba_idx')],
+                        'constraints': [models.CheckConstraint(condition=django.db.models.lookups.LessThanOrEqual(django.db.models.functions.text.Length('actor_email'), 254), name='auditevent_actor_email_bounded', violation_error_message='This is too long: 254 letters are the most.'), models.CheckConstraint(condition=django.db.models.lookups.LessThanOrEqual(django.db.models.functions.text.Length('action'), 60), name='auditevent_action_bounded', violation_error_message='This is too long: 60 letters are the most.'), models.CheckConstraint(condition=django.db.models.lookups.LessThanOrEqual(django.db.models.functions.text.Length('object_name'), 255), name='auditevent_object_name_bounded', violation_error_message='This is too long: 255 letters are the most.'), models.CheckConstraint(condition=django.db.models.lookups.LessThanOrEqual(django.db.models.functions.text.Length(django.db.models.functions.comparison.Cast('details', models.TextField())), 200000), name='auditevent_details_bounded', violation_error_message='This is too long: 200,000 letters are the most.')],
+                    },
+                ),
             ],
-            options={
-                'ordering': ['-at', '-id'],
-                'indexes': [models.Index(fields=['team', '-at'], name='audit_audit_team_id_68cdba_idx')],
-                'constraints': [models.CheckConstraint(condition=django.db.models.lookups.LessThanOrEqual(django.db.models.functions.text.Length('actor_email'), 254), name='auditevent_actor_email_bounded', violation_error_message='This is too long: 254 letters are the most.'), models.CheckConstraint(condition=django.db.models.lookups.LessThanOrEqual(django.db.models.functions.text.Length('action'), 60), name='auditevent_action_bounded', violation_error_message='This is too long: 60 letters are the most.'), models.CheckConstraint(condition=django.db.models.lookups.LessThanOrEqual(django.db.models.functions.text.Length('object_name'), 255), name='auditevent_object_name_bounded', violation_error_message='This is too long: 255 letters are the most.'), models.CheckConstraint(condition=django.db.models.lookups.LessThanOrEqual(django.db.models.functions.text.Length(django.db.models.functions.comparison.Cast('details', models.TextField())), 200000), name='auditevent_details_bounded', violation_error_message='This is too long: 200,000 letters are the most.')],
-            },
         ),
     ]

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('integrations', '0001_squashed_0010_essence_of_payloads'),
+        ('integrations', '0010_essence_of_payloads'),
     ]
 
     operations = [

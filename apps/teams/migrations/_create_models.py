@@ -7,6 +7,8 @@ from django.db.migrations.operations.base import Operation
 class CreateModels(Operation):
     """New models, rendered once for all: Django renders every related model anew after each."""
 
+    serialization_expand_args = ["models"]  # one a line, where a migration is written
+
     def __init__(self, models: list[CreateModel]) -> None:
         self.models = models
 
