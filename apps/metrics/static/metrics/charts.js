@@ -3,6 +3,7 @@
 
 (() => {
   const MINUTE = 60, HOUR = 3600, DAY = 86400;
+  const NAME = 15, LETTER = 6.6, AXIS = 36; // pixels: a line of text, a letter, what is above and below a plot
   const drawn = new Map();
 
   function colour(name) {
@@ -66,11 +67,15 @@
     return steps.find((step) => largest / step <= 5) || 448 * DAY;
   }
 
-  function valueAxis(chart, style) {
+  function largestOf(chart) {
     const stacked = chart.kind === "stack";
     const sums = chart.labels.map((_, i) => chart.series.reduce(
       (sum, s) => (stacked ? sum + (s.values[i] || 0) : Math.max(sum, s.values[i] || 0)), 0));
-    const largest = Math.max(...sums, ...chart.previous.map((value) => value || 0), 0);
+    return Math.max(...sums, ...chart.previous.map((value) => value || 0), 0);
+  }
+
+  function valueAxis(chart, style) {
+    const largest = largestOf(chart);
     const axis = {
       type: "value", min: 0, splitNumber: 4,
       axisLabel: { color: style.muted, fontSize: 12, formatter: (value) => tick(value, chart.unit) },
@@ -121,34 +126,34 @@
       data: series.values.map((value, i) => (partial[i] ? null : value)),
       symbol: "circle", symbolSize: series.is_faint ? 3 : 5, showSymbol: chart.labels.length < 60,
       lineStyle: { width: series.is_faint ? 1.25 : 2.25, type: series.is_faint ? [5, 4] : "solid" },
-      itemStyle: { color: faded(series.colour, series.is_faint ? 0.55 : 1) },
+      itemStyle: { color: faded(series.colour, series.is_faint ? 0.65 : 1) },
       endLabel: endLabel(series, style, last && ends),
-      labelLayout: { moveOverlap: "shiftY" },
       emphasis: { disabled: true },
     };
   }
 
   function endLabel(series, style, show) {
-    const text = series.ends_as === undefined ? endName(series) : series.ends_as;
-    return { show: show && Boolean(text), formatter: () => text, color: style.muted, fontSize: 12, distance: 6 };
+    return {
+      show, formatter: () => endName(series), offset: [0, series.shift || 0], color: style.muted, fontSize: 12, distance: 6,
+    };
   }
 
   function endName(series) {
     return series.name.replace(" percentile", "");
   }
 
-  // Where lines end close together, one label names them all, the uppermost first.
-  function joinEnds(chart) {
-    const largest = Math.max(...chart.series.flatMap((s) => s.values.map((value) => value || 0)), 1);
-    const ends = chart.series.map((series) => ({ series, value: [...series.values].reverse().find((value) => value !== null) ?? 0 }));
-    ends.sort((a, b) => b.value - a.value);
+  // Names of lines that end close together move apart, the uppermost first.
+  function spreadEnds(chart, highest, height) {
+    const lastOf = (series) => [...series.values].reverse().find((value) => value !== null) ?? 0;
+    const ends = chart.series.map((series) => ({ series, at: (1 - lastOf(series) / highest) * height }));
+    ends.sort((a, b) => a.at - b.at);
+    let room = 0;
     for (const [i, end] of ends.entries()) {
-      const above = ends[i - 1];
-      end.group = above && above.value - end.value < largest * 0.08 ? above.group : end;
-      end.names = [endName(end.series)];
-      if (end.group !== end) end.group.names.push(...end.names);
+      const below = height - (ends.length - 1 - i) * NAME;
+      room = Math.min(Math.max(end.at, room), below);
+      end.series.shift = room - end.at;
+      room += NAME;
     }
-    for (const end of ends) end.series.ends_as = end.group === end ? end.names.join("\n") : "";
   }
 
   // A week or month of which the range has only a part: dotted, and its point hollow.
@@ -267,14 +272,19 @@
     };
   }
 
-  function option(chart) {
+  // How much room names take side by side.
+  function widthOf(names, gap) {
+    return names.reduce((sum, each) => sum + each.length * LETTER + gap, 0);
+  }
+
+  function option(chart, { width, height }) {
     const style = Object.fromEntries(["text", "muted", "hairline", "paper", "raised"].map((key) => [key, opaque(colour(key))]));
     style.font = getComputedStyle(document.body).fontFamily;
     const many = chart.series.length > 1;
     const lines = chart.kind === "line";
-    if (lines) joinEnds(chart);
-    // More than four names take two rows.
-    const legendRows = chart.series.length > 4 ? 2 : 1;
+    const yAxis = valueAxis(chart, style);
+    if (lines && many) spreadEnds(chart, yAxis.max || largestOf(chart) || 1, height - AXIS);
+    const legendRows = Math.ceil(widthOf(chart.series.map((series) => series.name), 32) / width);
     return {
       animation: false, textStyle: { fontFamily: style.font },
       grid: { left: 4, right: lines && many ? 56 : 8, top: many && !lines ? 12 + 20 * legendRows : chart.marks.length > 1 ? 38 : chart.marks.length ? 24 : 12, bottom: 4, containLabel: true },
@@ -282,9 +292,9 @@
       xAxis: {
         type: "category", data: chart.labels, boundaryGap: !lines, axisTick: { show: false },
         axisLine: { lineStyle: { color: style.hairline } },
-        axisLabel: { color: style.muted, fontSize: 12, formatter: short, ...everyLabel(chart) },
+        axisLabel: { color: style.muted, fontSize: 12, formatter: short, ...everyLabel(chart, width) },
       },
-      yAxis: valueAxis(chart, style), graphic: nothing(chart, style),
+      yAxis, graphic: nothing(chart, style),
       tooltip: tooltip(chart, style),
       series: [
         ...(lines ? drawnLines(chart, style, many) : chart.series.map((series) => bar(series, chart, style, chart.kind === "stack"))),
@@ -294,9 +304,9 @@
   }
 
   // A few names are all shown, askew where there is little room; of many days or weeks, those that fit.
-  function everyLabel(chart) {
+  function everyLabel(chart, width) {
     if (chart.partial.length || chart.labels.length > 8) return { hideOverlap: true };
-    return { interval: 0, rotate: innerWidth < 500 ? 35 : 0 };
+    return { interval: 0, rotate: widthOf(chart.labels, 8) > width - 40 ? 35 : 0 };
   }
 
   function draw(area) {
@@ -304,7 +314,7 @@
     if (!source || !window.echarts) return;
     const chart = JSON.parse(source.textContent);
     const instance = echarts.init(area, null, { renderer: "svg" });
-    instance.setOption(option(chart));
+    instance.setOption(option(chart, sizeOf(area)));
     instance.getZr().on("click", (event) => follow(instance, chart, event));
     instance.getZr().on("mousemove", (event) => {
       instance.getZr().setCursorStyle(listed(instance, chart, event) ? "pointer" : "default");
@@ -345,7 +355,11 @@
   }
 
   function redraw() {
-    for (const { instance, chart } of drawn.values()) instance.setOption(option(chart), true);
+    for (const [area, { instance, chart }] of drawn) instance.setOption(option(chart, sizeOf(area)), true);
+  }
+
+  function sizeOf(area) {
+    return { width: area.clientWidth, height: area.clientHeight };
   }
 
   function save(id) {
@@ -355,7 +369,7 @@
     const stage = document.createElement("div");
     const canvas = echarts.init(stage, null, { renderer: "canvas", width: 960, height: 420, devicePixelRatio: 2 });
     const title = { text: chart.title, textStyle: { color: opaque(colour("text")), fontSize: 16, fontWeight: 600 }, left: 8, top: 8 };
-    const picture = option(chart);
+    const picture = option(chart, { width: 960, height: 420 - 64 });
     picture.grid.top = 76;
     if (picture.legend) Object.assign(picture.legend, { top: 44, left: 8 });
     canvas.setOption({ ...picture, title, backgroundColor: opaque(colour("paper")) });
@@ -370,7 +384,10 @@
     const button = event.target.closest("[data-chart-save]");
     if (button) save(button.dataset.chartSave);
   });
-  addEventListener("resize", () => { for (const { instance } of drawn.values()) instance.resize(); });
+  addEventListener("resize", () => {
+    for (const { instance } of drawn.values()) instance.resize();
+    redraw();
+  });
   document.addEventListener("tformance:theme", redraw);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
   document.addEventListener("htmx:afterSettle", drawAll);
