@@ -55,7 +55,7 @@ WITHIN = {
     "promises/": "settings/",
     "repositories/": "compare/",
     "teams/": "compare/",
-    "notes/": "compare/",
+    "notes/": "",
 }
 THEMES = ("light", "dark")
 

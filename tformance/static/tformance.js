@@ -93,4 +93,20 @@ for (const here of document.querySelectorAll(".side nav [aria-current], .tabs [a
   row.scrollLeft += here.getBoundingClientRect().left - row.getBoundingClientRect().left - 24;
 }
 
+// A table that has room enough is part of the page, and its header sticks to the window's edge; a wider
+// one scrolls within itself.
+const tables = new ResizeObserver((entries) => {
+  for (const { target } of entries) {
+    const fits = target.querySelector("table").offsetWidth <= target.clientWidth;
+    target.classList.toggle("fits", fits);
+    target.tabIndex = fits ? -1 : 0;
+  }
+});
+
+function watchTables() {
+  for (const place of document.querySelectorAll(".table-scroll:has(> table)")) tables.observe(place);
+}
+
+document.addEventListener("htmx:afterSettle", watchTables);
+watchTables();
 showTheme();
