@@ -178,7 +178,8 @@ def invitation(request: HttpRequest) -> HttpResponse:
 def _invitation_page(request: HttpRequest, found: Invitation, status: int = 200) -> HttpResponse:
     user = request.user
     is_mine = not user.is_authenticated or invitations.is_for(found, user)
-    context = {"invitation": found, "is_mine": is_mine}
+    is_added = user.is_authenticated and proof.has_added(user, found.email)
+    context = {"invitation": found, "is_mine": is_mine, "is_added": is_added}
     return render(request, "teams/invitation.html", context, status=status)
 
 

@@ -6,12 +6,14 @@ from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.internal.flows.signup import send_unknown_account_mail
+from allauth.account.models import EmailAddress
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.models import SocialApp
 from django.contrib import messages
 from django.http import Http404, HttpRequest
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from apps.users import company_sign_in, proof, second_factors, sign_up
@@ -52,6 +54,12 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     def is_safe_url(self, url: str | None) -> bool:
         """Whether `next` may be followed: a path of ours alone, since other ports are others."""
         return len(url or "") < MOST_OF_A_PATH and url_has_allowed_host_and_scheme(url, None)
+
+    def get_email_verification_redirect_url(self, email_address: EmailAddress) -> str:
+        """To the invitation for this address, where this browser holds it."""
+        if sign_up.is_invited(self.request, email_address.email):
+            return reverse("invitation")
+        return str(super().get_email_verification_redirect_url(email_address))
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """Sends it, unless others had enough of that kind sent to this address already."""

@@ -49,6 +49,12 @@ def owns(user: User, email: str) -> bool:
     return bool(found.exists())
 
 
+def has_added(user: User, email: str) -> bool:
+    """Whether an address is in the user's account, confirmed or not."""
+    found = EmailAddress.objects.filter(user=user, email__iexact=email)
+    return bool(found.exists())
+
+
 def may_reset(user: User, email: str) -> bool:
     """Whether a link sent to this address may open the account."""
     return email.lower() == user.email.lower() or (is_proven(user) and owns(user, email))

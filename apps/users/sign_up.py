@@ -121,6 +121,11 @@ def invited_as(request: HttpRequest) -> str | None:
     return None
 
 
+def is_invited(request: HttpRequest, email: str) -> bool:
+    """Whether an open invitation in this browser is for this address alone."""
+    return _is_same(invited_as(request) or "", email)
+
+
 def domain_of(email: str) -> str:
     """As SIGN_UP writes it: small letters, international names in ASCII."""
     return ascii_domain(email.rpartition("@")[2])

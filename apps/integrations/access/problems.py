@@ -174,6 +174,25 @@ def no_hook_scope(organization: str, *, by_token: bool) -> Problem:
     )
 
 
+def nothing_changed(organization: str) -> Problem:
+    """Access was declined where a connection is there already."""
+    return Problem(
+        DENIED.code,
+        f"Access was declined on GitHub: the connection of {organization} is as it was.",
+        "Connect again and choose “Authorize” to change it.",
+    )
+
+
+def hooks_stay(organization: str) -> Problem:
+    """The additional permission for one webhook was declined."""
+    return Problem(
+        DENIED.code,
+        f"{organization} stays connected and keeps one webhook for each repository: the permission "
+        "for one of the whole organisation was declined on GitHub.",
+        "Nothing else needs it. To have one webhook after all, choose again and allow it.",
+    )
+
+
 def no_hook_possible(organization: str) -> Problem:
     """Only organisations that are connected with a token can have a hook of their own."""
     return Problem(

@@ -31,6 +31,13 @@ def headline(progress: Progress) -> str:
     return text
 
 
+def of_start(*, is_whole: bool) -> str:
+    """What a sync that somebody asked for does."""
+    if is_whole:
+        return "Everything is here already; what changed since the last check is being fetched."
+    return "The sync goes on where it stopped, and fetches what has changed since."
+
+
 def so_far(progress: Progress) -> str:
     """How much is here: pull requests, then repositories."""
     repositories = counted(len(progress.repositories), "repository", "repositories")

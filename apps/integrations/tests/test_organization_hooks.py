@@ -156,6 +156,22 @@ def paste(github: Running, client: Client, *scopes: str) -> None:
     client.post("/a/acme/integrations/github/token/", body)
 
 
+def test_declining_more_leaves_what_is_there(
+    github: Running, tracked: TrackedRepository, alice_client: Client
+) -> None:
+    url = ask(alice_client).headers["location"]
+    reply = alice_client.get(path_of(consent(url, decision="cancel")))
+    assert reply.headers["location"] == PAGE
+    text = messages_of(alice_client, PAGE)
+    assert "acme stays connected and keeps one webhook for each repository" in text
+    again = {"organization": str(ACME)}
+    url = alice_client.post("/a/acme/integrations/github/connect/", again).headers["location"]
+    alice_client.get(path_of(consent(url, decision="cancel")))
+    said = messages_of(alice_client)
+    assert "Access was declined on GitHub: the connection of acme is as it was" in said
+    assert "GitHub was not connected" not in said
+
+
 def test_back_again(github: Running, tracked: TrackedRepository, alice_client: Client) -> None:
     opt_in(alice_client)
     settle()

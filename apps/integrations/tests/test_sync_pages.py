@@ -78,6 +78,10 @@ def test_asking_for_a_sync(tracking: Client, work: Work) -> None:
     again = tracking.post(SYNC, headers=JSON)
     assert again.json()["run"] != first.json()["run"]
     assert tracking.post(SYNC).headers["location"] == STATUS
+    assert "The sync goes on where it stopped" in messages_of(tracking, STATUS)
+    work()
+    tracking.post(SYNC)
+    assert "Everything is here already" in messages_of(tracking, STATUS)
 
 
 def test_asking_for_one_repository_by_json(tracking: Client, work: Work) -> None:

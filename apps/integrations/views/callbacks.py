@@ -17,7 +17,7 @@ from django.views.decorators.http import require_GET
 
 from apps.integrations.access import connect_state, problems
 from apps.integrations.access.connect_state import State
-from apps.integrations.access.problems import ConnectError
+from apps.integrations.access.problems import ConnectError, Problem
 from apps.integrations.connection import app_manifest, connecting, installing
 from apps.integrations.views import answers
 from apps.integrations.views.connection import choose, choose_again, failed
@@ -68,7 +68,18 @@ def _answer(request: TeamRequest, flows: Mapping[str, Finish]) -> HttpResponse:
     try:
         return finish(request, state)
     except ConnectError as error:
-        return failed(request, error.problem)
+        return _stopped(request, state, error.problem)
+
+
+def _stopped(request: TeamRequest, state: State, problem: Problem) -> HttpResponse:
+    """What is connected already stays so when more is declined."""
+    known = connecting.connected(request.team).filter(organization_id=state.organization_id)
+    there = known.first() if problem.code == problems.DENIED.code else None
+    if there is None:
+        return failed(request, problem)
+    if state.for_hook:
+        return failed(request, problems.hooks_stay(there.organization_slug), "webhooks")
+    return failed(request, problems.nothing_changed(there.organization_slug))
 
 
 def _allowed(request: TeamRequest, state: State) -> HttpResponse:

@@ -8,7 +8,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from apps.audit.record import record
 from apps.integrations.connection import connecting
-from apps.integrations.models import SyncRun, TrackedRepository
+from apps.integrations.models import SyncRun, SyncStatus, TrackedRepository
 from apps.integrations.sync import progress, schedule, sentences
 from apps.integrations.views import answers
 from apps.teams.access import TeamRequest, team_view, wants_json
@@ -32,11 +32,12 @@ def start(request: TeamRequest) -> HttpResponse:
         tracked = tracked.filter(github_repo_id=_known_id(tracked, str(wanted)))
     if not tracked.exists():
         return _nothing(request)
+    said = sentences.of_start(is_whole=not tracked.exclude(status=SyncStatus.COMPLETE).exists())
     run = schedule.begin(request.team, tracked, SyncRun.Reason.MANUAL)
     record("github.sync.begun", team_id=request.team.pk, request=request, run=run.pk)
     if wants_json(request):
         return JsonResponse({"run": run.pk}, status=202)
-    return answers.back(request, "sync_status")
+    return answers.back(request, "sync_status", said=said)
 
 
 @require_GET

@@ -156,9 +156,15 @@ def test_a_newcomer_signs_up_and_joins(alice_client: Client, team: Team) -> None
     sent["next"] = "/invitations/"
     assert newcomer.post("/accounts/signup/", sent).headers["Location"] == "/invitations/"
     page = newcomer.get("/invitations/").content.decode()
-    assert "is for dana@example.com alone. Confirm that this address is yours" in page
+    assert "That address is in your account, but not confirmed yet" in page
     assert newcomer.post("/invitations/").status_code == 403
-    EmailAddress.objects.update(verified=True)
+    sent_mail = str(mail.outbox[-1].body)
+    confirmed = re.search(r"https?://[^/\s]+(/accounts/confirm-email/\S+)", sent_mail)
+    assert confirmed
+    form = newcomer.get(confirmed[1]).headers["Location"]
+    page = newcomer.post(form, follow=True).content.decode()
+    assert "dana@example.com is confirmed." in page
+    assert "Join as dana@example.com" in page
     newcomer.post("/invitations/")
     assert role(User.objects.get(email="dana@example.com")) == "member"
 
