@@ -31,10 +31,11 @@ from django.utils import timezone
 
 from apps.encryption import EncryptionKeyError, decrypt, encrypt
 from apps.measures import MAIL
+from apps.pauses import growing
 from apps.users.models import MOST_OF_AN_ERROR, QueuedMail
 
 LEASE = timedelta(minutes=10)
-FIRST_PAUSE, LAST_PAUSE = timedelta(minutes=1), timedelta(minutes=30)
+PAUSES = timedelta(minutes=1), timedelta(minutes=30)
 GIVE_UP_AFTER = timedelta(days=3)  # as long as a link to a new password works
 TOLD_FOR = timedelta(days=7)  # that a message was given up
 # https://datatracker.ietf.org/doc/html/rfc5321#section-4.2.1
@@ -154,7 +155,7 @@ def _postpone(row: QueuedMail, now: datetime, error: str, *, is_final: bool = Fa
         "failures": F("failures") + 1,
         "error": error[:MOST_OF_AN_ERROR],
         "held_until": None,
-        "due_at": now + _pause(row.failures),
+        "due_at": now + growing(*PAUSES, row.failures),
     }
     if final:
         changes |= {"given_up_at": now, "message": ""}
@@ -165,12 +166,8 @@ def _hold_up(now: datetime) -> None:
     """Where the server does not answer one, it answers no other either."""
     waiting = QueuedMail.objects.filter(given_up_at=None)
     most = waiting.aggregate(most=Max("failures"))["most"] or 1
-    until = now + _pause(most - 1)
+    until = now + growing(*PAUSES, most - 1)
     waiting.filter(due_at__lt=until, held_until=None).update(due_at=until)
-
-
-def _pause(failures: int) -> timedelta:
-    return min(FIRST_PAUSE * int(2 ** min(failures, 10)), LAST_PAUSE)
 
 
 def _text(reply: bytes | str) -> str:

@@ -31,6 +31,7 @@ from apps.integrations.sync import schedule
 from apps.integrations.work import policy
 from apps.integrations.work.chores import Chore
 from apps.integrations.work.policy import Verdict
+from apps.pauses import growing
 
 FIRST_PAUSE = timedelta(minutes=1)
 LOOK_EVERY = timedelta(hours=1)
@@ -126,8 +127,7 @@ def _note(credential: IntegrationCredential, error: GitHubError, verdict: Verdic
 def _pause(credential: IntegrationCredential, failures: int) -> timedelta:
     """Growing where the App itself is refused, as by a clock that somebody will set."""
     if credential.rejection == Rejection.APP:
-        longer: timedelta = FIRST_PAUSE * 2.0 ** min(failures, 20)
-        return min(LOOK_EVERY, longer)
+        return growing(FIRST_PAUSE, LOOK_EVERY, failures)
     return LOOK_EVERY if credential.rejection == Rejection.SUSPENDED else A_DAY
 
 

@@ -27,6 +27,7 @@ from apps.integrations.work.chores import Chore
 from apps.integrations.work.policy import Verdict
 from apps.metrics.calculations.deployments import is_production
 from apps.metrics.models import Deployment, Production, Source
+from apps.pauses import growing
 
 TURN = timedelta(seconds=20)
 AGAIN = timedelta(hours=1)
@@ -92,7 +93,7 @@ def _note(row: ProductionWalk, error: GitHubError, verdict: Verdict) -> None:
 
 
 def _pause(row: ProductionWalk, failures: int) -> timedelta:
-    return min(AGAIN * int(2 ** min(failures, 5)), timedelta(days=1))
+    return growing(AGAIN, timedelta(days=1), failures)
 
 
 WALK = Chore(

@@ -11,8 +11,9 @@ from django.db.models import Exists, OuterRef, QuerySet
 from apps.integrations.github.pull_requests import Spoilt
 from apps.integrations.github.records import PullRequest
 from apps.integrations.models import StalePullRequest, TrackedRepository
+from apps.pauses import growing
 
-RETRY_SPOILT = timedelta(minutes=10)
+PAUSES_OF_SPOILT = timedelta(minutes=10), timedelta(days=2)
 TRIES_OF_UNTOLD = 5
 
 
@@ -81,7 +82,7 @@ def set_aside(tracked: TrackedRepository, item: Spoilt | PullRequest, now: datet
     )
     row.attempts += 1
     row.error = item.reason if isinstance(item, Spoilt) else ""
-    row.due_at = now + RETRY_SPOILT * 2 ** min(row.attempts, 8)
+    row.due_at = now + growing(*PAUSES_OF_SPOILT, row.attempts)
     if not row.error and row.attempts > TRIES_OF_UNTOLD:
         row.delete()
     else:

@@ -13,6 +13,7 @@ from django.db.models import F, Q, QuerySet
 from apps.integrations.github.errors import WaitError
 from apps.integrations.github.limits import Limit
 from apps.integrations.models import IntegrationCredential, RateBudget
+from apps.pauses import growing
 
 # Kept for live updates, so that a backfill never starves them.
 RESERVE = 0.1
@@ -66,7 +67,7 @@ def _block(key: dict[str, Any], wait: WaitError, now: datetime) -> datetime:
     if not wait.secondary:
         RateBudget.objects.filter(pk=budget.pk).update(blocked_until=wait.until)
         return wait.until
-    longer = now + min(LONGEST_BLOCK, (wait.until - now) * 2.0 ** min(budget.blocks, 6))
+    longer = now + growing(wait.until - now, LONGEST_BLOCK, budget.blocks)
     until = max(wait.until, longer)
     RateBudget.objects.filter(pk=budget.pk).update(blocked_until=until, blocks=F("blocks") + 1)
     return until

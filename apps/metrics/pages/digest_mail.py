@@ -23,6 +23,7 @@ from django.urls import reverse
 
 from apps.metrics.models import Digest
 from apps.metrics.pages.digest import WeeklyDigest, weekly_digest
+from apps.pauses import growing
 from apps.teams.membership import may_open
 from apps.teams.models import Membership, Team
 from apps.teams.zones import zone_of
@@ -30,7 +31,7 @@ from apps.users.models import User
 
 HOUR = time(7)  # Monday morning, in the team's time zone
 LEASE = timedelta(minutes=10)
-FIRST_RETRY, LAST_RETRY = timedelta(minutes=5), timedelta(hours=6)
+PAUSES = timedelta(minutes=5), timedelta(hours=6)
 SALT = "digest"
 log = logging.getLogger(__name__)
 
@@ -90,10 +91,8 @@ def _deliver(digest: Digest, now: datetime) -> None:
     except Exception:
         # Whatever is wrong with this one must not hold up the others.
         log.exception("The digest %s could not be sent and is tried again later.", digest.pk)
-        wait = min(FIRST_RETRY * 2 ** min(digest.failures, 10), LAST_RETRY)
-        Digest.objects.filter(pk=digest.pk).update(
-            held_until=now + wait, failures=digest.failures + 1
-        )
+        until = now + growing(*PAUSES, digest.failures)
+        Digest.objects.filter(pk=digest.pk).update(held_until=until, failures=digest.failures + 1)
     else:
         Digest.objects.filter(pk=digest.pk).update(
             due_at=next_monday(digest.team, now),
