@@ -10,11 +10,12 @@ import socket
 import subprocess
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from celery import Celery
 
 from tests.program import COMMAND, ROOT, START, clean_environment, prepared, tformance
 from tformance.ports import free_port
@@ -78,6 +79,7 @@ def test_it_works(settings: dict[str, str], tmp_path: Path) -> None:
         assert settings["PUBLIC_URL"] in line
         assert status(f"{settings['PUBLIC_URL']}/health/ready") == 200
         assert len(processes_of(tmp_path)) >= 4
+        kill_what_waits_for_work(tmp_path)
         again = tformance("up", "--bind", f"127.0.0.1:{free_port()}", **settings)
         assert again.returncode == 1
         assert "runs already" in again.stderr
@@ -85,6 +87,27 @@ def test_it_works(settings: dict[str, str], tmp_path: Path) -> None:
         assert process.wait(30) == 0
         assert not processes_of(tmp_path)
     assert (tmp_path / "log" / "web.log").exists()
+
+
+def kill_what_waits_for_work(folder: Path) -> None:
+    """The worker's processes are killed with -9; those that come in their place go on."""
+    worker = part(folder, b"worker")
+    wait_until(lambda: (folder / "heartbeat").exists())
+    for child in Path(f"/proc/{worker}/task/{worker}/children").read_text().split():
+        os.kill(int(child), signal.SIGKILL)
+    os.utime(folder / "heartbeat", (1, 1))
+    with Celery(set_as_current=False, broker="folder://localhost") as app:
+        app.conf.broker_transport = "tformance.folder_broker:Transport"
+        app.conf.broker_transport_options = {"folder": str(folder / "broker")}
+        app.send_task("apps.integrations.tasks.look_for_due_work")
+    wait_until(lambda: (folder / "heartbeat").stat().st_mtime > 1)
+
+
+def wait_until(happened: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + START
+    while not happened():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def test_a_termination_ends_all_of_it(settings: dict[str, str], tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def demo() -> None:
             "(Ctrl-C ends it)"
         )
         up.say(f"Mail is not sent: it is written to {group.log_folder / 'web.log'}.")
-        up.watch(group)
+        group.watch()
 
 
 def _folder() -> Path:

@@ -81,6 +81,21 @@ class Channel(virtual.Channel):
 
 
 class Transport(virtual.Transport):
-    """Takes the options `folder`, and `polling_interval` in seconds."""
+    """Takes the options `folder`, and `polling_interval` in seconds.
+
+    Celery runs it in its event loop, as it does Redis, and then gives each of its processes a queue
+    of its own. Otherwise they take turns at one, which a process that is killed with -9 while it
+    waits there keeps locked for good.
+    """
 
     Channel = Channel
+    implements = virtual.Transport.implements.extend(asynchronous=True)
+
+    def register_with_event_loop(self, connection: Any, loop: Any) -> None:
+        """Look for messages again and again; Celery ends that with the connection."""
+        loop.call_repeatedly(self.polling_interval, self._take)
+
+    def _take(self) -> None:
+        with suppress(Empty):
+            while True:
+                self.cycle.get(self._deliver)

@@ -43,24 +43,13 @@ class Processes:
     def __init__(self, log_folder: Path) -> None:
         self.log_folder = log_folder
         self.running: dict[Part, subprocess.Popen[bytes]] = {}
-        self.environments: dict[Part, dict[str, str]] = {}
         self.asked_to_stop = threading.Event()
 
     def start(self, part: Part, environment: Mapping[str, str] | None = None) -> None:
         """Start a part; what it prints goes to its own file in the log folder."""
         self.log_folder.mkdir(parents=True, exist_ok=True)
-        self.environments[part] = {**os.environ, **(environment or {})}
-        self._spawn(part)
-
-    def restart(self, part: Part) -> None:
-        """Kill a part that does nothing any more, with all that it started, and start it anew."""
-        _kill_group(self.running[part])
-        self.running[part].wait()
-        self._spawn(part)
-
-    def _spawn(self, part: Part) -> None:
         with self.log_of(part).open("ab") as log:
-            self.running[part] = _spawn(part, log, self.environments[part])
+            self.running[part] = _spawn(part, log, {**os.environ, **(environment or {})})
 
     def log_of(self, part: Part) -> Path:
         return self.log_folder / f"{part.name}.log"

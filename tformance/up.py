@@ -5,23 +5,19 @@ from __future__ import annotations
 import fcntl
 import http.client
 import shutil
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 import click
 import django
 from django.conf import settings
-from redis.exceptions import RedisError
 
-from tformance import heartbeat, metrics_folder, ports
+from tformance import metrics_folder, ports
 from tformance import parts as commands
 from tformance.processes import Part, PartError, Processes, processes
 
 WEB_START = 60.0  # seconds
-SILENT = 360.0  # seconds: longer than any task may take
-LOOK_EVERY = 5.0  # seconds
 
 
 def up(bind: str | None) -> None:
@@ -33,7 +29,7 @@ def up(bind: str | None) -> None:
         prepare()
         serve(group, host, port)
         click.echo(f"tformance is at {settings.PUBLIC_URL} (Ctrl-C ends it)")
-        watch(group)
+        group.watch()
 
 
 @contextmanager
@@ -55,45 +51,6 @@ def serve(group: Processes, host: str, port: int) -> None:
         group.start(part, metrics_folder.begin(part.name))
     say("Waiting for the web server …")
     group.wait_until(lambda: answers(host, port), WEB_START)
-
-
-def watch(group: Processes) -> None:
-    """Return never; start a worker anew that lives, but does nothing any more.
-
-    Celery's processes take turns at one queue: where the one at its head is killed with -9, the
-    others wait for it for good. With Redis each has a queue of its own.
-    """
-    [worker] = [part for part in group.running if part.name == "worker"]
-    while True:
-        group.wait_until(Silence().is_too_long)
-        say(f"The worker has finished nothing for {SILENT / 60:.0f} minutes; it is started anew.")
-        group.restart(worker)
-
-
-class Silence:
-    """How long nothing has been heard of the worker, by a clock that stands still in sleep."""
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._heard_at = self._looked_at = clock()
-
-    def is_too_long(self) -> bool:
-        """Looked at every few seconds, however often it is asked."""
-        now = self._clock()
-        if now - self._looked_at >= LOOK_EVERY:
-            self._looked_at = now
-            if heard_lately():
-                self._heard_at = now
-        return now - self._heard_at > SILENT
-
-
-def heard_lately() -> bool:
-    """Whether a task of the worker has just succeeded; also where nobody can tell."""
-    try:
-        age = heartbeat.age()
-    except RedisError:
-        return True
-    return age is not None and age < 3 * LOOK_EVERY
 
 
 def prepare() -> None:
