@@ -13,10 +13,9 @@ from apps.metrics.calculations.moved import Moved, Part, Sample
 from apps.metrics.figures import masks
 from apps.metrics.figures.arrays import Array
 from apps.metrics.figures.columns import AIS, NONE, SIZES
-from apps.metrics.figures.current import current
 from apps.metrics.figures.masks import FROM_FIRST_COMMIT
 from apps.metrics.figures.queries import DURATIONS, STAGES
-from apps.metrics.figures.rows import Rows
+from apps.metrics.figures.rows import Rows, Some
 from apps.metrics.filters.chosen import Filters
 from apps.metrics.filters.periods import Period
 from apps.metrics.models import Group, Repository, TeamMember
@@ -56,13 +55,23 @@ class Causes:
 
 def compared(team: Team, filters: Filters) -> Changes:
     """The filters' period against the one before."""
+    if found := why_not(team, filters):
+        return found
+    if not len(begun(team, filters)):
+        return Changes()
+    return between(*(masks.merged(team, filters, period) for period in _periods(filters)))
+
+
+def why_not(team: Team, filters: Filters) -> Changes | None:
+    """Why nothing can be judged under these filters; None where it can be."""
     if is_of_a_person(team, filters):
         return Changes(why_not=OF_A_PERSON)
     is_whole = filters.range != "all" and filters.coverage.is_whole
-    if not is_whole or not _has_begun(team, filters):
-        return Changes()
-    now, before = (masks.merged(team, filters, period) for period in _periods(filters))
-    # No data is no zero.
+    return None if is_whole else Changes()
+
+
+def between(now: Rows | Some, before: Rows | Some) -> Changes:
+    """What differs beyond chance; no data is no zero."""
     return Changes(_verdicts(now, before)) if len(now) and len(before) else Changes()
 
 
@@ -91,15 +100,15 @@ def _periods(filters: Filters) -> tuple[Period, Period]:
     return filters.period, filters.period.previous
 
 
-def _has_begun(team: Team, filters: Filters) -> bool:
-    """Whether the repositories had any pull request before both periods."""
+def begun(team: Team, filters: Filters) -> Rows:
+    """What the repositories had before both periods."""
     of_any = replace(filters, groups=(), bases=(), labels=(), sizes=(), bots=True, outsiders=True)
-    opened = masks.narrowed(Rows.of(current(team).parts), team, of_any)["opened_at"]
     start = filters.period.previous.start.timestamp()
-    return bool(len(opened)) and bool(opened.min() <= start)
+    rows = masks.all_of(team).keep(lambda part: part["opened_at"] <= start)
+    return masks.narrowed(rows, team, of_any)
 
 
-def _verdicts(now: Rows, before: Rows) -> dict[str, Verdict]:
+def _verdicts(now: Rows | Some, before: Rows | Some) -> dict[str, Verdict]:
     whole, former = len(now), len(before)
     merged = changes.of_counts(whole, former)
     found = {"merged": merged, "merged_per_week": merged}
@@ -111,7 +120,7 @@ def _verdicts(now: Rows, before: Rows) -> dict[str, Verdict]:
     return found
 
 
-def _values(rows: Rows, name: str) -> Any:
+def _values(rows: Rows | Some, name: str) -> Any:
     values = rows[name]
     there = values != NONE
     if name in FROM_FIRST_COMMIT:

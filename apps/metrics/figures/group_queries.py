@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -13,19 +13,24 @@ from apps.metrics.models import Group
 from apps.teams.models import Team
 
 
-def by_group(
-    team: Team, filters: Filters, groups: Sequence[Group]
-) -> list[tuple[Group, int, Figures]]:
-    """Of some groups, each with how many members it has."""
-    rows = masks.merged(team, filters, filters.period)
+def members(groups: Sequence[Group]) -> dict[Group, list[int]]:
+    """The keys of each group's members."""
     through = Group.members.through.objects.filter(group__in=groups)
-    members: dict[int, list[int]] = {group.pk: [] for group in groups}
+    found: dict[int, list[int]] = {group.pk: [] for group in groups}
     for key, member in through.values_list("group", "teammember"):
-        members[key].append(member)
+        found[key].append(member)
+    return {group: found[group.pk] for group in groups}
+
+
+def by_group(
+    team: Team, filters: Filters, members: Mapping[Group, Sequence[int]]
+) -> dict[Group, Figures]:
+    """Of some groups with the keys of their members."""
+    rows = masks.merged(team, filters, filters.period)
     weeks = filters.period.weeks
-    found = []
-    for group in groups:
-        own = np.array(members[group.pk], np.int64)
+    found = {}
+    for group, keys in members.items():
+        own = np.array(keys, np.int64)
         theirs = rows.keep(lambda part, own=own: np.isin(part["author_id"], own))  # type: ignore[misc]
-        found.append((group, len(own), queries.of_rows(theirs, weeks)))
+        found[group] = queries.of_rows(theirs, weeks)
     return found

@@ -15,7 +15,7 @@ from apps.metrics.figures.arrays import Array
 from apps.metrics.figures.columns import NONE, SIZES
 from apps.metrics.figures.counting import Spread
 from apps.metrics.figures.masks import FROM_FIRST_COMMIT
-from apps.metrics.figures.rows import Rows
+from apps.metrics.figures.rows import Columns, Rows
 from apps.metrics.filters.chosen import Filters
 from apps.metrics.filters.periods import Period, Span
 from apps.metrics.models import PullRequest, Repository
@@ -236,7 +236,7 @@ def of_rows(rows: Rows, weeks: float) -> Figures:
     return by_groups(rows, np.zeros(len(rows), np.int64), [weeks])[0]
 
 
-def by_groups(rows: Rows, groups: Array, weeks: Sequence[float]) -> list[Figures]:
+def by_groups(rows: Columns, groups: Array, weeks: Sequence[float]) -> list[Figures]:
     """Of the rows of each group 0, 1, …, each of which lasts so many weeks."""
     number = len(weeks)
     young, reviewed = rows["has_old_commit"] == 0, rows["reviewer_count"] > 0
@@ -272,7 +272,7 @@ def by_groups(rows: Rows, groups: Array, weeks: Sequence[float]) -> list[Figures
     ]
 
 
-def _spreads(rows: Rows, name: str, groups: Array, old: Sequence[int]) -> list[Spread]:
+def _spreads(rows: Columns, name: str, groups: Array, old: Sequence[int]) -> list[Spread]:
     counted = masks.counted(rows, name)
     found = counting.spreads(rows[name][counted], groups[counted], len(old))
     if name not in FROM_FIRST_COMMIT:

@@ -112,6 +112,19 @@ class Rows(_Columns):
         return self.keep(lambda part: np.isin(part["id"], keys))
 
 
+class Some:
+    """Pull requests at some places of others, once or several times; columns by name."""
+
+    def __init__(self, rows: Rows, places: Array) -> None:
+        self.rows, self.places = rows, places
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def __getitem__(self, name: str) -> Array:
+        return self.rows[name][self.places]
+
+
 class Below(_Columns):
     """What belongs to pull requests; `of_pull_request` has these."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import Any
@@ -11,15 +11,16 @@ from urllib.parse import urlencode
 from django.core.paginator import Paginator
 from django.urls import reverse
 
-from apps.metrics.figures import queries, review_queries
+from apps.metrics.figures import queries, review_queries, side_by_side
 from apps.metrics.figures.freshness import untracked
-from apps.metrics.figures.queries import Figures
+from apps.metrics.figures.queries import Change, Figures
+from apps.metrics.figures.side_by_side import Former
 from apps.metrics.filters.chosen import Filters
 from apps.metrics.filters.viewer import Viewer, viewer_of
 from apps.metrics.models import TeamMember
 from apps.metrics.pages import charts, sentences
 from apps.metrics.pages.answer import Answer, figures_data
-from apps.metrics.pages.measures import MEASURES, WEEKLY, Measure, Value
+from apps.metrics.pages.measures import MEASURES, WEEKLY, Measure, Tile, Value
 from apps.teams.access import TeamRequest
 from apps.teams.models import Team
 
@@ -40,6 +41,8 @@ class Line:
     is_own: bool = False
     called: str = ""
     """What an address calls it, where that is not its name."""
+    key: int = 0
+    """Its key in the database."""
 
     def value(self, column: Measure) -> Value:
         """What stands in a column."""
@@ -58,11 +61,21 @@ def repositories(request: TeamRequest, filters: Filters) -> Answer:
     """The team's repositories side by side."""
     stopped = untracked(request.team)
     lines = [
-        Line(found.full_name, found.github_repo_id, figures, is_tracked=found.pk not in stopped)
+        Line(
+            found.full_name,
+            found.github_repo_id,
+            figures,
+            is_tracked=found.pk not in stopped,
+            key=found.pk,
+        )
         for found, figures in queries.by_repository(request.team, filters).items()
     ]
     columns = [MEASURES[name] for name in OF_REPOSITORIES if name != WEEKLY or filters.tells_weeks]
-    return answer(request, filters, lines, columns, "repositories")
+    return answer(request, filters, lines, columns, "repositories", _former_repositories)
+
+
+def _former_repositories(team: Team, filters: Filters, lines: Sequence[Line]) -> list[Former]:
+    return side_by_side.of_repositories(team, filters, [line.key for line in lines])
 
 
 def people(request: TeamRequest, filters: Filters) -> Answer:
@@ -115,20 +128,36 @@ def _people(
     }
 
 
+Before = Callable[[Team, Filters, Sequence[Line]], Sequence[Former | None]]
+
+
+def _untold(team: Team, filters: Filters, lines: Sequence[Line]) -> list[Former]:
+    return []
+
+
 def answer(
-    request: TeamRequest, filters: Filters, lines: list[Line], columns: Sequence[Measure], kind: str
+    request: TeamRequest,
+    filters: Filters,
+    lines: list[Line],
+    columns: Sequence[Measure],
+    kind: str,
+    before: Before = _untold,
 ) -> Answer:
-    """A table of them, sorted as the address says."""
+    """A table of them, sorted as the address says, each beside `before` and drawn as a bar.
+
+    People have neither: nothing is judged of one, and bars would make a ranking.
+    """
     sort = request.GET.get("sort", "")
     lines = _sorted(lines, columns, sort)
-    shown = _Shown(request.team, filters, columns, kind)
     page = Paginator(lines, PER_PAGE).get_page(request.GET.get("page"))
+    former = before(request.team, filters, list(page)) or [None] * len(page)
+    shown = _Shown(request.team, filters, columns, kind, lines if any(former) else ())
     context = {
         "kind": kind,
         "heading": _HEADINGS[kind],
         "caption": _CAPTIONS[kind](page),
         "page": page,
-        "lines": [shown.line(line) for line in page],
+        "lines": [shown.line(*each) for each in zip(page, former, strict=True)],
         "columns": [(c, _next_sort(c.field, sort), _direction(c.field, sort)) for c in columns],
         "name_sort": _direction("name", sort or "name"),
         "sort": sort,
@@ -144,31 +173,57 @@ _CAPTIONS = {
 _HEADINGS = {"people": "Person", "repositories": "Repository", "teams": "Team"}
 
 
-Cell = tuple[Value, str, str]
+Cell = tuple[Tile, float | None]
+"""A figure with its change, and the length of its bar."""
 
 
 class _Shown:
-    """Lines as a table has them."""
+    """Lines as a table has them; bars are drawn beside `drawn`."""
 
-    def __init__(self, team: Team, filters: Filters, columns: Sequence[Measure], kind: str) -> None:
+    def __init__(
+        self,
+        team: Team,
+        filters: Filters,
+        columns: Sequence[Measure],
+        kind: str,
+        drawn: Sequence[Line],
+    ) -> None:
         self.team, self.filters, self.columns = team, filters, columns
+        self.most = {column.field: _most(drawn, column) for column in columns}
         self.name, self.key = _KINDS[kind]
         self.path = reverse("pull_requests", args=[team.slug])
         self.lists = {column.field: urlencode(column.list) for column in columns}
         self.everyone = charts.base(filters.of_everyone(), self.path)
 
-    def line(self, line: Line) -> tuple[Line, str, list[Cell]]:
+    def line(self, line: Line, former: Former | None) -> tuple[Line, str, list[Cell]]:
         """A line, the address of its own page, and its cells with those of their lists."""
         page = reverse(self.name, args=[self.team.slug, line.number])
         base = charts.base(self.filters, self.path, **{self.key: line.called or line.name})
-        return line, page, [self._cell(line, column, base) for column in self.columns]
+        return line, page, [self._cell(line, column, base, former) for column in self.columns]
 
-    def _cell(self, line: Line, column: Measure, base: str) -> Cell:
+    def _cell(self, line: Line, column: Measure, base: str, former: Former | None) -> Cell:
         value = line.value(column)
         address = base + self.lists[column.field]
         if column is GIVEN:
             address = f"{self.everyone}figure=reviews.{line.number}"
-        return value, column.unit, address.rstrip("?&") if value else ""
+        link = address.rstrip("?&") if value else ""
+        most = self.most[column.field]
+        return _tile(column, value, link, former), (value or 0) / most if most else None
+
+
+def _tile(column: Measure, value: Value, link: str, former: Former | None) -> Tile:
+    if former is None:
+        return Tile(column, Change(value, None, None), link)
+    before = former.figures
+    change = Change.of(value, column.value(before) if before.merged else None, before.merged)
+    return Tile(column, change, link, former.changes.verdict(column.field))
+
+
+def _most(lines: Sequence[Line], column: Measure) -> Value:
+    """What the longest bar of a column stands for; none where it has no bars."""
+    if column.unit != "duration" and column.field != "merged":
+        return None
+    return max((line.value(column) or 0 for line in lines), default=None)
 
 
 _KINDS = {

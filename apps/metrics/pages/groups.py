@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count
 from django.http import Http404
 
-from apps.metrics.figures import group_queries, waiting_queries
+from apps.metrics.figures import group_queries, side_by_side, waiting_queries
+from apps.metrics.figures.side_by_side import Former
 from apps.metrics.figures.waiting_queries import GROUP, Queue, Whom
 from apps.metrics.filters.chosen import Filters
 from apps.metrics.filters.viewer import REFUSAL, Viewer, viewer_of
@@ -18,12 +20,14 @@ from apps.metrics.pages.answer import Answer
 from apps.metrics.pages.compare import Line
 from apps.metrics.pages.measures import MEASURES, WEEKLY
 from apps.teams.access import TeamRequest
+from apps.teams.models import Team
 
 
 def groups(request: TeamRequest, filters: Filters) -> Answer:
     """The teams side by side, by name."""
     viewer = viewer_of(request)
     shown = list(_visible(viewer))
+    members = group_queries.members(shown)
     lines = [
         Line(
             told_apart(group, shown),
@@ -31,13 +35,19 @@ def groups(request: TeamRequest, filters: Filters) -> Answer:
             figures,
             is_own=group.is_own,
             called=group.slug,
+            key=group.pk,
         )
-        for group, _, figures in group_queries.by_group(request.team, filters, shown)
+        for group, figures in group_queries.by_group(request.team, filters, members).items()
     ]
     columns = [
         MEASURES[name] for name in compare.OF_REPOSITORIES if name != WEEKLY or filters.tells_weeks
     ]
-    return compare.answer(request, filters, lines, columns, "teams")
+
+    def before(team: Team, filters: Filters, lines: Sequence[Line]) -> list[Former]:
+        theirs = {group.pk: own for group, own in members.items()}
+        return side_by_side.of_teams(team, filters, [theirs[line.key] for line in lines])
+
+    return compare.answer(request, filters, lines, columns, "teams", before)
 
 
 def told_apart(group: Group, others: list[Group]) -> str:

@@ -118,8 +118,32 @@ def trend(context: dict[str, Any], tile: Tile) -> str:
     before = figure_text(tile.change.before, tile.unit)
     if changed := change_text(tile):
         return format_html('<span class="{}">{}</span>, was {}', tile.verdict, changed, before)
-    reason = "reads the same" if tile.told.is_change else tile.told.reason
-    return format_html('<span title="{}">was {}</span>', reason, before)
+    return format_html('<span title="{}">was {}</span>', why_no_change(tile), before)
+
+
+def why_no_change(tile: Tile) -> str:
+    """Why a figure is neither better nor worse than before."""
+    return "reads the same" if tile.told.is_change else tile.told.reason
+
+
+@register.simple_tag(takes_context=True)
+def compared(context: dict[str, Any], tile: Tile) -> SafeString:
+    """A figure of a table; the former one below it where they differ beyond chance, else on hover.
+
+    Linked to its pull requests, where there are any.
+    """
+    now, before = tile.change.now, tile.change.before
+    if before is None or not trend(context, tile):
+        return linked(now, tile.unit, tile.link)
+    was = f"was {figure_text(before, tile.unit)}"
+    if change_text(tile):
+        below = format_html('<span class="was {}">{}</span>', tile.verdict, was)
+        return format_html("{}{}", linked(now, tile.unit, tile.link), below)
+    text = figure_text(now, tile.unit)
+    shown = format_html('<span title="{}: {}">{}</span>', was, why_no_change(tile), text)
+    if not tile.link:
+        return shown
+    return format_html('<a class="plain" href="{}">{}</a>', tile.link, shown)
 
 
 @register.simple_tag

@@ -11,9 +11,14 @@ import numpy as np
 import pytest
 
 from apps.metrics.calculations import changes
+from apps.metrics.calculations.changes import Verdict
+from apps.metrics.figures import queries, side_by_side
 from apps.metrics.figures.change_queries import causes, compared
+from apps.metrics.figures.queries import Figures
+from apps.metrics.figures.side_by_side import Former
 from apps.metrics.filters.chosen import Coverage, Filters
-from apps.metrics.models import Group, PullRequest
+from apps.metrics.models import Group, PullRequest, Repository
+from apps.metrics.pages.measures import MEASURES
 from apps.metrics.tests.factories import (
     NOON,
     Review,
@@ -86,6 +91,33 @@ def test_parts_add_up_to_the_second_under_every_filter(seed: int) -> None:
             assert sum(part.seconds for part in parts) == means[0] - means[1]
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_side_by_side_each_line_is_told_as_on_its_own(seed: int) -> None:
+    team = make_world(seed)
+    repositories = list(Repository.objects.filter(team=team))
+    groups = list(Group.objects.filter(team=team))
+    members = [[person.pk for person in group.members.all()] for group in groups]
+    for address in FILTERS:
+        filters = filters_of(team, RANGE + address)
+        alone = [replace(filters, repository=each.pk) for each in repositories]
+        lines = side_by_side.of_repositories(team, filters, [each.pk for each in repositories])
+        assert [told(line) for line in lines] == [on_its_own(team, each) for each in alone]
+        if filters.groups:
+            continue
+        alone = [replace(filters, groups=[each.slug]) for each in groups]
+        lines = side_by_side.of_teams(team, filters, members)
+        assert [told(line) for line in lines] == [on_its_own(team, each) for each in alone]
+
+
+def told(line: Former) -> tuple[Figures, list[Verdict]]:
+    return line.figures, [line.changes.verdict(name) for name in MEASURES]
+
+
+def on_its_own(team: Team, filters: Filters) -> tuple[Figures, list[Verdict]]:
+    _, before = queries.figures_and_before(team, filters)
+    return told(Former(before, compared(team, filters)))
+
+
 def plain(team: Team, filters: Filters) -> tuple[Sequence[int], Sequence[int]]:
     """Cycle times of both periods from the database."""
     rows = [
@@ -145,3 +177,10 @@ def test_changes_are_told_of_whole_periods_and_never_of_one_person() -> None:
     assert told(f"{RANGE}&group=one") == "lower"
     # Nothing in the former period is no zero.
     assert told("since=2025-12-01&until=2026-02-01", "merged") == changes.UNKNOWN
+    filters = filters_of(team, RANGE)
+    keys = [repository.pk, other.pk]
+    _, new = side_by_side.of_repositories(team, filters, keys)
+    assert new.changes.verdict("cycle_time").reason == changes.UNKNOWN
+    both, alone = side_by_side.of_teams(team, filters, [[alice.pk, bob.pk], [alice.pk]])
+    assert both.changes.verdict("cycle_time").direction == "lower"
+    assert "single person" in alone.changes.verdict("cycle_time").reason
