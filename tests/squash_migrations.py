@@ -52,7 +52,7 @@ def _text(app: str, names: dict[str, str], numbered: list[str]) -> str:
     from django.db import migrations
     from django.db.migrations.writer import MigrationWriter
 
-    from apps.teams.migrations._create_models import CreateModels
+    from apps.create_models import CreateModels
 
     migration = migrations.Migration(names[app], app)
     migration.initial = True
@@ -79,7 +79,7 @@ def _models(app: str) -> Iterator[CreateModel]:
 
 
 def _with_our_operation(text: str) -> str:
-    module = "apps.teams.migrations._create_models"
+    module = "apps.create_models"
     text = text.replace(f"import {module}\n", "").replace(f"{module}.", "")
     return text.replace("\n\n\nclass", f"\n\nfrom {module} import CreateModels\n\n\nclass", 1)
 

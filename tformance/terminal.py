@@ -211,7 +211,7 @@ def _sync(
     for line in problems:
         _say(line, INCOMPLETE)
     for line in (line for row in rows for line in adhoc.remarks(row, since)):
-        _note(line)
+        _report(line)
     _print_figures(team, rows)
     return INCOMPLETE if problems or len(found) < len(names) else COMPLETE
 
@@ -226,7 +226,7 @@ def _read_for_marks(tracked: Sequence[TrackedRepository]) -> None:
     count = sum(rereading.mark(row) for row in tracked)
     if count:
         points = -(-count // reading.A_POINT)
-        _note(
+        _report(
             f"{count:,} pull requests were stored before marks of AI were read; they are fetched "
             f"again, for about {points:,} {'point' if points == 1 else 'points'}."
         )
@@ -240,9 +240,9 @@ def _deliveries(rows: Sequence[TrackedRepository], source: tuple[str, str] | Non
     problems: list[str] = []
     for row in rows:
         if row.status == SyncStatus.COMPLETE:
-            problems += filter(None, [adhoc_production.read(row, source, _note)])
+            problems += filter(None, [adhoc_production.read(row, source, _report)])
             for line in adhoc_production.remarks(row):
-                _note(line)
+                _report(line)
     return problems
 
 
@@ -253,12 +253,12 @@ def _track(team: Team, names: list[str]) -> Iterator[TrackedRepository]:
 
     for name in names:
         try:
-            yield adhoc.track(team, name, _note)
+            yield adhoc.track(team, name, _report)
         except NotFoundError as error:
             _say(str(error), INCOMPLETE)
 
 
-def _note(message: str) -> None:
+def _report(message: str) -> None:
     _say(message, COMPLETE)
 
 

@@ -31,7 +31,7 @@ class HistoryForm(forms.Form):
     since = forms.DateField(label="From", required=False, widget=forms.DateInput({"type": "date"}))
     until = forms.DateField(label="To", required=False, widget=forms.DateInput({"type": "date"}))
 
-    def of(self, rows: QuerySet[AuditEvent]) -> QuerySet[AuditEvent]:
+    def matching(self, rows: QuerySet[AuditEvent]) -> QuerySet[AuditEvent]:
         """The rows that fit; `until` is included, in UTC."""
         chosen = self.cleaned_data
         if who := chosen["who"].replace("\x00", "").strip():

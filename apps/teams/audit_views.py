@@ -31,7 +31,7 @@ def audit_log(request: TeamRequest) -> HttpResponseBase:
     form = history.HistoryForm(request.GET)
     if not form.is_valid():
         return _answer(request, form, [], None, status=400)
-    rows = form.of(_of_team(request.team))
+    rows = form.matching(_of_team(request.team))
     if kind := request.GET.get("format"):
         return _file(request, form, rows, kind)
     found, before = history.page(rows, request.GET.get("before", ""))

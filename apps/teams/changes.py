@@ -18,7 +18,7 @@ from apps.users.proof import address_proven
 team_settings_changed = Signal()
 
 
-def hold(team_id: int) -> None:
+def lock_team(team_id: int) -> None:
     """Locks a team before rows of it, where `figures_changed` comes later in a transaction.
 
     All lock in this order; the other way round two would wait for each other.

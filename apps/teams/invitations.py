@@ -16,7 +16,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 
-from apps.teams.changes import hold
+from apps.teams.changes import lock_team
 from apps.teams.models import Invitation, Membership, Team
 from apps.users import proof
 from apps.users.models import User
@@ -39,7 +39,7 @@ def invite(team: Team, by: User, role: str, email: str = "") -> tuple[Invitation
     url = f"{settings.PUBLIC_URL}{reverse('invitation_link', kwargs={'key': key})}"
     with transaction.atomic():
         if email:
-            hold(team.pk)  # Twice at once: one after the other.
+            lock_team(team.pk)  # Twice at once: one after the other.
             _close(team.pk, email)
         invitation = Invitation.objects.create(
             team=team,
@@ -89,7 +89,7 @@ def accept(invitation: Invitation, user: User) -> Membership:
     Nothing stays open for the address that was invited, nor for the user's own.
     """
     with transaction.atomic():
-        hold(invitation.team_id)
+        lock_team(invitation.team_id)
         # Locked: of two people with one e-mail invitation, one gets in.
         current = Invitation.objects.select_for_update().get(pk=invitation.pk)
         if not current.is_open:

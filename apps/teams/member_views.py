@@ -50,7 +50,7 @@ def set_role(request: TeamRequest, member: int) -> HttpResponse:
             if change_role(membership, role):
                 words = [str(Membership.Role(each).label) for each in (before, role)]
                 said = {"Role": words}
-                _note(request, "member.role_changed", membership.user, role=role, said=said)
+                _audit(request, "member.role_changed", membership.user, role=role, said=said)
     except LastAdminError as error:
         messages.error(request, str(error))
     else:
@@ -67,7 +67,7 @@ def remove_member(request: TeamRequest, member: int) -> HttpResponse:
     try:
         with transaction.atomic():
             remove(membership)
-            _note(request, "member.removed", membership.user)
+            _audit(request, "member.removed", membership.user)
     except LastAdminError as error:
         messages.error(request, str(error))
     else:
@@ -82,7 +82,7 @@ def leave(request: TeamRequest) -> HttpResponse:
     try:
         with transaction.atomic():
             remove(request.membership)
-            _note(request, "member.left", request.user)
+            _audit(request, "member.left", request.user)
     except LastAdminError as error:
         messages.error(request, str(error))
         return _back(request)
@@ -106,7 +106,7 @@ def invite(request: TeamRequest) -> HttpResponse:
         return _members_page(request, form, status=422)
     with transaction.atomic():
         invitation, url = invitations.invite(request.team, request.user, role, email)
-        _note(request, "invitation.made", invitation, role=role)
+        _audit(request, "invitation.made", invitation, role=role)
     if email and sends_mail():
         messages.success(request, f"An invitation was sent to {email}.")
         return _back(request)
@@ -146,7 +146,7 @@ def revoke(request: TeamRequest, invitation: int) -> HttpResponse:
     found = get_object_or_404(Invitation.objects.for_team(request.team), pk=invitation)
     with transaction.atomic():
         invitations.revoke(found)
-        _note(request, "invitation.revoked", found)
+        _audit(request, "invitation.revoked", found)
     messages.success(request, "The invitation is revoked; its link no longer works.")
     return _back(request)
 
@@ -235,6 +235,6 @@ def _back(request: TeamRequest) -> HttpResponse:
     return redirect("team_members", team=request.team.slug)
 
 
-def _note(request: TeamRequest, action: str, about: User | Invitation, **details: Any) -> None:
+def _audit(request: TeamRequest, action: str, about: User | Invitation, **details: Any) -> None:
     name = about.email or "link"
     record(action, team_id=request.team.pk, request=request, object_name=name, **details)

@@ -59,7 +59,7 @@ KINDS = {
 def connect() -> None:
     """Listens to all of them."""
     for action, signal in ACTIONS.items():
-        signal.connect(_note(action), dispatch_uid=action, weak=False)
+        signal.connect(_recorder(action), dispatch_uid=action, weak=False)
     for action, signal in FACTORS.items():
         signal.connect(_note_factor(action), dispatch_uid=action, weak=False)
     user_login_failed.connect(_refused, dispatch_uid="account.sign_in_failed")
@@ -67,7 +67,7 @@ def connect() -> None:
     social_account_removed.connect(_github_removed, dispatch_uid="github_removed")
 
 
-def _note(action: str) -> Any:
+def _recorder(action: str) -> Any:
     def receiver(*, user: User | None, request: HttpRequest | None = None, **_: Any) -> None:
         if user is not None:
             record(action, request=request, actor=user, object_name=user.email)

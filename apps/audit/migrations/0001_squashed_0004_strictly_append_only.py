@@ -5,7 +5,7 @@ import django.db.models.lookups
 from django.conf import settings
 from django.db import migrations, models
 
-from apps.teams.migrations._create_models import CreateModels
+from apps.create_models import CreateModels
 
 
 class Migration(migrations.Migration):

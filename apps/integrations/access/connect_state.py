@@ -67,13 +67,13 @@ def redeem(request: HttpRequest, signed: str, state: State) -> str:
     """The PKCE verifier of a valid state, which is used up by this. Raises ConnectError."""
     if state.user_id != request.user.pk:
         raise problems.ConnectError(problems.OTHER_USER)
-    verifier = _take(request, state.nonce)
+    verifier = _take_verifier(request, state.nonce)
     if _is_old(signed):
         raise problems.ConnectError(problems.EXPIRED)
     return verifier
 
 
-def _take(request: HttpRequest, nonce: str) -> str:
+def _take_verifier(request: HttpRequest, nonce: str) -> str:
     begun: list[list[str]] = request.session.get(_SESSION_KEY, [])
     for entry in begun:
         if entry[0] == nonce:

@@ -42,7 +42,7 @@ class _Gate:
         leases.renew_held()
         if not self.account:
             return
-        self.known = budget.of(self.account, resource)
+        self.known = budget.known_budget(self.account, resource)
         # Only where it matters: whether it is live may be a question to the database.
         until = budget.until(self.known, _now())
         if until and (until := budget.until(self.known, _now(), live=self.is_live())):
@@ -54,7 +54,7 @@ class _Gate:
 
     def note(self, limit: Limit) -> None:
         if self.account:
-            budget.note(self.account, limit)
+            budget.record_limit(self.account, limit)
 
     def answered(self) -> None:
         if self.known and self.known.blocks:

@@ -36,7 +36,7 @@ def keep_good(credential: IntegrationCredential) -> None:
     expires_at = credential.token_expires_at
     if not _is_renewable(credential) or (expires_at and expires_at > now + AHEAD):
         return
-    if claim := leases.take(CHORE, credential.pk):
+    if claim := leases.claim_row(CHORE, credential.pk):
         _renew_once(credential, claim)
     elif not expires_at or expires_at <= now:
         raise UnavailableError(BUSY)
@@ -46,7 +46,7 @@ def replace_refused(credential: IntegrationCredential) -> str:
     """A new token of an installation in place of one that GitHub refused; empty for all others."""
     if not credential.installation_id:
         return ""
-    claim = leases.take(CHORE, credential.pk)
+    claim = leases.claim_row(CHORE, credential.pk)
     if claim is None:
         raise UnavailableError(BUSY)
     _renew_once(credential, claim)
@@ -103,7 +103,7 @@ def _renew(credential: IntegrationCredential) -> None:
     grant = _of_installation(credential) if credential.installation_id else _of_user(credential)
     _store(credential, grant)
     if not credential.installation_id:  # which happens every hour
-        _note(credential, "github.token.refreshed")
+        _audit(credential, "github.token.refreshed")
 
 
 def _of_user(credential: IntegrationCredential) -> oauth.Grant:
@@ -145,5 +145,5 @@ def _end(credential: IntegrationCredential, token: str) -> None:
         token_ends.end_oauth(token)
 
 
-def _note(credential: IntegrationCredential, action: str) -> None:
+def _audit(credential: IntegrationCredential, action: str) -> None:
     record(action, team_id=credential.team_id, object_name=credential.account_login)

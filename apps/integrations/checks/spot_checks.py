@@ -54,12 +54,14 @@ def _check(tracked: TrackedRepository, now: datetime) -> None:
     )
 
 
-def _note(tracked: TrackedRepository, error: GitHubError, verdict: Verdict) -> None:
+def _store_error(tracked: TrackedRepository, error: GitHubError, verdict: Verdict) -> None:
     if verdict.kind is not Kind.WAIT:
         _keep(tracked, timezone.now(), accuracy.Outcome(), str(error))
 
 
-SPOT_CHECK = Chore(NAME, _unchecked, _check, credential="integration__credential", note=_note)
+SPOT_CHECK = Chore(
+    NAME, _unchecked, _check, credential="integration__credential", store_error=_store_error
+)
 
 
 def _keep(

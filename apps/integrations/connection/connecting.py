@@ -105,7 +105,7 @@ def finish(request: HttpRequest, team: Team, state: State, answer: QueryDict) ->
     except ConnectError:
         token_ends.end_oauth(grant.access_token)
         raise
-    hold(
+    lock_team(
         request,
         team,
         owner,
@@ -124,7 +124,7 @@ def begin_with_token(request: HttpRequest, team: Team, token: str) -> None:
     if granted is not None and (lacking := scopes.missing(granted)):
         raise ConnectError(problems.too_few_scopes(lacking))
     owner = owner_of(token)
-    hold(request, team, owner, kind=Kind.TOKEN, access_token=token, scopes=granted or [])
+    lock_team(request, team, owner, kind=Kind.TOKEN, access_token=token, scopes=granted or [])
 
 
 def pending(request: HttpRequest, team: Team) -> IntegrationCredential | None:
@@ -215,7 +215,7 @@ def _unused() -> QuerySet[IntegrationCredential]:
     )
 
 
-def hold(
+def lock_team(
     request: HttpRequest, team: Team, owner: Account, **fields: object
 ) -> IntegrationCredential:
     """Keeps a token until its user has chosen an organisation; a former one is given up."""

@@ -118,7 +118,7 @@ def turn(now: datetime) -> Turn:
 
 def go_on(row: Farewell, now: datetime) -> bool:
     """Deletes a hook, then ends the token where none is left; whether all is done."""
-    claim = leases.take(CHORE.name, row.pk, at_once=True)
+    claim = leases.claim_row(CHORE.name, row.pk, at_once=True)
     if claim is None:
         return False
     CHORE.attempt(row, claim, now)
@@ -139,7 +139,7 @@ def _go_on(row: Farewell, now: datetime) -> None:
     _finish(row)
 
 
-def _note(row: Farewell, error: GitHubError, verdict: Verdict) -> None:
+def _store_error(row: Farewell, error: GitHubError, verdict: Verdict) -> None:
     if verdict.kind is policy.Kind.REJECTED:
         row.is_to_revoke = False  # Nobody can use it any more.
         give_up(row, REJECTED)
@@ -150,7 +150,7 @@ def _note(row: Farewell, error: GitHubError, verdict: Verdict) -> None:
     )
 
 
-CHORE = Chore("farewell", _due, _go_on, note=_note)
+CHORE = Chore("farewell", _due, _go_on, store_error=_store_error)
 
 
 def _delete_a_hook(row: Farewell) -> None:

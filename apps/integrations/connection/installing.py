@@ -107,7 +107,7 @@ def _pending(
     except ConnectError:
         token_ends.end_app_user(grant.access_token)
         raise
-    return connecting.hold(
+    return connecting.lock_team(
         request,
         team,
         owner,
@@ -125,7 +125,7 @@ def _by_staff(request: HttpRequest, team: Team, installation_id: int | None) -> 
         kind=IntegrationCredential.Kind.APP, installation_id=installation_id
     )
     [found] = installed.listed(pending)
-    connecting.hold(
+    connecting.lock_team(
         request,
         team,
         found.account,

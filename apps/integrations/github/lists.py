@@ -76,10 +76,10 @@ class Growing:
             self.back = [*tail.nodes, *self.back]
             self.before = tail.page_info.start_cursor
         for path in untold:
-            self._note(path, start)
+            self._record_untold(path, start)
         self._join(page.page_info.has_next_page)
 
-    def _note(self, path: Path, start: int) -> None:
+    def _record_untold(self, path: Path, start: int) -> None:
         end, _, index, *below = path
         if end == "rest":
             self.untold.append((self.name, "nodes", start + int(index), *below))

@@ -62,7 +62,7 @@ def _look_after(hook: Hook, now: datetime) -> None:
     _settle(hook, due_at)
 
 
-def _note(hook: Hook, error: GitHubError, verdict: Verdict) -> None:
+def _store_error(hook: Hook, error: GitHubError, verdict: Verdict) -> None:
     _settle(hook, verdict.again_at or timezone.now() + LOOK_EVERY)
 
 
@@ -72,7 +72,7 @@ def _settle(hook: Hook, due_at: datetime) -> None:
     rows.update(redelivery_due_at=max(due_at, timezone.now() + budget.BETWEEN_WRITES))
 
 
-CHORE = Chore("App's hook", _due, _look_after, note=_note)
+CHORE = Chore("App's hook", _due, _look_after, store_error=_store_error)
 
 
 def _lead_here(github: GitHub, app: github_app.App, hook: Hook, now: datetime) -> bool:

@@ -41,7 +41,7 @@ def _receive(request: HttpRequest) -> HttpResponse:
     if len(body) > LARGEST:
         return _refuse("The payload is larger than 25 MB.", 413)
     try:
-        while hook_id := signers.of(request, body):
+        while hook_id := signers.signing_hook(request, body):
             if answer := _keep(hook_id, request, body):
                 return answer
             signers.forget(hook_id)  # It was deleted since it was looked up.
@@ -74,7 +74,7 @@ def _keep(hook_id: int, request: HttpRequest, body: bytes) -> HttpResponse | Non
     if not _GUID.fullmatch(guid) or not _EVENT.fullmatch(event) or payload is None:
         return _refuse("This is no delivery as GitHub makes them.", 400)
     now = datetime.now(UTC)
-    kept = essence.of(event, payload)
+    kept = essence.reduce_payload(event, payload)
     row = WebhookDelivery(
         hook_id=hook_id, guid=guid, event=event, payload=kept, received_at=now, due_at=now
     )

@@ -32,7 +32,7 @@ LONGEST = 100  # characters of a node id or an instant
 NOTHING = "null"
 
 
-def of(event: str, text: str) -> str:
+def reduce_payload(event: str, text: str) -> str:
     """A payload's essence, as JSON; what is no object has none. Linear in the payload's length."""
     try:
         payload = msgspec.json.decode(text)

@@ -137,7 +137,7 @@ def _look_after(integration: GitHubIntegration, now: datetime) -> None:
     caretaking.settle(integration, caretaking.soonest(again_at, now + LOOK_EVERY))
 
 
-def _note(integration: GitHubIntegration, error: GitHubError, verdict: Verdict) -> None:
+def _store_error(integration: GitHubIntegration, error: GitHubError, verdict: Verdict) -> None:
     problem = caretaking.problem_of(error, verdict, NO_RIGHT)
     if problem != integration.hook_error:
         # They get hooks of their own again.
@@ -152,7 +152,7 @@ CHORE = Chore(
     credential="credential",
     resource="core",
     writes=True,
-    note=_note,
+    store_error=_store_error,
 )
 
 

@@ -80,7 +80,7 @@ def _read(github: GitHub, path: str, hook: Hook) -> None:
     hook.missed.filter(guid__in=delivered).delete()
     for guid, (attempt, at) in failed.items():
         if guid not in delivered:
-            _note(hook, guid, attempt, at)
+            _store_attempt(hook, guid, attempt, at)
     Hook.objects.filter(pk=hook.pk).update(listed_until=newest, deliveries_etag=etag)
     hook.listed_until, hook.deliveries_etag = newest, etag
 
@@ -94,7 +94,7 @@ def _since(github: GitHub, first: Reply, since: datetime | None) -> Iterator[dic
             yield attempt
 
 
-def _note(hook: Hook, guid: str, attempt: dict[str, Any], at: datetime) -> None:
+def _store_attempt(hook: Hook, guid: str, attempt: dict[str, Any], at: datetime) -> None:
     row, _ = MissedDelivery.objects.get_or_create(
         hook=hook, guid=guid, defaults={"attempt_id": attempt["id"], "missed_at": at, "due_at": at}
     )

@@ -99,7 +99,7 @@ def _look_after(tracked: TrackedRepository, now: datetime) -> None:
     caretaking.settle(tracked, due_at)
 
 
-def _note(tracked: TrackedRepository, error: GitHubError, verdict: Verdict) -> None:
+def _store_error(tracked: TrackedRepository, error: GitHubError, verdict: Verdict) -> None:
     usual = timezone.now() + interval(tracked.integration)
     problem = caretaking.problem_of(error, verdict, NO_RIGHT)
     caretaking.settle(tracked, verdict.again_at or usual, problem)
@@ -112,7 +112,7 @@ CHORE = Chore(
     credential="integration__credential",
     resource="core",
     writes=True,
-    note=_note,
+    store_error=_store_error,
 )
 
 

@@ -55,7 +55,7 @@ _NOBODY = _Signer(None, (_NO_SECRET, _NO_SECRET))
 _remembered: dict[_Named, _Signer] = {}
 
 
-def of(request: HttpRequest, body: bytes) -> int | None:
+def signing_hook(request: HttpRequest, body: bytes) -> int | None:
     """The key of the hook that signed the body; None, after always the same work, for nobody."""
     given = request.headers.get("X-Hub-Signature-256", "")
     named = _named(request)

@@ -43,7 +43,7 @@ from apps.metrics.models import (
     Repository,
     TeamMember,
 )
-from apps.teams.changes import figures_changed, hold
+from apps.teams.changes import figures_changed, lock_team
 from apps.teams.models import BaseTeamModel, Team
 
 BATCH = 200
@@ -120,7 +120,7 @@ def _batch(pk: int) -> bool:
     row = Erasure.objects.filter(pk=pk).select_related("integration", "repository").first()
     if row is None:
         return False
-    hold(row.team_id)
+    lock_team(row.team_id)
     if row.integration:
         return _of_integration(row, row.integration)
     # Whoever begins to track it locks its row as well: then this sees it.

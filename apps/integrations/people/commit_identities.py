@@ -28,7 +28,7 @@ _ANYBODYS = frozenset(
 _STAND_INS = ("hashed.invalid", "users.noreply.github.com", "noreply.github.com", "github.com")
 
 
-def note(team: Team, fetched: Iterable[records.PullRequest]) -> None:
+def record_accounts(team: Team, fetched: Iterable[records.PullRequest]) -> None:
     """Keeps what the commits of these pull requests say of accounts."""
     said = {
         (author.user.database_id, author.user.login or "", author.name, author.email)

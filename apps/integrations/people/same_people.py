@@ -57,7 +57,7 @@ def make_one(
         SamePerson.objects.filter(pk=other.pk).update(member=member)
         moved.append(other.github_id)
     _follow(team, moved)
-    _note(request, "people.made_one", row)
+    _audit(request, "people.made_one", row)
     return row
 
 
@@ -67,7 +67,7 @@ def separate(request: TeamRequest, row: SamePerson) -> None:
     Team.objects.select_for_update(no_key=True).get(pk=row.team_id)
     SamePerson.objects.filter(pk=row.pk).delete()
     _follow(row.team, [row.github_id])
-    _note(request, "people.separated", row)
+    _audit(request, "people.separated", row)
 
 
 def refuse(request: TeamRequest, team: Team, account: int, member: TeamMember) -> None:
@@ -82,13 +82,13 @@ def refuse(request: TeamRequest, team: Team, account: int, member: TeamMember) -
         defaults={"login": login, "is_same": False, "decided_by": request.user},
     )
     if is_new:
-        _note(request, "people.not_one", row)
+        _audit(request, "people.not_one", row)
 
 
 def forget_refusal(request: TeamRequest, row: SamePerson) -> None:
     """Lets it be suggested again."""
     SamePerson.objects.filter(pk=row.pk, is_same=False).delete()
-    _note(request, "people.undecided", row)
+    _audit(request, "people.undecided", row)
 
 
 def follow_all(team: Team) -> None:
@@ -119,7 +119,7 @@ def _follow(team: Team, moved: list[int]) -> None:
     transaction.on_commit(nudge)
 
 
-def _note(request: TeamRequest, action: str, row: SamePerson) -> None:
+def _audit(request: TeamRequest, action: str, row: SamePerson) -> None:
     record(
         action,
         team_id=row.team_id,

@@ -115,7 +115,7 @@ def _count(pk: int) -> None:
 def _claim(chore: str, key: int) -> Claim:
     """Waits for a worker that has it: a turn is short, and the lease of one that died soon ends."""
     for _ in range(MOST_TRIES):
-        if claim := leases.take(chore, key, at_once=True):
+        if claim := leases.claim_row(chore, key, at_once=True):
             return claim
         time.sleep(1)
     raise UnavailableError(BUSY)

@@ -39,7 +39,7 @@ from apps.integrations.work.chores import Chore
 from apps.integrations.work.nudge import nudge
 from apps.integrations.work.policy import Verdict
 from apps.metrics.models import Repository
-from apps.teams.changes import hold
+from apps.teams.changes import lock_team
 from apps.teams.models import Team
 
 log = logging.getLogger(__name__)
@@ -268,7 +268,7 @@ def _count_pull_requests(integration: GitHubIntegration, github: GitHub) -> None
 
 @transaction.atomic
 def _list(integration: GitHubIntegration, page: Sequence[ListedRepository]) -> None:
-    hold(integration.team_id)
+    lock_team(integration.team_id)
     AvailableRepository.objects.bulk_create(
         [_available(integration, listed) for listed in page],
         update_conflicts=True,
@@ -311,7 +311,7 @@ def _rename(integration: GitHubIntegration, page: Sequence[ListedRepository]) ->
             ingest.renamed(integration.team)
 
 
-def _note(integration: GitHubIntegration, error: GitHubError, verdict: Verdict) -> None:
+def _store_error(integration: GitHubIntegration, error: GitHubError, verdict: Verdict) -> None:
     # What only a person can change, they may change on GitHub: it is looked at daily.
     due_at = verdict.again_at or timezone.now() + EVERY
     _finish(integration, _said(integration, error), due_at=due_at)
@@ -333,4 +333,4 @@ def _finish(integration: GitHubIntegration, problem: str, due_at: datetime) -> N
         nudge()
 
 
-DISCOVERY = Chore(CHORE, _due, _look, credential="credential", note=_note)
+DISCOVERY = Chore(CHORE, _due, _look, credential="credential", store_error=_store_error)

@@ -46,7 +46,9 @@ class Estimate:
         }
 
 
-def of(rows: Iterable[AvailableRepository], points_an_hour: int = POINTS_AN_HOUR) -> Estimate:
+def estimate_cost(
+    rows: Iterable[AvailableRepository], points_an_hour: int = POINTS_AN_HOUR
+) -> Estimate:
     """The estimate for listed repositories, with so many points of GitHub's at hand."""
     chosen = list(rows)
     counts = [row.pull_request_count for row in chosen if row.pull_request_count is not None]

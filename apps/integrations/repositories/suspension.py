@@ -119,7 +119,7 @@ def _look_at_installation(installation_id: int) -> None:
             raise InstallationSuspendedError
 
 
-def _note(credential: IntegrationCredential, error: GitHubError, verdict: Verdict) -> None:
+def _store_error(credential: IntegrationCredential, error: GitHubError, verdict: Verdict) -> None:
     if isinstance(error, CredentialsRejectedError):
         _reject_anew(credential, error)
 
@@ -131,7 +131,7 @@ def _pause(credential: IntegrationCredential, failures: int) -> timedelta:
     return LOOK_EVERY if credential.rejection == Rejection.SUSPENDED else A_DAY
 
 
-SECOND_LOOK = Chore("second look", _to_look_at_again, _look, note=_note, pause=_pause)
+SECOND_LOOK = Chore("second look", _to_look_at_again, _look, store_error=_store_error, pause=_pause)
 
 
 def changed(installation_id: int, action: str) -> None:

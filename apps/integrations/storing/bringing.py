@@ -49,7 +49,7 @@ def count(application: Application) -> bool:
     stored = StoredGraph(application)
     if len(waiting) > MANY:
         stored.load_all()
-    counting = _Counting.of(application, stored)
+    counting = _Counting.from_stored(application, stored)
     ordered = in_order([_pure(row) for row in waiting], stored.graph)
     rows = {row.node_id: row for row in waiting}
     for begin in range(0, len(ordered), BATCH):
@@ -171,7 +171,7 @@ class _Counting:
     """Keys of deployments of this turn by the commits that they brought."""
 
     @classmethod
-    def of(cls, application: Application, stored: StoredGraph) -> _Counting:
+    def from_stored(cls, application: Application, stored: StoredGraph) -> _Counting:
         counted = application.deployments.filter(sequence__isnull=False).order_by("-sequence")
         last = counted.first()
         live = counted.filter(is_unplaced=False).first()
@@ -195,7 +195,7 @@ class _Counting:
             outcome = self.pure.deploy(one, self.stored.graph)
             row.sequence, self.next = self.next, self.next + 1
             row.is_first = before is None and one.place is not None
-            self._note(row, outcome)
+            self._set_outcome(row, outcome)
             if row.is_first:
                 brought += [(key, None) for key in self._all_brought()]
             else:
@@ -217,7 +217,7 @@ class _Counting:
         if any(row.is_first for _, row in some):
             crediting.note_before(self.application.repository)
 
-    def _note(self, row: Deployment, outcome: Outcome) -> None:
+    def _set_outcome(self, row: Deployment, outcome: Outcome) -> None:
         row.is_repeat, row.is_rollback = outcome.is_repeat, outcome.is_rollback
         row.is_restore = outcome.is_restore
         row.took_out_id = self._blamed(row, outcome.taken_out) if outcome.taken_out else None

@@ -111,7 +111,7 @@ def read(
     `untold` is what of it GitHub could not tell: see `last_known`. `known` are accounts by the
     addresses of `unknown`.
     """
-    author = Identity.of(record.author)
+    author = Identity.from_actor(record.author)
     reviews = _submitted(record)
     dated = [(review, at) for review in reviews if (at := review.submitted_at)]
     timeline = _timeline(record)
@@ -120,8 +120,10 @@ def read(
     told = Told(
         facts=_facts(record, timeline, own, main, group_members),
         author=author,
-        merged_by=Identity.of(record.merged_by),
-        reviews=[Given(Identity.of(r.author), (r.state or "").lower(), at) for r, at in dated],
+        merged_by=Identity.from_actor(record.merged_by),
+        reviews=[
+            Given(Identity.from_actor(r.author), (r.state or "").lower(), at) for r, at in dated
+        ],
         texts=texts,
         is_read=kept_texts.is_read(marks),
     )
@@ -163,7 +165,7 @@ def _facts(
     return PullRequestFacts(
         state=_state(record),
         is_draft=bool(record.is_draft),
-        author=Identity.of(record.author).person(own, main),
+        author=Identity.from_actor(record.author).person(own, main),
         opened_at=_opened_at(record),
         closed_at=record.closed_at,
         merged_at=record.merged_at,
@@ -176,7 +178,7 @@ def _facts(
 
 
 def _as_github_has_it(record: records.PullRequest) -> dict[str, Any]:
-    author, merged_by = Identity.of(record.author), Identity.of(record.merged_by)
+    author, merged_by = Identity.from_actor(record.author), Identity.from_actor(record.merged_by)
     return {
         "number": record.number,
         "github_id": record.full_database_id,
@@ -283,7 +285,7 @@ def _submitted(record: records.PullRequest) -> list[records.Review]:
 
 
 def _review(main: Accounts, review: records.Review, counted: Mapping[str, Any]) -> OwnedRow:
-    who = Identity.of(review.author)
+    who = Identity.from_actor(review.author)
     return OwnedRow(
         who,
         {
@@ -300,7 +302,7 @@ def _review(main: Accounts, review: records.Review, counted: Mapping[str, Any]) 
 def _commit(commit: records.Commit, text: CommitText, asked: Collection[str]) -> OwnedRow:
     headline, body = commit.message_headline, commit.message_body
     return OwnedRow(
-        Identity.of(commit.author.user if commit.author else None),
+        Identity.from_actor(commit.author.user if commit.author else None),
         {
             "sha": commit.oid,
             "authored_at": commit.authored_date and commit.authored_date.astimezone(UTC),
@@ -324,9 +326,9 @@ def _timeline(record: records.PullRequest) -> list[dict[str, Any]]:
 
 
 def _event(item: records.TimelineItem, at: datetime) -> dict[str, Any]:
-    actor, asked = Identity.of(item.actor), item.requested_reviewer
+    actor, asked = Identity.from_actor(item.actor), item.requested_reviewer
     group = asked if asked and asked.is_team else None
-    reviewer = Identity.of(None if group else asked)
+    reviewer = Identity.from_actor(None if group else asked)
     return {
         "node_id": item.id,
         "kind": _EVENTS[item.typename],

@@ -57,7 +57,7 @@ def refresh(application: Application) -> bool:
     found = failures_of(history, merged)
     by_id = {row.node_id: row for row in counted}
     changed = [
-        row for row in rows if _take(row, _columns(row, found.get(row.node_id), by_id, keys))
+        row for row in rows if _set_changed(row, _columns(row, found.get(row.node_id), by_id, keys))
     ]
     if changed:
         _save(application, changed)
@@ -136,7 +136,7 @@ def _holding(row: Deployment, cause: str, mended_at: datetime | None) -> dict[st
     }
 
 
-def _take(row: Deployment, columns: dict[str, Any]) -> bool:
+def _set_changed(row: Deployment, columns: dict[str, Any]) -> bool:
     """Whether anything is not as it is stored."""
     changed = [name for name, value in columns.items() if getattr(row, name) != value]
     for name in changed:

@@ -29,7 +29,7 @@ class Identity:
     type: str | None = None
 
     @classmethod
-    def of(cls, actor: records.Actor | None) -> Identity:
+    def from_actor(cls, actor: records.Actor | None) -> Identity:
         """The identity of an actor."""
         if actor is None:
             return cls()

@@ -39,7 +39,7 @@ def repository(team: Team, record: records.Repository) -> Repository:
     """Stores a repository under its numeric id; a rename changes its name and nothing else."""
     values = _repository(record)
     known = Repository.objects.filter(team=team, github_repo_id=record.database_id)
-    is_taken = names.give(team, {values["full_name"]: record.database_id})
+    is_taken = names.move_names(team, {values["full_name"]: record.database_id})
     if is_taken or known.exclude(full_name=values["full_name"]).exists():
         renamed(team)
     stored, _ = Repository.objects.update_or_create(
@@ -88,7 +88,7 @@ def pull_requests(
     main = accounts.main_accounts(team)
     whole = last_known.completed(repository, [record for _, record in sorted(unique.items())])
     kept = forgetting.without_forgotten(team, [record for record, _ in whole])
-    commit_identities.note(team, kept)
+    commit_identities.record_accounts(team, kept)
     told = [(record, untold) for record, (_, untold) in zip(kept, whole, strict=True)]
     rows = initiators.read_all(team, told, main)
     known = _known(repository, rows)

@@ -98,7 +98,7 @@ def repositories(
 ) -> dict[int, Repository]:
     """Adds or updates chosen repositories; their rows by GitHub's id."""
     figures_changed(team.pk)
-    names.give(team, {listed.full_name: listed.github_repo_id for listed in chosen})
+    names.move_names(team, {listed.full_name: listed.github_repo_id for listed in chosen})
     Repository.objects.bulk_create(
         [_repository(team, listed, host) for listed in chosen],
         batch_size=BATCH,

@@ -78,7 +78,7 @@ class _Filling:
         for name in sorted(names):
             before = getattr(known, name, None)
             value = _filled(getattr(told, name), before)
-            self._note(prefix + name, value is not None and value == before)
+            self._mark_kept(prefix + name, value is not None and value == before)
             changes[name] = value
         return replace(told, **changes)
 
@@ -112,10 +112,10 @@ class _Filling:
             waiting = iter([node for node in before if node])
             pairs = [(node, None if node else next(waiting, None)) for node, _ in pairs]
         found = [node or known for node, known in pairs]
-        self._note(name, None not in found and bool(found))
+        self._mark_kept(name, None not in found and bool(found))
         return found
 
-    def _note(self, name: str, is_kept: bool) -> None:
+    def _mark_kept(self, name: str, is_kept: bool) -> None:
         self.kept[name] = is_kept and self.kept.get(name, True)
 
 

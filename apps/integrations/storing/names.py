@@ -15,7 +15,7 @@ from apps.metrics.models import Repository
 from apps.teams.models import Team
 
 
-def give(team: Team, bearers: Mapping[str, int]) -> bool:
+def move_names(team: Team, bearers: Mapping[str, int]) -> bool:
     """Takes names from repositories of the team that no longer bear them; whether from any.
 
     `bearers` has by each name the id of the repository that bears it on GitHub.

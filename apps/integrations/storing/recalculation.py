@@ -123,7 +123,7 @@ def _advance(team: Team, reached: int | None) -> bool:
 
 
 def _recalculate(team: Team, row: PullRequest, main: Accounts, members: GroupMembers) -> Unknown:
-    told, own = _told(team, row, main, members), own_marks.of_team(team)
+    told, own = _recalculated(team, row, main, members), own_marks.of_team(team)
     found = calculate(told, own, main, {})
     if found.unknown:
         addresses = (address for _, address in found.unknown)
@@ -180,7 +180,7 @@ def _store(
         PRReview.objects.filter(pk=pk).update(**counted)
 
 
-def _told(team: Team, row: PullRequest, main: Accounts, members: GroupMembers) -> Told:
+def _recalculated(team: Team, row: PullRequest, main: Accounts, members: GroupMembers) -> Told:
     own = own_marks.of_team(team)
     author = Identity(row.author_github_id, row.author_login, row.author_type)
     commits = [link.commit for link in row.commit_links.all()]

@@ -80,9 +80,9 @@ class StoredGraph:
         near = rows.filter(generation__range=(max(generation - AROUND, 0), generation))
         brought = BroughtCommit.objects.filter(application=self.application, commit=OuterRef("pk"))
         found = near.annotate(is_brought=Exists(brought))
-        self._take(found.values_list("pk", "sha", "parents", "generation", "is_brought"))
+        self._add(found.values_list("pk", "sha", "parents", "generation", "is_brought"))
 
-    def _take(self, rows: Iterable[tuple[int, str, str, int | None, bool]]) -> None:
+    def _add(self, rows: Iterable[tuple[int, str, str, int | None, bool]]) -> None:
         for pk, sha, parents, generation, is_brought in rows:
             if sha in self.nodes:
                 continue  # What was brought since it was read is known here alone.

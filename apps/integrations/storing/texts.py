@@ -27,7 +27,7 @@ def of_record(record: records.PullRequest, hashed: Hash) -> Texts:
     """Of a pull request that passes through."""
     message = (record.merge_message and record.merge_message.message) or ""
     whole = Texts(
-        author=Identity.of(record.author).actor,
+        author=Identity.from_actor(record.author).actor,
         body=record.body or "",
         branch=tidy(record.head_ref_name or ""),
         labels=[tidy(label.name) for label in record.labels.items],
@@ -128,5 +128,5 @@ def _commit(commit: records.Commit) -> CommitText:
 def _signature(actor: records.GitActor | None) -> Signature:
     if actor is None:
         return UNSIGNED
-    account = Identity.of(actor.user).actor
+    account = Identity.from_actor(actor.user).actor
     return Signature(tidy(actor.name or ""), tidy(actor.email or ""), account)

@@ -35,17 +35,19 @@ class Branch:
     """The walk of one repository's branch during a turn."""
 
     walk: ProductionWalk
-    of: Production
+    production: Production
     is_on_top: bool = field(default=False, init=False)
     """Whether all that is not settled came above what was known, in this turn."""
 
     @property
     def _commits(self) -> QuerySet[BranchCommit]:
-        return BranchCommit.objects.filter(repository=self.of.repository_id)
+        return BranchCommit.objects.filter(repository=self.production.repository_id)
 
     def step(self, github: GitHub, now: datetime) -> bool:
         """Does the next thing; False where nothing is left to do."""
-        applications = [row for row in deliveries.wanted(self.of) if row.source != Source.MERGE]
+        applications = [
+            row for row in deliveries.wanted(self.production) if row.source != Source.MERGE
+        ]
         if not applications:
             return False
         waiting = Deployment.objects.filter(
@@ -91,7 +93,7 @@ class Branch:
         return found
 
     def _compare(self, github: GitHub, row: Deployment) -> None:
-        repository = self.of.repository
+        repository = self.production.repository
         branch = repository.default_branch or branches.branch(github, repository.node_id).tip
         base = branches.merge_base(github, self.walk.tracked.full_name, branch, row.sha)
         with transaction.atomic():
@@ -139,7 +141,7 @@ class Branch:
             self._settle(parents, applications)
 
     def _from_tip(self, github: GitHub, now: datetime) -> None:
-        page = branches.branch(github, self.of.repository.node_id)
+        page = branches.branch(github, self.production.repository.node_id)
         self._store(page, page.tip, now, is_tip=True)
 
     def _go_on(self, github: GitHub, now: datetime, ends: Sequence[str] = ()) -> None:
@@ -151,7 +153,7 @@ class Branch:
             if not start:
                 return self._save(is_branch_whole=True)
         try:
-            page = branches.branch(github, self.of.repository.node_id, start, cursor)
+            page = branches.branch(github, self.production.repository.node_id, start, cursor)
         except CursorError:
             # It is no more on GitHub: nobody can tell what lies below.
             self._save(branch_start="", branch_cursor="", is_branch_whole=not cursor)
@@ -175,7 +177,9 @@ class Branch:
         BranchCommit.objects.bulk_create(
             [
                 BranchCommit(
-                    repository=self.of.repository, sha=sha, parents=" ".join(page.parents[sha])
+                    repository=self.production.repository,
+                    sha=sha,
+                    parents=" ".join(page.parents[sha]),
                 )
                 for sha in fresh
             ],
@@ -212,7 +216,7 @@ class Branch:
         return places - found
 
     def _give_up(self, missing: set[str]) -> None:
-        rows = Deployment.objects.filter(application__repository=self.of.repository)
+        rows = Deployment.objects.filter(application__repository=self.production.repository)
         rows.filter(place__in=missing, sequence=None).update(place="", is_unplaced=True)
 
     def _settle_top(self) -> None:
@@ -252,7 +256,7 @@ class Branch:
         for some in _parts(changed, 5_000):
             columns = [
                 {
-                    "repository_id": self.of.repository_id,
+                    "repository_id": self.production.repository_id,
                     "sha": sha,
                     "parents": " ".join(parents[sha]),
                     "generation": found[sha],
@@ -260,7 +264,7 @@ class Branch:
                 for sha in some
             ]
             upsert(BranchCommit, columns, keys=("repository_id", "sha"))
-        Production.objects.filter(pk=self.of.pk).update(is_recount_due=True)
+        Production.objects.filter(pk=self.production.pk).update(is_recount_due=True)
 
 
 def bad_ends(

@@ -35,7 +35,7 @@ from apps.integrations.sync import schedule, stale
 from apps.integrations.work.chores import Chore
 from apps.integrations.work.policy import Verdict
 from apps.metrics.models import PullRequest
-from apps.teams.changes import hold
+from apps.teams.changes import lock_team
 
 EVERY = timedelta(minutes=5)
 POINTS_AN_HOUR = 250
@@ -127,7 +127,7 @@ def _note_place(integration: GitHubIntegration, reached: int, now: datetime) -> 
     )
 
 
-def _note(integration: GitHubIntegration, error: GitHubError, verdict: Verdict) -> None:
+def _store_error(integration: GitHubIntegration, error: GitHubError, verdict: Verdict) -> None:
     now = datetime.now(UTC)
     due_at = max(filter(None, (verdict.again_at, now + interval(integration))))
     GitHubIntegration.objects.filter(pk=integration.pk, poll_due_at=integration.poll_due_at).update(
@@ -135,7 +135,7 @@ def _note(integration: GitHubIntegration, error: GitHubError, verdict: Verdict) 
     )
 
 
-POLL = Chore("poll", _wanted, poll, credential="credential", note=_note)
+POLL = Chore("poll", _wanted, poll, credential="credential", store_error=_store_error)
 
 
 def _to_sweep(now: datetime) -> QuerySet[GitHubIntegration]:
@@ -210,7 +210,7 @@ def _keep_name(tracked: TrackedRepository, record: records.Repository) -> None:
     if ingest.differs(tracked.repository, record):
         with transaction.atomic():
             # In the order in which a worker locks them.
-            hold(tracked.team_id)
+            lock_team(tracked.team_id)
             TrackedRepository.objects.filter(pk=tracked.pk).update(full_name=record.name_with_owner)
             ingest.repository(tracked.team, record)
 

@@ -87,7 +87,7 @@ def _count(row: ProductionWalk, github: GitHub) -> None:
     usage.points = usage.requests = 0
 
 
-def _note(row: ProductionWalk, error: GitHubError, verdict: Verdict) -> None:
+def _store_error(row: ProductionWalk, error: GitHubError, verdict: Verdict) -> None:
     """It is due as before: the lease says when it may be tried again."""
     ProductionWalk.objects.filter(pk=row.pk).update(error=str(error) if verdict.is_told else "")
 
@@ -101,7 +101,7 @@ WALK = Chore(
     _due,
     walk,
     credential="tracked__integration__credential",
-    note=_note,
+    store_error=_store_error,
     pause=_pause,
 )
 
@@ -110,7 +110,7 @@ class _Turn:
     """What one worker does for a repository."""
 
     def __init__(self, row: ProductionWalk, of: Production) -> None:
-        self.row, self.of = row, of
+        self.row, self.production = row, of
         self.branch = Branch(row, of)
         self.gaps: set[str] = set()
         """What is to be read once more, since GitHub left something out."""
@@ -124,7 +124,7 @@ class _Turn:
         now = datetime.now(UTC)
         for permission, do in self._things():
             try:
-                if permission not in self.of.not_granted and do(github, now):
+                if permission not in self.production.not_granted and do(github, now):
                     return True
             except NotGrantedError as error:
                 self._not_granted(error.permission)
@@ -139,14 +139,14 @@ class _Turn:
             ("deployments", self._deployments),
             ("deployments", self._look_again),
             ("contents", self._releases),
-            ("actions", workflow_walk.Workflow(self.row, self.of).step),
+            ("actions", workflow_walk.Workflow(self.row, self.production).step),
             ("contents", self.branch.step),
         )
 
     def finish(self) -> None:
         """Nothing is left for now: says when to look again."""
         looks = self._undecided().aggregate(at=Min("look_again_at"))["at"]
-        at = [looks, self.row.runs_due_at if self.of.source == Source.WORKFLOW else None]
+        at = [looks, self.row.runs_due_at if self.production.source == Source.WORKFLOW else None]
         at += [datetime.now(UTC) + AGAIN] if self.gaps else []
         done: dict[str, object] = dict.fromkeys(self.gaps, False)
         done |= {"due_at": min(filter(None, at), default=None), "error": ""}
@@ -155,7 +155,7 @@ class _Turn:
             # Somebody may have asked for more meanwhile.
             rows = ProductionWalk.objects.filter(pk=self.row.pk, due_at=self.row.due_at)
             rows.update(**done)
-            Production.objects.filter(pk=self.of.pk).update(
+            Production.objects.filter(pk=self.production.pk).update(
                 is_complete=True, fetched_at=datetime.now(UTC)
             )
 
@@ -163,7 +163,7 @@ class _Turn:
 
     def _deployments(self, github: GitHub, now: datetime) -> bool:
         row = self.row
-        if self.of.is_chosen and self.of.source != Source.DEPLOYMENT:
+        if self.production.is_chosen and self.production.source != Source.DEPLOYMENT:
             return False
         if not row.deployments_cursor:
             # Anew, since a hint may have come at any instant.
@@ -179,7 +179,7 @@ class _Turn:
             self.gaps.add("deployments_read")
         with transaction.atomic():
             self._advance_deployments(page)
-            deliveries.deployments(self.of, page.items, now)
+            deliveries.deployments(self.production, page.items, now)
         return True
 
     def _advance_deployments(self, page: Page) -> None:
@@ -200,29 +200,29 @@ class _Turn:
             self._save(deployments_read=True, deployment_seen=row.deployment_next)
         for name in row.environments:
             # Even where nothing came of it, it is not asked for again.
-            deliveries.application(self.of.repository, Source.DEPLOYMENT, name)
+            deliveries.application(self.production.repository, Source.DEPLOYMENT, name)
 
     def _missing_environments(self) -> list[str]:
         """Those that the team's patterns take for production, and whose history was not kept."""
         if not self.row.deployments_read:
             return []
-        patterns = self.of.repository.team.production_environments
+        patterns = self.production.repository.team.production_environments
         there = set(
-            self.of.repository.applications.filter(source=Source.DEPLOYMENT).values_list(
+            self.production.repository.applications.filter(source=Source.DEPLOYMENT).values_list(
                 "environment", flat=True
             )
         )
-        known = [name for name in self.of.environments if is_production(name, patterns)]
+        known = [name for name in self.production.environments if is_production(name, patterns)]
         return sorted(set(known) - there)
 
     def _note_read(self, only: list[str]) -> None:
         """Even where nothing came of them, they are not asked for again."""
         for name in only:
-            deliveries.application(self.of.repository, Source.DEPLOYMENT, name)
+            deliveries.application(self.production.repository, Source.DEPLOYMENT, name)
 
     def _undecided(self) -> QuerySet[Deployment]:
         return Deployment.objects.filter(
-            application__repository=self.of.repository, look_again_at__isnull=False
+            application__repository=self.production.repository, look_again_at__isnull=False
         )
 
     def _look_again(self, github: GitHub, now: datetime) -> bool:
@@ -234,7 +234,7 @@ class _Turn:
         missing = set(rows) - {one.id for one in told}
         with transaction.atomic():
             leases.renew_held()
-            deliveries.look_again(self.of, told, now)
+            deliveries.look_again(self.production, told, now)
             deliveries.ask_again([rows[key] for key in missing], now)
         return True
 
@@ -243,7 +243,7 @@ class _Turn:
     def _releases(self, github: GitHub, now: datetime) -> bool:
         """The whole list: drafts, and releases of older commits, are published at any time."""
         row = self.row
-        if deliveries.source_of(self.of) not in ("", Source.RELEASE):
+        if deliveries.source_of(self.production) not in ("", Source.RELEASE):
             return False
         if not row.releases_cursor:
             row.refresh_from_db(fields=["release_found"])
@@ -261,13 +261,13 @@ class _Turn:
             changes |= {"releases_read": True, "release_seen": row.release_next}
         with transaction.atomic():
             self._save(**changes)
-            deliveries.releases(self.of, page.items, now)
+            deliveries.releases(self.production, page.items, now)
         return True
 
     def _not_granted(self, permission: str) -> None:
-        missing = sorted({*self.of.not_granted, permission})
-        self.of.not_granted = missing
-        Production.objects.filter(pk=self.of.pk).update(not_granted=missing)
+        missing = sorted({*self.production.not_granted, permission})
+        self.production.not_granted = missing
+        Production.objects.filter(pk=self.production.pk).update(not_granted=missing)
 
     def _save(self, **changes: object) -> None:
         leases.renew_held()

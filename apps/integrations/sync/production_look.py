@@ -54,23 +54,23 @@ def look(integration: GitHubIntegration, now: datetime) -> None:
     with with_github(integration.credential) as github:
         for some in in_parts(tracked, production.AT_ONCE):
             found = production.newest(github, [row.repository.node_id for row in some])
-            _take(some, found)
+            _store_newest(some, found)
     GitHubIntegration.objects.filter(
         pk=integration.pk, production_due_at=integration.production_due_at
     ).update(production_due_at=now + interval(integration))
 
 
-def _note(integration: GitHubIntegration, error: GitHubError, verdict: Verdict) -> None:
+def _store_error(integration: GitHubIntegration, error: GitHubError, verdict: Verdict) -> None:
     due_at = max(filter(None, (verdict.again_at, datetime.now(UTC) + interval(integration))))
     GitHubIntegration.objects.filter(
         pk=integration.pk, production_due_at=integration.production_due_at
     ).update(production_due_at=due_at)
 
 
-LOOK = Chore("look at production", _wanted, look, credential="credential", note=_note)
+LOOK = Chore("look at production", _wanted, look, credential="credential", store_error=_store_error)
 
 
-def _take(some: Sequence[TrackedRepository], found: Sequence[Newest | None]) -> None:
+def _store_newest(some: Sequence[TrackedRepository], found: Sequence[Newest | None]) -> None:
     for tracked, newest in zip(some, found, strict=True):
         if newest is None:
             continue

@@ -35,7 +35,7 @@ from apps.integrations.sync.co_authors import Question
 from apps.integrations.work import budget
 from apps.integrations.work.leases import Claim, LeaseLostError
 from apps.measures import SYNC_PAGES
-from apps.teams.changes import hold
+from apps.teams.changes import lock_team
 
 # What changed within GitHub's own second, or while its index lagged, is read again: the watermark
 # stays this far behind the present, so that a later walk comes by once more.
@@ -204,7 +204,7 @@ def _walk_head(github: GitHub, work: Work, now: datetime) -> None:
     """A page from the top down to the watermark, which rises when the walk is whole."""
     tracked = work.tracked
     page = _fetch(github, tracked, tracked.head_cursor)
-    changes = _told(tracked, page)
+    changes = _good_page_columns(tracked, page)
     newest = tracked.head_newest if tracked.head_cursor else settled(page.instants, now)
     if page.has_next and not reaches(page.instants, tracked.watermark):
         changes |= {"head_cursor": page.end_cursor or "", "head_newest": newest}
@@ -226,7 +226,7 @@ def _walk_history(github: GitHub, work: Work, now: datetime) -> None:
     tracked = work.tracked
     page = work.kept or _fetch(github, tracked, tracked.history_cursor)
     work.kept = None
-    changes = _told(tracked, page)
+    changes = _good_page_columns(tracked, page)
     if tracked.watermark is None:
         changes |= {"watermark": settled(page.instants, page.asked_at), "wants_head": False}
     if _cut(page.batch, work.window_start):
@@ -268,7 +268,7 @@ def _go_ahead(
         )
 
 
-def _told(tracked: TrackedRepository, page: WalkPage) -> dict[str, Any]:
+def _good_page_columns(tracked: TrackedRepository, page: WalkPage) -> dict[str, Any]:
     """What any good page of a walk says of its repository."""
     return {
         "full_name": page.repository.name_with_owner,
@@ -313,7 +313,7 @@ def _store_page(github: GitHub, work: Work, page: WalkPage, changes: dict[str, A
     is_changed = ingest.differs(work.tracked.repository, page.repository)
     with transaction.atomic():
         if is_changed:
-            hold(work.tracked.team_id)
+            lock_team(work.tracked.team_id)
         _save(work, github, changes)
         SYNC_PAGES.inc()
         if is_changed:

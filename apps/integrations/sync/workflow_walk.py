@@ -27,12 +27,12 @@ SMALLEST, LARGEST = 1, 24 * 365  # hours of a slice
 class Workflow:
     """The walk of one repository's runs."""
 
-    def __init__(self, walk: ProductionWalk, of: Production) -> None:
-        self.walk, self.of = walk, of
+    def __init__(self, walk: ProductionWalk, production: Production) -> None:
+        self.walk, self.production = walk, production
 
     def step(self, github: GitHub, now: datetime) -> bool:
         """Does the next thing; False where nothing is left to do."""
-        if self.of.source != Source.WORKFLOW or not self.of.is_chosen:
+        if self.production.source != Source.WORKFLOW or not self.production.is_chosen:
             return False
         if self.walk.runs_due_at and self.walk.runs_due_at > now and self._is_settled():
             return False
@@ -55,7 +55,7 @@ class Workflow:
     def _find(self, github: GitHub, now: datetime) -> None:
         """By its name, or that of its file; looked for again later where there is none."""
         found = workflow_runs.workflows(github, self.walk.tracked.full_name)
-        name = self.of.workflow.casefold()
+        name = self.production.workflow.casefold()
         one = next(
             (
                 each
@@ -66,7 +66,7 @@ class Workflow:
         )
         names = sorted({each.name[:255] for each in found})
         with transaction.atomic():
-            Production.objects.filter(pk=self.of.pk).update(workflows=names[:200])
+            Production.objects.filter(pk=self.production.pk).update(workflows=names[:200])
             if one is None:
                 self._save(runs_due_at=now + EVERY)
             else:
@@ -94,7 +94,9 @@ class Workflow:
     def _newer(self, github: GitHub, now: datetime) -> None:
         page = self._runs(github, etag=self.walk.runs_etag)
         if not page.is_unchanged:
-            where = deliveries.application(self.of.repository, Source.WORKFLOW, self.of.workflow)
+            where = deliveries.application(
+                self.production.repository, Source.WORKFLOW, self.production.workflow
+            )
             for each in self._pages(github, page):
                 known = where.deployments.filter(node_id__in=[one.id for one in each.items])
                 is_known = known.exists()
@@ -108,7 +110,7 @@ class Workflow:
             github,
             self.walk.tracked.full_name,
             self.walk.workflow_id or 0,
-            self.of.repository.default_branch,
+            self.production.repository.default_branch,
             created,
             etag,
         )
@@ -123,7 +125,7 @@ class Workflow:
     @transaction.atomic
     def _store(self, page: Runs, now: datetime) -> None:
         leases.renew_held()
-        deliveries.runs(self.of, page.items, now)
+        deliveries.runs(self.production, page.items, now)
 
     def _save(self, **changes: object) -> None:
         ProductionWalk.objects.filter(pk=self.walk.pk).update(**changes)

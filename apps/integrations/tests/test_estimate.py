@@ -42,19 +42,21 @@ def test_the_sync_costs_what_was_said(team: Team, github: Running) -> None:
     stage = set_up(team, github)
     stage.track("shop").open_many(260, newest=ago(days=1), every=timedelta(hours=1))
     listed = AvailableRepository(pull_request_count=260)
-    said = estimate.of([listed])
+    said = estimate.estimate_cost([listed])
     with stage.counted() as asked:
         stage.sync()
     assert abs(asked.points - said.points) <= 1
 
 
 def test_what_is_not_counted_yet_is_said() -> None:
-    said = estimate.of([AvailableRepository(), AvailableRepository(pull_request_count=0)])
+    said = estimate.estimate_cost(
+        [AvailableRepository(), AvailableRepository(pull_request_count=0)]
+    )
     assert (said.repositories, said.unknown, said.points) == (2, 1, 1)
 
 
 def test_a_company_waits_for_the_next_hours_points() -> None:
     rows = [AvailableRepository(pull_request_count=370_000)]
-    said = estimate.of(rows)
+    said = estimate.estimate_cost(rows)
     assert said.points == 10_000
     assert said.minutes >= 120

@@ -53,7 +53,7 @@ class Wish:
     page: str
 
     @classmethod
-    def of(cls, data: QueryDict) -> Wish:
+    def from_query(cls, data: QueryDict) -> Wish:
         show = data.get("show", "")
         return cls(
             search=data.get("q", "").replace("\0", "").strip()[:200],
@@ -67,7 +67,7 @@ class Wish:
 @team_view()
 def people(request: TeamRequest) -> HttpResponse:
     """Everyone, by filter, a page at a time."""
-    wish = Wish.of(request.GET)
+    wish = Wish.from_query(request.GET)
     page = Paginator(_rows(request.team, wish), PER_PAGE).get_page(wish.page)
     if wants_json(request):
         found = [_as_json(row) for row in page]

@@ -181,7 +181,7 @@ def source(request: TeamRequest, github_repo_id: int) -> HttpResponse:
 def _choose(request: TeamRequest, repository: Repository) -> HttpResponse:
     try:
         sent = answers.sent(request, "source", "workflow", "tag_pattern")
-        wanted = _Wanted.of(sent)
+        wanted = _Wanted.from_form(sent)
     except (answers.BadBodyError, _WrongChoiceError) as error:
         return _refused(request, str(error))
     recounting.choose(
@@ -225,7 +225,7 @@ class _Wanted:
     tag_pattern: str
 
     @classmethod
-    def of(cls, sent: Mapping[str, Any]) -> _Wanted:
+    def from_form(cls, sent: Mapping[str, Any]) -> _Wanted:
         names = ("source", "workflow", "tag_pattern")
         texts = [str(sent.get(name) or "").replace("\0", "").strip() for name in names]
         found = cls(*texts)

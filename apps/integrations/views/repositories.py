@@ -53,7 +53,7 @@ class Wish:
     without_forks: bool
 
     @classmethod
-    def of(cls, data: QueryDict) -> Wish:
+    def from_query(cls, data: QueryDict) -> Wish:
         sort, show = data.get("sort", ""), data.get("show", "")
         return cls(
             search=data.get("q", "").replace("\0", "").strip()[:200],
@@ -84,7 +84,7 @@ def repositories(request: TeamRequest) -> HttpResponse:
     if request.method == "POST":
         look = request.POST.get("look", "")
         return _look(request, look) if look else _track(request)
-    return _list(request, Wish.of(request.GET), set(request.GET.getlist("repositories")))
+    return _list(request, Wish.from_query(request.GET), set(request.GET.getlist("repositories")))
 
 
 @require_GET
@@ -99,7 +99,7 @@ def matches(request: TeamRequest) -> HttpResponse:
         return answers.page(request, "_matches", {"matching": str(error)})
     names = tracking.available(request.team).order_by("full_name")
     found = tracking.matches(names.values_list("full_name", flat=True), patterns)
-    cost = estimate.of(names.filter(full_name__in=found))
+    cost = estimate.estimate_cost(names.filter(full_name__in=found))
     if wants_json(request):
         return JsonResponse(
             {"count": len(found), "repositories": found, "estimate": cost.as_json()}
@@ -131,7 +131,7 @@ def tracking_of_one(request: TeamRequest, github_repo_id: int) -> HttpResponse:
 
 def _look(request: TeamRequest, look: str) -> HttpResponse:
     """Another part of the list, with what is ticked so far: `look` says which, or what to tick."""
-    ticked, wish = set(request.POST.getlist("repositories")), Wish.of(request.POST)
+    ticked, wish = set(request.POST.getlist("repositories")), Wish.from_query(request.POST)
     if look.startswith("page-"):
         wish = replace(wish, page=look.removeprefix("page-"))
     elif look == "search":
@@ -256,7 +256,7 @@ def _track_chosen(request: TeamRequest) -> HttpResponse:
     except UnknownRepositoriesError as error:
         said = _unknown(error)
         return _nothing_tracked(request, said, "unknown_repositories", unknown=error.names)
-    _note(request, selection, len(rows))
+    _audit(request, selection, len(rows))
     if wants_json(request):
         return JsonResponse({"tracked": [row.full_name for row in rows]})
     if not rows:
@@ -264,7 +264,7 @@ def _track_chosen(request: TeamRequest) -> HttpResponse:
     return answers.back(request, "sync_status")
 
 
-def _note(request: TeamRequest, selection: Selection, count: int) -> None:
+def _audit(request: TeamRequest, selection: Selection, count: int) -> None:
     if count or selection.track_new:
         record(
             "github.repositories.tracked",

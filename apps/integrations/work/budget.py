@@ -45,7 +45,7 @@ def account_of(credential: IntegrationCredential) -> str:
 _COLUMNS = {"installation": "installation_id", "user": "account_id", "credential": "pk"}
 
 
-def note(account: str, limit: Limit) -> None:
+def record_limit(account: str, limit: Limit) -> None:
     """Remembers what a reply said is left."""
     key = _key(account, limit.resource)
     told = {"limit": limit.limit, "remaining": limit.remaining, "reset_at": limit.reset_at}
@@ -98,10 +98,10 @@ def wait_for(
     account: str, now: datetime, *, live: bool = False, resource: str = "graphql"
 ) -> datetime | None:
     """Until when this account's work must wait; None where it may go on now."""
-    return until(of(account, resource), now, live=live)
+    return until(known_budget(account, resource), now, live=live)
 
 
-def of(account: str, resource: str = "graphql") -> RateBudget | None:
+def known_budget(account: str, resource: str = "graphql") -> RateBudget | None:
     """What is known of an account's budget; None before GitHub has told anything."""
     return RateBudget.objects.filter(**_key(account, resource)).first()
 

@@ -37,7 +37,7 @@ class Turn(IntEnum):
     DONE = 2
 
 
-def nothing_to_note(row: Any, error: GitHubError, verdict: Verdict) -> None:
+def nothing_to_store(row: Any, error: GitHubError, verdict: Verdict) -> None:
     """For a chore whose refusals nobody has to see."""
 
 
@@ -50,9 +50,10 @@ def level_of(error: GitHubError) -> int:
 class Chore(Generic[M]):
     """Something that is done for rows, one at a time; `credential` is a lookup from the row.
 
-    `do` raises a `GitHubError` where GitHub refused; `note` then writes down what the row's own
-    room shows of it. `writes`: it changes something on GitHub, for which there is a turn a second.
-    `pause`: how long to wait after so many refusals that only people can end; else the room says.
+    `do` raises a `GitHubError` where GitHub refused; `store_error` then stores what
+    the row's own room shows of it. `writes`: it changes something on GitHub, for which there is a
+    turn a second. `pause`: how long to wait after so many refusals that only people can end; else
+    the room says.
     """
 
     name: str
@@ -61,7 +62,7 @@ class Chore(Generic[M]):
     credential: str = ""
     resource: str = "graphql"
     writes: bool = False
-    note: Callable[[M, GitHubError, Verdict], None] = nothing_to_note
+    store_error: Callable[[M, GitHubError, Verdict], None] = nothing_to_store
     pause: Callable[[M, int], timedelta] | None = None
 
     def turn(self, now: datetime) -> Turn:
@@ -110,7 +111,7 @@ class Chore(Generic[M]):
     def _answer(self, row: M, claim: Claim, error: GitHubError) -> Verdict:
         log.log(level_of(error), "%s of %s: %s", self.name, row, error)
         verdict = policy.answer(error, claim.failures, self._credential(row))
-        self.note(row, error, verdict)
+        self.store_error(row, error, verdict)
         if verdict.again_at:
             claim.postpone(verdict.again_at, verdict.failures)
         elif self.pause:

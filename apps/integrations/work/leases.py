@@ -117,7 +117,7 @@ def held(chore: str) -> QuerySet[Lease]:
 def claim(chore: str, wanted: QuerySet[M]) -> tuple[M, Claim] | None:
     """Takes the first row that is free; None where there is none."""
     for key in free(chore, wanted).values_list("pk", flat=True)[:LOOKED_AT]:
-        if taken := take(chore, key):
+        if taken := claim_row(chore, key):
             # Another worker may have done it in the moment before.
             row = wanted.filter(pk=key).first()
             if row is not None:
@@ -126,7 +126,7 @@ def claim(chore: str, wanted: QuerySet[M]) -> tuple[M, Claim] | None:
     return None
 
 
-def take(chore: str, key: int, *, at_once: bool = False) -> Claim | None:
+def claim_row(chore: str, key: int, *, at_once: bool = False) -> Claim | None:
     """Takes one row, if it is free; `at_once` also where it should be tried again only later."""
     mine = Lease.objects.filter(chore=chore, key=key)
     owner = uuid.uuid4().hex

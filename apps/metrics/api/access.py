@@ -115,7 +115,7 @@ def asked(request: HttpRequest) -> tuple[TeamRequest, Filters]:
     if unchanged := get_conditional_response(request, etag=etag):
         unchanged.headers["ETag"] = etag
         raise _UnchangedError(unchanged)
-    form = FilterForm(request.GET, Choices.of(viewer_of(found)))
+    form = FilterForm(request.GET, Choices.for_viewer(viewer_of(found)))
     if not form.is_valid():
         raise InvalidFiltersError(*form.sentences)
     cast(Any, request).etag = etag

@@ -59,7 +59,7 @@ class Graph:
     generation: Callable[[str], int]
 
     @classmethod
-    def of(cls, parents: Parents) -> Graph:
+    def from_parents(cls, parents: Parents) -> Graph:
         """A graph that is wholly in memory."""
         known = generations(parents)
         return cls(lambda sha: parents.get(sha, ()), lambda sha: known.get(sha, 0))

@@ -36,7 +36,7 @@ def pull_requests(team: Team, filters: Filters) -> Rows:
 
 def all_of(team: Team) -> Rows:
     """All of a team, whatever its settings leave out."""
-    return Rows.of(current(team).parts)
+    return Rows.from_parts(current(team).parts)
 
 
 def merged(team: Team, filters: Filters, period: Period) -> Rows:

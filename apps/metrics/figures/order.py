@@ -29,7 +29,7 @@ class Ordered:
     is_descending: bool
 
     @classmethod
-    def of(cls, rows: Rows, name: str, *, is_descending: bool = False) -> Ordered:
+    def by(cls, rows: Rows, name: str, *, is_descending: bool = False) -> Ordered:
         """In the order of a column."""
         ids, values = rows["id"], rows[name].astype(np.int64)
         sign = -1 if is_descending else 1

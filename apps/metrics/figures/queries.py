@@ -93,7 +93,7 @@ class Change:
     percent: float | None
 
     @classmethod
-    def of(cls, now: float | None, before: float | None, base: int) -> Change:
+    def between(cls, now: float | None, before: float | None, base: int) -> Change:
         """`base` is how many pull requests the earlier figure is from."""
         if now is None or not before or base < SMALLEST_BASE:
             return cls(now, before, None)

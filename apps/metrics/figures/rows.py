@@ -63,7 +63,7 @@ class Rows(_Columns):
         self.parts = parts
 
     @classmethod
-    def of(cls, parts: Sequence[tuple[Arrays, Array | None]]) -> Rows:
+    def from_parts(cls, parts: Sequence[tuple[Arrays, Array | None]]) -> Rows:
         """All of a team."""
         whole = [(_Narrowed(arrays, slice(None)), stands) for arrays, stands in parts]
         return cls([part if stands is None else part.keep(stands) for part, stands in whole])

@@ -150,7 +150,7 @@ def waits(
         Wait(
             row,
             row.waiting_since or row.opened_at,
-            whom.of(row),
+            whom.waited_for(row),
             (limits or {}).get(row.waiting_for, ELSE),
         )
         for row in rows
@@ -239,7 +239,7 @@ class _Whom:
         self.groups = dict(groups) if asked else {}
         self.called = _called(team, [row.pk for row in asked]) if asked else {}
 
-    def of(self, row: PullRequest) -> list[Whom]:
+    def waited_for(self, row: PullRequest) -> list[Whom]:
         """Of one of them."""
         if row.waiting_for == REVIEW:
             return [self._asked(each) for each in self.requests.get(row.pk, ())]
@@ -363,7 +363,7 @@ def _outside_mergers(
 
 
 def _merged(team: Team) -> Rows:
-    return Rows.of(current(team).parts).where("state", masks.MERGED)
+    return Rows.from_parts(current(team).parts).where("state", masks.MERGED)
 
 
 def age(wait: Wait, now: datetime | None = None) -> float:

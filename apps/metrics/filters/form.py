@@ -184,7 +184,7 @@ class Choices:
     groups: Sequence[Option]
 
     @classmethod
-    def of(cls, viewer: Viewer) -> Choices:
+    def for_viewer(cls, viewer: Viewer) -> Choices:
         """Those of a team that are for this viewer, in one query."""
         team = viewer.team
         nothing = Value("", output_field=CharField())

@@ -81,7 +81,7 @@ def keys(found: Rows, order: Order) -> list[int]:
     """Those of the whole list, in its order."""
     if order.kind == "text":
         return list(_by_text(found, order).values_list("pk", flat=True))
-    return Ordered.of(found, order.key, is_descending=order.is_descending).all_ids()
+    return Ordered.by(found, order.key, is_descending=order.is_descending).all_ids()
 
 
 def read(text: str, order: Order, *, is_back: bool = False) -> Place:
@@ -98,7 +98,7 @@ def read(text: str, order: Order, *, is_back: bool = False) -> Place:
 def _next(found: Rows, order: Order, place: Place | None, count: int) -> Sequence[Entry]:
     if order.kind == "text":
         return _next_by_text(found, order, place, count)
-    ordered = Ordered.of(found, order.key, is_descending=order.is_descending)
+    ordered = Ordered.by(found, order.key, is_descending=order.is_descending)
     if place is None:
         return ordered.first(count)
     return ordered.beyond((place.pk, place.value), count, is_back=place.is_back)

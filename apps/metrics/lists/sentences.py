@@ -76,8 +76,8 @@ def _waited(parts: Sequence[int]) -> str:
 
 def _given(what: str) -> Callable[[Sequence[int]], str]:
     def words(parts: Sequence[int]) -> str:
-        by, of = ("", " by one person", " by one person to another")[len(parts)], "in the range"
-        return f"{what}{by} {of}"
+        by, where = ("", " by one person", " by one person to another")[len(parts)], "in the range"
+        return f"{what}{by} {where}"
 
     return words
 

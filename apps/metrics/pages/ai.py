@@ -107,8 +107,8 @@ def _of(written: Written, address: Address, **more: str) -> list[Cell]:
     ]
 
 
-def _line(written: Written, name: str, address: Address, **of: str) -> Line:
-    return Line(name, address(**of), _of(written, address, **of))
+def _line(written: Written, name: str, address: Address, **more: str) -> Line:
+    return Line(name, address(**more), _of(written, address, **more))
 
 
 def _tool(tool: ai_queries.Tool, address: Address) -> Line:
@@ -140,7 +140,7 @@ def _trend(team: Team, found: Overview, filters: Filters, path: str) -> Chart:
                 [part(each) for each in found.spans],
                 colour,
                 is_faint,
-                [f"written={key}&{of}" for of in days],
+                [f"written={key}&{day}" for day in days],
             )
             for name, key, colour, is_faint, part in rows
         ],

@@ -98,7 +98,7 @@ def told(
     return [
         Told(
             measure,
-            Change.of(measure.value(now), measure.value(before), measure.count(before)),
+            Change.between(measure.value(now), measure.value(before), measure.count(before)),
             links.get(measure.field, ""),
             changes.verdict(measure.field),
             measure.spread(now),

@@ -93,7 +93,7 @@ def _initiator(row: PullRequest) -> str:
     return "Who asked for it, nothing tells."
 
 
-def of(row: PullRequest) -> list[Shown]:
+def shown_marks(row: PullRequest) -> list[Shown]:
     """Each mark that was found on a pull request, once for all commits that have it."""
     found: dict[tuple[str, str, str, str], list[str]] = {}
     for kind, tool, weight, text, place in row.findings:

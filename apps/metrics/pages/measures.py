@@ -219,7 +219,7 @@ def tiles(
     return [
         Tile(
             each,
-            Change.of(_value(each, now), _value(each, before), each.count(before)),
+            Change.between(_value(each, now), _value(each, before), each.count(before)),
             filters.address(path, **each.list),
             told.verdict(each.field),
             each.spread(now),

@@ -123,8 +123,8 @@ def _person(viewer: Viewer, account: int) -> Person:
 def _others(exchanged: Exchanges, base: str, account: int) -> list[tuple[Exchange, str, str]]:
     """Each with the lists of what was given to them, and received from them."""
 
-    def link(by: int | None, of: int | None) -> str:
-        return f"{base}figure=reviews.{by or GHOST}.{of or GHOST}"
+    def link(reviewer: int | None, author: int | None) -> str:
+        return f"{base}figure=reviews.{reviewer or GHOST}.{author or GHOST}"
 
     return [
         (each, link(account, each.account), link(each.account, account))

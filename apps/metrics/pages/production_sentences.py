@@ -158,17 +158,17 @@ def reason(row: Production | None, applications: Sequence[Application] = ()) -> 
 
 def being_read(reading: int, whole: int) -> str:
     """That the deployments of some repositories are not all read yet."""
-    of = counted(whole, "repository", "repositories")
+    among = counted(whole, "repository", "repositories")
     return (
-        f"Deployments are still being read for {reading:,} of {of}, so these figures are "
+        f"Deployments are still being read for {reading:,} of {among}, so these figures are "
         "incomplete. This page updates by itself."
     )
 
 
 def not_granted(permissions: Sequence[str], repositories: int) -> str:
     """Which permissions are missing, of how many repositories."""
-    of = counted(repositories, "repository", "repositories")
-    return f"Not granted: GitHub does not let us read {missing(permissions)} of {of}."
+    among = counted(repositories, "repository", "repositories")
+    return f"Not granted: GitHub does not let us read {missing(permissions)} of {among}."
 
 
 def missing(permissions: Sequence[str]) -> str:

@@ -26,8 +26,8 @@ def why_deploy(found: PullRequest) -> str:
     if found.deployed_at is not None and brought:
         return format_html("From the merge to the first deployment: {}.", _listed(found, brought))
     slug = found.team.slug
-    of = Production.objects.filter(repository=found.repository).first()
-    if of is None or not of.source:
+    production = Production.objects.filter(repository=found.repository).first()
+    if production is None or not production.source:
         link = reverse("production_sources", args=[slug])
         text = 'Not known: <a href="{}">no source</a> tells of this repository’s deployments.'
         return format_html(text, link)

@@ -141,13 +141,13 @@ def _matrix(pairs: Sequence[Pair], base: str) -> Matrix:
         names |= {pair.reviewer: pair.reviewer_login, pair.author: pair.author_login}
         given[pair.reviewer] = given.get(pair.reviewer, 0) + pair.reviews
         received[pair.author] = received.get(pair.author, 0) + pair.reviews
-    of = {(pair.reviewer, pair.author): pair for pair in pairs}
+    by_pair = {(pair.reviewer, pair.author): pair for pair in pairs}
     most = max((pair.reviews for pair in pairs), default=1)
     rows, columns = _shown(given, names), _shown(received, names)
     return Matrix(
         [names[author] for author in columns],
         [
-            (names[who], SafeString("".join(_cell(of, most, who, to, base) for to in columns)))
+            (names[who], SafeString("".join(_cell(by_pair, most, who, to, base) for to in columns)))
             for who in rows
         ],
         max(len(given) - len(rows), len(received) - len(columns)),
@@ -162,13 +162,13 @@ def _shown(counts: dict[Account, int], names: dict[Account, str]) -> list[Accoun
 
 
 def _cell(
-    of: Mapping[tuple[Account, Account], Pair],
+    by_pair: Mapping[tuple[Account, Account], Pair],
     most: int,
     reviewer: Account,
     author: Account,
     base: str,
 ) -> str:
-    pair = of.get((reviewer, author))
+    pair = by_pair.get((reviewer, author))
     if pair is None:
         is_self = reviewer == author and reviewer is not None
         return '<td class="self"></td>' if is_self else "<td></td>"

@@ -43,7 +43,7 @@ def deployment(number: int, sha: str, place: str | None = "", hours: int = 0) ->
 
 
 def test_it_works() -> None:
-    graph = Graph.of({"a": (), "b": ("a",), "c": ("b",)})
+    graph = Graph.from_parents({"a": (), "b": ("a",), "c": ("b",)})
     application = Application()
     first, second, back, again, forward = (
         application.deploy(deployment(number, sha), graph)
@@ -62,7 +62,7 @@ def test_it_works() -> None:
 def test_ancestors_are_those_of_plain_sets(
     parents: dict[str, tuple[str, ...]], data: st.DataObject
 ) -> None:
-    graph = Graph.of(parents)
+    graph = Graph.from_parents(parents)
     older = data.draw(st.sampled_from(list(parents)))
     newer = data.draw(st.sampled_from(list(parents)))
     assert graph.is_ancestor(older, newer) == (
@@ -85,7 +85,7 @@ def test_a_parent_is_of_an_earlier_generation(parents: dict[str, tuple[str, ...]
 def test_each_commit_is_brought_once_and_never_by_the_first(
     parents: dict[str, tuple[str, ...]], data: st.DataObject
 ) -> None:
-    graph = Graph.of(parents)
+    graph = Graph.from_parents(parents)
     shas = data.draw(st.lists(st.sampled_from(list(parents)), min_size=1, max_size=12))
     application, known, live = Application(), set[str](), ""
     for number, sha in enumerate(shas):
@@ -104,7 +104,7 @@ def test_each_commit_is_brought_once_and_never_by_the_first(
 def test_going_on_later_is_as_going_through_at_once(
     parents: dict[str, tuple[str, ...]], data: st.DataObject
 ) -> None:
-    graph = Graph.of(parents)
+    graph = Graph.from_parents(parents)
     shas = data.draw(st.lists(st.sampled_from(list(parents)), min_size=2, max_size=8))
     all_of_them = [deployment(number, sha) for number, sha in enumerate(shas)]
     at_once = Application()
@@ -117,7 +117,7 @@ def test_going_on_later_is_as_going_through_at_once(
 
 
 def test_a_commit_elsewhere_brings_nothing_that_it_does_not_contain() -> None:
-    graph = Graph.of({"a": (), "b": ("a",), "c": ("b",)})
+    graph = Graph.from_parents({"a": (), "b": ("a",), "c": ("b",)})
     application = Application()
     application.deploy(deployment(0, "a"), graph)
     picked = application.deploy(deployment(1, "release-1", place="b"), graph)
@@ -128,7 +128,7 @@ def test_a_commit_elsewhere_brings_nothing_that_it_does_not_contain() -> None:
 
 
 def test_what_cannot_be_placed_counts_and_leaves_what_is_live() -> None:
-    graph = Graph.of({"a": (), "b": ("a",)})
+    graph = Graph.from_parents({"a": (), "b": ("a",)})
     application = Application()
     application.deploy(deployment(0, "b"), graph)
     lost = application.deploy(deployment(1, "nowhere", place=None), graph)
@@ -138,7 +138,7 @@ def test_what_cannot_be_placed_counts_and_leaves_what_is_live() -> None:
 
 
 def test_an_older_release_line_is_no_rollback() -> None:
-    graph = Graph.of({"a": (), "b": ("a",), "c": ("b",)})
+    graph = Graph.from_parents({"a": (), "b": ("a",), "c": ("b",)})
     releases = Application(goes_back=False)
     releases.deploy(deployment(0, "a"), graph)
     releases.deploy(deployment(1, "c"), graph)
@@ -148,7 +148,7 @@ def test_an_older_release_line_is_no_rollback() -> None:
 
 
 def test_of_equal_instants_an_ancestor_comes_first() -> None:
-    graph = Graph.of({"a": (), "b": ("a",)})
+    graph = Graph.from_parents({"a": (), "b": ("a",)})
     newer = Deployment("d1", "b", "b", BEGIN, BEGIN)
     older = Deployment("d2", "a", "a", BEGIN, BEGIN)
     assert in_order([newer, older], graph) == [older, newer]
@@ -158,7 +158,7 @@ def failed(
     shas: dict[int, str], pull_requests: list[PullRequest], parents: dict[str, tuple[str, ...]]
 ) -> dict[str, tuple[str, str]]:
     """By deployment: why it failed and which one mended it; `shas` are by the hour."""
-    graph, application = Graph.of(parents), Application()
+    graph, application = Graph.from_parents(parents), Application()
     outcomes = [
         application.deploy(deployment(number, sha, hours=hours), graph)
         for number, (hours, sha) in enumerate(shas.items())
@@ -197,7 +197,7 @@ def test_a_hotfix_blames_the_last_before_it_was_opened() -> None:
 
 
 def test_what_cannot_be_placed_is_not_held_to_have_failed() -> None:
-    graph, application = Graph.of(LINE), Application()
+    graph, application = Graph.from_parents(LINE), Application()
     outcomes = [
         application.deploy(deployment(1, "a", hours=1), graph),
         application.deploy(deployment(2, "c", hours=2), graph),

@@ -55,7 +55,7 @@ def assert_spread(found: Spread, values: Sequence[float]) -> None:
 
 
 def filters_of(team: Team, address: str) -> Filters:
-    form = FilterForm(QueryDict(address), Choices.of(anyone(team)))
+    form = FilterForm(QueryDict(address), Choices.for_viewer(anyone(team)))
     assert form.is_valid(), form.sentences
     return parse(form, team, queries.data_version(team).first_opened_at)
 
@@ -267,10 +267,10 @@ def test_the_turn_of_an_iso_year() -> None:
 
 
 def test_a_percentage_needs_a_base() -> None:
-    assert queries.Change.of(6, 4, base=4).percent is None
-    assert queries.Change.of(6, 5, base=5).percent == pytest.approx(20)
-    assert queries.Change.of(None, 5, base=5).percent is None
-    assert queries.Change.of(5, None, base=5).percent is None
+    assert queries.Change.between(6, 4, base=4).percent is None
+    assert queries.Change.between(6, 5, base=5).percent == pytest.approx(20)
+    assert queries.Change.between(None, 5, base=5).percent is None
+    assert queries.Change.between(5, None, base=5).percent is None
 
 
 @pytest.mark.django_db
@@ -360,5 +360,5 @@ def test_dates_the_wrong_way_round_are_swapped() -> None:
     ],
 )
 def test_an_address_that_says_nothing_sensible(address: str, sentence: str) -> None:
-    form = FilterForm(QueryDict(address), Choices.of(anyone(make_team())))
+    form = FilterForm(QueryDict(address), Choices.for_viewer(anyone(make_team())))
     assert form.sentences == [sentence]

@@ -77,8 +77,8 @@ class _Here:
         """What a file of it is called: `merged-pull-requests-2026-01-01-to-2026-03-31`."""
         state, period = self.chosen.state, self.filters.period
         now = timezone.localdate(timezone=period.zone)
-        of = now if state == "open" else f"{period.first}-to-{period.last}"
-        return f"{state}-pull-requests-{of}"
+        dates = now if state == "open" else f"{period.first}-to-{period.last}"
+        return f"{state}-pull-requests-{dates}"
 
     def but(self, **changes: object) -> str:
         """The same list, changed; its first page."""

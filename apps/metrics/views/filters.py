@@ -30,7 +30,7 @@ def choose(request: TeamRequest) -> HttpResponse:
     if request.POST.get("forget"):
         remembering.forget(request.membership)
         return redirect(path)
-    form = FilterForm(request.POST, Choices.of(viewer_of(request)))
+    form = FilterForm(request.POST, Choices.for_viewer(viewer_of(request)))
     kept = remembering.beside(request.POST)
     if not form.is_valid():
         return redirect(f"{path}?{urlencode([*_given(request), *kept])}")
@@ -62,7 +62,7 @@ def options(request: TeamRequest) -> HttpResponse:
 
 
 def _options(request: TeamRequest, kind: str) -> Sequence[Option]:
-    choices = Choices.of(viewer_of(request))
+    choices = Choices.for_viewer(viewer_of(request))
     listed = {"repo": choices.repositories, "person": choices.people, "group": choices.groups}
     if kind in listed:
         return listed[kind]

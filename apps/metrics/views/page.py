@@ -77,7 +77,7 @@ def _page(
     request.comes_in_parts = version.is_large and _comes_in_parts(request)
     if _is_current(request, version.etag):
         return _unchanged(request, fresh, version)
-    choices = Choices.of(viewer_of(request))
+    choices = Choices.for_viewer(viewer_of(request))
     form = FilterForm(request.GET, choices)
     if not form.is_valid():
         if remembering.opened_with(request):
@@ -200,7 +200,7 @@ def refused(request: TeamRequest, sentences: list[str]) -> HttpResponse:
         # A part of a page has no place for it.
         return HttpResponseClientRedirect(address(request, whole="1"))
     _, version = current_version(request.team)
-    choices = Choices.of(viewer_of(request))
+    choices = Choices.for_viewer(viewer_of(request))
     form = FilterForm(request.GET, choices)
     if not form.is_valid():
         form = form.mended()

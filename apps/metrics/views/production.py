@@ -82,8 +82,8 @@ def _described(count: int, chosen: lists.Choice) -> str:
         "never": " that never succeeded",
         "unplaced": " that could not be placed",
     }.get(chosen.show, "")
-    of = f" of {_name(chosen.application)}" if chosen.application else ""
-    return f"{counted(count, what, many)}{which}{of}, the newest first"
+    place = f" of {_name(chosen.application)}" if chosen.application else ""
+    return f"{counted(count, what, many)}{which}{place}, the newest first"
 
 
 def _name(application: Application) -> str:

@@ -47,7 +47,7 @@ def pull_request(request: TeamRequest, owner: str, repository: str, number: int)
         "size": size(found),
         "untold": sentence(found.untold),
         "written": marks.sentence(found),
-        "marks": marks.of(found),
+        "marks": marks.shown_marks(found),
         "outcome": sentences.outcome(found, (now - found.opened_at).total_seconds(), _wait(found)),
         "so_far": sentences.so_far(found, now),
         "not_tracked": not_tracked(request.team, found.repository),

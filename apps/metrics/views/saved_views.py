@@ -121,7 +121,7 @@ def _name(request: TeamRequest) -> str:
 def _query(request: TeamRequest) -> str:
     """What the list's address says, checked, and without the page that one was on."""
     given = QueryDict(request.POST.get("query", "").replace("\x00", ""))
-    form = FilterForm(given, Choices.of(viewer_of(request)))
+    form = FilterForm(given, Choices.for_viewer(viewer_of(request)))
     if not form.is_valid():
         raise RefusedError(form.sentences[0])
     try:

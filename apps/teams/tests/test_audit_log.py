@@ -202,7 +202,7 @@ def _note_before(team: Team, *days: int) -> None:
 
 
 def test_every_action_has_words() -> None:
-    call = re.compile(r'\b(?:record|_note)\(\s*(?:request, |credential, )?"([a-z_]+\.[a-z_.]+)"')
+    call = re.compile(r'\b(?:record|_audit)\(\s*(?:request, |credential, )?"([a-z_]+\.[a-z_.]+)"')
     code = [path for path in APPS.glob("**/*.py") if "tests" not in path.parts]
     recorded = {name for path in code for name in call.findall(path.read_text())}
     assert len(recorded) > 20
