@@ -97,5 +97,5 @@ class Transport(virtual.Transport):
 
     def _take(self) -> None:
         with suppress(Empty):
-            while True:
+            while self.cycle:
                 self.cycle.get(self._deliver)

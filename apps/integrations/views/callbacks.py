@@ -73,7 +73,7 @@ def _answer(request: TeamRequest, flows: Mapping[str, Finish]) -> HttpResponse:
 
 def _stopped(request: TeamRequest, state: State, problem: Problem) -> HttpResponse:
     """What is connected already stays so when more is declined."""
-    known = connecting.connected(request.team).filter(organization_id=state.organization_id)
+    known = connecting.connected(request.team).filter(organization_id=state.organization_id or 0)
     there = known.first() if problem.code == problems.DENIED.code else None
     if there is None:
         return failed(request, problem)
