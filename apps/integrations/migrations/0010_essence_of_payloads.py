@@ -11,7 +11,7 @@ def keep_the_essence(apps, schema_editor):
     rows = apps.get_model("integrations", "WebhookDelivery").objects.all()
     rows.filter(state__in=["handled", "ignored"]).update(payload="")
     for row in rows.exclude(payload="").only("event", "payload").iterator(100):
-        kept = encrypt(essence.of(row.event, row.payload))
+        kept = encrypt(essence.reduce_payload(row.event, row.payload))
         rows.filter(pk=row.pk).update(payload=kept)
 
 

@@ -215,7 +215,7 @@ def _tile(column: Measure, value: Value, link: str, former: Former | None) -> Ti
     if former is None:
         return Tile(column, Change(value, None, None), link)
     before = former.figures
-    change = Change.of(value, column.value(before) if before.merged else None, before.merged)
+    change = Change.between(value, column.value(before) if before.merged else None, before.merged)
     return Tile(column, change, link, former.changes.verdict(column.field))
 
 
