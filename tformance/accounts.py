@@ -79,7 +79,7 @@ def set_password(user: User, password: str) -> None:
 
 
 def change(user: User, **fields: bool) -> None:
-    """Switches rights on and off; whoever is kept out is signed out everywhere."""
+    """Switches rights on and off; a user who is switched off is signed out everywhere."""
     with transaction.atomic():
         for name, value in fields.items():
             setattr(user, name, value)

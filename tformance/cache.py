@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class Serializer:
-    """JSON: whoever can write to Redis could run code in us by Django's own, which is pickle."""
+    """JSON: with Django's own, which is pickle, anyone who can write to Redis could run code."""
 
     def dumps(self, value: Any) -> int | bytes:
         return value if type(value) is int else json.dumps(value).encode()  # Redis counts numbers

@@ -1,4 +1,4 @@
-"""Health addresses for whoever restarts and balances: no session, no secret, no cache."""
+"""Health addresses for supervisors and load balancers: no session, no secret, no cache."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def _tell_changes(found: dict[str, str]) -> None:
 
 
 def _and_then(state: str, name: str, write: Callable[[], None]) -> str:
-    """The state, or `not writable`: tried every ten seconds, whoever asks how often."""
+    """The state, or `not writable`: tried every ten seconds at most, however often asked."""
     if state != "ok":
         return state
     tried_at, outcome = _tried.get(name, (-RETRY, "ok"))

@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 Answer = Callable[[HttpRequest], HttpResponse]
 
 
-# Whoever asks these names an address of the machine, behind no proxy; their answers have no links.
+# Probes ask these by the machine's own address, behind no proxy; their answers have no links.
 FOR_MACHINES = ("/health/live", "/health/ready", "/metrics")
 
 

@@ -75,7 +75,7 @@ class Processes:
                 turn_over(self.log_of(part))
 
     def stop(self) -> None:
-        """End every part, the last started first; whoever does not obey in time is killed."""
+        """End every part, the last started first; one that does not end in time is killed."""
         self.asked_to_stop.clear()
         for process in reversed(self.running.values()):
             if process.poll() is None:

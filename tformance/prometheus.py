@@ -41,7 +41,7 @@ from tformance.metrics_folder import VARIABLE
 @require_safe
 @never_cache
 def metrics(request: HttpRequest) -> HttpResponse:
-    """The figures, for whoever has `METRICS_TOKEN` as bearer token; 404 where none is set."""
+    """The figures, for a client with `METRICS_TOKEN` as bearer token; 404 where none is set."""
     if not settings.METRICS_TOKEN:
         raise Http404("METRICS_TOKEN is not set.")
     given = request.headers.get("Authorization", "").removeprefix("Bearer ")

@@ -1,4 +1,4 @@
-"""Keeps secrets out of logs and error reports, whoever writes them."""
+"""Keeps secrets out of logs and error reports, those of libraries too."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ _SIGNS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 _BEGINNINGS = (*_SIGNS, "\t", "\r", "\n")
 
 
-# Whoever opens a file with another separator than ours cuts cells there, quoted or not.
+# A program that expects another separator than ours cuts cells there, quoted or not.
 _SEPARATORS = (";", "|", "\t", "\n", "\r")
 
 

@@ -1,4 +1,4 @@
-"""What ends for good when somebody is no longer in a team, whoever took them out and how."""
+"""What ends for good when a person leaves a team or is removed from it."""
 
 from __future__ import annotations
 

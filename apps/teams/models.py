@@ -193,7 +193,7 @@ class BaseTeamModel(models.Model):
 
 
 class Invitation(BaseTeamModel):
-    """Lets whoever holds its link join the team until it expires; one sent by e-mail, once.
+    """Lets the holder of its link join the team until it expires; one sent by e-mail, once.
 
     Of the link only a hash is kept.
     """
@@ -229,7 +229,7 @@ class Invitation(BaseTeamModel):
     def closed_reason(self) -> str:
         """Why it can no longer be accepted: used, revoked or expired; empty while it can.
 
-        It is good for as long as whoever made it could make another one.
+        It works for as long as the person who made it could make another one.
         """
         if self.revoked_at or not self._is_maker_admin():
             return "revoked"

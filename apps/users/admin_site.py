@@ -35,7 +35,7 @@ def _is_of(lookup: str, name: str) -> bool:
 
 
 class Site(admin.AdminSite):
-    """Makes each page that is registered, whoever wrote it, one that keeps to its filters."""
+    """Makes each registered page, a library's too, keep to its filters."""
 
     site_header = site_title = "tformance, database admin"
 

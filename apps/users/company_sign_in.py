@@ -32,7 +32,7 @@ def may_enter(sociallogin: Any) -> bool:
 
 
 def admit(request: HttpRequest, sociallogin: Any) -> None:
-    """Lets in whoever is in the group, with the rights of staff for those in the other one.
+    """Lets in members of the one group, with the rights of staff for those of the other.
 
     Of what the provider told only a name is kept.
     """

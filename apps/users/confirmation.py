@@ -15,7 +15,7 @@ _KEY = "confirmation_key"
 
 
 class ConfirmAddress(ConfirmEmailView):  # type: ignore[misc]
-    """Confirms an address for whoever has both the link and the account.
+    """Confirms an address for a visitor who has both the link and the account.
 
     With the link alone, somebody who finds it in their mail would confirm a stranger's account.
     """

@@ -89,7 +89,7 @@ def state() -> State:
 
 
 def is_held_up() -> bool:
-    """Whether mail comes late, so that whoever waits for it should know."""
+    """Whether mail comes late, so that people who wait for it should know."""
     return QueuedMail.objects.filter(given_up_at=None, failures__gt=0).exists()
 
 

@@ -30,7 +30,7 @@ address_proven = Signal()
 
 
 def is_proven(user: User) -> bool:
-    """Whether the account's own address is confirmed; or made by whoever runs the installation."""
+    """Whether the account's address is confirmed, or the account was made by an operator."""
     rows = EmailAddress.objects.filter(user=user).values_list("email", "verified")
     known = {email.lower(): verified for email, verified in rows}
     return not known or known.get(user.email.lower(), False)
@@ -69,7 +69,7 @@ def holds(request: HttpRequest, user: User) -> bool:
 
 
 def after_reset(*, request: HttpRequest, user: User, **_: Any) -> None:
-    """Whoever chose a new password by a link has read the mail of the account's address."""
+    """A new password chosen by a link proves that the account's mail was read."""
     if not is_proven(user):
         address = EmailAddress.objects.filter(user=user, email__iexact=user.email).first()
         if address is not None and address.set_verified():

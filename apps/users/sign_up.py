@@ -1,4 +1,4 @@
-"""Who may make an account: everybody, whoever is invited, or whoever has an address at a company.
+"""Who may make an account: everybody, people who are invited, or people with a company's address.
 
 Every door of allauth asks here: the form, its JSON, GitHub, OpenID Connect. Without a rule in
 SIGN_UP the first account is made on the machine itself, and every later one by invitation.
@@ -22,7 +22,7 @@ LOCAL = ("localhost", "127.0.0.1", "::1")
 NOT_INVITED = "The invitation is for another address. Sign up with the one that it was sent to."
 NOT_OURS = "Accounts are for addresses at {domains}, or by invitation."
 
-# Sent with `request`: whoever keeps invitations answers with the address of the open one that
+# Sent with `request`: the app that keeps invitations answers with the address of the open one that
 # this browser holds, which is empty where it is for anybody; None where it holds none.
 invitation_asked = Signal()
 

@@ -1,7 +1,7 @@
 """On which accounts the GitHub App is installed, and who may connect them here.
 
 An installation's token reads all that the App was installed for, also what the person who connects
-may not read themselves. So only whoever owns the account may: see docs/decisions.
+may not read themselves. So only an owner of the account may: see docs/decisions.
 """
 
 from __future__ import annotations

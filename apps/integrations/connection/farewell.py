@@ -178,7 +178,7 @@ def _delete(row: Farewell, hook: dict[str, Any], github: GitHub) -> None:
     except (NotFoundError, ScopeMissingError):
         log.info("The hook of %s is gone already, or not ours to delete.", hook["repository"])
     record("github.hook.removed", team_id=row.team_id, object_name=hook["repository"])
-    # Whoever began to track it in this moment may have taken the hook over: looked after anew.
+    # A team that began to track it in this moment may have taken the hook over: looked after anew.
     rows = (GitHubIntegration if of == "organization_id" else TrackedRepository).objects
     live = {"wants_one_hook": True} if of == "organization_id" else {"is_active": True}
     rows.filter(**live, **mine).update(hook_due_at=timezone.now())

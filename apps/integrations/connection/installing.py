@@ -118,7 +118,7 @@ def _pending(
 
 
 def _by_staff(request: HttpRequest, team: Team, installation_id: int | None) -> Next:
-    """Whoever runs this installation holds the App's key, and could read everything anyway."""
+    """The operator of this installation holds the App's key, and could read everything anyway."""
     if not getattr(request.user, "is_staff", False) or installation_id is None:
         raise ConnectError(problems.APP_PROVES_NOBODY)
     pending = IntegrationCredential(

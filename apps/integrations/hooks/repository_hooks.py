@@ -150,7 +150,7 @@ def _let_go(tracked: TrackedRepository) -> Hook | None:
 def _drop(tracked: TrackedRepository, hook: Hook) -> None:
     handling.handle_all(hook)
     hook.delete()
-    # Whoever began to track it meanwhile gets a hook of its own.
+    # A team that began to track it meanwhile gets a hook of its own.
     caretaking.look_at_once(
         TrackedRepository.objects.filter(github_repo_id=tracked.github_repo_id, is_active=True)
     )

@@ -54,7 +54,7 @@ def of_integration(integration: GitHubIntegration) -> None:
     """Makes due what a connection has fetched: repositories with all in them, people, groups."""
     tracked = TrackedRepository.objects.filter(integration=integration)
     _make_due(Repository.objects.filter(tracking__in=tracked))
-    # With its places in the lists: whoever tracks it again begins at the beginning.
+    # With its places in the lists: a team that tracks it again begins at the beginning.
     tracked.delete()
     Erasure.objects.get_or_create(team=integration.team, integration=integration)
 
@@ -123,7 +123,7 @@ def _batch(pk: int) -> bool:
     lock_team(row.team_id)
     if row.integration:
         return _of_integration(row, row.integration)
-    # Whoever begins to track it locks its row as well: then this sees it.
+    # A team that begins to track it locks its row as well: then this sees it.
     locked = Repository.objects.select_for_update(no_key=True)
     key = row.repository_id or 0
     found = locked.filter(pk=key).first()

@@ -76,7 +76,7 @@ def _batch(team: Team, now: datetime) -> int:
 
 
 def _note_window(team: Team, repositories: set[int], now: datetime) -> None:
-    """Notes that older ones are missing: whoever keeps them longer later fetches them again."""
+    """Stores that older ones are missing: a longer retention later fetches them again."""
     TrackedRepository.objects.filter(repository__in=repositories).update(
         history_complete=False,
         history_cursor="",

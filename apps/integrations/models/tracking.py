@@ -109,7 +109,7 @@ class TrackedRepository(BaseTeamModel):
         indexes: ClassVar[list[models.Index]] = [models.Index(fields=["is_active", "due_at"])]
 
     lease_owner = ""
-    """Of whoever has claimed the repository and read it by that."""
+    """Of the worker that has claimed the repository and read the row then."""
 
     def __str__(self) -> str:
         return self.full_name

@@ -50,7 +50,7 @@ def is_forgotten(team: Team) -> Callable[[int | None], bool]:
 def without_forgotten(
     team: Team, fetched: Iterable[records.PullRequest]
 ) -> list[records.PullRequest]:
-    """The records, with nobody in the place of whoever was forgotten: as GitHub's deleted ones."""
+    """The records without the accounts that were forgotten, as GitHub shows deleted ones."""
     forgotten, found = is_forgotten(team), list(fetched)
     ids = {account for record in found for account in _accounts(record)}
     gone = {account for account in ids if forgotten(account)}

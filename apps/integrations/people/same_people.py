@@ -22,7 +22,7 @@ from apps.teams.models import Team
 
 
 class NotOnePersonError(Exception):
-    """Two accounts that cannot be made one; the message says why."""
+    """Two accounts that cannot be merged; the message says why."""
 
 
 @transaction.atomic

@@ -1,4 +1,4 @@
-"""Which accounts may be one person, each with its reason. Nothing is made one by itself."""
+"""Which accounts may be one person, each with its reason. Only people merge them."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def _people_alone(team: Team) -> list[CommitIdentity]:
 
 
 def _decided(team: Team) -> set[frozenset[int]]:
-    """Pairs that somebody decided about; whoever is one person is one with all of it."""
+    """Pairs that a person decided about; merged accounts count with all of theirs."""
     rows = SamePerson.objects.for_team(team).values_list(
         "github_id", "member__github_id", "is_same"
     )

@@ -157,7 +157,7 @@ def _link_backwards(team: Team, ids: Sequence[int]) -> None:
         _link(team, role, ids)
 
 
-# Whoever counts for a pull request and is a member is not from outside.
+# An author who is a member is not from outside.
 _COUNTED = {
     "author": ~Q(ai="agent") | Q(initiator_github_id=None),
     "initiator": Q(ai="agent"),

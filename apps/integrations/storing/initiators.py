@@ -20,7 +20,7 @@ AT_ONCE = 500
 def known(team: Team, addresses: Iterable[str]) -> dict[str, Actor | None]:
     """Accounts by address, as addresses are kept; None where GitHub knows none.
 
-    What GitHub answered counts most, then whoever committed with it; others are left out.
+    What GitHub answered counts most, then a person who committed with it; others are left out.
     """
     wanted = hashes(sorted(set(addresses)))
     found: dict[str, Actor | None] = {}

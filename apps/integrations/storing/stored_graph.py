@@ -42,7 +42,7 @@ class StoredGraph:
         return Graph(self._parents, self._generation)
 
     def load_all(self) -> None:
-        """Reads it at once, for whoever asks about most of it."""
+        """Reads it at once, for callers that ask about most of it."""
         mine = BroughtCommit.objects.filter(application=self.application)
         keys = {commit for (commit,) in reading.by_key(mine, "commit", part=10_000)}
         rows = BranchCommit.objects.filter(repository=self.application.repository_id)

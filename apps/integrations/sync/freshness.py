@@ -17,7 +17,7 @@ def freshness(team: Team) -> Freshness:
     """Over the repositories that the team tracks."""
     unfinished = Q(history_complete=False)
     if team.window_days:
-        # A window's beginning moves on: whoever came down to it once has all that it wants.
+        # A window's beginning moves on: a walk that came down to it once has all that it wants.
         start = timezone.now() - timedelta(days=team.window_days)
         unfinished &= Q(history_floor__isnull=True) | Q(history_floor__gt=start)
     refused = Q(integration__credential__rejected_at__isnull=False, is_active=True)

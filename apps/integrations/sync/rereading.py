@@ -46,7 +46,7 @@ def _wanted(now: datetime) -> QuerySet[TrackedRepository]:
     found: QuerySet[TrackedRepository] = TrackedRepository.objects.filter(
         Exists(rows), is_active=True
     )
-    # Only whoever typed the command has that token.
+    # Only the person who typed the command has that token.
     found = found.exclude(integration__credential__kind=IntegrationCredential.Kind.ENVIRONMENT)
     return (
         found.select_related("team", "repository__team", "integration__credential")

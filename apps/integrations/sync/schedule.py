@@ -118,7 +118,7 @@ def due(now: datetime, run: SyncRun | None = None) -> QuerySet[TrackedRepository
     if run:
         rows = rows.filter(run=run)
     else:
-        # Only whoever typed the command has that token.
+        # Only the person who typed the command has that token.
         rows = rows.exclude(integration__credential__kind=IntegrationCredential.Kind.ENVIRONMENT)
     recent = Q(reached_at__isnull=True) | Q(reached_at__gt=now - RECENT) | Q(wants_head=True)
     return (
@@ -303,7 +303,7 @@ def reject(credential: IntegrationCredential, error: CredentialsRejectedError) -
 
 
 def stop_rejected() -> None:
-    """Ends what is open for repositories whose credential GitHub refused, whoever met that."""
+    """Ends what is open for repositories whose credential GitHub refused to any worker."""
     stopped = TrackedRepository.objects.filter(
         integration__credential__rejected_at__isnull=False, status__in=_OPEN, is_active=True
     )

@@ -71,7 +71,7 @@ class Work:
         return self.tracked.wants_head or reached is None or reached > now - RECENT
 
     def is_over(self, now: datetime) -> bool:
-        """Whether its turn is: whoever has come to old history lets those go first who have not."""
+        """Whether its turn is over: a walk in old history lets walks of newer history go first."""
         return now >= self.ends or (self.was_urgent and not self.is_urgent(now))
 
     @property
@@ -230,7 +230,7 @@ def _walk_history(github: GitHub, work: Work, now: datetime) -> None:
     if tracked.watermark is None:
         changes |= {"watermark": settled(page.instants, page.asked_at), "wants_head": False}
     if _cut(page.batch, work.window_start):
-        # Whoever widens the window later begins with this page once more.
+        # A walk with a wider window begins with this page once more.
         changes["history_floor"] = work.window_start
     else:
         changes["history_cursor"] = page.end_cursor or tracked.history_cursor
@@ -259,7 +259,7 @@ def _go_ahead(
 ) -> None:
     """Asks for the page after this one, so that GitHub works on it while this one is stored.
 
-    This one is kept before: whoever is killed loses only what is on its way.
+    This one is kept before: a worker that is killed loses only the reply on its way.
     """
     kept_pages.keep(github, tracked, page)
     with suppress(GitHubError):  # The next step meets it again, when this page is stored.

@@ -261,7 +261,7 @@ def _answer(request: TeamRequest, chosen: GitHubIntegration | HttpResponse) -> H
 
 
 def _said(chosen: GitHubIntegration) -> str:
-    """Whoever connects again has chosen already."""
+    """A team that connects again has chosen already."""
     tracked = chosen.tracked_repositories.filter(is_active=True).count()
     if not tracked:
         return f"{chosen.organization_slug} is connected. Now choose the repositories to track."

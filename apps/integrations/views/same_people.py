@@ -1,4 +1,4 @@
-"""People made one: accounts that are the same person, suggested or found by hand."""
+"""Merging accounts of one person, which are suggested or found by hand."""
 
 from __future__ import annotations
 

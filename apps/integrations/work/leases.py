@@ -79,7 +79,7 @@ class Claim:
     def _beat(self, done: Event) -> None:
         while not done.wait(BEAT):
             try:
-                # Whether it was lost is found by whoever works, at the next request or page.
+                # The worker finds out that it was lost at its next request or page.
                 self._mine().update(until=_later())
             except (DatabaseError, InterfaceError) as error:
                 log.info("The lease of %s %s was not renewed: %s", self.chore, self.key, error)

@@ -210,7 +210,7 @@ def freshness(request: HttpRequest) -> dict[str, Any]:
 
 
 def _figures(page: Callable[..., Answer], request: HttpRequest, **arguments: Any) -> dict[str, Any]:
-    """What a page answers to whoever asks for JSON."""
+    """What a page answers to a client that asks for JSON."""
     found, filters = asked(request)
     if filters.refusal:
         raise InvalidFiltersError(filters.refusal)

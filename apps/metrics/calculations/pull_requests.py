@@ -24,7 +24,7 @@ _REVERTED_SHA = re.compile(r"\bThis reverts commit ([0-9a-fA-F]{7,64})(?![0-9a-z
 
 @dataclass(frozen=True)
 class Person:
-    """Whoever acted; neither id nor login where the account was deleted."""
+    """Who acted; neither id nor login where the account was deleted."""
 
     id: int | None
     login: str | None
@@ -222,7 +222,7 @@ def _response(facts: PullRequestFacts, review: ReviewFact, ready_at: datetime) -
         and event.reviewer == review.author.id
         and event.at <= review.submitted_at
     )
-    # Whoever reviews a draft answers before anybody could ask.
+    # A review of a draft answers before anybody could ask.
     return max(0, _second(review.submitted_at) - _second(min(requests, default=ready_at)))
 
 

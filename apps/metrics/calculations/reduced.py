@@ -101,7 +101,7 @@ def _trailers(lines: list[str], hashed: Hash) -> Iterator[str]:
     for line in marks.last_paragraph(lines):
         if marks.one_space(line) in table or _HASHED_TRAILER.fullmatch(line):
             yield line
-        # Whoever signed it off is a person.
+        # A sign-off is a person's.
         elif _TRAILER.fullmatch(line) and "@" not in line:
             yield trailer(line, hashed)
 

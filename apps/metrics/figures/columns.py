@@ -92,7 +92,7 @@ def _text(name: str, source: Combinable | None = None) -> Column:
 PULL_REQUESTS = (
     _key("id"),
     _key("repository_id"),
-    # Whoever counts as the author: of an agent's work, its initiator.
+    # Who counts as the author: of an agent's work, its initiator.
     _key("author_id", accounts.counted(F("author_id"), F("initiator_id"))),
     _key("author_github_id", accounts.counted(F("author_github_id"), F("initiator_github_id"))),
     _key("author_account", accounts.author()),

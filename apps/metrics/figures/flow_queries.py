@@ -90,7 +90,7 @@ def open_by_age(team: Team, filters: Filters, now: datetime) -> dict[str, list[i
 
 
 def opened_before(now: datetime, days: int) -> float:
-    """Whoever was opened before this instant is more than so many days old."""
+    """Pull requests opened before this instant are more than so many days old."""
     return (now - timedelta(days=days)).timestamp()
 
 

@@ -83,7 +83,7 @@ def changed(repository_id: int, fetched_at: datetime | None = None) -> int:
 def all_changed(team: Team) -> None:
     """The same of all its repositories, and no pull request is stored until the transaction ends.
 
-    Whoever stores some then knows what was decided here; what was stored before is seen here.
+    What is stored later knows what was decided here; what was stored before is seen here.
     """
     Repository.objects.for_team(team).update(revision=F("revision") + 1)
 

@@ -18,7 +18,7 @@ from apps.metrics.models import PRReview
 from apps.teams.models import Team
 
 GHOST = "deleted accounts"
-HIDDEN = -1  # no account of GitHub's: whoever was switched off
+HIDDEN = -1  # no account of GitHub's: people who were switched off
 SWITCHED_OFF = "switched off"
 Account = int | None
 
@@ -128,7 +128,7 @@ def load(found: Sequence[Pair], responses: Mapping[Account, Spread], total: int 
 
 @dataclass(frozen=True)
 class Concentration:
-    """All reviews of a period, of whomever: how many, by how many, and the busiest one's share."""
+    """Everybody's reviews of a period: how many, by how many, and the busiest reviewer's share."""
 
     reviews: int = 0
     reviewers: int = 0

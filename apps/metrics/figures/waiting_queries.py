@@ -250,7 +250,7 @@ class _Whom:
                 return [merger]
         if row.waiting_for not in (MERGE, AUTHOR) or account is None:
             return []
-        # An agent's waits for whoever asked for it.
+        # An agent's work waits for its initiator.
         if row.is_bot and not row.is_agents:
             return []
         return [Whom(row.counted_login, account)]

@@ -1,4 +1,4 @@
-"""What is asked for: the filter bar, its periods, whoever looks, and the words that are searched.
+"""What is asked for: the filter bar, its periods, the viewer, and the words that are searched.
 
 Conditions on rows are made here; nothing is counted and nothing is shown.
 """

@@ -17,12 +17,12 @@ from apps.teams.models import Team
 
 
 def counted(of_author: Any, of_initiator: Any, prefix: str = "") -> Case:
-    """Of whoever counts as a pull request's author: an agent's is its initiator, if it is told."""
+    """Who counts as a pull request's author: an agent's is its initiator, if it is told."""
     return Case(When(**{f"{prefix}ai": "agent"}, then=of_initiator), default=of_author)
 
 
 def author(prefix: str = "") -> Case:
-    """Whoever counts as its author, by their main account; with a prefix, of what belongs to it."""
+    """Who counts as its author, by their main account; with a prefix, of what belongs to it."""
     own = Coalesce(f"{prefix}author_person", f"{prefix}author_github_id")
     asked = Coalesce(f"{prefix}initiator_person", f"{prefix}initiator_github_id")
     return counted(own, asked, prefix)

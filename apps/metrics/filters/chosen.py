@@ -110,7 +110,7 @@ class Filters:
         return f"{path}?{text}" if text else path
 
     def of_everyone(self) -> Filters:
-        """The same for whoever wrote it."""
+        """The same filters for any kind of author."""
         params = {k: v for k, v in self.params.items() if k not in ("person", "group")}
         return replace(self, people=(), accounts=(), groups=(), params=params)
 

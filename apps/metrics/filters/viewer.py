@@ -32,7 +32,7 @@ class Viewer:
 
     @cached_property
     def accounts(self) -> frozenset[int]:
-        """GitHub's ids of the accounts that are theirs, also by what an admin made one."""
+        """GitHub's ids of the viewer's accounts, also of those that an admin merged."""
         own, _ = self._known
         if not own:
             return own

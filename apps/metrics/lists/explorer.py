@@ -138,7 +138,7 @@ def choice(query: QueryDict, viewer: Viewer) -> Choice:
 
 
 def _figure(text: str, viewer: Viewer) -> Figure | None:
-    """Whoever may see no figures of a person may not see what is behind them."""
+    """A viewer who may see no figures of a person may not see the rows behind them."""
     if not text:
         return None
     name, *numbers = text.split(".")

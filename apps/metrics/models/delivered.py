@@ -256,12 +256,12 @@ class PullRequest(BaseTeamModel):
 
     @property
     def is_agents(self) -> bool:
-        """Whether an agent wrote it: then whoever asked for it counts as its author."""
+        """Whether an agent wrote it: then its initiator counts as its author."""
         return self.ai == "agent"
 
     @property
     def counted_account(self) -> int | None:
-        """Whoever counts as its author, by their main account."""
+        """Who counts as its author, by their main account."""
         if self.is_agents:
             return self.initiator_person or self.initiator_github_id
         return self.author_person or self.author_github_id

@@ -77,7 +77,7 @@ def _answer(waiting: Sequence[Line], nobody: int, viewer: Viewer) -> str:
 
 
 def _lines(request: TeamRequest, viewer: Viewer, found: dict[Key, Queue]) -> list[Line]:
-    """The longest wait first; without whoever was switched off by an admin."""
+    """The longest wait first; without people whom an admin switched off."""
     hidden = set(
         TeamMember.objects.filter(pk__in=masks.hidden(request.team)).values_list(
             "github_id", flat=True

@@ -33,7 +33,7 @@ FORMAT_NAMES = (("csv", "CSV"), ("excel", "CSV for Excel"), ("jsonl", "JSON Line
 def pull_requests(request: TeamRequest, filters: Filters) -> Answer | HttpResponseBase:
     """The list, or with `format=csv`, `excel` or `jsonl` all of it as a file.
 
-    Whoever looks for the address of a pull request is led to its page, whatever the filters.
+    A search for the address of a pull request leads to its page, whatever the filters.
     """
     try:
         chosen = explorer.choice(request.GET, viewer_of(request))

@@ -45,7 +45,7 @@ def figures_page(
     """A team's page under the filter bar; htmx gets only the part, and that only if it is new.
 
     Where the part `may_follow`, a large team's page comes at once and asks for it by itself. What
-    `is_list` shows pull requests of whomever; figures are not told of people who are excluded.
+    `is_list` shows everybody's pull requests; figures are not told of people who are excluded.
     """
 
     def decorate(view: Callable[..., Answer | HttpResponseBase]) -> Callable[..., HttpResponseBase]:
