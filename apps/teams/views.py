@@ -34,7 +34,7 @@ DEFINITIONS = {
 @require_safe
 @never_cache
 def home(request: HttpRequest) -> HttpResponse:
-    """The user's last team, the form for a first one, or the landing page where nobody is signed in."""
+    """The user's last team, the form for a first one, or the landing page for visitors."""
     if not request.user.is_authenticated:
         return render(request, "teams/welcome.html")
     newest_first = F("last_opened_at").desc(nulls_last=True), "-created_at"
