@@ -73,7 +73,7 @@ def group(integration: GitHubIntegration, record: GroupRecord, member_ids: Itera
         github_id=record.database_id,
         defaults={
             "organization_id": integration.organization_id,
-            "slug": record.slug,
+            "slug": _slug(integration, record),
             "name": record.name,
         },
     )
@@ -82,6 +82,13 @@ def group(integration: GitHubIntegration, record: GroupRecord, member_ids: Itera
     row.members.set(people.filter(github_id__in=list(member_ids)))
     if is_new or before != set(row.members.values_list("pk", flat=True)):
         group_changed(integration.team, record.database_id)
+
+
+def _slug(integration: GitHubIntegration, record: GroupRecord) -> str:
+    """GitHub's; with the organisation before it where a team of another one has the same."""
+    others = Group.objects.for_team(integration.team).exclude(github_id=record.database_id)
+    is_taken = others.filter(slug=record.slug).exists()
+    return f"{integration.organization_slug}/{record.slug}" if is_taken else record.slug
 
 
 @transaction.atomic

@@ -34,6 +34,7 @@ from apps.teams.models import Team
 from github_simulator.faults import Fault
 from github_simulator.testing import Running
 from github_simulator.world import Account, Organization
+from github_simulator.world import Team as GitHubTeam
 
 pytestmark = pytest.mark.django_db
 Work = Callable[[], None]
@@ -123,6 +124,34 @@ def test_leaving_one_of_two_organizations(
     integration.credential.refresh_from_db()
     refresh(alice_client, work)
     assert TeamMember.objects.get(github_id=ADA).is_active
+
+
+def test_two_teams_of_one_name_are_told_apart(
+    github: Running, team: Team, alice_client: Client, work: Work
+) -> None:
+    """Those of two organisations have one slug too."""
+    world = github.simulator.world
+    other = Account(50_000_009, "O_globex", "globex", "Organization", "Globex")
+    world.accounts[other.id] = other
+    namesake = GitHubTeam(70_000_002, "T_other", "platform", "Platform", [LINUS])
+    world.organizations[other.id] = Organization(
+        other, {ADA: "admin", LINUS: "member"}, teams=[namesake]
+    )
+    connect(alice_client, "acme")
+    connect(alice_client, "globex")
+    for _ in range(2):
+        refresh(alice_client, work)
+    slugs = {group.github_id: group.slug for group in Group.objects.all()}
+    assert sorted(slugs.values()) in (
+        ["globex/platform", "platform"],
+        ["acme/platform", "platform"],
+    )
+    listed = alice_client.get("/a/acme/people/").content.decode()
+    for slug in slugs.values():
+        assert f"Platform ({slug}) ·" in listed
+    for group in Group.objects.all():
+        alone = alice_client.get(f"/a/acme/?range=all&group={group.slug}")
+        assert alone.status_code == 200
 
 
 def test_renamed_person_and_repository(

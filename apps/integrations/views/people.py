@@ -17,6 +17,7 @@ from apps.audit.record import record
 from apps.integrations.connection import connecting
 from apps.integrations.repositories import discovery
 from apps.integrations.views import answers
+from apps.metrics.figures import names
 from apps.metrics.models import Group, TeamMember
 from apps.teams.access import TeamRequest, team_view, wants_json
 from apps.teams.changes import figures_changed
@@ -72,6 +73,8 @@ def people(request: TeamRequest) -> HttpResponse:
     if wants_json(request):
         found = [_as_json(row) for row in page]
         return JsonResponse({"people": found, "count": page.paginator.count})
+    groups = Group.objects.for_team(request.team).annotate(size=Count("members"))
+    called = names.of_teams(groups)
     context = {
         "page": page,
         "caption": caption(page, "person", "people"),
@@ -79,7 +82,7 @@ def people(request: TeamRequest) -> HttpResponse:
         "excluded_means": EXCLUDED,
         "wish": wish,
         "tabs": _tabs(request.team),
-        "groups": Group.objects.for_team(request.team).annotate(size=Count("members")),
+        "groups": [(group, called[group.pk]) for group in groups],
         "total": TeamMember.objects.for_team(request.team).count(),
         "found": discovery.Summary(list(connecting.connected(request.team))),
         "is_admin": request.membership.is_admin,

@@ -156,7 +156,8 @@ def _groups(team: Team, rows: Rows) -> list[tuple[Group, Written]]:
     for group in Group.objects.for_team(team).prefetch_related("members"):
         members = np.array([member.pk for member in group.members.all()], np.int64)
         mine = rows.keep(lambda part, members=members: np.isin(part["author_id"], members))  # type: ignore[misc]
-        if len(mine):
+        # What is of one person stays out where that is private.
+        if len(mine) and (len(members) > 1 or not team.are_people_private):
             found.append((group, of_rows(mine)))
     return found
 

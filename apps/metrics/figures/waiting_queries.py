@@ -22,7 +22,7 @@ from apps.metrics.calculations.waiting import (
     Request,
     pending_requests,
 )
-from apps.metrics.figures import masks
+from apps.metrics.figures import masks, names
 from apps.metrics.figures.arrays import Array
 from apps.metrics.figures.columns import NONE, WAITING
 from apps.metrics.figures.current import current, once
@@ -235,8 +235,9 @@ class _Whom:
         self.members = {each.github_id: each for each in found}
         outside = {*self.mergers.values()} - self.members.keys()
         self.outside = _outside_mergers(team, repositories, outside) if outside else {}
-        groups = Group.objects.for_team(team).values_list("github_id", "name")
-        self.groups = dict(groups) if asked else {}
+        groups = list(Group.objects.for_team(team)) if asked else []
+        called = names.of_teams(groups)
+        self.groups = {group.github_id: called[group.pk] for group in groups}
         self.called = _called(team, [row.pk for row in asked]) if asked else {}
 
     def waited_for(self, row: PullRequest) -> list[Whom]:

@@ -9,7 +9,7 @@ from typing import Any
 from django.urls import reverse
 from django.utils import timezone
 
-from apps.metrics.figures import ai_queries
+from apps.metrics.figures import ai_queries, names
 from apps.metrics.figures.ai_queries import AGENT, ASSISTED, PEOPLE, Compared, Overview, Written
 from apps.metrics.figures.reading import Reading, reading
 from apps.metrics.filters.chosen import Filters
@@ -61,6 +61,7 @@ def ai(request: TeamRequest, filters: Filters) -> Answer:
     def address(**changes: Any) -> str:
         return filters.address(path, **changes)
 
+    called = names.of_teams(row for row, _ in found.groups)
     return Answer(
         {
             "found": found,
@@ -77,7 +78,7 @@ def ai(request: TeamRequest, filters: Filters) -> Answer:
                 for row, each in found.repositories
             ],
             "groups": [
-                _line(each, row.name, address, group=row.slug) for row, each in found.groups
+                _line(each, called[row.pk], address, group=row.slug) for row, each in found.groups
             ],
             "compared": _comparison(compared),
             "compared_groups": [GROUPS[group] for group in compared.groups],

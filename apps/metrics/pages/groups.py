@@ -9,7 +9,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Count
 from django.http import Http404
 
-from apps.metrics.figures import group_queries, side_by_side, waiting_queries
+from apps.metrics.figures import group_queries, names, side_by_side, waiting_queries
 from apps.metrics.figures.side_by_side import Former
 from apps.metrics.figures.waiting_queries import GROUP, Queue, Whom
 from apps.metrics.filters.chosen import Filters
@@ -27,10 +27,10 @@ def groups(request: TeamRequest, filters: Filters) -> Answer:
     """The teams side by side, by name."""
     viewer = viewer_of(request)
     shown = list(_visible(viewer))
-    members = group_queries.members(shown)
+    members, called = group_queries.members(shown), names.of_teams(shown)
     lines = [
         Line(
-            told_apart(group, shown),
+            called[group.pk],
             group.pk,
             figures,
             is_own=group.is_own,
@@ -48,12 +48,6 @@ def groups(request: TeamRequest, filters: Filters) -> Answer:
         return side_by_side.of_teams(team, filters, [theirs[line.key] for line in lines])
 
     return compare.answer(request, filters, lines, columns, "teams", before)
-
-
-def told_apart(group: Group, others: list[Group]) -> str:
-    """A team's name, with its slug where another has the same name."""
-    alike = [each for each in others if each.name.casefold() == group.name.casefold()]
-    return f"{group.name} ({group.slug})" if len(alike) > 1 else group.name
 
 
 def _visible(viewer: Viewer) -> list[Group]:
