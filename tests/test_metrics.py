@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import re
 import shutil
+import socket
 import subprocess
 from typing import Any
 
+import httpx
 import pytest
+import yaml
 from django.test import Client
 from prometheus_client.parser import text_string_to_metric_families
 from pytest_django import Settings
 
+from apps.measures import TASKS
 from apps.teams.models import Team
 from apps.users.models import User
 from tests.absence import absent
 from tests.program import ROOT
 from tests.two_teams import belongings
+from tformance import metrics_server
+from tformance.ports import free_port
 
 pytestmark = pytest.mark.django_db
 TOKEN = "only-prometheus-knows"
@@ -92,13 +98,37 @@ def test_prometheus_may_ask_by_address() -> None:
     assert Client().get("/metrics", headers=wanted).status_code == 200
 
 
+def test_a_machine_without_pages_tells_what_it_counted() -> None:
+    """At an address of its own, behind the same token; what stands in the database is not told."""
+    port = free_port()
+    metrics_server.begin("127.0.0.1", port)
+    TASKS.labels("look_for_due_work", "success").observe(1)
+    address, wanted = f"http://127.0.0.1:{port}", {"authorization": f"Bearer {TOKEN}"}
+    with httpx.Client(base_url=address, headers=wanted) as prometheus:
+        told = prometheus.get("/metrics")
+        assert prometheus.get("/").status_code == 404
+    assert told.headers["Content-Type"].startswith("text/plain; version=0.0.4")
+    assert 'tformance_task_seconds_count{outcome="success",task="look_for_due_work"}' in told.text
+    assert "tformance_info" not in told.text
+    assert httpx.get(f"{address}/metrics").status_code == 401
+
+
+def test_a_taken_address_ends_no_worker(caplog: pytest.LogCaptureFixture) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        metrics_server.begin(*taken.getsockname())
+    assert "METRICS_ADDRESS" in caplog.text
+
+
 def test_alerts_are_about_what_is_told(team: Team, bob: User) -> None:
     """promtool understands the rules, and each series in them is one of ours."""
     belongings(team, bob, 1_000)
-    rules = ROOT / "deploy/prometheus-rules.yml"
+    rules, config = ROOT / "deploy/prometheus-rules.yml", ROOT / "deploy/prometheus.yml"
     tool = shutil.which("promtool") or absent("no promtool; `apt install prometheus`")
-    checked = subprocess.run([tool, "check", "rules", rules], capture_output=True, text=True)
-    assert checked.returncode == 0, checked.stderr
+    for command in (["rules", rules], ["config", "--syntax-only", config]):
+        checked = subprocess.run([tool, "check", *command], capture_output=True, text=True)
+        assert checked.returncode == 0, checked.stderr
+    [job] = yaml.safe_load(config.read_text())["scrape_configs"]
+    assert f'up{{job="{job["job_name"]}"}}' in rules.read_text()
     named = set(re.findall(r"\btformance_\w+", rules.read_text()))
     told = {family.name for family in text_string_to_metric_families(ask().content.decode())}
     told |= {"tformance_worker_heartbeat_age_seconds", "tformance_github_budget_remaining"}

@@ -56,6 +56,8 @@ BAD = [
     ("PUBLIC_URL", "http://[fd00::/8]", "no address"),
     ("PUBLIC_URL", f"http://{'a' * 64}.example", "no name of a host"),
     ("FIGURES_MEMORY", "1 GB", "is no number"),
+    ("METRICS_ADDRESS", "10.0.0.7", "is no address to listen on"),
+    ("METRICS_ADDRESS", "10.0.0.7:9091", "METRICS_TOKEN: is missing"),
     ("GITHUB_APP_PRIVATE_KEY", "secret", "is no private key"),
     ("GITHUB_APP_PRIVATE_KEY", f"{PEM[0]}\nMIIE\n{PEM[1]}", "cannot be read"),
     ("GITHUB_APP_WEBHOOK_SECRET", "secret", "GITHUB_APP_ID: is missing"),
@@ -137,6 +139,7 @@ def read_by_the_program() -> set[str]:
     """Every name that the program's code asks the environment for."""
     readers = (
         "authorities|issuer|sign_up|text|flag|choice|number|private_key|url|service_url|email_url"
+        "|listening"
     )
     call = re.compile(rf"\b(?:environment\.)?(?:{readers})\(\s*\"([A-Z_]+)\"")
     code = [*ROOT.glob("tformance/**/*.py"), *ROOT.glob("apps/**/*.py")]

@@ -61,6 +61,17 @@ def compare_clocks(**_: Any) -> None:
         log.warning("The database cannot be reached; the clocks were not compared.")
 
 
+@worker_ready.connect
+def tell_metrics(**_: Any) -> None:
+    """Answer Prometheus, from the process that starts the others."""
+    from django.conf import settings
+
+    from tformance import metrics_server
+
+    if settings.METRICS_ADDRESS:
+        metrics_server.begin(*settings.METRICS_ADDRESS)
+
+
 @task_revoked.connect
 def say_what_was_dropped(request: Any = None, expired: bool = False, **_: Any) -> None:
     """A message that is too old to be taken is worth a line: the clock may be wrong."""

@@ -19,6 +19,8 @@ from cryptography.hazmat.primitives import serialization
 from django.http.request import split_domain_port
 from platformdirs import user_data_path
 
+from tformance import ports
+
 CHECKOUT = Path(__file__).resolve().parent.parent
 
 
@@ -143,6 +145,15 @@ def url(name: str, default: str) -> str:
     if parts.path.strip("/") or parts.query or parts.fragment:
         refuse(name, f"“{value}” has a path; write only scheme, host and port, like {default}.")
     return f"{parts.scheme}://{_place(name, parts, default)}"
+
+
+def listening(name: str) -> tuple[str, int] | None:
+    """Host and port to listen on; None when not set."""
+    value = text(name)
+    try:
+        return ports.split(value) if value else None
+    except ValueError as error:
+        refuse(name, str(error))
 
 
 def issuer(name: str) -> str:

@@ -5,6 +5,14 @@ from __future__ import annotations
 import socket
 
 
+def split(address: str) -> tuple[str, int]:
+    """Host and port of `127.0.0.1:8000`, `[::1]:8000` or `:8000`; ValueError where it is none."""
+    host, _, port = address.rpartition(":")
+    if not (port.isascii() and port.isdecimal()) or int(port) > 65535:
+        raise ValueError(f"“{address}” is no address to listen on; write it like 127.0.0.1:8000.")
+    return host.strip("[]") or "127.0.0.1", int(port)
+
+
 def is_free(port: int, host: str = "127.0.0.1") -> bool:
     """Whether a server could listen there now."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET

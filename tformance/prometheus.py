@@ -37,6 +37,8 @@ from apps.users import outbox
 from tformance import heartbeat, metrics_folder
 from tformance.metrics_folder import VARIABLE
 
+WANTED = "Send METRICS_TOKEN as bearer token."
+
 
 @require_safe
 @never_cache
@@ -44,14 +46,18 @@ def metrics(request: HttpRequest) -> HttpResponse:
     """The figures, for a client with `METRICS_TOKEN` as bearer token; 404 where none is set."""
     if not settings.METRICS_TOKEN:
         raise Http404("METRICS_TOKEN is not set.")
-    given = request.headers.get("Authorization", "").removeprefix("Bearer ")
-    if not hmac.compare_digest(given.encode(errors="replace"), settings.METRICS_TOKEN.encode()):
-        wanted = {"WWW-Authenticate": "Bearer"}
-        return HttpResponse("Send METRICS_TOKEN as bearer token.\n", status=401, headers=wanted)
+    if not may_ask(request.headers.get("Authorization", "")):
+        return HttpResponse(f"{WANTED}\n", status=401, headers={"WWW-Authenticate": "Bearer"})
     registry = CollectorRegistry(auto_describe=False)
     registry.register(Figures())
     registry.register(Counted())
     return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_PLAIN_0_0_4)
+
+
+def may_ask(authorization: str) -> bool:
+    """Whether a header has `METRICS_TOKEN` as bearer token."""
+    given = authorization.removeprefix("Bearer ").encode(errors="replace")
+    return hmac.compare_digest(given, settings.METRICS_TOKEN.encode())
 
 
 class Counted:

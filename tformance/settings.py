@@ -48,6 +48,8 @@ for _name in ("OIDC_GROUP", "OIDC_STAFF_GROUP"):
     environment.belongs_to(_name, "OIDC_ISSUER")
 OIDC_CA_FILE = environment.authorities("OIDC_CA_FILE")
 METRICS_TOKEN = environment.text("METRICS_TOKEN")
+METRICS_ADDRESS = environment.listening("METRICS_ADDRESS")
+environment.belongs_to("METRICS_ADDRESS", "METRICS_TOKEN")
 SIGN_UP, SIGN_UP_DOMAINS = environment.sign_up("SIGN_UP")
 
 _public = urlsplit(PUBLIC_URL)

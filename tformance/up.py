@@ -84,10 +84,10 @@ def parts(host: str, port: int) -> list[Part]:
 def address(bind: str | None) -> tuple[str, int]:
     """Host and port to listen on: as asked, else those of a local PUBLIC_URL, else port 8000."""
     if bind:
-        host, _, port = bind.rpartition(":")
-        if not port.isdecimal() or int(port) > 65535:
-            raise click.UsageError(f"--bind {bind}: write it like 127.0.0.1:8000.")
-        return host.strip("[]") or "127.0.0.1", int(port)
+        try:
+            return ports.split(bind)
+        except ValueError as error:
+            raise click.UsageError(f"--bind: {error}") from None
     public = urlsplit(settings.PUBLIC_URL)
     local = public.scheme == "http" and public.port
     return "127.0.0.1", (public.port if local and public.port else 8000)
