@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from apps.metrics.figures.ai_queries import Compared, Overview
 from apps.metrics.figures.reading import Reading
+from apps.teams.templatetags.display import unbroken
 
 
 def answer(found: Overview) -> str:
@@ -17,9 +18,14 @@ def answer(found: Overview) -> str:
         return f"None of {whole.known:,} merged pull requests has a mark of AI."
     agents, assisted = (whole.share(part) or 0 for part in (whole.agents, whole.assisted))
     return (
-        f"At least {agents + assisted:.0%} of {whole.known:,} merged pull requests were written "
-        f"with AI: {agents:.0%} by agents, {assisted:.0%} by people with an assistant."
+        f"At least {_percent(agents + assisted)} of {whole.known:,} merged pull requests were "
+        f"written with AI: {_percent(agents)} by agents, {_percent(assisted)} by people with an "
+        "assistant."
     )
+
+
+def _percent(share: float) -> str:
+    return unbroken(f"{share * 100:.0f} %")
 
 
 def notice(rest: Reading) -> str:

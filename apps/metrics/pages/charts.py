@@ -68,10 +68,11 @@ class Chart:
     label_name: str = "Week"
     marks: Sequence[dict[str, Any]] = field(default_factory=list)
     notes: Sequence[dict[str, Any]] = field(default_factory=list)
-    """What happened, each with the place of the week, month or day on which it did."""
+    """What happened, each with its number and the place of the week, month or day."""
     dates: Sequence[str] = ()
     counts: Sequence[int] = ()
-    """Of how many pull requests the values at each place are, for hints."""
+    """Of how many the values at each place are, for hints."""
+    counted: str = "pull request"
     previous: Sequence[Value] = ()
     """The first series in the period before, drawn behind it."""
 
@@ -121,13 +122,14 @@ def spark(found: Sequence[Value]) -> str:
 
 
 def noted(team: Team, spans: Sequence[tuple[date, date]]) -> list[dict[str, Any]]:
-    """The team's notes at the places of the spans that their days lie in."""
+    """The team's notes at the places of the spans that their days lie in, numbered by day."""
     if not spans:
         return []
     rows = once(("notes", team.pk), lambda: list(Note.objects.for_team(team)))
+    within = [note for note in rows if spans[0][0] <= note.day <= spans[-1][1]]
     return [
-        {"place": place, "text": note.text}
-        for note in rows
+        {"place": place, "number": number, "text": note.text, "day": f"{note.day:%-d %b %Y}"}
+        for number, note in enumerate(within, 1)
         for place, (first, last) in enumerate(spans)
         if first <= note.day <= last
     ]

@@ -230,7 +230,12 @@ def _failed(team: Team, filters: Filters) -> Sequence[Deployment]:
 def _charts(points: Sequence[DeliveryPoint], filters: Filters, team: Team) -> list[Chart]:
     make = charts.trend(points, filters, reverse("deployments", args=[team.slug]), team)
     make_lead = charts.trend(points, filters, reverse("pull_requests", args=[team.slug]), team)
-    lead = {"kind": "line", "unit": "duration", "behind": {"figure": "lead_time"}}
+    lead: dict[str, Any] = {
+        "kind": "line",
+        "unit": "duration",
+        "behind": {"figure": "lead_time"},
+        "counts": _counts(points, lambda found: found.lead_time.count),
+    }
     return [
         make(
             Series("Deployments", _values(points, lambda found: found.deployments)),
@@ -263,6 +268,8 @@ def _charts(points: Sequence[DeliveryPoint], filters: Filters, team: Team) -> li
             kind="line",
             unit="share",
             definition="change_fail_rate",
+            counts=_counts(points, lambda found: found.failed.whole),
+            counted="deployment",
         ),
     ]
 
@@ -270,6 +277,10 @@ def _charts(points: Sequence[DeliveryPoint], filters: Filters, team: Team) -> li
 def _values(points: Sequence[DeliveryPoint], read: Callable[[Delivery], Value]) -> list[Value]:
     """One figure of each week or month, None where nothing was deployed."""
     return [read(point.figures) if point.figures else None for point in points]
+
+
+def _counts(points: Sequence[DeliveryPoint], read: Callable[[Delivery], int]) -> list[int]:
+    return [read(point.figures) if point.figures else 0 for point in points]
 
 
 def _spread_series(points: Sequence[DeliveryPoint]) -> list[Series]:

@@ -126,6 +126,8 @@ def _response_chart(
         kind="line",
         unit="duration",
         definition="response_time",
+        counts=[point.count if point else 0 for point in points],
+        counted="response",
     )
 
 

@@ -23,7 +23,7 @@ from apps.metrics.filters.chosen import Filters
 from apps.metrics.filters.form import Option
 from apps.metrics.models import PullRequest, Repository
 from apps.metrics.pages import sentences, week
-from apps.metrics.pages.charts import spark
+from apps.metrics.pages.charts import Chart, spark
 from apps.metrics.pages.measures import Tile
 from apps.metrics.pages.timeline import Bar, stage_bars
 from apps.metrics.pages.verdict import how_much
@@ -159,6 +159,13 @@ def sparkline(tile: Tile) -> SafeString:
         tile.field,
         path,
     )
+
+
+@register.filter
+def notes_of(charts: Sequence[Chart]) -> list[dict[str, Any]]:
+    """What is noted on some charts, by number."""
+    found = {note["number"]: note for chart in charts for note in chart.notes}
+    return [found[number] for number in sorted(found)]
 
 
 @register.filter

@@ -3,7 +3,7 @@
 
 (() => {
   const MINUTE = 60, HOUR = 3600, DAY = 86400;
-  const NAME = 15, LETTER = 6.6, AXIS = 36; // pixels: a line of text, a letter, what is above and below a plot
+  const NAME = 15, LETTER = 6.6, AXIS = 24; // pixels: a line of text, a letter, what is below a plot
   const drawn = new Map();
 
   function colour(name) {
@@ -62,7 +62,7 @@
 
   // Ticks of durations fall on whole hours or days, as a person would draw them.
   function durationStep(largest) {
-    const steps = [MINUTE, 5 * MINUTE, 15 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, 4 * HOUR, 8 * HOUR, 12 * HOUR];
+    const steps = [MINUTE, 5 * MINUTE, 15 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, 4 * HOUR, 6 * HOUR, 12 * HOUR];
     for (const days of [1, 2, 4, 7, 14, 28, 56, 112, 224]) steps.push(days * DAY);
     return steps.find((step) => largest / step <= 5) || 448 * DAY;
   }
@@ -197,16 +197,20 @@
     }];
   }
 
-  // What somebody noted on a day.
-  function notes(chart, style) {
-    if (!chart.notes.length) return [];
-    const narrow = innerWidth < 500;
+  // What somebody noted on a day: the numbers of the list below the charts.
+  function notes(chart) {
+    const places = [...new Set(chart.notes.map((note) => note.place))];
+    if (!places.length) return [];
+    const numbers = (place) => chart.notes.filter((note) => note.place === place).map((note) => note.number).join(", ");
     return [{
       name: "Notes", type: "line", data: [], silent: true,
       markLine: {
         silent: true, symbol: "none", lineStyle: { color: colour("accent"), type: [1, 4], width: 1.5 },
-        label: { show: !narrow, color: style.muted, fontSize: 11, position: "insideEndTop", formatter: (mark) => mark.name },
-        data: chart.notes.map((note) => ({ name: note.text, xAxis: note.place })),
+        label: {
+          formatter: (mark) => mark.name, distance: 2, padding: [2, 5], borderRadius: 8, fontSize: 10, fontWeight: 600,
+          color: opaque(colour("on-accent")), backgroundColor: opaque(colour("accent")),
+        },
+        data: places.map((place) => ({ name: numbers(place), xAxis: place })),
       },
     }];
   }
@@ -250,8 +254,8 @@
     }
     const more = [];
     if (chart.previous.length) more.push(`Period before: ${exact(chart.previous[place], chart.unit)}`);
-    if (chart.counts.length) more.push(`Of ${exact(chart.counts[place], "count")} pull requests`);
-    for (const note of chart.notes) if (note.place === place) more.push(note.text);
+    if (chart.counts.length) more.push(`Of ${exact(chart.counts[place], "count")} ${chart.counted}${chart.counts[place] === 1 ? "" : "s"}`);
+    for (const note of chart.notes) if (note.place === place) more.push(`${note.number}: ${note.text}`);
     for (const line of more) box.appendChild(document.createElement("div")).textContent = line;
     return box;
   }
@@ -277,30 +281,47 @@
     return names.reduce((sum, each) => sum + each.length * LETTER + gap, 0);
   }
 
-  function option(chart, { width, height }) {
+  // A median of the few of a week that has just begun would dwarf all others.
+  const FEWEST = 5;
+
+  function withoutTheFew(chart) {
+    const isShown = (i) => !chart.partial[i] || !chart.counts.length || chart.counts[i] >= FEWEST;
+    if (chart.unit !== "duration") return chart;
+    const series = chart.series.map((each) => ({ ...each, values: each.values.map((value, i) => (isShown(i) ? value : null)) }));
+    return { ...chart, series };
+  }
+
+  function option(given, { width, height }) {
+    const chart = withoutTheFew(given);
     const style = Object.fromEntries(["text", "muted", "hairline", "paper", "raised"].map((key) => [key, opaque(colour(key))]));
     style.font = getComputedStyle(document.body).fontFamily;
     const many = chart.series.length > 1;
     const lines = chart.kind === "line";
     const yAxis = valueAxis(chart, style);
-    if (lines && many) spreadEnds(chart, yAxis.max || largestOf(chart) || 1, height - AXIS);
+    if (lines && many) spreadEnds(chart, yAxis.max || largestOf(chart) || 1, height - AXIS - topOf(chart, 0));
     const legendRows = Math.ceil(widthOf(chart.series.map((series) => series.name), 32) / width);
     return {
       animation: false, textStyle: { fontFamily: style.font },
-      grid: { left: 4, right: lines && many ? 56 : 8, top: many && !lines ? 12 + 20 * legendRows : chart.marks.length > 1 ? 38 : chart.marks.length ? 24 : 12, bottom: 4, containLabel: true },
-      legend: many && !lines ? { left: 0, top: 0, itemWidth: 11, itemHeight: 11, itemGap: 16, icon: "roundRect", padding: 0, textStyle: { color: style.muted, fontSize: 12 }, selectedMode: false } : undefined,
+      grid: { left: 4, right: lines && many ? 56 : 8, top: topOf(chart, many && !lines ? legendRows : 0), bottom: 4, containLabel: true },
+      legend: many && !lines ? { left: 0, top: 0, itemWidth: 11, itemHeight: 11, itemGap: 16, data: chart.series.map((series) => series.name), icon: "roundRect", padding: 0, textStyle: { color: style.muted, fontSize: 12 }, selectedMode: false } : undefined,
       xAxis: {
         type: "category", data: chart.labels, boundaryGap: !lines, axisTick: { show: false },
         axisLine: { lineStyle: { color: style.hairline } },
         axisLabel: { color: style.muted, fontSize: 12, formatter: short, ...everyLabel(chart, width) },
       },
       yAxis, graphic: nothing(chart, style),
-      tooltip: tooltip(chart, style),
+      tooltip: tooltip(given, style),
       series: [
         ...(lines ? drawnLines(chart, style, many) : chart.series.map((series) => bar(series, chart, style, chart.kind === "stack"))),
-        ...former(chart, style), ...notes(chart, style),
+        ...former(chart, style), ...notes(chart),
       ],
     };
+  }
+
+  // Room above the plot for the legend, and for the names of marks or the numbers of notes.
+  function topOf(chart, legendRows) {
+    const named = Math.max(chart.notes.length ? 12 : 0, Math.min(chart.marks.length, 2) * 13);
+    return 12 + 20 * legendRows + named;
   }
 
   // A few names are all shown, askew where there is little room; of many days or weeks, those that fit.
@@ -355,7 +376,9 @@
   }
 
   function redraw() {
-    for (const [area, { instance, chart }] of drawn) instance.setOption(option(chart, sizeOf(area)), true);
+    for (const [area, { instance, chart }] of drawn) {
+      if (area.clientWidth) instance.setOption(option(chart, sizeOf(area)), true);
+    }
   }
 
   function sizeOf(area) {
