@@ -14,7 +14,7 @@ from random import Random
 from typing import Any
 
 from apps.metrics.calculations import pull_requests as calculations
-from apps.metrics.calculations.pull_requests import (
+from apps.metrics.calculations.facts import (
     CommitFact,
     EventFact,
     Person,

@@ -14,8 +14,8 @@ from apps.integrations.storing.identity import NOBODY, Accounts, Identity, main_
 from apps.metrics.calculations import marks
 from apps.metrics.calculations import pull_requests as calculations
 from apps.metrics.calculations.ai_accounts import Actor, TeamMarks, bare, is_bot
+from apps.metrics.calculations.facts import EventFact, PullRequestFacts, ReviewFact
 from apps.metrics.calculations.marks import Known, ReviewGiven, Texts, Writing
-from apps.metrics.calculations.pull_requests import EventFact, PullRequestFacts, ReviewFact
 from apps.metrics.calculations.waiting import answer_times
 
 

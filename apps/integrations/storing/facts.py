@@ -22,12 +22,8 @@ from apps.integrations.storing.identity import NO_OTHERS, Accounts, Identity
 from apps.integrations.storing.texts import distinct_commits, kept_of_commit, tidy
 from apps.metrics.calculations import pull_requests as calculations
 from apps.metrics.calculations.ai_accounts import TeamMarks
+from apps.metrics.calculations.facts import CommitFact, GroupMembers, PullRequestFacts
 from apps.metrics.calculations.marks import NOBODY, CommitText, Known
-from apps.metrics.calculations.pull_requests import (
-    CommitFact,
-    PullRequestFacts,
-)
-from apps.metrics.calculations.waiting import GroupMembers
 from apps.metrics.models import Repository, TimelineEvent
 from apps.teams.models import Team
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from apps.integrations.github import records
 from apps.metrics.calculations import ai_accounts
 from apps.metrics.calculations.ai_accounts import Actor, TeamMarks
-from apps.metrics.calculations.pull_requests import Person
+from apps.metrics.calculations.facts import Person
 
 Accounts = Mapping[int, int]
 """By the other accounts of people with several: their main one."""

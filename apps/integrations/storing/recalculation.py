@@ -23,8 +23,7 @@ from apps.integrations.storing.identity import Accounts, Identity
 from apps.integrations.work import leases
 from apps.integrations.work.chores import Chore
 from apps.integrations.work.nudge import nudge
-from apps.metrics.calculations.pull_requests import CommitFact, PullRequestFacts
-from apps.metrics.calculations.waiting import GroupMembers
+from apps.metrics.calculations.facts import CommitFact, GroupMembers, PullRequestFacts
 from apps.metrics.figures import freshness
 from apps.metrics.filters import accounts
 from apps.metrics.models import PRReview, PullRequest, PullRequestCommit, TeamMember, TimelineEvent

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from apps.metrics.calculations.pull_requests import EventFact, PullRequestFacts, ReviewFact
+from apps.metrics.calculations.facts import EventFact, GroupMembers, PullRequestFacts, ReviewFact
 
 DRAFT, MERGE, AUTHOR, REVIEW, NOBODY = "draft", "merge", "author", "review", ""
-GroupMembers = Mapping[int, Collection[int]]
-"""By the id of a team on GitHub the main accounts of its members."""
 
 
 @dataclass(frozen=True)

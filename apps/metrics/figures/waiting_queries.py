@@ -12,7 +12,7 @@ import numpy as np
 
 from apps.metrics.calculations import ai_accounts, own_marks
 from apps.metrics.calculations.ai_accounts import Actor
-from apps.metrics.calculations.pull_requests import EventFact, Person, ReviewFact
+from apps.metrics.calculations.facts import EventFact, Person, ReviewFact
 from apps.metrics.calculations.waiting import (
     AUTHOR,
     DRAFT,

@@ -9,6 +9,13 @@ from itertools import count
 from typing import Any
 
 from apps.metrics.calculations import pull_requests as calculations
+from apps.metrics.calculations.facts import (
+    CommitFact,
+    EventFact,
+    Person,
+    PullRequestFacts,
+    ReviewFact,
+)
 from apps.metrics.calculations.waiting import answer_times
 from apps.metrics.figures import freshness
 from apps.metrics.filters.viewer import Viewer
@@ -76,7 +83,7 @@ class Given:
     is_draft: bool = False
     commits: Sequence[float] = ()
     reviews: Sequence[Review] = ()
-    events: Sequence[tuple[str, float] | calculations.EventFact] = ()
+    events: Sequence[tuple[str, float] | EventFact] = ()
     requests: Sequence[tuple[TeamMember | None, float]] = ()
     additions: int = 10
     deletions: int = 0
@@ -91,14 +98,14 @@ class Given:
         return None if self.state == "open" else self.at(self.ended)
 
 
-def _person(member: TeamMember | None) -> calculations.Person:
+def _person(member: TeamMember | None) -> Person:
     if member is None:
-        return calculations.Person(None, None)
-    return calculations.Person(member.github_id, member.github_username, member.is_bot)
+        return Person(None, None)
+    return Person(member.github_id, member.github_username, member.is_bot)
 
 
-def facts_of(given: Given) -> calculations.PullRequestFacts:
-    return calculations.PullRequestFacts(
+def facts_of(given: Given) -> PullRequestFacts:
+    return PullRequestFacts(
         state=given.state,
         is_draft=given.is_draft,
         author=_person(given.author),
@@ -107,10 +114,9 @@ def facts_of(given: Given) -> calculations.PullRequestFacts:
         merged_at=given.ended_at if given.state == "merged" else None,
         additions=given.additions,
         deletions=given.deletions,
-        commits=[calculations.CommitFact(given.at(h), given.at(h)) for h in given.commits],
+        commits=[CommitFact(given.at(h), given.at(h)) for h in given.commits],
         reviews=[
-            calculations.ReviewFact(_person(r.reviewer), r.state, given.at(r.hours))
-            for r in given.reviews
+            ReviewFact(_person(r.reviewer), r.state, given.at(r.hours)) for r in given.reviews
         ],
         events=[
             *(_event(event, given) for event in given.events),
@@ -119,17 +125,15 @@ def facts_of(given: Given) -> calculations.PullRequestFacts:
     )
 
 
-def _event(
-    event: tuple[str, float] | calculations.EventFact, given: Given
-) -> calculations.EventFact:
-    if isinstance(event, calculations.EventFact):
+def _event(event: tuple[str, float] | EventFact, given: Given) -> EventFact:
+    if isinstance(event, EventFact):
         return event
     kind, hours = event
-    return calculations.EventFact(kind, given.at(hours))
+    return EventFact(kind, given.at(hours))
 
 
-def _request(member: TeamMember | None, at: datetime) -> calculations.EventFact:
-    return calculations.EventFact("review_requested", at, member.github_id if member else None)
+def _request(member: TeamMember | None, at: datetime) -> EventFact:
+    return EventFact("review_requested", at, member.github_id if member else None)
 
 
 def make_pull_request(repository: Repository, **given: Any) -> PullRequest:
@@ -219,7 +223,7 @@ def _store_children(pull_request: PullRequest, given: Given) -> None:
         )
 
 
-def _type_of(event: calculations.EventFact) -> str | None:
+def _type_of(event: EventFact) -> str | None:
     if event.is_group:
         return "Team"
     return "User" if event.reviewer is not None else None

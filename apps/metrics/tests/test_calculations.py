@@ -12,15 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.metrics.calculations.ai_accounts import Actor, TeamMarks, is_bot
-from apps.metrics.calculations.pull_requests import (
+from apps.metrics.calculations.facts import (
     CommitFact,
     EventFact,
-    Figures,
-    HotfixPatterns,
     Person,
     PullRequestFacts,
-    RevertReference,
     ReviewFact,
+)
+from apps.metrics.calculations.pull_requests import (
+    Figures,
+    HotfixPatterns,
+    RevertReference,
     calculate,
     is_hotfix,
     reverted_sha,

@@ -15,7 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from apps.audit.models import AuditEvent
-from apps.metrics.calculations.pull_requests import EventFact
+from apps.metrics.calculations.facts import EventFact
 from apps.metrics.models import Group, Note, PullRequest, Repository, TeamMember
 from apps.metrics.pages.measures import MEASURES
 from apps.metrics.tests.factories import (

@@ -16,7 +16,7 @@ from apps.integrations.models import (
     IntegrationCredential,
     TrackedRepository,
 )
-from apps.metrics.calculations.pull_requests import EventFact, Person, ReviewFact
+from apps.metrics.calculations.facts import EventFact, Person, ReviewFact
 from apps.metrics.calculations.waiting import Request, answer_times, pending_requests
 from apps.metrics.figures.waiting_queries import (
     GROUP,
