@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, ViewportSize, expect
 
 from tests import journey
 from tests.browser import COLOURS
@@ -48,6 +49,11 @@ INSIDE = (
     "settings/api-keys/",
     "settings/digest/",
 )
+DESK: ViewportSize = {"width": 1280, "height": 900}
+SCHEMES: dict[Literal["light", "dark"], Any] = {
+    "light": {"resultTypes": ["violations"]},
+    "dark": COLOURS,
+}
 ACCOUNT = ("/accounts/profile/", "/accounts/email/", "/accounts/password/change/", "/teams/new/")
 
 
@@ -93,35 +99,34 @@ def first_link(page: Page, address: str) -> str:
     return row.get_by_role("link").first.get_attribute("href") or ""
 
 
+class Visit:
+    """A page at a desk, in light colours and without movement; what went wrong in it."""
+
+    def __init__(self, page: Page, address: str) -> None:
+        self.page = page
+        self.errors: list[str] = []
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("console", lambda said: said.type == "error" and self.errors.append(said.text))
+        page.emulate_media(color_scheme="light", reduced_motion="reduce")
+        reply = page.goto(address, wait_until="networkidle")
+        assert reply
+        assert reply.status == 200
+
+
 class Pages:
-    """The team's pages, each opened once and kept; what went wrong in them."""
+    """The team's pages by their paths."""
 
     def __init__(self, browser: Browser, filled: Filled) -> None:
         self.filled = filled
-        self.signed_in = browser.new_context(storage_state=filled.session)
-        self.signed_out = browser.new_context()
-        self.opened: dict[str, Page] = {}
-        self.errors: dict[str, list[str]] = {}
+        self.signed_in = browser.new_context(storage_state=filled.session, viewport=DESK)
+        self.signed_out = browser.new_context(viewport=DESK)
 
-    def __getitem__(self, path: str) -> Page:
-        """The page at a desk, in light colours, as it was when it was opened."""
-        if path not in self.opened:
-            self.opened[path] = self._open(path)
-        page = self.opened[path]
-        page.set_viewport_size({"width": 1280, "height": 900})
-        page.emulate_media(color_scheme="light", reduced_motion="reduce")
-        page.bring_to_front()
-        return page
-
-    def _open(self, path: str) -> Page:
+    @contextmanager
+    def visit(self, path: str) -> Iterator[Visit]:
+        """The page of this path while somebody looks at it."""
         page = (self.signed_out if path in OUTSIDE else self.signed_in).new_page()
-        errors = self.errors.setdefault(path, [])
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.on("console", lambda said: said.type == "error" and errors.append(said.text))
-        reply = page.goto(self.address(path), wait_until="networkidle")
-        assert reply
-        assert reply.status == 200
-        return page
+        yield Visit(page, self.address(path))
+        page.close()
 
     def address(self, path: str) -> str:
         path = self.filled.found.get(path, path)
@@ -136,57 +141,26 @@ def pages(browser: Browser, filled: Filled) -> Iterator[Pages]:
     pages.signed_out.close()
 
 
-every_page = pytest.mark.parametrize("path", [*OUTSIDE, *ACCOUNT, *INSIDE])
-
-
 def test_it_works(pages: Pages) -> None:
-    expect(pages[""].get_by_role("heading", level=1)).to_have_text("Overview")
+    with pages.visit("") as overview:
+        expect(overview.page.get_by_role("heading", level=1)).to_have_text("Overview")
+        see_that_a_week_is_not_over(overview.page)
 
 
-@every_page
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing(pages: Pages, path: str, scheme: Literal["light", "dark"]) -> None:
-    page = pages[path]
-    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-    page.evaluate("Promise.allSettled(document.getAnimations().map(a => a.finished))")
-    rules = {"options": COLOURS} if scheme == "dark" else {}
-    found = Axe().run(page, **rules).response["violations"]
-    assert [(rule["id"], [node["target"] for node in rule["nodes"]]) for rule in found] == []
+@pytest.mark.parametrize("path", [*OUTSIDE, *ACCOUNT, *INSIDE])
+def test_every_page(pages: Pages, path: str) -> None:
+    """All that is asked of a page in one visit: opening it is what takes long."""
+    with pages.visit(path) as visit:
+        see_that_keys_reach_everything(visit.page)
+        see_that_axe_finds_nothing(visit.page)
+        see_that_nothing_is_cut_off(visit.page)
+        loaded = visit.page.evaluate("performance.getEntriesByType('resource').map(e => e.name)")
+        assert [url for url in loaded if not url.startswith((pages.filled.url, "data:"))] == []
+        assert visit.errors == []
 
 
-@every_page
-def test_nothing_is_cut_off(pages: Pages, path: str) -> None:
-    """Neither on a desk at 200 % nor on a phone."""
-    page = pages[path]
-    for width in (640, 390):
-        page.set_viewport_size({"width": width, "height": 844})
-        for _ in range(50):  # charts follow a new width a moment later
-            if page.evaluate("document.documentElement.scrollWidth") <= width:
-                break
-            page.wait_for_timeout(100)
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-
-
-def test_the_answer_breaks_its_lines_at_any_width(pages: Pages) -> None:
-    """Where lines end differs by the fonts that a machine has."""
-    page = pages["?range=12m"]
-    for width in range(320, 441, 4):
-        page.set_viewport_size({"width": width, "height": 844})
-        assert page.locator(".answer").evaluate("e => e.scrollWidth <= e.clientWidth"), width
-
-
-@every_page
-def test_nothing_comes_from_elsewhere_and_nothing_fails(pages: Pages, path: str) -> None:
-    loaded = pages[path].evaluate("performance.getEntriesByType('resource').map(e => e.name)")
-    assert [url for url in loaded if not url.startswith((pages.filled.url, "data:"))] == []
-    assert pages.errors[path] == []
-
-
-@every_page
-def test_the_keyboard_reaches_everything_and_shows_where_it_is(pages: Pages, path: str) -> None:
-    page = pages[path]
-    page.evaluate("document.activeElement.blur(); scrollTo(0, 0)")
-    page.reload(wait_until="networkidle")
+def see_that_keys_reach_everything(page: Page) -> None:
+    """And that it shows where the keyboard is."""
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.textContent").strip() == "Skip to the content"
     for _ in range(min(page.evaluate(FOCUSABLE), 40)):
@@ -210,6 +184,36 @@ WHERE = """() => {
 }"""
 
 
+def see_that_axe_finds_nothing(page: Page) -> None:
+    """In light and in dark colours."""
+    for scheme, options in SCHEMES.items():
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        page.evaluate("Promise.allSettled(document.getAnimations().map(a => a.finished))")
+        found = Axe().run(page, options=options).response["violations"]
+        places = [(rule["id"], [node["target"] for node in rule["nodes"]]) for rule in found]
+        assert places == [], scheme
+
+
+def see_that_nothing_is_cut_off(page: Page) -> None:
+    """Neither on a desk at 200 % nor on a phone."""
+    for width in (640, 390):
+        page.set_viewport_size({"width": width, "height": 844})
+        for _ in range(50):  # charts follow a new width a moment later
+            if page.evaluate("document.documentElement.scrollWidth") <= width:
+                break
+            page.wait_for_timeout(100)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_the_answer_breaks_its_lines_at_any_width(pages: Pages) -> None:
+    """Where lines end differs by the fonts that a machine has."""
+    with pages.visit("?range=12m") as visit:
+        for width in range(320, 441, 4):
+            visit.page.set_viewport_size({"width": width, "height": 844})
+            answer = visit.page.locator(".answer")
+            assert answer.evaluate("e => e.scrollWidth <= e.clientWidth"), width
+
+
 def test_the_figure_is_reached_by_keyboard_alone(pages: Pages) -> None:
     """From the overview over its figure to a pull request, without a mouse."""
     page = pages.signed_in.new_page()
@@ -231,8 +235,8 @@ def focus(page: Page, words: str) -> None:
     raise AssertionError(f"Tab never reached “{words}”.")
 
 
-def test_a_week_that_is_not_over_is_drawn_so(pages: Pages) -> None:
-    page = pages[""]
+def see_that_a_week_is_not_over(page: Page) -> None:
+    """What is not complete is drawn with dashes."""
     chart = json.loads(page.locator("#cycle-time-data").inner_text())
     # On a Sunday the range has all of the week.
     dashed = len(chart["series"]) if any(chart["partial"]) else 0
