@@ -9,7 +9,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from apps.integrations.models import GitHubIntegration, TrackedRepository
-from apps.metrics.figures.freshness import Freshness
+from apps.metrics.figures.source import Freshness
 from apps.teams.models import Team
 
 

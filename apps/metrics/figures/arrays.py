@@ -10,7 +10,6 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
-from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Q, QuerySet, TextField
 from django.db.models.functions import Cast
 from numpy.typing import NDArray
@@ -206,10 +205,3 @@ def _list(text: str) -> list[str]:
     except ValueError:  # A branch may be called like this.
         return []
     return [label for label in found if isinstance(label, str)] if isinstance(found, list) else []
-
-
-def spare_compiling(connection: BaseDatabaseWrapper, **_: Any) -> None:
-    """Keeps PostgreSQL from compiling queries: it takes longer than it saves."""
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute("SET jit = off")

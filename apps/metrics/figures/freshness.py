@@ -1,42 +1,17 @@
-"""How fresh and how whole the data is. Who fetches it tells; pages here only ask."""
+"""What changed, so that no figure is counted on rows that are older than what is stored."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
 from django.db.models import F, OuterRef, QuerySet, Subquery
 
+from apps.metrics.figures import source
 from apps.metrics.figures.current import forget, once
+from apps.metrics.figures.source import Untracked
 from apps.metrics.models import PullRequest, Repository
 from apps.teams.models import Team, new_figures_key
-
-
-@dataclass(frozen=True)
-class Freshness:
-    """When the source was looked at last, how much history is still to come, and what stands.
-
-    `stopped` repositories are not fetched since `stopped_at`, since the source refuses our key;
-    since `disconnected_at` there is no connection at all. `is_untracked`: repositories were chosen,
-    but none is now. `is_connected`: there is a source to choose repositories from.
-    """
-
-    checked_at: datetime | None = None
-    repositories: int = 0
-    incomplete: int = 0
-    whole_since: datetime | None = None
-    stopped: int = 0
-    stopped_at: datetime | None = None
-    disconnected_at: datetime | None = None
-    is_untracked: bool = False
-    is_connected: bool = False
-
-    @property
-    def is_partial(self) -> bool:
-        """Whether history is still being read."""
-        return self.incomplete > 0
 
 
 def recounted(team: Team) -> int | None:
@@ -48,23 +23,9 @@ def recounted(team: Team) -> int | None:
     return 100 * done // max(rows.count(), 1)
 
 
-Untracked = Mapping[int, datetime | None]
-_sources: list[tuple[Callable[[Team], Freshness], Callable[[Team], Untracked]]] = []
-
-
-def register(source: Callable[[Team], Freshness], untracked: Callable[[Team], Untracked]) -> None:
-    """Tell whom to ask; the latest to register is asked."""
-    _sources[:] = [(source, untracked)]
-
-
-def freshness(team: Team) -> Freshness:
-    """Of a team's data."""
-    return _sources[0][0](team) if _sources else Freshness()
-
-
 def untracked(team: Team) -> Untracked:
-    """By their keys the repositories that are no longer fetched, and since when, if known."""
-    return once(("untracked", team.pk), lambda: _sources[0][1](team) if _sources else {})
+    """As the source tells it, the same within `one_state`."""
+    return once(("untracked", team.pk), lambda: source.untracked(team))
 
 
 def changed(repository_id: int, fetched_at: datetime | None = None) -> int:

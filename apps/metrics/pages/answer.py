@@ -10,7 +10,8 @@ from django.utils import timezone
 
 from apps.metrics.figures import queries
 from apps.metrics.figures.counting import Spread
-from apps.metrics.figures.freshness import Freshness, freshness, untracked
+from apps.metrics.figures.freshness import untracked
+from apps.metrics.figures.source import Freshness, freshness
 from apps.metrics.filters.chosen import Filters
 from apps.metrics.pages.measures import MEASURES
 from apps.teams.models import Team

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from apps.metrics.figures.freshness import Freshness, untracked
+from apps.metrics.figures.freshness import untracked
+from apps.metrics.figures.source import Freshness
 from apps.metrics.filters.chosen import Coverage, Filters
 from apps.metrics.models import Repository
 from apps.teams.models import Team

@@ -21,8 +21,9 @@ from django_htmx.http import HttpResponseClientRedirect
 
 from apps.metrics.figures import queries
 from apps.metrics.figures.current import one_state
-from apps.metrics.figures.freshness import Freshness, recounted
+from apps.metrics.figures.freshness import recounted
 from apps.metrics.figures.reading import reading
+from apps.metrics.figures.source import Freshness
 from apps.metrics.filters import remembering, sentences
 from apps.metrics.filters.chosen import WRITERS, Filters
 from apps.metrics.filters.form import RANGES, SIZES, Choices, FilterForm, parse
