@@ -33,12 +33,15 @@ APART = (
     "tests/test_rotation.py",
     "tests/test_upgrade",
 )
+TOGETHER = "tests/pages/"  # share a program and a browser
 
 
 class ByFile(LoadFileScheduling):  # type: ignore[misc]
     """Gives the tests of a file to one process, those that stand apart to whichever is free."""
 
     def _split_scope(self, nodeid: str) -> str:
+        if nodeid.startswith(TOGETHER):
+            return TOGETHER
         return nodeid if nodeid.startswith(APART) else super()._split_scope(nodeid)
 
 

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Mapping
+from typing import Any
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = (
@@ -17,13 +22,25 @@ FLAGS = (
 )
 
 # The rules of axe whose answer differs between light and dark.
-COLOURS = {
-    "resultTypes": ["violations"],
-    "runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]},
-}
+COLOURS = {"runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}}
+RUN = """async (options) => {
+    const found = await axe.run({resultTypes: ["violations"], ...options});
+    return found.violations.flatMap(rule => rule.nodes.map(
+        node => `${rule.id}: ${node.target} ${node.failureSummary}`));
+}"""
+OPEN_ALL = "for (const each of document.querySelectorAll('details')) each.open = true"
 
 
 def find() -> str:
     """Its path; empty where there is none."""
     names = (os.environ.get("TEST_BROWSER", ""), *NAMES)
     return next((path for name in names if name and (path := shutil.which(name))), "")
+
+
+def violations(page: Page, options: Mapping[str, Any] | None = None) -> list[str]:
+    """What axe finds: a rule and where it is broken. A document gets axe once."""
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(Axe().axe_script)
+    page.evaluate("Promise.allSettled(document.getAnimations().map(each => each.finished))")
+    found: list[str] = page.evaluate(RUN, dict(options or {}))
+    return found

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
@@ -42,6 +43,13 @@ def chromium() -> str:
 # Playwright's loop must not outlive the module: Django refuses the database beside a running loop.
 @pytest.fixture(scope="module")
 def browser(chromium: str) -> Iterator[Browser]:
+    with launched(chromium) as browser:
+        yield browser
+
+
+@contextmanager
+def launched(chromium: str) -> Iterator[Browser]:
+    """A browser while the tests need it."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
         yield browser
@@ -51,7 +59,15 @@ def browser(chromium: str) -> Iterator[Browser]:
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
     """A visitor of their own, at a desk."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, locale="en-GB")
+    desk = {"width": 1280, "height": 900}
+    with visitor(browser, viewport=desk, locale="en-GB") as context:
+        yield context
+
+
+@contextmanager
+def visitor(browser: Browser, **options: Any) -> Iterator[BrowserContext]:
+    """Somebody whose browser may refuse nothing that a page wants."""
+    context = browser.new_context(**options)
     context.set_default_timeout(15_000)
     refused: list[str] = []
     context.on("console", lambda message: _note_refusal(message.text, refused))

@@ -1,29 +1,14 @@
-"""What browsers are told, and that no page of ours wants more."""
+"""What browsers are told; tests/pages holds that no page of ours wants more."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from django.test import Client
-from playwright.sync_api import BrowserContext, Page
 from pytest_django import Settings
 
 from apps.audit.models import AuditEvent
 from apps.users.models import User
 from conftest import PASSWORD
-from tests import journey
-from tests.addresses import RULES, TEAM
-from tests.conftest import Installation, installation, small_world
-from tests.program import on_one_machine
-
-NOT_PAGES = ("health/", "metrics", "openapi.json", "a/acme/settings/data/archive/")
-
-
-@pytest.fixture(scope="module")
-def place(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    with installation(on_one_machine, tmp_path_factory.mktemp("data"), small_world()) as found:
-        yield found
 
 
 def test_it_works(client: Client, db: None) -> None:
@@ -37,29 +22,6 @@ def test_it_works(client: Client, db: None) -> None:
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["Referrer-Policy"] == "same-origin"
     assert "camera=()" in headers["Permissions-Policy"]
-
-
-def _addresses() -> list[str]:
-    pages = [route for route, rule in RULES.items() if "GET" in rule.methods]
-    plain = [page.replace(TEAM, "a/acme/") for page in pages if "^" not in page]
-    return [page for page in plain if "<" not in page and not page.startswith(NOT_PAGES)]
-
-
-@pytest.mark.browser
-def test_no_page_wants_more(place: Installation, context: BrowserContext, page: Page) -> None:
-    """The fixture of the context fails where a browser refused anything."""
-    page.goto(place.program.url)
-    journey.sign_up(page, "alice@example.com")
-    journey.make_team(page, "Acme")
-    journey.connect(page)
-    journey.choose_organization(page, "acme")
-    journey.track_everything(page, "acme/billing-service")
-    journey.wait_for_the_history(page)
-    for address in _addresses():
-        if "logout" not in address:
-            page.goto(f"{place.program.url}/{address}", wait_until="load")
-    page.goto(f"{place.program.url}/a/acme/")
-    page.locator("[data-chart] canvas, [data-chart] svg").first.hover()
 
 
 def test_throttling_sees_who_asks(settings: Settings, alice: User) -> None:

@@ -1,20 +1,13 @@
-"""The look of the product: colours that can be read, pages that fit, keys that work."""
+"""The colours of the product can be read; tests/pages looks at the pages themselves."""
 
 from __future__ import annotations
 
 import itertools
 import math
 import re
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect
-
-from tests.browser import COLOURS
-from tests.program import Program, free_address, on_one_machine
 
 STYLES = Path(__file__).resolve().parent.parent / "tformance" / "static" / "tformance.css"
 ON_PAPER = ["text", "muted", "accent", "accent-strong", "good", "warn", "bad"]
@@ -29,27 +22,6 @@ PAIRS = [
     ("bad", "bad-tint"),
     *itertools.product(["text"], ["accent-tint", "good-tint", "warn-tint", "bad-tint"]),
 ]
-SIGNED_OUT = ["/", "/accounts/login/", "/accounts/signup/", "/accounts/password/reset/", "/none/"]
-SIGNED_IN = [
-    "/a/acme/",
-    "/a/acme/pull-requests/",
-    "/a/acme/reviews/",
-    "/a/acme/flow/",
-    "/a/acme/production/",
-    "/a/acme/production/sources/",
-    "/a/acme/compare/",
-    "/a/acme/how-we-count/",
-    "/a/acme/people/",
-    "/a/acme/integrations/",
-    "/a/acme/integrations/github/repos/",
-    "/a/acme/settings/",
-    "/a/acme/settings/members/",
-    "/accounts/profile/",
-    "/accounts/email/",
-    "/accounts/password/change/",
-    "/teams/new/",
-]
-OPEN_ALL = "for (const each of document.querySelectorAll('details')) each.open = true"
 
 
 def schemes() -> dict[str, dict[str, str]]:
@@ -97,90 +69,3 @@ def test_stages_stand_out_and_differ_by_lightness_too(scheme: str) -> None:
     assert all(contrast(colours[stage], colours["paper"]) >= 3 for stage in STAGES)
     levels = sorted(lightness(colours[stage]) for stage in STAGES)
     assert all(higher - lower >= 8 for lower, higher in itertools.pairwise(levels))
-
-
-@pytest.fixture(scope="module")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
-    with on_one_machine(tmp_path_factory.mktemp("data"), free_address()) as program:
-        yield program
-
-
-@pytest.fixture(scope="module")
-def session(program: Program, browser: Browser) -> str:
-    """What a browser remembers of somebody who signed up and made the team Acme."""
-    context = browser.new_context()
-    page = context.new_page()
-    page.goto(f"{program.url}/accounts/signup/")
-    page.get_by_label("E-mail address").fill("alice@example.com")
-    page.get_by_label("Password").fill("correct horse battery")
-    page.get_by_role("button", name="Sign up").click()
-    page.get_by_label("Name of the team").fill("Acme")
-    page.get_by_role("button", name="Make the team").click()
-    page.wait_for_url("**/a/acme/")
-    path = program.folder / "session.json"
-    context.storage_state(path=path)
-    context.close()
-    return str(path)
-
-
-@pytest.mark.browser
-@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (360, "dark")])
-def test_every_page_fits_and_can_be_read(
-    program: Program, browser: Browser, session: str, width: int, scheme: str
-) -> None:
-    problems = []
-    rules = {"options": COLOURS} if scheme == "dark" else {}
-    for remembered, addresses in ((None, SIGNED_OUT), (session, SIGNED_IN)):
-        context = browser.new_context(
-            viewport={"width": width, "height": 800},
-            color_scheme=scheme,  # type: ignore[arg-type]
-            storage_state=remembered,
-        )
-        page = context.new_page()
-        for address in addresses:
-            page.goto(program.url + address)
-            problems += [f"{address}: {problem}" for problem in problems_of(page, width, rules)]
-        context.close()
-    assert "\n".join(problems) == ""
-
-
-def problems_of(page: Page, width: int, rules: dict[str, Any]) -> list[str]:
-    """What would trouble a reader: too wide, or against the rules of accessibility."""
-    found = []
-    wide = page.evaluate("document.documentElement.scrollWidth")
-    if wide > width:
-        found.append(f"is {wide} wide")
-    page.evaluate(OPEN_ALL)  # what is closed is not looked into
-    violations = Axe().run(page, **rules).response["violations"]
-    return found + [f"{each['id']} {each['nodes'][0]['target']}" for each in violations]
-
-
-@pytest.mark.browser
-def test_the_chosen_colours_stay(program: Program, page: Page) -> None:
-    page.goto(program.url)
-    page.get_by_role("button", name="Dark").click()
-    page.reload()
-    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
-    expect(page.get_by_role("button", name="Dark")).to_have_attribute("aria-pressed", "true")
-    page.get_by_role("button", name="System").click()
-    page.reload()
-    expect(page.locator("html")).not_to_have_attribute("data-theme", "dark")
-
-
-@pytest.mark.browser
-def test_all_of_it_can_be_reached_by_keys(program: Program, browser: Browser, session: str) -> None:
-    context = browser.new_context(storage_state=session)
-    page = context.new_page()
-    page.goto(f"{program.url}/a/acme/settings/")
-    page.keyboard.press("Tab")
-    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
-    page.keyboard.press("Enter")
-    expect(page.locator("main")).to_be_focused()
-    switcher = page.locator(".switcher summary")
-    switcher.focus()
-    page.keyboard.press("Enter")
-    expect(page.get_by_role("link", name="New team")).to_be_visible()
-    page.keyboard.press("Escape")
-    expect(page.get_by_role("link", name="New team")).to_be_hidden()
-    expect(switcher).to_be_focused()
-    context.close()

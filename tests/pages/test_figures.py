@@ -1,84 +1,34 @@
-"""The pages of figures in a browser, over a synced repository: they draw, fit, follow and agree."""
+"""The pages of figures in a browser: they draw, fit, follow and agree."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, Response, expect
 
-from github_simulator.testing import Running
-from tests.journey import make_team, sign_up
-from tests.program import Program, free_address, on_one_machine
+from tests.pages.conftest import Filled
 
 pytestmark = pytest.mark.browser
-HOME = "/a/acme/"
-PAGES = (
-    "",
-    "pull-requests/",
-    "views/",
-    "reviews/",
-    "flow/",
-    "production/",
-    "production/deployments/",
-    "compare/repositories/",
-    "how-we-count/",
-)
 WATCH_SHIFTS = """
 window.moved = 0;
 new PerformanceObserver((list) => {
   for (const each of list.getEntries()) window.moved += each.value;
 }).observe({type: 'layout-shift', buffered: true});
 """
-OPEN_ALL = "for (const each of document.querySelectorAll('details')) each.open = true"
 
 
-@pytest.fixture(scope="module")
-def program(
-    github: Running, browser: Browser, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Program]:
-    """With the team Acme and its largest repository."""
-    settings = {"GITHUB_URL": github.url, "GITHUB_TOKEN": github.token}
-    repositories = github.simulator.world.repositories.values()
-    largest = max(repositories, key=lambda each: len(each.pull_requests))
-    folder = tmp_path_factory.mktemp("data")
-    with on_one_machine(folder, free_address(), **settings) as program:
-        context = browser.new_context()
-        page = context.new_page()
-        page.goto(program.url)
-        sign_up(page, "alice@example.com")
-        make_team(page, "Acme")
-        context.storage_state(path=folder / "session.json")
-        context.close()
-        done = program.run("sync", largest.full_name, "--team", "acme")
-        assert done.returncode == 0, done.stderr
-        yield program
-
-
-@pytest.fixture
-def alice(program: Program, browser: Browser) -> Iterator[BrowserContext]:
-    """Alice's browser, at a desk."""
-    context = browser.new_context(
-        viewport={"width": 1280, "height": 900}, storage_state=program.folder / "session.json"
-    )
-    context.set_default_timeout(15_000)
-    yield context
-    context.close()
-
-
-def opened(context: BrowserContext, program: Program, address: str) -> Page:
-    """A page of Acme's; what it complains of in the console fails the test."""
+def opened(context: BrowserContext, filled: Filled, address: str) -> Page:
+    """A page of Harbour's; what it complains of in the console fails the test."""
     page = context.new_page()
     page.on("console", lambda message: pytest.fail(message.text))
     page.on("pageerror", lambda error: pytest.fail(str(error)))
-    page.goto(program.url + HOME + address)
+    page.goto(filled.team + address)
     return page
 
 
-def test_it_works(alice: BrowserContext, program: Program) -> None:
-    page = opened(alice, program, "?range=12m")
+def test_it_works(alice: BrowserContext, filled: Filled) -> None:
+    page = opened(alice, filled, "?range=12m")
     answer = page.locator(".answer")
     expect(answer).to_contain_text("from first commit to merge")
     found = re.search(r"(\d+) merged pull requests", answer.inner_text())
@@ -91,31 +41,8 @@ def test_it_works(alice: BrowserContext, program: Program) -> None:
     expect(page.get_by_role("link", name="Open on GitHub")).to_be_visible()
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (360, "dark"), (640, "light")])
-def test_pages_with_figures_fit_and_can_be_read(
-    browser: Browser, program: Program, width: int, scheme: str
-) -> None:
-    context = browser.new_context(
-        viewport={"width": width, "height": 800},
-        color_scheme=scheme,  # type: ignore[arg-type]
-        storage_state=program.folder / "session.json",
-    )
-    problems = []
-    for address in PAGES:
-        page = opened(context, program, f"{address}?range=12m")
-        for state in ("", OPEN_ALL):
-            page.evaluate(state or "0")
-            wide = page.evaluate("document.documentElement.scrollWidth")
-            problems += [f"{address} is {wide} wide"] if wide > width else []
-            for each in Axe().run(page).response["violations"]:
-                problems.append(f"{address} {each['id']} {each['nodes'][0]['target']}")
-        page.close()
-    context.close()
-    assert "\n".join(problems) == ""
-
-
-def test_a_bar_opens_exactly_its_pull_requests(alice: BrowserContext, program: Program) -> None:
-    page = opened(alice, program, "flow/?range=12m")
+def test_a_bar_opens_exactly_its_pull_requests(alice: BrowserContext, filled: Filled) -> None:
+    page = opened(alice, filled, "flow/?range=12m")
     figure = page.locator("figure", has=page.locator("#histogram-cycle_time"))
     figure.locator("summary").click()
     cell = figure.locator("td a").first
@@ -132,8 +59,8 @@ def test_a_bar_opens_exactly_its_pull_requests(alice: BrowserContext, program: P
     expect(page.locator(".list-count")).to_contain_text("counted in cycle time")
 
 
-def test_charts_take_the_chosen_colours(alice: BrowserContext, program: Program) -> None:
-    page = opened(alice, program, "")
+def test_charts_take_the_chosen_colours(alice: BrowserContext, filled: Filled) -> None:
+    page = opened(alice, filled, "")
     chart = page.locator("#merged svg")
     expect(chart).to_be_visible()
     light = chart.inner_html()
@@ -142,8 +69,8 @@ def test_charts_take_the_chosen_colours(alice: BrowserContext, program: Program)
     assert page.locator("#merged svg").inner_html() != light
 
 
-def test_a_chart_can_be_kept_and_read_as_a_table(alice: BrowserContext, program: Program) -> None:
-    page = opened(alice, program, "")
+def test_a_chart_can_be_kept_and_read_as_a_table(alice: BrowserContext, filled: Filled) -> None:
+    page = opened(alice, filled, "")
     with page.expect_download() as download:
         page.get_by_role("button", name="PNG of Merged").click()
     assert download.value.suggested_filename == "merged.png"
@@ -152,8 +79,8 @@ def test_a_chart_can_be_kept_and_read_as_a_table(alice: BrowserContext, program:
     expect(figure.get_by_role("columnheader", name="Week")).to_be_visible()
 
 
-def test_filters_by_keys_stay_in_the_address(alice: BrowserContext, program: Program) -> None:
-    page = opened(alice, program, "")
+def test_filters_by_keys_stay_in_the_address(alice: BrowserContext, filled: Filled) -> None:
+    page = opened(alice, filled, "")
     page.get_by_role("radio", name="3 months").focus()
     page.keyboard.press("ArrowRight")
     page.wait_for_url("**range=12m**")
@@ -163,14 +90,14 @@ def test_filters_by_keys_stay_in_the_address(alice: BrowserContext, program: Pro
     page.wait_for_url("**bots=1**")
     assert "range=12m" in page.url
     expect(page.get_by_text("Pages open with this filter for you")).to_be_visible()
-    page.goto(program.url + HOME + "flow/")
+    page.goto(f"{filled.team}flow/")
     assert "range=12m&bots=1" in page.url
     page.get_by_role("button", name="Reset", exact=True).click()
     page.wait_for_url("**/flow/")
 
 
-def test_a_list_by_keys_alone(alice: BrowserContext, program: Program) -> None:
-    page = opened(alice, program, "pull-requests/?range=all")
+def test_a_list_by_keys_alone(alice: BrowserContext, filled: Filled) -> None:
+    page = opened(alice, filled, "pull-requests/?range=all")
     page.locator(".columns-picker summary").focus()
     page.keyboard.press("Enter")
     page.keyboard.press("Tab")
@@ -193,8 +120,8 @@ def test_a_list_by_keys_alone(alice: BrowserContext, program: Program) -> None:
     expect(page.get_by_text("Saved as By repository")).to_be_visible()
 
 
-def test_labels_are_looked_up_and_stay_ticked(alice: BrowserContext, program: Program) -> None:
-    page = opened(alice, program, "pull-requests/?range=all")
+def test_labels_are_looked_up_and_stay_ticked(alice: BrowserContext, filled: Filled) -> None:
+    page = opened(alice, filled, "pull-requests/?range=all")
     page.locator(".filters summary", has_text="Labels").click()
     picker = page.locator(".filters .picker[open]")
     box = picker.locator(".found input[type=checkbox]").first
@@ -210,9 +137,9 @@ def test_labels_are_looked_up_and_stay_ticked(alice: BrowserContext, program: Pr
 
 
 def test_a_page_that_somebody_types_in_stays_as_it_is(
-    alice: BrowserContext, program: Program
+    alice: BrowserContext, filled: Filled
 ) -> None:
-    page = opened(alice, program, "pull-requests/?range=all")
+    page = opened(alice, filled, "pull-requests/?range=all")
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     follow = "htmx.trigger('.fresh', 'follow')"
@@ -227,34 +154,24 @@ def test_a_page_that_somebody_types_in_stays_as_it_is(
     assert "hx-get" in response.value.text()
 
 
-def test_nothing_moves_while_charts_appear(alice: BrowserContext, program: Program) -> None:
+def test_nothing_moves_while_charts_appear(alice: BrowserContext, filled: Filled) -> None:
     page = alice.new_page()
     page.add_init_script(WATCH_SHIFTS)
-    page.goto(program.url + HOME)
+    page.goto(filled.team)
     expect(page.locator("[data-chart] svg")).to_have_count(4)
     assert page.evaluate("window.moved") < 0.02
-
-
-def test_no_request_leaves_the_host(alice: BrowserContext, program: Program) -> None:
-    page = alice.new_page()
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
-    for address in PAGES:
-        page.goto(program.url + HOME + address)
-    ours = (program.url, "data:", "blob:")
-    assert [url for url in asked if not url.startswith(ours)] == []
 
 
 @pytest.mark.parametrize(
     ("address", "most"), [("", 450_000), ("flow/", 450_000), ("pull-requests/", 60_000)]
 )
-def test_a_first_view_is_light(browser: Browser, program: Program, address: str, most: int) -> None:
+def test_a_first_view_is_light(browser: Browser, filled: Filled, address: str, most: int) -> None:
     """Bytes as they were sent: pages compressed, files compressed and kept for ever."""
-    context = browser.new_context(storage_state=program.folder / "session.json")
+    context = browser.new_context(storage_state=filled.session)
     page = context.new_page()
     answers: list[Response] = []
     page.on("response", lambda answer: answers.append(answer))
-    page.goto(program.url + HOME + address, wait_until="networkidle")
+    page.goto(filled.team + address, wait_until="networkidle")
     files = [answer for answer in answers if "/static/" in answer.url]
     assert files
     assert all("immutable" in (each.header_value("Cache-Control") or "") for each in files)
@@ -264,14 +181,12 @@ def test_a_first_view_is_light(browser: Browser, program: Program, address: str,
     assert sum(sent.values()) <= most, sent
 
 
-def test_what_moved_the_mean_adds_up(alice: BrowserContext, program: Program) -> None:
+def test_what_moved_the_mean_adds_up(alice: BrowserContext, filled: Filled) -> None:
     """To the second, on the made-up GitHub's history and under each filter."""
-    page = opened(alice, program, "")
+    page = opened(alice, filled, "")
     found = 0
     for address in ("range=3m", "range=4w", "range=3m&size=M,L", "range=3m&bots=1", "range=12m"):
-        reply = page.request.get(
-            f"{program.url}{HOME}?{address}", headers={"Accept": "application/json"}
-        )
+        reply = page.request.get(f"{filled.team}?{address}", headers={"Accept": "application/json"})
         if moved := reply.json()["moved"]:
             whole = moved["mean"] - moved["previous_mean"]
             for parts in moved["parts"].values():

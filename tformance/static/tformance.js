@@ -94,7 +94,7 @@ for (const here of document.querySelectorAll(".side nav [aria-current], .tabs [a
 }
 
 // A table that has room enough is part of the page, and its header sticks to the window's edge; a wider
-// one scrolls within itself.
+// one scrolls within itself, as does one behind a chart.
 const tables = new ResizeObserver((entries) => {
   for (const { target } of entries) {
     const fits = target.querySelector("table").offsetWidth <= target.clientWidth;
@@ -104,7 +104,7 @@ const tables = new ResizeObserver((entries) => {
 });
 
 function watchTables() {
-  for (const place of document.querySelectorAll(".table-scroll:has(> table)")) tables.observe(place);
+  for (const place of document.querySelectorAll(".table-scroll:has(> table):not(.behind *)")) tables.observe(place);
 }
 
 document.addEventListener("htmx:afterSettle", watchTables);
