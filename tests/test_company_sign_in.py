@@ -128,7 +128,9 @@ def browser() -> Client:
 def test_it_works() -> None:
     """Who is in the group needs no invitation; who is not, gets no account."""
     client = browser()
-    assert "Continue with Acme" in client.get("/accounts/login/").content.decode()
+    entrance = client.get("/accounts/login/").content.decode()
+    assert "Continue with Acme" in entrance
+    assert "Your account at Acme lets you in" in entrance
     assert sign_in(client, "ada").startswith("/teams/new/")
     ada = User.objects.get()
     assert (ada.email, ada.first_name, ada.is_staff) == ("ada@acme.example", "Ada L.", True)
@@ -164,12 +166,17 @@ def test_without_a_group_the_rule_for_accounts_holds(company: Settings) -> None:
 
 def test_an_equal_address_opens_nobodys_account(alice: User, provider: Provider) -> None:
     provider.has(mallory={"email": alice.email, "groups": ["engineers"]})
-    assert "One more step" in sign_in(browser(), "mallory")
+    page = sign_in(browser(), "mallory")
+    assert "One more step" in page
+    assert "Acme has let you in" in page
     assert not SocialAccount.objects.exists()
     client = browser()
     client.force_login(alice, backend="django.contrib.auth.backends.ModelBackend")
+    offer = "Sign in with Acme from now on"
+    assert offer in client.get("/accounts/3rdparty/").content.decode()
     sign_in(client, "mallory", "?process=connect")
     assert SocialAccount.objects.get().user == alice
+    assert offer not in client.get("/accounts/3rdparty/").content.decode()
 
 
 def test_a_provider_out_of_reach_is_told(company: Settings, provider: Provider) -> None:
@@ -179,6 +186,7 @@ def test_a_provider_out_of_reach_is_told(company: Settings, provider: Provider) 
     app["settings"]["server_url"] = company.OIDC_ISSUER = "http://127.0.0.1:9"
     for reply in (client.get(back, follow=True), browser().post(LOGIN, follow=True)):
         assert "Signing in did not work" in reply.content.decode()
+        assert "Acme did not answer" in reply.content.decode()
     [finding] = look_at_the_company()
     assert finding.state == "problem"
     company.OIDC_ISSUER = provider.url

@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from apps.teams.models import Membership, Team
-from apps.users import outbox, sign_up
+from apps.users import outbox, sign_ins, sign_up
 from apps.users.mail import sends_mail
 
 # Label, name of the address, what its address begins with below the team's, and its icon.
@@ -85,6 +85,7 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
         "github_sign_in": bool(settings.GITHUB_CLIENT_ID),
         "company_sign_in": settings.OIDC_NAME if settings.OIDC_ISSUER else "",
         "signs_in_elsewhere": bool(settings.GITHUB_CLIENT_ID or settings.OIDC_ISSUER),
+        "unused_sign_ins": lambda: sign_ins.unused_by(request.user),
         "sends_mail": sends_mail(),
         "mail_is_held_up": outbox.is_held_up,
         "may_sign_up": lambda: sign_up.is_open(request),

@@ -18,6 +18,10 @@ from apps.users import sessions
 from apps.users.models import User
 
 PROVIDER = "sso"  # in the callback's address: /accounts/oidc/sso/login/callback/
+NOT_IN_THE_GROUP = (
+    "Your account at {company} is not in the group that may enter here. Whoever looks after "
+    "accounts there can change that; sign in again afterwards."
+)
 _MAY_ENTER = "may_enter"
 
 
@@ -70,8 +74,7 @@ def _is_one_person(told: dict[str, Any]) -> bool:
 def _refuse(request: HttpRequest, sociallogin: Any) -> None:
     if sociallogin.is_existing:
         sessions.end_others(sociallogin.user)
-    text = f"Your account at {settings.OIDC_NAME} is not in the group that may enter here."
-    messages.error(request, text)
+    messages.error(request, NOT_IN_THE_GROUP.format(company=settings.OIDC_NAME))
     raise ImmediateHttpResponse(redirect("account_login"))
 
 

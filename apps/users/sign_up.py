@@ -73,6 +73,16 @@ def sentence() -> str:
     """Who may make an account; empty where everybody may."""
     if rule() == OPEN:
         return ""
+    return f"{_of_the_company()} {_of_others()}".strip()
+
+
+def _of_the_company() -> str:
+    if not settings.OIDC_GROUP:
+        return ""
+    return f"Your account at {settings.OIDC_NAME} lets you in where it is in the right group."
+
+
+def _of_others() -> str:
     if rule() == DOMAINS:
         return NOT_OURS.format(domains=", ".join(_domains()))
     if User.objects.exists():

@@ -13,6 +13,8 @@ import httpx
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.socialaccount.providers.oauth2.client import OAuth2Error
 from django.conf import settings
+from django.contrib import messages
+from django.http import HttpRequest
 from django.shortcuts import redirect
 
 from apps.integrations.github.client import Addresses
@@ -20,6 +22,10 @@ from apps.integrations.github.errors import GitHubError
 from apps.integrations.github.transport import Transport
 from apps.users.adapters import ElsewhereSignInAdapter
 
+SILENT = (
+    "{company} did not answer as it should. Try again in some minutes; if that does not help, tell "
+    "whoever runs this server."
+)
 log = logging.getLogger(__name__)
 MAY_BE_MISSING = "/user/emails"  # 404 where the token may not read them, which allauth bears
 
@@ -65,6 +71,9 @@ def _transport(url: str) -> Transport:
 class CompanySession(Session):
     """What allauth asks a company's provider with; each address is one that the issuer names."""
 
+    def __init__(self, request: HttpRequest) -> None:
+        self._request = request
+
     def request(self, method: str, url: str, **options: Any) -> httpx.Response:
         """Shows the page of a failed sign-in for anything but an answer in JSON."""
         auth = options.pop("auth", None)  # as `requests` has it
@@ -76,6 +85,7 @@ class CompanySession(Session):
             reply.raise_for_status().json()
         except (GitHubError, httpx.HTTPStatusError, ValueError) as error:
             log.warning("Signing in with %s failed: %s", settings.OIDC_NAME, error)
+            messages.error(self._request, SILENT.format(company=settings.OIDC_NAME))
             raise ImmediateHttpResponse(redirect("socialaccount_login_error")) from None
         return reply
 
@@ -87,4 +97,4 @@ class SignInAdapter(ElsewhereSignInAdapter):
         """Called by allauth for every request of its own."""
         found = self.request.resolver_match if self.request else None
         is_company = found is not None and (found.url_name or "").startswith("openid_connect_")
-        return CompanySession() if is_company else Session()
+        return CompanySession(self.request) if is_company else Session()
