@@ -124,7 +124,7 @@ class TeamForm(forms.ModelForm):  # type: ignore[type-arg]
     require_second_factor = forms.BooleanField(
         label="Ask every member for a second factor",
         required=False,
-        help_text="Whoever has neither an app nor a passkey must set one up to open the team.",
+        help_text="Members with neither an app nor a passkey must set one up to open the team.",
     )
     keep_days = forms.TypedChoiceField(
         label="Keep pull requests",

@@ -88,7 +88,7 @@ def _of_others() -> str:
     if User.objects.exists():
         return "Accounts are made by invitation: ask an admin of a team here for one."
     return (
-        "There is no account yet. Whoever runs this server makes the first one there, "
+        "There is no account yet. The administrator of this server makes the first one there, "
         "with `tformance user create`."
     )
 

@@ -66,14 +66,14 @@ BAD_CODE = Problem(
 BAD_CLIENT = Problem(
     "incorrect_client_credentials",
     "GitHub does not accept this installation's client secret.",
-    "Ask whoever runs tformance to set GITHUB_CLIENT_ID and GITHUB_CLIENT_SECRET to the values "
-    "of the OAuth app.",
+    "Ask the administrator of tformance to set GITHUB_CLIENT_ID and GITHUB_CLIENT_SECRET to the "
+    "values of the OAuth app.",
 )
 BAD_REDIRECT = Problem(
     "redirect_uri_mismatch",
     "GitHub does not know this installation's callback address.",
-    "Ask whoever runs tformance to add {PUBLIC_URL}/integrations/github/callback/ to the OAuth "
-    "app or the GitHub App as a callback URL.",
+    "Ask the administrator of tformance to add {PUBLIC_URL}/integrations/github/callback/ to the "
+    "OAuth app or the GitHub App as a callback URL.",
 )
 SUSPENDED = Problem(
     "application_suspended",
@@ -108,12 +108,12 @@ NOT_CONFIGURED = Problem(
 NO_APP = Problem(
     "no_app",
     "No GitHub App is set up on this installation.",
-    "Ask whoever runs tformance to set one up, or connect in another way.",
+    "Ask the administrator of tformance to set one up, or connect in another way.",
 )
 APP_IS_THE_OPERATORS = Problem(
     "app_is_the_operators",
     "The GitHub App is shared by all teams of this installation, so not every team can make it.",
-    "Ask whoever runs tformance to make it.",
+    "Ask the administrator of tformance to make it.",
 )
 INSTALL_REQUESTED = Problem(
     "install_requested",
@@ -124,7 +124,7 @@ APP_PROVES_NOBODY = Problem(
     "app_proves_nobody",
     "This installation cannot tell whether the App's installation is yours, because the App has no "
     "client secret here.",
-    "Ask whoever runs tformance to set GITHUB_APP_CLIENT_SECRET, or to connect it for you.",
+    "Ask the administrator of tformance to set GITHUB_APP_CLIENT_SECRET, or to connect it for you.",
 )
 NO_TOKEN = Problem("no_token", "No token was given.", "Paste one and try again.")
 TOKEN_REJECTED = Problem(

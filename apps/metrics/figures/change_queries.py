@@ -182,7 +182,7 @@ class _Teams:
             members.setdefault(member, []).append(f"{name} ({slug})" if is_shared else name)
         together = Counter(tuple(teams) for teams in members.values())
         self.names = {
-            # Nothing of this is said of a single person.
+            # None of this is shown for a single person.
             member: " and ".join(teams) if together[tuple(teams)] > 1 else OF_ONE
             for member, teams in members.items()
         }

@@ -46,7 +46,7 @@ FIELDS = {**export.PULL_REQUEST_FIELDS, "waiting_for": "waiting_for"}
 
 
 class BadAddressError(ValueError):
-    """An address asks for what there is not; its text is a sentence for the user."""
+    """An address asks for something that does not exist; its text is a sentence for the user."""
 
 
 @dataclass(frozen=True)

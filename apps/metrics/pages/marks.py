@@ -125,7 +125,7 @@ def table(team: Team) -> list[Kind]:
     kinds = [
         Kind(
             "Accounts of agents",
-            "Whoever opened it, or authored more than half of its commits, wrote it.",
+            "The account that opened it, or that authored more than half of its commits, wrote it.",
             [_account(each) for each in ai_marks.AGENTS],
         ),
         Kind(

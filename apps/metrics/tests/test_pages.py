@@ -132,7 +132,7 @@ def test_a_wrong_address_is_explained(
 ) -> None:
     page = alice_client.get(f"{path}?{query}")
     assert page.status_code == 400
-    assert "The address asks for what there is not" in page.content.decode()
+    assert "The address asks for something that does not exist" in page.content.decode()
     reply = alice_client.get(f"{path}?{query}", headers=JSON)
     assert reply.status_code == 400
     assert reply.json()["errors"]
@@ -265,7 +265,7 @@ def test_titles_are_text(shop: Repository, alice_client: Client) -> None:
 
 def test_data_that_begins_within_the_range_is_told(team: Team, alice_client: Client) -> None:
     make_pull_request(make_repository(team), opened_at=timezone.now() - timedelta(days=20))
-    told = "within this range, so nothing is told a week"
+    told = "within this range, so no weekly figures are given"
     page = alice_client.get("/a/acme/?range=3m").content.decode()
     assert told in page
     assert "Merged a week" not in page

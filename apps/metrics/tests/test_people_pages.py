@@ -404,7 +404,7 @@ def test_the_overview_opens_with_what_changed_and_why(
     side_by_side = bob_client.get("/a/acme/compare/repositories/?range=4w").content.decode()
     assert '<span class="was worse">was 6\xa0h</span>' in side_by_side
     assert 'title="was 20: within what chance does"' in side_by_side
-    # Nothing of this is said of a single person.
+    # None of this is shown for a single person.
     of_people = bob_client.get("/a/acme/compare/people/?range=4w").content.decode()
     assert ada.github_username in of_people
     assert "was 6" not in of_people
