@@ -25,6 +25,8 @@ PLAN = (
     ("growth", 1000),
     ("growth", 10000),
     ("growth", 100_000),
+    ("deployments", 1000),
+    ("deployments", 20_000),
 )
 # Each makes the databases and starts the processes that it needs.
 PROGRAMS = {"webhooks": (), "freshness": ("50", "20"), "disorder": ("10000",)}

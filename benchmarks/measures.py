@@ -13,7 +13,7 @@ from typing import Any
 
 import django
 
-from benchmarks import large
+from benchmarks import deployments, large
 from benchmarks.github import ACME, ADA, Served, serve
 
 LATENCY = {"latency": 0.05, "node_latency": 0.0001}
@@ -195,6 +195,7 @@ MEASURES = {
     "no_change": no_change,
     "own_time": own_time,
     "growth": growth,
+    "deployments": deployments.measure,
 }
 
 

@@ -10,11 +10,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Min, Q, QuerySet
 
-from apps.integrations.storing import crediting
+from apps.integrations.storing import crediting, recount_requests
 from apps.integrations.storing.stored_graph import Brought, Deployed, StoredGraph
 from apps.integrations.storing.updating import update
+from apps.integrations.storing.upsert import upsert
 from apps.metrics.calculations import deployments as calculations
 from apps.metrics.calculations.ancestry import Parents, with_ancestors
 from apps.metrics.calculations.deployments import Outcome, blamed, in_order
@@ -33,6 +34,7 @@ BATCH = 200
 MANY = 20
 """Deployments to be counted for which the whole graph is read at once."""
 _FLAGS = ("sequence", "is_first", "is_repeat", "is_rollback", "is_restore", "took_out_id")
+_ONCE = ("application_id", "commit_id")
 _IN_ORDER = ("deployed_at", "requested_at", "node_id")
 
 
@@ -137,6 +139,7 @@ def rewind(application: Application, sequence: int) -> None:
     """Forgets what the deployments from this place in the order on have done."""
     freshness.changed(application.repository_id)
     rows = application.deployments.filter(sequence__gte=sequence)
+    _judge_anew(application, rows)
     links = DeployedPullRequest.objects.filter(deployment__in=rows)
     keys = list(links.values_list("pull_request", flat=True))
     links.delete()
@@ -157,6 +160,11 @@ def rewind(application: Application, sequence: int) -> None:
         took_out=None,
     )
     crediting.credit(application.repository, keys)
+
+
+def _judge_anew(application: Application, rows: QuerySet[Deployment]) -> None:
+    since = rows.aggregate(at=Min("deployed_at"))["at"]
+    recount_requests.judge_anew(application.pk, since or recount_requests.EVER)
 
 
 @dataclass
@@ -188,6 +196,7 @@ class _Counting:
     def batch(self, some: Sequence[tuple[calculations.Deployment, Deployment]]) -> None:
         """Stores what some deployments do."""
         freshness.changed(self.application.repository_id)
+        recount_requests.judge_anew(self.application.pk, some[0][0].deployed_at)
         brought: list[tuple[int, int | None]] = []  # commits and deployments
         linked: dict[str, int] = {}
         for one, row in some:
@@ -204,15 +213,12 @@ class _Counting:
                 self.bringers |= dict.fromkeys(outcome.brought, row.pk)
         told = {row.pk: [getattr(row, name) for name in _FLAGS] for _, row in some}
         update(Deployment, _names(_FLAGS), told)
-        BroughtCommit.objects.bulk_create(
-            (
-                BroughtCommit(
-                    application=self.application, commit_id=commit, deployment_id=deployment
-                )
-                for commit, deployment in brought
-            ),
-            batch_size=2000,
-        )
+        columns = [
+            {"application_id": self.application.pk, "commit_id": commit, "deployment_id": key}
+            for commit, key in brought
+        ]
+        for begin in range(0, len(columns), 5000):
+            upsert(BroughtCommit, columns[begin : begin + 5000], keys=_ONCE)
         crediting.link(self.application.repository, linked)
         if any(row.is_first for _, row in some):
             crediting.note_before(self.application.repository)
@@ -249,10 +255,6 @@ class _Counting:
         return node.pk
 
 
-def _live(row: Deployment) -> calculations.Live:
-    return calculations.Live(row.node_id, row.requested_at, row.deployed_at or row.requested_at)
-
-
 def _names(columns: Iterable[str]) -> list[str]:
     return [name.removesuffix("_id") for name in columns]
 
@@ -282,6 +284,7 @@ def _merges(application: Application) -> bool:
 @transaction.atomic
 def _store_merges(application: Application, some: Sequence[PullRequest]) -> None:
     freshness.changed(application.repository_id)
+    recount_requests.judge_anew(application.pk, some[0].merged_at or recount_requests.EVER)
     by_sha = {row.merge_commit_sha: row for row in some if row.merged_at}
     Deployment.objects.bulk_create(
         Deployment(

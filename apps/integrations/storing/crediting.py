@@ -12,6 +12,7 @@ from typing import Any
 
 from django.db.models import Exists, OuterRef, Q, Subquery
 
+from apps.integrations.storing import recount_requests
 from apps.integrations.storing.updating import update
 from apps.metrics.models import (
     BranchCommit,
@@ -92,14 +93,17 @@ def stored(repository: Repository, keys: Sequence[int]) -> None:
         )
     credit(repository, list(told.values()))
     _note_before(repository, Q(pk__in=list(told.values())))
-    if of.source == Source.MERGE or merged.filter(_matters()).exists():
-        Production.objects.filter(pk=of.pk).update(is_recount_due=True)
+    if of.source == Source.MERGE:
+        recount_requests.ask(Production.objects.filter(pk=of.pk))
+    mattering = merged.filter(_matters()).values_list("pk", flat=True)
+    recount_requests.judge_bringers_anew(repository.pk, mattering)
 
 
 def _matters() -> Q:
-    """Pull requests on which it depends whether a deployment failed."""
+    """Pull requests on which it depends whether a deployment failed, or has depended."""
     reverted = PullRequest.objects.filter(reverts=OuterRef("pk"))
-    return Q(is_hotfix=True) | Q(is_revert=True) | Q(Exists(reverted))
+    blamed = Deployment.objects.filter(evidence=OuterRef("pk"))
+    return Q(is_hotfix=True) | Q(is_revert=True) | Q(Exists(reverted)) | Q(Exists(blamed))
 
 
 def nothing_before(repository: Repository) -> None:
@@ -179,10 +183,10 @@ def _save(repository: Repository, rows: Sequence[PullRequest]) -> None:
     """Within a transaction that has told of a new revision."""
     if not rows:
         return
-    names = [name.removesuffix("_id") for name in COLUMNS]
-    update(PullRequest, names, {r.pk: [getattr(r, name) for name in COLUMNS] for r in rows})
-    keys = [row.pk for row in rows]
-    PullRequest.objects.filter(pk__in=keys).update(stored_revision=_revision(repository))
+    names = [name.removesuffix("_id") for name in (*COLUMNS, "stored_revision")]
+    revision = Repository.objects.values_list("revision", flat=True).get(pk=repository.pk)
+    columns = {row.pk: [*(getattr(row, name) for name in COLUMNS), revision] for row in rows}
+    update(PullRequest, names, columns)
 
 
 def _revision(repository: Repository) -> Subquery:

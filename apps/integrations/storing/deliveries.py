@@ -11,9 +11,10 @@ from typing import Any
 from urllib.parse import quote
 
 from django.conf import settings
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
 from apps.integrations.github.production_records import Told
+from apps.integrations.storing import recount_requests
 from apps.integrations.storing.texts import tidy
 from apps.metrics.calculations import globs
 from apps.metrics.calculations.deployments import is_production
@@ -141,13 +142,14 @@ def current(of: Production) -> QuerySet[Application]:
 
 
 def _found(of: Production) -> str:
-    rows = Deployment.objects.filter(application__repository=of.repository)
-    succeeded = rows.filter(application__source=Source.DEPLOYMENT, deployed_at__isnull=False)
-    names = succeeded.values_list("application__environment", flat=True).distinct()
+    rows = Application.objects.filter(repository=of.repository)
+    of_each = Deployment.objects.filter(application=OuterRef("pk"))
+    succeeded = rows.filter(Exists(of_each.filter(deployed_at__isnull=False)))
+    names = succeeded.filter(source=Source.DEPLOYMENT).values_list("environment", flat=True)
     patterns = of.repository.team.production_environments
     if any(is_production(name, patterns) for name in names):
         return Source.DEPLOYMENT.value
-    published = rows.filter(application__source=Source.RELEASE, is_left_out=False)
+    published = rows.filter(Exists(of_each.filter(is_left_out=False)), source=Source.RELEASE)
     return Source.RELEASE.value if published.exists() else ""
 
 
@@ -193,7 +195,7 @@ def _store(
             row.save(update_fields=[*changes, "modified_at"])
     Deployment.objects.bulk_create(fresh)
     if fresh or moved:
-        Production.objects.filter(pk=of.pk).update(is_recount_due=True)
+        recount_requests.ask(Production.objects.filter(pk=of.pk))
 
 
 def _changes(row: Deployment, one: Told, url: str, now: datetime) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from django.db.models import Q
 
 from apps.integrations.storing.updating import update
 from apps.metrics.calculations.deployments import (
+    REVERTED_WITHIN,
     Failure,
     History,
     Live,
@@ -34,19 +35,42 @@ _READ = (
     *("node_id", "requested_at", "deployed_at", "sequence", "took_out", "marked_failed"),
     *("is_unplaced", "is_first", "is_repeat", "is_rollback", "is_restore", "is_left_out", "place"),
 )
+# Of what a deployment brought: it and the pull request, then the pull request's own columns.
+_OF_LINKS = (
+    *("deployment", "pull_request"),
+    *(
+        f"pull_request__{name}"
+        for name in ("number", "merge_commit_sha", "opened_at", "is_revert", "is_hotfix")
+    ),
+    "pull_request__reverts__number",
+)
 
 
 def refresh(application: Application) -> bool:
-    """Stores anew which of its deployments failed; whether that changed of any."""
+    """Stores anew which of its deployments failed, where somebody asked; whether any changed."""
+    rows = Application.objects.filter(pk=application.pk)
+    since, requests = rows.values_list("failures_from", "failure_requests").get()
+    if since is None:
+        return False
+    changed = [*_far_back(application, since), *_near(application, since - REVERTED_WITHIN)]
+    if changed:
+        _save(application, changed)
+    rows.filter(failure_requests=requests).update(failures_from=None)
+    return bool(changed)
+
+
+def _near(application: Application, start: datetime) -> list[Deployment]:
+    """Of those that were live since then the ones that change: all that mended them is there."""
     rows = list(
-        Deployment.objects.filter(
-            Q(sequence__isnull=False) | ~Q(failed_by=""), application=application
+        application.deployments.filter(
+            Q(sequence__isnull=False) | ~Q(found_cause="") | ~Q(failed_by=""),
+            deployed_at__gte=start,
         )
         .order_by("sequence", "deployed_at", "requested_at", "node_id")
         .only(*_READ)
     )
     counted = [row for row in rows if row.sequence is not None]
-    merged, bringer, keys = _pull_requests(application, counted)
+    merged, bringer, keys = _pull_requests(application, counted, start)
     places = {row.pk: place for place, row in enumerate(counted)}
     back = [
         (place, places[row.took_out_id])
@@ -56,18 +80,37 @@ def refresh(application: Application) -> bool:
     history = History([_live(row) for row in counted], bringer, back)
     found = failures_of(history, merged)
     by_id = {row.node_id: row for row in counted}
-    changed = [
-        row for row in rows if _set_changed(row, _columns(row, found.get(row.node_id), by_id, keys))
-    ]
-    if changed:
-        _save(application, changed)
-    return bool(changed)
+    told = [(row, _columns(row, found.get(row.node_id), by_id, keys)) for row in rows]
+    return [row for row, columns in told if _set_changed(row, columns)]
+
+
+def _far_back(application: Application, since: datetime) -> list[Deployment]:
+    """Of those long before the ones that change: nothing but a rollback can still mend them."""
+    mine = application.deployments
+    later = mine.filter(deployed_at__gte=since)
+    blamed = later.filter(took_out__isnull=False).values("took_out")
+    rows = mine.filter(
+        Q(pk__in=blamed) | Q(mended_by__in=later.values("pk")),
+        deployed_at__lt=since - REVERTED_WITHIN,
+    )
+    return [row for row in rows.only(*_READ) if _set_changed(row, _rolled_back(row, since))]
+
+
+def _rolled_back(row: Deployment, since: datetime) -> dict[str, Any]:
+    mended_by = row.mended_by
+    if mended_by is None or mended_by.deployed_at is None or mended_by.deployed_at >= since:
+        back = Deployment.objects.filter(took_out=row, sequence__isnull=False)
+        mended_by = back.order_by("sequence").first()
+        cause = Deployment.Cause.ROLLBACK.value if mended_by else ""
+        evidence = None
+    else:  # It was mended before, by whatever it was.
+        cause, evidence = row.found_cause, row.evidence_id
+    return _told(row, cause, mended_by, evidence)
 
 
 def follow(row: Deployment) -> None:
     """Lets what a person said of a deployment hold; the caller stores it."""
-    at = row.mended_by.deployed_at if row.mended_by else None
-    for name, value in _holding(row, row.found_cause, at).items():
+    for name, value in _told(row, row.found_cause, row.mended_by, row.evidence_id).items():
         setattr(row, name, value)
 
 
@@ -76,10 +119,12 @@ def _live(row: Deployment) -> Live:
 
 
 def _pull_requests(
-    application: Application, counted: Sequence[Deployment]
+    application: Application, counted: Sequence[Deployment], start: datetime
 ) -> tuple[list[PullRequest], dict[str, int], dict[int, int]]:
     """Reverts, hotfixes and what was reverted; who brought each; and their keys by number."""
-    links = DeployedPullRequest.objects.filter(deployment__application=application)
+    links = DeployedPullRequest.objects.filter(
+        deployment__application=application, deployment__deployed_at__gte=start
+    )
     reverted = Row.objects.filter(reverts__isnull=False, repository=application.repository_id)
     mending = Q(pull_request__reverts__isnull=False) | Q(pull_request__is_hotfix=True)
     wanted = links.filter(mending | Q(pull_request__in=reverted.values("reverts")))
@@ -87,20 +132,13 @@ def _pull_requests(
     merged: dict[int, PullRequest] = {}
     bringer: dict[str, int] = {}
     keys: dict[int, int] = {}
-    for link in wanted.select_related("pull_request__reverts").order_by("pk"):
-        row, place = link.pull_request, places.get(link.deployment_id)
+    for deployment, key, *told in wanted.order_by("pk").values_list(*_OF_LINKS):
+        place, one = places.get(deployment), PullRequest(*told)
         if place is None:
             continue
-        merged[row.number] = PullRequest(
-            row.number,
-            row.merge_commit_sha,
-            row.opened_at,
-            row.is_revert,
-            row.is_hotfix,
-            row.reverts.number if row.reverts else None,
-        )
-        bringer[row.merge_commit_sha] = place
-        keys[row.number] = row.pk
+        merged[one.number] = one
+        bringer[one.merge_commit] = place
+        keys[one.number] = key
     return list(merged.values()), bringer, keys
 
 
@@ -110,25 +148,25 @@ def _columns(
     by_id: dict[str, Deployment],
     keys: dict[int, int],
 ) -> dict[str, Any]:
-    mending = by_id[failure.mended_by] if failure else None
-    cause = failure.cause if failure else ""
-    evidence = keys.get(failure.evidence or 0) if failure else None
-    return {
-        "found_cause": cause,
-        "mended_by_id": mending.pk if mending else None,
-        "evidence_id": evidence,
-        **_holding(row, cause, mending.deployed_at if mending else None),
-    }
+    if failure is None:
+        return _told(row, "", None, None)
+    evidence = keys.get(failure.evidence or 0)
+    return _told(row, failure.cause, by_id[failure.mended_by], evidence)
 
 
-def _holding(row: Deployment, cause: str, mended_at: datetime | None) -> dict[str, Any]:
-    """What holds: a person's word, else the evidence."""
+def _told(
+    row: Deployment, cause: str, mended_by: Deployment | None, evidence: int | None
+) -> dict[str, Any]:
+    """What is found, and what holds: a person's word, else the evidence."""
     is_failed = row.is_judged and (bool(cause) if row.marked_failed is None else row.marked_failed)
-    recovered_at = mended_at if is_failed and cause else None
+    recovered_at = mended_by.deployed_at if is_failed and cause and mended_by else None
     took = None
     if recovered_at and row.deployed_at:
         took = int((recovered_at - row.deployed_at).total_seconds())
     return {
+        "found_cause": cause,
+        "mended_by_id": mended_by.pk if mended_by else None,
+        "evidence_id": evidence,
         "is_failed": is_failed,
         "failed_by": (cause or Deployment.Cause.PERSON.value) if is_failed else "",
         "recovered_at": recovered_at,

@@ -15,7 +15,7 @@ from django.db.models import Prefetch, QuerySet
 
 from apps.integrations.models import GitHubIntegration, ProductionWalk, TrackedRepository
 from apps.integrations.people import own_marks
-from apps.integrations.storing import initiators, recounting
+from apps.integrations.storing import initiators, recount_requests, recounting
 from apps.integrations.storing import texts as kept_texts
 from apps.integrations.storing.calculated import Calculated, Given, Told, calculate, event_fact
 from apps.integrations.storing.facts import flags_by_place, flags_by_settings
@@ -174,7 +174,8 @@ def _store(
     if not current.update(**stamps, **changed):
         return
     if {"is_hotfix", "is_revert"} & changed.keys():
-        recounting.ask(row.repository_id)  # Which deployments failed depends on them.
+        # Which deployments failed depends on them.
+        recount_requests.judge_bringers_anew(row.repository_id, [row.pk])
     for pk, counted in reviews:
         PRReview.objects.filter(pk=pk).update(**counted)
 

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from apps.integrations.models import ProductionWalk
-from apps.integrations.storing import bringing, crediting, deliveries, failing
+from apps.integrations.storing import bringing, crediting, deliveries, failing, recount_requests
 from apps.integrations.work import leases
 from apps.integrations.work.chores import Chore
 from apps.metrics.figures import freshness
@@ -20,7 +20,7 @@ AT_ONCE = 500
 
 def ask(repository_id: int) -> None:
     """Has a repository's deployments counted anew."""
-    Production.objects.filter(repository=repository_id).update(is_recount_due=True)
+    recount_requests.ask(Production.objects.filter(repository=repository_id))
 
 
 def choose(
@@ -36,8 +36,8 @@ def choose(
     of.source = source
     of.workflow = workflow if source == Source.WORKFLOW else ""
     of.tag_pattern = tag_pattern
-    of.is_recount_due = True
-    of.save(update_fields=["is_chosen", "source", "workflow", "tag_pattern", "is_recount_due"])
+    of.save(update_fields=["is_chosen", "source", "workflow", "tag_pattern"])
+    ask(repository.pk)
     _walk_again(repository.pk)
     return of
 
@@ -50,14 +50,12 @@ def _walk_again(repository_id: int) -> None:
 
 def follow_settings(team: Team) -> None:
     """After a change of the team's patterns, of environments or of hotfixes."""
-    Production.objects.filter(team=team).update(is_recount_due=True)
+    recount_requests.ask(Production.objects.filter(team=team))
     ProductionWalk.objects.filter(team=team).update(due_at=datetime.now(UTC))
 
 
 def recount(of: Production) -> None:
     """Finds source and applications, and counts what is not counted yet."""
-    # First, so that what changes meanwhile has it counted once more.
-    Production.objects.filter(pk=of.pk).update(is_recount_due=False)
     if of.source == Source.MERGE:
         deliveries.application(of.repository, Source.MERGE, of.repository.default_branch)
     release = of.repository.applications.filter(source=Source.RELEASE).first()
@@ -72,6 +70,7 @@ def recount(of: Production) -> None:
         is_merge = application.source == Source.MERGE
         if not (is_merge or application.is_rooted) and bringing.eligible(application).exists():
             _walk_again(of.repository_id)
+    recount_requests.answered(of)
 
 
 def _follow_applications(of: Production) -> None:

@@ -1,4 +1,4 @@
-"""Writes some columns of many rows that are there: one statement, run for each row.
+"""Writes some columns of many rows that are there, in one statement.
 
 The ORM's `bulk_update` takes ten times as long, since it compares each row with all others.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
 from django.db import connection, models
 
 
@@ -18,10 +19,27 @@ def update(
     if not rows:
         return
     fields: list[Any] = [model._meta.get_field(name) for name in names]
-    quote = connection.ops.quote_name
-    assigned = ", ".join(f"{quote(field.column)} = %s" for field in fields)
-    table = quote(model._meta.db_table)
-    statement = f"UPDATE {table} SET {assigned} WHERE id = %s"  # noqa: S608 names of our own
+    write = _row_by_row if connection.vendor == "sqlite" else _at_once
+    write(connection.ops.quote_name(model._meta.db_table), fields, rows)
+
+
+def _at_once(table: str, fields: Sequence[Any], rows: Mapping[int, Sequence[Any]]) -> None:
+    names = [connection.ops.quote_name(field.column) for field in fields]
+    assigned = ", ".join(f"{name} = told.{name}" for name in names)
+    # All names are those of our own models.
+    statement = (
+        f"UPDATE {table} SET {assigned} "  # noqa: S608
+        f"FROM json_populate_recordset(NULL::{table}, %s) AS told WHERE {table}.id = told.id"
+    )
+    columns = [field.column for field in fields]
+    told = [{"id": key, **dict(zip(columns, row, strict=True))} for key, row in rows.items()]
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [msgspec.json.encode(told).decode()])
+
+
+def _row_by_row(table: str, fields: Sequence[Any], rows: Mapping[int, Sequence[Any]]) -> None:
+    assigned = ", ".join(f"{connection.ops.quote_name(field.column)} = %s" for field in fields)
+    statement = f"UPDATE {table} SET {assigned} WHERE id = %s"  # noqa: S608
     with connection.cursor() as cursor:
         cursor.executemany(
             statement,

@@ -19,7 +19,7 @@ from apps.integrations.github.client import GitHub
 from apps.integrations.github.errors import CursorError
 from apps.integrations.github.production_records import Commits
 from apps.integrations.models import ProductionWalk
-from apps.integrations.storing import bringing, deliveries
+from apps.integrations.storing import bringing, deliveries, recount_requests
 from apps.integrations.storing.upsert import upsert
 from apps.integrations.work import leases
 from apps.metrics.calculations.ancestry import generations, with_ancestors
@@ -264,7 +264,7 @@ class Branch:
                 for sha in some
             ]
             upsert(BranchCommit, columns, keys=("repository_id", "sha"))
-        Production.objects.filter(pk=self.production.pk).update(is_recount_due=True)
+        recount_requests.ask(Production.objects.filter(pk=self.production.pk))
 
 
 def bad_ends(

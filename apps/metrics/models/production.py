@@ -6,6 +6,7 @@ Rows are written by `integrations.storing.production` alone; a person's correcti
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import ClassVar
 
 from django.conf import settings
@@ -50,6 +51,9 @@ class Production(BaseTeamModel):
     )
     fetched_at = models.DateTimeField(null=True, help_text="When GitHub was asked last.")
     is_recount_due = models.BooleanField(default=False)
+    recount_requests = models.PositiveBigIntegerField(
+        default=0, help_text="How often that was asked for."
+    )
 
     class Meta:
         verbose_name_plural = "productions"
@@ -82,6 +86,14 @@ class Application(BaseTeamModel):
     )
     is_rooted = models.BooleanField(
         default=False, help_text="Whether all that its first deployment does not bring is known."
+    )
+    failures_from = models.DateTimeField(
+        null=True,
+        default=datetime(1970, 1, 1, tzinfo=UTC),
+        help_text="Since when it is to be found out again what failed; null: nothing is.",
+    )
+    failure_requests = models.PositiveBigIntegerField(
+        default=0, help_text="How often that was asked for."
     )
 
     class Meta:
