@@ -32,9 +32,8 @@ def compared(team: Team, filters: Filters, now: Delivery, before: Delivery) -> C
         "recovery_time": changes.of_durations(recovery, former_recovery),
         "rework_rate": changes.of_shares(_pair(now.rework), _pair(before.rework)),
     }
-    if filters.tells_weeks:
-        told = changes.of_counts(now.deployments, before.deployments)
-        found["deployments_per_week"] = told
+    told = changes.of_counts(now.deployments, before.deployments)
+    found["deployments_per_week" if filters.tells_weeks else "deployments"] = told
     return Changes(found)
 
 

@@ -77,6 +77,12 @@ _ALL = (
     ),
 )
 DELIVERY: Mapping[str, Measure] = {each.field: each for each in _ALL}
+# Of a single week, of which no figure a week is told.
+_DEPLOYMENTS = Measure(
+    *("deployments", "Deployments", "count", "deployment_frequency", attrgetter("deployments")),
+    better="more",
+    base=attrgetter("deployments"),
+)
 FIVE = ("deployments_per_week", "lead_time", "change_fail_rate", "recovery_time", "rework_rate")
 
 
@@ -95,18 +101,33 @@ def told(
     links: Mapping[str, str],
 ) -> list[Told]:
     """The five figures in their order."""
-    return [
-        Told(
-            measure,
-            Change.between(measure.value(now), measure.value(before), measure.count(before)),
-            links.get(measure.field, ""),
-            changes.verdict(measure.field),
-            measure.spread(now),
-            line=[measure.value(point.figures) if point.figures else None for point in points],
-            made_of=list(MADE_OF[measure.field](now)),
-        )
-        for measure in (DELIVERY[name] for name in FIVE)
-    ]
+    measures = [DELIVERY[name] for name in FIVE]
+    return [_told(each, now, before, changes, points, links) for each in measures]
+
+
+def told_of_a_week(now: Delivery, before: Delivery, changes: Changes) -> list[Told]:
+    """The same of a week: how many deployments, not how many a week."""
+    measures = [_DEPLOYMENTS, *(DELIVERY[name] for name in FIVE[1:])]
+    return [_told(each, now, before, changes, (), {}) for each in measures]
+
+
+def _told(
+    measure: Measure,
+    now: Delivery,
+    before: Delivery,
+    changes: Changes,
+    points: Sequence[DeliveryPoint],
+    links: Mapping[str, str],
+) -> Told:
+    return Told(
+        measure,
+        Change.between(measure.value(now), measure.value(before), measure.count(before)),
+        links.get(measure.field, ""),
+        changes.verdict(measure.field),
+        measure.spread(now),
+        line=[measure.value(point.figures) if point.figures else None for point in points],
+        made_of=list(MADE_OF[measure.field](now)),
+    )
 
 
 def _of_frequency(found: Delivery) -> Iterator[str]:
@@ -151,6 +172,7 @@ def _of_rework(found: Delivery) -> Iterator[str]:
 
 
 MADE_OF: Mapping[str, Callable[[Delivery], Iterator[str]]] = {
+    "deployments": _of_frequency,
     "deployments_per_week": _of_frequency,
     "lead_time": _of_lead_time,
     "change_fail_rate": _of_failed,

@@ -9,14 +9,21 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.urls import reverse
 
-from apps.metrics.figures import queries, waiting_queries
+from apps.metrics.figures import (
+    production_changes,
+    production_queries,
+    queries,
+    waiting_queries,
+)
 from apps.metrics.figures.change_queries import compared
 from apps.metrics.figures.queries import Figures
 from apps.metrics.filters.chosen import Filters
 from apps.metrics.filters.periods import Period
+from apps.metrics.models import Production
 from apps.metrics.pages import sentences
 from apps.metrics.pages.answer import current_version
 from apps.metrics.pages.coverage import covered
+from apps.metrics.pages.delivery import Told, told_of_a_week
 from apps.metrics.pages.measures import Tile, tiles
 from apps.teams.models import Team
 from apps.teams.zones import zone_of
@@ -36,6 +43,8 @@ class WeeklyDigest:
     tiles: Sequence[Tile]
     waiting: Sequence[waiting_queries.Waiting]
     address: str
+    production: Sequence[Told] = ()
+    """Empty where nothing tells what reaches production."""
 
     @property
     def waiting_count(self) -> int:
@@ -85,7 +94,15 @@ def weekly_digest(team: Team, now: datetime) -> WeeklyDigest:
         tiles(figures, before, filters, path, SHOWN, changes=compared(team, filters)),
         waiting_queries.waiting(team, filters, OLDEST),
         settings.PUBLIC_URL + filters.address(reverse("overview", args=[team.slug])),
+        _production(team, filters),
     )
+
+
+def _production(team: Team, filters: Filters) -> list[Told]:
+    if not Production.objects.for_team(team).exclude(source="").exists():
+        return []
+    now, before = production_queries.figures_and_before(team, filters)
+    return told_of_a_week(now, before, production_changes.compared(team, filters, now, before))
 
 
 def _params(week: Period) -> dict[str, Sequence[str]]:

@@ -22,6 +22,11 @@ from apps.metrics.models import Digest
 from apps.metrics.pages import digest_mail
 from apps.metrics.pages.digest import weekly_digest
 from apps.metrics.tests.factories import Review, make_member, make_pull_request, make_repository
+from apps.metrics.tests.production_factories import (
+    make_application,
+    make_deployment,
+    make_failed,
+)
 from apps.teams.models import Membership, Team
 from apps.users.models import User
 
@@ -92,6 +97,30 @@ def test_what_changed_and_what_waits(team: Team, bob: User) -> None:
     assert re.search(r"Nobody was asked: 1\n +[^\n]+Nobody looked\n +http", waits)
     assert re.search(r"Approved, not merged: 1\n +[^\n]+Nearly there", waits)
     assert "since=2026-03-02&until=2026-03-08" in text
+
+
+def test_production_with_what_each_figure_is_made_of(team: Team, bob: User) -> None:
+    """Where something tells what reaches production; else the mail says nothing of it."""
+    shop, ada = make_repository(team), make_member(team, "ada")
+    digest = subscribe(team, bob)
+    monday = datetime(2026, 3, 2, 6, tzinfo=UTC)
+    pulls = [
+        make_pull_request(shop, author=ada, opened_at=monday + timedelta(hours=n), ended=1)
+        for n in range(3)
+    ]
+    assert "Production" not in str(digest_mail.message(digest, weekly_digest(team, MONDAY)).body)
+    application = make_application(shop)
+    make_deployment(application, monday - timedelta(days=2), is_first=True)
+    bad = make_deployment(application, monday + timedelta(hours=5), pulls[:2])
+    mending = make_deployment(application, monday + timedelta(hours=9), pulls[2:])
+    make_failed(bad, mending, "hotfix")
+    message = digest_mail.message(digest, weekly_digest(team, MONDAY))
+    text = str(message.body)
+    assert re.search(r"Deployments +2 +1 +–\n  2 deployments of 1 application, on 1 of 7", text)
+    assert re.search(r"Change fail rate +50\s% .*\n  1 of 2 deployments, 1 followed by", text)
+    assert re.search(r"Recovery time +4\sh .*\n  of 1 failed deployment\n", text)
+    [(html, _)] = message.alternatives
+    assert "1 of 2 deployments" in str(html)
 
 
 @pytest.mark.parametrize("closed", [{"require_second_factor": True}, {"deleting_since": MONDAY}])
