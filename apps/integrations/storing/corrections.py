@@ -33,11 +33,12 @@ def correct(
     Raises CorrectionError for what counts in no fail rate: repeats, rollbacks, restores, what could
     not be placed, and what never succeeded.
     """
+    # Before its own row, in the order in which counting locks them.
+    freshness.changed(deployment.application.repository_id)
     rows = Deployment.objects.select_for_update(no_key=True, of=("self",))
     row = rows.select_related("application__repository", "mended_by").get(pk=deployment.pk)
     if not row.is_judged:
         raise CorrectionError("It counts in no fail rate, so that it cannot have failed.")
-    freshness.changed(row.application.repository_id)
     row.marked_failed = failed
     row.mark_note = "" if failed is None else tidy(note.strip())[:LONGEST_NOTE]
     row.marked_by_id = None if failed is None else request.user.pk

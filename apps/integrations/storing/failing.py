@@ -62,8 +62,9 @@ def refresh(application: Application) -> bool:
 def _near(application: Application, start: datetime) -> list[Deployment]:
     """Of those that were live since then the ones that change: all that mended them is there."""
     rows = list(
-        application.deployments.filter(
+        Deployment.objects.filter(
             Q(sequence__isnull=False) | ~Q(found_cause="") | ~Q(failed_by=""),
+            application=application,
             deployed_at__gte=start,
         )
         .order_by("sequence", "deployed_at", "requested_at", "node_id")
@@ -86,7 +87,7 @@ def _near(application: Application, start: datetime) -> list[Deployment]:
 
 def _far_back(application: Application, since: datetime) -> list[Deployment]:
     """Of those long before the ones that change: nothing but a rollback can still mend them."""
-    mine = application.deployments
+    mine = Deployment.objects.filter(application=application)
     later = mine.filter(deployed_at__gte=since)
     blamed = later.filter(took_out__isnull=False).values("took_out")
     rows = mine.filter(
