@@ -99,12 +99,12 @@ COSTS: dict[str, tuple[dict[str, Any], int]] = {
     "group_members": ({}, 1),
     "newest_deliveries": ({"ids": ["R"] * 100}, 1 + 2 * 100),
     "newest_releases": ({"ids": ["R"] * 100}, 1 + 100),
-    "deployments": ({}, 2 + 100),
+    "deployments": ({"first": 100}, 2 + 100),
     "deployments_by_id": ({"ids": ["DE"] * 100}, 1 + 100),
     "deployment_statuses": ({}, 2),
     "releases": ({}, 2),
-    "branch_tip": ({}, 2 + 100),
-    "branch_history": ({}, 2 + 100),
+    "branch_tip": ({"first": 100}, 2 + 100),
+    "branch_history": ({"first": 100}, 2 + 100),
 }
 
 

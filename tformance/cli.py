@@ -45,7 +45,7 @@ def _midnight(_: click.Context, __: click.Parameter, value: str | None) -> datet
 @click.option(
     "--production",
     metavar="SOURCE",
-    help="What tells of production: deployment, release, workflow:NAME or merge.  "
+    help="What tells of production: deployment, release, workflow:NAME, merge or found.  "
     "[default: found by itself]",
 )
 def sync(

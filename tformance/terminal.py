@@ -123,6 +123,7 @@ def audit(sample: int) -> int:
     equal = outcome.fields - len(outcome.differences)
     sys.stdout.write(
         f"{equal} of {outcome.fields} fields equal in {outcome.pull_requests} pull requests"
+        + (f" and {outcome.deployments} deployments" if outcome.deployments else "")
         + (f"; {outcome.gone} are gone from GitHub" if outcome.gone else "")
         + (". What differed is repaired.\n" if outcome.differences else ".\n")
     )
@@ -130,8 +131,8 @@ def audit(sample: int) -> int:
         sys.stdout.write(f"{each}: not told by GitHub, so it is compared with nothing.\n")
     if changed := sum(found.is_late for found in outcome.differences):
         sys.stdout.write(
-            f"{changed} of {len(outcome.differences)} differences are in pull requests that "
-            "changed on GitHub since the last sync; a sync would have brought them.\n"
+            f"{changed} of {len(outcome.differences)} differences are in what changed on GitHub "
+            "since the last sync.\n"
         )
     if outcome.problem:
         return _say(outcome.problem, INCOMPLETE)
@@ -241,7 +242,7 @@ def _deliveries(rows: Sequence[TrackedRepository], source: tuple[str, str] | Non
     for row in rows:
         if row.status == SyncStatus.COMPLETE:
             problems += filter(None, [adhoc_production.read(row, source, _report)])
-            for line in adhoc_production.remarks(row):
+            for line in adhoc_production.remarks(row, source):
                 _report(line)
     return problems
 

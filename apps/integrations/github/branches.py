@@ -24,14 +24,18 @@ from apps.integrations.github.production_records import (
 )
 from apps.integrations.github.reading import decode
 
+AT_ONCE = 100
 
-def branch(github: GitHub, node_id: str, start: str = "", after: str = "") -> Commits:
+
+def branch(
+    github: GitHub, node_id: str, start: str = "", after: str = "", page_size: int = AT_ONCE
+) -> Commits:
     """A page of a history from the commit `start` on; from the default branch's tip where empty."""
     if start:
-        variables = {"id": node_id, "oid": start, "after": after or None}
+        variables = {"id": node_id, "oid": start, "first": page_size, "after": after or None}
         found = repository_of(github.graphql("branch_history", variables), "contents").object
     else:
-        reply = github.graphql("branch_tip", {"id": node_id})
+        reply = github.graphql("branch_tip", {"id": node_id, "first": page_size})
         ref = repository_of(reply, "contents").default_branch_ref
         if ref is None:
             return Commits()  # An empty repository.

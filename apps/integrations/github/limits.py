@@ -74,9 +74,9 @@ def smaller(page_size: int) -> int:
     return max(SMALLEST_PAGE, page_size // 2)
 
 
-def larger(page_size: int) -> int:
+def larger(page_size: int, largest: int = LARGEST_PAGE) -> int:
     """The page to ask for after one went well: it grows back slowly."""
-    return min(LARGEST_PAGE, page_size + max(1, page_size // 4))
+    return min(largest, page_size + max(1, page_size // 4))
 
 
 def points(requests: int) -> int:

@@ -76,13 +76,22 @@ def _known_by(page: records.Page[NewestRelease]) -> str:
 
 
 def deployments(
-    github: GitHub, node_id: str, after: str = "", environments: Sequence[str] = ()
+    github: GitHub,
+    node_id: str,
+    after: str = "",
+    environments: Sequence[str] = (),
+    page_size: int = AT_ONCE,
 ) -> Page:
     """A page of a repository's deployments, newest first, each with all its statuses.
 
     Raises NotGrantedError where the permission is missing.
     """
-    variables = {"id": node_id, "after": after or None, "environments": list(environments) or None}
+    variables = {
+        "id": node_id,
+        "first": page_size,
+        "after": after or None,
+        "environments": list(environments) or None,
+    }
     found = repository_of(github.graphql("deployments", variables), "deployments")
     page = found.deployments
     if page is None or page.nodes is None:
@@ -155,8 +164,15 @@ def releases(github: GitHub, node_id: str, after: str = "") -> Page:
     if page is None or page.nodes is None:
         raise UnavailableError(_LEFT_OUT)
     refuse_circle(page.page_info, after)
-    told = [one for each in page.items if (one := _release(each))]
-    return Page(told, next_of(page.page_info), is_whole=None not in page.nodes)
+    # What is a draft or a prerelease, for all that is known, is not published.
+    published = [each for each in page.items if not (each.is_draft or each.is_prerelease)]
+    told = {each.id: _release(each) for each in published}
+    return Page(
+        [one for one in told.values() if one],
+        next_of(page.page_info),
+        is_whole=None not in page.nodes,
+        untold=tuple(key for key, one in told.items() if one is None),
+    )
 
 
 def _release(found: ReleaseNode) -> Told | None:

@@ -141,12 +141,14 @@ class Told:
 class Page:
     """A page of a list, newest first, and where the next one begins; empty: there is none.
 
-    It is whole where GitHub left out nothing.
+    It is whole where GitHub left out nothing. `untold` are the ids of those that are there, and of
+    which it did not tell enough.
     """
 
     items: list[Told]
     next: str = ""
     is_whole: bool = True
+    untold: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,9 @@ class ProductionWalk(BaseTeamModel):
     release_next = models.CharField(max_length=200, blank=True)
     releases_cursor = models.CharField(max_length=500, blank=True)
     releases_read = models.BooleanField(default=False)
+    releases_begun_at = models.DateTimeField(
+        null=True, help_text="When the walk of the list began; null: GitHub left out something."
+    )
 
     workflow_id = models.BigIntegerField(null=True)
     workflow_begun_at = models.DateTimeField(null=True, help_text="Older runs there are none.")
@@ -49,6 +52,13 @@ class ProductionWalk(BaseTeamModel):
     branch_tip_at = models.DateTimeField(null=True, help_text="When its tip was asked for last.")
     branch_floor = models.DateTimeField(null=True, help_text="The oldest commit that was read.")
     is_branch_whole = models.BooleanField(default=False, help_text="Read to its root.")
+
+    page_size = models.PositiveSmallIntegerField(
+        default=100, help_text="Of deployments and commits; smaller where GitHub took too long."
+    )
+    compare_failures = models.PositiveSmallIntegerField(
+        default=0, help_text="How often GitHub failed to place the same commit."
+    )
 
     points = models.PositiveIntegerField(default=0)
     requests = models.PositiveIntegerField(default=0)

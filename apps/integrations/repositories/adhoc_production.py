@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 
 from apps.integrations.github.errors import GitHubError, UnavailableError, WaitError
 from apps.integrations.models import ProductionWalk, TrackedRepository
@@ -12,10 +13,11 @@ from apps.integrations.storing import deliveries, recounting
 from apps.integrations.sync import production, production_look
 from apps.integrations.work import leases
 from apps.integrations.work.leases import Claim, LeaseLostError
-from apps.metrics.models import Production, Source
+from apps.metrics.models import Deployment, Production, Source
 
 ROUNDS = 5
 """Counting may find that more of the branch is needed, and reading that there is more to count."""
+FOUND = "found"
 BUSY = "Another worker has been reading it for minutes."
 MOST_TRIES = 180  # a second apart
 PERMISSIONS = {
@@ -28,12 +30,14 @@ PERMISSIONS = {
 def parse(text: str) -> tuple[str, str]:
     """Source and workflow of `deployment`, `release`, `workflow:NAME` or `merge`.
 
-    Raises ValueError.
+    Both empty where it is to be `found`. Raises ValueError.
     """
+    if text == FOUND:
+        return "", ""
     source, _, workflow = text.partition(":")
     is_workflow = source == Source.WORKFLOW
     if source not in Source.values or is_workflow != bool(workflow):
-        raise ValueError(f"“{text}” is none of deployment, release, workflow:NAME, merge.")
+        raise ValueError(f"“{text}” is none of deployment, release, workflow:NAME, merge, found.")
     return source, workflow
 
 
@@ -43,14 +47,14 @@ def read(tracked: TrackedRepository, chosen: tuple[str, str] | None, note: Note)
         recounting.choose(tracked.repository, chosen[0], workflow=chosen[1])
     of = deliveries.production(tracked.repository)
     production.walk_of(tracked)
-    rows = TrackedRepository.objects.filter(pk=tracked.pk)
-    production_look.hint(rows, "deployment_found")
-    production_look.hint(rows, "release_found")
+    undecided = Deployment.objects.filter(application__repository=tracked.repository)
+    undecided.filter(look_again_at__isnull=False).update(look_again_at=datetime.now(UTC))
     ProductionWalk.objects.filter(tracked=tracked).update(runs_due_at=None)
     Production.objects.filter(pk=of.pk).update(not_granted=[])
     try:
+        _patiently(lambda: production_look.look_at(tracked), note)
         for _ in range(ROUNDS):
-            _patiently(tracked, note)
+            _patiently(lambda: _walk(tracked), note)
             _count(of.pk)
             if not _is_due(tracked):
                 break
@@ -59,9 +63,14 @@ def read(tracked: TrackedRepository, chosen: tuple[str, str] | None, note: Note)
     return ""
 
 
-def remarks(tracked: TrackedRepository) -> Iterator[str]:
+def remarks(tracked: TrackedRepository, chosen: tuple[str, str] | None) -> Iterator[str]:
     """What is to be known of figures of production: a sentence each."""
     of = Production.objects.filter(repository=tracked.repository).first()
+    if of and of.is_chosen and chosen is None:
+        yield (
+            f"What reaches production in {tracked.full_name} is told by {_named(of)}, as was "
+            f"chosen before; --production {FOUND} lets it be found again."
+        )
     for permission in of.not_granted if of else ():
         yield f"GitHub does not show {PERMISSIONS[permission]} of {tracked.full_name}: not granted."
     if (
@@ -75,11 +84,17 @@ def remarks(tracked: TrackedRepository) -> Iterator[str]:
         yield f"No run of the workflow “{of.workflow}” was found in {tracked.full_name}.{known}"
 
 
-def _patiently(tracked: TrackedRepository, note: Note) -> None:
+def _named(of: Production) -> str:
+    label = Source(of.source).label if of.source in Source.values else "nothing"
+    named = f" “{of.workflow}”" if of.workflow else ""
+    return f"{label[0].lower()}{label[1:]}{named}" if of.source != Source.DEPLOYMENT else label
+
+
+def _patiently(do: Callable[[], None], note: Note) -> None:
     attempt = 1
     while True:
         try:
-            return _walk(tracked)
+            return do()
         except GitHubError as error:
             if not error.retryable or attempt == ATTEMPTS:
                 raise

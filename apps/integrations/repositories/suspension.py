@@ -27,7 +27,7 @@ from apps.integrations.github.errors import (
 )
 from apps.integrations.models import GitHubIntegration, IntegrationCredential
 from apps.integrations.repositories import resumption
-from apps.integrations.sync import schedule
+from apps.integrations.sync import production_look, schedule
 from apps.integrations.work import policy
 from apps.integrations.work.chores import Chore
 from apps.integrations.work.policy import Verdict
@@ -143,7 +143,15 @@ def changed(installation_id: int, action: str) -> None:
     elif action == "deleted":
         stop(installation_id, InstallationRemovedError())
     else:
+        if action == "new_permissions_accepted":
+            _may_do_more(installation_id)
         reread(installation_id)
+
+
+def _may_do_more(installation_id: int) -> None:
+    """What was not granted is asked for again; the token of before may not do it."""
+    _credentials(installation_id).update(token_expires_at=None, access_token="")
+    production_look.ask_what_was_refused(of_installation(installation_id))
 
 
 def reread(installation_id: int) -> None:

@@ -128,6 +128,15 @@ def _rewind_where_needed(application: Application) -> bool:
     return True
 
 
+def rewind_to(application: Application, row: Deployment) -> None:
+    """Forgets what was counted from a deployment on that was live earlier than was known."""
+    counted = application.deployments.filter(sequence__isnull=False)
+    after = counted.filter(Q(deployed_at__gte=row.deployed_at) | Q(pk=row.pk))
+    first = after.order_by("sequence").values_list("sequence", flat=True).first()
+    if first is not None and application.source != Source.MERGE:
+        rewind(application, first)
+
+
 def _is_late(fresh: Deployment, last: Deployment | None) -> bool:
     if not (fresh.deployed_at and last and last.deployed_at):
         return False

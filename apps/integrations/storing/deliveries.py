@@ -11,13 +11,14 @@ from typing import Any
 from urllib.parse import quote
 
 from django.conf import settings
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from apps.integrations.github.production_records import Told
-from apps.integrations.storing import recount_requests
+from apps.integrations.github.production_records import Page, Told
+from apps.integrations.storing import bringing, recount_requests
 from apps.integrations.storing.texts import tidy
 from apps.metrics.calculations import globs
 from apps.metrics.calculations.deployments import is_production
+from apps.metrics.figures import freshness
 from apps.metrics.models import Application, Deployment, Production, Repository, Source
 
 RELEASES = "releases"
@@ -50,6 +51,7 @@ def application(repository: Repository, source: str, environment: str) -> Applic
 
 def deployments(of: Production, told: Sequence[Told], now: datetime) -> None:
     """Stores deployments to environments of production, and notes the names of all."""
+    _lock(of)
     _note_environments(of, told)
     by_environment: dict[str, list[Told]] = {}
     patterns = of.repository.team.production_environments
@@ -71,6 +73,7 @@ def _page(of: Production, environment: str) -> str:
 
 def look_again(of: Production, told: Sequence[Told], now: datetime) -> None:
     """Stores deployments that are known, asked for by their ids."""
+    _lock(of)
     rows = Deployment.objects.filter(
         application__repository=of.repository, node_id__in=[one.id for one in told]
     )
@@ -81,25 +84,47 @@ def look_again(of: Production, told: Sequence[Told], now: datetime) -> None:
             _store(of, where[one.id], [(one, page)], now)
 
 
-def releases(of: Production, told: Sequence[Told], now: datetime) -> None:
-    """Stores published releases."""
+def releases(of: Production, page: Page, now: datetime) -> None:
+    """Stores published releases, and notes which the list has."""
+    _lock(of)
     where = application(of.repository, Source.RELEASE, RELEASES)
-    _store(of, where, [(one, one.url) for one in told], now)
+    _store(of, where, [(one, one.url) for one in page.items], now)
+    listed = [*(one.id for one in page.items), *page.untold]
+    where.deployments.filter(node_id__in=listed).update(told_at=now)
     leave_out(where, of.tag_pattern)
+
+
+def withdraw_releases(of: Production, begun_at: datetime) -> None:
+    """After a list was read to its end: what it had no more is none that counts."""
+    _lock(of)
+    where = application(of.repository, Source.RELEASE, RELEASES)
+    gone = where.deployments.filter(Q(told_at=None) | Q(told_at__lt=begun_at), is_withdrawn=False)
+    if gone.update(is_withdrawn=True):
+        leave_out(where, of.tag_pattern)
+        freshness.changed(of.repository_id)
+        recount_requests.ask(Production.objects.filter(pk=of.pk))
 
 
 def runs(of: Production, told: Sequence[Told], now: datetime) -> None:
     """Stores successful runs of the workflow that was named; kept as they were seen first."""
+    _lock(of)
     where = application(of.repository, Source.WORKFLOW, of.workflow)
     _store(of, where, [(one, one.url) for one in told], now)
+
+
+def _lock(of: Production) -> None:
+    """First of all, in the order in which counting and storing pull requests lock rows."""
+    rows = Repository.objects.select_for_update(no_key=True).filter(pk=of.repository_id)
+    list(rows.values_list("pk"))
 
 
 def leave_out(where: Application, pattern: str) -> None:
     """Of several releases on one commit the first counts, and only those that fit the pattern."""
     rows = where.deployments.order_by("deployed_at", "node_id")
     seen: set[str] = set()
-    for pk, sha, name, is_out in rows.values_list("pk", "sha", "name", "is_left_out"):
-        fits = not pattern or globs.fits(pattern, name)
+    columns = ("pk", "sha", "name", "is_withdrawn", "is_left_out")
+    for pk, sha, name, is_withdrawn, is_out in rows.values_list(*columns):
+        fits = not is_withdrawn and (not pattern or globs.fits(pattern, name))
         if (sha in seen or not fits) != is_out:
             Deployment.objects.filter(pk=pk).update(is_left_out=not is_out)
         if fits:
@@ -180,20 +205,25 @@ def _store(
     rows = where.deployments.filter(node_id__in=incoming)
     known = {row.node_id: row for row in rows}
     fresh: list[Deployment] = []
-    moved = False
+    moved = told_anew = False
     for key, (one, url) in sorted(incoming.items()):
         row = known.get(key) or Deployment(
             team_id=where.team_id, application=where, node_id=key, sha=one.sha[:64]
         )
         changes = _changes(row, one, url, now)
-        moved = moved or "deployed_at" in changes
+        moved = moved or not changes.keys().isdisjoint(("deployed_at", "is_withdrawn"))
+        told_anew = told_anew or bool(changes.keys() - {"look_again_at"})
         for name, value in changes.items():
             setattr(row, name, value)
         if row.pk is None:
             fresh.append(row)
         elif changes:
             row.save(update_fields=[*changes, "modified_at"])
+            if "deployed_at" in changes and row.sequence is not None:
+                bringing.rewind_to(where, row)
     Deployment.objects.bulk_create(fresh)
+    if told_anew:
+        freshness.changed(of.repository_id)  # Pages that list it are asked for again.
     if fresh or moved:
         recount_requests.ask(Production.objects.filter(pk=of.pk))
 
@@ -206,6 +236,7 @@ def _changes(row: Deployment, one: Told, url: str, now: datetime) -> dict[str, A
         "state": tidy(one.state),
         "requested_at": one.requested_at,
         "deployed_at": _deployed_at(row, one),
+        "is_withdrawn": False,
     }
     told = {k: v[: _LONGEST[k]] if isinstance(v, str) else v for k, v in told.items()}
     told["look_again_at"] = None if told["deployed_at"] else _again(one, now)

@@ -14,9 +14,9 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import QuerySet
 
-from apps.integrations.github import branches
+from apps.integrations.github import branches, limits
 from apps.integrations.github.client import GitHub
-from apps.integrations.github.errors import CursorError
+from apps.integrations.github.errors import CursorError, TooHeavyError, UnavailableError
 from apps.integrations.github.production_records import Commits
 from apps.integrations.models import ProductionWalk
 from apps.integrations.storing import bringing, deliveries, recount_requests
@@ -28,6 +28,8 @@ from apps.metrics.models import Application, BranchCommit, Deployment, Productio
 BEFORE = timedelta(days=1)
 """A commit that is deployed was made before; by whose clock it was, nobody knows."""
 AT_ONCE = 500
+MOST_TRIES = 3
+"""To place a commit, before the deployment counts as one that cannot be placed."""
 
 
 @dataclass
@@ -95,13 +97,26 @@ class Branch:
     def _compare(self, github: GitHub, row: Deployment) -> None:
         repository = self.production.repository
         branch = repository.default_branch or branches.branch(github, repository.node_id).tip
-        base = branches.merge_base(github, self.walk.tracked.full_name, branch, row.sha)
+        base = self._merge_base(github, branch, row.sha)
         with transaction.atomic():
             leases.renew_held()
             same = Deployment.objects.filter(
                 application__repository=repository, sha=row.sha, place="", sequence=None
             )
             same.update(place=base or "", is_unplaced=base is None)
+            self._save(compare_failures=0)
+
+    def _merge_base(self, github: GitHub, branch: str, sha: str) -> str | None:
+        """None where GitHub cannot tell: also where it fails again and again at this alone."""
+        try:
+            return branches.merge_base(github, self.walk.tracked.full_name, branch, sha)
+        except (TooHeavyError, UnavailableError):
+            if self.walk.compare_failures + 1 < MOST_TRIES:
+                self._save(compare_failures=self.walk.compare_failures + 1)
+                raise
+            # Where all of GitHub is down, this fails as well, and nothing is given up.
+            branches.branch(github, self.production.repository.node_id, page_size=1)
+            return None
 
     def _complete(
         self,
@@ -141,7 +156,8 @@ class Branch:
             self._settle(parents, applications)
 
     def _from_tip(self, github: GitHub, now: datetime) -> None:
-        page = branches.branch(github, self.production.repository.node_id)
+        node_id, size = self.production.repository.node_id, self.walk.page_size
+        page = branches.branch(github, node_id, page_size=size)
         self._store(page, page.tip, now, is_tip=True)
 
     def _go_on(self, github: GitHub, now: datetime, ends: Sequence[str] = ()) -> None:
@@ -153,7 +169,8 @@ class Branch:
             if not start:
                 return self._save(is_branch_whole=True)
         try:
-            page = branches.branch(github, self.production.repository.node_id, start, cursor)
+            node_id, size = self.production.repository.node_id, self.walk.page_size
+            page = branches.branch(github, node_id, start, cursor, size)
         except CursorError:
             # It is no more on GitHub: nobody can tell what lies below.
             self._save(branch_start="", branch_cursor="", is_branch_whole=not cursor)
@@ -191,6 +208,7 @@ class Branch:
             "branch_start": "" if is_over else start,
             "branch_cursor": "" if is_over else page.next,
             "branch_floor": floor,
+            "page_size": limits.larger(self.walk.page_size, branches.AT_ONCE),
         }
         if is_tip:
             changes["branch_tip_at"] = now

@@ -14,9 +14,14 @@ from django.db import transaction
 from django.db.models import F, Min, QuerySet
 
 from apps.integrations.access.conversation import with_github
-from apps.integrations.github import production
+from apps.integrations.github import limits, production
 from apps.integrations.github.client import GitHub
-from apps.integrations.github.errors import CursorError, GitHubError
+from apps.integrations.github.errors import (
+    CursorError,
+    GitHubError,
+    TooHeavyError,
+    UnavailableError,
+)
 from apps.integrations.github.production_records import NotGrantedError, Page
 from apps.integrations.models import IntegrationCredential, ProductionWalk, TrackedRepository
 from apps.integrations.storing import deliveries
@@ -124,11 +129,20 @@ class _Turn:
         now = datetime.now(UTC)
         for permission, do in self._things():
             try:
-                if permission not in self.production.not_granted and do(github, now):
+                if self._may_ask(permission, now) and do(github, now):
+                    self._granted(permission)
                     return True
             except NotGrantedError as error:
-                self._not_granted(error.permission)
+                self._not_granted(error.permission, now)
                 return True
+            except TooHeavyError:
+                if not self._ask_for_less():
+                    raise
+                return True
+            except UnavailableError as error:
+                if error.is_heavy:
+                    self._ask_for_less()
+                raise
             except CursorError:
                 self._save(deployments_cursor="", releases_cursor="")
                 return True
@@ -142,6 +156,24 @@ class _Turn:
             ("actions", workflow_walk.Workflow(self.row, self.production).step),
             ("contents", self.branch.step),
         )
+
+    def _may_ask(self, permission: str, now: datetime) -> bool:
+        """What was refused is asked again where a look notices that, of Actions each hour."""
+        if permission not in self.production.not_granted:
+            return True
+        at = self.row.runs_due_at
+        return permission == "actions" and (at is None or at <= now)
+
+    def _ask_for_less(self) -> bool:
+        """Whether a smaller page can be asked for, after GitHub took too long over one."""
+        size = limits.smaller(self.row.page_size)
+        if size == self.row.page_size:
+            return False
+        self._save(page_size=size)
+        return True
+
+    def _grow(self) -> dict[str, object]:
+        return {"page_size": limits.larger(self.row.page_size, production.AT_ONCE)}
 
     def finish(self) -> None:
         """Nothing is left for now: says when to look again."""
@@ -173,7 +205,11 @@ class _Turn:
             if not (is_new or row.environments):
                 return False
         page = production.deployments(
-            github, row.tracked.repository.node_id, row.deployments_cursor, row.environments
+            github,
+            row.tracked.repository.node_id,
+            row.deployments_cursor,
+            row.environments,
+            row.page_size,
         )
         if not page.is_whole:
             self.gaps.add("deployments_read")
@@ -186,7 +222,7 @@ class _Turn:
         """Down to what the last walk knew as the newest, or to the end."""
         row, ids = self.row, [one.id for one in page.items]
         is_whole_list = not row.environments
-        changes: dict[str, object] = {"environments": row.environments}
+        changes: dict[str, object] = {"environments": row.environments, **self._grow()}
         if is_whole_list and not row.deployments_cursor:
             changes["deployment_next"] = next(iter(ids), "")
             known = ProductionWalk.objects.filter(pk=row.pk, deployment_found=row.deployment_found)
@@ -227,7 +263,7 @@ class _Turn:
 
     def _look_again(self, github: GitHub, now: datetime) -> bool:
         due = self._undecided().filter(look_again_at__lte=now).order_by("look_again_at")
-        rows = dict(due.values_list("node_id", "pk")[: production.AT_ONCE])
+        rows = dict(due.values_list("node_id", "pk")[: self.row.page_size])
         if not rows:
             return False
         told = production.deployments_by_id(github, list(rows))
@@ -249,22 +285,34 @@ class _Turn:
             row.refresh_from_db(fields=["release_found"])
             if row.releases_read and row.release_found == row.release_seen:
                 return False
-            row.release_next = row.release_found
+            row.release_next, row.releases_begun_at = row.release_found, now
         page = production.releases(github, row.tracked.repository.node_id, row.releases_cursor)
         if not page.is_whole:
             self.gaps.add("releases_read")
+            row.releases_begun_at = None
         changes: dict[str, object] = {
             "releases_cursor": page.next,
             "release_next": row.release_next,
+            "releases_begun_at": row.releases_begun_at,
         }
         if not page.next:
             changes |= {"releases_read": True, "release_seen": row.release_next}
         with transaction.atomic():
             self._save(**changes)
-            deliveries.releases(self.production, page.items, now)
+            deliveries.releases(self.production, page, now)
+            if not page.next and row.releases_begun_at:
+                deliveries.withdraw_releases(self.production, row.releases_begun_at)
         return True
 
-    def _not_granted(self, permission: str) -> None:
+    def _granted(self, permission: str) -> None:
+        if permission in self.production.not_granted:
+            missing = [each for each in self.production.not_granted if each != permission]
+            self.production.not_granted = missing
+            Production.objects.filter(pk=self.production.pk).update(not_granted=missing)
+
+    def _not_granted(self, permission: str, now: datetime) -> None:
+        if permission == "actions":
+            self._save(runs_due_at=now + AGAIN)
         missing = sorted({*self.production.not_granted, permission})
         self.production.not_granted = missing
         Production.objects.filter(pk=self.production.pk).update(not_granted=missing)

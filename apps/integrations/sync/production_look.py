@@ -60,6 +60,12 @@ def look(integration: GitHubIntegration, now: datetime) -> None:
     ).update(production_due_at=now + interval(integration))
 
 
+def look_at(tracked: TrackedRepository) -> None:
+    """The same of one repository, for somebody who waits."""
+    with with_github(tracked.integration.credential) as github:
+        _store_newest([tracked], production.newest(github, [tracked.repository.node_id]))
+
+
 def _store_error(integration: GitHubIntegration, error: GitHubError, verdict: Verdict) -> None:
     due_at = max(filter(None, (verdict.again_at, datetime.now(UTC) + interval(integration))))
     GitHubIntegration.objects.filter(
@@ -114,6 +120,16 @@ def hint(tracked: QuerySet[TrackedRepository], field: str) -> None:
     rows = ProductionWalk.objects.filter(tracked__in=tracked)
     # Never the same twice: a walk under way does not take it for what it has read.
     rows.update(due_at=datetime.now(UTC), **{field: f"?{uuid.uuid4().hex}"})
+
+
+def ask_what_was_refused(integrations: QuerySet[GitHubIntegration]) -> None:
+    """Has everything asked for again that GitHub did not grant."""
+    tracked = TrackedRepository.objects.filter(integration__in=integrations, is_active=True)
+    refused = Production.objects.filter(repository__tracking__in=tracked).exclude(not_granted=[])
+    repositories = list(refused.values_list("repository", flat=True))
+    refused.update(not_granted=[])
+    rows = ProductionWalk.objects.filter(tracked__repository__in=repositories)
+    rows.update(due_at=datetime.now(UTC), runs_due_at=None)
 
 
 def deployment_changed(tracked: QuerySet[TrackedRepository], node_id: str) -> None:

@@ -21,14 +21,17 @@ from apps.integrations.models import (
     Hook,
     Lease,
     MissedDelivery,
+    ProductionWalk,
     RateBudget,
+    TrackedRepository,
     WebhookDelivery,
 )
+from apps.integrations.sync.production import walk_of
 from apps.integrations.tests import apps
 from apps.integrations.tests import github as small
 from apps.integrations.tests.hooked import do, work
 from apps.integrations.tests.stage import NEVER
-from apps.metrics.models import PullRequest
+from apps.metrics.models import Production, PullRequest
 from apps.teams.membership import create_team
 from apps.teams.models import Team
 from apps.users.models import User
@@ -270,3 +273,22 @@ def test_the_address_of_an_app_of_the_settings_is_its_owners(
     assert secrets.follow_address()
     an_hour_passes(github)
     assert app.hook.url == before
+
+
+def test_permissions_that_are_accepted_later(github: Running, connected: Client) -> None:
+    """What was not granted is asked for again at once, with a token that may do more."""
+    tracked = TrackedRepository.objects.select_related("integration__credential").get()
+    walk_of(tracked)
+    refused = Production.objects.get(repository=tracked.repository)
+    Production.objects.filter(pk=refused.pk).update(not_granted=["actions", "deployments"])
+    ProductionWalk.objects.update(due_at=None)
+    token = tracked.integration.credential.access_token
+    number = tracked.integration.credential.installation_id
+    github.act("accept_permissions", installation=number, permissions={"deployments": "read"})
+    assert github.simulator.deliveries.wait()
+    work()
+    refused.refresh_from_db()
+    assert refused.not_granted == []
+    assert refused.fetched_at is not None
+    tracked.integration.credential.refresh_from_db()
+    assert tracked.integration.credential.access_token != token

@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.test import Client
 
-from apps.integrations.models import ProductionWalk
+from apps.integrations.models import Lease, ProductionWalk
 from apps.integrations.storing import recounting
 from apps.integrations.tests.stage import Place, Stage, ago, set_up, work
 from apps.integrations.tests.test_production import deployed, do, look, merged
+from apps.integrations.work import leases
 from apps.metrics.models import Deployment, Production
 from apps.teams.models import Team
 from github_simulator.faults import Fault
@@ -88,3 +90,153 @@ def test_a_commit_that_github_cannot_compare(stage: Stage, shop: Place) -> None:
     row = Deployment.objects.get(node_id=lost["node_id"])
     assert (row.is_unplaced, row.is_counted, row.is_failed) == (True, True, False)
     assert stage.row(later).deployed_at is not None
+
+
+def test_a_release_that_is_withdrawn(stage: Stage, shop: Place) -> None:
+    """Deleted, or a draft again: it counts no more, and what it brought waits again."""
+    pulls = [merged(shop, ago(days=9 - n)) for n in range(3)]
+    made = [
+        do(shop, "release", ago(days=8.5 - n), tag=f"v{n}", sha=pull.merge_commit_oid)
+        for n, pull in enumerate(pulls)
+    ]
+    stage.sync()
+    look(stage)
+    assert stage.row(pulls[1]).deployed_at
+    gone, draft = (shop.repository.releases[each["id"]] for each in made[1:])
+    draft.draft = True
+    look(stage)
+    assert stage.row(pulls[2]).deployed_at is None
+    del shop.repository.releases[gone.id]
+    look(stage)
+    assert stage.row(pulls[1]).deployed_at is None
+    assert Deployment.objects.filter(sequence__isnull=False).count() == 1
+    # Published again, by the next of a smaller number: it brings both.
+    draft.draft = False
+    look(stage)
+    assert stage.row(pulls[1]).deployed_at == stage.row(pulls[2]).deployed_at == draft.published_at
+
+
+def test_a_release_that_cannot_be_told_is_not_withdrawn(stage: Stage, shop: Place) -> None:
+    first, second = merged(shop, ago(days=9)), merged(shop, ago(days=7))
+    do(shop, "release", ago(days=8), tag="v1", sha=first.merge_commit_oid)
+    do(shop, "release", ago(days=6), tag="v2", sha=second.merge_commit_oid)
+    stage.sync()
+    look(stage)
+    before = stage.row(second).deployed_at
+    assert before
+    shop.strike("null_leaf", leaf="Release.tagCommit")
+    do(shop, "release", ago(days=5), tag="v3", sha=second.merge_commit_oid)
+    look(stage)
+    assert stage.row(second).deployed_at == before
+
+
+def test_pages_that_take_github_too_long(stage: Stage, shop: Place) -> None:
+    """Smaller ones are asked for until one comes, and nothing is missing in the end."""
+    pulls = [merged(shop, ago(days=9 - n)) for n in range(4)]
+    for n in range(4):
+        deployed(shop, ago(days=8.5 - n), pulls[n].merge_commit_oid)
+    stage.sync()
+    too_long = shop.strike("server_error", contains="Deployments(", status=502, times=6)
+    branch = shop.strike("resource_limits", contains="BranchTip(", times=2)
+    for _ in range(9):
+        look(stage)
+    assert (too_long.struck, branch.struck) == (6, 2)
+    walk = ProductionWalk.objects.get()
+    assert (walk.error, walk.deployments_read) == ("", True)
+    assert walk.page_size < 100
+    assert all(stage.row(pull).deployed_at for pull in pulls[1:])
+
+
+def test_a_commit_at_whose_comparison_github_fails(stage: Stage, shop: Place) -> None:
+    """Three times, while GitHub answers everything else: then it is one that cannot be placed."""
+    merged(shop, ago(days=9))
+    deployed(shop, ago(days=8))
+    made = [{"message": "Picked", "committed_at": f"{ago(days=7):%FT%TZ}"}]
+    do(shop, "push_branch", ago(days=7), branch="elsewhere", commits=made)
+    lost = deployed(shop, ago(days=6), "elsewhere")
+    later = merged(shop, ago(days=5))
+    deployed(shop, ago(days=4))
+    stage.sync()
+    fault = Fault("server_error", path="/api/v3/repos/acme/shop/compare", status=503)
+    shop.github.simulator.faults.add(fault)
+    everything = shop.strike("server_error", contains="BranchTip(", nth=2)
+    for _ in range(5):
+        look(stage)
+    # While nothing else was answered either, nothing was given up.
+    assert (fault.struck, everything.struck) == (4, 1)
+    assert Deployment.objects.get(node_id=lost["node_id"]).is_unplaced
+    assert stage.row(later).deployed_at is not None
+
+
+def test_runs_that_are_not_granted(stage: Stage, shop: Place) -> None:
+    """Nothing else suffers, and each hour somebody looks whether they are granted by now."""
+    shop.repository.private = True
+    pull = merged(shop, ago(days=9))
+    runs = {"workflow": "Deploy", "ref": "main", "conclusion": "success"}
+    do(shop, "run_workflow", ago(days=10), **runs)
+    do(shop, "run_workflow", ago(days=8), **runs)
+    granted = ("metadata", "pull_requests", "members", "contents", "deployments")
+    installed = do(
+        shop,
+        "install_app",
+        ago(days=10),
+        owner="acme",
+        permissions=dict.fromkeys(granted, "read"),
+    )
+    credential = stage.integration.credential
+    credential.access_token = installed["token"]
+    credential.save()
+    assert stage.sync().status == "complete"
+    look(stage)
+    recounting.choose(stage.tracked().repository, "workflow", workflow="Deploy")
+    work()
+    of = Production.objects.get()
+    assert (of.not_granted, of.is_complete) == (["actions"], True)
+    assert stage.row(pull).merged_at
+    with stage.counted() as asked:
+        work()
+    assert asked.requests == 0
+    credential.access_token = stage.github.token
+    credential.save()
+    ProductionWalk.objects.update(due_at=ago(), runs_due_at=ago())
+    work()
+    assert Production.objects.get().not_granted == []
+    assert Deployment.objects.count() == 2
+
+
+def test_a_new_state_is_seen_though_nothing_else_changed(
+    stage: Stage, shop: Place, bob_client: Client
+) -> None:
+    merged(shop, ago(days=9))
+    deployed(shop, ago(days=8))
+    made = deployed(shop, ago(hours=5), state="QUEUED")
+    stage.sync()
+    look(stage)
+    page = "/a/acme/production/deployments/"
+    before = bob_client.get(page, headers={"hx-request": "true"})
+    deployment = {"deployment": made["id"], "state": "FAILURE"}
+    do(shop, "set_deployment_status", ago(hours=1), **deployment)
+    Deployment.objects.exclude(look_again_at=None).update(look_again_at=ago())
+    ProductionWalk.objects.update(due_at=ago())
+    work()
+    after = bob_client.get(
+        page, headers={"hx-request": "true", "if-none-match": before.headers["ETag"]}
+    )
+    assert after.status_code == 200
+
+
+def test_a_recount_is_due_until_it_is_done(stage: Stage, shop: Place) -> None:
+    """A worker that loses its turn, or is killed, leaves it to the next."""
+    merged(shop, ago(days=9))
+    deployed(shop, ago(days=8))
+    stage.sync()
+    look(stage)
+    recounting.ask(stage.tracked().repository_id)
+    claim = leases.claim_row(recounting.RECOUNT.name, Production.objects.get().pk, at_once=True)
+    assert claim is not None
+    Lease.objects.all().delete()
+    with claim.held(), pytest.raises(leases.LeaseLostError):
+        recounting.recount(Production.objects.get())
+    assert Production.objects.get().is_recount_due
+    work()
+    assert not Production.objects.get().is_recount_due

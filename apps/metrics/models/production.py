@@ -139,6 +139,12 @@ class Deployment(BaseTeamModel):
     is_left_out = models.BooleanField(
         default=False, help_text="A release that is not the first of its commit, or not wanted."
     )
+    is_withdrawn = models.BooleanField(
+        default=False, help_text="A release that is a draft again, a prerelease, or gone."
+    )
+    told_at = models.DateTimeField(
+        null=True, help_text="When a list of releases had it last; of other sources null."
+    )
     requested_at = models.DateTimeField(help_text="GitHub's createdAt")
     deployed_at = models.DateTimeField(null=True, help_text="Null: it never succeeded.")
     look_again_at = models.DateTimeField(
