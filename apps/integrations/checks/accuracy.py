@@ -1,5 +1,7 @@
 """Spot checks: pull requests drawn at random, fetched anew from GitHub and compared field by field.
 
+Deployments are checked beside them, see `deployment_accuracy`.
+
 A difference is shown with both values, and repaired by storing what was fetched.
 """
 
@@ -8,13 +10,14 @@ from __future__ import annotations
 import random
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from django.db import transaction
 
 from apps.integrations.access.conversation import with_github
+from apps.integrations.checks import deployment_accuracy
+from apps.integrations.checks.outcomes import Difference, Outcome
 from apps.integrations.github import lists, pull_requests, records
 from apps.integrations.models import TrackedRepository
 from apps.integrations.people import forgetting
@@ -30,40 +33,6 @@ from apps.teams.models import Team
 AT_ONCE = 25
 
 
-@dataclass(frozen=True)
-class Difference:
-    """A field whose value here is not GitHub's; late, where GitHub changed it since the sync."""
-
-    pull_request: str
-    field: str
-    here: Any
-    on_github: Any
-    is_late: bool
-
-
-@dataclass
-class Outcome:
-    """What a check found; `gone` are pull requests that GitHub does not show any more.
-
-    `untold` are those that it did not tell at all, with each reason; `fields_untold` what it did
-    not tell of others: what is stored of these is compared with nothing.
-    """
-
-    pull_requests: int = 0
-    fields: int = 0
-    gone: int = 0
-    untold: list[str] = field(default_factory=list)
-    fields_untold: list[str] = field(default_factory=list)
-    differences: list[Difference] = field(default_factory=list)
-
-    @property
-    def problem(self) -> str:
-        """How many were not told and why, as a sentence; empty where all were."""
-        if not self.untold:
-            return ""
-        return f"{len(self.untold)} could not be compared: {self.untold[0].rstrip('.')}."
-
-
 def check(
     sample: int,
     chance: random.Random | None = None,
@@ -72,14 +41,18 @@ def check(
     outcome: Outcome | None = None,
     is_live: bool = True,
 ) -> Outcome:
-    """Compares up to `sample` stored pull requests of tracked repositories with GitHub.
+    """Compares up to `sample` stored pull requests, and as many deployments, with GitHub.
 
-    Of all teams, or of one. Adds to `outcome`, which holds what was compared until an error.
+    Of tracked repositories of all teams, or of one. Adds to `outcome`, which holds what was
+    compared until an error.
     `is_live`: somebody waits for it, so that it may draw on the reserve.
     Raises `GitHubError`.
     """
     outcome = outcome or Outcome()
-    for tracked, ids in _drawn(sample, chance or random.Random(), team):  # noqa: S311 no secret
+    chance = chance or random.Random()  # noqa: S311 no secret
+    # First, since figures of pull requests follow from them.
+    deployment_accuracy.check(sample, chance, team, outcome, is_live=is_live)
+    for tracked, ids in _drawn(sample, chance, team):
         with with_github(tracked.integration.credential, is_live=lambda: is_live) as github:
             for some in lists.in_parts(ids, AT_ONCE):
                 asked_at = datetime.now(UTC)

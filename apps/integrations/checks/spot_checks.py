@@ -9,7 +9,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from apps.audit.record import record
-from apps.integrations.checks import accuracy
+from apps.integrations.checks import accuracy, outcomes
 from apps.integrations.github.errors import GitHubError
 from apps.integrations.models import SpotCheck, TrackedRepository
 from apps.integrations.work import leases
@@ -41,7 +41,7 @@ def _unchecked(now: datetime) -> QuerySet[TrackedRepository]:
 
 
 def _check(tracked: TrackedRepository, now: datetime) -> None:
-    outcome = accuracy.Outcome()
+    outcome = outcomes.Outcome()
     # What syncs need comes first.
     accuracy.check(SAMPLE, team=tracked.team, outcome=outcome, is_live=False)
     _keep(tracked, now, outcome, outcome.problem)
@@ -56,7 +56,7 @@ def _check(tracked: TrackedRepository, now: datetime) -> None:
 
 def _store_error(tracked: TrackedRepository, error: GitHubError, verdict: Verdict) -> None:
     if verdict.kind is not Kind.WAIT:
-        _keep(tracked, timezone.now(), accuracy.Outcome(), str(error))
+        _keep(tracked, timezone.now(), outcomes.Outcome(), str(error))
 
 
 SPOT_CHECK = Chore(
@@ -65,7 +65,7 @@ SPOT_CHECK = Chore(
 
 
 def _keep(
-    tracked: TrackedRepository, now: datetime, outcome: accuracy.Outcome, problem: str
+    tracked: TrackedRepository, now: datetime, outcome: outcomes.Outcome, problem: str
 ) -> None:
     SpotCheck.objects.update_or_create(
         team=tracked.team,
@@ -81,7 +81,7 @@ def _keep(
     )
 
 
-def _as_json(difference: accuracy.Difference) -> dict[str, Any]:
+def _as_json(difference: outcomes.Difference) -> dict[str, Any]:
     return {
         "pull_request": difference.pull_request,
         "field": difference.field,

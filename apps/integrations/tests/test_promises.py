@@ -19,8 +19,9 @@ from apps.integrations.models import Hook, SpotCheck, SyncRun, TrackedRepository
 from apps.integrations.tests import github as small
 from apps.integrations.tests.github import connect
 from apps.integrations.tests.stage import Stage, ago, set_up
+from apps.integrations.tests.test_production import deployed, look, merged
 from apps.metrics.lists import export
-from apps.metrics.models import PullRequest
+from apps.metrics.models import Deployment, Production, PullRequest
 from apps.teams.models import Membership, Team
 from github_simulator import actions
 from github_simulator.faults import Fault
@@ -181,6 +182,27 @@ def test_every_exported_field_is_compared_and_repaired(stage: Stage) -> None:
     assert {found.field.split()[-1] for found in outcome.differences} == spoilt
     assert [list(rows(stage.team, None)) for rows, _ in export.EXPORTS.values()] == before
     assert accuracy.check(1000, team=stage.team).differences == []
+
+
+def test_deployments_are_fetched_anew_too(stage: Stage) -> None:
+    [shop] = stage.repositories.values()
+    merged(shop, ago(days=9))
+    deployed(shop, ago(days=8))
+    merged(shop, ago(days=7))
+    last = deployed(shop, ago(days=6))
+    stage.sync()
+    look(stage)
+    assert accuracy.check(1000, team=stage.team).differences == []
+    right = Deployment.objects.get(node_id=last["node_id"])
+    Deployment.objects.filter(pk=right.pk).update(
+        deployed_at=right.deployed_at + timedelta(days=1), state="odd"
+    )
+    outcome = accuracy.check(1000, team=stage.team)
+    assert outcome.deployments == 2
+    assert {found.field for found in outcome.differences} == {"deployed_at", "state"}
+    found = Deployment.objects.get(pk=right.pk)
+    assert (found.deployed_at, found.state) == (right.deployed_at, right.state)
+    assert Production.objects.get().is_recount_due
 
 
 def test_what_was_fetched_anew_while_github_was_asked_stays(stage: Stage) -> None:
