@@ -1,7 +1,8 @@
-"""From an event on GitHub to the row here, `python -m benchmarks.freshness [RATE [SECONDS]]`.
+"""From an event on GitHub to its row: `python -m benchmarks.freshness [RATE [SECONDS [WHAT]]]`.
 
 The real web, worker and schedule processes on PostgreSQL and Redis, and a simulated GitHub that
-takes 300 ms a request, in a process of its own. Somebody edits pull requests, so many a second.
+takes 300 ms a request, in a process of its own. So many a second, somebody edits pull requests, or
+where WHAT is `deployments` tells that something has succeeded to reach production.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from collections import defaultdict, deque
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -102,6 +104,62 @@ def _edit(github: Served, rate: float, seconds: float) -> tuple[Instants, float]
         return told, len(made) / (time.monotonic() - began)
 
 
+def _deploy(github: Served, rate: float, seconds: float) -> tuple[dict[str, datetime], float]:
+    """Lets deployments succeed at that rate; when each did, and how many a second there were."""
+    told: dict[str, datetime] = {}
+    with httpx.Client(base_url=github.url, timeout=60) as client, ThreadPoolExecutor(8) as pool:
+
+        def act(name: str, **given: Any) -> dict[str, Any]:
+            reply = client.post("/_control/acts", json={"act": name, "actor": "ada", **given})
+            return dict(reply.raise_for_status().json())
+
+        def one(name: str) -> None:
+            made = act("deploy", repository=name, ref="main")
+            told[made["node_id"]] = datetime.now(UTC)
+            act(
+                "set_deployment_status",
+                repository=name,
+                deployment=made["id"],
+                state="SUCCESS",
+            )
+
+        began = due = time.monotonic()
+        made = []
+        while due < began + seconds:
+            time.sleep(max(0.0, due - time.monotonic()))
+            _, _, name = random.choice(github.repositories)
+            made.append(pool.submit(one, name))
+            due += 1 / rate
+        for each in made:
+            each.result()
+        return told, len(made) / (time.monotonic() - began)
+
+
+class _Watch(threading.Thread):
+    """Notes when the row of each deployment is there that succeeded, to a tenth of a second."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.seen: dict[str, datetime] = {}
+
+    def run(self) -> None:
+        from apps.metrics.models import Deployment
+
+        rows = Deployment.objects.filter(deployed_at__isnull=False)
+        while True:
+            fresh = set(rows.values_list("node_id", flat=True)) - self.seen.keys()
+            self.seen |= dict.fromkeys(fresh, datetime.now(UTC))
+            time.sleep(0.1)
+
+    def seconds(self, told: dict[str, datetime]) -> list[float]:
+        """From each success to its row, as soon as all are there, shortest first."""
+        ends = time.monotonic() + LONGEST
+        while missing := told.keys() - self.seen.keys():
+            assert time.monotonic() < ends, f"{len(missing)} have no row."
+            time.sleep(0.5)
+        return sorted((self.seen[key] - at).total_seconds() for key, at in told.items())
+
+
 def _wait_until_told(count: int) -> None:
     from apps.integrations.models import StalePullRequest, WebhookDelivery
 
@@ -143,6 +201,7 @@ def main() -> None:
     """Prints median, 95th and 99th percentile, and what GitHub was asked."""
     rate = float(sys.argv[1]) if len(sys.argv) > 1 else 50.0
     seconds = float(sys.argv[2]) if len(sys.argv) > 2 else 40.0
+    deploys = sys.argv[3:] == ["deployments"]
     with (
         tempfile.TemporaryDirectory() as folder,
         serve([PULL_REQUESTS] * REPOSITORIES, latency=LATENCY) as github,
@@ -155,17 +214,24 @@ def main() -> None:
         _set_up(github)
         _wait_until_ready()
         github.reset()
-        told, reached = _edit(github, rate, seconds)
-        count = sum(map(len, told.values()))
-        _wait_until_told(count)
-        whole, ours = _seconds(told)
+        if deploys:
+            watch = _Watch()
+            watch.start()
+            deployed, reached = _deploy(github, rate, seconds)
+            count, whole, ours = len(deployed), watch.seconds(deployed), []
+        else:
+            told, reached = _edit(github, rate, seconds)
+            count = sum(map(len, told.values()))
+            _wait_until_told(count)
+            whole, ours = _seconds(told)
         stats = github.stats()
     print(
         f"{count} events, {reached:.0f} a second (asked for: {rate:.0f}), {stats['requests']} "
         f"requests, {stats['points']} points"
     )
     print(f"from the event to the row: {_said(whole)}")
-    print(f"from the delivery to the row: {_said(ours)}")
+    if ours:
+        print(f"from the delivery to the row: {_said(ours)}")
     print("goal: median below 3 s, p99 below 10 s")
 
 

@@ -11,6 +11,7 @@ from apps.metrics.calculations.ancestry import Graph, generations
 from apps.metrics.calculations.deployments import (
     Application,
     Deployment,
+    Outcome,
     PullRequest,
     failures,
     in_order,
@@ -114,6 +115,40 @@ def test_going_on_later_is_as_going_through_at_once(
         begun.deploy(one, graph)
     resumed = Application(live=begun.live, brought=set(begun.brought), shas=set(begun.shas))
     assert resumed.deploy(all_of_them[-1], graph) == whole[-1]
+
+
+@given(graphs(), st.data())
+def test_what_is_pushed_later_changes_nothing_of_what_was_deployed(
+    parents: dict[str, tuple[str, ...]], data: st.DataObject
+) -> None:
+    """Also by force, from below what was deployed; and two applications go at their own paces."""
+    shas = list(parents)
+    pushed = data.draw(st.integers(1, len(shas)))
+    before = st.tuples(st.sampled_from(["eu", "us"]), st.sampled_from(shas[:pushed]))
+    after = st.tuples(st.sampled_from(["eu", "us"]), st.sampled_from(shas))
+    early = data.draw(st.lists(before, max_size=8))
+    late = data.draw(st.lists(after, max_size=8))
+    begun = Graph.from_parents({sha: parents[sha] for sha in shas[:pushed]})
+    steps = [(begun, one) for one in early] + [(Graph.from_parents(parents), one) for one in late]
+    applications = {"eu": Application(), "us": Application()}
+    found = [
+        (name, applications[name].deploy(deployment(number, sha), graph))
+        for number, (graph, (name, sha)) in enumerate(steps)
+    ]
+    for wanted in applications:
+        alone = Application()
+        again = [
+            alone.deploy(deployment(number, sha), Graph.from_parents(parents))
+            for number, (name, sha) in enumerate([*early, *late])
+            if name == wanted
+        ]
+        assert [told(each) for name, each in found if name == wanted] == list(map(told, again))
+
+
+def told(outcome: Outcome) -> tuple[object, ...]:
+    """Commits in any order: a graph has no other."""
+    kind = outcome.is_repeat, outcome.is_rollback, outcome.is_restore
+    return kind, frozenset(outcome.brought), frozenset(outcome.taken_out)
 
 
 def test_a_commit_elsewhere_brings_nothing_that_it_does_not_contain() -> None:
