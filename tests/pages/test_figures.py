@@ -59,6 +59,33 @@ def test_a_bar_opens_exactly_its_pull_requests(alice: BrowserContext, filled: Fi
     expect(page.locator(".list-count")).to_contain_text("counted in cycle time")
 
 
+def test_a_deployment_is_corrected_by_keys_and_taken_back(
+    alice: BrowserContext, filled: Filled
+) -> None:
+    page = opened(alice, filled, "production/deployments/?range=12m")
+    links = page.get_by_role("main").locator("tbody th a")
+    addresses = links.evaluate_all("all => all.map(each => each.href)")
+    correct = page.locator("summary", has_text="Correct this")
+    for address in addresses:  # Repeats, rollbacks and what never succeeded cannot have failed.
+        page.goto(address)
+        if correct.count():
+            break
+    before = page.locator(".verdict-section > p").first.inner_text()
+    for verdict, note, said in (
+        ("It failed", "Carts were empty", "It counts as failed."),
+        ("What the evidence says", "", "The correction is taken back"),
+    ):
+        correct.focus()
+        page.keyboard.press("Enter")
+        page.get_by_label(verdict).focus()
+        page.keyboard.press("Space")
+        page.get_by_label("Note").fill(note)
+        page.keyboard.press("Enter")
+        expect(page.get_by_text(said)).to_be_visible()
+        expect(page.get_by_text("“Carts were empty”")).to_have_count(1 if note else 0)
+    expect(page.locator(".verdict-section > p").first).to_have_text(before)
+
+
 def test_charts_take_the_chosen_colours(alice: BrowserContext, filled: Filled) -> None:
     page = opened(alice, filled, "")
     chart = page.locator("#merged svg")
