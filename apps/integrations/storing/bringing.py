@@ -34,8 +34,10 @@ BATCH = 200
 MANY = 20
 """Deployments to be counted for which the whole graph is read at once."""
 _FLAGS = ("sequence", "is_first", "is_repeat", "is_rollback", "is_restore", "took_out_id")
-_ONCE = ("application_id", "commit_id")
 _IN_ORDER = ("deployed_at", "requested_at", "node_id")
+# What is not read here is not fetched: there may be many.
+_TO_COUNT = (*_IN_ORDER, "application", "sha", "place", "is_unplaced")
+_ONCE = ("application_id", "commit_id")
 
 
 def count(application: Application) -> bool:
@@ -96,7 +98,7 @@ def note_below(application: Application, parents: Parents) -> None:
 
 def _countable(application: Application) -> list[Deployment]:
     """Those to be counted next: none that comes after one whose place is not known."""
-    rows = eligible(application).filter(sequence=None).order_by(*_IN_ORDER)
+    rows = eligible(application).filter(sequence=None).order_by(*_IN_ORDER).only(*_TO_COUNT)
     unknown = pending(application).order_by(*_IN_ORDER).first()
     if unknown:
         rows = rows.filter(deployed_at__lt=unknown.deployed_at)

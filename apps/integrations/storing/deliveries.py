@@ -141,8 +141,9 @@ def settle(of: Production) -> bool:
     if has_changed:
         of.source = source
         Production.objects.filter(pk=of.pk, is_chosen=False).update(source=source)
-    counting = {row.pk for row in wanted(of)}
-    for row in Application.objects.filter(repository=of.repository):
+    rows = list(Application.objects.filter(repository=of.repository))
+    counting = {row.pk for row in rows if row.source == source and _is_wanted(of, row)}
+    for row in rows:
         if row.is_current != (row.pk in counting):
             Application.objects.filter(pk=row.pk).update(is_current=not row.is_current)
             has_changed = True

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from html import unescape
+from urllib.parse import quote
 
 import pytest
 from django.test import Client
@@ -240,3 +242,26 @@ def test_a_recount_is_due_until_it_is_done(stage: Stage, shop: Place) -> None:
     assert Production.objects.get().is_recount_due
     work()
     assert not Production.objects.get().is_recount_due
+
+
+def test_deployments_that_are_odd(stage: Stage, shop: Place, bob_client: Client) -> None:
+    """A name with every kind of character, a branch that is gone, and no status at all."""
+    name = "Production/EU (日本) 100% #1?"
+    merged(shop, ago(days=9))
+    deployed(shop, ago(days=8), environment=name)
+    pull = merged(shop, ago(days=7))
+    made = deployed(shop, ago(days=6), environment=name)
+    silent = do(shop, "deploy", ago(days=5), ref="main", environment=name)
+    shop.strike("null_leaf", leaf="Deployment.ref", silent=True)
+    shop.strike("null_leaf", leaf="Deployment.latestStatus", of=silent["node_id"], silent=True)
+    stage.sync()
+    look(stage)
+    row = Deployment.objects.get(node_id=made["node_id"])
+    assert row.application.environment == name
+    assert row.url.endswith(f"/acme/shop/deployments/{quote(name, safe='')}")
+    assert stage.row(pull).deployment == row
+    without = Deployment.objects.get(node_id=silent["node_id"])
+    assert (without.state, without.deployed_at) == ("pending", None)
+    for page in ("", f"{row.pk}/", f"{without.pk}/"):
+        reply = bob_client.get(f"/a/acme/production/deployments/{page}?range=3m")
+        assert name in unescape(reply.content.decode())
