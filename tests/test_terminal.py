@@ -203,7 +203,7 @@ def test_an_audit_tells_what_only_changed_meanwhile(
         pull_request.updated_at = before
     assert done.returncode == 1
     assert f"updated_at: {before:%Y-%m-%dT%H:%M:%S}Z here, " in done.stdout
-    assert "1 of 1 differences are in pull requests that changed on GitHub" in done.stdout
+    assert "1 of 1 differences are in what changed on GitHub" in done.stdout
     assert "datetime" not in done.stdout
 
 
