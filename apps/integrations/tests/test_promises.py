@@ -194,6 +194,7 @@ def test_deployments_are_fetched_anew_too(stage: Stage) -> None:
     look(stage)
     assert accuracy.check(1000, team=stage.team).differences == []
     right = Deployment.objects.get(node_id=last["node_id"])
+    assert right.deployed_at
     Deployment.objects.filter(pk=right.pk).update(
         deployed_at=right.deployed_at + timedelta(days=1), state="odd"
     )
