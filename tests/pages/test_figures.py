@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
+from datetime import date
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Response, expect
 
+from tests.conftest import visitor
 from tests.pages.conftest import Filled
 
 pytestmark = pytest.mark.browser
@@ -86,6 +89,65 @@ def test_a_deployment_is_corrected_by_keys_and_taken_back(
     expect(page.locator(".verdict-section > p").first).to_have_text(before)
 
 
+def test_on_a_phone_a_tap_shows_and_a_second_one_opens(browser: Browser, filled: Filled) -> None:
+    phone = {"viewport": {"width": 390, "height": 800}, "has_touch": True}
+    with visitor(browser, storage_state=filled.session, **phone) as context:
+        _tap_twice(opened(context, filled, "?range=4w"), filled.team)
+
+
+def _tap_twice(page: Page, team: str) -> None:
+    weeks = json.loads(page.locator("#merged-data").inner_text())
+    merged = weeks["series"][0]["values"]
+    place = next(at for at in range(1, len(merged) - 1) if merged[at] and weeks["previous"][at])
+    year, week = weeks["labels"][place].split("-W")
+    page.goto(f"{team}notes/")
+    page.get_by_label("Day").fill(date.fromisocalendar(int(year), int(week), 3).isoformat())
+    page.get_by_label("What happened").fill("Merge queue introduced")
+    page.get_by_role("button", name="Add").click()
+    expect(page.get_by_role("rowheader", name="Merge queue introduced")).to_be_visible()
+    page.goto(f"{team}?range=4w")
+    expect(page.locator(".chart-notes")).to_contain_text("1 Merge queue introduced")
+    chart = page.locator("#merged")
+    chart.scroll_into_view_if_needed()
+    tap(page, place)
+    for text in (
+        weeks["dates"][place],
+        f"Merged: {merged[place]}",
+        f"Period before: {weeks['previous'][place]}",
+        "1: Merge queue introduced",
+    ):
+        expect(chart).to_contain_text(text)
+    assert page.url == f"{team}?range=4w"
+    tap(page, place)
+    page.wait_for_url("**/pull-requests/?since=*")
+    expect(page.locator(".list-count strong")).to_have_text(str(merged[place]))
+
+
+def tap(page: Page, place: int) -> None:
+    """On a bar of the chart of merged pull requests."""
+    area = "document.getElementById('merged')"
+    x, y = page.evaluate(
+        f"echarts.getInstanceByDom({area}).convertToPixel({{seriesIndex: 0}}, [{place}, 0])"
+    )
+    box = page.locator("#merged").bounding_box()
+    assert box
+    page.touchscreen.tap(box["x"] + x, box["y"] + y - 2)
+
+
+def test_headers_and_first_columns_stay_in_sight(browser: Browser, filled: Filled) -> None:
+    """Of tables that fit in the window, of wider ones in their own place."""
+    for width in (1280, 390):
+        window = {"width": width, "height": 500}
+        with visitor(browser, viewport=window, storage_state=filled.session) as context:
+            page = opened(context, filled, "pull-requests/?range=12m")
+            row = page.get_by_role("rowheader").nth(15)
+            row.scroll_into_view_if_needed()
+            expect(page.get_by_role("columnheader", name="Pull request")).to_be_in_viewport()
+            page.get_by_role("columnheader", name="Reviewers").scroll_into_view_if_needed()
+            expect(row).to_be_in_viewport()
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
 def test_charts_take_the_chosen_colours(alice: BrowserContext, filled: Filled) -> None:
     page = opened(alice, filled, "")
     chart = page.locator("#merged svg")
@@ -132,7 +194,16 @@ def test_a_list_by_keys_alone(alice: BrowserContext, filled: Filled) -> None:
     page.keyboard.press("Space")
     page.keyboard.press("Enter")
     page.wait_for_url("**columns=**")
-    expect(page.get_by_role("columnheader", name="Repository")).to_be_visible()
+    chosen = page.get_by_role("columnheader", name="Repository")
+    expect(chosen).to_be_visible()
+    # They stay in the list of another state, and under another filter.
+    page.get_by_role("link", name="Opened", exact=True).click()
+    page.wait_for_url("**state=opened**")
+    expect(chosen).to_be_visible()
+    page.get_by_role("radio", name="All time").focus()
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_url("**range=12m**")
+    expect(chosen).to_be_visible()
     page.get_by_role("columnheader", name="Lines").get_by_role("link").focus()
     page.keyboard.press("Enter")
     page.wait_for_url("**sort=-lines**")

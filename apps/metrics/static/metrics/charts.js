@@ -344,11 +344,15 @@
   }
 
   // A tap shows the value; a second one on the same mark opens its list.
-  let tapped = "";
+  let tapped = "", pointer = "", last = -Infinity;
+  addEventListener("pointerdown", (event) => { pointer = event.pointerType; }, true);
 
   function follow(instance, chart, event) {
+    const isEcho = event.event.timeStamp - last < 300; // A tap ends as a touch and may come as a click too.
+    last = event.event.timeStamp;
+    if (isEcho) return;
     const address = listed(instance, chart, event);
-    const isFirst = event.event.pointerType === "touch" && address !== tapped;
+    const isFirst = pointer === "touch" && address !== tapped;
     tapped = address;
     if (address && !isFirst) location.href = address;
   }
