@@ -37,9 +37,7 @@ def branch(
     else:
         reply = github.graphql("branch_tip", {"id": node_id, "first": page_size})
         ref = repository_of(reply, "contents").default_branch_ref
-        if ref is None:
-            return Commits()  # An empty repository.
-        if ref.target is None:
+        if ref is None or ref.target is None:
             raise UnavailableError("GitHub left out a part.")
         found = ref.target
     if found is None:

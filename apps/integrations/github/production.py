@@ -22,6 +22,7 @@ from apps.integrations.github.production_records import (
     NotGrantedError,
     Page,
     ReleaseNode,
+    Status,
     Told,
     next_of,
     repository_of,
@@ -99,7 +100,8 @@ def deployments(
     refuse_circle(page.page_info, after)
     whole = [_with_all_statuses(github, each) for each in page.items]
     told = [one for each in whole if (one := _deployment(each))]
-    return Page(told, next_of(page.page_info), is_whole=len(told) == len(page.nodes))
+    is_whole = len(told) == len(page.nodes) and all(map(_has_statuses, whole))
+    return Page(told, next_of(page.page_info), is_whole)
 
 
 def deployments_by_id(github: GitHub, ids: Sequence[str]) -> list[Told]:
@@ -139,9 +141,8 @@ def _deployment(found: DeploymentNode) -> Told | None:
     if not found.commit_oid or not found.created_at:
         return None
     statuses = found.statuses.items if found.statuses else []
-    is_whole = found.statuses is not None and None not in (found.statuses.nodes or ())
     succeeded = [each.created_at for each in statuses if each.state == "SUCCESS"]
-    state = found.latest_status.state if found.latest_status else "PENDING"
+    state = _latest(found, statuses)
     return Told(
         id=found.id,
         sha=found.commit_oid,
@@ -150,8 +151,21 @@ def _deployment(found: DeploymentNode) -> Told | None:
         environment=found.environment or found.original_environment or "",
         state=state.lower(),
         name=(found.ref and found.ref.name) or "",
-        is_final=is_whole and (bool(succeeded) or state not in _UNDECIDED),
+        is_final=_has_statuses(found) and (bool(succeeded) or state not in _UNDECIDED),
     )
+
+
+def _has_statuses(found: DeploymentNode) -> bool:
+    nodes = found.statuses.nodes if found.statuses else None
+    return nodes is not None and None not in nodes
+
+
+def _latest(found: DeploymentNode, statuses: Sequence[Status]) -> str:
+    """By the list where the latest status itself is not told."""
+    if found.latest_status:
+        return found.latest_status.state
+    dated = [(each.created_at, each.state) for each in statuses if each.created_at]
+    return max(dated)[1] if dated else "PENDING"
 
 
 def releases(github: GitHub, node_id: str, after: str = "") -> Page:
@@ -167,12 +181,18 @@ def releases(github: GitHub, node_id: str, after: str = "") -> Page:
     # What is a draft or a prerelease, for all that is known, is not published.
     published = [each for each in page.items if not (each.is_draft or each.is_prerelease)]
     told = {each.id: _release(each) for each in published}
+    # A tag may be gone: that is no gap where GitHub says so without an error.
+    is_whole = all(each.is_bearable for each in reply.problems) and all(map(_is_told, page.nodes))
     return Page(
         [one for one in told.values() if one],
         next_of(page.page_info),
-        is_whole=None not in page.nodes,
+        is_whole,
         untold=tuple(key for key, one in told.items() if one is None),
     )
+
+
+def _is_told(found: ReleaseNode | None) -> bool:
+    return bool(found and (found.is_draft or found.published_at))
 
 
 def _release(found: ReleaseNode) -> Told | None:
