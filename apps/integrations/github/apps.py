@@ -25,7 +25,7 @@ from apps.integrations.github.errors import (
     RefusedError,
     UnavailableError,
 )
-from apps.integrations.github.people import Account, ListedRepository
+from apps.integrations.github.people import Account, ListedRepository, Part, listed
 from apps.integrations.github.transport import Transport
 
 DRIFT = 60  # seconds by which our clock may be ahead of GitHub's
@@ -113,7 +113,7 @@ class InstallationToken(Struct, frozen=True):
 
 
 class _Repositories(Struct, frozen=True):
-    repositories: list[ListedRepository]
+    repositories: list[object]
 
 
 class _Installations(Struct, frozen=True):
@@ -148,10 +148,10 @@ def new_token(app: GitHub, installation_id: int) -> InstallationToken:
         raise InstallationRemovedError from None
 
 
-def repositories(github: GitHub, following: str = "") -> tuple[list[ListedRepository], str]:
+def repositories(github: GitHub, following: str = "") -> tuple[Part[ListedRepository], str]:
     """A page of what an installation was chosen for, and the address of the next."""
     page, following = github.page(following or "/installation/repositories", per_page=100)
-    return _as(page, _Repositories).repositories, following
+    return listed(_as(page, _Repositories).repositories), following
 
 
 def of_user(github: GitHub) -> list[InstallationRecord]:

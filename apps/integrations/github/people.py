@@ -2,31 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
 from msgspec import Struct
 
-from apps.integrations.github import replies
 from apps.integrations.github.client import GitHub
-from apps.integrations.github.errors import GitHubError, NotFoundError, UnavailableError
+from apps.integrations.github.errors import NotFoundError
 from apps.integrations.github.lists import refuse_circle
 from apps.integrations.github.reading import decode
 from apps.integrations.github.records import Page, PageInfo, Record, Repository
+from apps.integrations.github.replies import Problem, problems_by_item
 
 T = TypeVar("T")
 
 
 class Person(Struct, frozen=True):
-    """A member of an organisation, or the owner of a personal account."""
+    """A member of an organisation, or the owner of a personal account.
+
+    Name and role are None where GitHub could not tell them.
+    """
 
     github_id: int
     login: str
-    name: str = ""
+    name: str | None = ""
     avatar_url: str = ""
-    role: str = "member"
+    role: str | None = "member"
     is_bot: bool = False
 
 
@@ -70,20 +74,35 @@ class ListedRepository(Struct, frozen=True):
         )
 
 
-class GroupMember(Record, frozen=True):
-    """A person in a team, by id."""
+@dataclass(frozen=True)
+class Part(Generic[T]):
+    """A page of a list. Where it is not whole, GitHub left out some that may still be there."""
 
+    items: list[T]
+    is_whole: bool = True
+
+
+@dataclass(frozen=True)
+class ListedGroup:
+    """A team of an organisation with the ids of its members; `is_whole` as in `Part`."""
+
+    github_id: int
+    slug: str
+    name: str
+    member_ids: list[int]
+    is_whole: bool
+
+
+class _GroupMember(Record, frozen=True):
     database_id: int | None = None
 
 
-class GroupRecord(Record, frozen=True):
-    """A team of an organisation, and the first of its members."""
-
+class _Group(Record, frozen=True):
     id: str
     database_id: int
     slug: str
     name: str
-    members: Page[GroupMember]
+    members: Page[_GroupMember]
 
 
 class _User(Record, frozen=True):
@@ -106,7 +125,7 @@ class _Members(Record, frozen=True):
 
 class _Organization(Record, frozen=True):
     members_with_role: _Members | None = None
-    teams: Page[GroupRecord] | None = None
+    teams: Page[_Group] | None = None
 
 
 class _OrganizationReply(Record, frozen=True):
@@ -114,7 +133,7 @@ class _OrganizationReply(Record, frozen=True):
 
 
 class _Team(Record, frozen=True):
-    members: Page[GroupMember] | None = None
+    members: Page[_GroupMember] | None = None
 
 
 class _TeamReply(Record, frozen=True):
@@ -134,7 +153,7 @@ def user(github: GitHub, login: str) -> Account:
 def organizations(github: GitHub) -> Iterator[Account]:
     """The organisations that the token can see; those that restrict OAuth apps are left out."""
     for page in github.pages("/user/orgs"):
-        yield from _as(page, list[Account])
+        yield from filter(None, _as(page, list[Account | None]))
 
 
 def organization(github: GitHub, login: str) -> Account:
@@ -151,25 +170,29 @@ def is_member(github: GitHub, organization: str) -> bool:
     return bool(_as(reply.data, dict[str, Any]).get("state") == "active")
 
 
-def members(github: GitHub, organization: str) -> Iterator[list[Person]]:
+def members(github: GitHub, organization: str) -> Iterator[Part[Person]]:
     """Everyone in the organisation with their role, in pages."""
     after = None
     while True:
-        found = _ask(github, "members", organization, after).members_with_role or _Members()
-        yield [_person(edge) for edge in found.edges or () if edge and edge.node]
-        refuse_circle(found.page_info, after)
-        if not found.page_info.has_next_page:
+        asked, problems = _ask(github, "members", organization, after, "membersWithRole", "edges")
+        page = asked.members_with_role or _Members()
+        edges = page.edges or []
+        told = [_person(edge, problems.get(n, ())) for n, edge in enumerate(edges)]
+        items = [person for person in told if person]
+        yield Part(items, page.edges is not None and len(items) == len(edges))
+        refuse_circle(page.page_info, after)
+        if not page.page_info.has_next_page:
             return
-        after = found.page_info.end_cursor
+        after = page.page_info.end_cursor
 
 
-def groups(github: GitHub, organization: str) -> Iterator[tuple[GroupRecord, list[int]]]:
-    """The organisation's teams that the token can see, each with the ids of its members."""
+def groups(github: GitHub, organization: str) -> Iterator[Part[ListedGroup]]:
+    """The organisation's teams that the token can see, in pages."""
     after = None
     while True:
-        page = _ask(github, "groups", organization, after).teams or Page[GroupRecord]()
-        for group in page.items:
-            yield group, _ids(group.members.items) + _rest(github, group)
+        asked, _ = _ask(github, "groups", organization, after, "teams", "nodes")
+        page = asked.teams or Page[_Group]()
+        yield Part([_group(github, one) for one in page.items], _is_whole(page))
         refuse_circle(page.page_info, after)
         if not page.page_info.has_next_page:
             return
@@ -178,7 +201,7 @@ def groups(github: GitHub, organization: str) -> Iterator[tuple[GroupRecord, lis
 
 def repositories(
     github: GitHub, owner: str, owner_type: str, following: str = ""
-) -> tuple[list[ListedRepository], str]:
+) -> tuple[Part[ListedRepository], str]:
     """A page of the account's repositories that the token can see, and the address of the next."""
     if following:
         page, following = github.page(following)
@@ -186,57 +209,67 @@ def repositories(
         page, following = github.page(f"/orgs/{owner}/repos", type="all", per_page=100)
     else:
         page, following = github.page("/user/repos", affiliation="owner", per_page=100)
-    return _as(page, list[ListedRepository]), following
+    return listed(page), following
 
 
-def _ask(github: GitHub, name: str, login: str, after: str | None) -> _Organization:
+def listed(page: Any) -> Part[ListedRepository]:
+    """Repositories as REST lists them, without those that are not identified."""
+    told = _as(page, list[ListedRepository | None])
+    items = [one for one in told if one]
+    return Part(items, len(items) == len(told))
+
+
+def _ask(
+    github: GitHub, name: str, login: str, after: str | None, *below: str
+) -> tuple[_Organization, dict[int, list[Problem]]]:
+    """What the organisation tells, and what spoils items of the list `below` it."""
     reply = github.graphql(name, {"login": login, "after": after})
-    _refuse_parts(reply.problems)
+    problems = problems_by_item(reply.problems, "organization", *below)
     told: _OrganizationReply = decode(reply.data, _OrganizationReply)
     if told.organization is None:
         raise NotFoundError(f"GitHub shows no organisation {login} to this token.")
-    return told.organization
+    return told.organization, problems
 
 
-def _rest(github: GitHub, group: GroupRecord) -> list[int]:
-    found: list[int] = []
-    page: PageInfo = group.members.page_info
-    while page.has_next_page:
-        reply = github.graphql("group_members", {"id": group.id, "after": page.end_cursor})
-        _refuse_parts(reply.problems)
+def _group(github: GitHub, told: _Group) -> ListedGroup:
+    pages = [told.members, *_rest(github, told)]
+    people = [person for page in pages for person in page.items]
+    ids = [person.database_id for person in people if person.database_id is not None]
+    is_whole = len(ids) == len(people) and all(map(_is_whole, pages))
+    return ListedGroup(told.database_id, told.slug, told.name, ids, is_whole)
+
+
+def _rest(github: GitHub, group: _Group) -> Iterator[Page[_GroupMember]]:
+    place: PageInfo = group.members.page_info
+    while place.has_next_page:
+        reply = github.graphql("group_members", {"id": group.id, "after": place.end_cursor})
         team = decode(reply.data, _TeamReply).node
-        members = (team and team.members) or Page[GroupMember]()
-        found += _ids(members.items)
-        refuse_circle(members.page_info, page.end_cursor)
-        page = members.page_info
-    return found
+        page = (team and team.members) or Page[_GroupMember]()
+        yield page
+        refuse_circle(page.page_info, place.end_cursor)
+        place = page.page_info
 
 
-def _ids(people: Sequence[GroupMember]) -> list[int]:
-    return [person.database_id for person in people if person.database_id is not None]
+def _is_whole(page: Page[Any]) -> bool:
+    return page.nodes is not None and None not in page.nodes
 
 
-def _person(edge: _Edge) -> Person:
-    user = edge.node or _User("")
+def _person(edge: _Edge | None, problems: Iterable[Problem]) -> Person | None:
+    """Who a member is; None where that is not told."""
+    user = edge and edge.node
+    if edge is None or user is None or not user.database_id:
+        return None
+    is_named = not any((problem.path or [])[-1:] == ["name"] for problem in problems)
     return Person(
-        github_id=user.database_id or 0,
+        github_id=user.database_id,
         login=user.login,
-        name=user.name or "",
+        name=user.name or ("" if is_named else None),
         avatar_url=user.avatar_url,
-        role=(edge.role or "member").lower(),
+        role=edge.role.lower() if edge.role else None,
         is_bot=user.typename == "Bot",
     )
 
 
 def _as(data: Any, kind: type[T]) -> T:
-    try:
-        return msgspec.convert(data, kind, strict=False)
-    except msgspec.ValidationError as error:
-        raise UnavailableError(f"GitHub's reply cannot be read ({error}).") from None
-
-
-def _refuse_parts(problems: Sequence[Any]) -> None:
-    # Who is missing from half a list would look like someone who left.
-    for problem in problems:
-        error: GitHubError = replies.error_from_problem(problem)
-        raise error
+    found: T = decode(msgspec.json.encode(data), kind)
+    return found

@@ -114,7 +114,10 @@ def _path(error: msgspec.ValidationError) -> Path:
 
 
 def _drop(tree: Any, path: Path) -> Path:
-    """Makes what stands there null; where it is already, a record's default takes its place."""
+    """Makes what stands there null; where it is already, a record's default takes its place.
+
+    A list that may hold no null goes as a whole.
+    """
     if not path:
         raise UnavailableError("GitHub's reply cannot be read.")
     holder = tree
@@ -122,6 +125,8 @@ def _drop(tree: Any, path: Path) -> Path:
         holder = holder[step]
     if isinstance(holder, dict) and holder.get(path[-1]) is None:
         holder.pop(path[-1], None)
+    elif holder[path[-1]] is None:
+        return _drop(tree, path[:-1])
     else:
         holder[path[-1]] = None
     return path

@@ -163,11 +163,13 @@ def _integration(
 
 def _find_people(integration: GitHubIntegration, note: Note) -> None:
     try:
-        _patiently(
+        left_out = _patiently(
             integration.credential,
             lambda github: discovery.read_members(github, integration),
             note,
         )
+        if left_out:
+            note(left_out)
     except GitHubError as error:
         note(
             f"The members of {integration.organization_slug} cannot be read, so everyone counts as "

@@ -25,7 +25,7 @@ from apps.integrations.github.errors import (
     OrganizationRestrictedError,
     ScopeMissingError,
 )
-from apps.integrations.github.people import ListedRepository, Person
+from apps.integrations.github.people import ListedRepository, Part, Person
 from apps.integrations.models import (
     AvailableRepository,
     GitHubIntegration,
@@ -54,6 +54,14 @@ NO_PEOPLE = (
     "Members, to see names and teams."
 )
 
+PEOPLE_LEFT_OUT = (
+    "GitHub left out some of the organisation's people. Until it names all, nobody is taken for "
+    "having left."
+)
+GROUPS_LEFT_OUT = (
+    "GitHub left out some of the organisation's teams, or of who is in them. What was known of "
+    "them stays until it names all."
+)
 RENAMED = (
     "The new one is found within minutes where a repository is tracked; else connect it again."
 )
@@ -185,8 +193,8 @@ def _refuse_namesake(integration: GitHubIntegration, github: GitHub) -> None:
 
 def _people(integration: GitHubIntegration, github: GitHub) -> str:
     try:
-        read_members(github, integration)
-        problem = _groups(integration, github)
+        left_out = [read_members(github, integration), _groups(integration, github)]
+        problem = " ".join(filter(None, left_out))
     except (ScopeMissingError, NotFoundError):
         problem = NO_PEOPLE
         if integration.members_synced_at:
@@ -196,43 +204,59 @@ def _people(integration: GitHubIntegration, github: GitHub) -> str:
     return problem
 
 
-def read_members(github: GitHub, integration: GitHubIntegration) -> None:
-    """Stores who is in the organisation now, and who left. Raises GitHubError."""
+def read_members(github: GitHub, integration: GitHubIntegration) -> str:
+    """Stores who is in the organisation now, and who left; what GitHub left out.
+
+    Raises GitHubError.
+    """
     seen: set[int] = set()
+    is_whole = True
     for page in _pages_of_people(github, integration):
-        ingest_people.members(integration, page)
-        seen |= {person.github_id for person in page}
+        ingest_people.members(integration, page.items)
+        seen |= {person.github_id for person in page.items}
+        is_whole = is_whole and page.is_whole
+    if not is_whole:
+        return PEOPLE_LEFT_OUT
     ingest_people.members_left(integration, seen)
+    return ""
 
 
-def _pages_of_people(github: GitHub, integration: GitHubIntegration) -> Iterator[list[Person]]:
+def _pages_of_people(github: GitHub, integration: GitHubIntegration) -> Iterator[Part[Person]]:
     login = integration.organization_slug
     if integration.account_type == "Organization":
         return people.members(github, login)
     owner = people.user(github, login)
-    return iter([[Person(owner.id, owner.login, owner.name or "", owner.avatar_url, "owner")]])
+    person = Person(owner.id, owner.login, owner.name or "", owner.avatar_url, "owner")
+    return iter([Part([person])])
 
 
 def _groups(integration: GitHubIntegration, github: GitHub) -> str:
     """The organisation's teams; without them, people can still be shown."""
     if integration.account_type != "Organization":
         return ""
-    seen: set[int] = set()
+    seen: dict[int, bool] = {}
+    is_whole = True
     try:
-        for group, members in people.groups(github, integration.organization_slug):
-            ingest_people.group(integration, group, members)
-            seen.add(group.database_id)
+        for page in people.groups(github, integration.organization_slug):
+            for group in page.items:
+                ingest_people.group(integration, group)
+                seen[group.github_id] = group.is_whole
+            is_whole = is_whole and page.is_whole
     except (ScopeMissingError, NotFoundError):
         return "The token may not list the organisation's teams, so nobody is grouped by them."
-    ingest_people.groups_gone(integration, seen)
-    return ""
+    if is_whole:
+        ingest_people.groups_gone(integration, set(seen))
+    return "" if is_whole and all(seen.values()) else GROUPS_LEFT_OUT
 
 
 def _list_for_a_while(integration: GitHubIntegration, github: GitHub, ends: datetime) -> bool:
     """Lists repositories, a page after the other; whether the list is whole."""
     while True:
         page, following = _page_of_repositories(integration, github)
-        _list(integration, page)
+        if not page.is_whole:
+            # Any of those that are known may be among what was left out.
+            integration.available_repositories.update(listed_at=timezone.now())
+        _list(integration, page.items)
         integration.listing_next = following
         if not following:
             break
@@ -251,7 +275,7 @@ def _list_for_a_while(integration: GitHubIntegration, github: GitHub, ends: date
 
 def _page_of_repositories(
     integration: GitHubIntegration, github: GitHub
-) -> tuple[list[ListedRepository], str]:
+) -> tuple[Part[ListedRepository], str]:
     if integration.credential.installation_id:
         return apps.repositories(github, integration.listing_next)
     owner, kind = integration.organization_slug, integration.account_type
@@ -269,8 +293,11 @@ def _count_pull_requests(integration: GitHubIntegration, github: GitHub) -> None
 @transaction.atomic
 def _list(integration: GitHubIntegration, page: Sequence[ListedRepository]) -> None:
     lock_team(integration.team_id)
+    ids = [listed.id for listed in page if not listed.default_branch]
+    rows = AvailableRepository.objects.filter(integration=integration, github_repo_id__in=ids)
+    branches = dict(rows.values_list("github_repo_id", "default_branch"))
     AvailableRepository.objects.bulk_create(
-        [_available(integration, listed) for listed in page],
+        [_available(integration, listed, branches.get(listed.id, "")) for listed in page],
         update_conflicts=True,
         unique_fields=["integration", "github_repo_id"],
         update_fields=[
@@ -281,7 +308,9 @@ def _list(integration: GitHubIntegration, page: Sequence[ListedRepository]) -> N
     _rename(integration, page)
 
 
-def _available(integration: GitHubIntegration, listed: ListedRepository) -> AvailableRepository:
+def _available(
+    integration: GitHubIntegration, listed: ListedRepository, branch: str
+) -> AvailableRepository:
     now = timezone.now()
     return AvailableRepository(
         team=integration.team,
@@ -292,7 +321,7 @@ def _available(integration: GitHubIntegration, listed: ListedRepository) -> Avai
         is_private=listed.private,
         is_archived=listed.archived,
         is_fork=listed.fork,
-        default_branch=listed.default_branch or "",
+        default_branch=listed.default_branch or branch,
         pushed_at=listed.pushed_at,
         listed_at=now,
         modified_at=now,

@@ -86,6 +86,8 @@ def count_pull_requests(github: GitHub, integration: GitHubIntegration) -> int:
         problems_by_item(reply.problems, "nodes")
         nodes = decode(reply.data, records.NodesReply[records.Counted]).nodes
         for row, node in zip(some, nodes, strict=True):
-            row.pull_request_count = node.pull_requests.total_count if node else None
+            # What is not told this time stays as it was.
+            if node and node.pull_requests.total_count is not None:
+                row.pull_request_count = node.pull_requests.total_count
         AvailableRepository.objects.bulk_update(some, ["pull_request_count"])
     return len(rows)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from django.db import transaction
 from django.db.models import OuterRef, Q, Subquery
 from django.utils import timezone
+from msgspec.structs import replace
 
-from apps.integrations.github.people import GroupRecord, Person
+from apps.integrations.github.people import ListedGroup, Person
 from apps.integrations.models import AvailableRepository, GitHubIntegration
 from apps.integrations.people import forgetting, own_marks, renaming
 from apps.integrations.people.roles import LINKED, Role
@@ -31,7 +32,7 @@ def members(integration: GitHubIntegration, people: Sequence[Person]) -> None:
     figures_changed(team.pk)  # first, since it locks the team: see `hold`
     own = own_marks.of_team(team)
     forgotten = forgetting.is_forgotten(team)
-    known = [each for each in people if each.github_id and not forgotten(each.github_id)]
+    known = [each for each in _completed(team, people) if not forgotten(each.github_id)]
     renaming.follow(team, {person.github_id: person.login for person in known})
     TeamMember.objects.bulk_create(
         [_member(team, person, own) for person in known],
@@ -65,30 +66,32 @@ def members_left(integration: GitHubIntegration, seen: set[int]) -> int:
 
 
 @transaction.atomic
-def group(integration: GitHubIntegration, record: GroupRecord, member_ids: Iterable[int]) -> None:
+def group(integration: GitHubIntegration, found: ListedGroup) -> None:
     """Adds or updates a team of the organisation, and sets who is in it."""
     figures_changed(integration.team_id)
     row, is_new = Group.objects.update_or_create(
         team=integration.team,
-        github_id=record.database_id,
+        github_id=found.github_id,
         defaults={
             "organization_id": integration.organization_id,
-            "slug": _slug(integration, record),
-            "name": record.name,
+            "slug": _slug(integration, found),
+            "name": found.name,
         },
     )
-    people = TeamMember.objects.for_team(integration.team)
     before = set(row.members.values_list("pk", flat=True))
-    row.members.set(people.filter(github_id__in=list(member_ids)))
+    people = TeamMember.objects.for_team(integration.team).filter(github_id__in=found.member_ids)
+    row.members.add(*people)
+    if found.is_whole:
+        row.members.set(people)
     if is_new or before != set(row.members.values_list("pk", flat=True)):
-        group_changed(integration.team, record.database_id)
+        group_changed(integration.team, found.github_id)
 
 
-def _slug(integration: GitHubIntegration, record: GroupRecord) -> str:
+def _slug(integration: GitHubIntegration, group: ListedGroup) -> str:
     """GitHub's; with the organisation before it where a team of another one has the same."""
-    others = Group.objects.for_team(integration.team).exclude(github_id=record.database_id)
-    is_taken = others.filter(slug=record.slug).exists()
-    return f"{integration.organization_slug}/{record.slug}" if is_taken else record.slug
+    others = Group.objects.for_team(integration.team).exclude(github_id=group.github_id)
+    is_taken = others.filter(slug=group.slug).exists()
+    return f"{integration.organization_slug}/{group.slug}" if is_taken else group.slug
 
 
 @transaction.atomic
@@ -121,15 +124,26 @@ def repositories(
     return {row.github_repo_id: row for row in rows}
 
 
+def _completed(team: Team, people: Sequence[Person]) -> Iterator[Person]:
+    """People with what is known of them where GitHub could not tell."""
+    lacking = [each.github_id for each in people if None in (each.name, each.role)]
+    rows = TeamMember.objects.for_team(team).filter(github_id__in=lacking)
+    known = {row.github_id: row for row in rows}
+    for each in people:
+        row = known.get(each.github_id) or TeamMember(role="member")
+        name = row.name if each.name is None else each.name
+        yield replace(each, name=name, role=each.role or row.role)
+
+
 def _member(team: Team, person: Person, own: TeamMarks) -> TeamMember:
     now: datetime = timezone.now()
     return TeamMember(
         team=team,
         github_id=person.github_id,
         github_username=person.login,
-        name=person.name.replace("\0", "")[:255],
+        name=(person.name or "").replace("\0", "")[:255],
         avatar_url=person.avatar_url[:500],
-        role=person.role,
+        role=person.role or "",
         is_bot=person.is_bot or is_bot(Actor(person.github_id, person.login, "User"), own),
         is_active=True,
         left_at=None,

@@ -354,18 +354,23 @@ def test_what_the_terminal_syncs_is_not_looked_at_by_workers(
     assert GitHubIntegration.objects.get().discovery_error == ""
 
 
-def test_a_reply_that_cannot_be_read(
-    github: Running, team: Team, alice_client: Client, work: Work
-) -> None:
+def test_what_cannot_be_read(github: Running, team: Team, alice_client: Client, work: Work) -> None:
+    """A list that is none is told; of one repository what can be read is kept."""
     connect(alice_client)
     work()
-    website = github.simulator.world.repositories[REPOSITORIES["website"]]
-    website.default_branch = 7  # type: ignore[assignment]
+    before = list(AvailableRepository.objects.order_by("pk").values("full_name", "default_branch"))
+    strange = Fault("reply", path="/api/v3/orgs/acme/repos", body={"list": "none"})
+    github.simulator.faults.add(strange)
     refresh(alice_client, work)
     assert "reply cannot be read" in messages_of(alice_client)
-    website.default_branch = "main"
+    github.simulator.faults.clear()
+    world = github.simulator.world.repositories
+    world[REPOSITORIES["website"]].default_branch = 7  # type: ignore[assignment]
+    world[REPOSITORIES["attic"]].node_id = None  # type: ignore[assignment]
     refresh(alice_client, work)
     assert "reply cannot be read" not in messages_of(alice_client)
+    rows = AvailableRepository.objects.order_by("pk")
+    assert list(rows.values("full_name", "default_branch")) == before
 
 
 def test_what_cannot_be_stored_stops_nobody_else(

@@ -1,0 +1,208 @@
+"""What GitHub cannot tell of people, teams, repositories and deliveries costs nothing known.
+
+Each leaf of each query in turn is null, with an error and without where the schema allows it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.db import transaction
+from graphql import build_schema, parse
+
+from apps.integrations.github.documents import document
+from apps.integrations.models import AvailableRepository, GitHubIntegration, Lease
+from apps.integrations.repositories import discovery
+from apps.integrations.storing import recounting
+from apps.integrations.sync import production, production_look
+from apps.integrations.tests import github as small
+from apps.integrations.tests.stage import Place, Stage, ago, let_time_pass, set_up
+from apps.integrations.tests.test_production import deployed, do, merged
+from apps.integrations.work.chores import Chore
+from apps.metrics.lists import export
+from apps.metrics.models import Group, Production, PullRequest, TeamMember
+from apps.teams.models import Team
+from github_simulator.leaves import leaves_of
+from github_simulator.testing import Running
+from github_simulator.world import Account
+from tests.test_contract import PUBLISHED
+
+pytestmark = pytest.mark.django_db
+SCHEMA = build_schema(PUBLISHED.read_text(), assume_valid_sdl=True)
+Rows = dict[str, Any]
+
+
+@pytest.fixture
+def stage(team: Team, github: Running) -> Stage:
+    return set_up(team, github)
+
+
+@pytest.fixture
+def shop(stage: Stage) -> Place:
+    return stage.track("shop")
+
+
+def nulls(query: str) -> Iterator[tuple[str, bool]]:
+    """Each leaf that a query asks for, and whether its null comes without a word."""
+    name = re.sub(r"(?<!^)(?=[A-Z])", "_", query).lower()
+    for leaf, can_be_null in leaves_of(SCHEMA, parse(document(name))).items():
+        if leaf.startswith("RateLimit."):
+            continue  # `Query.rateLimit` stands for what is asked by the way.
+        yield leaf, False
+        if can_be_null:
+            yield leaf, True
+
+
+def turns(*chores: Chore[Any]) -> None:
+    """What a worker does, of these alone."""
+    while any(chore.turn(datetime.now(UTC)) for chore in chores):
+        pass
+
+
+def people() -> Rows:
+    fields = ("github_id", "github_username", "name", "avatar_url", "role", "is_active", "left_at")
+    return {
+        "members": list(TeamMember.objects.order_by("github_id").values_list(*fields)),
+        "groups": {
+            (group.github_id, group.slug, group.name): set(
+                group.members.values_list("github_id", flat=True)
+            )
+            for group in Group.objects.all()
+        },
+        "repositories": set(
+            AvailableRepository.objects.values_list("full_name", "pull_request_count")
+        ),
+    }
+
+
+def discover() -> str:
+    Lease.objects.all().delete()
+    GitHubIntegration.objects.update(
+        members_due_at=ago(), listing_since=None, listing_next="", discovery_error=""
+    )
+    turns(discovery.DISCOVERY)
+    return GitHubIntegration.objects.get().discovery_error
+
+
+def many_people(shop: Place) -> None:
+    """More than a page of a team's."""
+    world = shop.github.simulator.world
+    acme = world.organizations[small.ACME]
+    for number in range(41_000_000, 41_000_100):
+        world.accounts[number] = Account(number, f"U_{number}", f"p{number}", "User", "Somebody")
+        acme.members[number] = "member"
+        acme.teams[0].members.append(number)
+
+
+@pytest.mark.parametrize("query", ["Members", "Groups", "GroupMembers", "PullRequestCounts"])
+def test_people(stage: Stage, shop: Place, query: str) -> None:
+    if query == "GroupMembers":
+        many_people(shop)
+    assert discover() == ""
+    before = people()
+    for leaf, silent in nulls(query):
+        shop.strike("null_leaf", leaf=leaf, silent=silent, contains=f"query {query}(")
+        discover()
+        shop.heal()
+        if leaf == "User.name" and silent:
+            assert not any(TeamMember.objects.values_list("name", flat=True))  # They have none.
+            discover()
+        assert people() == before, (leaf, silent)
+    assert discover() == ""
+    assert people() == before
+
+
+def test_one_member_that_is_not_told_costs_no_other(stage: Stage, shop: Place) -> None:
+    discover()
+    world = shop.github.simulator.world
+    world.organizations[small.ACME].members[small.LINUS] = "member"
+    world.accounts[small.ADA].name = "Ada King"
+    shop.strike("null_leaf", leaf="User.login", of="U_grace", contains="query Members(")
+    assert "left out some of the organisation's people" in discover()
+    names = dict(TeamMember.objects.filter(is_active=True).values_list("github_username", "name"))
+    assert names == {"ada": "Ada King", "grace": "Grace Hopper", "linus": ""}
+    shop.heal()
+    del world.organizations[small.ACME].members[small.GRACE]
+    assert discover() == ""
+    assert not TeamMember.objects.get(github_username="grace").is_active
+
+
+def deliveries(stage: Stage) -> Rows:
+    make, _ = export.EXPORTS["deployments"]
+    reached = ("number", "deployed_at", "lead_time", "deployment__sha")
+    return {
+        "deployments": list(make(stage.team, None)),
+        "reached": list(PullRequest.objects.order_by("number").values_list(*reached)),
+        "is_complete": list(Production.objects.values_list("source", "is_complete")),
+    }
+
+
+def look_twice(stage: Stage, shop: Place) -> None:
+    """Now, and when what could not be told is told again."""
+    for _ in range(2):
+        GitHubIntegration.objects.update(production_due_at=ago())
+        turns(production_look.LOOK, production.WALK, recounting.RECOUNT)
+        shop.heal()
+        let_time_pass(days=1)
+
+
+def deployments_of(shop: Place) -> None:
+    merged(shop, ago(days=9))
+    deployed(shop, ago(days=8))
+    merged(shop, ago(days=7))
+    do(shop, "deploy", ago(days=6), ref="main", state="PENDING")
+
+
+def two_pages_of_statuses(shop: Place) -> None:
+    deployments_of(shop)
+    made = do(shop, "deploy", ago(days=5), ref="main")
+    for state in (*["QUEUED"] * 101, "SUCCESS"):
+        do(shop, "set_deployment_status", ago(days=5), deployment=made["id"], state=state)
+
+
+def two_pages_of_commits(shop: Place) -> None:
+    merged(shop, ago(days=9))
+    older = [{"message": "Work", "committed_at": f"{ago(days=9):%FT%TZ}"}] * 101
+    do(shop, "push_branch", ago(days=9), commits=older)
+    deployments_of(shop)
+
+
+def releases_of(shop: Place) -> None:
+    for day in (9, 7):
+        pull = merged(shop, ago(days=day))
+        do(shop, "release", ago(days=day - 1), tag=f"v{9 - day}", sha=pull.merge_commit_oid)
+
+
+@pytest.mark.parametrize(
+    ("happened", "queries"),
+    [
+        (deployments_of, ("Deployments", "DeploymentsById", "NewestDeliveries", "BranchTip")),
+        (two_pages_of_statuses, ("DeploymentStatuses",)),
+        (two_pages_of_commits, ("BranchHistory",)),
+        (releases_of, ("Releases", "NewestDeliveries")),
+    ],
+)
+def test_deliveries(
+    stage: Stage, shop: Place, happened: Callable[[Place], None], queries: tuple[str, ...]
+) -> None:
+    """Read with the leaf missing, and once more a day later, all is there."""
+    happened(shop)
+    stage.sync()
+    before = transaction.savepoint()
+    look_twice(stage, shop)
+    whole = deliveries(stage)
+    assert len(whole["deployments"]) >= 2
+    transaction.savepoint_rollback(before)
+    for query in queries:
+        for leaf, silent in nulls(query):
+            if leaf == "Release.tagCommit" and silent:
+                continue  # The tag is gone.
+            before = transaction.savepoint()
+            shop.strike("null_leaf", leaf=leaf, silent=silent, contains=f"query {query}(")
+            look_twice(stage, shop)
+            assert deliveries(stage) == whole, (query, leaf, silent)
+            transaction.savepoint_rollback(before)
