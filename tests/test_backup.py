@@ -17,9 +17,9 @@ from tests.terminal import Terminal
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.services)])
 def terminals(
-    request: pytest.FixtureRequest, github: Running, tmp_path: Path
+    request: pytest.FixtureRequest, github: Running, name: str, tmp_path: Path
 ) -> Iterator[tuple[Terminal, Terminal]]:
-    """An installation, and an empty one elsewhere that has its keys."""
+    """An installation that knows a repository, and an empty one elsewhere that has its keys."""
     with ExitStack() as stack:
         made = []
         for place in ("here", "elsewhere"):
@@ -30,7 +30,7 @@ def terminals(
                 terminal.settings["DATABASE_URL"] = database
             made.append(terminal)
         here, elsewhere = made
-        assert here.run("manage", "check").returncode == 0  # makes the keys
+        assert here.run("sync", name).returncode == 0
         for key in ("secret-key", "token-encryption-keys"):
             (tmp_path / "elsewhere" / key).write_bytes((tmp_path / "here" / key).read_bytes())
         yield here, elsewhere
@@ -39,7 +39,7 @@ def terminals(
 KEY = "from apps.teams.models import Team; print(Team.objects.get().figures_key)"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def name(github: Running) -> str:
     """A repository with few pull requests."""
     repositories = github.simulator.world.repositories.values()
@@ -51,7 +51,6 @@ def test_it_works(
     terminals: tuple[Terminal, Terminal], name: str, github: Running, tmp_path: Path
 ) -> None:
     here, elsewhere = terminals
-    assert here.run("sync", name).returncode == 0
     file = tmp_path / "backup"
     made = here.run("backup", str(file))
     assert made.returncode == 0, made.stderr
@@ -73,14 +72,14 @@ def test_it_works(
         assert file.read_bytes() == before
 
 
-@pytest.fixture
-def backed_up(github: Running, name: str, tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def backed_up(github: Running, name: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A backup of SQLite."""
-    (tmp_path / "here").mkdir()
-    here = Terminal(github, tmp_path / "here")
+    folder = tmp_path_factory.mktemp("here")
+    here = Terminal(github, folder)
     assert here.run("sync", name).returncode == 0
-    assert here.run("backup", str(tmp_path / "backup")).returncode == 0
-    return tmp_path / "backup"
+    assert here.run("backup", str(folder / "backup")).returncode == 0
+    return folder / "backup"
 
 
 def test_without_its_keys_it_says_which_are_missing(

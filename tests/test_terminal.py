@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import timedelta
 from pathlib import Path
 
@@ -19,9 +20,29 @@ def terminal(github: Running, tmp_path: Path) -> Terminal:
 
 @pytest.fixture
 def name(github: Running) -> str:
+    return largest(github)
+
+
+def largest(github: Running) -> str:
     """A repository with some pull requests."""
     repositories = github.simulator.world.repositories.values()
     return max(repositories, key=lambda r: len(r.pull_requests)).full_name
+
+
+@pytest.fixture(scope="module")
+def folder_after_a_sync(github: Running, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder that has the repository as it is at first."""
+    folder = tmp_path_factory.mktemp("synced")
+    done = Terminal(github, folder).run("sync", largest(github))
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture
+def synced(terminal: Terminal, folder_after_a_sync: Path, tmp_path: Path) -> Terminal:
+    """A terminal where the repository was synced before."""
+    shutil.copytree(folder_after_a_sync, tmp_path, dirs_exist_ok=True)
+    return terminal
 
 
 def test_it_works(name: str, github: Running, tmp_path: Path) -> None:
@@ -117,14 +138,13 @@ def test_a_data_folder_that_cannot_be_made(terminal: Terminal, name: str, tmp_pa
     assert done.stderr.count("\n") == 1
 
 
-def test_a_full_disk(terminal: Terminal, name: str) -> None:
-    assert terminal.run("sync", name).returncode == 0
-    stored = terminal.rows("pull-requests")
-    done = terminal.run("sync", name, "--team", "another", largest_file=100)
+def test_a_full_disk(synced: Terminal, name: str) -> None:
+    stored = synced.rows("pull-requests")
+    done = synced.run("sync", name, "--team", "another", largest_file=100)
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith("tformance: The data")
     assert "Traceback" not in done.stderr
-    assert terminal.rows("pull-requests") == stored
+    assert synced.rows("pull-requests") == stored
 
 
 def test_an_export_of_a_team_that_is_not_there(terminal: Terminal) -> None:
@@ -138,25 +158,23 @@ def test_the_team_is_made_when_missing(terminal: Terminal, name: str) -> None:
     assert terminal.run("export", "members", "--team", "payments").returncode == 0
 
 
-def test_an_audit_finds_every_field_equal(terminal: Terminal, name: str) -> None:
-    assert terminal.run("sync", name).returncode == 0
-    done = terminal.run("audit", "--sample", "30")
+def test_an_audit_finds_every_field_equal(synced: Terminal) -> None:
+    done = synced.run("audit", "--sample", "30")
     assert done.returncode == 0, done.stdout
     equal, _, rest = done.stdout.partition(" of ")
     assert rest.startswith(f"{equal} fields equal in 30 pull requests")
 
 
-def test_single_sign_on_is_told(terminal: Terminal, name: str, github: Running) -> None:
-    assert terminal.run("sync", name).returncode == 0
+def test_single_sign_on_is_told(synced: Terminal, name: str, github: Running) -> None:
     owner = name.partition("/")[0]
     act(github.simulator, "require_sso", {"organization": owner})
     try:
-        synced = terminal.run("sync", name)
-        audited = terminal.run("audit", "--sample", "30")
+        again = synced.run("sync", name)
+        audited = synced.run("audit", "--sample", "30")
     finally:
         act(github.simulator, "require_sso", {"organization": owner, "on": False})
-    assert synced.returncode == 1
-    assert "The organisation asks for single sign-on." in synced.stderr
+    assert again.returncode == 1
+    assert "The organisation asks for single sign-on." in again.stderr
     assert audited.returncode == 1
     assert "30 could not be compared" in audited.stderr
 
@@ -168,37 +186,35 @@ def test_an_audit_of_nothing_is_none(terminal: Terminal) -> None:
 
 
 def test_an_audit_shows_and_repairs_a_difference(
-    terminal: Terminal, name: str, github: Running
+    synced: Terminal, name: str, github: Running
 ) -> None:
     repository = github.simulator.world.repository(name)
     assert repository is not None
     pull_request = next(iter(repository.pull_requests.values()))
-    assert terminal.run("sync", name).returncode == 0
     before = pull_request.title
     pull_request.title = "Told to nobody"
     try:
-        done = terminal.run("audit", "--sample", "100000")
+        done = synced.run("audit", "--sample", "100000")
         assert done.returncode == 1
         assert (
             f'{name}#{pull_request.number} title: "{before}" here, "Told to nobody" on GitHub'
             in done.stdout
         )
-        assert terminal.run("audit", "--sample", "100000").returncode == 0
+        assert synced.run("audit", "--sample", "100000").returncode == 0
     finally:
         pull_request.title = before
 
 
 def test_an_audit_tells_what_only_changed_meanwhile(
-    terminal: Terminal, name: str, github: Running
+    synced: Terminal, name: str, github: Running
 ) -> None:
     repository = github.simulator.world.repository(name)
     assert repository is not None
     pull_request = next(pr for pr in repository.pull_requests.values() if pr.closed_at)
-    assert terminal.run("sync", name).returncode == 0
     before = pull_request.updated_at
     pull_request.updated_at = before + timedelta(seconds=5)
     try:
-        done = terminal.run("audit", "--sample", "100000")
+        done = synced.run("audit", "--sample", "100000")
     finally:
         pull_request.updated_at = before
     assert done.returncode == 1
@@ -215,8 +231,7 @@ def test_help_is_whole_and_a_bad_port_is_one_line(terminal: Terminal) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_keys_are_rotated(terminal: Terminal, name: str) -> None:
-    assert terminal.run("sync", name).returncode == 0
-    done = terminal.run("rotate-keys")
+def test_keys_are_rotated(synced: Terminal) -> None:
+    done = synced.run("rotate-keys")
     assert done.returncode == 0
     assert "encrypted with the first key" in done.stdout
