@@ -17,7 +17,7 @@ from github_simulator.testing import Running, running
 from github_simulator.world import World
 from tests.absence import absent
 from tests.browser import FLAGS, find
-from tests.program import Program, free_address, on_one_machine, on_services
+from tests.program import Program, free_address
 
 Means = Callable[..., AbstractContextManager[Program]]
 
@@ -108,12 +108,3 @@ def installation(means: Means, folder: Path, world: World) -> Iterator[Installat
         }
         with means(folder, url, **settings) as program:
             yield Installation(program, github)
-
-
-@pytest.fixture(scope="module", params=[on_one_machine, on_services], ids=["sqlite", "services"])
-def installed(
-    request: pytest.FixtureRequest, chromium: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Installation]:
-    """An installation of each kind in turn."""
-    with installation(request.param, tmp_path_factory.mktemp("data"), small_world()) as found:
-        yield found

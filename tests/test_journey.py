@@ -1,8 +1,13 @@
-"""The whole journey in a browser, on both kinds of means: to a figure, and to the PR behind it."""
+"""The whole journey in a browser, by a company's means: to a figure, and to the PR behind it.
+
+On one machine it is that of tests/pages, which goes on from there.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -11,11 +16,18 @@ from github_simulator.acts import act
 from github_simulator.testing import Running
 from github_simulator.world import PullRequest
 from tests import journey
-from tests.conftest import Installation
+from tests.conftest import Installation, installation, small_world
+from tests.program import on_services
 
 AGENTS = ("copilot-swe-agent", "devin-ai-integration", "claude")
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.services]
+
+
+@pytest.fixture
+def installed(chromium: str, tmp_path: Path) -> Iterator[Installation]:
+    with installation(on_services, tmp_path, small_world()) as found:
+        yield found
 
 
 def test_it_works(installed: Installation, page: Page) -> None:
@@ -24,13 +36,18 @@ def test_it_works(installed: Installation, page: Page) -> None:
     journey.make_team(page, "Harbour")
     journey.connect(page)
     journey.choose_organization(page, "acme")
-    see_people(page, installed.github)
     journey.track_everything(page, "acme/billing-service")
     journey.wait_for_the_history(page)
-    see_the_count(page, installed.github)
-    merged = see_the_figure(page, installed.github)
+    look_around(page, installed.github)
+
+
+def look_around(page: Page, github: Running) -> None:
+    """From the page of the sync, where the history is whole."""
+    see_the_count(page, github)
+    see_people(page, github)
+    merged = see_the_figure(page, github)
     open_one_of(page, merged)
-    follow_a_merge(page, installed.github, len(merged))
+    follow_a_merge(page, github, len(merged))
 
 
 def see_people(page: Page, github: Running) -> None:

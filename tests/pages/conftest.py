@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
+from github_simulator.testing import Running
 from tests import journey
 from tests.conftest import installation, launched, small_world, visitor
 from tests.program import Program, on_one_machine
@@ -27,6 +28,7 @@ class Filled:
     """A team with its history, another without anything, and Alice, signed in to both."""
 
     program: Program
+    github: Running
     team: str
     empty: str
     found: dict[str, str]
@@ -55,7 +57,7 @@ def filled(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         }
         session = page.context.storage_state()
         page.context.close()
-        yield Filled(found.program, team, empty, addresses, session)
+        yield Filled(found.program, found.github, team, empty, addresses, session)
 
 
 def first_link(page: Page, address: str) -> str:
