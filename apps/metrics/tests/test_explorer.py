@@ -231,6 +231,15 @@ def test_an_address_leads_to_its_pull_request(shop: Repository, alice_client: Cl
     assert alice_client.get(PULLS, {"q": f"{shop.full_name}#9"}).status_code == 200
 
 
+def test_a_search_says_what_other_lists_have(many: list[PullRequest], alice_client: Client) -> None:
+    bumps = sum(row.title == "Bump" for row in many)
+    make_pull_request(many[0].repository, title="Bump carts", state="open")
+    page = alice_client.get(f"{PULLS}?range=4w&q=bump").content.decode()
+    text = " ".join(re.sub(r"<[^>]+>", " ", page).split())
+    assert f"Merged {bumps} Open now 1 Closed unmerged 0" in text
+    assert f"{bumps + 1} in any state and range" in text
+
+
 def test_files_have_what_is_shown(many: list[PullRequest], alice_client: Client) -> None:
     query = "range=4w&sort=-lines&columns=title,lines,waiting_for&q=zap"
     shown = ask(alice_client, query)

@@ -60,6 +60,13 @@ def test_the_last_filter_opens_every_page(alice_client: Client, bob_client: Clie
     assert alice_client.get(HOME, headers=JSON).json()["range"]["name"] == "3m"
 
 
+def test_dates_the_wrong_way_round_are_swapped(alice_client: Client) -> None:
+    late, early = ((timezone.now() - timedelta(days=days)).date().isoformat() for days in (20, 90))
+    asked = {"since": late, "until": early}
+    found = alice_client.get(HOME, asked, headers=JSON).json()["range"]
+    assert (found["since"], found["until"]) == (early, late)
+
+
 def test_a_link_wins_and_changes_nothing(alice_client: Client) -> None:
     choose(alice_client, range="12m")
     page = alice_client.get(f"{HOME}?range=4w").content.decode()

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.test import Client
 from django.utils import timezone
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -221,6 +222,22 @@ def test_this_week_and_queues(shop: Repository) -> None:
     assert titles(ben_queue.theirs) == ["nobody"]
     assert titles(told[PERSON, ada.github_id].own) == ["approved"]
     assert titles(told[GROUP, CORE].reviews) == ["of a team"]
+
+
+def test_a_page_says_since_when_its_repository_is_not_tracked(
+    team: Team, alice_client: Client
+) -> None:
+    shop = make_repository(team)
+    ada = make_member(team, "ada")
+    stay(shop, ada, 99, title="left behind")
+    page = f"/a/acme/repositories/{shop.github_repo_id}/"
+    assert "is not tracked" not in alice_client.get(page).content.decode()
+    assert "left behind" in alice_client.get("/a/acme/").content.decode()
+    stop_tracking(shop)
+    text = alice_client.get(page).content.decode()
+    since = TrackedRepository.objects.get().untracked_at
+    assert f"{shop.full_name} is not tracked since {since:%-d %B %Y}" in text
+    assert "left behind" not in alice_client.get("/a/acme/").content.decode()
 
 
 def titles(waits: Sequence[Wait]) -> list[str]:

@@ -344,13 +344,13 @@
   }
 
   // A tap shows the value; a second one on the same mark opens its list.
-  let tapped = "", pointer = "", last = -Infinity;
+  let tapped = "", pointer = "", touched = -Infinity;
   addEventListener("pointerdown", (event) => { pointer = event.pointerType; }, true);
 
   function follow(instance, chart, event) {
-    const isEcho = event.event.timeStamp - last < 300; // A tap ends as a touch and may come as a click too.
-    last = event.event.timeStamp;
-    if (isEcho) return;
+    const { type, timeStamp } = event.event;
+    if (type === "touchend") touched = timeStamp;
+    else if (timeStamp - touched < 700) return; // The click that a browser makes of a tap.
     const address = listed(instance, chart, event);
     const isFirst = pointer === "touch" && address !== tapped;
     tapped = address;
