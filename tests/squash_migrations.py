@@ -41,7 +41,16 @@ def main() -> None:
     for name, folder in folders.items():
         for former in folder.glob("0001_squashed_*.py"):
             former.unlink()
+        _name_numbered(folder)
         (folder / f"{names[name]}.py").write_text(texts[name])
+
+
+def _name_numbered(folder: Path) -> None:
+    """What depends on a former squashed migration depends on the last that it replaced."""
+    for path in folder.glob("0*.py"):
+        text = path.read_text()
+        if "0001_squashed_" in text:
+            path.write_text(text.replace("0001_squashed_", ""))
 
 
 def _numbered(folder: Path) -> list[str]:
