@@ -256,7 +256,7 @@ def _is_whole(page: Page[Any]) -> bool:
 
 def _person(edge: _Edge | None, problems: Iterable[Problem]) -> Person | None:
     """Who a member is; None where that is not told."""
-    user = edge and edge.node
+    user = edge.node if edge else None
     if edge is None or user is None or not user.database_id:
         return None
     is_named = not any((problem.path or [])[-1:] == ["name"] for problem in problems)
