@@ -17,6 +17,7 @@ from apps.integrations.work import leases
 from apps.metrics.models import Deployment, Production
 from apps.teams.models import Team
 from github_simulator.faults import Fault
+from github_simulator.git import git_of
 from github_simulator.testing import Running
 
 pytestmark = pytest.mark.django_db
@@ -130,6 +131,33 @@ def test_a_release_that_cannot_be_told_is_not_withdrawn(stage: Stage, shop: Plac
     do(shop, "release", ago(days=5), tag="v3", sha=second.merge_commit_oid)
     look(stage)
     assert stage.row(second).deployed_at == before
+
+
+def test_what_was_live_once_stays_so(stage: Stage, shop: Place) -> None:
+    """A tag that moves later, and a run that is attempted again, change nothing of before."""
+    first, second = merged(shop, ago(days=9)), merged(shop, ago(days=7))
+    run = {"workflow": "Deploy", "conclusion": "success"}
+    do(shop, "run_workflow", ago(days=8), sha=first.merge_commit_oid, **run)
+    again = do(shop, "run_workflow", ago(days=6), sha=second.merge_commit_oid, **run)
+    for n, pull in enumerate((first, second)):
+        do(shop, "release", ago(days=8 - 2 * n), tag=f"v{n}", sha=pull.merge_commit_oid)
+    stage.sync()
+    look(stage)
+    released = stage.row(second).deployed_at
+    git_of(shop.repository).tags["v1"] = first.merge_commit_oid or ""
+    do(shop, "release", ago(days=1), tag="v2", sha=second.merge_commit_oid)
+    look(stage)
+    assert released
+    assert stage.row(second).deployed_at == released
+    assert Deployment.objects.get(name="v1").sha == second.merge_commit_oid
+    recounting.choose(stage.tracked().repository, "workflow", workflow="Deploy")
+    work()
+    ran = stage.row(second).deployed_at
+    do(shop, "rerun", ago(days=1), run=again["id"], conclusion="success")
+    ProductionWalk.objects.update(due_at=ago(), runs_due_at=ago())
+    work()
+    assert ran
+    assert stage.row(second).deployed_at == ran
 
 
 def test_pages_that_take_github_too_long(stage: Stage, shop: Place) -> None:
