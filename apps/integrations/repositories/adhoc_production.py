@@ -67,9 +67,10 @@ def remarks(tracked: TrackedRepository, chosen: tuple[str, str] | None) -> Itera
     """What is to be known of figures of production: a sentence each."""
     of = Production.objects.filter(repository=tracked.repository).first()
     if of and of.is_chosen and chosen is None:
+        source = Source(of.source).label + (f" ({of.workflow})" if of.workflow else "")
         yield (
-            f"What reaches production in {tracked.full_name} is told by {_named(of)}, as was "
-            f"chosen before; --production {FOUND} lets it be found again."
+            f"What reaches production in {tracked.full_name} is told by “{source}”, as was chosen "
+            f"before; --production {FOUND} lets it be found again."
         )
     for permission in of.not_granted if of else ():
         yield f"GitHub does not show {PERMISSIONS[permission]} of {tracked.full_name}: not granted."
@@ -82,12 +83,6 @@ def remarks(tracked: TrackedRepository, chosen: tuple[str, str] | None) -> Itera
     ):
         known = f" There are: {', '.join(of.workflows)}." if of.workflows else ""
         yield f"No run of the workflow “{of.workflow}” was found in {tracked.full_name}.{known}"
-
-
-def _named(of: Production) -> str:
-    label = Source(of.source).label if of.source in Source.values else "nothing"
-    named = f" “{of.workflow}”" if of.workflow else ""
-    return f"{label[0].lower()}{label[1:]}{named}" if of.source != Source.DEPLOYMENT else label
 
 
 def _patiently(do: Callable[[], None], note: Note) -> None:

@@ -16,6 +16,7 @@ from apps.integrations.models import (
     ProductionWalk,
     TrackedRepository,
 )
+from apps.integrations.repositories import adhoc_production
 from apps.integrations.storing import corrections, recounting
 from apps.integrations.tests import delivered, hooked
 from apps.integrations.tests.stage import NEVER, Place, Stage, ago, set_up, work
@@ -380,6 +381,30 @@ def test_what_is_not_granted_costs_nothing_else(
     look(stage)
     assert Production.objects.get().not_granted == []
     assert Deployment.objects.filter(sequence__isnull=False).count() == 1
+
+
+def test_from_a_terminal_nothing_new_costs_one_question(stage: Stage, shop: Place) -> None:
+    """And where nothing is said of production, an earlier choice is told."""
+    merged(shop, back(days=9))
+    deployed(shop, back(days=8))
+    stage.sync()
+    tracked = stage.tracked()
+    assert adhoc_production.read(tracked, adhoc_production.parse("deployment"), print) == ""
+    assert list(adhoc_production.remarks(tracked, ("deployment", ""))) == []
+    with stage.counted() as asked:
+        assert adhoc_production.read(tracked, None, print) == ""
+    assert (asked.operations, asked.points) == (["NewestDeliveries"], 1)
+    [said] = adhoc_production.remarks(tracked, None)
+    assert "is told by “GitHub deployments”, as was chosen before" in said
+    assert adhoc_production.read(tracked, adhoc_production.parse("found"), print) == ""
+    assert list(adhoc_production.remarks(tracked, None)) == []
+    made = do(shop, "deploy", back(days=2), ref="main")
+    assert adhoc_production.read(tracked, None, print) == ""
+    done = {"deployment": made["id"], "state": "SUCCESS"}
+    do(shop, "set_deployment_status", back(hours=1), **done)
+    # What was under way is asked for, however soon.
+    assert adhoc_production.read(tracked, None, print) == ""
+    assert Deployment.objects.get(node_id=made["node_id"]).deployed_at == back(hours=1)
 
 
 def test_an_environment_that_a_pattern_takes_for_production(stage: Stage, shop: Place) -> None:
