@@ -141,15 +141,18 @@ class _Watch(threading.Thread):
     def __init__(self) -> None:
         super().__init__(daemon=True)
         self.seen: dict[str, datetime] = {}
+        self.is_over = threading.Event()
 
     def run(self) -> None:
+        from django.db import connection
+
         from apps.metrics.models import Deployment
 
         rows = Deployment.objects.filter(deployed_at__isnull=False)
-        while True:
+        while not self.is_over.wait(0.1):
             fresh = set(rows.values_list("node_id", flat=True)) - self.seen.keys()
             self.seen |= dict.fromkeys(fresh, datetime.now(UTC))
-            time.sleep(0.1)
+        connection.close()
 
     def seconds(self, told: dict[str, datetime]) -> list[float]:
         """From each success to its row, as soon as all are there, shortest first."""
@@ -157,6 +160,8 @@ class _Watch(threading.Thread):
         while missing := told.keys() - self.seen.keys():
             assert time.monotonic() < ends, f"{len(missing)} have no row."
             time.sleep(0.5)
+        self.is_over.set()
+        self.join()
         return sorted((self.seen[key] - at).total_seconds() for key, at in told.items())
 
 

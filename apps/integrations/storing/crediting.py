@@ -29,7 +29,7 @@ AT_ONCE = 500
 COLUMNS = ("deployed_at", "deploy_time", "lead_time", "deployment_id", "was_live_before")
 """Of a pull request: what `ingest` leaves alone."""
 
-_READ = ("merged_at", "cycle_time", *(name.removesuffix("_id") for name in COLUMNS))
+_READ = ("pk", "merged_at", "cycle_time", *COLUMNS)
 
 
 def link(repository: Repository, brought: Mapping[str, int]) -> None:
@@ -58,15 +58,12 @@ def credit(repository: Repository, keys: Sequence[int]) -> None:
     """Stores anew when pull requests reached production, where that has changed."""
     for some in _parts(sorted(set(keys))):
         first = _first(some)
-        rows = PullRequest.objects.filter(pk__in=some).only(*_READ)
-        rows = rows.select_for_update(no_key=True)
-        changed = []
-        for row in rows.order_by("pk"):
-            columns = _columns(row, first.get(row.pk))
-            if any(getattr(row, name) != value for name, value in columns.items()):
-                for name, value in columns.items():
-                    setattr(row, name, value)
-                changed.append(row)
+        rows = PullRequest.objects.filter(pk__in=some).select_for_update(no_key=True)
+        changed: dict[int, list[Any]] = {}
+        for key, merged_at, cycle_time, *stored_as in rows.order_by("pk").values_list(*_READ):
+            told = _columns(merged_at, cycle_time, stored_as[-1], first.get(key))
+            if list(told.values()) != stored_as:
+                changed[key] = list(told.values())
         _save(repository, changed)
 
 
@@ -160,16 +157,22 @@ def _first(keys: Sequence[int]) -> dict[int, tuple[datetime, int]]:
 
 def told_of(row: PullRequest) -> dict[str, Any]:
     """What a pull request has from the deployments that are stored."""
-    return _columns(row, _first([row.pk]).get(row.pk))
+    first = _first([row.pk]).get(row.pk)
+    return _columns(row.merged_at, row.cycle_time, row.was_live_before, first)
 
 
-def _columns(row: PullRequest, first: tuple[datetime, int] | None) -> dict[str, Any]:
-    if first is None or row.merged_at is None:
-        kept = row.was_live_before and row.merged_at is not None
+def _columns(
+    merged_at: datetime | None,
+    cycle_time: int | None,
+    was_live_before: bool,
+    first: tuple[datetime, int] | None,
+) -> dict[str, Any]:
+    if first is None or merged_at is None:
+        kept = was_live_before and merged_at is not None
         return dict.fromkeys(COLUMNS) | {"was_live_before": kept}
     at, deployment = first
-    waited = max(int((at - row.merged_at).total_seconds()), 0)
-    lead = None if row.cycle_time is None else row.cycle_time + waited
+    waited = max(int((at - merged_at).total_seconds()), 0)
+    lead = None if cycle_time is None else cycle_time + waited
     return {
         "deployed_at": at,
         "deploy_time": waited,
@@ -179,14 +182,13 @@ def _columns(row: PullRequest, first: tuple[datetime, int] | None) -> dict[str, 
     }
 
 
-def _save(repository: Repository, rows: Sequence[PullRequest]) -> None:
-    """Within a transaction that has told of a new revision."""
-    if not rows:
+def _save(repository: Repository, columns: Mapping[int, Sequence[Any]]) -> None:
+    """By key; within a transaction that has told of a new revision."""
+    if not columns:
         return
     names = [name.removesuffix("_id") for name in (*COLUMNS, "stored_revision")]
     revision = Repository.objects.values_list("revision", flat=True).get(pk=repository.pk)
-    columns = {row.pk: [*(getattr(row, name) for name in COLUMNS), revision] for row in rows}
-    update(PullRequest, names, columns)
+    update(PullRequest, names, {key: [*values, revision] for key, values in columns.items()})
 
 
 def _revision(repository: Repository) -> Subquery:
