@@ -56,7 +56,7 @@ bench: .venv/installed-dev node_modules/installed
 	$(BIN)/python -m benchmarks $(ONLY)
 
 # The program to install: with charts and static files, the same to the byte from the same commit.
-wheel: .venv/installed-dev node_modules/installed
+wheel: .venv/installed node_modules/installed
 	@rm -rf build dist tformance.egg-info
 	@SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/python -m pip wheel -q --disable-pip-version-check \
 	--no-deps --no-build-isolation --wheel-dir dist .

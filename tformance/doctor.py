@@ -70,7 +70,7 @@ def _database() -> Iterator[Finding]:
         yield Finding(PROBLEM, "database", f"{kind} cannot be reached", "Check DATABASE_URL.")
         return
     if state == "migrations missing":
-        todo = "Run `python manage.py migrate`, or start with `tformance up`."
+        todo = "Run `tformance release`, or start with `tformance up`."
         yield Finding(PROBLEM, "database", "its tables are not up to date", todo)
     else:
         yield Finding(OK, "database", f"{kind}, tables up to date")
