@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import redis
+from kombu import Connection
 
 from apps.integrations.tests.test_enterprise_server import files as files
 from tests.absence import absent
@@ -122,6 +123,17 @@ def _told(folder: Path, **settings: str) -> dict[str, str]:
     )
     assert done.returncode == 0, done.stderr
     return dict(line.split(" ", 1) for line in done.stdout.splitlines())
+
+
+@pytest.mark.services
+def test_a_closed_connection_is_an_error_that_celery_expects() -> None:
+    """A worker goes on after an outage; anything else would end it."""
+    with redis_database() as url:
+        broker = Connection(url, transport="tformance.redis_broker:Transport")
+        channel, expected = broker.channel(), broker.connection_errors
+        broker.release()
+        with pytest.raises(expected, match="is closed"):
+            channel.queue_purge("work")
 
 
 @pytest.mark.services

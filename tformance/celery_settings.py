@@ -8,6 +8,7 @@ from django.conf import settings
 
 if settings.REDIS_URL:
     broker_url = settings.REDIS_URL
+    broker_transport = "tformance.redis_broker:Transport"
     broker_use_ssl = settings.REDIS_TLS or None
     broker_transport_options: dict[str, object] = {"visibility_timeout": 600}
 else:
