@@ -18,12 +18,15 @@ from collections import defaultdict, deque
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
 from benchmarks.github import ADA, Served, serve
 from tests.program import free_address, on_services
+
+if TYPE_CHECKING:
+    from apps.teams.models import Team
 
 REPOSITORIES, PULL_REQUESTS = 10, 50
 LATENCY = 0.3  # seconds that GitHub takes
@@ -31,8 +34,8 @@ LONGEST = 300  # seconds to wait for anything
 Instants = dict[tuple[int, int], deque[datetime]]
 
 
-def _set_up(github: Served) -> None:
-    """A team that tracks every repository; the workers do the rest."""
+def connected(team: Team, github: Served) -> None:
+    """A team tracks every repository; the workers do the rest."""
     from apps.integrations.models import (
         GitHubIntegration,
         IntegrationCredential,
@@ -41,9 +44,7 @@ def _set_up(github: Served) -> None:
     )
     from apps.integrations.sync import schedule
     from apps.metrics.models import Repository
-    from apps.teams.models import Team
 
-    team = Team.objects.create(name="acme", slug="acme")
     credential = IntegrationCredential.objects.create(
         team=team, kind="token", access_token=github.token, account_id=ADA
     )
@@ -216,7 +217,9 @@ def main() -> None:
         import django
 
         django.setup()
-        _set_up(github)
+        from apps.teams.models import Team
+
+        connected(Team.objects.create(name="acme", slug="acme"), github)
         _wait_until_ready()
         github.reset()
         if deploys:
