@@ -128,3 +128,22 @@ def test_of_a_part_of_the_history_nothing_is_missing(stage: Stage, shop: Place) 
     with stage.counted() as asked:
         assert stage.sync().status == SyncStatus.COMPLETE
     assert "PullRequestsByNumber" not in asked.operations
+
+
+def test_a_number_of_comments_that_lags_is_read_again(stage: Stage, shop: Place) -> None:
+    """GitHub corrects it within minutes, and says nowhere that anything changed."""
+    stage.sync()
+    pull = shop.repository.pull_requests[90]
+    review = {"number": pull.number, "actor": "grace", "state": "COMMENTED", "comments": 3}
+    shop.github.act("review", repository="acme/shop", **review)
+    lags = {"leaf": "PullRequest.totalCommentsCount", "value": 0, "of": pull.number}
+    shop.strike("strange_leaf", **lags)
+    stage.poll()
+    assert (stage.row(pull).comment_count, stage.row(pull).reviews.count()) == (0, 1)
+    shop.heal()
+    with stage.counted() as asked:
+        stage.poll()
+    assert stage.row(pull).comment_count == 3
+    # A point to see that it moved, and one for the page.
+    assert asked.points == 2
+    assert_whole(stage)
