@@ -85,6 +85,8 @@ def test_a_wrong_document_would_be_noticed() -> None:
 # Variables, and requests by GitHub's formula: one for each parent of each connection.
 COSTS: dict[str, tuple[dict[str, Any], int]] = {
     "pull_requests": ({"first": 37}, 1 + 4 * 37),
+    "pull_requests_on_top": ({"first": 36}, 2 + 4 * 36),
+    "open_pull_requests": ({}, 2),
     "pull_requests_by_id": ({"ids": ["PR"] * 37}, 1 + 4 * 37),
     "newest_changes": ({"ids": ["R"] * 100}, 1 + 100),
     "pull_request_names": ({"first": 37}, 2),

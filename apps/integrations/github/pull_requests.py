@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct
 
-from apps.integrations.github import records
+from apps.integrations.github import limits, records
 from apps.integrations.github.client import GitHub, GraphQLReply
 from apps.integrations.github.documents import document, numbered
 from apps.integrations.github.errors import NotFoundError, UnavailableError
@@ -33,6 +33,10 @@ class Identified(Struct, frozen=True):
 
     id: str
     number: int
+
+
+class _Open(Struct, rename="camel", frozen=True):
+    pull_requests: records.Page[Identified]
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,8 @@ class WalkPage:
     asked_at: datetime
     reply: bytes = b""
     """The data as it came; empty where there were problems, or more of a list to fetch."""
+    open: int | None = None
+    """How many GitHub counts as open, where that was asked."""
 
     @property
     def instants(self) -> list[datetime]:
@@ -84,9 +90,17 @@ class Known:
     database_id: int
 
 
-def walk(github: GitHub, known: Known, first: int, after: str) -> WalkPage:
+def walk_top(github: GitHub, known: Known, first: int, after: str) -> WalkPage:
+    """The same as `walk`, and how many are open; one fewer at once costs no more."""
+    first = min(first, limits.LARGEST_PAGE - 1)
+    return walk(github, known, first, after, "pull_requests_on_top")
+
+
+def walk(
+    github: GitHub, known: Known, first: int, after: str, query: str = "pull_requests"
+) -> WalkPage:
     """The `first` pull requests behind the cursor `after` (empty: from the top), newest first."""
-    reply, repository, problems = _page(github, "pull_requests", known, first, after)
+    reply, repository, problems = _page(github, query, known, first, after)
     nodes = _nodes(repository)
     found = _told(nodes, problems)
     is_plain = not reply.problems and len(found) == len(nodes) and not any(map(_is_more, found))
@@ -141,6 +155,7 @@ def _walk_page(
         info.has_next_page,
         asked_at,
         reply,
+        repository.open.total_count if repository.open else None,
     )
 
 
@@ -203,6 +218,23 @@ def by_numbers(github: GitHub, node_id: str, numbers: Sequence[int]) -> list[Ide
     reply = github.graphql_text(numbered(numbers), {"id": node_id})
     (found,) = decode(reply.data, records.NodesReply[dict[str, Raw]]).nodes or [None]
     return [decode(node, Identified) for node in (found or {}).values() if _is_there(node)]
+
+
+def open_ones(github: GitHub, node_id: str) -> dict[int, str]:
+    """The ids of a repository's open pull requests by their numbers."""
+    found: dict[int, str] = {}
+    after = None
+    while True:
+        reply = github.graphql("open_pull_requests", {"id": node_id, "after": after})
+        (told,) = decode(reply.data, records.NodesReply[_Open]).nodes or [None]
+        if told is None or told.pull_requests.nodes is None:
+            raise UnavailableError(_LEFT_OUT)
+        found |= {one.number: one.id for one in told.pull_requests.items}
+        page = told.pull_requests.page_info
+        refuse_circle(page, after)
+        if not page.has_next_page:
+            return found
+        after = page.end_cursor
 
 
 def _finished(github: GitHub, found: Sequence[records.PullRequest]) -> Batch:

@@ -221,17 +221,18 @@ class Change(Record, frozen=True):
     updated_at: datetime
 
 
+class Total(Record, frozen=True):
+    """How many there are."""
+
+    total_count: int = 0
+
+
 class RepositoryWithPullRequests(Repository, frozen=True, kw_only=True):
     """A page of a repository's walk; each pull request is decoded on its own."""
 
     pull_requests: RawPage
     changes: Page[Change] = Page()
-
-
-class Total(Record, frozen=True):
-    """How many there are."""
-
-    total_count: int = 0
+    open: Total | None = None
 
 
 class Counted(Record, frozen=True):

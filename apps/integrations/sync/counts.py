@@ -97,6 +97,24 @@ def mark(tracked: TrackedRepository, found: list[Identified], now: datetime) -> 
     )
 
 
+def agrees(tracked: TrackedRepository, open_there: int) -> bool:
+    """Whether as many are open here as GitHub counts, but for those that it cannot tell."""
+    here = len(_open(tracked))
+    aside = StalePullRequest.objects.filter(tracked=tracked).count()
+    return here <= open_there <= here + aside + tracked.unshown
+
+
+def otherwise_open(tracked: TrackedRepository, there: dict[int, str]) -> dict[int, str]:
+    """By number the ids of those that are open here alone, or on GitHub alone."""
+    here = _open(tracked)
+    return {number: there.get(number) or here[number] for number in here.keys() ^ there.keys()}
+
+
+def _open(tracked: TrackedRepository) -> dict[int, str]:
+    rows = PullRequest.objects.filter(repository=tracked.repository, state=PullRequest.State.OPEN)
+    return dict(rows.values_list("number", "node_id"))
+
+
 def sentence(tracked: TrackedRepository, count: int) -> str:
     """What is not complete."""
     return (

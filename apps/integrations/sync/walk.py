@@ -7,7 +7,7 @@ While a page of a history is stored, the one after it is on its way already.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -59,6 +59,8 @@ class Work:
     kept: WalkPage | None = None
     missing: int | None = None
     """How many GitHub counts that are not found; None until that was looked at."""
+    open_there: int | None = None
+    """How many GitHub counted as open when the top was walked; None: not to be held."""
     may_ask: bool = True
     """Whether GitHub tells whose addresses are, as far as we know."""
 
@@ -103,7 +105,7 @@ def step(github: GitHub, work: Work, now: datetime) -> bool:
     elif work.may_ask and (question := co_authors.next_question(work.tracked)):
         _ask_co_authors(github, work, question)
     else:
-        return _hold_against_count(github, work, now)
+        return _hold_against_count(github, work, now) or _hold_open(github, work, now)
     return True
 
 
@@ -138,6 +140,21 @@ def _hold_against_count(github: GitHub, work: Work, now: datetime) -> bool:
         counts.mark(tracked, found, now)
         _count_in_run(work, github)
     return bool(found)
+
+
+def _hold_open(github: GitHub, work: Work, now: datetime) -> bool:
+    """Looks for those that are open here alone, or on GitHub alone, where their counts differ."""
+    tracked, there, work.open_there = work.tracked, work.open_there, None
+    if there is None or not tracked.history_complete or counts.agrees(tracked, there):
+        return False
+    wanted = counts.otherwise_open(
+        tracked, pull_requests.open_ones(github, tracked.repository.node_id)
+    )
+    with transaction.atomic():
+        _save(work, github, {})
+        stale.mark(tracked, wanted.items(), now)
+        _count_in_run(work, github)
+    return bool(wanted)
 
 
 def is_paid(github: GitHub, work: Work) -> bool:
@@ -203,7 +220,8 @@ def _make_visible(tracked: TrackedRepository, numbers: list[int]) -> None:
 def _walk_head(github: GitHub, work: Work, now: datetime) -> None:
     """A page from the top down to the watermark, which rises when the walk is whole."""
     tracked = work.tracked
-    page = _fetch(github, tracked, tracked.head_cursor)
+    page = _fetch(github, tracked, tracked.head_cursor, pull_requests.walk_top)
+    work.open_there = None if work.window_start else page.open
     changes = _good_page_columns(tracked, page)
     newest = tracked.head_newest if tracked.head_cursor else settled(page.instants, now)
     if page.has_next and not reaches(page.instants, tracked.watermark):
@@ -279,13 +297,18 @@ def _good_page_columns(tracked: TrackedRepository, page: WalkPage) -> dict[str, 
     }
 
 
-def _fetch(github: GitHub, tracked: TrackedRepository, cursor: str) -> WalkPage:
+def _fetch(
+    github: GitHub,
+    tracked: TrackedRepository,
+    cursor: str,
+    walk: Callable[[GitHub, Known, int, str], WalkPage] = pull_requests.walk,
+) -> WalkPage:
     repository = tracked.repository
     known = Known(tracked.full_name, repository.node_id, repository.github_repo_id)
     if tracked.page_size == limits.SMALLEST_PAGE and tracked.failures >= TRIES_OF_ONE:
         # One that GitHub cannot tell at all is set aside, and the walk goes on behind it.
         return pull_requests.names(github, known, tracked.page_size, cursor)
-    return pull_requests.walk(github, known, tracked.page_size, cursor)
+    return walk(github, known, tracked.page_size, cursor)
 
 
 def settled(instants: Sequence[datetime], now: datetime) -> datetime:

@@ -147,3 +147,25 @@ def test_a_number_of_comments_that_lags_is_read_again(stage: Stage, shop: Place)
     # A point to see that it moved, and one for the page.
     assert asked.points == 2
     assert_whole(stage)
+
+
+@pytest.mark.parametrize("is_open_here", [True, False])
+def test_a_state_that_changed_unseen_is_found_by_the_count_of_open_ones(
+    stage: Stage, shop: Place, is_open_here: bool
+) -> None:
+    """Nothing that GitHub lists by its last change tells of it."""
+    stage.sync()
+    pull = shop.repository.pull_requests[7]
+    if is_open_here:
+        pull.state, pull.closed_at = "CLOSED", ago(days=2)
+    else:
+        PullRequest.objects.filter(number=7).update(state=PullRequest.State.CLOSED)
+    shop.open(ago(minutes=40))
+    with stage.counted() as asked:
+        stage.poll()
+    assert stage.row(pull).state == ("closed" if is_open_here else "open")
+    wanted = ["NewestChanges", "PullRequests", "OpenPullRequests", "PullRequestsById"]
+    assert (asked.operations, asked.points) == (wanted, 4)
+    with stage.counted() as asked:
+        stage.poll()
+    assert "OpenPullRequests" not in asked.operations
