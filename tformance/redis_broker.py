@@ -19,7 +19,7 @@ class Channel(redis.Channel):
     def _connparams(self, *arguments: Any, **named: Any) -> Any:
         if self.connection is None or self.connection.client is None:
             raise ClosedError("The connection to Redis is closed.")
-        return super()._connparams(*arguments, **named)
+        return super()._connparams(*arguments, **named)  # type: ignore[misc]
 
 
 class Transport(redis.Transport):
