@@ -57,7 +57,7 @@ def prepare() -> None:
     """Bring the database and the static files up to date, and forget old messages."""
     from django.core.management import call_command
 
-    from apps.integrations.hooks import secrets
+    from apps.integrations.hooks import caretaking
     from tformance import static_files
 
     # What nobody took before is superseded: what is to be done stands in the database.
@@ -66,7 +66,7 @@ def prepare() -> None:
     call_command("migrate", interactive=False, verbosity=0)
     if static_files.collect():
         say("Collected the static files.")
-    if secrets.follow_address():
+    if caretaking.follow_address():
         say(f"The address is new: GitHub's webhooks are led to {settings.PUBLIC_URL} soon.")
         say("Callback URLs of a GitHub App or OAuth app must be changed on GitHub by hand.")
 

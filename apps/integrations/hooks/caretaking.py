@@ -1,5 +1,7 @@
 """What is common to looking after every hook: made, checked, removed, and what it missed asked for.
 
+Also new secrets and a new address for hooks that are there already; GitHub is told soon.
+
 A hook has one of three homes, each with a module of its own: a repository, an organisation, or the
 GitHub App. Which hooks there are to be is decided there.
 """
@@ -10,7 +12,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db.models import QuerySet
+from django.db import transaction
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from apps.audit.record import record
@@ -20,6 +23,7 @@ from apps.integrations.hooks import registration
 from apps.integrations.hooks.redelivery import redeliver
 from apps.integrations.models import GitHubIntegration, Hook, TrackedRepository
 from apps.integrations.work.policy import Verdict
+from apps.teams.models import Team
 
 LOOK_EVERY = timedelta(hours=1)
 Row = TrackedRepository | GitHubIntegration
@@ -86,6 +90,50 @@ def soonest(*instants: datetime | None) -> datetime | None:
 def look_at_once(rows: QuerySet[Any]) -> None:
     """Has the hooks of repositories or organisations looked after as soon as possible."""
     rows.update(hook_due_at=timezone.now())
+
+
+def rotate_secrets(team: Team) -> int:
+    """Gives the hooks of a team's repositories new secrets, which GitHub is told soon; how many.
+
+    What is signed with an old one is taken until GitHub was told, and for another day.
+    """
+    tracked = TrackedRepository.objects.for_team(team).filter(is_active=True, hook__isnull=False)
+    organizations = GitHubIntegration.objects.for_team(team).filter(hook__isnull=False)
+    used = Q(pk__in=tracked.values("hook")) | Q(pk__in=organizations.values("hook"))
+    with transaction.atomic():
+        hooks = list(Hook.objects.select_for_update().filter(used))
+        for hook in hooks:
+            if hook.is_secret_told:
+                hook.previous_secret = hook.secret
+            hook.secret, hook.is_secret_told = registration.new_secret(), False
+            hook.rotated_at = timezone.now()
+            hook.save()
+        look_at_once(tracked)
+        look_at_once(organizations)
+    return len(hooks)
+
+
+def follow_address() -> bool:
+    """Has GitHub told of our address soon, where it is not that of the last start."""
+    file = settings.DATA_DIR / "hook-address"
+    before = file.read_text().strip() if file.exists() else ""
+    address = registration.address()
+    if before == address:
+        return False
+    if before:
+        _tell_anew()
+    file.write_text(address)
+    return bool(before)
+
+
+@transaction.atomic
+def _tell_anew() -> None:
+    here = Hook.objects.filter(host=settings.GITHUB_URL)
+    here.filter(app_id__isnull=False).update(is_secret_told=False, redelivery_due_at=timezone.now())
+    mine = here.filter(app_id=None)
+    mine.filter(hook_id__isnull=False).update(is_secret_told=False)
+    look_at_once(TrackedRepository.objects.filter(is_active=True, hook__in=mine))
+    look_at_once(GitHubIntegration.objects.filter(hook__in=mine))
 
 
 def _rows(row: Row) -> QuerySet[Any]:

@@ -14,10 +14,10 @@ from typing import Any
 import msgspec
 from django.db.models import Q, QuerySet
 
-from apps.integrations.hooks import app_events
 from apps.integrations.models import (
     GitHubIntegration,
     Hook,
+    IntegrationCredential,
     TrackedRepository,
     WebhookDelivery,
 )
@@ -28,10 +28,18 @@ from apps.metrics.models import PullRequest
 
 _EARLIEST, _LATEST = 2000, 3000  # years; others are no instants of GitHub's
 _NODE_ID = re.compile(r"[\w=+/-]{1,100}", re.ASCII)
+Payload = Mapping[str, Any]
 
 
 class PayloadError(Exception):
     """A payload lacks what its event always has."""
+
+
+def id_of(payload: Payload, name: str) -> int | None:
+    """The id of what a payload calls `name`; None where it is none of GitHub's."""
+    thing = payload.get(name)
+    number = thing.get("id") if isinstance(thing, dict) else None
+    return number if isinstance(number, int) and 0 < number < 2**63 else None
 
 
 @dataclass
@@ -73,7 +81,7 @@ class Delivered:
     """A delivery with its payload read."""
 
     row: WebhookDelivery
-    payload: Mapping[str, Any]
+    payload: Payload
     marks: Marks
 
     @property
@@ -94,7 +102,7 @@ class Delivered:
         if (
             number
             and self.row.github_repo_id is None
-            and app_events.id_of(self.payload, "organization") == number
+            and id_of(self.payload, "organization") == number
         ):
             about = Q(organization_id=number)
         else:
@@ -160,19 +168,42 @@ def run_changed(delivered: Delivered) -> None:
         production_look.run_ended(delivered.tracked)
 
 
-def _part(payload: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+def _part(payload: Payload, name: str) -> Payload:
     found = payload.get(name)
     return found if isinstance(found, dict) else {}
 
 
-def app_changed(handler: Callable[[Mapping[str, Any]], None]) -> Callable[[Delivered], None]:
-    """Hands to `app_events` what an App's own hook tells, and only that."""
+def app_changed(handler: Callable[[Payload], None]) -> Callable[[Delivered], None]:
+    """Takes what an App's own hook tells of the App itself, and only that."""
 
     def handle(delivered: Delivered) -> None:
         if delivered.row.hook.app_id:
             handler(delivered.payload)
 
     return handle
+
+
+def installation(payload: Payload) -> None:
+    """`installation`: work stops, goes on, or may do something else from now on."""
+    if number := id_of(payload, "installation"):
+        suspension.changed(number, str(payload.get("action", "")))
+
+
+def repositories(payload: Payload) -> None:
+    """`installation_repositories`: others can be chosen from now."""
+    if number := id_of(payload, "installation"):
+        suspension.reread(number)
+
+
+def authorization(payload: Payload) -> None:
+    """`github_app_authorization`: somebody took back what let us know who they are.
+
+    Such tokens are kept only until a connection is finished; a connection lives on without.
+    """
+    if number := id_of(payload, "sender"):
+        IntegrationCredential.objects.filter(
+            kind=IntegrationCredential.Kind.APP, account_id=number, integrations=None
+        ).delete()
 
 
 def hook_confirmed(delivered: Delivered) -> None:
@@ -204,9 +235,9 @@ HANDLERS: Mapping[str, Callable[[Delivered], None]] = {
     "membership": people_changed,
     "organization": people_changed,
     "team": people_changed,
-    "github_app_authorization": app_changed(app_events.authorization),
-    "installation": app_changed(app_events.installation),
-    "installation_repositories": app_changed(app_events.repositories),
+    "github_app_authorization": app_changed(authorization),
+    "installation": app_changed(installation),
+    "installation_repositories": app_changed(repositories),
     "ping": hook_confirmed,
     "meta": hook_removed,
 }
@@ -296,7 +327,7 @@ SUBSCRIBED_BY_ORGANIZATION = (*SUBSCRIBED, "membership", "organization", "team")
 SUBSCRIBED_BY_APP = tuple(event for event in SUBSCRIBED_BY_ORGANIZATION if event != "meta")
 
 
-def _happened_at(payload: Mapping[str, Any], pull: Mapping[str, Any]) -> datetime | None:
+def _happened_at(payload: Payload, pull: Payload) -> datetime | None:
     review, comment = payload.get("review") or {}, payload.get("comment") or {}
     for text in (review.get("submitted_at"), comment.get("updated_at"), pull.get("updated_at")):
         try:

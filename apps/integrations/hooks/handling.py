@@ -15,13 +15,13 @@ from django.db.models import QuerySet
 from apps.encryption import EncryptionKeyError
 from apps.integrations.github import limits
 from apps.integrations.hooks import essence
-from apps.integrations.hooks.app_events import id_of
 from apps.integrations.hooks.events import (
     HANDLERS,
     IGNORED,
     Delivered,
     Marks,
     PayloadError,
+    id_of,
     pull_request_changed,
 )
 from apps.integrations.models import Hook, WebhookDelivery

@@ -15,7 +15,7 @@ from django.test import Client
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
-from apps.integrations.hooks import secrets, signers
+from apps.integrations.hooks import caretaking, signers
 from apps.integrations.models import (
     GitHubIntegration,
     Hook,
@@ -82,7 +82,7 @@ def before_the_move(
 ) -> None:
     """Connected by an App that we made, at an address where nobody listens any more."""
     settings.DATA_DIR, settings.PUBLIC_URL = tmp_path, "http://127.0.0.1:9"
-    assert not secrets.follow_address()
+    assert not caretaking.follow_address()
     alice_client.get(apps.make(alice_client))
     track(github, alice_client)
     github.simulator.log.clear()
@@ -214,7 +214,7 @@ def test_after_a_move_deliveries_arrive_again(
     assert MissedDelivery.objects.update(due_at=datetime.now(UTC))  # since it was installed
     assert writes(github) == []
     settings.PUBLIC_URL = reachable.url
-    assert secrets.follow_address()
+    assert caretaking.follow_address()
     work()
     after = do(github, "open")["number"]
     work()
@@ -246,7 +246,7 @@ def test_a_github_that_is_down_is_told_of_the_move_later(
     status: int,
 ) -> None:
     settings.PUBLIC_URL = reachable.url
-    assert secrets.follow_address()
+    assert caretaking.follow_address()
     path = "/api/v3/app/hook/config"
     github.simulator.faults.add(Fault(kind, path=path, contains="json", status=status))
     work()
@@ -265,12 +265,12 @@ def test_the_address_of_an_app_of_the_settings_is_its_owners(
     github: Running, connected: Client, settings: Settings, tmp_path: Path
 ) -> None:
     settings.DATA_DIR = tmp_path
-    assert not secrets.follow_address()
+    assert not caretaking.follow_address()
     (app,) = github.simulator.world.apps.values()
     assert app.hook
     before = app.hook.url
     settings.PUBLIC_URL = "http://127.0.0.1:9"
-    assert secrets.follow_address()
+    assert caretaking.follow_address()
     an_hour_passes(github)
     assert app.hook.url == before
 

@@ -16,7 +16,7 @@ from pytest_django import Settings
 
 from apps.integrations.access.conversation import with_github
 from apps.integrations.github import signature
-from apps.integrations.hooks import secrets
+from apps.integrations.hooks import caretaking
 from apps.integrations.hooks.events import HANDLERS, IGNORED
 from apps.integrations.hooks.redelivery import redeliver
 from apps.integrations.hooks.registration import home_of
@@ -350,10 +350,10 @@ def test_after_a_new_address_github_is_told(
     tmp_path: Path,
 ) -> None:
     settings.DATA_DIR = tmp_path
-    assert not secrets.follow_address()
+    assert not caretaking.follow_address()
     settings.PUBLIC_URL = "http://127.0.0.1:8123"
     settings.ALLOWED_HOSTS = ["*"]
-    assert secrets.follow_address()
+    assert caretaking.follow_address()
     address = "/a/acme/integrations/github/webhooks/"
     page = alice_client.get(address).content.decode()
     assert "GitHub has yet to be told the address" in page
@@ -363,7 +363,7 @@ def test_after_a_new_address_github_is_told(
     (on_github,) = hooks_on_github(github)
     assert on_github.url == "http://127.0.0.1:8123/webhooks/github/"
     assert "needs a hook has one" in alice_client.get(address).content.decode()
-    assert not secrets.follow_address()
+    assert not caretaking.follow_address()
 
 
 def test_a_hook_that_somebody_deleted_is_made_again(

@@ -9,11 +9,11 @@ from django.views.decorators.http import require_GET, require_POST
 from apps.audit.record import record
 from apps.integrations.connection import connecting
 from apps.integrations.hooks import (
+    caretaking,
     deliveries,
     organization_hooks,
     registration,
     repository_hooks,
-    secrets,
     sentences,
 )
 from apps.integrations.models import IntegrationCredential, TrackedRepository
@@ -81,7 +81,7 @@ def retry(request: TeamRequest, delivery_id: int) -> HttpResponse:
 @team_view("admin")
 def new_secrets(request: TeamRequest) -> HttpResponse:
     """Gives every hook of the team a new secret, without losing a delivery."""
-    count = secrets.rotate(request.team)
+    count = caretaking.rotate_secrets(request.team)
     record("github.hooks.rotated", team_id=request.team.pk, request=request, count=count)
     nudge()
     if wants_json(request):
