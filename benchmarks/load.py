@@ -22,7 +22,8 @@ from django.apps import apps
 from django.core.management import call_command
 from django.db import connection, transaction
 
-from benchmarks.company import Company, Row
+from benchmarks.company import Company
+from benchmarks.company_rows import Row
 
 CHUNK = 200_000  # rows
 TABLES = (
