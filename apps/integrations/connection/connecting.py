@@ -39,9 +39,9 @@ from apps.integrations.models import (
     IntegrationCredential,
     TrackedRepository,
 )
+from apps.integrations.nudge import nudge
 from apps.integrations.repositories import resumption
 from apps.integrations.work.chores import Chore
-from apps.integrations.work.nudge import nudge
 from apps.teams.models import Team
 
 METHOD = "oauth"

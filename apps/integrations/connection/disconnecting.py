@@ -27,8 +27,8 @@ from apps.integrations.models import (
     SyncStatus,
     TrackedRepository,
 )
+from apps.integrations.nudge import nudge
 from apps.integrations.repositories import tracking
-from apps.integrations.work.nudge import nudge
 from apps.metrics.models import PullRequest
 from apps.teams.models import Team
 

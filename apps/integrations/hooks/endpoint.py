@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST
 from apps.encryption import EncryptionKeyError
 from apps.integrations.hooks import essence, signers
 from apps.integrations.models import WebhookDelivery
-from apps.integrations.work.nudge import nudge_soon
+from apps.integrations.nudge import nudge_soon
 from apps.measures import DELIVERIES
 
 LARGEST = 25 * 2**20  # bytes; GitHub sends nothing larger

@@ -19,9 +19,9 @@ from apps.integrations.models import (
     KeptPage,
     SpotCheck,
 )
+from apps.integrations.nudge import nudge
 from apps.integrations.people.roles import ROLES
 from apps.integrations.people.team_key import hashed, key_of
-from apps.integrations.work.nudge import nudge
 from apps.metrics.figures import freshness
 from apps.metrics.models import (
     Commit,

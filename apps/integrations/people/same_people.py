@@ -11,8 +11,8 @@ from django.db import transaction
 from django.db.models import Q
 
 from apps.audit.record import record
+from apps.integrations.nudge import nudge
 from apps.integrations.people.roles import LINKED
-from apps.integrations.work.nudge import nudge
 from apps.metrics.figures import freshness
 from apps.metrics.filters import accounts
 from apps.metrics.models import PRReview, PullRequest, SamePerson, TeamMember

@@ -32,11 +32,11 @@ from apps.integrations.models import (
     IntegrationCredential,
     TrackedRepository,
 )
+from apps.integrations.nudge import nudge
 from apps.integrations.repositories import estimate, tracking
 from apps.integrations.storing import ingest, ingest_people
 from apps.integrations.work import leases
 from apps.integrations.work.chores import Chore
-from apps.integrations.work.nudge import nudge
 from apps.integrations.work.policy import Verdict
 from apps.metrics.models import Repository
 from apps.teams.changes import lock_team

@@ -18,9 +18,9 @@ from apps.integrations.models import (
     SyncStatus,
     TrackedRepository,
 )
+from apps.integrations.nudge import nudge
 from apps.integrations.storing import ingest_people
 from apps.integrations.sync import schedule
-from apps.integrations.work.nudge import nudge
 from apps.metrics.calculations import globs
 from apps.teams.models import Team
 

@@ -14,6 +14,7 @@ from django.db import transaction
 from django.db.models import Prefetch, QuerySet
 
 from apps.integrations.models import GitHubIntegration, ProductionWalk, TrackedRepository
+from apps.integrations.nudge import nudge
 from apps.integrations.people import own_marks
 from apps.integrations.storing import initiators, recount_requests, recounting
 from apps.integrations.storing import texts as kept_texts
@@ -22,7 +23,6 @@ from apps.integrations.storing.facts import flags_by_place, flags_by_settings
 from apps.integrations.storing.identity import Accounts, Identity
 from apps.integrations.work import leases
 from apps.integrations.work.chores import Chore
-from apps.integrations.work.nudge import nudge
 from apps.metrics.calculations.facts import CommitFact, GroupMembers, PullRequestFacts
 from apps.metrics.figures import freshness
 from apps.metrics.filters import accounts

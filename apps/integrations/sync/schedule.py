@@ -33,12 +33,12 @@ from apps.integrations.models import (
     SyncStatus,
     TrackedRepository,
 )
+from apps.integrations.nudge import nudge
 from apps.integrations.sync import counts, kept_pages, stale
 from apps.integrations.sync.walk import RECENT, Work, count, is_live, step
 from apps.integrations.work import budget, leases, policy
 from apps.integrations.work.chores import Turn, level_of
 from apps.integrations.work.leases import LeaseLostError
-from apps.integrations.work.nudge import nudge
 from apps.integrations.work.policy import Kind, Verdict
 from apps.teams.models import Team
 

@@ -16,9 +16,9 @@ from apps.integrations.connection import disconnecting
 from apps.integrations.connection.sentences import what_deleting_the_team_ends
 from apps.integrations.keeping import archives, erasure, sentences, traces
 from apps.integrations.models import ForgottenAccount
+from apps.integrations.nudge import nudge
 from apps.integrations.people import forgetting
 from apps.integrations.views import answers
-from apps.integrations.work.nudge import nudge
 from apps.metrics.filters import accounts
 from apps.metrics.models import Digest, PRReview, PullRequest, Repository, TeamMember
 from apps.teams.access import TeamRequest, team_view, wants_json

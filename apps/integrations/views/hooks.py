@@ -17,8 +17,8 @@ from apps.integrations.hooks import (
     sentences,
 )
 from apps.integrations.models import IntegrationCredential, TrackedRepository
+from apps.integrations.nudge import nudge
 from apps.integrations.views import answers
-from apps.integrations.work.nudge import nudge
 from apps.teams.access import TeamRequest, team_view, wants_json
 
 SHOWN = 50

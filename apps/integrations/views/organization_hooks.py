@@ -12,8 +12,8 @@ from apps.integrations.access.problems import ConnectError
 from apps.integrations.connection import connecting
 from apps.integrations.hooks import organization_hooks
 from apps.integrations.models import GitHubIntegration, IntegrationCredential
+from apps.integrations.nudge import nudge
 from apps.integrations.views import answers
-from apps.integrations.work.nudge import nudge
 from apps.teams.access import TeamRequest, team_view, wants_json
 
 

@@ -20,10 +20,10 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from apps.audit.record import record
 from apps.integrations.connection.sentences import installation_page
 from apps.integrations.models import GitHubIntegration, IntegrationCredential, ProductionWalk
+from apps.integrations.nudge import nudge
 from apps.integrations.storing import corrections, recounting
 from apps.integrations.sync.production import walk_of
 from apps.integrations.views import answers
-from apps.integrations.work.nudge import nudge
 from apps.metrics.models import Application, Deployment, Production, Repository, Source
 from apps.metrics.pages import production_sentences as sentences
 from apps.metrics.pages.production import sources_of
