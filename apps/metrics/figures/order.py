@@ -53,6 +53,12 @@ class Ordered:
         found = turned._at(np.flatnonzero(later)).first(count)
         return found[::-1] if is_back else found
 
+    def count_before(self, entry: Entry) -> int:
+        """How many come before a place."""
+        key, tie = self._place(entry)
+        earlier = (self.keys < key) | ((self.keys == key) & (self.ties < tie))
+        return int(np.count_nonzero(earlier))
+
     def all_ids(self) -> list[int]:
         """The keys of all rows."""
         found: list[int] = self.ids[np.lexsort((self.ties, self.keys))].tolist()

@@ -43,11 +43,15 @@ class Choice:
 
 @dataclass(frozen=True)
 class Page:
-    """Some deployments; `after` and `before` lead on and back, empty at the list's ends."""
+    """Some deployments; `after` and `before` lead on and back, empty at the list's ends.
+
+    `begin` is how many come before them.
+    """
 
     rows: Sequence[Deployment]
     after: str
     before: str
+    begin: int
 
 
 def choice(query: QueryDict, applications: Sequence[Application]) -> Choice:
@@ -98,7 +102,12 @@ def page(found: QuerySet[Deployment], chosen: Choice) -> Page:
         rows.reverse()
     goes_on = bool(rows) and (is_more or chosen.is_back)
     goes_back = bool(rows) and (is_more if chosen.is_back else chosen.place is not None)
-    return Page(rows, _text(rows[-1]) if goes_on else "", _text(rows[0]) if goes_back else "")
+    return Page(
+        rows,
+        _text(rows[-1]) if goes_on else "",
+        _text(rows[0]) if goes_back else "",
+        found.filter(_next_to("gt", *_place_of(rows[0]))).count() if goes_back else 0,
+    )
 
 
 def _beyond(found: QuerySet[Deployment], chosen: Choice) -> QuerySet[Deployment]:
@@ -106,14 +115,20 @@ def _beyond(found: QuerySet[Deployment], chosen: Choice) -> QuerySet[Deployment]
         found = found.reverse()
     if chosen.place is None:
         return found
-    at, pk = chosen.place
-    way = "gt" if chosen.is_back else "lt"
-    return found.filter(Q(**{f"at__{way}": at}) | Q(at=at, **{f"pk__{way}": pk}))
+    return found.filter(_next_to("gt" if chosen.is_back else "lt", *chosen.place))
+
+
+def _next_to(way: str, at: datetime, pk: int) -> Q:
+    return Q(**{f"at__{way}": at}) | Q(at=at, **{f"pk__{way}": pk})
+
+
+def _place_of(row: Deployment) -> tuple[datetime, int]:
+    return row.deployed_at or row.requested_at, row.pk
 
 
 def _text(row: Deployment) -> str:
-    at = row.deployed_at or row.requested_at
-    return places.as_text([at.isoformat(), row.pk])
+    at, pk = _place_of(row)
+    return places.as_text([at.isoformat(), pk])
 
 
 def brought_by(keys: Sequence[int]) -> dict[int, int]:

@@ -55,11 +55,15 @@ Entry = tuple[int, Any]
 
 @dataclass(frozen=True)
 class Page:
-    """Some rows of a list; `after` and `before` lead on and back, empty at the list's ends."""
+    """Some rows of a list; `after` and `before` lead on and back, empty at the list's ends.
+
+    `begin` is how many rows come before them; None where the database would have to count them.
+    """
 
     rows: list[PullRequest]
     after: str
     before: str
+    begin: int | None = 0
 
 
 def page(found: Rows, order: Order, place: Place | None, size: int) -> Page:
@@ -74,6 +78,7 @@ def page(found: Rows, order: Order, place: Place | None, size: int) -> Page:
         fetched([pk for pk, _ in entries]),
         _text(order, entries[-1]) if goes_on else "",
         _text(order, entries[0]) if goes_back else "",
+        _count_before(found, order, entries[0]) if goes_back else 0,
     )
 
 
@@ -102,6 +107,13 @@ def _next(found: Rows, order: Order, place: Place | None, count: int) -> Sequenc
     if place is None:
         return ordered.first(count)
     return ordered.beyond((place.pk, place.value), count, is_back=place.is_back)
+
+
+def _count_before(found: Rows, order: Order, entry: Entry) -> int | None:
+    if order.kind == "text":
+        return None
+    ordered = Ordered.by(found, order.key, is_descending=order.is_descending)
+    return ordered.count_before(entry)
 
 
 def _next_by_text(found: Rows, order: Order, place: Place | None, count: int) -> Sequence[Entry]:

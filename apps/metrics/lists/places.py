@@ -19,3 +19,8 @@ def as_text(parts: Sequence[Any]) -> str:
 def parts_of(text: str) -> Any:
     """What `as_text` was given. Raises one of UNREADABLE."""
     return json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+
+
+def position(begin: int | None, shown: int, count: int) -> str:
+    """Which rows of a list a page shows: `51–100 of 593`; empty where that is not counted."""
+    return "" if begin is None else f"{begin + 1:,}–{begin + shown:,} of {count:,}"

@@ -99,6 +99,18 @@ def test_every_column_sorts_and_pages_lead_on_and_back(
         assert [json.loads(line)["number"] for line in lines] == whole, sort
 
 
+def test_a_page_says_where_it_is(many: list[PullRequest], alice_client: Client) -> None:
+    for sort in ("-merged_at", "pickup_time", "-lines"):
+        _, second, third = _replies(alice_client, f"{PULLS}?range=4w&sort={sort}")
+        shown = {
+            "1–50 of 120": second["previous"],
+            "51–100 of 120": third["previous"],
+            "101–120 of 120": second["next"],
+        }
+        for position, address in shown.items():
+            assert f"<span>{position}</span>" in alice_client.get(address).content.decode(), sort
+
+
 def _replies(client: Client, address: str | None) -> Iterator[Any]:
     while address:
         reply = client.get(address, headers=JSON).json()

@@ -209,6 +209,8 @@ def test_the_list_has_every_deployment_in_pages(
     assert len(set(ids)) == 120
     back = bob_client.get(last["previous"], headers=JSON).json()
     assert [row["id"] for row in back["deployments"]] == ids[50:100]
+    for address, position in ((last["previous"], "51–100"), (back["next"], "101–120")):
+        assert f"{position} of 120" in said(bob_client.get(address).content.decode())
     assert "120 deployments, the newest first" in said(bob_client.get(DEPLOYMENTS).content.decode())
 
 

@@ -16,7 +16,7 @@ from apps.metrics.figures.rows import Rows
 from apps.metrics.filters import search
 from apps.metrics.filters.chosen import Filters
 from apps.metrics.filters.viewer import viewer_of
-from apps.metrics.lists import explorer, export, keyset, sentences
+from apps.metrics.lists import explorer, export, keyset, places, sentences
 from apps.metrics.lists.columns import COLUMNS
 from apps.metrics.pages.answer import Answer
 from apps.metrics.templatetags.figures import page_of
@@ -162,6 +162,7 @@ def _context(
         "all_columns": [column for key, column in COLUMNS.items() if key != "title"],
         "default_columns": here.but(columns=None),
         "links": here.page(page),
+        "position": places.position(page.begin, len(page.rows), count),
         "everything": here.filters.address(here.path),
         "described": sentences.described(count, chosen),
         "views_path": reverse("saved_views", args=[request.team.slug]),

@@ -13,7 +13,7 @@ from apps.audit.record import record
 from apps.metrics.figures import production_queries
 from apps.metrics.filters.chosen import Filters
 from apps.metrics.lists import deployments as lists
-from apps.metrics.lists import export
+from apps.metrics.lists import export, places
 from apps.metrics.lists.explorer import BadAddressError
 from apps.metrics.models import Application
 from apps.metrics.pages import deployment as pages
@@ -53,6 +53,7 @@ def deployments(request: TeamRequest, filters: Filters) -> Answer | HttpResponse
         "shown_as": here.kinds(),
         "applications": applications,
         "links": here.page(page),
+        "position": places.position(page.begin, len(page.rows), count),
         "everything": here.filters.address(here.path),
     }
     return Answer(
