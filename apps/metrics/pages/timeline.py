@@ -184,7 +184,7 @@ def _marks(pull_request: PullRequest) -> Iterator[Mark]:
     yield Mark("events", "opened", pull_request.opened_at, author, "opened it")
     for link in pull_request.commit_links.select_related("commit"):
         commit = link.commit
-        who = commit.author_login or "Someone"
+        who = commit.author_login or "An author without an account"
         text = f"committed {commit.sha[:7]} {commit.message_headline or ''}".rstrip()
         # Of some, GitHub could not tell when they were written or committed.
         at = commit.committed_at or commit.authored_at
