@@ -67,7 +67,10 @@ class Chore(Generic[M]):
 
     def turn(self, now: datetime) -> Turn:
         """Does it for one row, if one is due."""
-        rows = self._allowed(now)
+        wanted = self.wanted(now)
+        if not wanted.exists():  # As mostly; then nobody asks for budgets and leases.
+            return Turn.NOTHING
+        rows = self._allowed(wanted, now)
         ready = rows.exclude(budget.wrote_just_now(self.credential, now)) if self.writes else rows
         found = leases.claim(self.name, ready)
         if found is None:
@@ -99,9 +102,8 @@ class Chore(Generic[M]):
             claim.release()
         return None
 
-    def _allowed(self, now: datetime) -> QuerySet[M]:
+    def _allowed(self, rows: QuerySet[M], now: datetime) -> QuerySet[M]:
         """What is wanted, without what GitHub would refuse."""
-        rows = self.wanted(now)
         if not self.credential:
             return rows
         return rows.exclude(budget.is_waiting(self.credential, now, self.resource)).filter(
