@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -17,7 +18,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.program import ROOT, START, clean_environment, free_address, manage, procfile
+from tests.program import DATABASE, ROOT, START, clean_environment, free_address, prepared, procfile
 
 PATIENCE = 60  # seconds: a server that waits for its clients would keep others waiting for ever
 HOST = b"Host: 127.0.0.1\r\n"
@@ -67,8 +68,7 @@ class Web:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("web")
-    done = manage("migrate", "-v0", DATA_DIR=str(folder))
-    assert done.returncode == 0, done.stderr
+    shutil.copy(prepared() / DATABASE, folder)
     return folder
 
 
