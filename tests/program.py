@@ -31,6 +31,7 @@ COMMAND = str(Path(sys.executable).parent / "tformance")
 POSTGRES = os.environ.get("TEST_POSTGRES_URL", "postgresql://postgres@127.0.0.1:5432/postgres")
 REDIS = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379")
 START = 180  # seconds
+LONGEST = 300  # seconds that a command may take, however much else the machine does
 DATABASE = "tformance.sqlite3"
 PREPARE = "import django; django.setup(); from tformance.up import prepare; prepare()"
 
@@ -61,7 +62,7 @@ def tformance(*arguments: str, **settings: str) -> subprocess.CompletedProcess[s
         [COMMAND, *arguments],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=LONGEST,
         cwd=ROOT,
         env=clean_environment(**settings),
     )
@@ -75,7 +76,7 @@ def manage(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]
         text=True,
         cwd=ROOT,
         env=clean_environment(**settings),
-        timeout=120,
+        timeout=LONGEST,
     )
 
 

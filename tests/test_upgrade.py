@@ -15,7 +15,7 @@ import psycopg
 import pytest
 
 from tests.former_migrations import EARLY
-from tests.program import ROOT, clean_environment, manage, postgres_database, tformance
+from tests.program import ROOT, clean_environment, manage, postgres_database, prepared, tformance
 
 Settings = dict[str, str]
 
@@ -41,25 +41,32 @@ RENAMED = {
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.services)])
-def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[list[Settings]]:
-    """Two machines whose databases are empty."""
-    machines = [{"DATA_DIR": str(tmp_path / name)} for name in ("one", "other")]
+def machines(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Settings, Settings]]:
+    """One whose database is empty, and a new one."""
+    empty = {"DATA_DIR": str(tmp_path / "empty")}
     if request.param == "sqlite":
-        yield machines
+        yield empty, {"DATA_DIR": str(prepared())}
         return
     with postgres_database() as one, postgres_database() as other:
-        urls = ({"DATABASE_URL": one}, {"DATABASE_URL": other})
-        yield [machine | url for machine, url in zip(machines, urls, strict=True)]
+        new = {"DATA_DIR": str(tmp_path / "new"), "DATABASE_URL": other}
+        assert manage("migrate", **new).returncode == 0
+        yield {**empty, "DATABASE_URL": one}, new
 
 
-@pytest.mark.parametrize("stood", [{}, EARLY], ids=["the last version", "an early version"])
-def test_it_works(empty: list[Settings], stood: dict[str, str]) -> None:
-    """What was stored is there, and the tables are as those of a new machine."""
-    old, new = empty
-    _fill(old, stood)
-    upgraded, _ = (manage("migrate", **machine) for machine in (old, new))
-    assert "squashed" not in upgraded.stdout, "made again what was there"
+def test_it_works(machines: tuple[Settings, Settings]) -> None:
+    """An early version's: what was stored is there, and the tables are as those of a new machine.
+
+    The last version's is that of the test below.
+    """
+    old, new = machines
+    _fill(old, EARLY)
+    upgraded = manage("migrate", **old)
     assert manage("migrate", "--check", **old).returncode == 0
+    _see_the_same(upgraded.stdout, old, new)
+
+
+def _see_the_same(told: str, old: Settings, new: Settings) -> None:
+    assert "squashed" not in told, "made again what was there"
     [row] = tformance("export", "pull-requests", "--team", "acme", **old).stdout.splitlines()
     exported = json.loads(row)
     assert (exported["repository"], exported["number"]) == ("acme/shop", 7)
@@ -110,6 +117,7 @@ def test_a_backup_of_before_leads_back(tmp_path: Path) -> None:
     assert upgraded.returncode == 0, upgraded.stderr
     assert re.search(r"^teams\.0010_figures_key: \d+\.\d s$", upgraded.stdout, re.MULTILINE)
     assert tformance("upgrade", "--check", **old).stdout == "Nothing waits.\n"
+    _see_the_same(upgraded.stdout, old, {"DATA_DIR": str(prepared())})
     [backup] = (tmp_path / "old/backups").iterdir()
     with closing(sqlite3.connect(backup)) as before:
         [[latest]] = before.execute("SELECT max(name) FROM django_migrations WHERE app = 'teams'")
