@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from django.db import transaction
-from django.db.models import Min, Q, QuerySet
+from django.db.models import Exists, Min, OuterRef, Q, QuerySet
 
 from apps.integrations.storing import crediting, recount_requests
 from apps.integrations.storing.stored_graph import Brought, Deployed, StoredGraph
@@ -69,13 +69,9 @@ def eligible(application: Application) -> QuerySet[Deployment]:
 def pending(application: Application) -> QuerySet[Deployment]:
     """Those of which it is not known where they lie."""
     settled = BranchCommit.objects.filter(
-        repository=application.repository_id, generation__isnull=False
+        repository=application.repository_id, generation__isnull=False, sha=OuterRef("place")
     )
-    return (
-        eligible(application)
-        .filter(sequence=None)
-        .filter(Q(place="") | ~Q(place__in=settled.values("sha")), is_unplaced=False)
-    )
+    return eligible(application).filter(~Exists(settled), sequence=None, is_unplaced=False)
 
 
 def note_below(application: Application, parents: Parents) -> None:
@@ -198,7 +194,7 @@ class _Counting:
             goes_back=application.source != Source.RELEASE,
             live=_pure(live) if live else None,
             brought=Brought(stored),
-            shas=Deployed(application),
+            shas=Deployed(application, at_once=stored.is_whole),
         )
         number = last.sequence + 1 if last and last.sequence is not None else 0
         return cls(application, stored, pure, number)
@@ -277,14 +273,14 @@ def _parts(shas: Sequence[str]) -> Iterable[Sequence[str]]:
 def _merges(application: Application) -> bool:
     """Of merges: each brings its own pull request, and no graph is needed."""
     repository = application.repository
-    known = application.deployments.values("node_id")
+    known = Deployment.objects.filter(application=application, node_id=OuterRef("merge_commit_sha"))
     rows = PullRequest.objects.filter(
         repository=repository,
         state=PullRequest.State.MERGED,
         base_branch=application.environment,
         merged_at__isnull=False,
     )
-    missing = rows.exclude(merge_commit_sha="").exclude(merge_commit_sha__in=known)
+    missing = rows.exclude(merge_commit_sha="").filter(~Exists(known))
     has_changed = False
     while some := list(missing.order_by("merged_at", "number")[:BATCH]):
         _store_merges(application, some)

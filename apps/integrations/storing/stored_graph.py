@@ -108,14 +108,14 @@ class Brought(set[str]):
 
 
 class Deployed(set[str]):
-    """The commits that an application deployed, asked of the database until they are added."""
+    """The commits that an application deployed: read at once for many, else asked one by one."""
 
-    def __init__(self, application: Application) -> None:
-        super().__init__()
-        self._application = application
+    def __init__(self, application: Application, *, at_once: bool) -> None:
+        self._rows = application.deployments.filter(sequence__isnull=False, is_unplaced=False)
+        super().__init__(self._rows.values_list("sha", flat=True) if at_once else ())
+        self._is_whole = at_once
 
     def __contains__(self, sha: object) -> bool:
-        if super().__contains__(sha):
-            return True
-        rows = self._application.deployments.filter(sequence__isnull=False, is_unplaced=False)
-        return rows.filter(sha=sha).exists()
+        if super().__contains__(sha) or self._is_whole:
+            return super().__contains__(sha)
+        return self._rows.filter(sha=sha).exists()
