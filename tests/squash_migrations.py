@@ -15,6 +15,9 @@ import django
 if TYPE_CHECKING:
     from django.db.migrations.operations import CreateModel
 
+# Of another app the first is enough: on an empty database the squashed one stands in its place, and
+# a database that has the former squashed ones has it.
+FIRST = "0001_initial"
 ANY_USER = ("__setting__", "AUTH_USER_MODEL")
 # What each needs before it: an app of ours, or another program's migration.
 APPS: dict[str, list[str | tuple[str, str]]] = {
@@ -37,7 +40,7 @@ def main() -> None:
 
     folders = {name: Path(apps.get_app_config(name).path, "migrations") for name in APPS}
     names = {name: f"0001_squashed_{_numbered(folder)[-1]}" for name, folder in folders.items()}
-    texts = {name: _text(name, names, _numbered(folder)) for name, folder in folders.items()}
+    texts = {name: _text(name, names[name], _numbered(folder)) for name, folder in folders.items()}
     for name, folder in folders.items():
         for former in folder.glob("0001_squashed_*.py"):
             former.unlink()
@@ -57,16 +60,16 @@ def _numbered(folder: Path) -> list[str]:
     return sorted(path.stem for path in folder.glob("0*.py") if "squashed" not in path.stem)
 
 
-def _text(app: str, names: dict[str, str], numbered: list[str]) -> str:
+def _text(app: str, name: str, numbered: list[str]) -> str:
     from django.db import migrations
     from django.db.migrations.writer import MigrationWriter
 
     from apps.create_models import CreateModels
 
-    migration = migrations.Migration(names[app], app)
+    migration = migrations.Migration(name, app)
     migration.initial = True
     migration.dependencies = [
-        (needed, names[needed]) if isinstance(needed, str) else needed for needed in APPS[app]
+        (needed, FIRST) if isinstance(needed, str) else needed for needed in APPS[app]
     ]
     migration.operations = [CreateModels(list(_models(app)))]
     text = MigrationWriter(migration, include_header=False).as_string()

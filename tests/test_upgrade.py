@@ -14,7 +14,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.former_migrations import EARLY
+from tests.former_migrations import BETWEEN, EARLY
 from tests.program import ROOT, clean_environment, manage, postgres_database, prepared, tformance
 
 Settings = dict[str, str]
@@ -56,7 +56,7 @@ def machines(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[S
 def test_it_works(machines: tuple[Settings, Settings]) -> None:
     """An early version's: what was stored is there, and the tables are as those of a new machine.
 
-    The last version's is that of the test below.
+    One between that and this is that of the test below.
     """
     old, new = machines
     _fill(old, EARLY)
@@ -109,10 +109,13 @@ def _parts(statement: str) -> list[str]:
 def test_a_backup_of_before_leads_back(tmp_path: Path) -> None:
     """What waits is told; the upgrade keeps what was there; that can be restored elsewhere."""
     old, elsewhere = ({"DATA_DIR": str(tmp_path / name)} for name in ("old", "elsewhere"))
-    _fill(old, EARLY)
+    _fill(old, BETWEEN)
     told = tformance("upgrade", "--check", **old)
-    assert told.returncode == 1
-    assert "teams.0010_figures_key: " in told.stdout
+    assert told.returncode == 1, told.stderr
+    assert "teams.0010_figures_key: took 0.1 s with 400,000 pull requests\n" in told.stdout
+    assert re.search(
+        r"^metrics\.0020_\w+: took .+; what it changes is locked", told.stdout, re.MULTILINE
+    )
     upgraded = tformance("upgrade", **old)
     assert upgraded.returncode == 0, upgraded.stderr
     assert re.search(r"^teams\.0010_figures_key: \d+\.\d s$", upgraded.stdout, re.MULTILINE)
@@ -122,7 +125,7 @@ def test_a_backup_of_before_leads_back(tmp_path: Path) -> None:
     with closing(sqlite3.connect(backup)) as before:
         [[latest]] = before.execute("SELECT max(name) FROM django_migrations WHERE app = 'teams'")
         assert before.execute("SELECT slug FROM teams_team").fetchall() == [("acme",)]
-    assert latest == EARLY["teams"]
+    assert latest == BETWEEN["teams"]
     restored = tformance("restore", str(backup), **elsewhere)
     assert restored.returncode == 0, restored.stderr
     assert "acme" in tformance("team", "list", **elsewhere).stdout

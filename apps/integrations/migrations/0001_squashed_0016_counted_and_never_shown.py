@@ -31,8 +31,8 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
-        ('metrics', '0001_squashed_0023_leaving'),
-        ('teams', '0001_squashed_0012_who_wrote_it'),
+        ('metrics', '0001_initial'),
+        ('teams', '0001_initial'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
