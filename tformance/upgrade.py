@@ -18,6 +18,7 @@ import django
 from django.conf import settings
 
 TIMES = Path(__file__).with_name("migration_times.json")
+LONG = 1.0  # seconds that somebody notices
 
 
 def check() -> bool:
@@ -26,11 +27,18 @@ def check() -> bool:
     known = json.loads(TIMES.read_text())
     waiting = list(_waiting())
     for name, takes_back in waiting:
-        took = known["seconds"].get(name)
-        told = f"took {took:g} s on {known['company']}" if took is not None else "was not measured"
+        told = _told(known["seconds"].get(name), known["company"])
         click.echo(f"{name}: {told}" + ("" if takes_back else "; only a backup leads back"))
     click.echo(f"{len(waiting)} migrations wait." if waiting else "Nothing waits.")
     return bool(waiting)
+
+
+def _told(took: float | None, company: str) -> str:
+    """A migration is one transaction: what it changes is locked for as long as it takes."""
+    if took is None:
+        return "was not measured"
+    locks = "; what it changes is locked meanwhile" if took >= LONG else ""
+    return f"took {took:g} s with {company}{locks}"
 
 
 def upgrade(backup_to: Path | None, *, makes_backup: bool) -> None:
