@@ -51,7 +51,8 @@ def make_large(team: Team) -> Repository:
 def _copies() -> str:
     """In the database: making so many objects takes longer than the test."""
     own = {"number": "1000000 + n", "node_id": "'PR_more_' || n"}
-    names = [f.column for f in PullRequest._meta.concrete_fields if not f.primary_key]
+    columns = PullRequest._meta.concrete_fields
+    names = [f.column for f in columns if f.column and not f.primary_key]
     quoted = {name: connection.ops.quote_name(name) for name in names}
     return f"""
         WITH RECURSIVE counted(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM counted WHERE n < %s - 1)
