@@ -99,14 +99,12 @@ def _stage_mean(sample: Sample, name: str, capped_times: Array) -> float:
     return float((np.maximum(stage, 0) * factors).mean())
 
 
-def by_group(
-    now: Sample, before: Sample, groups: Sequence[Key], former_groups: Sequence[Key]
-) -> list[Part[Key]]:
-    """What each group contributed; groups are parallel to the cycle times of their period."""
+def by_group(now: Sample, before: Sample, groups: Array, former_groups: Array) -> list[Part[int]]:
+    """What each group 0, 1, … contributed; groups are parallel to their period's cycle times."""
     _, after, former = capped(now, before)
     present, past = _means(after, groups), _means(former, former_groups)
     mean, former_mean = float(after.mean()), float(former.mean())
-    keys = list({**past, **present})
+    keys = sorted({**past, **present})
     pieces: list[float] = []
     for key in keys:
         share, own = present.get(key, (0.0, past.get(key, (0.0, 0.0))[1]))
@@ -125,12 +123,13 @@ def by_group(
     ]
 
 
-def _means(values: Array, groups: Sequence[Key]) -> dict[Key, tuple[float, float]]:
-    """By group its share of the values, and its mean."""
-    found: dict[Key, list[float]] = {}
-    for group, value in zip(groups, values.tolist(), strict=True):
-        found.setdefault(group, []).append(value)
-    return {key: (len(own) / len(values), math.fsum(own) / len(own)) for key, own in found.items()}
+def _means(values: Array, groups: Array) -> dict[int, tuple[float, float]]:
+    """By group that has any its share of the values, and its mean."""
+    counts, sums = np.bincount(groups), np.bincount(groups, weights=values)
+    return {
+        int(key): (float(counts[key] / len(values)), float(sums[key] / counts[key]))
+        for key in np.flatnonzero(counts)
+    }
 
 
 def rounded(parts: Sequence[float], total: int) -> list[int]:

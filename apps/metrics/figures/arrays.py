@@ -33,6 +33,8 @@ CHUNK = 10_000
 ROW = "row"
 """In a table of what belongs to pull requests: the place of the one that each row belongs to."""
 LABELS = ("labels", "label")
+IN_ORDER = {"pull_requests": "merged_at", "reviews": "submitted_at", "turned": "at"}
+"""The instant that each table is sorted by, so that a period is a slice of it."""
 BELOW = ("reviews", "turned")
 COLUMNS: Mapping[str, Mapping[str, np.dtype[Any]]] = {
     "pull_requests": {column.name: column.type for column in PULL_REQUESTS},
@@ -45,7 +47,7 @@ COLUMNS: Mapping[str, Mapping[str, np.dtype[Any]]] = {
 
 @dataclass(frozen=True)
 class Arrays:
-    """Pull requests in the order of their keys; what belongs to them has their places."""
+    """Each table in the order of its instant; what belongs to pull requests has their places."""
 
     pull_requests: Table
     reviews: Table
@@ -70,8 +72,11 @@ class Arrays:
         return self._at(np.flatnonzero(~dropped))
 
     def in_order(self) -> Arrays:
-        """The same in the order of their keys."""
-        return self._at(np.argsort(self.pull_requests["id"], kind="stable"))
+        """The same with each table in the order of its instant, and of its keys."""
+        found = self._at(_order("pull_requests", self.pull_requests))
+        below = {name: getattr(found, name) for name in BELOW}
+        ordered = {name: taken(table, _order(name, table)) for name, table in below.items()}
+        return replace(found, **ordered)
 
     def _at(self, places: Array) -> Arrays:
         """The rows at these places, in this order, with what belongs to them."""
@@ -79,6 +84,10 @@ class Arrays:
         to[places] = np.arange(len(places), dtype=np.int32)
         below = {name: _moved(getattr(self, name), to) for name in BELOW}
         return replace(self, pull_requests=taken(self.pull_requests, places), **below)
+
+
+def _order(name: str, table: Table) -> Array:
+    return np.lexsort((table["id"], table[IN_ORDER[name]]))
 
 
 def _moved(table: Table, to: Array) -> dict[str, Array]:
@@ -131,7 +140,7 @@ def read(team: Team, chosen: Q | None = None) -> Arrays:
         _below(reviews, REVIEWS, within, ids),
         _below(turned, TURNED, within, ids),
         _labels(texts),
-    )
+    ).in_order()
 
 
 def _batches(keys: Array | None) -> Iterator[Q]:

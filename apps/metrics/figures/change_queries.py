@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
+
+import numpy as np
 
 from apps.metrics.calculations import changes, moved
 from apps.metrics.calculations.changes import Verdict
 from apps.metrics.calculations.moved import Moved, Part, Sample
-from apps.metrics.figures import masks
+from apps.metrics.figures import counting, masks
 from apps.metrics.figures.arrays import Array
 from apps.metrics.figures.columns import AIS, NONE, SIZES
 from apps.metrics.figures.masks import FROM_FIRST_COMMIT
@@ -82,10 +84,22 @@ def causes(team: Team, filters: Filters) -> Causes | None:
         return None
     samples = _sample(now), _sample(before)
     parts = {
-        name: moved.by_group(*samples, find(now), find(before))
-        for name, find in _dimensions(team, filters).items()
+        name: _parts(samples, dimension.keys(now), dimension.keys(before), dimension.name)
+        for name, dimension in _dimensions(team, filters).items()
     }
     return Causes(moved.by_stage(*samples), parts)
+
+
+def _parts(
+    samples: tuple[Sample, Sample], now: Array, before: Array, name: Callable[[int], str]
+) -> list[Part[str]]:
+    """By group, each of which has a key."""
+    keys, places = counting.different(np.concatenate([now, before]))
+    found = moved.by_group(*samples, places[: len(now)], places[len(now) :])
+    return [
+        Part(name(int(keys[part.key])), part.within, part.mix, part.now, part.before)
+        for part in found
+    ]
 
 
 def is_of_a_person(team: Team, filters: Filters) -> bool:
@@ -136,57 +150,75 @@ def _sample(rows: Rows) -> Sample:
     return Sample(rows["cycle_time"], {name: rows[name] for name in STAGES})
 
 
-def _dimensions(team: Team, filters: Filters) -> dict[str, Any]:
-    """How pull requests are grouped: all but by what the filters leave only one of."""
-    found: dict[str, Any] = {"size": _by_size, "team": _Teams(team), "written by": _by_writer}
+@dataclass(frozen=True)
+class _Dimension:
+    """How pull requests are grouped: the key of each one's group, and what a group is called."""
+
+    keys: Callable[[Rows], Array]
+    name: Callable[[int], str]
+
+
+def _dimensions(team: Team, filters: Filters) -> dict[str, _Dimension]:
+    """All but those of which the filters leave only one group."""
+    found = {"size": BY_SIZE, "team": _by_team(team), "written by": BY_WRITER}
     if filters.repository is None and len(filters.repositories) != 1:
-        found = {"repository": _Repositories(team), **found}
+        found = {"repository": _by_repository(team), **found}
     return found
 
 
-def _by_writer(rows: Rows) -> list[str]:
-    return [WRITERS.get(AIS[ai], UNKNOWN) if ai >= 0 else UNKNOWN for ai in rows["ai"].tolist()]
+def _by_one_of(column: str, names: Sequence[str]) -> _Dimension:
+    """By a column that has places of names; the last of them is for -1."""
+    kinds = list(dict.fromkeys(names))
+    of = np.array([kinds.index(name) for name in names])
+    return _Dimension(lambda rows: of[rows[column]], kinds.__getitem__)
 
 
-def _by_size(rows: Rows) -> list[str]:
-    return [SIZES[size] if size >= 0 else UNKNOWN_SIZE for size in rows["size"].tolist()]
+BY_SIZE = _by_one_of("size", [*SIZES, UNKNOWN_SIZE])
+BY_WRITER = _by_one_of("ai", [*(WRITERS[kind] for kind in AIS), UNKNOWN])
 
 
-class _Repositories:
+def _by_repository(team: Team) -> _Dimension:
     """By the name of each pull request's repository; two that share one are told apart."""
-
-    def __init__(self, team: Team) -> None:
-        self.names = dict(Repository.objects.for_team(team).values_list("pk", "full_name"))
-
-    def __call__(self, rows: Rows) -> list[str]:
-        return [self.names.get(pk, str(pk)) for pk in rows["repository_id"].tolist()]
+    names = dict(Repository.objects.for_team(team).values_list("pk", "full_name"))
+    return _Dimension(lambda rows: rows["repository_id"], lambda pk: names.get(pk, str(pk)))
 
 
-class _Teams:
+def _by_team(team: Team) -> _Dimension:
     """By the teams of each author; who is in several is in a group of its own with others so."""
+    names = _names_of_teams(team)
+    kinds = [NO_TEAM, *dict.fromkeys(names.values())]
+    members = np.array(sorted(names), np.int64)
+    of_members = np.array([kinds.index(names[member]) for member in sorted(names)], np.int64)
 
-    def __init__(self, team: Team) -> None:
-        members: dict[int, list[str]] = {}
-        groups = Group.objects.for_team(team)
-        # Ours may overlap with GitHub's in any way.
-        of_github = groups.filter(github_id__isnull=False)
-        chosen = of_github if of_github.exists() else groups
-        through = Group.members.through.objects.filter(group__in=chosen)
-        named = through.order_by("group__name", "group").values_list(
-            "teammember", "group__name", "group__slug"
-        )
-        rows = list(named)
-        names = [(name, slug) for _, name, slug in rows]
-        for member, name, slug in rows:
-            is_shared = any(n == name and s != slug for n, s in names)
-            members.setdefault(member, []).append(f"{name} ({slug})" if is_shared else name)
-        together = Counter(tuple(teams) for teams in members.values())
-        self.names = {
-            # None of this is shown for a single person.
-            member: " and ".join(teams) if together[tuple(teams)] > 1 else OF_ONE
-            for member, teams in members.items()
-        }
+    def keys(rows: Rows) -> Array:
+        authors = rows["author_id"]
+        places = np.minimum(np.searchsorted(members, authors), max(len(members) - 1, 0))
+        if not len(members):
+            return np.zeros(len(authors), np.int64)
+        return np.where(members[places] == authors, of_members[places], 0)
 
-    def __call__(self, rows: Rows) -> list[str]:
-        authors: Array = rows["author_id"]
-        return [self.names.get(author, NO_TEAM) for author in authors.tolist()]
+    return _Dimension(keys, kinds.__getitem__)
+
+
+def _names_of_teams(team: Team) -> dict[int, str]:
+    """By member what their teams are called together."""
+    members: dict[int, list[str]] = {}
+    groups = Group.objects.for_team(team)
+    # Ours may overlap with GitHub's in any way.
+    of_github = groups.filter(github_id__isnull=False)
+    chosen = of_github if of_github.exists() else groups
+    through = Group.members.through.objects.filter(group__in=chosen)
+    named = through.order_by("group__name", "group").values_list(
+        "teammember", "group__name", "group__slug"
+    )
+    rows = list(named)
+    names = {(name, slug) for _, name, slug in rows}
+    shared = Counter(name for name, _ in names)
+    for member, name, slug in rows:
+        members.setdefault(member, []).append(f"{name} ({slug})" if shared[name] > 1 else name)
+    together = Counter(tuple(teams) for teams in members.values())
+    return {
+        # Nothing of this is said of a single person.
+        member: " and ".join(teams) if together[tuple(teams)] > 1 else OF_ONE
+        for member, teams in members.items()
+    }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -11,8 +12,8 @@ from apps.metrics.figures.arrays import Array
 from apps.metrics.figures.columns import NONE
 
 FRACTIONS = (0.5, 0.75, 0.9)
-_BITS = 40  # of a value: seconds, or lines; the group stands above them
-_VALUE = (1 << _BITS) - 1
+_SLOTS = 4_194_301  # prime, so that keys of some thousand people or repositories rarely meet in one
+_WORTH_SLOTS = 20_000  # rows
 
 
 @dataclass(frozen=True)
@@ -27,37 +28,42 @@ class Spread:
 
 
 def spreads(values: Array, groups: Array, number: int) -> list[Spread]:
-    """Of each group 0, 1, …; values are at least 0, those that are null do not count."""
+    """Of each group 0, 1, …; those that are null do not count."""
     there = values != NONE
-    ordered = np.sort((groups[there].astype(np.int64) << _BITS) | values[there])
-    starts = np.searchsorted(ordered, np.arange(number + 1, dtype=np.int64) << _BITS)
-    counts = np.diff(starts)
+    places, starts = by_group(groups[there], number)
+    found = values[there][places]  # a copy
+    return [_spread(found[begin:end]) for begin, end in pairwise(starts.tolist())]
+
+
+def _spread(values: Array) -> Spread:
+    """Of values that may be put in another order; percentiles as `percentile_cont` has them."""
+    count = len(values)
+    if not count:
+        return Spread()
+    places = [fraction * (count - 1) for fraction in FRACTIONS]
+    pairs = [(int(place), min(int(place) + 1, count - 1)) for place in places]
+    values.partition([place for pair in pairs for place in pair])
+    ends = [(int(values[low]), int(values[high])) for low, high in pairs]
     median, p75, p90 = (
-        _percentiles(ordered & _VALUE, starts[:-1], counts, each) for each in FRACTIONS
+        low + (place - int(place)) * (high - low)
+        for place, (low, high) in zip(places, ends, strict=True)
     )
-    return [
-        Spread(int(count), float(median[group]), float(p75[group]), float(p90[group]))
-        if count
-        else Spread()
-        for group, count in enumerate(counts)
-    ]
+    return Spread(count, float(median), float(p75), float(p90))
+
+
+def by_group(groups: Array, number: int) -> tuple[Array | slice, Array]:
+    """The rows group after group: their places, and where each group begins, and the last ends."""
+    starts = np.concatenate([[0], np.cumsum(np.bincount(groups, minlength=number))])
+    if (groups[1:] >= groups[:-1]).all():
+        return slice(None), starts
+    # Numbers of two bytes are sorted without comparing them.
+    small = groups.astype(np.int16) if number < 2**15 else groups
+    return np.argsort(small, kind="stable"), starts
 
 
 def spread(values: Array) -> Spread:
     """Of all of them."""
     return spreads(values, np.zeros(len(values), np.int64), 1)[0]
-
-
-def _percentiles(ordered: Array, starts: Array, counts: Array, fraction: float) -> Array:
-    """Interpolated linearly between the two nearest, as `percentile_cont`; 0 of an empty group."""
-    places = fraction * np.maximum(counts - 1, 0)
-    below = places.astype(np.int64)
-    if not len(ordered):
-        return np.zeros(len(counts))
-    last = len(ordered) - 1
-    low = ordered[np.minimum(starts + below, last)]
-    high = ordered[np.minimum(starts + np.minimum(below + 1, np.maximum(counts - 1, 0)), last)]
-    return np.asarray(low + (places - below) * (high - low))
 
 
 def counts(groups: Array, number: int) -> list[int]:
@@ -72,12 +78,24 @@ def sums(values: Array, groups: Array, number: int) -> list[float]:
     return [float(each) for each in found]
 
 
+def number(values: Array) -> int:
+    """How many different ones there are."""
+    return len(different(values)[0])
+
+
 def distinct(values: Array, groups: Array, number: int) -> list[int]:
     """How many different values each group has; null is none."""
     there = values != NONE
-    kinds, places = np.unique(values[there], return_inverse=True)
-    pairs = np.unique(groups[there] * len(kinds) + places)
-    return counts(pairs // max(len(kinds), 1), number)
+    values, groups = values[there], groups[there]
+    kinds, places = different(values)
+    pairs = groups.astype(np.int64) * len(kinds) + places
+    if len(kinds) * number <= max(_SLOTS, len(pairs)):
+        has = np.zeros(len(kinds) * number, bool)
+        has[pairs] = True
+        return [int(count) for count in has.reshape(number, len(kinds)).sum(axis=1)]
+    ordered = np.sort(pairs)
+    is_first = np.concatenate([[True], ordered[1:] != ordered[:-1]])
+    return counts(ordered[is_first] // len(kinds), number)
 
 
 def table(groups: Array, number: int, classes: Array, of_each: int) -> list[list[int]]:
@@ -92,12 +110,33 @@ def grouped(*columns: Array) -> tuple[Array, list[tuple[int, ...]]]:
     """Which group each row is in, and the values of the columns in each group."""
     if not len(columns[0]):
         return np.zeros(0, np.int64), []
-    kinds = np.zeros(len(columns[0]), np.int64)
+    groups, of_groups = np.zeros(len(columns[0]), np.int64), list[Array]()
     for column in columns:
-        values, places = np.unique(column, return_inverse=True)
-        _, kinds = np.unique(kinds * len(values) + places, return_inverse=True)
-    _, firsts = np.unique(kinds, return_index=True)
-    return kinds, [tuple(int(column[first]) for column in columns) for first in firsts]
+        values, places = different(column)
+        kept, groups = different(groups * len(values) + places)
+        of_groups = [each[kept // len(values)] for each in of_groups]
+        of_groups.append(values[kept % len(values)])
+    return groups, list(zip(*(each.tolist() for each in of_groups), strict=True))
+
+
+def different(values: Array) -> tuple[Array, Array]:
+    """The different values in their order, and the place of each row's among them.
+
+    Each value has a slot of its own, unless two of them meet in one; nothing is sorted then.
+    """
+    if len(values) < _WORTH_SLOTS:
+        return np.unique(values, return_inverse=True)
+    is_small = values.min() >= 0 and values.max() < _SLOTS
+    slots = values if is_small else values % _SLOTS
+    owners, is_used = np.zeros(_SLOTS, np.int64), np.zeros(_SLOTS, bool)
+    owners[slots], is_used[slots] = values, True
+    if not is_small and (owners[slots] != values).any():
+        return np.unique(values, return_inverse=True)
+    used = np.flatnonzero(is_used)
+    used = used[np.argsort(owners[used])]
+    places = np.empty(_SLOTS, np.int32)
+    places[used] = np.arange(len(used), dtype=np.int32)
+    return owners[used], places[slots]
 
 
 def latest(groups: Array, keys: Array, number: int) -> Array:

@@ -185,21 +185,16 @@ def _caught_up(team: Team, found: Current, revisions: Mapping[int, int]) -> Curr
         arrays.read(team, reduce(operator.or_, newer[begin : begin + AT_ONCE]))
         for begin in range(0, len(newer), AT_ONCE)
     ]
-    return _merged(found, arrays.joined(parts), revisions)
+    return _merged(found, arrays.joined(parts).in_order(), revisions)
 
 
 def _merged(found: Current, came: Arrays, revisions: Mapping[int, int]) -> Current:
-    ids, new = found.kept.arrays.pull_requests["id"], came.pull_requests["id"]
-    places = np.searchsorted(ids, new)
-    known = places[places < len(ids)]
-    known = known[ids[known] == new[places < len(ids)]]
-    stands = found.stands.copy()
-    stands[known] = False
-    since = came
+    new = came.pull_requests["id"]
+    stands = found.stands & ~np.isin(found.kept.arrays.pull_requests["id"], new)
     if found.since is not None:
         again = np.isin(found.since.pull_requests["id"], new)
-        since = arrays.joined([found.since.without(again), came])
-    return Current(found.kept, stands, revisions, since)
+        came = arrays.joined([found.since.without(again), came]).in_order()
+    return Current(found.kept, stands, revisions, came)
 
 
 def _remember(team: Team, found: Current) -> None:

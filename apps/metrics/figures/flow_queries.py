@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
-from itertools import accumulate, islice
-from typing import Any
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from apps.metrics.figures import counting, masks, queries, waiting_queries
 from apps.metrics.figures.arrays import Array
-from apps.metrics.figures.columns import KINDS, NONE, SIZES, WAITING
+from apps.metrics.figures.columns import NONE, SIZES, WAITING
 from apps.metrics.figures.counting import Spread
 from apps.metrics.figures.queries import DURATIONS
 from apps.metrics.figures.rows import Columns, Rows
+from apps.metrics.figures.turned import REOPENED, spans
 from apps.metrics.filters.chosen import Filters
 from apps.metrics.filters.periods import Period, midnight
-from apps.metrics.models import TimelineEvent
 from apps.teams.models import Team
 
 HOUR, DAY = 3600, 86400
@@ -47,7 +42,6 @@ AGES = (
     ("2–4 weeks", 14),
     ("> 4 weeks", 28),
 )
-Span = tuple[datetime, datetime | None]
 
 
 @dataclass(frozen=True)
@@ -95,57 +89,25 @@ def opened_before(now: datetime, days: int) -> float:
 
 
 @dataclass(frozen=True)
-class Turned:
-    """A pull request that was reopened or became a draft again, and what happened to it."""
-
-    opened_at: datetime
-    ready_at: datetime | None
-    closed_at: datetime | None
-    events: list[tuple[datetime, str]] = field(default_factory=list)
-
-    @property
-    def plain(self) -> list[Span]:
-        """When it was under way if it had gone straight on, as it is counted first."""
-        if not self.ready_at or (self.closed_at and self.closed_at <= self.ready_at):
-            return []
-        return [(self.ready_at, self.closed_at)]
-
-    @property
-    def real(self) -> list[Span]:
-        """When it was under way."""
-        return list(spans(self.opened_at, self.ready_at == self.opened_at, self.events))
-
-
-@dataclass(frozen=True)
 class Work:
-    """What was open at some time of a period: how much of it changed on which day, in which hour.
+    """What was open at some time of a period: how many more or fewer on each day, in each hour.
 
-    Day 0 is before the period. Hours are counted from its beginning; what went to and fro is
-    counted as if it had gone straight on, and `turned` beside it.
+    Day 0 is before the period. Hours are counted from its beginning.
     """
 
     period: Period
     now: datetime
-    begun: Counter[int]
-    ended: Counter[int]
-    waits_begun: Counter[int]
-    waits_ended: Counter[int]
+    days: Array
+    hours: Array
     abandoned: int
     reopened: int
-    turned: Sequence[Turned]
 
     def in_progress(self) -> list[int | None]:
         """How many were open and no drafts at the end of each day; None for days to come."""
-        midnights = _midnights(self.period)
-        changes = Counter(self.begun)
-        changes.subtract(self.ended)
-        for each in self.turned:
-            _count(changes, each.real, midnights, 1)
-            _count(changes, each.plain, midnights, -1)
-        counts = accumulate(changes[day] for day in range(self.period.days + 1))
+        counts = np.cumsum(self.days)[1:].tolist()
         return [
             None if begin > self.now else count
-            for begin, count in zip(midnights, islice(counts, 1, None), strict=False)
+            for begin, count in zip(_midnights(self.period), counts, strict=False)
         ]
 
     def waiting_hours(self) -> list[list[float]]:
@@ -153,40 +115,53 @@ class Work:
 
         A wait counts in each hour at whose beginning it lasts.
         """
-        changes = Counter(self.waits_begun)
-        changes.subtract(self.waits_ended)
-        hours = range(_hours(self.period, self.now))
-        return _by_weekday(list(accumulate(changes[hour] for hour in hours)), self.period)
-
-
-def _count(
-    changes: Counter[int], found: Iterable[Span], midnights: Sequence[datetime], sign: int
-) -> None:
-    for begin, end in found:
-        changes[bisect_right(midnights, begin)] += sign
-        if end:
-            changes[bisect_right(midnights, end)] -= sign
+        waiting = np.cumsum(self.hours)[:-1]
+        places = _hours_of_week(self.period, len(waiting))
+        sums, counts = np.bincount(places, waiting, 7 * 24), np.bincount(places, minlength=7 * 24)
+        means = sums / np.maximum(counts, 1)
+        found: list[list[float]] = means.reshape(7, 24).tolist()
+        return found
 
 
 def work(team: Team, filters: Filters, now: datetime) -> Work:
     """Of the filters' period."""
     period, hours = filters.period, _hours(filters.period, now)
     rows = _open_within(masks.pull_requests(team, filters), period)
-    ready, closed = rows["ready_at"], rows["closed_at"]
-    straight = (ready != NONE) & ((closed == NONE) | (closed > ready))
+    turned = spans(rows)
+    straight = _straight(rows) & ~turned.turned
+    begins = np.concatenate([rows["ready_at"][straight], turned.begins])
+    ends = np.concatenate([rows["closed_at"][straight], turned.ends])
     begin, end = waits(rows)
     gone = rows.where("state", masks.CLOSED).between("closed_at", *masks.ends(period))
     return Work(
         period,
         now,
-        begun=_by_day(ready[straight], period),
-        ended=_by_day(closed[straight], period),
-        waits_begun=_by_hour(begin, period, hours),
-        waits_ended=_by_hour(end, period, hours),
+        days=_by_day(begins, period) - _by_day(ends, period),
+        hours=_by_hour(begin, period, hours) - _by_hour(end, period, hours),
         abandoned=len(gone),
         reopened=len(reopened(rows, period)),
-        turned=list(_turned(rows).values()),
     )
+
+
+def _straight(rows: Columns) -> Array:
+    """Those that were under way at any time if they went straight on."""
+    ready, closed = rows["ready_at"], rows["closed_at"]
+    is_straight: Array = (ready != NONE) & ((closed == NONE) | (closed > ready))
+    return is_straight
+
+
+def _by_day(instants: Array, period: Period) -> Array:
+    """How many lie on each day; those before the period on day 0."""
+    midnights = [each.timestamp() for each in _midnights(period)]
+    days = counting.bins(instants[instants != NONE], midnights) + 1
+    return np.bincount(days, minlength=len(midnights) + 1)[: len(midnights)]
+
+
+def _by_hour(instants: Array, period: Period, most: int) -> Array:
+    """By the whole hours from the period's beginning, rounded up; at least 0, at most `most`."""
+    begin = int(period.start.timestamp())
+    hours = -((begin - instants[instants != NONE]) // HOUR)
+    return np.bincount(np.clip(hours, 0, most), minlength=most + 1)
 
 
 def waits(rows: Columns) -> tuple[Array, Array]:
@@ -199,12 +174,8 @@ def waits(rows: Columns) -> tuple[Array, Array]:
 
 def waited(rows: Rows, period: Period, now: datetime, weekday: int, hour: int) -> Rows:
     """Those that waited for their first review at the beginning of such an hour."""
-    begin = period.start.astimezone(UTC)
-    hours = (begin + timedelta(hours=place) for place in range(_hours(period, now)))
-    locals_ = ((each, each.astimezone(period.zone)) for each in hours)
-    instants = np.array(
-        [e.timestamp() for e, at in locals_ if (at.weekday(), at.hour) == (weekday, hour)]
-    )
+    places = _hours_of_week(period, _hours(period, now))
+    instants = int(period.start.timestamp()) + HOUR * np.flatnonzero(places == 24 * weekday + hour)
 
     def did(part: Columns) -> Array:
         begin, end = waits(part)
@@ -218,74 +189,31 @@ def waited(rows: Rows, period: Period, now: datetime, weekday: int, hour: int) -
 
 def reopened(rows: Rows, period: Period) -> Rows:
     """Those reopened in the period."""
-    begin, end = masks.ends(period)
-    kind = KINDS.index(TimelineEvent.Kind.REOPENED)
-    events = rows.below(
-        "turned", lambda of: (of["kind"] == kind) & (of["at"] >= begin) & (of["at"] < end)
-    )
-    return rows.among(events["pull_request_id"])
+    events = rows.below("turned", *masks.ends(period))
+    which = events.pull_requests[events["kind"] == REOPENED]
+    return rows.only(np.isin(rows.numbers, which))
 
 
 def under_way(rows: Rows, day: date, zone: ZoneInfo) -> Rows:
     """Those that were open and no drafts at the end of a day."""
-    end = midnight(day + timedelta(days=1), zone)
-    turned = _turned(rows)
-    were = [key for key, each in turned.items() if any(_lasts(span, end) for span in each.real)]
-
-    def straight(part: Columns) -> Array:
-        ready, closed, instant = part["ready_at"], part["closed_at"], end.timestamp()
-        lasted: Array = (ready != NONE) & (ready < instant)
-        has_lasted: Array = (closed == NONE) | (closed >= instant)
-        return lasted & has_lasted
-
-    def is_under_way(part: Columns) -> Array:
-        has_turned = np.isin(part["id"], list(turned))
-        return np.where(has_turned, np.isin(part["id"], were), straight(part))
-
-    return rows.keep(is_under_way)
+    instant = midnight(day + timedelta(days=1), zone).timestamp()
+    turned = spans(rows)
+    lasted = _lasted(turned.begins, turned.ends, instant)
+    were = np.isin(rows.numbers, turned.numbers[lasted])
+    straight = _lasted(rows["ready_at"], rows["closed_at"], instant)
+    return rows.only(np.where(turned.turned, were, straight))
 
 
-def _lasts(span: Span, instant: datetime) -> bool:
-    begin, end = span
-    return begin < instant and (end is None or end >= instant)
-
-
-def _by_day(instants: Array, period: Period) -> Counter[int]:
-    midnights = [each.timestamp() for each in _midnights(period)]
-    return _counted(counting.bins(instants[instants != NONE], midnights) + 1)
-
-
-def _by_hour(instants: Array, period: Period, most: int) -> Counter[int]:
-    """The whole hours from the period's beginning, rounded up; at least 0, at most `most`."""
-    hours = np.ceil((instants[instants != NONE] - period.start.timestamp()) / HOUR)
-    return _counted(np.clip(hours, 0, most).astype(np.int64))
-
-
-def _counted(places: Array) -> Counter[int]:
-    found, counts = np.unique(places, return_counts=True)
-    return Counter(dict(zip(found.tolist(), counts.tolist(), strict=True)))
+def _lasted(begins: Array, ends: Array, instant: float) -> Array:
+    """Which of some spans had begun before an instant, and not ended."""
+    had_begun: Array = (begins != NONE) & (begins < instant)
+    return had_begun & ((ends == NONE) | (ends >= instant))
 
 
 def _open_within(rows: Rows, period: Period) -> Rows:
     begin, end = masks.ends(period)
     before = rows.keep(lambda part: part["opened_at"] < end)
     return before.keep(lambda part: (part["state"] == masks.OPEN) | (part["closed_at"] >= begin))
-
-
-def _turned(rows: Rows) -> dict[int, Turned]:
-    events = rows.below("turned")
-    instants = [events.of_pull_request(name) for name in ("opened_at", "ready_at", "closed_at")]
-    found: dict[int, Turned] = {}
-    for place in np.lexsort((events["id"], events["at"])).tolist():
-        turned = Turned(*(_instant(each[place]) for each in instants))
-        key = int(events["pull_request_id"][place])
-        event = (_instant(events["at"][place]), KINDS[events["kind"][place]])
-        found.setdefault(key, turned).events.append(event)
-    return found
-
-
-def _instant(seconds: int) -> Any:
-    return None if seconds == NONE else datetime.fromtimestamp(int(seconds), UTC)
 
 
 def _midnights(period: Period) -> list[datetime]:
@@ -299,33 +227,20 @@ def _hours(period: Period, now: datetime) -> int:
     return max(math.ceil((last - period.start).total_seconds() / HOUR), 0)
 
 
-def spans(
-    opened_at: datetime, is_ready: bool, events: Iterable[tuple[datetime, str]]
-) -> Iterator[Span]:
-    """When one was open and no draft, from its events in order."""
-    is_open = True
-    begin: datetime | None = opened_at if is_ready else None
-    for at, kind in events:
-        is_ready = (is_ready or kind == "ready_for_review") and kind != "convert_to_draft"
-        is_open = (is_open or kind == "reopened") and kind not in ("closed", "merged")
-        if begin and not (is_open and is_ready):
-            yield begin, at
-            begin = None
-        elif not begin and is_open and is_ready:
-            begin = at
-    if begin:
-        yield begin, None
+def _hours_of_week(period: Period, count: int) -> Array:
+    """Which hour of the local week, from Monday on, each of the period's first hours begins in."""
+    instants = int(period.start.timestamp()) + HOUR * np.arange(count, dtype=np.int64)
+    # Clocks are turned on few days: what holds at both ends of a day holds within it.
+    offsets = np.array([_offset(each, period.zone) for each in instants[::24].tolist()], np.int64)
+    lasts = np.append(offsets[1:], NONE)
+    found = np.repeat(offsets, 24)[:count]
+    for day in np.flatnonzero(offsets != lasts).tolist():
+        part = slice(24 * day, 24 * day + 24)
+        found[part] = [_offset(each, period.zone) for each in instants[part].tolist()]
+    # The first day of 1970 was a Thursday.
+    return np.asarray(((instants + found) // HOUR + 3 * 24) % (7 * 24))
 
 
-def _by_weekday(waiting: Sequence[int], period: Period) -> list[list[float]]:
-    sums = [[0] * 24 for _ in range(7)]
-    counts = [[0] * 24 for _ in range(7)]
-    begin = period.start.astimezone(UTC)
-    for place, number in enumerate(waiting):
-        local = (begin + timedelta(hours=place)).astimezone(period.zone)
-        sums[local.weekday()][local.hour] += number
-        counts[local.weekday()][local.hour] += 1
-    return [
-        [total / count if count else 0.0 for total, count in zip(*row, strict=True)]
-        for row in zip(sums, counts, strict=True)
-    ]
+def _offset(instant: int, zone: ZoneInfo) -> int:
+    offset = datetime.fromtimestamp(instant, zone).utcoffset() or timedelta()
+    return int(offset.total_seconds())

@@ -28,7 +28,7 @@ _ALIGNED = 64
 _HEAD = struct.Struct("<16s16sQQ")  # the mark, the format, the header's length, the file's length
 _LAYOUT = json.dumps(
     [
-        2,
+        3,
         [
             (table, [(name, kind.str) for name, kind in columns.items()])
             for table, columns in COLUMNS.items()

@@ -31,7 +31,9 @@ FROM_FIRST_COMMIT = ("cycle_time", "coding_time")
 
 def pull_requests(team: Team, filters: Filters) -> Rows:
     """All of a team that the filters let through, whenever they were."""
-    return narrowed(all_of(team), team, filters)
+    return once(
+        ("pull requests", team.pk, str(filters)), lambda: narrowed(all_of(team), team, filters)
+    )
 
 
 def all_of(team: Team) -> Rows:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -12,6 +12,7 @@ from apps.metrics.figures import counting, masks, names
 from apps.metrics.figures.arrays import Array
 from apps.metrics.figures.columns import NONE, REVIEW_STATES
 from apps.metrics.figures.counting import Spread
+from apps.metrics.figures.current import once
 from apps.metrics.figures.rows import Below
 from apps.metrics.filters.chosen import Filters
 from apps.metrics.models import PRReview
@@ -52,9 +53,9 @@ class Load:
 
 def reviews(team: Team, filters: Filters) -> Below:
     """Those that count, submitted in the filters' period, on pull requests they let through."""
-    begin, end = masks.ends(filters.period)
-    return masks.pull_requests(team, filters).below(
-        "reviews", lambda table: (table["submitted_at"] >= begin) & (table["submitted_at"] < end)
+    return once(
+        ("reviews", team.pk, str(filters)),
+        lambda: masks.pull_requests(team, filters).below("reviews", *masks.ends(filters.period)),
     )
 
 
@@ -77,22 +78,31 @@ def pairs(team: Team, filters: Filters) -> list[Pair]:
     number = len(keys)
     of_each = {
         "reviews": counting.counts(groups, number),
-        "pull_requests": counting.distinct(found["pull_request_id"], groups, number),
+        "pull_requests": counting.distinct(found.pull_requests, groups, number),
         "approvals": _in_state(found, groups, number, PRReview.State.APPROVED),
         "changes_requested": _in_state(found, groups, number, PRReview.State.CHANGES_REQUESTED),
     }
-    reviewers = names.reviewers(counting.latest(groups, found["id"], number))
-    called = names.authors(counting.latest(groups, found["pull_request_id"], number))
+    reviewers = _called(found["account"], found["id"], names.reviewers)
+    called = _called(authors, found["pull_request_id"], names.authors)
     return [
         Pair(
             reviewer=account(reviewer),
-            reviewer_login=reviewers[place] or GHOST,
+            reviewer_login=reviewers[reviewer],
             author=account(author),
-            author_login=SWITCHED_OFF if author == HIDDEN else called[place] or GHOST,
+            author_login=SWITCHED_OFF if author == HIDDEN else called[author],
             **{name: counts[place] for name, counts in of_each.items()},
         )
         for place, (reviewer, author) in enumerate(keys)
     ]
+
+
+def _called(
+    accounts: Array, keys: Array, names_of: Callable[[Array], list[str | None]]
+) -> dict[int, str]:
+    """By account what they are called, as on the latest of their rows, which have these keys."""
+    kinds, places = counting.different(accounts)
+    found = names_of(counting.latest(places, keys, len(kinds)))
+    return {kind: name or GHOST for kind, name in zip(kinds.tolist(), found, strict=True)}
 
 
 def _in_state(found: Below, groups: Array, number: int, state: str) -> list[int]:
@@ -140,8 +150,9 @@ def concentration(team: Team, filters: Filters) -> Concentration:
     found = reviews(team, filters)
     if not len(found):
         return Concentration()
-    _, counts = np.unique(found["account"], return_counts=True)
-    return Concentration(len(found), len(counts), float(counts.max() / len(found)))
+    kinds, places = counting.different(found["account"])
+    most = max(counting.counts(places, len(kinds)))
+    return Concentration(len(found), len(kinds), most / len(found))
 
 
 @dataclass(frozen=True)

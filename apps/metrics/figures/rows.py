@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Protocol
 
 import numpy as np
 
-from apps.metrics.figures.arrays import ROW, Array, Arrays, Table
+from apps.metrics.figures.arrays import IN_ORDER, ROW, Array, Arrays, Table
 from apps.metrics.models import PullRequest
 
 Place = Array | slice
-"""Which rows of an array: their places, or all."""
+"""Which rows of an array: their places, or from where to where."""
 
 
 class Columns(Protocol):
@@ -22,18 +23,52 @@ class Columns(Protocol):
 
 
 class _Narrowed:
-    """Some rows of one part of a team's arrays; columns by name."""
+    """Some rows of one part of a team's arrays; columns by name.
 
-    def __init__(self, arrays: Arrays, place: Place) -> None:
-        self.arrays, self.place = arrays, place
+    As long as they are a slice, those that `stands` says no longer stand are still among them: a
+    slice costs nothing, and whatever narrows it leaves them out.
+    """
+
+    def __init__(self, arrays: Arrays, place: Place, stands: Array | None = None) -> None:
+        self.arrays, self.place, self.stands = arrays, place, stands
 
     def __getitem__(self, name: str) -> Array:
         return self.arrays.pull_requests[name][self.place]
 
     def keep(self, mask: Array) -> _Narrowed:
         """Those of the rows for which it holds."""
-        places = np.flatnonzero(mask) if isinstance(self.place, slice) else self.place[mask]
-        return _Narrowed(self.arrays, places)
+        if not isinstance(self.place, slice):
+            return _Narrowed(self.arrays, self.place[mask])
+        if self.stands is not None:
+            mask = mask & self.stands[self.place]
+        return _Narrowed(self.arrays, np.flatnonzero(mask) + self.place.start)
+
+    def between(self, name: str, begin: float, end: float) -> _Narrowed:
+        """Those with a value from `begin` on and before `end`."""
+        if name == IN_ORDER["pull_requests"] and isinstance(self.place, slice):
+            first, last = (self.place.start + place for place in _span(self[name], begin, end))
+            return _Narrowed(self.arrays, slice(first, last), self.stands)
+        return self.keep((self[name] >= begin) & (self[name] < end))
+
+    @cached_property
+    def standing(self) -> _Narrowed:
+        """Without those that no longer stand."""
+        if self.stands is None or not isinstance(self.place, slice):
+            return self
+        return _Narrowed(self.arrays, np.flatnonzero(self.stands[self.place]) + self.place.start)
+
+
+def _span(ordered: Array, begin: float, end: float) -> tuple[int, int]:
+    """From where to where values that rise are from `begin` on and before `end`."""
+    low, high = (_place(ordered, value) for value in (begin, end))
+    return low, max(low, high)
+
+
+def _place(ordered: Array, value: float) -> int:
+    if math.isinf(value):
+        return 0 if value < 0 else len(ordered)
+    # As a whole number: of a fraction, all of them would be made fractions first.
+    return int(np.searchsorted(ordered, math.ceil(value)))
 
 
 Test = Callable[["_Narrowed"], Array]
@@ -65,18 +100,33 @@ class Rows(_Columns):
     @classmethod
     def from_parts(cls, parts: Sequence[tuple[Arrays, Array | None]]) -> Rows:
         """All of a team."""
-        whole = [(_Narrowed(arrays, slice(None)), stands) for arrays, stands in parts]
-        return cls([part if stands is None else part.keep(stands) for part, stands in whole])
+        return cls([_Narrowed(arrays, slice(0, len(arrays)), stands) for arrays, stands in parts])
 
     def __len__(self) -> int:
         return len(self["id"])
 
     def _columns(self, name: str) -> list[Array]:
-        return [part[name] for part in self.parts]
+        return [part.standing[name] for part in self.parts]
 
     def keep(self, test: Test) -> Rows:
         """Those for which it holds."""
         return Rows([part.keep(test(part)) for part in self.parts])
+
+    def only(self, mask: Array) -> Rows:
+        """Those for which it holds; it has a place for each of them."""
+        standing = [part.standing for part in self.parts]
+        masks = np.split(mask, np.cumsum([len(part["id"]) for part in standing])[:-1])
+        return Rows([part.keep(own) for part, own in zip(standing, masks, strict=True)])
+
+    @cached_property
+    def numbers(self) -> Array:
+        """A small number of each, the same as `Below.pull_requests` has for it."""
+        begins = np.cumsum([0, *(len(part.arrays) for part in self.parts)])
+        found = [
+            np.arange(len(part.arrays))[part.standing.place] + begin
+            for part, begin in zip(self.parts, begins, strict=False)
+        ]
+        return np.concatenate([np.zeros(0, np.int64), *found])
 
     def where(self, name: str, *values: int) -> Rows:
         """Those with one of some values."""
@@ -86,11 +136,11 @@ class Rows(_Columns):
 
     def between(self, name: str, begin: float, end: float) -> Rows:
         """Those with an instant from `begin` on and before `end`."""
-        return self.keep(lambda part: (part[name] >= begin) & (part[name] < end))
+        return Rows([part.between(name, begin, end) for part in self.parts])
 
-    def below(self, table: str, test: Callable[[Table], Array] | None = None) -> Below:
-        """What belongs to them: the rows of another table for which a test holds."""
-        return Below([_below(part, table, test) for part in self.parts])
+    def below(self, table: str, begin: float = -math.inf, end: float = math.inf) -> Below:
+        """What belongs to them: the rows of another table from `begin` on and before `end`."""
+        return Below([_below(part.standing, table, begin, end) for part in self.parts])
 
     def labelled(self, *labels: int, column: str = "labels") -> Rows:
         """Those with one of some labels, or of the texts in another list, by their codes."""
@@ -112,17 +162,17 @@ class Rows(_Columns):
         return self.keep(lambda part: np.isin(part["id"], keys))
 
 
-class Some:
+class Some(_Columns):
     """Pull requests at some places of others, once or several times; columns by name."""
 
-    def __init__(self, rows: Rows, places: Array) -> None:
+    def __init__(self, rows: Columns, places: Place) -> None:
         self.rows, self.places = rows, places
 
     def __len__(self) -> int:
-        return len(self.places)
+        return len(self["id"])
 
-    def __getitem__(self, name: str) -> Array:
-        return self.rows[name][self.places]
+    def _columns(self, name: str) -> list[Array]:
+        return [self.rows[name][self.places]]
 
 
 class Below(_Columns):
@@ -136,6 +186,16 @@ class Below(_Columns):
 
     def _columns(self, name: str) -> list[Array]:
         return [table[name][places] for _, table, places in self.parts]
+
+    @cached_property
+    def pull_requests(self) -> Array:
+        """A number for the pull request that each row belongs to: small ones, unlike keys."""
+        begins = np.cumsum([0, *(len(arrays) for arrays, _, _ in self.parts)])
+        found = [
+            table[ROW][places].astype(np.int64) + begin
+            for (_, table, places), begin in zip(self.parts, begins, strict=False)
+        ]
+        return np.concatenate([np.zeros(0, np.int64), *found])
 
     def of_pull_request(self, name: str) -> Array:
         """A column of the pull request that each row belongs to."""
@@ -155,16 +215,12 @@ class Below(_Columns):
         )
 
 
-def _below(
-    part: _Narrowed, name: str, test: Callable[[Table], Array] | None
-) -> tuple[Arrays, Table, Array]:
+def _below(part: _Narrowed, name: str, begin: float, end: float) -> tuple[Arrays, Table, Array]:
     table: Table = getattr(part.arrays, name)
+    first, last = _span(table[IN_ORDER[name]], begin, end)
     is_there = np.zeros(len(part.arrays), bool)
     is_there[part.place] = True
-    if test is None:
-        return part.arrays, table, np.flatnonzero(is_there[table[ROW]])
-    places = np.flatnonzero(test(table))
-    return part.arrays, table, places[is_there[table[ROW][places]]]
+    return part.arrays, table, np.flatnonzero(is_there[table[ROW][first:last]]) + first
 
 
 def fetched(keys: Sequence[int]) -> list[PullRequest]:

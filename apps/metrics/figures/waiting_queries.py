@@ -77,7 +77,7 @@ class Wait:
 
 def open_now(team: Team, filters: Filters) -> Rows:
     """Open pull requests of the repositories that are still tracked, whatever the period."""
-    rows = masks.pull_requests(team, filters).where("state", masks.OPEN)
+    rows = masks.in_state(team, filters, PullRequest.State.OPEN, filters.period)
     stopped = list(untracked(team))
     return rows.keep(lambda part: ~np.isin(part["repository_id"], stopped)) if stopped else rows
 
@@ -122,11 +122,8 @@ def usual(team: Team, now: datetime) -> dict[str, float]:
     today = now.astimezone(zone).date()
     period = Period(today - timedelta(days=USUAL_DAYS - 1), today, zone)
     filters = Filters(period=period)
-    begin, end = masks.ends(period)
     merged = masks.merged(team, filters, period)
-    reviews = masks.pull_requests(team, filters).below(
-        "reviews", lambda table: (table["submitted_at"] >= begin) & (table["submitted_at"] < end)
-    )
+    reviews = masks.pull_requests(team, filters).below("reviews", *masks.ends(period))
     values = {
         REVIEW: reviews["response_time"],
         AUTHOR: reviews["answer_time"],

@@ -6,13 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from django.core.paginator import Paginator
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from apps.metrics.figures import masks, queries, review_queries
+from apps.metrics.figures import counting, masks, queries, review_queries
 from apps.metrics.figures.behind import GHOST
 from apps.metrics.figures.counting import Spread
 from apps.metrics.figures.review_queries import Account, Concentration, Load, Pair
@@ -50,7 +49,7 @@ def reviews(request: TeamRequest, filters: Filters) -> Answer:
     figures = queries.figures(team, filters)
     viewer = viewer_of(request)
     pairs = review_queries.pairs(team, filters)
-    on = len(np.unique(review_queries.reviews(team, filters)["pull_request_id"]))
+    on = counting.number(review_queries.reviews(team, filters).pull_requests)
     path = reverse("pull_requests", args=[team.slug])
     responses = review_queries.responses(team, filters)
     whole = review_queries.concentration(team, filters)

@@ -33,6 +33,8 @@ _WORDS = {
     "decimal": ("more", "fewer"),
 }
 _SOONER = ("later", "sooner")
+MOST = 20
+"""Lines of a table; a large team has hundreds of repositories."""
 DIMENSIONS = {
     "repository": "repository",
     "team": "team",
@@ -136,6 +138,9 @@ class Table:
     name: str
     rows: Sequence[Part[str]]
     has_mix: bool = True
+    others: int = 0
+    """How many groups are not among the rows; `rest` is what they contributed together."""
+    rest: int = 0
 
 
 def tables(causes: Causes) -> list[Table]:
@@ -145,11 +150,17 @@ def tables(causes: Causes) -> list[Table]:
         for part in causes.moved.stages
     ]
     by_group = [
-        Table(name.capitalize(), sorted(parts, key=lambda part: -abs(part.seconds)))
+        _table(name, sorted(parts, key=lambda part: -abs(part.seconds)))
         for name, parts in causes.parts.items()
         if len(parts) > 1
     ]
     return [Table("Stage", named, has_mix=False), *by_group]
+
+
+def _table(name: str, parts: Sequence[Part[str]]) -> Table:
+    """Of many groups the first ones, and how much the others moved it together."""
+    shown, others = (parts, ()) if len(parts) <= MOST else (parts[: MOST - 1], parts[MOST - 1 :])
+    return Table(name.capitalize(), shown, others=len(others), rest=sum(p.seconds for p in others))
 
 
 def data(causes: Causes) -> dict[str, Any]:

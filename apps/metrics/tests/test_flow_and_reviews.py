@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
-from apps.metrics.figures import flow_queries, person_queries, review_queries
+from apps.metrics.figures import flow_queries, masks, person_queries, review_queries
 from apps.metrics.figures.masks import FROM_FIRST_COMMIT
 from apps.metrics.models import PRReview, PullRequest, Repository, TeamMember
 from apps.metrics.tests.factories import (
@@ -281,18 +281,19 @@ def test_it_works() -> None:
     assert review_queries.responses(team, filters).whole.median == 2 * 3600
 
 
-def test_spans_of_one_that_went_to_and_fro() -> None:
-    def at(hours: int) -> datetime:
-        return NOON + timedelta(hours=hours)
-
+@pytest.mark.django_db
+def test_one_that_went_to_and_fro() -> None:
+    team = make_team()
     kinds = ["convert_to_draft", "ready_for_review", "closed", "reopened", "merged"]
-    events = [(at(n + 1), kind) for n, kind in enumerate(kinds)]
-    assert list(flow_queries.spans(at(0), True, events)) == [
-        (at(0), at(1)),
-        (at(2), at(3)),
-        (at(4), at(5)),
-    ]
-    assert list(flow_queries.spans(at(0), False, [])) == []
+    events = [(kind, 24.0 * (n + 1)) for n, kind in enumerate(kinds)]
+    one = make_pull_request(make_repository(team), ended=120, events=events)
+    filters = filters_of(team, "since=2026-03-02&until=2026-03-07")
+    progress = flow_queries.work(team, filters, NOW).in_progress()
+    assert progress == [1, 0, 1, 0, 1, 0]
+    rows = masks.pull_requests(team, filters)
+    days = [filters.period.first + timedelta(days=n) for n in range(6)]
+    lists = [flow_queries.under_way(rows, day, filters.period.zone)["id"].tolist() for day in days]
+    assert lists == [[one.pk] * count for count in progress]
 
 
 @pytest.mark.django_db

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pytest
 from django.core.paginator import Paginator
 from django.http import QueryDict
@@ -87,7 +87,7 @@ def test_a_person_is_told_by_what_they_did() -> None:
 
 
 def test_flow_says_what_is_under_way_and_what_ended() -> None:
-    ended = Work(PERIOD, NOW, Counter(), Counter(), Counter(), Counter(), 2, 0, ())
+    ended = Work(PERIOD, NOW, np.zeros(0), np.zeros(0), 2, 0)
     said = list(sentences.of_flow(1, merged(1), ended, 28, ("/wip", "/all", "/closed", "/again")))
     assert [plain(sentence) for sentence in said] == [
         "1 pull request is under way.",
