@@ -6,15 +6,16 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
+from functools import cache
 from typing import Any
 
 import numpy as np
-from django.db.models import Q, QuerySet, TextField
+from django.db import connection
+from django.db.models import Model, Q, QuerySet, TextField
 from django.db.models.functions import Cast
 from numpy.typing import NDArray
 
-from apps import reading
+from apps.metrics.figures import packed
 from apps.metrics.figures.columns import (
     KINDS,
     NONE,
@@ -123,22 +124,19 @@ def code(text: str | None) -> int:
 
 def read(team: Team, chosen: Q | None = None) -> Arrays:
     """All of a team, or the pull requests that a condition lets through, from the database."""
-    rows = PullRequest.objects.for_team(team)
+    mine = Q(team=team)
+    rows = mine & chosen if chosen else mine
     # Asked for first, since it is nearly always none: a condition would cost for each row.
     if leaving := list(Repository.objects.for_team(team).filter(is_leaving=True)):
-        rows = rows.exclude(repository__in=leaving)
+        rows &= ~Q(repository__in=leaving)
     texts: dict[str | None, int] = {}
-    pull_requests = _read(rows if chosen is None else rows.filter(chosen), PULL_REQUESTS, texts)
+    pull_requests = _read(PullRequest, PULL_REQUESTS, rows, texts)
     ids = pull_requests["id"]
-    reviews = PRReview.objects.for_team(team).filter(is_qualifying=True)
-    events = TimelineEvent.objects.for_team(team)
-    turns = events.filter(kind__in=TURNS).order_by().values("pull_request")
-    turned = events.filter(kind__in=KINDS, pull_request__in=turns)
     within = None if chosen is None else ids
     return Arrays(
         pull_requests,
-        _below(reviews, REVIEWS, within, ids),
-        _below(turned, TURNED, within, ids),
+        _below(PRReview, REVIEWS, mine & Q(is_qualifying=True), within, ids),
+        _below(TimelineEvent, TURNED, mine & Q(kind__in=KINDS), within, ids),
         _labels(texts),
     ).in_order()
 
@@ -153,10 +151,10 @@ def _batches(keys: Array | None) -> Iterator[Q]:
 
 
 def _below(
-    rows: QuerySet[Any], columns: Sequence[Column], within: Array | None, ids: Array
+    model: type[Model], columns: tuple[Column, ...], which: Q, within: Array | None, ids: Array
 ) -> dict[str, Array]:
     """What belongs to pull requests with these keys; what came since they were read is left."""
-    parts = [_read(rows.filter(some), columns, {}) for some in _batches(within)]
+    parts = [_read(model, columns, _turned(model, which, some), {}) for some in _batches(within)]
     found = {
         each.name: _one_below_the_other(each, [p[each.name] for p in parts]) for each in columns
     }
@@ -166,24 +164,49 @@ def _below(
     return {**taken(found, known), ROW: places[known].astype(np.int32)}
 
 
-def _read(
-    rows: QuerySet[Any], columns: Sequence[Column], texts: dict[str | None, int]
-) -> dict[str, Array]:
-    """The columns of the rows in the order of their keys; `texts` gets each text and its code."""
+def _turned(model: type[Model], which: Q, some: Q) -> Q:
+    """Of events those of pull requests that went to and fro, of which there are few."""
+    if model is not TimelineEvent:
+        return which & some
+    turns = TimelineEvent.objects.filter(which, some, kind__in=TURNS).order_by()
+    return which & some & Q(pull_request__in=turns.values("pull_request"))
+
+
+@cache
+def _wide(model: type[Model], columns: tuple[Column, ...]) -> QuerySet[Any]:
+    """All rows with the columns, and last their key; it takes long to put together."""
     sources = {
         f"column_{place}": Cast(column.source, TextField()) if column.is_text else column.source
         for place, column in enumerate(columns)
     }
-    found = reading.by_key(rows.annotate(**sources), *sources, part=CHUNK)
+    rows = model._default_manager.annotate(**sources)
+    return rows.order_by("pk").values_list(*sources, "pk")
+
+
+def _read(
+    model: type[Model], columns: tuple[Column, ...], which: Q, texts: dict[str | None, int]
+) -> dict[str, Array]:
+    """The columns of the rows in the order of their keys; `texts` gets each text and its code."""
+    found = _wide(model, columns).filter(which)
+    chunks = packed.chunks if connection.vendor == "postgresql" else _chunks
     parts: list[list[Array]] = [[] for _ in columns]
-    while chunk := list(islice(found, CHUNK)):
-        for part, column, numbers in zip(parts, columns, zip(*chunk, strict=True), strict=True):
-            coded = _codes(numbers, texts) if column.is_text else numbers
-            part.append(np.array(coded, column.type))
+    for chunk in chunks(found, columns):
+        for part, column, values in zip(parts, columns, chunk, strict=True):
+            coded = _codes(values, texts) if column.is_text else values
+            part.append(np.asarray(coded, column.type))
     return {
         column.name: _one_below_the_other(column, part)
         for column, part in zip(columns, parts, strict=True)
     }
+
+
+def _chunks(rows: QuerySet[Any], columns: Sequence[Column]) -> Iterator[list[Any]]:
+    """The columns of some rows after the other, whose last column is their key."""
+    some = list(rows[:CHUNK])
+    while some:
+        *values, keys = zip(*some, strict=True)
+        yield values
+        some = list(rows.filter(pk__gt=keys[-1])[:CHUNK]) if len(some) == CHUNK else []
 
 
 def _one_below_the_other(column: Column, parts: Sequence[Array]) -> Array:

@@ -8,11 +8,10 @@ from typing import Any
 
 from django.db.models import QuerySet
 
+from apps.metrics.figures.among import Among
 from apps.metrics.figures.arrays import Array
 from apps.metrics.filters import accounts
 from apps.metrics.models import Group, PRReview, PullRequest
-
-AT_ONCE = 5_000
 
 
 def authors(keys: Array) -> list[str | None]:
@@ -26,12 +25,9 @@ def reviewers(keys: Array) -> list[str | None]:
 
 
 def _names(rows: QuerySet[Any], login: Any, keys: Array) -> list[str | None]:
-    wanted: list[int] = keys.tolist()
-    found: dict[int, str | None] = {}
-    for begin in range(0, len(wanted), AT_ONCE):
-        some = rows.filter(pk__in=wanted[begin : begin + AT_ONCE])
-        found |= dict(some.order_by().annotate(called=login).values_list("pk", "called"))
-    return [found.get(key) for key in wanted]
+    some = rows.filter(Among(keys)).order_by()
+    found = dict(some.annotate(called=login).values_list("pk", "called"))
+    return [found.get(key) for key in keys.tolist()]
 
 
 def of_teams(groups: Iterable[Group]) -> dict[int, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
@@ -279,7 +279,7 @@ def _spreads(rows: Columns, name: str, groups: Array, old: Sequence[int]) -> lis
     found = counting.spreads(rows[name][counted], groups[counted], len(old))
     if name not in FROM_FIRST_COMMIT:
         return found
-    return [replace(spread, left_out=left) for spread, left in zip(found, old, strict=True)]
+    return [spread._replace(left_out=left) for spread, left in zip(found, old, strict=True)]
 
 
 def _weeks(span: Span) -> float:

@@ -69,40 +69,105 @@ def of_seen(found: Below, team: Team) -> Below:
     return found.keep(~np.isin(found["reviewer_id"], masks.hidden(team)))
 
 
+@dataclass(frozen=True)
+class _Side:
+    """The reviewers, or the authors, of some reviews: `places` says of each review which it is."""
+
+    accounts: Array
+    places: Array
+    names: Sequence[str]
+
+    @classmethod
+    def of(
+        cls, accounts: Array, keys: Array, names_of: Callable[[Array], list[str | None]]
+    ) -> _Side:
+        """They are called as on the latest of their rows, which have these keys."""
+        kinds, places = counting.different(accounts)
+        names = names_of(counting.latest(places, keys, len(kinds)))
+        special = {HIDDEN: SWITCHED_OFF, NONE: GHOST}
+        pairs = zip(kinds.tolist(), names, strict=True)
+        return cls(kinds, places, [special.get(kind) or name or GHOST for kind, name in pairs])
+
+    def busiest(self, most: int) -> list[int]:
+        """The places of those with the most reviews, by name, also among the equally busy."""
+        counts = counting.counts(self.places, len(self.accounts))
+        by_name = sorted(range(len(counts)), key=lambda place: self.names[place].lower())
+        busiest = set(sorted(by_name, key=lambda place: -counts[place])[:most])
+        return [place for place in by_name if place in busiest]
+
+    def at(self, places: Sequence[int]) -> list[tuple[Account, str]]:
+        """Their accounts and names."""
+        return [(account(int(self.accounts[place])), self.names[place]) for place in places]
+
+    def has(self, places: Sequence[int]) -> Array:
+        """Which of the reviews are theirs."""
+        mask = np.zeros(len(self.accounts), bool)
+        mask[list(places)] = True
+        return mask[self.places]
+
+
+def _sides(found: Below, team: Team) -> tuple[_Side, _Side]:
+    is_hidden = np.isin(found.of_pull_request("author_id"), masks.hidden(team))
+    authors = np.where(is_hidden, HIDDEN, found.of_pull_request("author_account"))
+    return (
+        _Side.of(found["account"], found["id"], names.reviewers),
+        _Side.of(authors, found["pull_request_id"], names.authors),
+    )
+
+
 def pairs(team: Team, filters: Filters) -> list[Pair]:
     """Who reviewed whom; of people switched off by an admin only that they were reviewed."""
     found = seen(team, filters)
-    is_hidden = np.isin(found.of_pull_request("author_id"), masks.hidden(team))
-    authors = np.where(is_hidden, HIDDEN, found.of_pull_request("author_account"))
-    groups, keys = counting.grouped(found["account"], authors)
+    return _pairs(found, *_sides(found, team), np.ones(len(found), bool))
+
+
+@dataclass(frozen=True)
+class Busiest:
+    """Reviewers and authors with the most reviews, and who of them reviewed whom.
+
+    `hidden` is how many are left out, of those of whom it is more.
+    """
+
+    reviewers: Sequence[tuple[Account, str]]
+    authors: Sequence[tuple[Account, str]]
+    pairs: Sequence[Pair]
+    hidden: int
+
+
+def busiest(team: Team, filters: Filters, most: int) -> Busiest:
+    """At most so many of both."""
+    found = seen(team, filters)
+    sides = _sides(found, team)
+    shown = [side.busiest(most) for side in sides]
+    masks_of = [side.has(places) for side, places in zip(sides, shown, strict=True)]
+    reviewers, authors = (side.at(places) for side, places in zip(sides, shown, strict=True))
+    hidden = max(
+        len(side.accounts) - len(places) for side, places in zip(sides, shown, strict=True)
+    )
+    return Busiest(reviewers, authors, _pairs(found, *sides, masks_of[0] & masks_of[1]), hidden)
+
+
+def _pairs(found: Below, reviewers: _Side, authors: _Side, mask: Array) -> list[Pair]:
+    """Of the reviews for which a mask holds."""
+    kept = found.keep(mask)
+    groups, keys = counting.grouped(reviewers.places[mask], authors.places[mask])
     number = len(keys)
-    of_each = {
-        "reviews": counting.counts(groups, number),
-        "pull_requests": counting.distinct(found.pull_requests, groups, number),
-        "approvals": _in_state(found, groups, number, PRReview.State.APPROVED),
-        "changes_requested": _in_state(found, groups, number, PRReview.State.CHANGES_REQUESTED),
-    }
-    reviewers = _called(found["account"], found["id"], names.reviewers)
-    called = _called(authors, found["pull_request_id"], names.authors)
+    counted = zip(
+        counting.counts(groups, number),
+        counting.distinct(kept.pull_requests, groups, number),
+        _in_state(kept, groups, number, PRReview.State.APPROVED),
+        _in_state(kept, groups, number, PRReview.State.CHANGES_REQUESTED),
+        strict=True,
+    )
     return [
-        Pair(
-            reviewer=account(reviewer),
-            reviewer_login=reviewers[reviewer],
-            author=account(author),
-            author_login=SWITCHED_OFF if author == HIDDEN else called[author],
-            **{name: counts[place] for name, counts in of_each.items()},
+        Pair(*by, *of, *counts)
+        for by, of, counts in zip(
+            reviewers.at([key for key, _ in keys]),
+            authors.at([key for _, key in keys]),
+            counted,
+            strict=True,
         )
-        for place, (reviewer, author) in enumerate(keys)
     ]
-
-
-def _called(
-    accounts: Array, keys: Array, names_of: Callable[[Array], list[str | None]]
-) -> dict[int, str]:
-    """By account what they are called, as on the latest of their rows, which have these keys."""
-    kinds, places = counting.different(accounts)
-    found = names_of(counting.latest(places, keys, len(kinds)))
-    return {kind: name or GHOST for kind, name in zip(kinds.tolist(), found, strict=True)}
 
 
 def _in_state(found: Below, groups: Array, number: int, state: str) -> list[int]:
@@ -114,24 +179,24 @@ def account(number: int) -> Account:
     return None if number == NONE else number
 
 
-def load(found: Sequence[Pair], responses: Mapping[Account, Spread], total: int = 0) -> list[Load]:
+def load(
+    team: Team, filters: Filters, responses: Mapping[Account, Spread], total: int = 0
+) -> list[Load]:
     """What each reviewer gave, by name; shares are of all reviews, `total` where some are left."""
-    total = total or sum(pair.reviews for pair in found)
-    of_reviewer: dict[Account, list[Pair]] = {}
-    for pair in found:
-        of_reviewer.setdefault(pair.reviewer, []).append(pair)
+    found = seen(team, filters)
+    reviewers = _Side.of(found["account"], found["id"], names.reviewers)
+    groups, number = reviewers.places, len(reviewers.accounts)
+    counted = zip(
+        reviewers.at(range(number)),
+        counting.counts(groups, number),
+        counting.distinct(found.pull_requests, groups, number),
+        _in_state(found, groups, number, PRReview.State.APPROVED),
+        _in_state(found, groups, number, PRReview.State.CHANGES_REQUESTED),
+        strict=True,
+    )
     given = [
-        Load(
-            account,
-            mine[0].reviewer_login,
-            sum(pair.reviews for pair in mine),
-            sum(pair.pull_requests for pair in mine),
-            sum(pair.approvals for pair in mine),
-            sum(pair.changes_requested for pair in mine),
-            sum(pair.reviews for pair in mine) / total,
-            responses.get(account, Spread()),
-        )
-        for account, mine in of_reviewer.items()
+        Load(*who, *counts, counts[0] / (total or len(found)), responses.get(who[0], Spread()))
+        for who, *counts in counted
     ]
     return sorted(given, key=lambda each: each.login.lower())
 

@@ -13,13 +13,13 @@ from django.http import QueryDict
 
 from apps.metrics.figures import behind, columns, masks, waiting_queries
 from apps.metrics.figures.ai_queries import BY_AI
+from apps.metrics.figures.among import Among
 from apps.metrics.figures.behind import BEHIND
 from apps.metrics.figures.rows import Rows, Test
 from apps.metrics.filters import search, titles
 from apps.metrics.filters.chosen import Filters
 from apps.metrics.filters.viewer import REFUSAL, Viewer
 from apps.metrics.lists import export, keyset
-from apps.metrics.lists.among import Among
 from apps.metrics.lists.columns import COLUMNS, DEFAULTS, fields
 from apps.metrics.models import PullRequest
 from apps.teams.models import Team

@@ -15,10 +15,10 @@ from typing import Any
 from django.db.models import Case, F, IntegerField, Q, QuerySet, TextField, Value, When
 from django.db.models.functions import Coalesce
 
+from apps.metrics.figures.among import Among
 from apps.metrics.figures.order import Ordered
 from apps.metrics.figures.rows import Rows, fetched
 from apps.metrics.lists import places
-from apps.metrics.lists.among import Among
 from apps.metrics.models import PullRequest
 
 

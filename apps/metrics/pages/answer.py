@@ -59,7 +59,7 @@ def describe(filters: Filters) -> dict[str, Any]:
 
 def spread_data(spread: Spread) -> dict[str, Any]:
     """A spread for machines; durations in seconds."""
-    return dict(vars(spread))
+    return spread._asdict()
 
 
 def figures_data(figures: queries.Figures) -> dict[str, Any]:

@@ -189,7 +189,7 @@ def _listed(parts: Sequence[str]) -> str:
 def delivery_data(found: Delivery) -> dict[str, Any]:
     """The figures for machines; durations in seconds, shares between 0 and 1."""
     values = {
-        name: dict(vars(each.read(found))) if each.is_median else each.read(found)
+        name: each.read(found)._asdict() if each.is_median else each.read(found)
         for name, each in DELIVERY.items()
     }
     counts = ("deployments", "applications", "repeats", "rollbacks", "restores", "pull_requests")

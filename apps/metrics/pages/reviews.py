@@ -48,12 +48,11 @@ def reviews(request: TeamRequest, filters: Filters) -> Answer:
     team = request.team
     figures = queries.figures(team, filters)
     viewer = viewer_of(request)
-    pairs = review_queries.pairs(team, filters)
     on = counting.number(review_queries.reviews(team, filters).pull_requests)
     path = reverse("pull_requests", args=[team.slug])
     responses = review_queries.responses(team, filters)
     whole = review_queries.concentration(team, filters)
-    given = review_queries.load(pairs, responses.by_reviewer, whole.reviews)
+    given = review_queries.load(team, filters, responses.by_reviewer, whole.reviews)
     response = responses.whole
     seen = [each for each in given if viewer.sees(each.account)]
     context = {
@@ -65,11 +64,14 @@ def reviews(request: TeamRequest, filters: Filters) -> Answer:
         "viewer": viewer,
         "answer": sentences.of_reviews(figures, response, whole),
         "response": response,
-        "matrix": _matrix(pairs, charts.base(filters, path)) if viewer.sees_everyone else None,
+        "matrix": _matrix(team, filters, path) if viewer.sees_everyone else None,
         "unreviewed": _unreviewed(team, filters) if figures.unreviewed else (),
         "charts": [_response_chart(request, filters, responses.by_span)],
     }
-    return Answer(context, lambda: _data(figures, pairs, given, response, viewer, whole))
+    return Answer(
+        context,
+        lambda: _data(figures, review_queries.pairs(team, filters), given, response, viewer, whole),
+    )
 
 
 def _unreviewed(team: Team, filters: Filters) -> list[PullRequest]:
@@ -134,32 +136,20 @@ def _each(points: Sequence[Spread | None], key: str) -> list[float | None]:
     return [getattr(point, key) if point else None for point in points]
 
 
-def _matrix(pairs: Sequence[Pair], base: str) -> Matrix:
-    names: dict[Account, str] = {}
-    given: dict[Account, int] = {}
-    received: dict[Account, int] = {}
-    for pair in pairs:
-        names |= {pair.reviewer: pair.reviewer_login, pair.author: pair.author_login}
-        given[pair.reviewer] = given.get(pair.reviewer, 0) + pair.reviews
-        received[pair.author] = received.get(pair.author, 0) + pair.reviews
-    by_pair = {(pair.reviewer, pair.author): pair for pair in pairs}
-    most = max((pair.reviews for pair in pairs), default=1)
-    rows, columns = _shown(given, names), _shown(received, names)
+def _matrix(team: Team, filters: Filters, path: str) -> Matrix:
+    found = review_queries.busiest(team, filters, MOST_IN_MATRIX)
+    base = charts.base(filters, path)
+    by_pair = {(pair.reviewer, pair.author): pair for pair in found.pairs}
+    most = max((pair.reviews for pair in found.pairs), default=1)
+    authors = [author for author, _ in found.authors]
     return Matrix(
-        [names[author] for author in columns],
+        [name for _, name in found.authors],
         [
-            (names[who], SafeString("".join(_cell(by_pair, most, who, to, base) for to in columns)))
-            for who in rows
+            (name, SafeString("".join(_cell(by_pair, most, who, to, base) for to in authors)))
+            for who, name in found.reviewers
         ],
-        max(len(given) - len(rows), len(received) - len(columns)),
+        found.hidden,
     )
-
-
-def _shown(counts: dict[Account, int], names: dict[Account, str]) -> list[Account]:
-    # By name among the equally busy: a database gives them in any order.
-    by_name = sorted(counts, key=lambda account: names[account].lower())
-    busiest = set(sorted(by_name, key=lambda account: -counts[account])[:MOST_IN_MATRIX])
-    return [account for account in by_name if account in busiest]
 
 
 def _cell(

@@ -132,7 +132,7 @@ def assert_load(team: Team, filters: Any) -> None:
     assert {(p.reviewer, p.author): p.reviews for p in pairs} == Counter(
         (row.reviewer_github_id, row.pull_request.author_github_id) for row in rows
     )
-    given_reviews = review_queries.load(pairs, {})
+    given_reviews = review_queries.load(team, filters, {})
     assert sum(each.reviews for each in given_reviews) == len(rows)
     counts = {account: count for account, (_, count) in review_queries.given(team, filters).items()}
     assert counts == Counter(row.reviewer_github_id for row in rows)

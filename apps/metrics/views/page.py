@@ -33,8 +33,10 @@ from apps.metrics.pages.answer import Answer, Context, current_version, describe
 from apps.metrics.pages.coverage import covered
 from apps.metrics.pages.marks import tools
 from apps.teams.access import TeamRequest, team_view, wants_json
+from apps.teams.models import Team
 
 WORTH_KEEPING, KEPT = 0.01, 3600  # seconds; ages are at most an hour old: see _else
+COUNTED_EVERY = 60  # seconds
 
 
 Asked = Callable[[Filters], "Answer | HttpResponseBase"]
@@ -122,9 +124,21 @@ def _state(
         "version": version,
         "freshness": fresh,
         "recounted": recounted(request.team),
-        "reading": ai_sentences.notice(reading(request.team)) if version.has_unread else "",
+        "reading": _unread(request.team, version) if version.has_unread else "",
         "poll": _poll(request, version.etag),
     }
+
+
+def _unread(team: Team, version: queries.DataVersion) -> str:
+    """What is not read for marks of AI yet; of a large team it takes long to count."""
+
+    def told() -> str:
+        return ai_sentences.notice(reading(team))
+
+    if not version.is_large:
+        return told()
+    found: str = caches["pages"].get_or_set(f"unread:{team.pk}", told, COUNTED_EVERY)
+    return found
 
 
 @dataclass(frozen=True)
