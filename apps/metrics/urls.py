@@ -21,6 +21,7 @@ from apps.metrics.views.filters import choose, options
 from apps.metrics.views.groups import new_group, own_group
 from apps.metrics.views.how_we_count import how_we_count, table_of_marks
 from apps.metrics.views.notes import note, notes
+from apps.metrics.views.preparing import prepared
 from apps.metrics.views.production import deployment, deployments, production_page
 from apps.metrics.views.pull_request import pull_request
 from apps.metrics.views.saved_views import saved_view, saved_views
@@ -37,6 +38,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     ),
     path(f"{TEAM}/views/", saved_views, name="saved_views"),
     path(f"{TEAM}/views/<int:view>/", saved_view, name="saved_view"),
+    path(f"{TEAM}/figures/prepared/", prepared, name="figures_prepared"),
     path(f"{TEAM}/filters/", choose, name="choose_filter"),
     path(f"{TEAM}/filters/options/", options, name="filter_options"),
     path(f"{TEAM}/reviews/", reviews_page, name="reviews"),

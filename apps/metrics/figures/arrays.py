@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -122,7 +122,11 @@ def code(text: str | None) -> int:
     return int.from_bytes(digest, "big", signed=True)
 
 
-def read(team: Team, chosen: Q | None = None) -> Arrays:
+Tell = Callable[[type[Model], int], object]
+"""Is told of which table how many more rows were read."""
+
+
+def read(team: Team, chosen: Q | None = None, tell: Tell = lambda *_: None) -> Arrays:
     """All of a team, or the pull requests that a condition lets through, from the database."""
     mine = Q(team=team)
     rows = mine & chosen if chosen else mine
@@ -130,13 +134,13 @@ def read(team: Team, chosen: Q | None = None) -> Arrays:
     if leaving := list(Repository.objects.for_team(team).filter(is_leaving=True)):
         rows &= ~Q(repository__in=leaving)
     texts: dict[str | None, int] = {}
-    pull_requests = _read(PullRequest, PULL_REQUESTS, rows, texts)
+    pull_requests = _read(PullRequest, PULL_REQUESTS, rows, texts, tell)
     ids = pull_requests["id"]
     within = None if chosen is None else ids
     return Arrays(
         pull_requests,
-        _below(PRReview, REVIEWS, mine & Q(is_qualifying=True), within, ids),
-        _below(TimelineEvent, TURNED, mine & Q(kind__in=KINDS), within, ids),
+        _below(PRReview, REVIEWS, mine & Q(is_qualifying=True), within, ids, tell),
+        _below(TimelineEvent, TURNED, mine & Q(kind__in=KINDS), within, ids, tell),
         _labels(texts),
     ).in_order()
 
@@ -151,10 +155,17 @@ def _batches(keys: Array | None) -> Iterator[Q]:
 
 
 def _below(
-    model: type[Model], columns: tuple[Column, ...], which: Q, within: Array | None, ids: Array
+    model: type[Model],
+    columns: tuple[Column, ...],
+    which: Q,
+    within: Array | None,
+    ids: Array,
+    tell: Tell,
 ) -> dict[str, Array]:
     """What belongs to pull requests with these keys; what came since they were read is left."""
-    parts = [_read(model, columns, _turned(model, which, some), {}) for some in _batches(within)]
+    parts = [
+        _read(model, columns, _turned(model, which, some), {}, tell) for some in _batches(within)
+    ]
     found = {
         each.name: _one_below_the_other(each, [p[each.name] for p in parts]) for each in columns
     }
@@ -184,7 +195,11 @@ def _wide(model: type[Model], columns: tuple[Column, ...]) -> QuerySet[Any]:
 
 
 def _read(
-    model: type[Model], columns: tuple[Column, ...], which: Q, texts: dict[str | None, int]
+    model: type[Model],
+    columns: tuple[Column, ...],
+    which: Q,
+    texts: dict[str | None, int],
+    tell: Tell,
 ) -> dict[str, Array]:
     """The columns of the rows in the order of their keys; `texts` gets each text and its code."""
     found = _wide(model, columns).filter(which)
@@ -194,6 +209,7 @@ def _read(
         for part, column, values in zip(parts, columns, chunk, strict=True):
             coded = _codes(values, texts) if column.is_text else values
             part.append(np.asarray(coded, column.type))
+        tell(model, len(parts[0][-1]))
     return {
         column.name: _one_below_the_other(column, part)
         for column, part in zip(columns, parts, strict=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import operator
 import threading
-from collections import OrderedDict, defaultdict
+from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -20,12 +20,12 @@ from typing import Any, TypeVar
 
 import numpy as np
 from django.conf import settings
-from django.db.models import Q
+from django.db.models import Model, Q
 
 from apps.metrics.figures import arrays, kept
 from apps.metrics.figures.arrays import Array, Arrays
 from apps.metrics.figures.kept import Kept
-from apps.metrics.models import PullRequest, Repository
+from apps.metrics.models import PRReview, PullRequest, Repository
 from apps.teams.models import Team
 
 KEPT_FROM = 5_000
@@ -132,16 +132,44 @@ def _begun(team: Team, key: str, revisions: Mapping[int, int]) -> Current:
     rows = PullRequest.objects.for_team(team).order_by("opened_at")
     if not rows[KEPT_FROM : KEPT_FROM + 1].exists():
         return _whole(Kept(key, revisions, arrays.read(team)))
-    with kept.alone():
+    with kept.alone(team.pk):
         found = kept.read(team.pk, key)
         if found and _follows(found.key, found.revisions, key, revisions):
             return _whole(found)
-        return _whole(_keep(team, Kept(key, revisions, arrays.read(team))))
+        whole = arrays.read(team, tell=_Told(team))
+        return _whole(_keep(team, Kept(key, revisions, whole)))
+
+
+class _Told:
+    """Counts what is read of a team, for those who wait for it."""
+
+    def __init__(self, team: Team) -> None:
+        self.team = team.pk
+        self.counts = Counter[type[Model]]()
+        self.whole = PullRequest.objects.for_team(team).count()
+        self(PullRequest, 0)
+
+    def __call__(self, model: type[Model], count: int) -> None:
+        self.counts[model] += count
+        read = self.counts[PullRequest], self.counts[PRReview]
+        kept.tell(self.team, kept.Progress(self.whole, *read))
+
+
+def is_ready(team: Team) -> bool:
+    """Whether a team's figures can be counted without reading all of its pull requests."""
+    found = _known.get(team.pk)
+    is_known = found is not None and found.kept.key == team.figures_key
+    return is_known or kept.is_there(team.pk, team.figures_key)
+
+
+def progress(team: Team) -> kept.Progress | None:
+    """How far whoever reads all of a team's pull requests has come; None where nobody does."""
+    return None if is_ready(team) else kept.progress(team.pk)
 
 
 def _anew(team: Team, found: Current) -> Current:
     """With all that was merged, for this process and those to come."""
-    with kept.alone():
+    with kept.alone(team.pk):
         newer = kept.read(team.pk, found.kept.key)
         if newer is None or newer.revisions == found.kept.revisions:
             return _whole(_keep(team, _as_one(found)))

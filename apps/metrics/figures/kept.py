@@ -14,7 +14,7 @@ import mmap
 import os
 import struct
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -71,27 +71,63 @@ def write(team: int, kept: Kept) -> None:
 
 
 @contextlib.contextmanager
-def alone() -> Iterator[None]:
+def alone(team: int) -> Iterator[None]:
     """One process of the machine at a time: what it keeps is there for the others."""
-    with (folder() / "lock").open("w") as file:
+    with _lock(team).open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
+@dataclass(frozen=True)
+class Progress:
+    """How many rows were read to make a team's arrays, of how many pull requests."""
+
+    whole: int
+    pull_requests: int = 0
+    reviews: int = 0
+
+
+def tell(team: int, progress: Progress) -> None:
+    """Tells the other processes how far it is; whoever does is `alone`."""
+    with contextlib.suppress(OSError):  # It is no reason to stop.
+        _aside(team).write_text(json.dumps(asdict(progress)))
+        _aside(team).replace(_told(team))
+
+
+def progress(team: int) -> Progress | None:
+    """How far the process is that is `alone`; None where there is none, or it told nothing."""
+    try:
+        with _lock(team).open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        with contextlib.suppress(OSError):
+            return Progress(**json.loads(_told(team).read_text()))
+    return None
+
+
+def is_there(team: int, key: str) -> bool:
+    """Whether there is something to read of a team's data with this key."""
+    found = _mapped(team)
+    return found is not None and found.key == key
+
+
 def read(team: int, key: str) -> Kept | None:
     """What is kept of a team's data with this key, mapped; None where nothing is of use."""
-    path = _path(team)
-    try:
-        with path.open("rb") as file:
-            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        os.utime(path)  # Those that nobody reads are the first to go.
-    except (OSError, ValueError):
-        return None
-    found = _read(mapped)
+    found = _mapped(team)
     if found is None or found.key != key:
         drop(team)
         return None
+    with contextlib.suppress(OSError):
+        os.utime(_path(team))  # Those that nobody reads are the first to go.
     return found
+
+
+def _mapped(team: int) -> Kept | None:
+    try:
+        with _path(team).open("rb") as file:
+            return _read(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+    except (OSError, ValueError):
+        return None
 
 
 def drop(team: int) -> None:
@@ -102,6 +138,18 @@ def drop(team: int) -> None:
 
 def _path(team: int) -> Path:
     return folder() / f"{team}.arrays"
+
+
+def _lock(team: int) -> Path:
+    return folder() / f"{team}.lock"
+
+
+def _told(team: int) -> Path:
+    return folder() / f"{team}.progress"
+
+
+def _aside(team: int) -> Path:
+    return folder() / f"{team}.progress.new"
 
 
 def _write(file: Any, kept: Kept) -> None:
@@ -148,7 +196,7 @@ def _places(rows: Mapping[str, int], text_length: int) -> tuple[dict[tuple[str, 
 def _make_room(mine: Path) -> None:
     """Lets those go that were not read for longest, until all fit into the setting's bound."""
     files = []
-    for path in mine.parent.iterdir():
+    for path in mine.parent.glob("*.arrays"):
         with contextlib.suppress(OSError):
             files.append((path.stat().st_mtime, path.stat().st_size, path))
     total = sum(size for _, size, _ in files)

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from django.conf import settings
 from django.db import connection, transaction
+from django.test import Client
 
 from apps.metrics.figures import arrays, freshness, kept, queries
 from apps.metrics.figures.arrays import Arrays
@@ -275,6 +276,31 @@ def test_a_full_disk_leaves_what_there_is() -> None:
     assert found is not None
     assert found.revisions == {1: 0}
     assert not path_of(team).with_suffix(".new").exists()
+
+
+def test_others_see_how_far_whoever_reads_it_all_has_come(
+    team: Team, alice_client: Client, bob_client: Client, charlie_client: Client
+) -> None:
+    make_large(team)
+    frame = bob_client.get("/a/acme/pull-requests/").content.decode()
+    assert "Preparing the figures" in frame
+    poll = "/a/acme/figures/prepared/"
+    assert alice_client.get(poll).status_code == 204
+    with kept.alone(team.pk):  # as another process that reads them
+        kept.tell(team.pk, kept.Progress(KEPT_FROM + 1, 2_000))
+        told = f"2,000 of {KEPT_FROM + 1:,} pull requests have been read."
+        assert alice_client.get(poll).content.decode() == told
+        assert charlie_client.get(poll).status_code == 404
+        part = alice_client.get("/a/acme/flow/", headers={"HX-Request": "true"})
+        assert told in part.content.decode()
+        whole = alice_client.get("/a/acme/flow/?whole=1")
+        assert told in whole.content.decode()
+        assert whole.headers["Refresh"] == "2"
+        kept.tell(team.pk, kept.Progress(KEPT_FROM + 1, KEPT_FROM + 1, 7))
+        assert "and 7 reviews have been read" in alice_client.get(poll).content.decode()
+    part = alice_client.get("/a/acme/flow/", headers={"HX-Request": "true"}).content.decode()
+    assert "under way" in part
+    assert alice_client.get(poll).status_code == 204
 
 
 def test_all_teams_together_stay_within_the_setting(settings: Any) -> None:

@@ -20,7 +20,7 @@ from django.utils.safestring import mark_safe
 from django_htmx.http import HttpResponseClientRedirect
 
 from apps.metrics.figures import queries
-from apps.metrics.figures.current import one_state
+from apps.metrics.figures.current import is_ready, one_state, progress
 from apps.metrics.figures.freshness import recounted
 from apps.metrics.figures.reading import reading
 from apps.metrics.figures.source import Freshness
@@ -28,7 +28,7 @@ from apps.metrics.filters import remembering, sentences
 from apps.metrics.filters.chosen import WRITERS, Filters
 from apps.metrics.filters.form import RANGES, SIZES, Choices, FilterForm, parse
 from apps.metrics.filters.viewer import viewer_of
-from apps.metrics.pages import ai_sentences
+from apps.metrics.pages import ai_sentences, preparing
 from apps.metrics.pages.answer import Answer, Context, current_version, describe
 from apps.metrics.pages.coverage import covered
 from apps.metrics.pages.marks import tools
@@ -95,8 +95,8 @@ def _page(
         return render(request, "metrics/empty.html", bar)
     key = _cache_key(request, version.etag)
     shown = caches["pages"].get(key)
-    if shown is None and may_follow and request.comes_in_parts:
-        return render(request, template, bar | {"part": _follows(request), "is_to_follow": True})
+    if shown is None and _is_to_follow(request, version, may_follow=may_follow):
+        return _to_follow(request, bar, template)
     shown = shown or _shown(request, ask, filters, bar, part)
     if isinstance(shown, HttpResponseBase):
         return shown
@@ -170,9 +170,31 @@ def _comes_in_parts(request: TeamRequest) -> bool:
     return not (request.htmx or wants_json(request) or "whole" in request.GET)
 
 
-def _follows(request: TeamRequest) -> str:
-    context = {"address": address(request), "whole": address(request, whole="1")}
-    return render_to_string("metrics/follows.html", context, request)
+def _is_to_follow(request: TeamRequest, version: queries.DataVersion, *, may_follow: bool) -> bool:
+    """Whether figures would take too long now: a list is quick once all was read for it."""
+    if not version.is_large or wants_json(request):
+        return False
+    takes_long = may_follow or not is_ready(request.team)
+    return (request.comes_in_parts and takes_long) or progress(request.team) is not None
+
+
+def _to_follow(request: TeamRequest, bar: Context, template: str) -> HttpResponse:
+    """What stands in the place of figures until they come; the page asks for them by itself."""
+    reached = progress(request.team)
+    context = {
+        "address": address(request),
+        "whole": address(request, whole="1"),
+        "is_ready": is_ready(request.team),
+        "prepared": preparing.sentence(reached) if reached else "",
+    }
+    part = mark_safe(render_to_string("metrics/follows.html", context, request))  # noqa: S308
+    name = "metrics/figures.html" if request.htmx else template
+    response = render(request, name, {**bar, "part": part})
+    if request.htmx:
+        response.headers["HX-Retarget"], response.headers["HX-Reswap"] = "#figures", "innerHTML"
+    elif reached and not request.comes_in_parts:
+        response.headers["Refresh"] = "2"  # Without a script nothing else asks again.
+    return response
 
 
 def address(request: TeamRequest, **more: str) -> str:

@@ -73,8 +73,7 @@ document.addEventListener("htmx:afterSettle", () => {
 // Figures that come after their page may fail to come: then the page says so.
 for (const name of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) {
   document.addEventListener(name, (event) => {
-    const follows = event.target.closest(".follows");
-    if (!follows) return;
-    for (const child of follows.children) child.hidden = !child.matches(".failed");
+    if (!event.target.matches(".follows")) return;
+    for (const child of event.target.children) child.hidden = !child.matches(".failed");
   });
 }

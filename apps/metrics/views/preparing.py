@@ -1,0 +1,16 @@
+"""What a page shows while its figures are prepared: the page asks for it each second."""
+
+from __future__ import annotations
+
+from django.http import HttpResponse
+
+from apps.metrics.figures.current import progress
+from apps.metrics.pages.preparing import sentence
+from apps.teams.access import TeamRequest, team_view
+
+
+@team_view()
+def prepared(request: TeamRequest) -> HttpResponse:
+    """How far it is; nothing where nobody prepares them."""
+    reached = progress(request.team)
+    return HttpResponse(sentence(reached)) if reached else HttpResponse(status=204)
