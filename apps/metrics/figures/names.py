@@ -25,6 +25,8 @@ def reviewers(keys: Array) -> list[str | None]:
 
 
 def _names(rows: QuerySet[Any], login: Any, keys: Array) -> list[str | None]:
+    if not len(keys):
+        return []
     some = rows.filter(Among(keys)).order_by()
     found = dict(some.annotate(called=login).values_list("pk", "called"))
     return [found.get(key) for key in keys.tolist()]
