@@ -57,6 +57,11 @@ class Team(models.Model):
     prune_due_at = models.DateTimeField(
         null=True, blank=True, help_text="When what is too old is looked for; null: never."
     )
+    pruned_before = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="What ended and changed last before this is being deleted and counts no more.",
+    )
     deleting_since = models.DateTimeField(
         null=True, blank=True, help_text="The team and all it has are being deleted."
     )

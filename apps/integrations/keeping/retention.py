@@ -15,8 +15,9 @@ from apps.integrations.people import commit_identities
 from apps.integrations.work import leases
 from apps.integrations.work.chores import Chore
 from apps.metrics.figures import freshness
+from apps.metrics.figures.leaving import ended_before
 from apps.metrics.models import PullRequest
-from apps.teams.changes import figures_changed
+from apps.teams.changes import figures_changed, hold
 from apps.teams.models import Team
 from apps.users import throttle
 from apps.users.sessions import SessionStore
@@ -29,6 +30,7 @@ def _due(now: datetime) -> QuerySet[Team]:
 
 
 def _for_a_while(team: Team, now: datetime) -> None:
+    _begin(team, now)
     count = 0
     while (deleted := _batch(team, now)) and datetime.now(UTC) < now + erasure.TURN:
         count += deleted
@@ -49,30 +51,57 @@ def forget_audit(now: datetime) -> None:
 
 def too_old(team: Team, now: datetime) -> QuerySet[PullRequest]:
     """Pull requests that the team does not keep: ended, and nothing happened to them since."""
+    before = _before(team, now)
     rows = PullRequest.objects.for_team(team)
-    if not team.keep_days:
-        return rows.none()
-    return rows.exclude(state=PullRequest.State.OPEN).filter(
-        updated_at__lt=now - timedelta(days=team.keep_days)
-    )
+    return rows.filter(ended_before(before)) if before else rows.none()
+
+
+def _before(team: Team, now: datetime) -> datetime | None:
+    return now - timedelta(days=team.keep_days) if team.keep_days else None
+
+
+@transaction.atomic
+def _begin(team: Team, now: datetime) -> None:
+    """Lets figures count no more what will be deleted: once, and not with each batch.
+
+    A change of how long the team keeps things may let some of it count again.
+    """
+    hold(team.pk)
+    team = Team.objects.get(pk=team.pk)
+    before = _before(team, now)
+    if before and team.pruned_before and abs(before - team.pruned_before) < EVERY:
+        return
+    before = before if too_old(team, now).exists() else None
+    if before == team.pruned_before:
+        return
+    figures_changed(team.pk)
+    freshness.gone(team.pk)
+    Team.objects.filter(pk=team.pk).update(pruned_before=before)
 
 
 @transaction.atomic
 def _batch(team: Team, now: datetime) -> int:
     """Deletes some; how many."""
+    # In the order in which a sync locks them.
+    hold(team.pk)
     team = Team.objects.get(pk=team.pk)
-    rows = list(too_old(team, now).order_by("pk").values_list("pk", "repository")[: erasure.BATCH])
+    rows = _doomed(team)
     if not rows:
         commit_identities.forget_gone(team)
         due_at = now + EVERY if team.keep_days else None
-        Team.objects.filter(pk=team.pk).update(prune_due_at=due_at)
+        Team.objects.filter(pk=team.pk).update(prune_due_at=due_at, pruned_before=None)
         return 0
-    # In the order in which a sync locks them.
-    figures_changed(team.pk)
-    freshness.gone(team.pk)
     _note_window(team, {repository for _, repository in rows}, now)
     erasure.pull_requests([pk for pk, _ in rows])
     return len(rows)
+
+
+def _doomed(team: Team) -> list[tuple[int, int]]:
+    """Some that figures count no more, each with its repository."""
+    if team.pruned_before is None:
+        return []
+    rows = PullRequest.objects.for_team(team).filter(ended_before(team.pruned_before))
+    return list(rows.order_by("pk").values_list("pk", "repository")[: erasure.BATCH])
 
 
 def _note_window(team: Team, repositories: set[int], now: datetime) -> None:

@@ -25,7 +25,8 @@ from apps.metrics.figures.columns import (
     TURNS,
     Column,
 )
-from apps.metrics.models import PRReview, PullRequest, Repository, TimelineEvent
+from apps.metrics.figures.leaving import leaving
+from apps.metrics.models import PRReview, PullRequest, TimelineEvent
 from apps.teams.models import Team
 
 Array = NDArray[Any]
@@ -130,9 +131,8 @@ def read(team: Team, chosen: Q | None = None, tell: Tell = lambda *_: None) -> A
     """All of a team, or the pull requests that a condition lets through, from the database."""
     mine = Q(team=team)
     rows = mine & chosen if chosen else mine
-    # Asked for first, since it is nearly always none: a condition would cost for each row.
-    if leaving := list(Repository.objects.for_team(team).filter(is_leaving=True)):
-        rows &= ~Q(repository__in=leaving)
+    if doomed := leaving(team):
+        rows &= ~doomed
     texts: dict[str | None, int] = {}
     pull_requests = _read(PullRequest, PULL_REQUESTS, rows, texts, tell)
     ids = pull_requests["id"]

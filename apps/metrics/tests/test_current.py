@@ -18,6 +18,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.test import Client
 
+from apps.integrations.keeping.retention import RETENTION
 from apps.metrics.figures import arrays, freshness, kept, queries
 from apps.metrics.figures.arrays import Arrays
 from apps.metrics.figures.current import KEPT_FROM, current
@@ -169,6 +170,22 @@ def test_a_repository_that_leaves_bit_by_bit_counts_no_more_and_drops_arrays_onc
     # Tracked anew, what is left of it counts again.
     Repository.objects.filter(pk=leaving.pk).update(is_leaving=False)
     assert merged(team) == KEPT_FROM - 1
+
+
+def test_what_is_too_old_counts_no_more_before_all_of_it_is_deleted() -> None:
+    team = make_team(keep_days=30)
+    repository = make_large(team)
+    now = NOON + timedelta(days=100)
+    make_pull_request(repository, opened_at=now - timedelta(days=1))
+    assert merged(team) == KEPT_FROM + 2
+    keys = set()
+    for _ in range(2):
+        RETENTION.do(team, now)
+        keys.add(Team.objects.get(pk=team.pk).figures_key)
+        assert merged(team) == 1
+        assert_current(team)
+    assert len(keys) == 1
+    assert PullRequest.objects.filter(team=team).count() < KEPT_FROM
 
 
 def test_another_machine_s_file_of_what_is_deleted_is_not_used() -> None:

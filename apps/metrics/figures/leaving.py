@@ -1,0 +1,27 @@
+"""What is being deleted bit by bit, which no figure counts from the beginning of that."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db.models import Q
+
+from apps.metrics.models import PullRequest, Repository
+from apps.teams.models import Team
+
+
+def leaving(team: Team) -> Q | None:
+    """Which of a team's pull requests; nearly always none, and a condition would cost each row."""
+    of_some = Q(is_leaving=True) | Q(team__pruned_before__isnull=False)
+    rows = Repository.objects.for_team(team).filter(of_some)
+    told = list(rows.values_list("pk", "is_leaving", "team__pruned_before"))
+    if not told:
+        return None
+    found = Q(repository__in=[key for key, is_leaving, _ in told if is_leaving])
+    before = told[0][2]
+    return found | ended_before(before) if before else found
+
+
+def ended_before(instant: datetime) -> Q:
+    """Which pull requests ended, and had nothing happen to them since."""
+    return Q(updated_at__lt=instant) & ~Q(state=PullRequest.State.OPEN)
