@@ -17,7 +17,7 @@ from apps.integrations.work.chores import Chore
 from apps.metrics.figures import freshness
 from apps.metrics.figures.leaving import ended_before
 from apps.metrics.models import PullRequest
-from apps.teams.changes import figures_changed, hold
+from apps.teams.changes import figures_changed, lock_team
 from apps.teams.models import Team
 from apps.users import throttle
 from apps.users.sessions import SessionStore
@@ -66,7 +66,7 @@ def _begin(team: Team, now: datetime) -> None:
 
     A change of how long the team keeps things may let some of it count again.
     """
-    hold(team.pk)
+    lock_team(team.pk)
     team = Team.objects.get(pk=team.pk)
     before = _before(team, now)
     if before and team.pruned_before and abs(before - team.pruned_before) < EVERY:
@@ -83,7 +83,7 @@ def _begin(team: Team, now: datetime) -> None:
 def _batch(team: Team, now: datetime) -> int:
     """Deletes some; how many."""
     # In the order in which a sync locks them.
-    hold(team.pk)
+    lock_team(team.pk)
     team = Team.objects.get(pk=team.pk)
     rows = _doomed(team)
     if not rows:
