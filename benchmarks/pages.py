@@ -2,8 +2,10 @@
 where a name is a part of what a line begins with.
 
 The settings' database holds a made-up company (`python -m benchmarks.load 1000000`). In every round
-a page and its SQL take turns: cold with an empty cache, the frame that comes at once where figures
-follow, warm with nothing changed. On SQLite pages are measured alone.
+a page and its SQL take turns: cold after a pull request was edited, the frame that comes at once
+where figures follow, warm with nothing changed. On SQLite pages are measured alone. Before all
+pages the arrays are made from nothing; after them come 20 readers at once (`readers`), while
+something is edited each second, and what the process holds in memory.
 """
 
 from __future__ import annotations
@@ -17,8 +19,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -41,12 +45,12 @@ class Page:
 
 @dataclass
 class Found:
-    """Milliseconds of each round, `cpu` of the warm page's own; a cold page's queries."""
+    """Milliseconds of each round, `own` of them the processor's for the cold page; its queries."""
 
     cold: list[float] = field(default_factory=list)
+    own: list[float] = field(default_factory=list)
     frame: list[float] = field(default_factory=list)
     warm: list[float] = field(default_factory=list)
-    cpu: list[float] = field(default_factory=list)
     bare: list[float] = field(default_factory=list)
     queries: int = 0
 
@@ -94,26 +98,109 @@ def one_pull_request() -> Page:
 
 def measure(client: Any, page: Page, last: datetime) -> Found:
     """Page and SQL in turn."""
-    from django.core.cache import caches
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 
     found = Found()
     whole = page.path + ("&whole=1" if "?" in page.path else "")
+    client.get(whole)
+    edit()
     with CaptureQueriesContext(connection) as asked:
         client.get(whole)
-    found.queries = len(asked)
+    found.queries = asked.final_queries - asked.initial_queries
     for _ in range(ROUNDS):
-        caches["pages"].clear()
+        edit()
         found.frame.append(timed(client, page.path))
-        caches["pages"].clear()
-        found.cold.append(timed(client, whole))
+        edit()
         begun = time.process_time()
+        found.cold.append(timed(client, whole))
+        found.own.append(1000 * (time.process_time() - begun))
         found.warm.append(timed(client, page.path))
-        found.cpu.append(1000 * (time.process_time() - begun))
         if connection.vendor == "postgresql":
             found.bare.append(bare(page, last))
     return found
+
+
+@cache
+def edited() -> Any:
+    """A pull request of the largest repository, the first that was made."""
+    from apps.metrics.models import PullRequest
+
+    return PullRequest.objects.order_by("pk")[0]
+
+
+def edit() -> None:
+    """Changes a pull request as a sync does."""
+    from django.db import transaction
+    from django.db.models import F
+
+    from apps.metrics.figures import freshness
+    from apps.metrics.models import PullRequest
+
+    with transaction.atomic():
+        revision = freshness.changed(edited().repository_id)
+        row = PullRequest.objects.filter(pk=edited().pk)
+        row.update(comment_count=F("comment_count") + 1, stored_revision=revision)
+
+
+def arrays() -> None:
+    """How long they take from nothing, and what an edit costs the next page."""
+    from apps.metrics.figures import current
+
+    team = edited().team
+    current.forget(team.pk)
+    begun, own = time.perf_counter(), time.process_time()
+    current.current(team)
+    passed, own = time.perf_counter() - begun, time.process_time() - own
+    print(f"arrays from nothing: {passed:.1f} s, {own:.1f} s of the processor")
+    times = []
+    for _ in range(10):
+        edit()
+        begun, own = time.perf_counter(), time.process_time()
+        current.current(team)
+        times.append((1000 * (time.perf_counter() - begun), 1000 * (time.process_time() - own)))
+    passed, own = (statistics.median(column) for column in zip(*times, strict=True))
+    print(
+        f"arrays after an edit: {passed:.0f} ms, of which {own:.0f} ms of this process's processor"
+    )
+
+
+def readers(path: str, number: int = 20, seconds: float = 20) -> None:
+    """Answers a second to so many at once, while a pull request is edited each second."""
+    end = time.monotonic() + seconds
+
+    def read(_: int) -> int:
+        client, answers = signed_in(), 0
+        while time.monotonic() < end:
+            timed(client, path)
+            answers += 1
+        return answers
+
+    def change() -> None:
+        while time.monotonic() < end:
+            edit()
+            time.sleep(1)
+
+    with ThreadPoolExecutor(number + 1) as pool:
+        pool.submit(change)
+        answers = sum(pool.map(read, range(number)))
+    print(f"{number} readers at once, an edit a second: {answers / seconds:.1f} answers a second")
+
+
+def private_memory() -> float:
+    """MB of this process that no other shares."""
+    text = Path("/proc/self/smaps_rollup").read_text()
+    return sum(int(kb) for kb in re.findall(r"^Private_\w+: +(\d+)", text, re.MULTILINE)) / 1024
+
+
+def signed_in() -> Any:
+    from django.test import Client
+
+    from apps.users.models import User
+
+    client = Client()
+    client.force_login(User.objects.get(email="alice@example.com"))
+    return client
 
 
 def timed(client: Any, path: str) -> float:
@@ -154,31 +241,36 @@ def bare(page: Page, last: datetime) -> float:
 
 def main() -> None:
     from django.conf import settings
-    from django.test import Client
 
-    from apps.users.models import User
     from tformance.static_files import collect
 
     collect()
     settings.ALLOWED_HOSTS = ["*"]
     settings.CACHES["pages"] = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
-    client = Client()
-    client.force_login(User.objects.get(email="alice@example.com"))
+    client = signed_in()
     client.get("/a/acme/how-we-count/")
     last = datetime.now(UTC)
-    print(f"{'page':32} {'cold':>8} {'SQL':>8} {'ratio':>6} {'frame':>6} {'warm':>6}  cpu queries")
+    print(f"load {os.getloadavg()[0]:.0f}")
+    arrays()
+    heads = ("cold", "own", "warm", "SQL", "ratio", "frame", "queries")
+    print(f"{'page':31}" + "".join(f"{head:>8}" for head in heads))
     for name, page in pages(last):
         label = f"{page.name} {name}".strip()
         if sys.argv[1:] and not any(wanted in label for wanted in sys.argv[1:]):
             continue
         found = measure(client, page, last)
-        cold, frame, warm = map(statistics.median, (found.cold, found.frame, found.warm))
+        cold, own, frame, warm = map(
+            statistics.median, (found.cold, found.own, found.frame, found.warm)
+        )
         sql = statistics.median(found.bare) if found.bare else float("nan")
         print(
-            f"{label:32} {cold:8.0f} {sql:8.0f} {cold / sql:6.2f}"
-            f" {frame:6.0f} {warm:6.0f} {statistics.median(found.cpu):4.0f} {found.queries:7}",
+            f"{label:31}{cold:8.0f}{own:8.0f}{warm:8.0f}{sql:8.0f}"
+            f"{(cold - warm) / sql:8.2f}{frame:8.0f}{found.queries:8}",
             flush=True,
         )
+    if not sys.argv[1:] or "readers" in sys.argv[1:]:
+        readers("/a/acme/?whole=1")
+    print(f"{private_memory():.0f} MB not shared; load {os.getloadavg()[0]:.0f}")
 
 
 if __name__ == "__main__":
