@@ -83,12 +83,13 @@ def rank_sum_deviation(now: NDArray[Any], before: NDArray[Any]) -> float:
     correction.
     """
     count, former = len(now), len(before)
-    _, places, sizes = np.unique(
-        np.concatenate([now, before]), return_inverse=True, return_counts=True
-    )
+    ordered, own = np.sort(np.concatenate([now, before])), np.sort(now)
+    # Equal ones have all places from the first to the last of them.
+    places = np.searchsorted(ordered, own) + np.searchsorted(ordered, own, side="right")
+    lasts = np.flatnonzero(np.append(ordered[1:] != ordered[:-1], True))
+    sizes = np.diff(lasts, prepend=-1)
     whole = count + former
-    ranks = np.cumsum(sizes) - (sizes - 1) / 2
-    u = float(ranks[places[:count]].sum()) - count * (count + 1) / 2
+    u = float((places + 1).sum()) / 2 - count * (count + 1) / 2
     ties = float((sizes.astype(float) ** 3 - sizes).sum()) / (whole * (whole - 1))
     variance = count * former / 12 * (whole + 1 - ties)
     return (u - count * former / 2) / math.sqrt(variance) if variance > 0 else 0.0
