@@ -50,8 +50,6 @@ def pull_request(
         "state": facts.state,
         "is_draft": facts.is_draft,
         "untold": {},
-        "marks": {},
-        "ai": "none",
         "stored_revision": 0,
         "base_branch": "main" if random.random() < 0.95 else "release",
         "head_branch": branch,
