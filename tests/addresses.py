@@ -57,6 +57,7 @@ RULES: dict[str, Rule] = {
     PULL_REQUEST: Rule(For.MEMBER),
     f"{TEAM}views/": Rule(For.MEMBER, BOTH),
     f"{TEAM}views/<int:view>/": Rule(For.MEMBER, (*BOTH, "DELETE"), {"name": "Renamed"}),
+    f"{TEAM}figures/prepared/": Rule(For.MEMBER),
     f"{TEAM}filters/": Rule(For.MEMBER, POST),
     f"{TEAM}filters/options/": Rule(For.MEMBER, data={"kind": "repo"}),
     f"{TEAM}reviews/": Rule(For.MEMBER),
