@@ -51,7 +51,10 @@ def schema(lacks: frozenset[str] = frozenset()) -> GraphQLSchema:
 
 
 class _Older(Visitor):
-    """Takes out what is named: `DeployedEvent`, `Repository.deployments`, or a value of an enum."""
+    """Takes out what is named.
+
+    `DeployedEvent`, `Repository.deployments`, a value of an enum or a member of a union.
+    """
 
     def __init__(self, lacks: frozenset[str]) -> None:
         super().__init__()
@@ -64,8 +67,9 @@ class _Older(Visitor):
             return REMOVE if name in self.lacks else None
         if isinstance(node, FieldDefinitionNode | EnumValueDefinitionNode):
             return REMOVE if f"{self.inside}.{name}" in self.lacks else None
-        is_member = isinstance(node, NamedTypeNode) and node.name.value in self.lacks
-        return REMOVE if is_member else None
+        if isinstance(node, NamedTypeNode):
+            return REMOVE if {name, f"{self.inside}.{name}"} & self.lacks else None
+        return None
 
 
 def _bind(kind: GraphQLObjectType) -> None:

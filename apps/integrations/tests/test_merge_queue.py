@@ -68,6 +68,7 @@ def test_an_older_server(github: Running, queued: There, alice_client: Client, w
         (
             "AddedToMergeQueueEvent",
             "RemovedFromMergeQueueEvent",
+            "RequestedReviewer.Bot",  # Nobody could ask a bot for a review.
             *(f"PullRequestTimelineItemsItemType.{kind}" for kind in kinds),
         )
     )
