@@ -98,6 +98,22 @@ def test_a_github_that_falters_at_first(terminal: Terminal, name: str, github: R
     )
 
 
+def test_a_count_that_is_not_met_keeps_no_deployment_back(
+    terminal: Terminal, name: str, github: Running
+) -> None:
+    repository = github.simulator.world.repository(name)
+    assert repository is not None
+    pull = max(repository.pull_requests)
+    made = github.act("deploy", repository=name, environment="live")
+    github.act("set_deployment_status", repository=name, deployment=made["id"], state="SUCCESS")
+    github.act("unlist", repository=name, number=pull)
+    github.fault("null_leaf", leaf="Repository.pullRequest")
+    done = terminal.run("sync", name)
+    assert done.returncode == 1
+    assert "1 of them could not be found" in done.stderr
+    assert made["node_id"] in {row["id"] for row in terminal.rows("deployments")}
+
+
 def test_one_repository_by_two_spellings(terminal: Terminal, name: str) -> None:
     done = terminal.run("sync", name, name.upper())
     assert done.returncode == 0, done.stderr

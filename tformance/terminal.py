@@ -194,7 +194,7 @@ def _sync(
 ) -> int:
     from apps.integrations.models import SyncRun
     from apps.integrations.repositories import adhoc
-    from apps.integrations.sync import schedule
+    from apps.integrations.sync import schedule, stale
 
     team = adhoc.team(team_slug)
     found = list(_track(team, names))
@@ -203,6 +203,8 @@ def _sync(
     if not tracked:
         return INCOMPLETE
     _read_for_marks(tracked)
+    for row in tracked:
+        stale.try_again(row, datetime.now(UTC))
     run = schedule.begin(team, tracked, SyncRun.Reason.TERMINAL)
     with _progress() as progress:
         _work(run, since, progress)
@@ -240,7 +242,8 @@ def _deliveries(rows: Sequence[TrackedRepository], source: tuple[str, str] | Non
 
     problems: list[str] = []
     for row in rows:
-        if row.status == SyncStatus.COMPLETE:
+        # Some that GitHub counts may never be found.
+        if row.status == SyncStatus.COMPLETE or row.history_complete:
             problems += filter(None, [adhoc_production.read(row, source, _report)])
             for line in adhoc_production.remarks(row, source):
                 _report(line)

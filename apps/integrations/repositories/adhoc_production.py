@@ -20,6 +20,11 @@ ROUNDS = 5
 FOUND = "found"
 BUSY = "Another worker has been reading it for minutes."
 MOST_TRIES = 180  # a second apart
+_PLACES = (
+    *("deployments_cursor", "page_size", "releases_cursor"),
+    *("workflow_id", "runs_until", "runs_hours"),
+    *("branch_start", "branch_cursor", "branch_tip_at", "is_branch_whole"),
+)
 PERMISSIONS = {
     "deployments": "deployments (“Deployments: read”)",
     "actions": "runs of workflows (“Actions: read”)",
@@ -54,11 +59,12 @@ def read(tracked: TrackedRepository, chosen: tuple[str, str] | None, note: Note)
     try:
         _patiently(lambda: production_look.look_at(tracked), note)
         for _ in range(ROUNDS):
-            _patiently(lambda: _walk(tracked), note)
+            _patiently(lambda: _walk(tracked), note, lambda: _reached(tracked))
             _count(of.pk)
             if not _is_due(tracked):
                 break
     except GitHubError as error:
+        _count(of.pk)  # As far as it is known.
         return f"What became of {tracked.full_name} after the merge is incomplete. {error}"
     return ""
 
@@ -85,16 +91,29 @@ def remarks(tracked: TrackedRepository, chosen: tuple[str, str] | None) -> Itera
         yield f"No run of the workflow “{of.workflow}” was found in {tracked.full_name}.{known}"
 
 
-def _patiently(do: Callable[[], None], note: Note) -> None:
-    attempt = 1
+def _patiently(
+    do: Callable[[], None], note: Note, reached: Callable[[], object] = lambda: None
+) -> None:
+    """What gets on, however slowly, is not at the end of its attempts."""
+    attempt, before = 1, reached()
     while True:
         try:
             return do()
         except GitHubError as error:
+            here = reached()
+            attempt, before = 1 if here != before else attempt, here
             if not error.retryable or attempt == ATTEMPTS:
                 raise
             time.sleep(pause(error, attempt, note))
             attempt += not isinstance(error, WaitError)
+
+
+def _reached(tracked: TrackedRepository) -> tuple[object, ...]:
+    row = ProductionWalk.objects.filter(tracked=tracked).values_list(*_PLACES).get()
+    loose = Deployment.objects.filter(
+        application__repository=tracked.repository, place="", is_unplaced=False
+    )
+    return (*row, loose.count())
 
 
 def _walk(tracked: TrackedRepository) -> None:

@@ -27,6 +27,7 @@ WAITS_FOR = timedelta(days=30)
 """GitHub lets a deployment wait so long for somebody to allow it."""
 MAY_STILL_SUCCEED = timedelta(days=2)
 SOONEST, LATEST = timedelta(minutes=1), timedelta(days=1)
+_DECIDING = ("deployed_at", "is_withdrawn", "is_left_out")
 _LONGEST = {"node_id": 100, "sha": 64, "name": 255, "url": 500, "state": 20}
 
 
@@ -50,14 +51,19 @@ def application(repository: Repository, source: str, environment: str) -> Applic
 
 
 def deployments(of: Production, told: Sequence[Told], now: datetime) -> None:
-    """Stores deployments to environments of production, and notes the names of all."""
+    """Stores deployments to environments of production.
+
+    A status can move one to another environment: then it counts there alone.
+    """
     _lock(of)
-    _note_environments(of, told)
+    _leave_where_it_was(of, told)
     by_environment: dict[str, list[Told]] = {}
     patterns = of.repository.team.production_environments
+    rows = Application.objects.filter(repository=of.repository, source=Source.DEPLOYMENT)
+    known = set(rows.values_list("environment", flat=True))
     for one in told:
         environment = tidy(one.environment)
-        if is_production(environment, patterns):
+        if environment[:255] in known or is_production(environment, patterns):
             by_environment.setdefault(environment, []).append(one)
     for environment, some in sorted(by_environment.items()):
         where = application(of.repository, Source.DEPLOYMENT, environment)
@@ -71,17 +77,20 @@ def _page(of: Production, environment: str) -> str:
     return f"{settings.GITHUB_URL}/{name}/deployments/{quote(environment, safe='')}"
 
 
-def look_again(of: Production, told: Sequence[Told], now: datetime) -> None:
-    """Stores deployments that are known, asked for by their ids."""
-    _lock(of)
+def _leave_where_it_was(of: Production, told: Sequence[Told]) -> None:
+    environments = {one.id[:100]: tidy(one.environment)[:255] for one in told}
     rows = Deployment.objects.filter(
-        application__repository=of.repository, node_id__in=[one.id for one in told]
+        application__repository=of.repository,
+        application__source=Source.DEPLOYMENT,
+        node_id__in=environments,
+        is_left_out=False,
     )
-    where = {row.node_id: row.application for row in rows.select_related("application")}
-    for one in told:
-        if one.id in where:
-            page = _page(of, one.environment)
-            _store(of, where[one.id], [(one, page)], now)
+    there = rows.values_list("pk", "node_id", "application__environment")
+    moved = [pk for pk, key, environment in there if environments[key] != environment]
+    if moved:
+        Deployment.objects.filter(pk__in=moved).update(is_left_out=True, look_again_at=None)
+        freshness.changed(of.repository_id)
+        recount_requests.ask(Production.objects.filter(pk=of.pk))
 
 
 def releases(of: Production, page: Page, now: datetime) -> None:
@@ -187,7 +196,7 @@ def _is_wanted(of: Production, row: Application) -> bool:
     return row.source == Source.RELEASE or row.environment == of.repository.default_branch
 
 
-def _note_environments(of: Production, told: Iterable[Told]) -> None:
+def note_environments(of: Production, told: Iterable[Told]) -> None:
     """Counts names, so that an admin can choose among them; those of production are never lost."""
     counts: dict[str, int] = dict(of.environments)
     for one in told:
@@ -212,7 +221,7 @@ def _store(
             team_id=where.team_id, application=where, node_id=key, sha=one.sha[:64]
         )
         changes = _changes(row, one, url, now)
-        moved = moved or not changes.keys().isdisjoint(("deployed_at", "is_withdrawn"))
+        moved = moved or not changes.keys().isdisjoint(_DECIDING)
         told_anew = told_anew or bool(changes.keys() - {"look_again_at"})
         for name, value in changes.items():
             setattr(row, name, value)
@@ -241,6 +250,8 @@ def _changes(row: Deployment, one: Told, url: str, now: datetime) -> dict[str, A
     }
     told = {k: v[: _LONGEST[k]] if isinstance(v, str) else v for k, v in told.items()}
     told["look_again_at"] = None if told["deployed_at"] else _again(one, now)
+    if row.application.source == Source.DEPLOYMENT:
+        told["is_left_out"] = False
     return {name: value for name, value in told.items() if getattr(row, name, None) != value}
 
 

@@ -7,8 +7,9 @@ is stored (`storing.recounting`).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import takewhile
 
 from django.db import transaction
 from django.db.models import F, Min, QuerySet
@@ -22,7 +23,7 @@ from apps.integrations.github.errors import (
     TooHeavyError,
     UnavailableError,
 )
-from apps.integrations.github.production_records import NotGrantedError, Page
+from apps.integrations.github.production_records import NotGrantedError, Page, Told
 from apps.integrations.models import IntegrationCredential, ProductionWalk, TrackedRepository
 from apps.integrations.storing import deliveries
 from apps.integrations.sync import workflow_walk
@@ -214,9 +215,19 @@ class _Turn:
         if not page.is_whole:
             self.gaps.add("deployments_read")
         with transaction.atomic():
+            deliveries.note_environments(self.production, self._fresh(page))
             self._advance_deployments(page)
             deliveries.deployments(self.production, page.items, now)
         return True
+
+    def _fresh(self, page: Page) -> Sequence[Told]:
+        """Those that no walk before has come by."""
+        if self.row.environments:
+            return ()
+        if not self.row.deployments_read:
+            return page.items
+        seen = self.row.deployment_seen
+        return list(takewhile(lambda one: one.id != seen, page.items))
 
     def _advance_deployments(self, page: Page) -> None:
         """Down to what the last walk knew as the newest, or to the end."""
@@ -251,11 +262,6 @@ class _Turn:
         known = [name for name in self.production.environments if is_production(name, patterns)]
         return sorted(set(known) - there)
 
-    def _note_read(self, only: list[str]) -> None:
-        """Even where nothing came of them, they are not asked for again."""
-        for name in only:
-            deliveries.application(self.production.repository, Source.DEPLOYMENT, name)
-
     def _undecided(self) -> QuerySet[Deployment]:
         return Deployment.objects.filter(
             application__repository=self.production.repository, look_again_at__isnull=False
@@ -270,7 +276,7 @@ class _Turn:
         missing = set(rows) - {one.id for one in told}
         with transaction.atomic():
             leases.renew_held()
-            deliveries.look_again(self.production, told, now)
+            deliveries.deployments(self.production, told, now)
             deliveries.ask_again([rows[key] for key in missing], now)
         return True
 

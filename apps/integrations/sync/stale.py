@@ -89,6 +89,13 @@ def set_aside(tracked: TrackedRepository, item: Spoilt | PullRequest, now: datet
         row.save()
 
 
+def try_again(tracked: TrackedRepository, now: datetime) -> None:
+    """Has those that could not be told asked for now, since somebody waits for them."""
+    rows = StalePullRequest.objects.filter(tracked=tracked, attempts__gt=0)
+    rows.update(due_at=now)
+    rows.filter(error="").update(attempts=0)
+
+
 def set_aside_of(tracked: TrackedRepository) -> QuerySet[StalePullRequest]:
     """Those of a repository that could not be told or stored."""
     return StalePullRequest.objects.filter(tracked=tracked).exclude(error="")

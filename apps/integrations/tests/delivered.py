@@ -153,6 +153,7 @@ def _of_deployments(repository: Repository, wanted: dict[str, list[Delivery]]) -
         application__repository=repository,
         application__is_current=True,
         deployed_at__isnull=False,
+        is_left_out=False,
     )
     mine = {row.node_id: _mine(row) for row in rows.select_related("application")}
     yield from (f"{key} is missing" for key in sorted(theirs.keys() - mine.keys()))

@@ -30,6 +30,7 @@ from apps.metrics.models import (
 from apps.teams.models import Team
 from apps.users.models import User
 from github_simulator.acts import act
+from github_simulator.faults import Fault
 from github_simulator.testing import Running
 
 pytestmark = pytest.mark.django_db
@@ -84,6 +85,14 @@ def deployed(place: Place, at: datetime, ref: str = "", state: str = "SUCCESS", 
         state=state,
     )
     return made
+
+
+def elsewhere(place: Place, at: datetime) -> str:
+    """A branch with a pick of its own."""
+    name = f"release-{at:%s}"
+    made = [{"message": "Picked", "additions": 1, "committed_at": f"{at:%FT%TZ}"}]
+    do(place, "push_branch", at, branch=name, commits=made)
+    return name
 
 
 def assert_true(stage: Stage) -> None:
@@ -168,10 +177,7 @@ class _Story:
 
     def elsewhere(self) -> None:
         """A release branch with a pick of its own."""
-        name = f"release-{self.at:%s}"
-        made = [{"message": "Picked", "additions": 1, "committed_at": f"{self.at:%FT%TZ}"}]
-        do(self.shop, "push_branch", self.at, branch=name, commits=made)
-        self.shas.append(deployed(self.shop, self.at, name)["sha"])
+        self.shas.append(deployed(self.shop, self.at, elsewhere(self.shop, self.at))["sha"])
 
     def revert(self) -> None:
         what = self.rng.choice(self.seen)
@@ -260,6 +266,52 @@ def test_statuses_that_come_days_later(stage: Stage, shop: Place) -> None:
     row.refresh_from_db()
     assert (row.deployed_at, row.state) == (back(hours=1), "inactive")
     assert_true(stage)
+
+
+def test_from_the_terminal_it_goes_on_as_long_as_it_gets_on(
+    stage: Stage, shop: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    merged(shop, back(days=20))
+    deployed(shop, back(days=19))
+    for days in range(1, 8):
+        merged(shop, back(days=days))
+        deployed(shop, back(days=days, hours=-2), elsewhere(shop, back(days=days, hours=-1)))
+    stage.sync()
+    tracked = stage.tracked("shop")
+    shop.strike("server_error", contains="query BranchTip")
+    said: list[str] = []
+    assert "is incomplete" in adhoc_production.read(tracked, None, said.append)
+    # What is known is told.
+    assert Application.objects.filter(is_current=True).exists()
+    shop.heal()
+    path = f"/api/v3/repos/{tracked.full_name}/compare"
+    for nth in range(1, 20, 2):
+        shop.github.simulator.faults.add(Fault("server_error", path=path, nth=nth))
+    assert adhoc_production.read(tracked, None, said.append) == ""
+    assert not said
+    assert not Deployment.objects.filter(is_unplaced=True).exists()
+    assert_true(stage)
+
+
+def test_a_status_moves_a_deployment_to_another_environment(stage: Stage, shop: Place) -> None:
+    merged(shop, back(days=9))
+    deployed(shop, back(days=8))
+    deployed(shop, back(days=8), environment="live")
+    pull = merged(shop, back(days=7))
+    made = deployed(shop, back(days=6))
+    stage.sync()
+    look(stage)
+    assert_true(stage)
+    shop.repository.deployments[made["id"]].environment = "live"
+    deployed(shop, back(days=4), environment="staging")
+    look(stage)
+    row = Deployment.objects.get(node_id=made["node_id"], is_left_out=False)
+    assert row.application.environment == "live"
+    assert stage.row(pull).deployment == row
+    assert_true(stage)
+    told = Production.objects.get(repository=row.application.repository).environments
+    assert told == {"production": 2, "live": 1, "staging": 1}
 
 
 def test_a_branch_that_was_force_pushed(stage: Stage, shop: Place) -> None:
