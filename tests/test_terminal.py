@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from github_simulator.acts import act
-from github_simulator.testing import Running
+from github_simulator.testing import Running, running
+from tests.conftest import small_world
 from tests.terminal import Terminal
 
 
@@ -98,19 +99,19 @@ def test_a_github_that_falters_at_first(terminal: Terminal, name: str, github: R
     )
 
 
-def test_a_count_that_is_not_met_keeps_no_deployment_back(
-    terminal: Terminal, name: str, github: Running
-) -> None:
-    repository = github.simulator.world.repository(name)
-    assert repository is not None
-    pull = max(repository.pull_requests)
-    made = github.act("deploy", repository=name, environment="live")
-    github.act("set_deployment_status", repository=name, deployment=made["id"], state="SUCCESS")
-    github.act("unlist", repository=name, number=pull)
-    github.fault("null_leaf", leaf="Repository.pullRequest")
-    done = terminal.run("sync", name)
-    assert done.returncode == 1
-    assert "1 of them could not be found" in done.stderr
+def test_a_count_that_is_not_met_keeps_no_deployment_back(tmp_path: Path) -> None:
+    with running(small_world()) as github:
+        name, terminal = largest(github), Terminal(github, tmp_path)
+        repository = github.simulator.world.repository(name)
+        assert repository is not None
+        made = github.act("deploy", repository=name, environment="live")
+        done = {"deployment": made["id"], "state": "SUCCESS"}
+        github.act("set_deployment_status", repository=name, **done)
+        github.act("unlist", repository=name, number=max(repository.pull_requests))
+        github.fault("null_leaf", leaf="Repository.pullRequest")
+        said = terminal.run("sync", name)
+    assert said.returncode == 1
+    assert "1 of them could not be found" in said.stderr
     assert made["node_id"] in {row["id"] for row in terminal.rows("deployments")}
 
 
