@@ -212,6 +212,18 @@ class Deployment(BaseTeamModel):
             models.Index(fields=["team", "deployed_at"]),
             models.Index(fields=["application", "deployed_at"]),
             models.Index(fields=["application", "sequence"]),
+            # Few: what a new deployment costs does not grow with those that are counted.
+            models.Index(
+                fields=["application", "deployed_at"],
+                name="deployment_to_count",
+                condition=models.Q(sequence__isnull=True),
+            ),
+            models.Index(
+                fields=["application", "sequence"],
+                name="deployment_counts_no_more",
+                condition=models.Q(sequence__isnull=False)
+                & (models.Q(deployed_at__isnull=True) | models.Q(is_left_out=True)),
+            ),
             models.Index(
                 fields=["look_again_at"],
                 name="deployment_to_look_at",
