@@ -90,7 +90,7 @@ def _compare(
         wrong += [one] * bool(different)
     if wrong:
         with transaction.atomic():
-            deliveries.look_again(deliveries.production(tracked.repository), wrong, asked_at)
+            deliveries.deployments(deliveries.production(tracked.repository), wrong, asked_at)
 
 
 def _stored(row: Deployment) -> Mapping[str, Any]:

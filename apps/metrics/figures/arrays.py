@@ -191,7 +191,8 @@ def _wide(model: type[Model], columns: tuple[Column, ...]) -> QuerySet[Any]:
         for place, column in enumerate(columns)
     }
     rows = model._default_manager.annotate(**sources)
-    return rows.order_by("pk").values_list(*sources, "pk")
+    listed: QuerySet[Any] = rows.order_by("pk").values_list(*sources, "pk")
+    return listed
 
 
 def _read(

@@ -22,7 +22,7 @@ _WORTH_SLOTS = 20_000  # rows
 class Spread(NamedTuple):
     """How values are spread; no percentiles where there are none. Durations in seconds."""
 
-    count: int = 0
+    count: int = 0  # type: ignore[assignment]
     median: float | None = None
     p75: float | None = None
     p90: float | None = None

@@ -207,7 +207,8 @@ def under_way(rows: Rows, day: date, zone: ZoneInfo) -> Rows:
 def _lasted(begins: Array, ends: Array, instant: float) -> Array:
     """Which of some spans had begun before an instant, and not ended."""
     had_begun: Array = (begins != NONE) & (begins < instant)
-    return had_begun & ((ends == NONE) | (ends >= instant))
+    lasted: Array = had_begun & ((ends == NONE) | (ends >= instant))
+    return lasted
 
 
 def _open_within(rows: Rows, period: Period) -> Rows:

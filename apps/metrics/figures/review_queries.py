@@ -195,8 +195,16 @@ def load(
         strict=True,
     )
     given = [
-        Load(*who, *counts, counts[0] / (total or len(found)), responses.get(who[0], Spread()))
-        for who, *counts in counted
+        Load(
+            *who,
+            reviews,
+            on,
+            approvals,
+            changes,
+            share=reviews / (total or len(found)),
+            response=responses.get(who[0], Spread()),
+        )
+        for who, reviews, on, approvals, changes in counted
     ]
     return sorted(given, key=lambda each: each.login.lower())
 

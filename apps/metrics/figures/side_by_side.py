@@ -61,13 +61,15 @@ def _of_each(
     """`why_not` says of which nothing is judged."""
     period = filters.period
     now, before = (masks.merged(team, filters, each) for each in (period, period.previous))
-    mine, former = ([Some(rows, each) for each in divide(rows)] for rows in (now, before))
+    there = list(divide(before))
+    mine = [Some(now, places) for places in divide(now)]
+    former = [Some(before, places) for places in there]
     usually = change_queries.why_not(team, filters)
     changes = [
         usually or instead or change_queries.between(*pair)
         for instead, *pair in zip(why_not, mine, former, strict=True)
     ]
-    figures = _figures(before, [each.places for each in former], period.previous.weeks)
+    figures = _figures(before, there, period.previous.weeks)
     return [Former(*each) for each in zip(figures, changes, strict=True)]
 
 

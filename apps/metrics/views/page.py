@@ -137,8 +137,7 @@ def _unread(team: Team, version: queries.DataVersion) -> str:
 
     if not version.is_large:
         return told()
-    found: str = caches["pages"].get_or_set(f"unread:{team.pk}", told, COUNTED_EVERY)
-    return found
+    return str(caches["pages"].get_or_set(f"unread:{team.pk}", told, COUNTED_EVERY))
 
 
 @dataclass(frozen=True)
