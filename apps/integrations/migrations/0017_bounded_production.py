@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('integrations', '0001_squashed_0016_counted_and_never_shown'),
+        ('integrations', '0016_counted_and_never_shown'),
     ]
 
     operations = [

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('metrics', '0001_squashed_0023_leaving'),
+        ('metrics', '0023_leaving'),
     ]
 
     operations = [

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('teams', '0001_squashed_0012_who_wrote_it'),
+        ('teams', '0012_who_wrote_it'),
     ]
 
     operations = [

@@ -24,6 +24,7 @@ class Migration(migrations.Migration):
         ('teams', '0010_figures_key'),
         ('teams', '0011_production'),
         ('teams', '0012_who_wrote_it'),
+        ('teams', '0013_pruned_before'),
     ]
 
     initial = True
@@ -50,6 +51,7 @@ class Migration(migrations.Migration):
                         ('keep_days', models.PositiveIntegerField(blank=True, help_text='How long pull requests are kept; empty: for good.', null=True)),
                         ('audit_days', models.PositiveIntegerField(default=365, help_text='How long entries of the audit log are kept.')),
                         ('prune_due_at', models.DateTimeField(blank=True, help_text='When what is too old is looked for; null: never.', null=True)),
+                        ('pruned_before', models.DateTimeField(blank=True, help_text='What ended and changed last before this is being deleted and counts no more.', null=True)),
                         ('deleting_since', models.DateTimeField(blank=True, help_text='The team and all it has are being deleted.', null=True)),
                         ('deletion_left', models.PositiveIntegerField(default=0, help_text='Pull requests still to be deleted.')),
                         ('hotfix_labels', models.JSONField(default=apps.teams.models._default_hotfix_labels)),

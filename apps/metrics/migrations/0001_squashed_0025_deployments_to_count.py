@@ -1,3 +1,4 @@
+import datetime
 import django.db.models.deletion
 import django.db.models.functions.text
 import django.db.models.lookups
@@ -33,6 +34,8 @@ class Migration(migrations.Migration):
         ('metrics', '0021_no_indexes_for_lists'),
         ('metrics', '0022_own_groups_and_notes'),
         ('metrics', '0023_leaving'),
+        ('metrics', '0024_what_failed_since'),
+        ('metrics', '0025_deployments_to_count'),
     ]
 
     initial = True
@@ -284,6 +287,7 @@ class Migration(migrations.Migration):
                         ('is_complete', models.BooleanField(default=False, help_text='Whether the history of its source has been read to its end.')),
                         ('fetched_at', models.DateTimeField(help_text='When GitHub was asked last.', null=True)),
                         ('is_recount_due', models.BooleanField(default=False)),
+                        ('recount_requests', models.PositiveBigIntegerField(default=0, help_text='How often that was asked for.')),
                     ],
                     options={
                         'verbose_name_plural': 'productions',
@@ -302,6 +306,8 @@ class Migration(migrations.Migration):
                         ('environment', models.CharField(max_length=255)),
                         ('is_current', models.BooleanField(default=True, help_text='Whether figures count it: its source and environment are chosen.')),
                         ('is_rooted', models.BooleanField(default=False, help_text='Whether all that its first deployment does not bring is known.')),
+                        ('failures_from', models.DateTimeField(default=datetime.datetime(1970, 1, 1, 0, 0, tzinfo=datetime.timezone.utc), help_text='Since when it is to be found out again what failed; null: nothing is.', null=True)),
+                        ('failure_requests', models.PositiveBigIntegerField(default=0, help_text='How often that was asked for.')),
                     ],
                     options={
                         'constraints': [models.UniqueConstraint(fields=('repository', 'source', 'environment'), name='application_once')],
@@ -321,6 +327,8 @@ class Migration(migrations.Migration):
                         ('url', models.URLField(blank=True, max_length=500)),
                         ('state', models.CharField(blank=True, help_text="GitHub's newest status, in small letters.", max_length=20)),
                         ('is_left_out', models.BooleanField(default=False, help_text='A release that is not the first of its commit, or not wanted.')),
+                        ('is_withdrawn', models.BooleanField(default=False, help_text='A release that is a draft again, a prerelease, or gone.')),
+                        ('told_at', models.DateTimeField(help_text='When a list of releases had it last; of other sources null.', null=True)),
                         ('requested_at', models.DateTimeField(help_text="GitHub's createdAt")),
                         ('deployed_at', models.DateTimeField(help_text='Null: it never succeeded.', null=True)),
                         ('look_again_at', models.DateTimeField(help_text='When to ask for a status that may still come.', null=True)),
@@ -346,7 +354,7 @@ class Migration(migrations.Migration):
                         ('pull_requests', models.ManyToManyField(related_name='deployments', through='metrics.DeployedPullRequest', to='metrics.pullrequest')),
                     ],
                     options={
-                        'indexes': [models.Index(fields=['team', 'deployed_at'], name='metrics_dep_team_id_da101d_idx'), models.Index(fields=['application', 'deployed_at'], name='metrics_dep_applica_c3d21e_idx'), models.Index(fields=['application', 'sequence'], name='metrics_dep_applica_85875f_idx'), models.Index(condition=models.Q(('look_again_at__isnull', False)), fields=['look_again_at'], name='deployment_to_look_at'), models.Index(condition=models.Q(('mended_by__isnull', False)), fields=['mended_by'], name='deployment_mended')],
+                        'indexes': [models.Index(fields=['team', 'deployed_at'], name='metrics_dep_team_id_da101d_idx'), models.Index(fields=['application', 'deployed_at'], name='metrics_dep_applica_c3d21e_idx'), models.Index(fields=['application', 'sequence'], name='metrics_dep_applica_85875f_idx'), models.Index(condition=models.Q(('sequence__isnull', True)), fields=['application', 'deployed_at'], name='deployment_to_count'), models.Index(condition=models.Q(('sequence__isnull', False), models.Q(('deployed_at__isnull', True), ('is_left_out', True), _connector='OR')), fields=['application', 'sequence'], name='deployment_counts_no_more'), models.Index(condition=models.Q(('look_again_at__isnull', False)), fields=['look_again_at'], name='deployment_to_look_at'), models.Index(condition=models.Q(('mended_by__isnull', False)), fields=['mended_by'], name='deployment_mended')],
                         'constraints': [models.UniqueConstraint(fields=('application', 'node_id'), name='deployment_once_an_application')],
                     },
                 ),

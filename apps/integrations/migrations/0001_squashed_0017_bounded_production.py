@@ -26,6 +26,7 @@ class Migration(migrations.Migration):
         ('integrations', '0014_production_walk'),
         ('integrations', '0015_co_authors'),
         ('integrations', '0016_counted_and_never_shown'),
+        ('integrations', '0017_bounded_production'),
     ]
 
     initial = True
@@ -469,6 +470,7 @@ class Migration(migrations.Migration):
                         ('release_next', models.CharField(blank=True, max_length=200)),
                         ('releases_cursor', models.CharField(blank=True, max_length=500)),
                         ('releases_read', models.BooleanField(default=False)),
+                        ('releases_begun_at', models.DateTimeField(help_text='When the walk of the list began; null: GitHub left out something.', null=True)),
                         ('workflow_id', models.BigIntegerField(null=True)),
                         ('workflow_begun_at', models.DateTimeField(help_text='Older runs there are none.', null=True)),
                         ('runs_until', models.DateTimeField(help_text='Older runs are still to be read.', null=True)),
@@ -481,6 +483,8 @@ class Migration(migrations.Migration):
                         ('branch_tip_at', models.DateTimeField(help_text='When its tip was asked for last.', null=True)),
                         ('branch_floor', models.DateTimeField(help_text='The oldest commit that was read.', null=True)),
                         ('is_branch_whole', models.BooleanField(default=False, help_text='Read to its root.')),
+                        ('page_size', models.PositiveSmallIntegerField(default=100, help_text='Of deployments and commits; smaller where GitHub took too long.')),
+                        ('compare_failures', models.PositiveSmallIntegerField(default=0, help_text='How often GitHub failed to place the same commit.')),
                         ('points', models.PositiveIntegerField(default=0)),
                         ('requests', models.PositiveIntegerField(default=0)),
                     ],
