@@ -17,7 +17,7 @@ from apps.metrics.models import (
 )
 from apps.teams.models import Team
 
-_HASHED = re.compile(r"[0-9a-f]{32}(?=@hashed\.invalid)")
+_HASHED = re.compile(r"[0-9a-f]{32}(?=@hashed\.invalid)|(?<=trailer: )[0-9a-f]{32}")
 Rows = dict[tuple[str, ...], dict[str, Any]]
 OWN = {
     *("id", "team", "created_at", "modified_at", "fetched_at", "stored_revision"),
@@ -52,7 +52,7 @@ def rows_of(team: Team) -> Rows:
         mine = {BELOW.get(model, "team"): team}
         for row in model._default_manager.filter(**mine).values(*keys, *columns):
             if "marks" in row:
-                # Hashes of addresses are keyed: no two teams have the same.
+                # Hashes of addresses and trailers are keyed: no two teams have the same.
                 row["marks"] = _HASHED.sub("", json.dumps(row["marks"]))
             found[(model.__name__, *(str(row[key]) for key in keys))] = row
     return found
