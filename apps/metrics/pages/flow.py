@@ -25,7 +25,7 @@ DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sun
 WAITING = (
     ("review", "For a review", "stage-pickup"),
     ("author", "For the author", "stage-coding"),
-    ("", "Nobody was asked", "stage-review"),
+    ("", "Nobody is asked", "stage-review"),
     ("merge", "Approved", "stage-merge"),
     ("draft", "Draft", "outline"),
 )

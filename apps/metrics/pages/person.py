@@ -168,6 +168,7 @@ def _charts(
             unit="duration",
             definition="cycle_time",
             note="Median of their merged pull requests",
+            counts=charts.counted(points, lambda f: f.spreads["cycle_time"].count),
         ),
         of_others(
             median,
@@ -178,5 +179,7 @@ def _charts(
             unit="duration",
             definition="response_time",
             note="Median until their first review",
+            counts=[spread.count for spread in exchanged.responses],
+            counted="response",
         ),
     ]

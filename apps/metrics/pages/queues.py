@@ -72,7 +72,7 @@ def _answer(waiting: Sequence[Line], nobody: int, viewer: Viewer) -> str:
         parts.append(counted(teams, "team"))
     text = f"Pull requests wait for {' and '.join(parts)}."
     if nobody:
-        text += f" For {counted(nobody, 'more', 'more')} nobody was asked."
+        text += f" For {counted(nobody, 'more', 'more')} nobody is asked now."
     return text
 
 

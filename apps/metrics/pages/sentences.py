@@ -11,13 +11,14 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from apps.metrics.calculations.waiting import NOBODY
 from apps.metrics.figures.counting import Spread
 from apps.metrics.figures.flow_queries import Work
 from apps.metrics.figures.person_queries import Exchanges
 from apps.metrics.figures.queries import Figures
 from apps.metrics.figures.review_queries import Concentration
 from apps.metrics.figures.waiting_queries import Wait
-from apps.metrics.models import Digest, PullRequest
+from apps.metrics.models import Digest, PullRequest, TimelineEvent
 from apps.metrics.pages.charts import STAGE_NAMES
 from apps.metrics.pages.timeline import stages_so_far
 from apps.metrics.pages.week import why_here
@@ -30,7 +31,7 @@ WAITING = {
     "author": ("For the author", "waiting for its author"),
     "merge": ("Approved, not merged", "approved but not merged"),
     "draft": ("Drafts", "a draft"),
-    "": ("Nobody was asked", "with nobody asked for a review"),
+    "": ("Nobody is asked", "with nobody asked for a review now"),
 }
 
 
@@ -197,7 +198,7 @@ def of_reviews(figures: Figures, response: Spread, whole: Concentration) -> Iter
         )
     elif response.count:
         yield format_html(
-            "Half of the reviewers answered within <strong>{}</strong> of being asked.",
+            "Half of the responses came within <strong>{}</strong> of being asked.",
             _time(response),
         )
     pickup = figures.spreads["pickup_time"]
@@ -266,8 +267,22 @@ def outcome(pull_request: PullRequest, age: float, wait: Wait | None = None) -> 
     return format_html(
         "Open for <strong>{}</strong>, {}. Durations follow with the merge.",
         duration(age),
-        WAITING[pull_request.waiting_for][1],
+        _for_nobody(pull_request),
     )
+
+
+def _for_nobody(pull_request: PullRequest) -> str:
+    """What keeps one that nobody in particular is waited for with."""
+    words = WAITING[pull_request.waiting_for][1]
+    if pull_request.waiting_for != NOBODY or _was_asked(pull_request):
+        return words
+    return words.removesuffix(" now")
+
+
+def _was_asked(pull_request: PullRequest) -> bool:
+    """Whether a review was ever asked for; all who were have answered, or were taken back."""
+    asked = TimelineEvent.Kind.REVIEW_REQUESTED
+    return pull_request.timeline.filter(kind=asked).exists()
 
 
 def so_far(pull_request: PullRequest, now: datetime) -> str:

@@ -28,7 +28,9 @@ def why_here(wait: Wait) -> str:
         return f"{names} can merge" if names else "approved"
     if wait.waiting_for in _WHY:
         return ", ".join(part for part in (names, _WHY[wait.waiting_for]) if part)
-    return "nobody was asked"
+    if wait.pull_request.reviewer_count:
+        return "reviewed, nobody is asked now"
+    return "nobody is asked now"
 
 
 def usual_text(wait: Wait) -> str:

@@ -21,7 +21,7 @@ WAITS = {
     "author": "its author",
     "merge": "the merge",
     "draft": "nobody, a draft",
-    "": "nobody was asked",
+    "": "nobody is asked now",
 }
 WRITERS = {
     "none": "people",

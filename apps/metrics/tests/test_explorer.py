@@ -277,6 +277,8 @@ def test_a_file_is_called_by_what_it_has_and_noted(
     merged = alice_client.get(f"{PULLS}?{query}&format=csv").headers["content-disposition"]
     # Where the range begins before the data, the file has what there is, and is called so.
     assert merged == 'attachment; filename="acme-merged-pull-requests-2026-02-01-to-2026-02-01.csv"'
+    behind = alice_client.get(f"{PULLS}?{query}&figure=reviews&format=csv")
+    assert '"acme-pull-requests-2026-' in behind.headers["content-disposition"]
     now = alice_client.get(f"{PULLS}?{query}&state=open&q=cart&format=jsonl")
     today = timezone.localdate(timezone=ZoneInfo("UTC"))
     named = f"acme-open-pull-requests-{today}.jsonl"

@@ -103,7 +103,7 @@ def test_reviews_say_how_much_how_soon_and_by_whom() -> None:
     said = sentences.of_reviews(figures, Spread(9, 3 * HOUR), Concentration(100, 4, 0.6))
     assert [plain(sentence) for sentence in said] == [
         "99.5 % of 200 merged pull requests were reviewed by a person.",
-        "Half of the reviewers answered within 3 h of being asked.",
+        "Half of the responses came within 3 h of being asked.",
         "Half of what was merged had its first review within 2 h of being ready.",
         "The busiest of 4 reviewers gave 60 % of all reviews.",
     ]

@@ -224,6 +224,22 @@ def test_this_week_and_queues(shop: Repository) -> None:
     assert titles(told[GROUP, CORE].reviews) == ["of a team"]
 
 
+def test_a_page_says_whether_anybody_was_ever_asked(team: Team, alice_client: Client) -> None:
+    shop = make_repository(team)
+    ada, ben = make_member(team, "ada"), make_member(team, "ben")
+    answered = [Review(ben, 5, "commented")]
+    taken_back = EventFact("review_request_removed", ago(8), reviewer=ben.github_id)
+    for more, said in (
+        ({}, "with nobody asked for a review."),
+        ({"requests": [(ben, 0)], "reviews": answered}, "with nobody asked for a review now."),
+        ({"requests": [(ben, 0)], "events": [taken_back]}, "with nobody asked for a review now."),
+    ):
+        row = stay(shop, ada, 9, **more)
+        page = alice_client.get(f"/a/acme/pull-requests/acme/shop/{row.number}/").content.decode()
+        assert row.waiting_for == ""
+        assert said in page
+
+
 def test_a_page_says_since_when_its_repository_is_not_tracked(
     team: Team, alice_client: Client
 ) -> None:

@@ -74,11 +74,14 @@ class _Here:
 
     @property
     def name(self) -> str:
-        """What a file of it is called: `merged-pull-requests-2026-01-01-to-2026-03-31`."""
+        """What a file of it is called: `merged-pull-requests-2026-01-01-to-2026-03-31`.
+
+        One of several states has none in its name.
+        """
         state, period = self.chosen.state, self.filters.period
         now = timezone.localdate(timezone=period.zone)
         dates = now if state == "open" else f"{period.first}-to-{period.last}"
-        return f"{state}-pull-requests-{dates}"
+        return f"{state}-pull-requests-{dates}".removeprefix("-")
 
     def but(self, **changes: object) -> str:
         """The same list, changed; its first page."""

@@ -156,6 +156,7 @@ def test_a_newcomer_signs_up_and_joins(alice_client: Client, team: Team) -> None
     sent["next"] = "/invitations/"
     assert newcomer.post("/accounts/signup/", sent).headers["Location"] == "/invitations/"
     page = newcomer.get("/invitations/").content.decode()
+    assert "We have sent a link to dana@example.com" in page
     assert "That address is in your account, but not confirmed yet" in page
     assert newcomer.post("/invitations/").status_code == 403
     sent_mail = str(mail.outbox[-1].body)

@@ -142,8 +142,11 @@ def test_a_second_address_is_not_confirmed_before_the_first(mallory: Client) -> 
 def test_where_no_mail_is_sent_nobody_waits_for_it(mallory: Client, settings: Settings) -> None:
     settings.EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
     mallory.post("/accounts/reauthenticate/", {"password": PASSWORD})
-    mallory.post("/accounts/email/", {"action_add": "", "email": OWN})
+    added = mallory.post("/accounts/email/", {"action_add": "", "email": OWN}, follow=True)
     assert EmailAddress.objects.filter(email=OWN).exists()
+    page = added.content.decode()
+    assert f"sends no mail yet: the link that confirms {OWN} stands in the log" in page
+    assert f"We have sent a link to {OWN}" not in page
 
 
 def test_an_address_that_is_only_added_opens_nothing(alice: User) -> None:
