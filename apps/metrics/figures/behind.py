@@ -16,6 +16,7 @@ from apps.metrics.figures import (
     flow_queries,
     masks,
     production_queries,
+    production_rows,
     review_queries,
     waiting_queries,
 )
@@ -162,10 +163,18 @@ def _until_production(name: str) -> Mask:
     """Those deployed in the period that the statistics of a duration until production count."""
 
     def mask(rows: Rows, asked: Asked) -> Rows:
-        rows = _deployed(rows, asked).keep(lambda part: part[name] != NONE)
+        rows = _by_application(_deployed(rows, asked), asked.parts)
+        rows = rows.keep(lambda part: part[name] != NONE)
         return rows.where("has_old_commit", 0) if name == "lead_time" else rows
 
     return mask
+
+
+def _by_application(rows: Rows, parts: Parts) -> Rows:
+    """Those that the application brought first; without one, all."""
+    if not parts:
+        return rows
+    return rows.among(rows["id"][production_rows.applications_of(rows) == parts[0]])
 
 
 def _not_counted(why: str) -> Mask:
@@ -196,7 +205,7 @@ BEHIND: Mapping[str, Behind] = {
         _reviewed(lambda found: found["response_time"] != NONE), most=2, of_people=2
     ),
     "deployed": Behind(_deployed, sort="-deployed_at"),
-    **{name: Behind(_until_production(name), sort=f"-{name}") for name in UNTIL_PRODUCTION},
+    **{name: Behind(_until_production(name), most=1, sort=f"-{name}") for name in UNTIL_PRODUCTION},
     **{name: Behind(_not_counted(name), _MERGED, sort="-merged_at") for name in NOT_COUNTED},
     "waiting_to_deploy": Behind(_waiting_to_deploy, sort="merged_at"),
 }

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce
 from django.http import QueryDict
 
@@ -19,14 +19,98 @@ from apps.teams.models import Team
 
 PAGE = 50
 LARGEST = 2**63 - 1  # of a key
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Some deployments: which, what one and several are called, and their tab if they have one."""
+
+    where: Q
+    one: str
+    many: str = ""
+    tab: str = ""
+
+
+_BROUGHT = DeployedPullRequest.objects.filter(deployment=OuterRef("pk")).order_by()
+_NO_REWORK = _BROUGHT.filter(pull_request__is_revert=False, pull_request__is_hotfix=False)
 SUCCEEDED = Q(deployed_at__isnull=False)
-SHOWN: Mapping[str, tuple[str, Q]] = {
-    "": ("All that succeeded", SUCCEEDED),
-    "failed": ("Failed", SUCCEEDED & Q(is_failed=True)),
-    "rollback": ("Rollbacks", Q(is_rollback=True)),
-    "again": ("Repeats and restores", Q(is_repeat=True) | Q(is_restore=True)),
-    "unplaced": ("Not placed", SUCCEEDED & Q(is_unplaced=True)),
-    "never": ("Never succeeded", Q(deployed_at__isnull=True)),
+PLACED_IN_ORDER = SUCCEEDED & Q(sequence__isnull=False)
+COUNTED = PLACED_IN_ORDER & Q(is_repeat=False, is_rollback=False, is_restore=False)
+JUDGED = COUNTED & Q(is_unplaced=False)
+FAILED = JUDGED & Q(is_failed=True)
+BRINGING = COUNTED & Q(Exists(_BROUGHT))
+# Every number of the page of production is of one of these.
+SHOWN: Mapping[str, Kind] = {
+    "": Kind(SUCCEEDED, "deployment", tab="All that succeeded"),
+    "counted": Kind(COUNTED, "counted deployment", tab="Counted"),
+    "failed": Kind(FAILED, "deployment that failed", "deployments that failed", "Failed"),
+    "rework": Kind(
+        BRINGING & ~Q(Exists(_NO_REWORK)),
+        "deployment that brought only reverts and hotfixes",
+        "deployments that brought only reverts and hotfixes",
+        "Rework",
+    ),
+    "rollback": Kind(Q(is_rollback=True), "rollback", tab="Rollbacks"),
+    "again": Kind(
+        Q(is_repeat=True) | Q(is_restore=True),
+        "repeat or restore",
+        "repeats and restores",
+        "Repeats and restores",
+    ),
+    "unplaced": Kind(
+        COUNTED & Q(is_unplaced=True),
+        "deployment that could not be placed",
+        "deployments that could not be placed",
+        "Not placed",
+    ),
+    "never": Kind(
+        Q(deployed_at__isnull=True),
+        "deployment that never succeeded",
+        "deployments that never succeeded",
+        "Never succeeded",
+    ),
+    "repeat": Kind(Q(is_repeat=True), "repeat"),
+    "restore": Kind(Q(is_restore=True), "restore"),
+    "judged": Kind(
+        JUDGED,
+        "counted deployment that could be placed",
+        "counted deployments that could be placed",
+    ),
+    "bringing": Kind(
+        BRINGING,
+        "counted deployment that brought pull requests",
+        "counted deployments that brought pull requests",
+    ),
+    "recovered": Kind(
+        FAILED & Q(recovery_time__isnull=False),
+        "failed deployment that was mended",
+        "failed deployments that were mended",
+    ),
+    "unmended": Kind(
+        FAILED & Q(failed_by=Deployment.Cause.PERSON, recovery_time__isnull=True),
+        "failed deployment that is not mended yet",
+        "failed deployments that are not mended yet",
+    ),
+    "failed-rollback": Kind(
+        FAILED & Q(failed_by=Deployment.Cause.ROLLBACK),
+        "deployment that was rolled back",
+        "deployments that were rolled back",
+    ),
+    "failed-revert": Kind(
+        FAILED & Q(failed_by=Deployment.Cause.REVERT),
+        "deployment of what was reverted",
+        "deployments of what was reverted",
+    ),
+    "failed-hotfix": Kind(
+        FAILED & Q(failed_by=Deployment.Cause.HOTFIX),
+        "deployment followed by a hotfix",
+        "deployments followed by a hotfix",
+    ),
+    "failed-person": Kind(
+        FAILED & Q(failed_by=Deployment.Cause.PERSON),
+        "deployment that a person marked as failed",
+        "deployments that a person marked as failed",
+    ),
 }
 
 
@@ -88,7 +172,7 @@ def matching(team: Team, filters: Filters, chosen: Choice) -> QuerySet[Deploymen
     """All that the list has, the newest first: those that never succeeded by when asked for."""
     found = listed(team, filters).annotate(at=Coalesce("deployed_at", "requested_at"))
     period = filters.period
-    found = found.filter(SHOWN[chosen.show][1], at__gte=period.start, at__lt=period.end)
+    found = found.filter(SHOWN[chosen.show].where, at__gte=period.start, at__lt=period.end)
     if chosen.application is not None:
         found = found.filter(application=chosen.application)
     return found.order_by("-at", "-pk")

@@ -82,6 +82,14 @@ def _given(what: str) -> Callable[[Sequence[int]], str]:
     return words
 
 
+def _until_production(name: str) -> Callable[[Sequence[int]], str]:
+    def words(parts: Sequence[int]) -> str:
+        by = ", brought by one application" * len(parts)
+        return f"counted in {COLUMNS[name].label.lower()}{by}"
+
+    return words
+
+
 _NAMED: dict[str, Callable[[Sequence[int]], str]] = {
     "stages": lambda _: "without an old commit",
     "size": lambda _: "with known lines",
@@ -90,6 +98,7 @@ _NAMED: dict[str, Callable[[Sequence[int]], str]] = {
     "under_way": _under_way,
     "waited": _waited,
     "deployed": lambda _: "deployed in the range",
+    **{name: _until_production(name) for name in behind.UNTIL_PRODUCTION},
     "not_deployed": lambda _: "not deployed yet",
     "live_before": lambda _: "live before deployments were known",
     "other_branches": lambda _: "merged into other branches than the default one",

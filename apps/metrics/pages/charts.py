@@ -8,6 +8,7 @@ from datetime import date
 from typing import Any, Protocol
 from urllib.parse import urlencode
 
+from apps.metrics.calculations.moved import rounded
 from apps.metrics.figures.current import once
 from apps.metrics.figures.queries import STAGES, Figures, Point
 from apps.metrics.filters.chosen import Filters
@@ -119,6 +120,11 @@ def spark(found: Sequence[Value]) -> str:
         parts.append(f"{pen}{place * step:.1f} {25 - value / most * 24:.1f}")
         pen = "L"
     return "".join(parts)
+
+
+def tenths(shares: Sequence[float]) -> list[int]:
+    """Parts of one as tenths of a per cent that add up to 100."""
+    return rounded([share * 1000 for share in shares], 1000)
 
 
 def noted(team: Team, spans: Sequence[tuple[date, date]]) -> list[dict[str, Any]]:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
 
+from django.utils.html import format_html, format_html_join
+
 from apps.metrics.figures.change_queries import Changes
 from apps.metrics.figures.production_queries import Delivery, DeliveryPoint
 from apps.metrics.figures.queries import Change
@@ -126,16 +128,25 @@ def _told(
         changes.verdict(measure.field),
         measure.spread(now),
         line=[measure.value(point.figures) if point.figures else None for point in points],
-        made_of=list(MADE_OF[measure.field](now)),
+        made_of=list(MADE_OF[measure.field](now, links)),
     )
 
 
-def _of_frequency(found: Delivery) -> Iterator[str]:
-    deployments = counted(found.deployments, "deployment")
-    yield f"{deployments} of {counted(found.applications, 'application')}"
+Links = Mapping[str, str]
+
+
+def _led(links: Links, name: str, text: str) -> str:
+    """Words with the address of the rows that they count; without it where there is none."""
+    link = links.get(name)
+    return format_html('<a class="plain" href="{}">{}</a>', link, text) if link else text
+
+
+def _of_frequency(found: Delivery, links: Links) -> Iterator[str]:
+    deployments = _led(links, "counted", counted(found.deployments, "deployment"))
+    yield format_html("{} of {}", deployments, counted(found.applications, "application"))
     yield f"on {found.days.part:,} of {counted(found.days.whole, 'day')}"
     again = [
-        counted(count, noun)
+        _led(links, noun, counted(count, noun))
         for count, noun in (
             (found.rollbacks, "rollback"),
             (found.restores, "restore"),
@@ -144,34 +155,45 @@ def _of_frequency(found: Delivery) -> Iterator[str]:
         if count
     ]
     if again:
-        yield f"without {_listed(again)}"
+        yield format_html("{} not counted", _listed(again))
 
 
-def _of_lead_time(found: Delivery) -> Iterator[str]:
-    yield f"of {counted(found.lead_time.count, 'pull request')}"
-    if found.lead_time.left_out:
-        yield f"without {found.lead_time.left_out:,} with an old commit"
+def _of_lead_time(found: Delivery, links: Links) -> Iterator[str]:
+    spread = found.lead_time
+    yield format_html("of {}", _led(links, "lead_time", counted(spread.count, "pull request")))
+    if spread.left_out:
+        yield format_html(
+            "without {} with an old commit", _led(links, "old", f"{spread.left_out:,}")
+        )
 
 
-def _of_failed(found: Delivery) -> Iterator[str]:
-    yield f"{found.failed.part:,} of {counted(found.failed.whole, 'deployment')}"
-    causes = [f"{found.causes[key]:,} {word}" for key, word in CAUSES.items() if found.causes[key]]
+def _of_failed(found: Delivery, links: Links) -> Iterator[str]:
+    part = _led(links, "failed", f"{found.failed.part:,}")
+    whole = _led(links, "judged", counted(found.failed.whole, "deployment"))
+    yield format_html("{} of {}", part, whole)
+    causes = [
+        format_html("{} {}", _led(links, f"failed-{key}", f"{found.causes[key]:,}"), word)
+        for key, word in CAUSES.items()
+        if found.causes[key]
+    ]
     if causes:
         yield _listed(causes)
 
 
-def _of_recovery(found: Delivery) -> Iterator[str]:
-    yield f"of {counted(found.recovery.count, 'failed deployment')}"
+def _of_recovery(found: Delivery, links: Links) -> Iterator[str]:
+    failed = counted(found.recovery.count, "failed deployment")
+    yield format_html("of {}", _led(links, "recovered", failed))
     if found.unmended:
-        yield f"{found.unmended:,} not mended yet"
+        yield format_html("{} not mended yet", _led(links, "unmended", f"{found.unmended:,}"))
 
 
-def _of_rework(found: Delivery) -> Iterator[str]:
-    whole = counted(found.rework.whole, "deployment")
-    yield f"{found.rework.part:,} of {whole} with a pull request"
+def _of_rework(found: Delivery, links: Links) -> Iterator[str]:
+    part = _led(links, "rework", f"{found.rework.part:,}")
+    whole = _led(links, "bringing", counted(found.rework.whole, "deployment"))
+    yield format_html("{} of {} with a pull request", part, whole)
 
 
-MADE_OF: Mapping[str, Callable[[Delivery], Iterator[str]]] = {
+MADE_OF: Mapping[str, Callable[[Delivery, Links], Iterator[str]]] = {
     "deployments": _of_frequency,
     "deployments_per_week": _of_frequency,
     "lead_time": _of_lead_time,
@@ -183,7 +205,9 @@ MADE_OF: Mapping[str, Callable[[Delivery], Iterator[str]]] = {
 
 def _listed(parts: Sequence[str]) -> str:
     *most, last = parts
-    return f"{', '.join(most)} and {last}" if most else last
+    if not most:
+        return last
+    return format_html("{} and {}", format_html_join(", ", "{}", ((each,) for each in most)), last)
 
 
 def delivery_data(found: Delivery) -> dict[str, Any]:

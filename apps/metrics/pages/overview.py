@@ -247,15 +247,6 @@ def _stages(now: Figures) -> list[Stage]:
     return [
         Stage(name, now.spreads[name], mean, share, begin, tenths)
         for (name, mean), share, begin, tenths in zip(
-            means.items(), shares, begins, _tenths(shares), strict=False
+            means.items(), shares, begins, charts.tenths(shares), strict=False
         )
     ]
-
-
-def _tenths(shares: Sequence[float]) -> list[int]:
-    """Parts of one as tenths of a per cent that add up to 100: the largest rests are rounded up."""
-    found = [int(share * 1000) for share in shares]
-    by_rest = sorted(range(len(shares)), key=lambda place: found[place] - shares[place] * 1000)
-    for place in by_rest[: 1000 - sum(found)]:
-        found[place] += 1
-    return found

@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from apps.metrics.figures import production_changes, production_queries
+from apps.metrics.figures.behind import UNTIL_PRODUCTION
 from apps.metrics.figures.production_queries import LEAD_STAGES, Delivery, DeliveryPoint
 from apps.metrics.figures.rows import fetched
 from apps.metrics.filters.chosen import Filters
@@ -22,6 +23,7 @@ from apps.metrics.pages import production_sentences as sentences
 from apps.metrics.pages.answer import Answer
 from apps.metrics.pages.charts import STAGE_NAMES, Chart, Series, Value
 from apps.metrics.pages.delivery import DELIVERY, delivery_data, told
+from apps.metrics.pages.measures import Measure
 from apps.metrics.pages.production_sentences import Left
 from apps.teams.access import TeamRequest
 from apps.teams.models import Team
@@ -34,6 +36,14 @@ BY_APPLICATION = (
     *("change_fail_rate", "recovery_time", "rework_rate"),
 )
 
+# The deployments that each figure of deployments is of.
+LISTS = {
+    "deployments_per_week": "counted",
+    "change_fail_rate": "failed",
+    "recovery_time": "recovered",
+    "rework_rate": "rework",
+}
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -44,6 +54,7 @@ class Stage:
     before: float | None
     share: float
     begin: float
+    tenths: int
 
     @property
     def key(self) -> str:
@@ -67,8 +78,13 @@ class Stage:
 
     @property
     def percent(self) -> str:
-        """Its share as people read it."""
-        return unbroken(f"{self.share * 100:.0f} %")
+        """Its share as people read it: those of all stages add up to 100."""
+        return unbroken(f"{self.tenths / 10:.1f} %")
+
+    @property
+    def sort(self) -> str:
+        """Its longest first."""
+        return f"-{self.field}"
 
 
 @dataclass(frozen=True)
@@ -116,8 +132,10 @@ def production(request: TeamRequest, filters: Filters) -> Answer:
         "mean_before": before.mean_lead_time,
         "shares": ", ".join(f"{stage.name} {stage.percent}" for stage in stages),
         "left_out": _left_out(left, links),
+        "columns_behind": COLUMNS,
         "columns": [DELIVERY[name] for name in BY_APPLICATION],
-        "applications": [_line(*side, links["all"]) for side in sides.items()],
+        "applications": [_line(team, filters, *side) for side in sides.items()],
+        "earlier": sentences.BROUGHT_EARLIER if any(map(_is_elsewhere, sides.values())) else "",
         "failed": _failed(team, filters),
         "links": links,
         "undeployed": undeployed,
@@ -156,7 +174,6 @@ def _links(team: Team, filters: Filters) -> dict[str, str]:
     """Where each figure's deployments or pull requests are listed."""
     path = reverse("deployments", args=[team.slug])
     shown = {name: filters.address(path, show=name) for name in deployments.SHOWN if name}
-    everything = filters.address(path)
     pull_requests = reverse("pull_requests", args=[team.slug])
     figures = (
         "lead_time",
@@ -169,11 +186,8 @@ def _links(team: Team, filters: Filters) -> dict[str, str]:
     return {
         **shown,
         **{name: filters.address(pull_requests, figure=name, columns=COLUMNS) for name in figures},
-        "all": everything,
-        "deployments_per_week": everything,
-        "change_fail_rate": shown["failed"],
-        "recovery_time": shown["failed"],
-        "rework_rate": everything,
+        "old": filters.address(pull_requests, figure="deployed", flag="old", columns=COLUMNS),
+        **{name: shown[kind] for name, kind in LISTS.items()},
         "waiting": filters.address(pull_requests, figure="waiting_to_deploy", range=None),
         "sources": reverse("production_sources", args=[team.slug]),
     }
@@ -206,19 +220,60 @@ def stages_of(now: Delivery, before: Delivery) -> list[Stage]:
     shares = [now.mean_stages[name] / whole for name in LEAD_STAGES]
     begins = accumulate(shares, initial=0.0)
     return [
-        Stage(name, now.mean_stages[name], before.mean_stages.get(name), share, begin)
-        for name, share, begin in zip(LEAD_STAGES, shares, begins, strict=False)
+        Stage(name, now.mean_stages[name], before.mean_stages.get(name), share, begin, tenths)
+        for name, share, begin, tenths in zip(
+            LEAD_STAGES, shares, begins, charts.tenths(shares), strict=False
+        )
     ]
 
 
-def _line(application: Application, figures: Delivery, path: str) -> dict[str, Any]:
+def _line(
+    team: Team, filters: Filters, application: Application, figures: Delivery
+) -> dict[str, Any]:
     """An application with its figures, as a table shows it."""
-    way = "&" if "?" in path else "?"
+    links = _links_of(team, filters, application)
     return {
         "application": application,
-        "link": f"{path}{way}application={application.pk}",
+        "link": links["all"],
         "deployments": figures.deployments,
-        "cells": [(DELIVERY[name].value(figures), DELIVERY[name].unit) for name in BY_APPLICATION],
+        "counted": links["deployments_per_week"],
+        "cells": [_cell(DELIVERY[name], figures, links[name]) for name in BY_APPLICATION],
+    }
+
+
+def _links_of(team: Team, filters: Filters, application: Application) -> dict[str, str]:
+    """Where the figures of an application are listed."""
+    path = reverse("deployments", args=[team.slug])
+    pull_requests = reverse("pull_requests", args=[team.slug])
+
+    def shown(kind: str | None) -> str:
+        return filters.address(path, show=kind, application=application.pk)
+
+    def brought(name: str) -> str:
+        figure = f"{name}.{application.pk}"
+        return filters.address(pull_requests, figure=figure, columns=COLUMNS)
+
+    return {
+        "all": shown(None),
+        **{name: brought(name) for name in UNTIL_PRODUCTION},
+        **{name: shown(kind) for name, kind in LISTS.items()},
+    }
+
+
+def _is_elsewhere(figures: Delivery) -> bool:
+    """Whether what an application brought counts for those that brought it first."""
+    return figures.rework.whole > 0 and not figures.pull_requests
+
+
+def _cell(measure: Measure, figures: Delivery, link: str) -> dict[str, Any]:
+    """A figure of an application; why there is none, where it brought pull requests."""
+    value = measure.value(figures)
+    is_asked = measure.field in UNTIL_PRODUCTION and _is_elsewhere(figures)
+    return {
+        "value": value,
+        "unit": measure.unit,
+        "link": "" if value is None else link,
+        "why": sentences.BROUGHT_EARLIER if is_asked else "",
     }
 
 
@@ -244,6 +299,7 @@ def _charts(points: Sequence[DeliveryPoint], filters: Filters, team: Team) -> li
             kind="bar",
             unit="count",
             definition="deployment_frequency",
+            behind={"show": "counted"},
         ),
         make_lead(
             *_spread_series(points),

@@ -21,6 +21,11 @@ from apps.teams.wording import counted, listed
 
 PERMISSIONS = {"deployments": "Deployments", "actions": "Actions", "contents": "Contents"}
 
+BROUGHT_EARLIER = (
+    "A pull request counts for the application that brought it first: one that brings them later "
+    "has no lead time and no deploy time of them."
+)
+
 
 def answer(now: Delivery, days: int, links: tuple[str, str]) -> Iterator[str]:
     """How much reaches production, and how soon; `links` lead to deployments, pull requests."""

@@ -6,7 +6,10 @@ import csv
 import io
 import json
 import re
+import statistics
+from collections.abc import Iterator
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -14,7 +17,9 @@ from django.test import Client
 from django.utils import timezone
 
 from apps.audit.models import AuditEvent
+from apps.metrics.lists.deployments import SHOWN
 from apps.metrics.models import Application, Deployment, Production, PullRequest, Repository
+from apps.metrics.templatetags.figures import figure_text
 from apps.metrics.tests.factories import (
     Review,
     make_member,
@@ -29,6 +34,7 @@ from apps.metrics.tests.production_factories import (
 )
 from apps.metrics.tests.test_api import make_key
 from apps.teams.models import Team
+from apps.teams.templatetags.display import duration_text
 
 pytestmark = pytest.mark.django_db
 PRODUCTION = "/a/acme/production/"
@@ -102,11 +108,12 @@ def test_it_works(deployed: list[Deployment], bob_client: Client) -> None:
     assert "Change fail rate 33 % no data before 1 of 3 deployments 1 rolled back" in page
     assert "Recovery time 2 h" in page
     assert "Rework rate 50 % no data before 1 of 2 deployments with a pull request" in page
-    assert "without 1 rollback" in page
+    assert "1 rollback not counted" in page
     assert "The last seven days are provisional" in page
     assert "Merged, not deployed yet 1" in page
     assert "1 deployment that never succeeded" in page
-    assert "Deploy 23 %" in page
+    assert "Deploy 23.1 %" in page
+    assert "A pull request counts for the application" not in page
 
 
 def test_machines_get_the_same_figures(deployed: list[Deployment], bob_client: Client) -> None:
@@ -130,6 +137,89 @@ def test_machines_get_the_same_figures(deployed: list[Deployment], bob_client: C
     figures = bob_client.get(PRODUCTION, headers=JSON).json()["figures"]
     assert figures["deployments"] == 4
     assert figures["change_fail_rate"] == pytest.approx(1 / 3)
+
+
+LED = re.compile(
+    r'<a\b[^>]*href="(/a/acme/production/deployments/\?[^"]*)"[^>]*>(.*?)</a>', re.DOTALL
+)
+
+
+@pytest.fixture
+def eventful(
+    deployed: list[Deployment], live: Application, shop: Repository, merged: list[PullRequest]
+) -> Application:
+    """Deployments of every kind, and another application that brings all of it later: returned."""
+    # A range of days begins no earlier than the first pull request.
+    make_pull_request(shop, opened_at=recent(40), state="closed")
+    make_deployment(live, recent(18), is_repeat=True)
+    make_deployment(live, recent(17.5), is_restore=True)
+    make_deployment(live, recent(17), is_restore=True)
+    make_deployment(live, recent(16), is_unplaced=True)
+    make_deployment(live, recent(15))
+    person = {"is_failed": True, "failed_by": "person", "marked_failed": True}
+    make_deployment(live, recent(14), **person)
+    last = make_deployment(live, recent(11))
+    for days, cause in ((13, "revert"), (12, "hotfix")):
+        make_failed(make_deployment(live, recent(days)), last, cause)
+    # What is not placed in the order yet counts in nothing.
+    make_deployment(live, recent(10), sequence=None)
+    other = make_application(shop, "production-eu")
+    make_deployment(other, recent(9), merged[:2])
+    make_deployment(other, recent(8))
+    return other
+
+
+def test_every_number_leads_to_exactly_its_deployments(
+    eventful: Application, bob_client: Client
+) -> None:
+    def rows(address: str, **changed: str) -> list[dict[str, Any]]:
+        for name, value in changed.items():
+            address = re.sub(rf"{name}=[^&]*", f"{name}={value}", address)
+        reply = bob_client.get(address, headers=JSON).json()
+        assert reply["count"] == len(reply["deployments"])
+        return list(reply["deployments"])
+
+    def texts(address: str) -> Iterator[str]:
+        found = rows(address)
+        yield f"{len(found) / (91 / 7):.1f}"
+        for whole in ("judged", "bringing"):
+            if among := rows(address, show=whole):
+                yield figure_text(len(found) / len(among), "share")
+        recovered = [row["recovery_time"] for row in found if row["recovery_time"] is not None]
+        if recovered:
+            yield duration_text(statistics.median(recovered))
+
+    page = bob_client.get(PRODUCTION).content.decode()
+    seen = set()
+    for address, inner in LED.findall(page):
+        text = " ".join(re.sub(r"<[^>]+>", "", inner).split())
+        address = address.replace("&amp;", "&")
+        if not re.search(r"\d", text):
+            continue
+        seen.add(re.search(r"show=([a-z-]+)", address)[1])  # type: ignore[index]
+        if number := re.fullmatch(
+            r"(?:All )?(\d+)( [a-z ]*(deployment|rollback|restore|repeat)s?)?", text
+        ):
+            assert len(rows(address)) == int(number[1]), (text, address)
+        else:
+            assert text in {each.replace("\xa0", " ") for each in texts(address)}, address
+    assert seen == SHOWN.keys() - {"", "again"}
+
+
+def test_an_application_that_brought_nothing_first_says_why_it_has_no_lead_time(
+    eventful: Application, bob_client: Client
+) -> None:
+    page = said(bob_client.get(PRODUCTION).content.decode())
+    assert "acme/shop production-eu 2 0.2 – – 0 % – 0 %" in page
+    assert "A pull request counts for the application that brought it first" in page
+
+
+def test_the_shares_of_the_stages_add_up(deployed: list[Deployment], bob_client: Client) -> None:
+    page = said(bob_client.get(PRODUCTION).content.decode())
+    table = page.partition("Share of time Mean Mean before")[2].partition("Change lead time")[0]
+    shares = [Decimal(each) for each in re.findall(r"([\d.]+) %", table)]
+    assert len(shares) == 5
+    assert sum(shares) == 100
 
 
 def test_outsiders_find_nothing(deployed: list[Deployment], charlie_client: Client) -> None:

@@ -76,15 +76,9 @@ def rows_of(page: lists.Page) -> list[export.Row]:
 
 
 def _described(count: int, chosen: lists.Choice) -> str:
-    what = {"rollback": "rollback", "again": "repeat or restore"}.get(chosen.show, "deployment")
-    many = {"again": "repeats and restores"}.get(chosen.show, "")
-    which = {
-        "failed": " that failed",
-        "never": " that never succeeded",
-        "unplaced": " that could not be placed",
-    }.get(chosen.show, "")
+    kind = lists.SHOWN[chosen.show]
     place = f" of {_name(chosen.application)}" if chosen.application else ""
-    return f"{counted(count, what, many)}{which}{place}, the newest first"
+    return f"{counted(count, kind.one, kind.many)}{place}, the newest first"
 
 
 def _name(application: Application) -> str:
@@ -110,8 +104,10 @@ class _Here:
         }
 
     def kinds(self) -> list[tuple[str, str, str]]:
-        """The list of each kind of deployment."""
-        return [(name, label, self.but(show=name)) for name, (label, _) in lists.SHOWN.items()]
+        """The list of each kind of deployment that has a tab."""
+        return [
+            (name, kind.tab, self.but(show=name)) for name, kind in lists.SHOWN.items() if kind.tab
+        ]
 
     def downloads(self) -> list[tuple[str, str]]:
         """Each form's name, and where the list is in it."""
