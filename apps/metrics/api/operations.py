@@ -122,7 +122,8 @@ class FilterQuery(Schema):
         [], description="By lines changed, as the page “How we count” says"
     )
     written: list[Literal["people", "assisted", "agents"]] = Field(
-        [], description="Who wrote it; people: no mark of AI was found"
+        [],
+        description="Who wrote it; people: no mark of writing was found, if only one of describing",
     )
     tool: list[str] = Field([], description="AI tool whose marks are on it; of several any")
     bots: bool = Field(

@@ -21,7 +21,7 @@ NAMED = 5  # of what was chosen, in the line below the bar
 
 
 WRITERS: Mapping[str, str] = {
-    "people": "people without a mark of AI",
+    "people": "people",
     "assisted": "people with an assistant",
     "agents": "agents",
 }

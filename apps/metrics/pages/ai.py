@@ -19,7 +19,7 @@ from apps.metrics.pages.charts import Chart, Series
 from apps.teams.access import TeamRequest
 from apps.teams.models import Team
 
-GROUPS = {AGENT: "Agents", ASSISTED: "Assisted", PEOPLE: "People"}
+GROUPS = {AGENT: "Agents", ASSISTED: "Assisted", PEOPLE: "People without a mark"}
 # Name, how it is called, its unit, and what it is a mean of.
 COMPARED = (
     ("merge_rate", "Merged, of those closed", "share"),
@@ -39,6 +39,7 @@ class Cell:
     count: int
     share: float | None
     link: str
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,9 @@ def ai(request: TeamRequest, filters: Filters) -> Answer:
 
 
 def _cells(written: Written, address: Address) -> list[tuple[str, Cell]]:
-    return list(zip(("Agents", "Assisted", "People"), _of(written, address), strict=True))
+    agents, assisted, people = _of(written, address)
+    people = replace(people, note=ai_sentences.described(written))
+    return [("Agents", agents), ("Assisted", assisted), ("People", people)]
 
 
 def _of(written: Written, address: Address, **more: str) -> list[Cell]:
@@ -127,7 +130,7 @@ def _trend(team: Team, found: Overview, filters: Filters, path: str) -> Chart:
     rows: Sequence[tuple[str, str, str, bool, Callable[[Written], int]]] = (
         ("Agents", "agents", "accent", False, lambda each: each.agents),
         ("Assisted", "assisted", "accent", True, lambda each: each.assisted),
-        ("People, no mark", "people", "outline", False, lambda e: e.people + e.described),
+        ("People", "people", "outline", False, lambda e: e.people + e.described),
     )
     return Chart(
         id="written",
@@ -168,14 +171,18 @@ def _shares(team: Team, found: Overview, filters: Filters, path: str) -> Chart:
 
 
 def _comparison(compared: ai_queries.Comparison) -> list[dict[str, Any]]:
-    lines = []
-    for name, label, unit in COMPARED:
-        each = compared.figures[name]
-        if each.cells:
-            values = [each.means.get(group) for group in compared.groups]
-            note = ai_sentences.of_cells(each, compared.groups, GROUPS)
-            lines.append({"label": label, "unit": unit, "values": values, "note": note})
-    return lines
+    """A line for each figure, none where nothing can be compared."""
+    if not any(each.cells for each in compared.figures.values()):
+        return []
+    return [
+        {
+            "label": label,
+            "unit": unit,
+            "values": [compared.figures[name].means.get(group) for group in compared.groups],
+            "note": ai_sentences.of_cells(compared.figures[name], compared.groups, GROUPS, name),
+        }
+        for name, label, unit in COMPARED
+    ]
 
 
 def _reviews(found: Overview, address: Address) -> list[tuple[str, Cell]]:

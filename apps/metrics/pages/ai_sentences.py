@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from apps.metrics.figures.ai_queries import Compared, Overview
+from apps.metrics.calculations.changes import FEWEST, TOO_FEW
+from apps.metrics.figures.ai_queries import Compared, Overview, Written
 from apps.metrics.figures.reading import Reading
 from apps.teams.templatetags.display import unbroken
 
@@ -15,13 +16,18 @@ def answer(found: Overview) -> str:
     if not whole.known:
         return "Of nothing that was merged in this range it is known yet who wrote it."
     if not whole.marked:
-        return f"None of {whole.known:,} merged pull requests has a mark of AI."
+        return f"No mark says that any of {whole.known:,} merged pull requests was written with AI."
     agents, assisted = (whole.share(part) or 0 for part in (whole.agents, whole.assisted))
     return (
         f"At least {_percent(agents + assisted)} of {whole.known:,} merged pull requests were "
         f"written with AI: {_percent(agents)} by agents, {_percent(assisted)} by people with an "
         "assistant."
     )
+
+
+def described(written: Written) -> str:
+    """How many of people's have a description that a program wrote."""
+    return f"{written.described:,} of them described by AI" if written.described else ""
 
 
 def _percent(share: float) -> str:
@@ -42,9 +48,17 @@ def notice(rest: Reading) -> str:
     )
 
 
-def of_cells(each: Compared, groups: tuple[int, ...], names: Mapping[int, str]) -> str:
-    """How many pull requests a comparison is of, and how many it leaves out."""
+def of_cells(each: Compared, groups: tuple[int, ...], names: Mapping[int, str], figure: str) -> str:
+    """How many pull requests a comparison is of, how many it leaves out, whether that tells."""
+    if not each.cells:
+        return _nothing(figure)
     cells = "one cell" if each.cells == 1 else f"{each.cells:,} cells"
     counts = ", ".join(f"{each.rows[group]:,} {names[group].lower()}" for group in groups)
     left_out = sum(each.left_out.values())
-    return f"{counts} in {cells}, {left_out:,} left out"
+    too_few = f": {TOO_FEW}" if min(each.rows[group] for group in groups) < FEWEST else ""
+    return f"{counts} in {cells}, {left_out:,} left out{too_few}"
+
+
+def _nothing(figure: str) -> str:
+    which = ", merged in this range and more than 30 days ago" if figure == "reverted" else ""
+    return f"no repository has five of each in a size class{which}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from io import StringIO
 from itertools import product
@@ -163,6 +164,34 @@ def test_agents_compared_with_people(team: Team, rows: list[PullRequest]) -> Non
         means, cells = by_hand(rows, values, found.groups)
         assert found.figures[name].cells == cells, name
         assert found.figures[name].means == pytest.approx(means), name
+
+
+def test_few_are_called_too_few_and_what_cannot_be_compared_says_why(
+    alice_client: Client, team: Team
+) -> None:
+    """Six, eight and twenty-four of one size, a few days old; two were described by AI."""
+    shop, ada = make_repository(team, "acme/shop"), make_member(team, "ada")
+
+    def make(kind: str, number: int) -> None:
+        for _ in range(number):
+            opened = timezone.now() - timedelta(days=5)
+            make_pull_request(shop, author=ada, opened_at=opened, fields={"ai": kind, "marks": {}})
+
+    def page() -> str:
+        text = re.sub(r"<[^>]+>", " ", alice_client.get("/a/acme/ai/").content.decode())
+        return " ".join(text.replace("\xa0", " ").split())
+
+    for kind, number in {"agent": 6, "assisted": 8, "none": 24, "described": 2}.items():
+        make(kind, number)
+    said = page()
+    assert "People 26 65 % of 40 2 of them described by AI" in said
+    assert "6 agents, 8 assisted, 24 people without a mark in one cell" in said
+    assert "left out: too few to tell" in said
+    assert "Reverted within 30 days – – – no repository has five of each" in said
+    assert "merged in this range and more than 30 days ago" in said
+    make("agent", 14)
+    make("assisted", 12)
+    assert "too few to tell" not in page()
 
 
 def test_each_figure_leads_to_exactly_its_pull_requests(
