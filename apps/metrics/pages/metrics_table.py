@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from django.db.models import Max, Min
+from django.utils import timezone
 
 from apps.metrics.figures import ai_queries, masks, production_queries, queries
 from apps.metrics.figures.ai_queries import Written
@@ -26,8 +26,8 @@ from apps.teams.zones import zone_of
 class MetricsTable:
     """Over everything stored: counts of all pull requests, statistics of the merged ones.
 
-    `written` is of all pull requests but those of other bots than agents. Durations are seconds.
-    `weeks` runs from the first opening to the last that happened.
+    Those of other bots than agents are in no statistics. Durations are seconds. All figures a week
+    are of the same `weeks`, from the first opening until today, as pages have them of all time.
     """
 
     repository: str
@@ -64,7 +64,7 @@ def metrics_table(team: Team, repository: str) -> MetricsTable | None:
         repository=known.full_name,
         weeks=period.weeks,
         figures=queries.figures(team, filters),
-        written=ai_queries.of_rows(masks.pull_requests(team, filters)),
+        written=ai_queries.of_rows(masks.merged(team, filters, period)),
         delivery=_delivery(team, filters),
         pull_requests=len(rows),
         by_bots=int(is_by_bot.sum()),
@@ -75,19 +75,12 @@ def metrics_table(team: Team, repository: str) -> MetricsTable | None:
 
 
 def _period(rows: Rows, zone: ZoneInfo) -> Period:
-    """From the first opening to the last opening or merge."""
-    opened = rows["opened_at"]
-    ends = opened.min(), max(opened.max(), rows["merged_at"].max())
-    first, last = (datetime.fromtimestamp(int(each), zone).date() for each in ends)
-    return Period(first, last, zone)
+    """From the first opening until today."""
+    first = datetime.fromtimestamp(int(rows["opened_at"].min()), zone).date()
+    return Period(first, max(first, timezone.now().astimezone(zone).date()), zone)
 
 
 def _delivery(team: Team, filters: Filters) -> Delivery | None:
-    """From its first deployment to its last: until then nothing was known of any."""
-    rows = listed(team, filters).filter(sequence__isnull=False).order_by()
-    ends = rows.aggregate(first=Min("deployed_at"), last=Max("deployed_at"))
-    if ends["first"] is None:
+    if not listed(team, filters).filter(sequence__isnull=False).exists():
         return None
-    zone = filters.period.zone
-    first, last = (ends[name].astimezone(zone).date() for name in ("first", "last"))
-    return production_queries.figures(team, replace(filters, period=Period(first, last, zone)))
+    return production_queries.figures(team, filters)

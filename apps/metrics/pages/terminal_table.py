@@ -96,7 +96,7 @@ def _written_by(written: Written) -> tuple[str, ...]:
     unknown = f", {written.unknown:,} not read yet" if written.unknown else ""
     share = written.share(written.marked)
     least = NO_DATA if share is None else f"at least {share:.0%} AI"
-    return ("Written by", least, "", f"{counts}{unknown}")
+    return ("Merged, written by", least, "", f"{counts}{unknown}")
 
 
 def _durations(name: str, spread: Spread) -> tuple[str, ...]:

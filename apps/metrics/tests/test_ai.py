@@ -113,11 +113,13 @@ def test_the_terminal_says_who_wrote_it(team: Team) -> None:
     bot = make_member(team, "devin-ai-integration", is_bot=True)
     for kind in ("agent", "agent", "none"):
         make_pull_request(repository, author=bot, fields={"ai": kind, "ai_tools": ["devin"]})
+    # The page of AI counts what was merged, too.
+    make_pull_request(repository, author=bot, state="open", fields={"ai": "agent"})
     console = Console(width=160, record=True, file=StringIO())
     console.print(terminal_table.table(team, [repository]))
     text = " ".join(console.export_text().split())
     assert "(1 by bots, left out below)" in text
-    assert "Written by at least 100% AI 0 people, 0 assisted, 2 agents" in text
+    assert "Merged, written by at least 100% AI 0 people, 0 assisted, 2 agents" in text
 
 
 def by_hand(rows: list[PullRequest], values: dict[int, float], groups: tuple[int, ...]) -> Any:

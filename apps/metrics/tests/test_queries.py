@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from django.http import QueryDict
+from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
@@ -28,6 +29,7 @@ from apps.metrics.tests.factories import (
     make_repository,
     make_team,
 )
+from apps.metrics.tests.production_factories import make_application, make_deployment
 from apps.teams.models import Team
 
 ZONES = ("UTC", "Asia/Kolkata", "America/New_York", "Australia/Lord_Howe", "Pacific/Apia")
@@ -323,16 +325,22 @@ def test_months_for_long_periods() -> None:
 def test_the_terminal_s_table() -> None:
     team = make_team()
     shop = make_repository(team)
-    make_pull_request(shop, author=make_member(team, "alice"))
-    make_pull_request(shop, author=make_member(team, "helper", is_bot=True))
-    make_pull_request(shop, state="open", opened_at=NOON + timedelta(days=6))
+    begin = timezone.now() - timedelta(days=20)
+    carts = make_pull_request(shop, author=make_member(team, "alice"), opened_at=begin)
+    helper = make_member(team, "helper", is_bot=True)
+    make_pull_request(shop, author=helper, opened_at=begin + timedelta(days=1))
+    make_pull_request(shop, state="open", opened_at=begin + timedelta(days=6))
+    make_deployment(make_application(shop), begin + timedelta(days=8), [carts])
 
     table = metrics_table(team, "Acme/Shop")
 
     assert table
     assert (table.pull_requests, table.merged, table.open, table.by_bots) == (3, 2, 1, 1)
     assert table.figures.merged == 1
-    assert table.figures.per_week == 1
+    assert table.weeks == pytest.approx(3, abs=0.2)
+    assert table.figures.per_week == pytest.approx(1 / table.weeks)
+    assert table.delivery
+    assert table.delivery.per_week == pytest.approx(1 / table.weeks)
     assert table.stages["cycle_time"].median == 10 * 3600
 
 
