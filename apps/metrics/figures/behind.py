@@ -20,16 +20,33 @@ from apps.metrics.figures import (
     review_queries,
     waiting_queries,
 )
+from apps.metrics.figures.arrays import Array
 from apps.metrics.figures.columns import NONE, REVIEW_STATES
 from apps.metrics.figures.queries import DURATIONS
 from apps.metrics.figures.rows import Below, Rows
+from apps.metrics.figures.waiting_queries import GROUP, PERSON, Queue, Wait
 from apps.metrics.filters.chosen import Filters
 from apps.metrics.models import PRReview, PullRequest
 from apps.teams.models import Team
 
 Parts = Sequence[int]
+QUEUED: Mapping[str, Callable[[Queue], Sequence[Wait]]] = {
+    "asked": lambda queue: queue.reviews,
+    "sent_back": lambda queue: queue.changes,
+    "to_merge": lambda queue: queue.merges,
+    "for_others": lambda queue: queue.theirs,
+    "unasked": lambda queue: queue.unasked,
+}
+"""What of a person's queue a figure is of."""
 UNTIL_PRODUCTION = ("lead_time", "deploy_time")
 NOT_COUNTED = ("not_deployed", "live_before", "other_branches", "without_source")
+OF_REVIEWS: Mapping[str, Callable[[Below], Array]] = {
+    "reviews": lambda found: np.ones(len(found), bool),
+    "approvals": lambda found: found["state"] == _state(PRReview.State.APPROVED),
+    "changes_requested": lambda found: found["state"] == _state(PRReview.State.CHANGES_REQUESTED),
+    "response_time": lambda found: found["response_time"] != NONE,
+}
+"""Which of the reviews that count a figure is of."""
 GHOST = 0
 """Stands for all deleted accounts, where GitHub's ids of people do."""
 
@@ -94,6 +111,22 @@ def _waiting(rows: Rows, asked: Asked) -> Rows:
     return rows.among(waiting_queries.open_now(asked.team, asked.filters)["id"])
 
 
+def _late(rows: Rows, asked: Asked) -> Rows:
+    late = waiting_queries.longer_than_usual(asked.team, asked.filters, asked.now)
+    return rows.among(late["id"])
+
+
+def _queued(kind: str, waits: Callable[[Queue], Sequence[Wait]]) -> Mask:
+    """Some of what is in the queue of a person, or of a team on GitHub."""
+
+    def mask(rows: Rows, asked: Asked) -> Rows:
+        queue = waiting_queries.queues(asked.team, asked.filters).get((kind, asked.parts[0]))
+        found = waits(queue) if queue else ()
+        return rows.among(np.array([wait.pull_request.pk for wait in found], np.int64))
+
+    return mask
+
+
 def _age(rows: Rows, asked: Asked) -> Rows:
     youngest, *oldest = asked.parts
     since = flow_queries.opened_before(asked.now, oldest[0]) if oldest else -np.inf
@@ -127,15 +160,27 @@ def _reopened(rows: Rows, asked: Asked) -> Rows:
     return flow_queries.reopened(rows, asked.filters.period)
 
 
-def _reviewed(which: Callable[[Below], np.ndarray[tuple[int], np.dtype[np.bool_]]] | None) -> Mask:
+def _reviewed(name: str) -> Mask:
     """Those with reviews that count, by somebody or anybody, of somebody's or anybody's work."""
 
     def mask(rows: Rows, asked: Asked) -> Rows:
-        found = _by(review_queries.reviews(asked.team, asked.filters), asked)
-        found = found.keep(which(found)) if which else found
-        return rows.among(found["pull_request_id"])
+        return rows.among(_reviews(name, asked)["pull_request_id"])
 
     return mask
+
+
+def reviews(name: str, asked: Asked) -> int:
+    """How many reviews a figure of reviews is of."""
+    return len(_reviews(name, asked))
+
+
+def _reviews(name: str, asked: Asked) -> Below:
+    found = _by(review_queries.reviews(asked.team, asked.filters), asked)
+    return found.keep(OF_REVIEWS[name](found))
+
+
+def _state(name: str) -> int:
+    return REVIEW_STATES.index(name)
 
 
 def _by(found: Below, asked: Asked) -> Below:
@@ -149,10 +194,6 @@ def _by(found: Below, asked: Asked) -> Below:
 
 def _account(part: int) -> int:
     return NONE if part == GHOST else part
-
-
-def _gave(state: str) -> Mask:
-    return _reviewed(lambda found: found["state"] == REVIEW_STATES.index(state))
 
 
 def _deployed(rows: Rows, asked: Asked) -> Rows:
@@ -193,17 +234,20 @@ BEHIND: Mapping[str, Behind] = {
     **{name: Behind(_took(name), _MERGED, most=2, sort=f"-{name}") for name in DURATIONS},
     "stages": Behind(_stages, _MERGED, sort="-cycle_time"),
     "size": Behind(_size, _MERGED, sort="-lines"),
-    "waiting": Behind(_waiting, _OPEN, sort="opened_at"),
+    "waiting": Behind(_waiting, _OPEN, sort="waiting_since"),
+    "late": Behind(_late, _OPEN, sort="waiting_since"),
+    **{
+        name: Behind(_queued(PERSON, waits), _OPEN, 1, 1, 1, sort="waiting_since")
+        for name, waits in QUEUED.items()
+    },
+    "team_asked": Behind(
+        _queued(GROUP, lambda queue: queue.reviews), _OPEN, 1, 1, sort="waiting_since"
+    ),
     "age": Behind(_age, _OPEN, 1, 2, is_part=lambda of: max(of) < 20_000, sort="opened_at"),
     "under_way": Behind(_under_way, least=1, most=1, is_part=_is_day),
     "waited": Behind(_waited, least=2, most=2, is_part=lambda of: of[0] < 7 and of[1] < 24),
     "reopened": Behind(_reopened),
-    "reviews": Behind(_reviewed(None), most=2, of_people=2),
-    "approvals": Behind(_gave(PRReview.State.APPROVED), most=2, of_people=2),
-    "changes_requested": Behind(_gave(PRReview.State.CHANGES_REQUESTED), most=2, of_people=2),
-    "response_time": Behind(
-        _reviewed(lambda found: found["response_time"] != NONE), most=2, of_people=2
-    ),
+    **{name: Behind(_reviewed(name), most=2, of_people=2) for name in OF_REVIEWS},
     "deployed": Behind(_deployed, sort="-deployed_at"),
     **{name: Behind(_until_production(name), most=1, sort=f"-{name}") for name in UNTIL_PRODUCTION},
     **{name: Behind(_not_counted(name), _MERGED, sort="-merged_at") for name in NOT_COUNTED},

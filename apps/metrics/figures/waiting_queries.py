@@ -105,15 +105,26 @@ def waiting(team: Team, filters: Filters, oldest: int = 5) -> list[Waiting]:
 
 def this_week(team: Team, filters: Filters, now: datetime) -> tuple[list[Wait], int]:
     """At most ten that wait longer than usual, the largest ratio first, and how many there are."""
+    limits = usual(team, now)
+    rows = longer_than_usual(team, filters, now, limits)
+    found = fetched(rows.first(MOST, -_ratios(rows, limits, now), rows["id"]))
+    return waits(team, found, limits), len(rows)
+
+
+def longer_than_usual(
+    team: Team, filters: Filters, now: datetime, limits: Mapping[str, float] | None = None
+) -> Rows:
+    """Open pull requests, no drafts, that wait longer than such waits usually take here."""
+    limits = usual(team, now) if limits is None else limits
     rows = open_now(team, filters)
     rows = rows.keep(lambda part: part["waiting_for"] != WAITING.index(DRAFT))
-    limits = usual(team, now)
+    return rows.among(rows["id"][_ratios(rows, limits, now) > 1])
+
+
+def _ratios(rows: Rows, limits: Mapping[str, float], now: datetime) -> Array:
+    """How often what is usual of such a wait each has waited."""
     usual_of = np.array([limits.get(name, ELSE) for name in WAITING])[rows["waiting_for"]]
-    ratios = (now.timestamp() - since(rows)) / usual_of
-    late = ratios > 1
-    keys = rows["id"][late][np.lexsort((rows["id"][late], -ratios[late]))]
-    found = fetched(keys[:MOST].tolist())
-    return waits(team, found, limits), len(keys)
+    return (now.timestamp() - since(rows)) / usual_of
 
 
 def usual(team: Team, now: datetime) -> dict[str, float]:
@@ -156,12 +167,26 @@ def waits(
 
 @dataclass
 class Queue:
-    """What waits for a person, or for a team on GitHub, and what of theirs waits."""
+    """What waits for a person, or for a team on GitHub, and what of theirs waits.
+
+    `unasked` are theirs for which nobody is asked.
+    """
 
     whom: Whom
     reviews: list[Wait] = field(default_factory=list)
     own: list[Wait] = field(default_factory=list)
     theirs: list[Wait] = field(default_factory=list)
+    unasked: list[Wait] = field(default_factory=list)
+
+    @property
+    def changes(self) -> list[Wait]:
+        """Those of their own that were sent back to them."""
+        return [wait for wait in self.own if wait.waiting_for == AUTHOR]
+
+    @property
+    def merges(self) -> list[Wait]:
+        """Those that they can merge."""
+        return [wait for wait in self.own if wait.waiting_for == MERGE]
 
     @property
     def longest(self) -> datetime | None:
@@ -207,7 +232,9 @@ def queues(team: Team, filters: Filters) -> dict[Key, Queue]:
         account = wait.pull_request.counted_account
         is_for_its_author = any(whom.account == account for whom in wait.whom)
         if account is not None and not is_for_its_author:
-            queue(Whom(wait.pull_request.counted_login, account)).theirs.append(wait)
+            of_author = queue(Whom(wait.pull_request.counted_login, account))
+            kept = of_author.unasked if wait.waiting_for == NOBODY else of_author.theirs
+            kept.append(wait)
     return found
 
 

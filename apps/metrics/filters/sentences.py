@@ -6,10 +6,10 @@ from apps.metrics.filters.chosen import Filters
 from apps.metrics.filters.periods import Period
 
 
-def shown(filters: Filters) -> str:
+def shown(filters: Filters, *, has_range: bool = True) -> str:
     """The period, what it is compared with, and what everything else is hidden for."""
-    period = _dates(filters.period)
-    if filters.range != "all":
+    period = _dates(filters.period) if has_range else "Open now"
+    if has_range and filters.range != "all":
         period = f"{period}, compared with {_dates(filters.period.previous)}"
     only = [
         f"{kind} {names}" + (f" and {more:,} more" if more else "")

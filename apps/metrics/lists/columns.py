@@ -85,6 +85,7 @@ _ALL = (
     _text("author", "Author", "author_login", "author_login", lacks=True),
     _text("state", "State"),
     _text("waiting_for", "Waits for"),
+    _instant("waiting_since", "Waits since"),
     _instant("opened_at", "Opened", lacks=False),
     _instant("first_commit_at", "First commit", lacks=False),
     _instant("ready_at", "Ready"),
@@ -148,7 +149,7 @@ _LAST = ("lines", "reviewers")
 _TIMES = ("cycle_time", "pickup_time", "review_time")
 DEFAULTS: Mapping[str, Sequence[str]] = {
     "merged": ("title", "author", "merged_at", *_TIMES, *_LAST),
-    "open": ("title", "author", "opened_at", "waiting_for", *_LAST),
+    "open": ("title", "author", "waiting_for", "waiting_since", "opened_at", *_LAST),
     "closed": ("title", "author", "closed_at", *_LAST),
     "opened": ("title", "author", "opened_at", *_TIMES, *_LAST),
     "": ("title", "author", "opened_at", *_TIMES, *_LAST),

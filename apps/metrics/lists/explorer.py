@@ -34,7 +34,7 @@ STATES = (
     ("closed", "Closed unmerged"),
     ("opened", "Opened"),
 )
-DEFAULT_SORTS = {"merged": "-merged_at", "closed": "-closed_at", "open": "opened_at"}
+DEFAULT_SORTS = {"merged": "-merged_at", "closed": "-closed_at", "open": "waiting_since"}
 DRAFT = columns.WAITING.index("draft")
 # Flags that are no column of their own.
 MASKS: Mapping[str, Test] = {**BY_AI, "ready": lambda part: part["waiting_for"] != DRAFT}
@@ -42,7 +42,10 @@ FLAGS = {"revert": "is_revert", "hotfix": "is_hotfix", "old": "has_old_commit"}
 WAITING = {name or "nobody": place for place, name in enumerate(columns.WAITING)}
 WAITING["discussion"] = WAITING["nobody"]  # In addresses of before.
 # Beside the fields of every export.
-FIELDS = {**export.PULL_REQUEST_FIELDS, "waiting_for": "waiting_for"}
+FIELDS = {
+    **export.PULL_REQUEST_FIELDS,
+    **{name: name for name in ("waiting_for", "waiting_since")},
+}
 
 
 class BadAddressError(ValueError):
@@ -236,6 +239,14 @@ def page(found: Rows, chosen: Choice) -> keyset.Page:
     if "deployment" in chosen.columns:
         prefetch_related_objects(page.rows, "deployment__application", "team")
     return page
+
+
+def waits(team: Team, page: keyset.Page, chosen: Choice) -> dict[int, waiting_queries.Wait]:
+    """By their keys for whom the open ones of a page wait, where it shows that."""
+    if "waiting_for" not in chosen.columns:
+        return {}
+    still_open = [row for row in page.rows if row.state == PullRequest.State.OPEN]
+    return {wait.pull_request.pk: wait for wait in waiting_queries.waits(team, still_open)}
 
 
 def rows(found: Rows, chosen: Choice) -> Iterator[export.Row]:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from apps.metrics.figures import behind
+from apps.metrics.filters import accounts
 from apps.metrics.lists.columns import COLUMNS
 from apps.metrics.lists.explorer import Choice, Figure
+from apps.teams.models import Team
 from apps.teams.templatetags.display import duration_text
+from apps.teams.wording import counted
 
 FLAGS = {
     "old": "with an old commit",
@@ -24,20 +28,21 @@ FLAGS = {
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
-def described(count: int, chosen: Choice) -> SafeString:
+def described(count: int, chosen: Choice, asked: behind.Asked) -> SafeString:
     """How many it has, which, and in which order."""
     what = "pull request" if count == 1 else "pull requests"
-    return format_html("<span><strong>{}</strong> {}</span>{}", f"{count:,}", what, which(chosen))
+    those = which(chosen, of_figure(chosen.figure, asked) if chosen.figure else "")
+    return format_html("<span><strong>{}</strong> {}</span>{}", f"{count:,}", what, those)
 
 
-def which(chosen: Choice) -> str:
-    """What follows the count."""
+def which(chosen: Choice, behind_it: str = "") -> str:
+    """What follows the count; `behind_it` says what the figure is of."""
     those = " open now, whatever the range" if chosen.state == "open" else ""
     if chosen.text:
         those += f" with “{chosen.text}”"
     parts = [those]
-    if chosen.figure:
-        parts.append(_behind(chosen.figure))
+    if behind_it:
+        parts.append(behind_it)
     if chosen.reviewed is not None:
         parts.append("reviewed" if chosen.reviewed else "not reviewed")
     parts += [FLAGS[flag] for flag in chosen.flags]
@@ -47,7 +52,14 @@ def which(chosen: Choice) -> str:
     return ", ".join(parts)
 
 
-def _behind(figure: Figure) -> str:
+def of_figure(figure: Figure, asked: behind.Asked) -> str:
+    """What a figure is of: whose, and of how many reviews."""
+    if figure.name in _QUEUED:
+        return _QUEUED[figure.name].format(_called(asked.team, figure.parts[0]))
+    if figure.name in _GIVEN:
+        asked = replace(asked, parts=figure.parts)
+        given = counted(behind.reviews(figure.name, asked), *_GIVEN[figure.name])
+        return f"with {given}{_by(asked)} in the range"
     of_name = _NAMED.get(figure.name)
     if of_name:
         return of_name(figure.parts)
@@ -74,12 +86,10 @@ def _waited(parts: Sequence[int]) -> str:
     return f"waiting for a first review on a {DAYS[parts[0]]} at {parts[1]}:00"
 
 
-def _given(what: str) -> Callable[[Sequence[int]], str]:
-    def words(parts: Sequence[int]) -> str:
-        by, where = ("", " by one person", " by one person to another")[len(parts)], "in the range"
-        return f"{what}{by} {where}"
-
-    return words
+def _by(asked: behind.Asked) -> str:
+    """By whom reviews were given, and to whom; only who may be seen has such a list."""
+    names = [_called(asked.team, account) for account in asked.parts]
+    return "".join(f" {word} {name}" for word, name in zip(("by", "to"), names, strict=False))
 
 
 def _until_production(name: str) -> Callable[[Sequence[int]], str]:
@@ -90,10 +100,31 @@ def _until_production(name: str) -> Callable[[Sequence[int]], str]:
     return words
 
 
+def _called(team: Team, account: int) -> str:
+    if account == behind.GHOST:
+        return "deleted accounts"
+    return accounts.login_of(team, account) or "somebody"
+
+
+_GIVEN = {
+    "reviews": ("review given", "reviews given"),
+    "approvals": ("approval given", "approvals given"),
+    "changes_requested": ("request for changes", "requests for changes"),
+    "response_time": ("first review given", "first reviews given"),
+}
+_QUEUED = {
+    "asked": "of which {} is asked for a review",
+    "sent_back": "by {}, with changes requested",
+    "to_merge": "that {} can merge",
+    "for_others": "by {}, waiting for others",
+    "unasked": "by {}, with nobody asked for a review now",
+}
 _NAMED: dict[str, Callable[[Sequence[int]], str]] = {
     "stages": lambda _: "without an old commit",
     "size": lambda _: "with known lines",
     "waiting": lambda _: "waiting",
+    "late": lambda _: "waiting longer than usual",
+    "team_asked": lambda _: "of which one team on GitHub is asked for a review",
     "age": _age,
     "under_way": _under_way,
     "waited": _waited,
@@ -105,8 +136,4 @@ _NAMED: dict[str, Callable[[Sequence[int]], str]] = {
     "without_source": lambda _: "of repositories without known deployments",
     "waiting_to_deploy": lambda _: "waiting to be deployed, whatever the range",
     "reopened": lambda _: "reopened in the range",
-    "reviews": _given("with reviews given"),
-    "approvals": _given("with approvals given"),
-    "changes_requested": _given("with changes requested"),
-    "response_time": _given("with first reviews given"),
 }

@@ -103,6 +103,7 @@ def answer(team: Team, filters: Filters) -> Answer:
         "mean_cycle": sum(now.mean_stages.values()) if stages else None,
         "week": late,
         "late_words": week.how_many(how_many),
+        "late_count": how_many,
         "waiting": waiting,
         "waiting_count": sum(group.count for group in waiting),
         "undeployed": undeployed,

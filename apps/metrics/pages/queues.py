@@ -9,8 +9,9 @@ from typing import Any
 
 from django.urls import reverse
 
-from apps.metrics.calculations.waiting import AUTHOR, MERGE, NOBODY
+from apps.metrics.calculations.waiting import NOBODY
 from apps.metrics.figures import masks, waiting_queries
+from apps.metrics.figures.behind import QUEUED
 from apps.metrics.figures.waiting_queries import GROUP, Key, Queue, Wait
 from apps.metrics.filters.chosen import Filters
 from apps.metrics.filters.viewer import Viewer, viewer_of
@@ -31,14 +32,12 @@ class Line:
     page: str
 
     @property
-    def changes(self) -> int:
-        """How many of their own were sent back to them."""
-        return sum(wait.waiting_for == AUTHOR for wait in self.queue.own)
-
-    @property
-    def merges(self) -> int:
-        """How many they can merge."""
-        return sum(wait.waiting_for == MERGE for wait in self.queue.own)
+    def cells(self) -> list[tuple[int, str]]:
+        """How many wait for them, and of theirs, each with the figure whose list they are."""
+        if self.is_group:
+            return [(len(self.queue.reviews), f"team_asked.{self.queue.whom.group or 0}")]
+        counts = {name: len(waits(self.queue)) for name, waits in QUEUED.items()}
+        return [(count, f"{name}.{self.queue.whom.account}") for name, count in counts.items()]
 
 
 def queues(request: TeamRequest, filters: Filters) -> Answer:
@@ -106,6 +105,7 @@ def _data(line: Line) -> dict[str, Any]:
         "reviews": [_of(wait) for wait in queue.reviews],
         "own": [_of(wait) for wait in queue.own],
         "waiting_for_others": [_of(wait) for wait in queue.theirs],
+        "nobody_asked": [_of(wait) for wait in queue.unasked],
     }
 
 

@@ -9,8 +9,11 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from apps.metrics.calculations.waiting import NOBODY
+from apps.metrics.figures.waiting_queries import Wait
 from apps.metrics.lists.columns import Column
 from apps.metrics.models import PullRequest, SavedView
+from apps.metrics.pages.week import why_here
 from apps.teams.models import Team
 from apps.teams.templatetags.display import NOTHING, day, duration, instant
 
@@ -21,7 +24,6 @@ WAITS = {
     "author": "its author",
     "merge": "the merge",
     "draft": "nobody, a draft",
-    "": "nobody is asked now",
 }
 WRITERS = {
     "none": "people",
@@ -31,9 +33,11 @@ WRITERS = {
 }
 
 
-@register.filter
-def cell(pull_request: PullRequest, column: Column) -> SafeString | str:
+@register.simple_tag(takes_context=True)
+def cell(context: dict[str, Any], pull_request: PullRequest, column: Column) -> SafeString | str:
     """What a pull request has in a column; a dash for nothing."""
+    if column.key == "waiting_for" and (wait := context["waits"].get(pull_request.pk)):
+        return _waits(wait)
     if column.kind == "lines":
         return _lines(pull_request)
     if column.key in _SPECIAL:
@@ -42,7 +46,7 @@ def cell(pull_request: PullRequest, column: Column) -> SafeString | str:
     if column.kind == "duration":
         return duration(value)
     if column.kind == "instant":
-        is_age = pull_request.state == "open" and column.key == "opened_at"
+        is_age = pull_request.state == "open" and column.key in ("opened_at", "waiting_since")
         return instant(value) if is_age else day(value)
     return NOTHING if value in (None, "") else f"{value:,}" if column.kind == "number" else value
 
@@ -79,8 +83,14 @@ def _repository(pull_request: PullRequest) -> str:
     return name
 
 
-def _waits(pull_request: PullRequest) -> SafeString | str:
-    return WAITS[pull_request.waiting_for] if pull_request.state == "open" else NOTHING
+def _waits(wait: Wait) -> str:
+    """For whom, where that is told."""
+    is_told = wait.whom or wait.waiting_for == NOBODY
+    return why_here(wait) if is_told else WAITS[wait.waiting_for]
+
+
+def _nothing(pull_request: PullRequest) -> SafeString:
+    return NOTHING
 
 
 def _labels(pull_request: PullRequest) -> SafeString:
@@ -131,7 +141,7 @@ _SPECIAL = {
     "human_touched": _touched,
     "author": _author,
     "repository": _repository,
-    "waiting_for": _waits,
+    "waiting_for": _nothing,
     "labels": _labels,
     "merged_by": _merged_by,
 }

@@ -17,10 +17,11 @@ from django.core.cache import caches
 from django.test import Client
 from django.utils import timezone
 
+from apps.metrics.calculations.facts import EventFact
 from apps.metrics.figures import freshness
 from apps.metrics.figures.behind import BEHIND
 from apps.metrics.figures.queries import DURATIONS
-from apps.metrics.models import PRReview, Repository, TeamMember
+from apps.metrics.models import Group, PRReview, Repository, TeamMember
 from apps.metrics.templatetags.figures import figure_text
 from apps.metrics.tests.factories import Review, make_member, make_pull_request, make_repository
 from apps.metrics.tests.production_factories import make_application, make_deployment
@@ -31,7 +32,10 @@ pytestmark = pytest.mark.django_db
 PULLS = "/a/acme/pull-requests/"
 JSON = {"Accept": "application/json"}
 LINK = re.compile(r'<a\b[^>]*href="(/a/acme/pull-requests/\?[^"]*)"[^>]*>(.*?)</a>', re.DOTALL)
-COUNT = re.compile(r"(?:All )?([\d,]+)( merged)?( pull requests?)?(?: with an old commit)?")
+COUNT = re.compile(
+    r"(?:All )?([\d,]+)( merged)?( pull requests?)?"
+    r"(?: with an old commit| open, nobody is asked now)?"
+)
 FILTERS = ("", "&repo=acme/api&outsiders=0&bots=1&size=S,M,L")
 DAYS = 28
 # One of four hours of the week is enough.
@@ -59,6 +63,10 @@ def world(team: Team) -> Team:
     people.append(make_member(team, "helper", is_bot=True))
     make_member(team, "gone", is_hidden=True)
     hidden = make_member(team, "hidden", is_hidden=True)
+    core = Group.objects.create(
+        team=team, github_id=2**33, organization_id=1, slug="core", name="Core"
+    )
+    core.members.set(people[:1])
     repositories = [make_repository(team), make_repository(team, "acme/api")]
     now = timezone.now().replace(microsecond=0)
     for place in range(72):
@@ -83,6 +91,17 @@ def world(team: Team) -> Team:
                 "is_revert": chance.random() < 0.2,
                 "is_hotfix": chance.random() < 0.2,
             },
+        )
+    for place in range(12):
+        opened_at = now - timedelta(days=place + 1)
+        make_pull_request(
+            repositories[1],
+            author=people[place % 3],
+            state="open",
+            opened_at=opened_at,
+            additions=40,
+            requests=[(people[(place + 1) % 3], 0)] if place % 2 else [],
+            events=[] if place % 4 else [_asks(core, opened_at)],
         )
     _deploy(repositories[1], now)
     return team
@@ -110,6 +129,10 @@ def _reviews(chance: random.Random, people: Any, author: Any, ended: float) -> l
         Review(chance.choice(others), ended * share, chance.choice(states))
         for share in (0.2, 0.5, 0.8)[: chance.randint(0, 3)]
     ]
+
+
+def _asks(group: Group, at: datetime) -> EventFact:
+    return EventFact("review_requested", at, group=group.github_id, is_group=True)
 
 
 def _turns(chance: random.Random, ended: float) -> list[tuple[str, float]]:
@@ -219,6 +242,7 @@ def pages(team: Team) -> list[str]:
     person = TeamMember.objects.get(team=team, github_username="ada")
     return [
         *("", "flow/", "reviews/", "compare/repositories/", "compare/people/", "production/"),
+        "waiting/",
         f"repositories/{repository.github_repo_id}/",
         f"people/{person.github_id}/",
     ]

@@ -12,6 +12,7 @@ from django.core.paginator import Paginator
 from django.http import QueryDict
 
 from apps.metrics.figures import queries
+from apps.metrics.figures.behind import Asked
 from apps.metrics.figures.counting import Spread
 from apps.metrics.figures.flow_queries import Work
 from apps.metrics.figures.person_queries import Exchange, Exchanges
@@ -184,7 +185,7 @@ def test_a_long_list_of_choices_says_how_many(counts: tuple[int, int, int, str],
             "reviewed=yes&flag=revert,old",
             ", reviewed, reverts, with an old commit, sorted by merged",
         ),
-        ("waiting=review", " open now, whatever the range, waiting: review, sorted by opened"),
+        ("waiting=review", " open now, whatever the range, waiting: review, sorted by waits since"),
         (
             "figure=pickup_time.3600.14400",
             ", counted in pickup with at least 1 h and less than 4 h, sorted by pickup",
@@ -193,13 +194,12 @@ def test_a_long_list_of_choices_says_how_many(counts: tuple[int, int, int, str],
             "figure=age.28",
             " open now, whatever the range, opened at least 28 d ago, sorted by opened",
         ),
-        (
-            "figure=reviews.7.0",
-            ", with reviews given by one person to another in the range, sorted by opened",
-        ),
     ],
 )
 def test_a_list_says_which_and_in_which_order(query: str, said: str) -> None:
     viewer = Viewer(Team(), User(), sees_everyone=True)
     viewer.__dict__["main_accounts"] = {}  # of whom a database knows
-    assert list_sentences.which(explorer.choice(QueryDict(query), viewer)) == said
+    chosen = explorer.choice(QueryDict(query), viewer)
+    asked = Asked(Team(), Filters(PERIOD), NOW)
+    behind_it = list_sentences.of_figure(chosen.figure, asked) if chosen.figure else ""
+    assert list_sentences.which(chosen, behind_it) == said

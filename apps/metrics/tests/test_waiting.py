@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -219,7 +220,9 @@ def test_this_week_and_queues(shop: Repository) -> None:
     ben_queue = told[PERSON, ben.github_id]
     assert titles(ben_queue.reviews) == ["asked", "young"]
     assert titles(ben_queue.own) == ["changes"]
-    assert titles(ben_queue.theirs) == ["nobody"]
+    assert titles(ben_queue.theirs) == []
+    assert titles(ben_queue.unasked) == ["nobody"]
+    assert titles(told[PERSON, ada.github_id].theirs) == ["asked", "of a team", "young"]
     assert titles(told[PERSON, ada.github_id].own) == ["approved"]
     assert titles(told[GROUP, CORE].reviews) == ["of a team"]
 
@@ -238,6 +241,30 @@ def test_a_page_says_whether_anybody_was_ever_asked(team: Team, alice_client: Cl
         page = alice_client.get(f"/a/acme/pull-requests/acme/shop/{row.number}/").content.decode()
         assert row.waiting_for == ""
         assert said in page
+
+
+def test_lists_say_for_whom_since_when_and_whose(team: Team, alice_client: Client) -> None:
+    shop, path = make_repository(team), "/a/acme/pull-requests/"
+    ada, ben = make_member(team, "ada"), make_member(team, "ben")
+    stay(shop, ada, 9, title="later", requests=[(ben, 48)])
+    stay(shop, ada, 8, title="sooner", reviews=[Review(ben, 1, CHANGES), Review(ben, 2, CHANGES)])
+    page = " ".join(alice_client.get(f"{path}?state=open").content.decode().split())
+    assert re.findall("later|sooner|ben, no review yet|ada, changes requested", page) == [
+        *("sooner", "ada, changes requested"),
+        *("later", "ben, no review yet"),
+    ]
+    figures = {
+        f"changes_requested.{ben.github_id}": "with 2 requests for changes by ben in the range",
+        f"reviews.{ben.github_id}.{ada.github_id}": "with 2 reviews given by ben to ada in",
+        f"asked.{ben.github_id}": "of which ben is asked for a review",
+        "late": "waiting longer than usual",
+    }
+    for figure, said in figures.items():
+        assert said in alice_client.get(f"{path}?figure={figure}").content.decode()
+    page = alice_client.get("/a/acme/waiting/").content.decode()
+    assert "compared with" not in page
+    assert f"figure=asked.{ben.github_id}" in page
+    assert 'type="radio" name="range"' not in page
 
 
 def test_a_page_says_since_when_its_repository_is_not_tracked(

@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from apps.audit.record import record
+from apps.metrics.figures import behind
 from apps.metrics.figures.rows import Rows
 from apps.metrics.filters import search
 from apps.metrics.filters.chosen import Filters
@@ -47,8 +48,13 @@ def pull_requests(request: TeamRequest, filters: Filters) -> Answer | HttpRespon
     page = explorer.page(found, chosen)
     here = _Here(request.path, filters, chosen)
     elsewhere = explorer.found_elsewhere(request.team, filters, chosen)
+    asked = behind.Asked(request.team, filters, timezone.now())
     return Answer(
-        _context(request, here, page, len(found), elsewhere),
+        {
+            **_context(request, here, page, len(found), elsewhere),
+            "described": sentences.described(len(found), chosen, asked),
+            "waits": explorer.waits(request.team, page, chosen),
+        },
         lambda: {
             "count": len(found),
             "pull_requests": explorer.data([row.pk for row in page.rows], chosen.fields),
@@ -167,7 +173,6 @@ def _context(
         "links": here.page(page),
         "position": places.position(page.begin, len(page.rows), count),
         "everything": here.filters.address(here.path),
-        "described": sentences.described(count, chosen),
         "views_path": reverse("saved_views", args=[request.team.slug]),
     }
 

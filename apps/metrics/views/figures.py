@@ -26,9 +26,9 @@ ai_page = figures_page("metrics/ai.html", "metrics/ai_part.html", may_follow=Tru
 reviews_page = figures_page("metrics/reviews.html", "metrics/reviews_part.html", may_follow=True)(
     reviews.reviews
 )
-queues_page = figures_page("metrics/queues.html", "metrics/queues_part.html", may_follow=True)(
-    queues.queues
-)
+queues_page = figures_page(
+    "metrics/queues.html", "metrics/queues_part.html", may_follow=True, has_range=False
+)(queues.queues)
 _side_by_side = figures_page("metrics/compare.html", "metrics/compare_part.html", may_follow=True)
 repositories_page = _side_by_side(compare.repositories)
 groups_page = _side_by_side(groups.groups)

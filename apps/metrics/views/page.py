@@ -43,12 +43,18 @@ Asked = Callable[[Filters], "Answer | HttpResponseBase"]
 
 
 def figures_page(
-    template: str, part: str, *, may_follow: bool = False, is_list: bool = False
+    template: str,
+    part: str,
+    *,
+    may_follow: bool = False,
+    is_list: bool = False,
+    has_range: bool = True,
 ) -> Callable[[Callable[..., Answer | HttpResponseBase]], Callable[..., HttpResponseBase]]:
     """A team's page under the filter bar; htmx gets only the part, and that only if it is new.
 
     Where the part `may_follow`, a large team's page comes at once and asks for it by itself. What
-    `is_list` shows everybody's pull requests; figures are not told of people who are excluded.
+    `is_list` shows everybody's pull requests; figures are not told of people who are excluded. What
+    is of now alone has no range to choose.
     """
 
     def decorate(view: Callable[..., Answer | HttpResponseBase]) -> Callable[..., HttpResponseBase]:
@@ -63,6 +69,7 @@ def figures_page(
                     part,
                     may_follow=may_follow,
                     is_list=is_list,
+                    has_range=has_range,
                 )
 
         return page
@@ -71,7 +78,14 @@ def figures_page(
 
 
 def _page(
-    request: TeamRequest, ask: Asked, template: str, part: str, *, may_follow: bool, is_list: bool
+    request: TeamRequest,
+    ask: Asked,
+    template: str,
+    part: str,
+    *,
+    may_follow: bool,
+    is_list: bool,
+    has_range: bool,
 ) -> HttpResponseBase:
     if remembered := remembering.opens_with(request):
         return redirect(f"{request.path}?{remembered}")
@@ -90,7 +104,9 @@ def _page(
     filters = covered(request.team, filters, fresh, version.first_opened_at, timezone.now())
     if filters.refusal and not is_list:
         return refused(request, [filters.refusal])
-    bar = _bar(request, filters, choices) | _state(request, filters, fresh, version)
+    bar = _bar(request, filters, choices, has_range=has_range) | _state(
+        request, filters, fresh, version
+    )
     if version.is_empty and not wants_json(request):
         return render(request, "metrics/empty.html", bar)
     key = _cache_key(request, version.etag)
@@ -265,10 +281,13 @@ def _is_current(request: TeamRequest, etag: str) -> bool:
     return request.headers.get("If-None-Match", "").removeprefix("W/") == f'"{etag}"'
 
 
-def _bar(request: TeamRequest, filters: Filters, choices: Choices) -> dict[str, Any]:
+def _bar(
+    request: TeamRequest, filters: Filters, choices: Choices, *, has_range: bool = True
+) -> dict[str, Any]:
     return {
         "filters": filters,
-        "shown": sentences.shown(filters),
+        "has_range": has_range,
+        "shown": sentences.shown(filters, has_range=has_range),
         "choices": choices,
         "ranges": RANGES,
         "size_names": SIZES,
