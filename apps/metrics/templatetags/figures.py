@@ -9,7 +9,7 @@ from typing import Any
 from django import template
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, strip_tags
 from django.utils.safestring import SafeString
 
 from apps.metrics.calculations.pull_requests import Exclusions, is_excluded
@@ -185,12 +185,9 @@ def how_many(shown: int, count: int, whole: int, wanted: str) -> str:
 @register.simple_tag
 def tile_line(tile: Tile) -> str:
     """A figure as a line of a mail's table, in plain text."""
-    cells = (
-        figure_text(tile.change.now, tile.unit),
-        figure_text(tile.change.before, tile.unit),
-        change_text(tile) or "–",
-    )
-    return tile.label.ljust(20) + "".join(cell.rjust(14) for cell in cells)
+    now, before = (figure_text(each, tile.unit) for each in (tile.change.now, tile.change.before))
+    changed = strip_tags(change_text(tile)) or "–"
+    return f"{tile.label:<20}{now:>14}{before:>14}{changed:>18}"
 
 
 @register.filter

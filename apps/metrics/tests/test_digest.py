@@ -99,6 +99,23 @@ def test_what_changed_and_what_waits(team: Team, bob: User) -> None:
     assert "since=2026-03-02&until=2026-03-08" in text
 
 
+def test_a_change_stands_in_a_column_of_its_own(team: Team, bob: User, bob_client: Client) -> None:
+    """And on the page a title is text, too."""
+    shop, ada = make_repository(team), make_member(team, "ada")
+    week = datetime(2026, 3, 2, 6, tzinfo=UTC)
+    for begin, hours in ((week, 40), (week - timedelta(days=7), 80)):
+        for place in range(25):
+            opened = begin + timedelta(days=4, hours=1) - timedelta(hours=hours + place / 10)
+            make_pull_request(shop, author=ada, opened_at=opened, ended=hours + place / 10)
+    make_pull_request(shop, author=ada, opened_at=week - timedelta(days=400))
+    make_pull_request(shop, author=ada, opened_at=week, state="open", title="<img src=x>")
+    text = str(digest_mail.message(subscribe(team, bob), weekly_digest(team, MONDAY)).body)
+    assert re.search(r"Cycle time {2,}1\sd\s17\sh {2,}3\sd\s9\sh {2,}1\sd\s16\sh less\n", text)
+    page = bob_client.get(PAGE).content.decode()
+    assert "<img" not in page
+    assert "&lt;img src=x&gt;" in page
+
+
 def test_production_with_what_each_figure_is_made_of(team: Team, bob: User) -> None:
     """Where something tells what reaches production; else the mail says nothing of it."""
     shop, ada = make_repository(team), make_member(team, "ada")

@@ -24,7 +24,7 @@ from apps.metrics.tests.factories import (
     make_team,
 )
 from apps.teams.models import Team
-from apps.teams.templatetags.display import duration_text
+from apps.teams.templatetags.display import duration_text, instant_text
 
 pytestmark = pytest.mark.django_db
 HOME = "/a/acme/"
@@ -82,6 +82,21 @@ def test_it_works(merged: PullRequest, alice_client: Client) -> None:
 )
 def test_durations_are_rounded(seconds: int, text: str) -> None:
     assert duration_text(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("ago", "text"),
+    [
+        (timedelta(days=18, hours=15), "19 d ago"),
+        (timedelta(days=13, hours=22), "14 d ago"),
+        (timedelta(minutes=59, seconds=50), "1 h ago"),
+        (timedelta(hours=1, minutes=10), "1 h ago"),
+        (-timedelta(days=7) + timedelta(seconds=1), "in 7 d"),
+    ],
+)
+def test_what_is_ago_is_rounded_as_durations_are(ago: timedelta, text: str) -> None:
+    now = timezone.now()
+    assert instant_text(now - ago, now) == text
 
 
 @pytest.mark.parametrize(

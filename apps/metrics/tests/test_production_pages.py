@@ -403,7 +403,10 @@ def test_the_overview_tells_what_is_merged_and_waits_for_production(
     deployed: list[Deployment], merged: list[PullRequest], bob_client: Client
 ) -> None:
     page = said(bob_client.get("/a/acme/").content.decode())
-    assert "Merged, not deployed yet 1 Paginate orders 2 d" in page
+    wait = re.search(r"Merged, not deployed yet 1 Paginate orders (2 d [0-9]+ h)", page)
+    assert wait
+    page = said(bob_client.get(PRODUCTION).content.decode())
+    assert f"Paginate orders {merged[2].repository.full_name}#{merged[2].number} {wait[1]}" in page
 
 
 def test_programs_get_the_page_of_production(

@@ -72,9 +72,8 @@ def instant_text(instant: datetime, now: datetime) -> str:
     if abs(seconds) < 10:
         return "just now"
     size = next((unit for unit in (DAY, HOUR, MINUTE) if abs(seconds) >= unit), 1)
-    # What ends in seven days does so a second later too.
-    count = abs(seconds) // size if seconds > 0 else round(abs(seconds) / size)
-    text = duration_text(count * size)
+    # As durations are rounded: what was 19 days is that long ago.
+    text = duration_text(_rounded(round(abs(seconds)), size))
     return f"{text} ago" if seconds > 0 else f"in {text}"
 
 
