@@ -348,6 +348,10 @@ def test_a_deployment_says_what_it_brought_and_why_it_failed(
         return said(bob_client.get(f"{DEPLOYMENTS}{row.pk}/").content.decode())
 
     page_of_failed = page(failed)
+    assert "old commit" not in page_of_failed
+    failed.pull_requests.update(has_old_commit=True)
+    number = failed.pull_requests.get().number
+    assert f"#{number} old commit alice" in page(failed)
     assert "It brought 1 pull request by 1 person." in page_of_failed
     assert "Handle empty carts" in page_of_failed
     assert "alice" in page_of_failed
