@@ -139,6 +139,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "apps.teams.context.navigation",
+                "apps.metrics.filters.own_page.own_page",
             ],
             "builtins": ["apps.teams.templatetags.display"],
         },

@@ -13,10 +13,11 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from pytest_django import Settings
 
 from apps.audit.models import AuditEvent
 from apps.metrics.calculations.facts import EventFact
-from apps.metrics.models import Group, Note, PullRequest, Repository, TeamMember
+from apps.metrics.models import Group, Note, PullRequest, Repository, SamePerson, TeamMember
 from apps.metrics.pages.measures import MEASURES
 from apps.metrics.tests.factories import (
     Review,
@@ -261,6 +262,29 @@ def test_people_see_themselves_first(
     signs_in_with_github(bob, people[2])
     assert names(bob_client, f"{address}?sort=-merged") == ["cleo", "ada", "ben"]
     assert ">you<" in bob_client.get(page(people[2])).content.decode()
+
+
+def test_ones_own_page_stands_in_the_menu(
+    team: Team,
+    people: tuple[TeamMember, ...],
+    bob: User,
+    bob_client: Client,
+    settings: Settings,
+) -> None:
+    settings.GITHUB_CLIENT_ID = "id"
+    members = "/a/acme/settings/members/"
+    hint = "Sign in with GitHub once, for your work"
+    assert hint in bob_client.get(members).content.decode()
+    account = SocialAccount.objects.create(user=bob, provider="github", uid="999999")
+    shown = bob_client.get(members).content.decode()
+    assert hint not in shown
+    assert "Your work" not in shown
+    decided = {"team": team, "github_id": 999999, "login": "ada-at-home"}
+    SamePerson.objects.create(**decided, member=people[0], is_same=True)
+    assert f'<a href="{page(people[0])}">Your work</a>' in bob_client.get(members).content.decode()
+    account.delete()
+    signs_in_with_github(bob, people[1])
+    assert f'<a href="{page(people[1])}">Your work</a>' in bob_client.get(members).content.decode()
 
 
 def names(client: Client, address: str) -> list[str]:

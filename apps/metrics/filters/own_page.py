@@ -1,0 +1,47 @@
+"""Whoever is signed in finds the page of their own work in every page's menu."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import BigIntegerField, CharField, OuterRef, Subquery
+from django.db.models.functions import Cast, Coalesce
+from django.http import HttpRequest
+from django.urls import reverse
+
+from apps.metrics.models import SamePerson, TeamMember
+from apps.teams.models import Team
+from apps.users.github_accounts import signed_in_with
+from apps.users.models import User
+
+UNKNOWN = "unknown"
+
+
+def own_page(request: HttpRequest) -> dict[str, Any]:
+    """Adds `own_page`: its address; `unknown` while nobody knows who they are on GitHub.
+
+    It is empty outside of a team, and for whom the team does not have among its people.
+    """
+    return {"own_page": lambda: _address(request)}
+
+
+def _address(request: HttpRequest) -> str:
+    team: Team | None = getattr(request, "team", None)
+    if team is None or not isinstance(request.user, User):
+        return ""
+    found = list(_accounts(team, request.user))
+    account = next((each for each in found if each is not None), None)
+    if account is None:
+        return "" if found else UNKNOWN
+    return reverse("person_page", args=[team.slug, account])
+
+
+def _accounts(team: Team, user: User) -> Any:
+    """For each account that they sign in with, the person's main one here; null: no member."""
+    text = Cast("github_id", CharField())
+    members = TeamMember.objects.for_team(team).annotate(uid=text).filter(uid=OuterRef("uid"))
+    merged = SamePerson.objects.for_team(team).filter(is_same=True).annotate(uid=text)
+    main = merged.filter(uid=OuterRef("uid")).values("member__github_id")[:1]
+    own = Subquery(members.values("github_id")[:1], output_field=BigIntegerField())
+    found = Coalesce(Subquery(main, output_field=BigIntegerField()), own)
+    return signed_in_with(user).order_by("pk").values_list(found, flat=True)
