@@ -67,6 +67,8 @@ class Chart:
     note: str = ""
     definition: str = ""
     label_name: str = "Week"
+    bounds: Sequence[str] = ()
+    """What stands between the bars, the ends included, in the place of labels below them."""
     marks: Sequence[dict[str, Any]] = field(default_factory=list)
     notes: Sequence[dict[str, Any]] = field(default_factory=list)
     """What happened, each with its number and the place of the week, month or day."""

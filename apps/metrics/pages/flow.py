@@ -38,6 +38,9 @@ BIN_NAMES = (
 )
 
 
+BOUNDS = ("0", *(label for label, _ in BINS[1:]), "")
+
+
 def flow(request: TeamRequest, filters: Filters) -> Answer:
     """Distributions and what is under way."""
     team, now = request.team, timezone.now()
@@ -112,6 +115,7 @@ def _histogram(name: str, counts: list[int], spread: Spread, base: str) -> Chart
         note=_percentiles(spread),
         definition=name,
         label_name="Took",
+        bounds=BOUNDS,
         marks=_marks(spread),
     )
 
@@ -124,16 +128,21 @@ def _percentiles(spread: Spread) -> str:
 
 
 def _marks(spread: Spread) -> list[dict[str, Any]]:
-    """Where the percentiles lie; those in the same bar share a mark."""
-    places: dict[int, list[str]] = {}
+    """Where the percentiles lie, counted in bars; those at the same place share a mark."""
+    places: dict[float, list[str]] = {}
     for name, value in zip(MARKS, (spread.median, spread.p75, spread.p90), strict=True):
         if value is not None:
-            places.setdefault(_bin(value), []).append(name)
+            places.setdefault(round(_place(value), 2), []).append(name)
     return [{"name": ", ".join(names), "place": place} for place, names in places.items()]
 
 
-def _bin(seconds: float) -> int:
-    return max(place for place, (_, begin) in enumerate(BINS) if begin <= seconds)
+def _place(seconds: float) -> float:
+    """Within its bar by its share of the way through; the last bar has no end, but a middle."""
+    begins = [begin for _, begin in BINS]
+    place = max(each for each, begin in enumerate(begins) if begin <= seconds)
+    if place + 1 == len(begins):
+        return place + 0.5
+    return place + (seconds - begins[place]) / (begins[place + 1] - begins[place])
 
 
 def _size_chart(sizes: dict[str, Spread], filters: Filters, path: str) -> Chart:

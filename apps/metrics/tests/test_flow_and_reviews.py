@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -351,6 +352,21 @@ def test_pages(
         assert client.get(path, headers=JSON).json()["range"]["name"] == "3m"
         assert client.get(f"{path}?since=2020-01-01&until=2020-01-02").status_code == 200
     assert charlie_client.get(path).status_code == 404
+
+
+@pytest.mark.django_db
+def test_percentiles_stand_where_they_lie(shop: Repository, alice_client: Client) -> None:
+    page = alice_client.get("/a/acme/flow/").content.decode()
+    for name, marks in (
+        ("cycle_time", [4.12]),  # 10 hours, between 8 and 24
+        ("pickup_time", [2.33]),  # 2 hours, between 1 and 4
+        ("review_time", [0]),
+    ):
+        found = re.search(f'id="histogram-{name}-data"[^>]*>(.*?)</script>', page, re.DOTALL)
+        assert found
+        chart = json.loads(found[1])
+        assert [mark["place"] for mark in chart["marks"]] == marks
+        assert len(chart["bounds"]) == len(chart["labels"]) + 1
 
 
 @pytest.mark.django_db

@@ -184,7 +184,6 @@
         borderColor: style.paper, borderWidth: stack && chart.labels.length < 27 ? 1 : 0,
       },
       emphasis: { disabled: true },
-      markLine: marks(chart, style),
     };
   }
 
@@ -215,13 +214,35 @@
     }];
   }
 
+  // Where percentiles lie, on the axis of the bounds between bars.
   function marks(chart, style) {
-    if (!chart.marks.length) return undefined;
-    return {
+    if (!chart.marks.length) return [];
+    const markLine = {
       silent: true, symbol: "none", lineStyle: { color: style.muted, type: [3, 3], width: 1 },
       label: { color: style.muted, fontSize: 12, formatter: (mark) => mark.name },
       data: chart.marks.map((mark, i) => ({ name: mark.name, xAxis: mark.place, label: { align: markAlign(i, chart.marks.length), padding: [0, 0, (i % 2) * 15, 0] } })),
     };
+    return [{ name: "Marks", type: "line", xAxisIndex: 1, data: [], silent: true, markLine }];
+  }
+
+  // A bar's label is its middle; where bars are spans, what stands between them is their bounds.
+  function boundsAxis(chart, style) {
+    return {
+      type: "value", min: 0, max: chart.labels.length, interval: 1, position: "bottom",
+      axisLine: { show: false }, splitLine: { show: false }, axisPointer: { show: false },
+      axisTick: { show: true, length: 4, lineStyle: { color: style.hairline } },
+      axisLabel: { color: style.muted, fontSize: 12, hideOverlap: true, formatter: (place) => chart.bounds[place] },
+    };
+  }
+
+  function xAxes(chart, style, width) {
+    const bounded = chart.bounds.length > 0;
+    const categories = {
+      type: "category", data: chart.labels, boundaryGap: chart.kind !== "line", axisTick: { show: false },
+      axisLine: { lineStyle: { color: style.hairline } },
+      axisLabel: { show: !bounded, color: style.muted, fontSize: 12, formatter: short, ...everyLabel(chart, width) },
+    };
+    return bounded ? [categories, boundsAxis(chart, style)] : categories;
   }
 
   // Every second label stands higher, so that those of neighbouring bars do not overprint.
@@ -304,16 +325,11 @@
       animation: false, textStyle: { fontFamily: style.font },
       grid: { left: 4, right: lines && many ? 56 : 8, top: topOf(chart, many && !lines ? legendRows : 0), bottom: 4, containLabel: true },
       legend: many && !lines ? { left: 0, top: 0, itemWidth: 11, itemHeight: 11, itemGap: 16, data: chart.series.map((series) => series.name), icon: "roundRect", padding: 0, textStyle: { color: style.muted, fontSize: 12 }, selectedMode: false } : undefined,
-      xAxis: {
-        type: "category", data: chart.labels, boundaryGap: !lines, axisTick: { show: false },
-        axisLine: { lineStyle: { color: style.hairline } },
-        axisLabel: { color: style.muted, fontSize: 12, formatter: short, ...everyLabel(chart, width) },
-      },
-      yAxis, graphic: nothing(chart, style),
+      xAxis: xAxes(chart, style, width), yAxis, graphic: nothing(chart, style),
       tooltip: tooltip(given, style),
       series: [
         ...(lines ? drawnLines(chart, style, many) : chart.series.map((series) => bar(series, chart, style, chart.kind === "stack"))),
-        ...former(chart, style), ...notes(chart),
+        ...former(chart, style), ...notes(chart), ...marks(chart, style),
       ],
     };
   }
