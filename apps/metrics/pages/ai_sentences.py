@@ -55,8 +55,8 @@ def of_cells(each: Compared, groups: tuple[int, ...], names: Mapping[int, str], 
     cells = "one cell" if each.cells == 1 else f"{each.cells:,} cells"
     counts = ", ".join(f"{each.rows[group]:,} {names[group].lower()}" for group in groups)
     left_out = sum(each.left_out.values())
-    too_few = f": {TOO_FEW}" if min(each.rows[group] for group in groups) < FEWEST else ""
-    return f"{counts} in {cells}, {left_out:,} left out{too_few}"
+    too_few = f"{TOO_FEW}: " if min(each.rows[group] for group in groups) < FEWEST else ""
+    return f"{too_few}{counts} in {cells}, {left_out:,} left out"
 
 
 def _nothing(figure: str) -> str:

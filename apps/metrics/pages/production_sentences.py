@@ -22,8 +22,8 @@ from apps.teams.wording import counted, listed
 PERMISSIONS = {"deployments": "Deployments", "actions": "Actions", "contents": "Contents"}
 
 BROUGHT_EARLIER = (
-    "A pull request counts for the application that brought it first: one that brings them later "
-    "has no lead time and no deploy time of them."
+    "A pull request counts for the application that brought it first. One that only brings what "
+    "others brought before has no lead time and no deploy time."
 )
 
 

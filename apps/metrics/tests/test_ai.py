@@ -187,8 +187,8 @@ def test_few_are_called_too_few_and_what_cannot_be_compared_says_why(
         make(kind, number)
     said = page()
     assert "People 26 65 % of 40 2 of them described by AI" in said
-    assert "6 agents, 8 assisted, 24 people without a mark in one cell" in said
-    assert "left out: too few to tell" in said
+    of_cells = "6 agents, 8 assisted, 24 people without a mark in one cell"
+    assert f"too few to tell: {of_cells}, 0 left out" in said
     assert "Reverted within 30 days – – – no repository has five of each" in said
     assert "merged in this range and more than 30 days ago" in said
     make("agent", 14)
