@@ -156,7 +156,7 @@ def eventful(
     make_deployment(live, recent(17), is_restore=True)
     make_deployment(live, recent(16), is_unplaced=True)
     make_deployment(live, recent(15))
-    person = {"is_failed": True, "failed_by": "person", "marked_failed": True}
+    person: dict[str, Any] = {"is_failed": True, "failed_by": "person", "marked_failed": True}
     make_deployment(live, recent(14), **person)
     last = make_deployment(live, recent(11))
     for days, cause in ((13, "revert"), (12, "hotfix")):
