@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from apps.integrations.storing.updating import update
 from apps.metrics.calculations.deployments import (
@@ -126,9 +126,11 @@ def _pull_requests(
     links = DeployedPullRequest.objects.filter(
         deployment__application=application, deployment__deployed_at__gte=start
     )
-    reverted = Row.objects.filter(reverts__isnull=False, repository=application.repository_id)
+    reverting = Row.objects.filter(
+        reverts=OuterRef("pull_request"), repository=application.repository_id
+    )
     mending = Q(pull_request__reverts__isnull=False) | Q(pull_request__is_hotfix=True)
-    wanted = links.filter(mending | Q(pull_request__in=reverted.values("reverts")))
+    wanted = links.filter(mending | Exists(reverting))
     places = {row.pk: place for place, row in enumerate(counted)}
     merged: dict[int, PullRequest] = {}
     bringer: dict[str, int] = {}
