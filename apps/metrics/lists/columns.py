@@ -85,7 +85,7 @@ _ALL = (
     _text("author", "Author", "author_login", "author_login", lacks=True),
     _text("state", "State"),
     _text("waiting_for", "Waits for"),
-    _instant("waiting_since", "Waits since"),
+    _instant("waiting_since", "Waiting since"),
     _instant("opened_at", "Opened", lacks=False),
     _instant("first_commit_at", "First commit", lacks=False),
     _instant("ready_at", "Ready"),

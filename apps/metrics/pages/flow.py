@@ -38,7 +38,7 @@ BIN_NAMES = (
 )
 
 
-BOUNDS = ("0", *(label for label, _ in BINS[1:]), "")
+BOUNDS = ("0", *(duration_text(begin) for _, begin in BINS[1:]), "")
 
 
 def flow(request: TeamRequest, filters: Filters) -> Answer:

@@ -185,7 +185,7 @@ def test_a_long_list_of_choices_says_how_many(counts: tuple[int, int, int, str],
             "reviewed=yes&flag=revert,old",
             ", reviewed, reverts, with an old commit, sorted by merged",
         ),
-        ("waiting=review", " open now, whatever the range, waiting: review, sorted by waits since"),
+        ("waiting=merge", " open now, whatever the range, waiting: merge, sorted by waiting since"),
         (
             "figure=pickup_time.3600.14400",
             ", counted in pickup with at least 1 h and less than 4 h, sorted by pickup",

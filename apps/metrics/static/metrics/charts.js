@@ -86,6 +86,7 @@
       axis.max = Math.max(1, Math.ceil(largest / axis.interval)) * axis.interval;
     }
     if (chart.unit === "count") axis.minInterval = 1;
+    if (chart.bounds.length) axis.axisLine = axis.axisTick = { show: false }; // Beside an axis of numbers they would be drawn.
     if (chart.unit === "share") { axis.max = shareEnd(largest); axis.interval = axis.max / 4; }
     return axis;
   }
