@@ -135,14 +135,21 @@ def tap(page: Page, place: int) -> None:
 
 
 def test_headers_and_first_columns_stay_in_sight(browser: Browser, filled: Filled) -> None:
-    """Of tables that fit in the window, of wider ones in their own place."""
+    """Of tables that fit in the window, of wider ones in their own place.
+
+    On a phone tables move only sideways, and the page alone up and down.
+    """
     for width in (1280, 390):
         window = {"width": width, "height": 500}
         with visitor(browser, viewport=window, storage_state=filled.session) as context:
             page = opened(context, filled, "pull-requests/?range=12m")
             row = page.get_by_role("rowheader").nth(15)
             row.scroll_into_view_if_needed()
-            expect(page.get_by_role("columnheader", name="Pull request")).to_be_in_viewport()
+            if width == 1280:
+                expect(page.get_by_role("columnheader", name="Pull request")).to_be_in_viewport()
+            else:
+                hidden = "each => each.scrollHeight - each.clientHeight"
+                assert page.locator(".table-scroll").evaluate(hidden) <= 1
             page.get_by_role("columnheader", name="Reviewers").scroll_into_view_if_needed()
             expect(row).to_be_in_viewport()
             assert page.evaluate("document.documentElement.scrollWidth") <= width

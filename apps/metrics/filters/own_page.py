@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
 from django.db.models import BigIntegerField, CharField, OuterRef, Subquery
 from django.db.models.functions import Cast, Coalesce
 from django.http import HttpRequest
@@ -14,26 +16,34 @@ from apps.teams.models import Team
 from apps.users.github_accounts import signed_in_with
 from apps.users.models import User
 
-UNKNOWN = "unknown"
+
+@dataclass(frozen=True)
+class OwnPage:
+    """Where somebody finds their own work, or what to do first."""
+
+    address: str
+    label: str
 
 
 def own_page(request: HttpRequest) -> dict[str, Any]:
-    """Adds `own_page`: its address; `unknown` while nobody knows who they are on GitHub.
-
-    It is empty outside of a team, and for whom the team does not have among its people.
-    """
-    return {"own_page": lambda: _address(request)}
+    """Adds `own_page`, which is none outside of a team, and for who is not among its people."""
+    return {"own_page": lambda: _own_page(request)}
 
 
-def _address(request: HttpRequest) -> str:
+def _own_page(request: HttpRequest) -> OwnPage | None:
     team: Team | None = getattr(request, "team", None)
     if team is None or not isinstance(request.user, User):
-        return ""
+        return None
     found = list(_accounts(team, request.user))
-    account = next((each for each in found if each is not None), None)
-    if account is None:
-        return "" if found else UNKNOWN
-    return reverse("person_page", args=[team.slug, account])
+    for account in found:
+        if account is not None:
+            return OwnPage(reverse("person_page", args=[team.slug, account]), "Your work")
+    return _sign_in() if settings.GITHUB_CLIENT_ID and not found else None
+
+
+def _sign_in() -> OwnPage:
+    address = reverse("socialaccount_connections")
+    return OwnPage(address, "Sign in with GitHub once, for your work")
 
 
 def _accounts(team: Team, user: User) -> Any:
