@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import timedelta
 from statistics import median
@@ -97,6 +98,17 @@ def test_it_works(
     assert "person=ada" in text
     assert "better" not in text
     assert "worse" not in text
+
+
+def test_charts_say_of_how_many_each_week_is(
+    work: list[PullRequest], people: tuple[TeamMember, ...], bob_client: Client
+) -> None:
+    """Without that, the few of a week that has just begun would be drawn."""
+    text = bob_client.get(page(people[0])).content.decode()
+    for name, count in (("cycle-time", 3), ("response", 1)):
+        found = re.search(f'id="{name}-data"[^>]*>(.*?)</script>', text, re.DOTALL)
+        assert found
+        assert sum(json.loads(found[1])["counts"]) == count
 
 
 def test_the_figures_are_those_of_the_overview_with_the_filter(
