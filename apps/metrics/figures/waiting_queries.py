@@ -124,7 +124,8 @@ def longer_than_usual(
 def _ratios(rows: Rows, limits: Mapping[str, float], now: datetime) -> Array:
     """How often what is usual of such a wait each has waited."""
     usual_of = np.array([limits.get(name, ELSE) for name in WAITING])[rows["waiting_for"]]
-    return (now.timestamp() - since(rows)) / usual_of
+    ratios: Array = (now.timestamp() - since(rows)) / usual_of
+    return ratios
 
 
 def usual(team: Team, now: datetime) -> dict[str, float]:
