@@ -160,14 +160,13 @@ def test_a_reload_loses_no_request(folder: Path) -> None:
             before = _workers(web)
             os.kill(web.process.pid, signal.SIGHUP)
             deadline = time.monotonic() + START
-            while before & _workers(web):
+            while before & _workers(web) or len(answers) < 20:
                 assert time.monotonic() < deadline
                 time.sleep(0.1)
         answers.append(None)
         for client in clients:
             client.join()
     answers.remove(None)
-    assert len(answers) > 20
     assert set(answers) == {200}
 
 
