@@ -6,7 +6,7 @@ Which of it counts follows from the source that is chosen for a repository, or f
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -212,7 +212,8 @@ def _store(
     of: Production, where: Application, told: Sequence[tuple[Told, str]], now: datetime
 ) -> None:
     incoming = {one.id[:100]: (one, url) for one, url in told}
-    rows = where.deployments.filter(node_id__in=incoming)
+    # Locked, so that what a webhook tells meanwhile comes after what is stored here.
+    rows = where.deployments.select_for_update(no_key=True).filter(node_id__in=incoming)
     known = {row.node_id: row for row in rows}
     fresh: list[Deployment] = []
     moved = told_anew = False
@@ -249,10 +250,17 @@ def _changes(row: Deployment, one: Told, url: str, now: datetime) -> dict[str, A
         "is_withdrawn": False,
     }
     told = {k: v[: _LONGEST[k]] if isinstance(v, str) else v for k, v in told.items()}
-    told["look_again_at"] = None if told["deployed_at"] else _again(one, now)
+    if told["deployed_at"] or not _was_hinted(row, now):
+        told["look_again_at"] = None if told["deployed_at"] else _again(one, now)
     if row.application.source == Source.DEPLOYMENT:
         told["is_left_out"] = False
     return {name: value for name, value in told.items() if getattr(row, name, None) != value}
+
+
+def _was_hinted(row: Deployment, asked_at: datetime) -> bool:
+    """Whether a webhook told that it changed, after GitHub was asked what is to be stored."""
+    at = row.look_again_at
+    return at is not None and asked_at < at <= datetime.now(UTC)
 
 
 def _deployed_at(row: Deployment, one: Told) -> datetime | None:

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from apps.integrations.access.conversation import with_github
@@ -139,9 +140,10 @@ def deployment_changed(tracked: QuerySet[TrackedRepository], node_id: str) -> No
         application__repository__tracking__in=tracked, node_id=node_id, deployed_at=None
     )
     there = set(known.values_list("application__repository", flat=True))
-    known.update(look_again_at=now)
-    hint(tracked.exclude(repository__in=there), "deployment_found")
-    ProductionWalk.objects.filter(tracked__in=tracked).update(due_at=now)
+    with transaction.atomic():  # The walk first, as a worker that reads it locks both.
+        ProductionWalk.objects.filter(tracked__in=tracked).update(due_at=now)
+        known.update(look_again_at=now)
+        hint(tracked.exclude(repository__in=there), "deployment_found")
 
 
 def run_ended(tracked: QuerySet[TrackedRepository]) -> None:

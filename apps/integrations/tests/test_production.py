@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
 import pytest
+from django.db import transaction
 from django.test import RequestFactory
 
 from apps.audit.models import AuditEvent
+from apps.integrations.github.production_records import Told
 from apps.integrations.models import (
     GitHubIntegration,
     Lease,
@@ -17,7 +19,8 @@ from apps.integrations.models import (
     TrackedRepository,
 )
 from apps.integrations.repositories import adhoc_production
-from apps.integrations.storing import corrections, recounting
+from apps.integrations.storing import corrections, deliveries, recounting
+from apps.integrations.sync import production_look
 from apps.integrations.tests import delivered, hooked
 from apps.integrations.tests.stage import NEVER, Place, Stage, ago, set_up, work
 from apps.metrics.models import (
@@ -292,6 +295,26 @@ def test_from_the_terminal_it_goes_on_as_long_as_it_gets_on(
     assert not said
     assert not Deployment.objects.filter(is_unplaced=True).exists()
     assert_true(stage)
+
+
+def test_a_status_that_is_told_while_github_answers_is_not_lost(stage: Stage, shop: Place) -> None:
+    """What GitHub said before is stored after the hook; the deployment stays due all the same."""
+    merged(shop, back(days=9))
+    deployed(shop, back(days=8))
+    waits = do(shop, "deploy", ago(minutes=5), ref="main")
+    stage.sync()
+    look(stage)
+    row = Deployment.objects.get(node_id=waits["node_id"])
+    assert row.look_again_at
+    before = Told(row.node_id, row.sha, row.requested_at, None, "production", is_final=False)
+    do(shop, "set_deployment_status", ago(), deployment=waits["id"], state="SUCCESS")
+    production_look.deployment_changed(TrackedRepository.objects.all(), row.node_id)
+    with transaction.atomic():
+        of = Production.objects.get(repository=row.application.repository)
+        deliveries.deployments(of, [before], datetime.now(UTC) - timedelta(seconds=1))
+    work()
+    row.refresh_from_db()
+    assert row.deployed_at
 
 
 def test_a_status_moves_a_deployment_to_another_environment(stage: Stage, shop: Place) -> None:
