@@ -89,8 +89,7 @@ def _leave_where_it_was(of: Production, told: Sequence[Told]) -> None:
     moved = [pk for pk, key, environment in there if environments[key] != environment]
     if moved:
         Deployment.objects.filter(pk__in=moved).update(is_left_out=True, look_again_at=None)
-        freshness.changed(of.repository_id)
-        recount_requests.ask(Production.objects.filter(pk=of.pk))
+        _count_anew(of)
 
 
 def releases(of: Production, page: Page, now: datetime) -> None:
@@ -110,8 +109,7 @@ def withdraw_releases(of: Production, begun_at: datetime) -> None:
     gone = where.deployments.filter(Q(told_at=None) | Q(told_at__lt=begun_at), is_withdrawn=False)
     if gone.update(is_withdrawn=True):
         leave_out(where, of.tag_pattern)
-        freshness.changed(of.repository_id)
-        recount_requests.ask(Production.objects.filter(pk=of.pk))
+        _count_anew(of)
 
 
 def runs(of: Production, told: Sequence[Told], now: datetime) -> None:
@@ -119,6 +117,12 @@ def runs(of: Production, told: Sequence[Told], now: datetime) -> None:
     _lock(of)
     where = application(of.repository, Source.WORKFLOW, of.workflow)
     _store(of, where, [(one, one.url) for one in told], now)
+
+
+def _count_anew(of: Production) -> None:
+    """Pages that list deployments are asked for again, and what these did is counted anew."""
+    freshness.changed(of.repository_id)
+    recount_requests.ask(Production.objects.filter(pk=of.pk))
 
 
 def _lock(of: Production) -> None:
@@ -250,8 +254,10 @@ def _changes(row: Deployment, one: Told, url: str, now: datetime) -> dict[str, A
         "is_withdrawn": False,
     }
     told = {k: v[: _LONGEST[k]] if isinstance(v, str) else v for k, v in told.items()}
-    if told["deployed_at"] or not _was_hinted(row, now):
-        told["look_again_at"] = None if told["deployed_at"] else _again(one, now)
+    if told["deployed_at"]:
+        told["look_again_at"] = None
+    elif not _was_hinted(row, now):
+        told["look_again_at"] = _again(one, now)
     if row.application.source == Source.DEPLOYMENT:
         told["is_left_out"] = False
     return {name: value for name, value in told.items() if getattr(row, name, None) != value}

@@ -62,7 +62,7 @@ def look(integration: GitHubIntegration, now: datetime) -> None:
 
 
 def look_at(tracked: TrackedRepository) -> None:
-    """The same of one repository, for somebody who waits."""
+    """The same of one repository, for a user who waits."""
     with with_github(tracked.integration.credential) as github:
         _store_newest([tracked], production.newest(github, [tracked.repository.node_id]))
 

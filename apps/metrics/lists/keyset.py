@@ -68,25 +68,29 @@ class Page:
 
 def page(found: Rows, order: Order, place: Place | None, size: int) -> Page:
     """The rows next to a place, or the first ones."""
-    entries = _next(found, order, place, size + 1)
+    ordered = _ordered(found, order)
+    entries = _next(found, order, ordered, place, size + 1)
     is_back = place is not None and place.is_back
     is_more = len(entries) > size
     entries = entries[-size:] if is_back else entries[:size]
     goes_on = bool(entries) and (is_more or is_back)
     goes_back = bool(entries) and (is_more if is_back else place is not None)
+    begin: int | None = 0
+    if goes_back:
+        begin = ordered.count_before(entries[0]) if ordered else None
     return Page(
         fetched([pk for pk, _ in entries]),
         _text(order, entries[-1]) if goes_on else "",
         _text(order, entries[0]) if goes_back else "",
-        _count_before(found, order, entries[0]) if goes_back else 0,
+        begin,
     )
 
 
 def keys(found: Rows, order: Order) -> list[int]:
     """Those of the whole list, in its order."""
-    if order.kind == "text":
-        return list(_by_text(found, order).values_list("pk", flat=True))
-    return Ordered.by(found, order.key, is_descending=order.is_descending).all_ids()
+    if ordered := _ordered(found, order):
+        return ordered.all_ids()
+    return list(_by_text(found, order).values_list("pk", flat=True))
 
 
 def read(text: str, order: Order, *, is_back: bool = False) -> Place:
@@ -100,20 +104,21 @@ def read(text: str, order: Order, *, is_back: bool = False) -> Place:
         raise UnknownPlaceError(text) from error
 
 
-def _next(found: Rows, order: Order, place: Place | None, count: int) -> Sequence[Entry]:
+def _ordered(found: Rows, order: Order) -> Ordered | None:
+    """In the arrays' order; None where the database sorts."""
     if order.kind == "text":
+        return None
+    return Ordered.by(found, order.key, is_descending=order.is_descending)
+
+
+def _next(
+    found: Rows, order: Order, ordered: Ordered | None, place: Place | None, count: int
+) -> Sequence[Entry]:
+    if ordered is None:
         return _next_by_text(found, order, place, count)
-    ordered = Ordered.by(found, order.key, is_descending=order.is_descending)
     if place is None:
         return ordered.first(count)
     return ordered.beyond((place.pk, place.value), count, is_back=place.is_back)
-
-
-def _count_before(found: Rows, order: Order, entry: Entry) -> int | None:
-    if order.kind == "text":
-        return None
-    ordered = Ordered.by(found, order.key, is_descending=order.is_descending)
-    return ordered.count_before(entry)
 
 
 def _next_by_text(found: Rows, order: Order, place: Place | None, count: int) -> Sequence[Entry]:
