@@ -22,7 +22,7 @@ FIELDS = ("at", "who", "from", "action", "object", "details")
 
 
 class HistoryForm(forms.Form):
-    """Who, what and when; all may be left out."""
+    """Who, what and when; each field is optional."""
 
     who = forms.CharField(label="Who", required=False, max_length=254)
     what = forms.ChoiceField(
@@ -46,7 +46,7 @@ class HistoryForm(forms.Form):
 
 
 def page(rows: QuerySet[AuditEvent], before: str) -> tuple[list[AuditEvent], int | None]:
-    """The rows older than the one of that id, and the id to go on with, if there are more."""
+    """The rows older than the row `before`, and the id to continue from if there are more."""
     if before.isascii() and before.isdigit() and len(before) < 19:
         rows = rows.filter(pk__lt=int(before))
     found = list(rows.order_by("-pk")[: PAGE + 1])
@@ -54,7 +54,7 @@ def page(rows: QuerySet[AuditEvent], before: str) -> tuple[list[AuditEvent], int
 
 
 def as_row(event: AuditEvent) -> dict[str, Any]:
-    """For files and programs; the instant in UTC."""
+    """The entry for files and programs, with its time in UTC."""
     values = (
         f"{event.at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
         event.actor_email or None,
@@ -82,8 +82,11 @@ def csv_lines(rows: Iterable[AuditEvent]) -> Iterator[str]:
 
 
 def forget_old(now: datetime, kept: Iterable[int]) -> None:
-    """Forgets what is older than its team says, of which `kept` are all days; else than a year."""
-    of_none = AuditEvent.objects.filter(team__audit_days__isnull=True)  # or of one that is gone
+    """Deletes entries older than the team keeps them, or than a year where it does not say.
+
+    `kept` lists every number of days that a team may choose.
+    """
+    of_none = AuditEvent.objects.filter(team__audit_days__isnull=True)  # or of a deleted team
     AuditEvent.objects.filter(pk__in=of_none.filter(at__lt=now - KEPT).values("pk")).delete()
     for days in kept:
         of_teams = AuditEvent.objects.filter(team__audit_days=days)
@@ -91,15 +94,15 @@ def forget_old(now: datetime, kept: Iterable[int]) -> None:
 
 
 def scrub(rows: QuerySet[AuditEvent]) -> None:
-    """Leaves of events only when and what: nothing that names anybody. Not to be undone.
+    """Empties events of everything that names a person; only action and time stay. Irreversible.
 
-    The database lets it be done to a team that is being deleted, and to no other.
+    The database allows it only for a team that is being deleted.
     """
     rows.update(team=None, actor=None, actor_email="", ip_address=None, object_name="", details={})
 
 
 def excel_lines(rows: Iterable[AuditEvent]) -> Iterator[str]:
-    """The same as Excel reads it."""
+    """The same, as Excel reads it."""
     return for_excel(csv_lines(rows))
 
 

@@ -1,4 +1,4 @@
-"""Django admin that shows rows for debugging: nothing can be changed, secrets never leave."""
+"""Django admin pages that show rows for debugging: read-only, and without secrets."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.http import HttpRequest
 
 
 class InspectionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Reads only. Of the fields in `secrets` it tells whether they are set, and nothing more."""
+    """Read-only. For the fields in `secrets` it shows only whether they are set."""
 
     secrets: ClassVar[tuple[str, ...]] = ()
     show_full_result_count = False
@@ -18,29 +18,29 @@ class InspectionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     formfield_overrides: ClassVar[dict[Any, Any]] = {URLField: {"assume_scheme": "https"}}
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Rows are made by the program."""
+        """Only the program adds rows."""
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Rows are changed by the program."""
+        """Only the program changes rows."""
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """What a row stands for on GitHub would stay behind."""
+        """Deleting a row would leave behind what it stands for on GitHub."""
         return False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """Leaves secrets in the database, where they are encrypted."""
+        """Does not load secrets; they stay encrypted in the database."""
         empty = {f"has_{name}": _is_set(name) for name in self.secrets}
         rows: QuerySet[Any] = super().get_queryset(request).annotate(**empty)
         return rows.defer(*self.secrets)
 
     def get_exclude(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        """Secrets are no fields of the form."""
+        """Secrets are not fields of the form."""
         return [*(super().get_exclude(request, obj) or ()), *self.secrets]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
-        """In their place stands whether they are set."""
+        """Shows for each secret whether it is set."""
         shown = [_shows(name) for name in self.secrets]
         return [*super().get_readonly_fields(request, obj), *shown]
 

@@ -9,13 +9,13 @@ from django.db import models
 
 from apps.bounds import at_most, json_at_most
 
-MOST_DETAILS = 200_000  # letters
+MOST_DETAILS = 200_000  # characters
 
 
 class AuditEvent(models.Model):
-    """One thing that somebody did; `details` never holds a secret.
+    """One action of a user or of the program; `details` never holds a secret.
 
-    The database refuses changes too (`triggers`): hence ids of teams and users that are gone stay.
+    The database refuses changes too (`triggers`), so ids of deleted teams and users stay.
     """
 
     at = models.DateTimeField(auto_now_add=True)
@@ -55,14 +55,14 @@ class AuditEvent(models.Model):
 
     @property
     def shown_details(self) -> list[tuple[str, Any]]:
-        """What there is to say beside the object, without what is empty.
+        """The details to show next to the object, without empty ones.
 
-        Of what changed, `said` has by its label the old and the new value as people read them.
+        For a change, `said` maps each label to the old and the new value as people read them.
         """
         said = self.details.get("said")
         if said:
             return [(label, f"{old} → {new}") for label, (old, new) in said.items()]
-        # What was noted before there was that.
+        # # Entries from before `said` existed.
         told = {**self.details, **(self.details.get("changed") or {})}
         return [
             (name.replace("_", " "), _in_words(value))

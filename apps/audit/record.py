@@ -20,9 +20,9 @@ def record(
     object_name: str = "",
     **details: Any,
 ) -> None:
-    """Notes `action` (such as `github.connect.completed`), by `actor` or the request's user.
+    """Records `action` (such as `github.connect.completed`), by `actor` or the request's user.
 
-    `details` must be JSON and free of secrets: say which kind of token, never the token.
+    `details` must be JSON and free of secrets: name the kind of token, never the token.
     """
     user = actor or getattr(request, "user", None)
     known: Any = user if user is not None and user.is_authenticated else None

@@ -1,20 +1,20 @@
-"""What leaves as CSV is opened in spreadsheets, which take some texts for formulas."""
+"""Makes CSV safe for spreadsheets, which take some texts for formulas."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-# Spreadsheets of East Asia take the full-width ones for the same.
+# East Asian spreadsheets treat the full-width signs the same way.
 _SIGNS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 _BEGINNINGS = (*_SIGNS, "\t", "\r", "\n")
 
 
-# A program that expects another separator than ours cuts cells there, quoted or not.
+# A program that expects another separator than ours splits cells there, quoted or not.
 _SEPARATORS = (";", "|", "\t", "\n", "\r")
 
 
 def no_formula(text: str) -> str:
-    """The text so that no spreadsheet runs it, whatever it takes for the separator."""
+    """The text changed so that no spreadsheet runs it, whatever separator the spreadsheet uses."""
     if not any(sign in text for sign in _SIGNS):
         return _guarded(text)
     for separator in _SEPARATORS:

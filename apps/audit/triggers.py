@@ -1,8 +1,8 @@
-"""What the database itself refuses: any statement that changes what the audit log says.
+"""Database triggers that refuse any statement that changes the audit log.
 
-Let through is what is promised: deleting what is older than its team keeps, and emptying what is
-left of a team that is being deleted. The triggers are made after each migration, since a table that
-SQLite builds anew loses them.
+They allow only what is promised: deleting entries older than the team keeps them, and emptying the
+entries of a team that is being deleted. The triggers are created after each migration, because
+SQLite drops them when it rebuilds a table.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _DAYS = "COALESCE((SELECT audit_days FROM teams_team WHERE id = OLD.team_id), 36
 _NO_DETAILS = "NEW.details = '{}'"
 _REFUSED = f"BEGIN SELECT RAISE(ABORT, '{REFUSAL}'); END"
 SQLITE = {
-    # Replacing a row deletes it without asking the trigger of DELETE.
+    # Replacing a row deletes it without firing the DELETE trigger.
     "audit_no_replacement": f"""
         BEFORE INSERT ON audit_auditevent
         WHEN EXISTS (SELECT 1 FROM audit_auditevent WHERE id = NEW.id) {_REFUSED}
@@ -60,21 +60,21 @@ POSTGRESQL = {
 
 
 def before_migrations(*, using: str, **_: Any) -> None:
-    """Takes them away where SQLite would not build a table anew that they ask."""
+    """Drops the triggers, because SQLite cannot rebuild a table that they refer to."""
     database = connections[using]
     if database.vendor == "sqlite":
         remove(database)
 
 
 def after_migrations(*, using: str, **_: Any) -> None:
-    """Makes them, once both tables are there."""
+    """Creates the triggers once both tables exist."""
     database = connections[using]
     if {"audit_auditevent", "teams_team"} <= set(database.introspection.table_names()):
         install(database)
 
 
 def install(database: BaseDatabaseWrapper) -> None:
-    """Makes all triggers, in place of former ones."""
+    """Creates all triggers, replacing former ones."""
     remove(database)
     with database.cursor() as cursor:
         if database.vendor == "postgresql":
@@ -87,7 +87,7 @@ def install(database: BaseDatabaseWrapper) -> None:
 
 
 def remove(database: BaseDatabaseWrapper) -> None:
-    """Takes them away, as for emptying a database of tests."""
+    """Drops the triggers, for example to empty a test database."""
     is_postgresql = database.vendor == "postgresql"
     with database.cursor() as cursor:
         for name in POSTGRESQL if is_postgresql else SQLITE:

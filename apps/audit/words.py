@@ -1,4 +1,4 @@
-"""What each action of the audit log is called; an action without words fails a test."""
+"""The label of each audit action; an action without a label fails a test."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ ACTIONS = {
     "member.added_by_operator": "Had a member added by the operator",
     "member.removed": "Removed a member",
     "member.left": "Left the team",
-    "invitation.made": "Invited somebody",
+    "invitation.made": "Invited a person",
     "invitation.revoked": "Revoked an invitation",
     "invitation.accepted": "Accepted an invitation",
     "api_key.made": "Made an API key",
@@ -121,5 +121,5 @@ GROUPS = {
 
 
 def words(action: str) -> str:
-    """What somebody did; the program did it where nobody is named."""
+    """The label of an action; without a user named, the program did it."""
     return ACTIONS.get(action, action)
