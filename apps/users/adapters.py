@@ -21,7 +21,7 @@ from apps.users.mail import may_send
 from apps.users.models import User
 
 MOST_OF_A_PATH = 2_000
-# Mail that anybody can have sent to anybody; all other kinds tell an owner about their account.
+# Mail that anybody can trigger for any address; all other kinds inform account owners.
 BY_OTHERS = {
     "account_already_exists",
     "email_confirmation",
@@ -37,7 +37,7 @@ CONFIRMATIONS = {
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
-    """Passwords and e-mail addresses."""
+    """Rules for passwords and e-mail addresses."""
 
     error_messages = {
         **DefaultAccountAdapter.error_messages,
@@ -48,21 +48,21 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     }
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
-        """Whether this browser may make an account with a password."""
+        """Whether this browser may create an account with a password."""
         return sign_up.is_open(request)
 
     def is_safe_url(self, url: str | None) -> bool:
-        """Whether `next` may be followed: a path of ours alone, since other ports are others."""
+        """Whether `next` may be followed: only our own paths; another port is another site."""
         return len(url or "") < MOST_OF_A_PATH and url_has_allowed_host_and_scheme(url, None)
 
     def get_email_verification_redirect_url(self, email_address: EmailAddress) -> str:
-        """To the invitation for this address, where this browser holds it."""
+        """The address's invitation if this browser holds it."""
         if sign_up.is_invited(self.request, email_address.email):
             return reverse("invitation")
         return str(super().get_email_verification_redirect_url(email_address))
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
-        """Sends it, unless others had enough of that kind sent to this address already."""
+        """Sends it, unless the address has received too many of that kind already."""
         kind = template_prefix.rpartition("/")[2]
         if kind == "unknown_account":
             context = {**context, "is_open": sign_up.is_open(self.request)}
@@ -70,16 +70,16 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
             super().send_mail(template_prefix, email, context)
 
     def send_password_reset_mail(self, user: User, email: str, context: dict[str, Any]) -> None:
-        """Sends the link to an address that is the account's own, or confirmed."""
+        """Sends the link only to the account's own address or a confirmed one."""
         if proof.may_reset(user, email):
             super().send_password_reset_mail(user, email, context)
         else:
             send_unknown_account_mail(self.request, email)
 
     def get_reauthentication_methods(self, user: Any) -> list[dict[str, Any]]:
-        """Ways to confirm that it is the user, in our words.
+        """Ways to confirm the user's identity, in our words.
 
-        The password alone does not do in a session from before a second factor was set up.
+        The password alone is not enough in a session from before a second factor was set up.
         """
         methods = super().get_reauthentication_methods(user)
         if second_factors.is_due(self.request):
@@ -88,32 +88,32 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
 
 
 class ElsewhereSignInAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
-    """Signing in with GitHub, apart from connecting an organisation, or with OpenID Connect."""
+    """Sign-in with GitHub (apart from connecting an organisation) or with OpenID Connect."""
 
     def get_provider(self, request: HttpRequest, provider: str, client_id: Any = None) -> Any:
-        """Raises Http404 where it is not set up."""
+        """The provider. Raises Http404 if it is not set up."""
         try:
             return super().get_provider(request, provider, client_id)
         except SocialApp.DoesNotExist:
             raise Http404("Signing in like that is not set up here.") from None
 
     def is_open_for_signup(self, request: HttpRequest, sociallogin: Any) -> bool:
-        """Whether an account is made for whom the provider has let in."""
+        """Whether a user whom the provider let in gets an account."""
         return company_sign_in.may_enter(sociallogin) or sign_up.may_sign_up_with(
             request, sociallogin
         )
 
     def populate_user(self, request: HttpRequest, sociallogin: Any, data: dict[str, Any]) -> Any:
-        """Keeps a name whole: not everyone has a first and a last one."""
+        """Keeps a name whole: not everyone has a first and a last name."""
         user = super().populate_user(request, sociallogin, data)
         user.first_name, user.last_name = (data.get("name") or "")[:150], ""
         sign_up.choose(request, sociallogin)
         return user
 
     def pre_social_login(self, request: HttpRequest, sociallogin: Any) -> None:
-        """Forgets the token: who needs to fill in a form first would carry it in the session.
+        """Drops the token, which a user who fills in a form would carry in the session.
 
-        An account whose address is unproven gets no other way in.
+        An account with an unproven address gets no other sign-in method.
         """
         sociallogin.token = None
         if company_sign_in.is_by_it(sociallogin):

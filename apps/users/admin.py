@@ -11,7 +11,7 @@ from django.http import HttpRequest
 
 from apps.users.models import QueuedMail, User
 
-# These show secrets; the app's is a setting, and tokens of signing in are not kept.
+# These pages show secrets. The OAuth app is a setting, and sign-in tokens are not stored.
 for model in (
     socialaccount_admin.SocialApp,
     socialaccount_admin.SocialToken,
@@ -40,7 +40,7 @@ class PersonAdmin(UserAdmin):  # type: ignore[type-arg]
 
 @admin.register(Authenticator)
 class SecondFactorAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Staff can remove the second factor of somebody who has lost it, and see nothing of it."""
+    """Staff can remove a second factor that a user has lost, and cannot see its content."""
 
     list_display = ["user", "type", "created_at", "last_used_at"]
     fields: ClassVar[Any] = ["user", "type", "created_at", "last_used_at"]
@@ -53,7 +53,7 @@ class SecondFactorAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 @admin.register(QueuedMail)
 class QueuedMailAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """What no mail server has taken yet, without what it says; staff can delete it."""
+    """Unsent mail without its content; staff can delete it."""
 
     list_display = ["recipient", "created_at", "due_at", "failures", "error", "given_up_at"]
     fields: ClassVar[Any] = list_display

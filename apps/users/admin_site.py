@@ -1,7 +1,7 @@
-"""The database admin: pages answer only the filters that they offer.
+"""The database admin: pages accept only the filters that they offer.
 
-Django's own filters by any field that an address names, also by those that no page shows: by
-`?key__startswith=a` and how many rows that leaves, staff who may only look could ask for secrets.
+Django filters by any field named in the URL, even one that no page shows. With `?key__startswith=a`
+and the number of matching rows, staff with read access could guess secrets.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 
-# What filters and the hierarchy of dates put behind the name of a field.
+# Lookups that filters and the date hierarchy append to a field name.
 _ENDINGS = {"", "exact", "in", "isnull", "gte", "lt", "lte", "id__exact", "year", "month", "day"}
 
 
 class OfferedFilters:
-    """A part of each page of the admin."""
+    """Mixin of each admin page."""
 
     list_filter: Any
     date_hierarchy: Any
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
-        """Whether rows may be asked for like that."""
+        """Whether the page offers this lookup."""
         offered = [each[0] if isinstance(each, tuple) else each for each in self.list_filter]
         names = [name for name in (*offered, self.date_hierarchy) if isinstance(name, str)]
         return any(_is_of(lookup, name) for name in names)
@@ -35,7 +35,7 @@ def _is_of(lookup: str, name: str) -> bool:
 
 
 class Site(admin.AdminSite):
-    """Makes each registered page, a library's too, keep to its filters."""
+    """Restricts each registered page, also a library's, to its own filters."""
 
     site_header = site_title = "tformance, database admin"
 
@@ -45,7 +45,7 @@ class Site(admin.AdminSite):
         super().register(model_or_iterable, closed, **options)
 
     def login(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        """Staff sign in as everyone does, and everyone else is refused, by our own pages."""
+        """Staff sign in like every user, on our own pages; others are refused there."""
         signing_in: Any = secure_admin_login(super().login)
         reply: HttpResponse = signing_in(request, extra_context)
         return reply

@@ -1,6 +1,6 @@
-"""Signing in with a company's own accounts, by OpenID Connect: who may enter, and who is staff.
+"""Sign-in with a company's own accounts, by OpenID Connect: who may enter, and who is staff.
 
-Groups are read each time that somebody signs in, so that leaving one has its effect then.
+Groups are read at every sign-in, so leaving a group takes effect at the next one.
 """
 
 from __future__ import annotations
@@ -17,28 +17,28 @@ from apps.audit.record import record
 from apps.users import sessions
 from apps.users.models import User
 
-PROVIDER = "sso"  # in the callback's address: /accounts/oidc/sso/login/callback/
+PROVIDER = "sso"  # part of the callback's URL: /accounts/oidc/sso/login/callback/
 NOT_IN_THE_GROUP = (
-    "Your account at {company} is not in the group that may enter here. Whoever looks after "
+    "Your account at {company} is not in the group that may enter here. The people who look after "
     "accounts there can change that; sign in again afterwards."
 )
 _MAY_ENTER = "may_enter"
 
 
 def is_by_it(sociallogin: Any) -> bool:
-    """Whether somebody comes from the company's provider."""
+    """Whether the login comes from the company's provider."""
     return bool(sociallogin.account.provider == PROVIDER)
 
 
 def may_enter(sociallogin: Any) -> bool:
-    """Whether membership in a group stands in place of an invitation."""
+    """Whether membership in a group replaces an invitation."""
     return is_by_it(sociallogin) and bool(sociallogin.account.extra_data.get(_MAY_ENTER))
 
 
 def admit(request: HttpRequest, sociallogin: Any) -> None:
-    """Lets in members of the one group, with the rights of staff for those of the other.
+    """Admits members of the one group, and makes those of the other staff.
 
-    Of what the provider told only a name is kept.
+    Only the name is stored from what the provider sends.
     """
     told = sociallogin.account.extra_data
     claims = {**(told.get("id_token") or {}), **(told.get("userinfo") or {})}
@@ -57,7 +57,7 @@ def admit(request: HttpRequest, sociallogin: Any) -> None:
 
 
 def _groups(claims: dict[str, Any]) -> set[str]:
-    """The claim is a list; some providers tell a single one as text."""
+    """The groups. The claim is a list; some providers send a single group as text."""
     told = claims.get(settings.OIDC_GROUPS_CLAIM) or []
     return {told} if isinstance(told, str) else {each for each in told if isinstance(each, str)}
 

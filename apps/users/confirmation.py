@@ -1,4 +1,4 @@
-"""The link of a mail that confirms an address: its key leaves the path at once."""
+"""The link that confirms an address; its key leaves the path at once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _KEY = "confirmation_key"
 class ConfirmAddress(ConfirmEmailView):  # type: ignore[misc]
     """Confirms an address for a visitor who has both the link and the account.
 
-    With the link alone, somebody who finds it in their mail would confirm a stranger's account.
+    With the link alone, a person who finds it in their mail would confirm a stranger's account.
     """
 
     def dispatch(self, request: HttpRequest, *arguments: Any, **named: Any) -> HttpResponse:
@@ -39,13 +39,13 @@ class ConfirmAddress(ConfirmEmailView):  # type: ignore[misc]
         return reply
 
     def get_object(self, queryset: Any = None) -> Any:
-        """Raises Http404 where the link is none, or too old."""
+        """Raises Http404 if the link is invalid or too old."""
         if "\x00" in self.kwargs["key"]:
             raise Http404
         return super().get_object(queryset)
 
     def logout_other_user(self, confirmation: Any) -> None:
-        """A link opened by somebody else changes nothing for them."""
+        """A link opened by another user changes nothing for them."""
 
     def get_context_data(self, **named: Any) -> dict[str, Any]:
         found = super().get_context_data(**named)

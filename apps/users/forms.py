@@ -1,4 +1,4 @@
-"""allauth's forms in our words: labels say it all, so nothing is repeated inside the fields."""
+"""allauth's forms in our words: labels are enough, so there are no placeholders."""
 
 from __future__ import annotations
 
@@ -40,26 +40,26 @@ class LoginForm(_Plain, account_forms.LoginForm):  # type: ignore[misc]
 
 
 class SignupForm(_Plain, account_forms.SignupForm):  # type: ignore[misc]
-    """Makes an account."""
+    """Creates an account."""
 
     labels = {"password1": "Password"}
 
     def clean_email(self) -> str:
-        """Nobody keeps an address from its owner by adding it to an account unconfirmed."""
+        """Adding an address without confirming it does not block its owner from signing up."""
         _hold_to_the_rule(self.cleaned_data["email"])
         named = EmailAddress.objects.filter(email__iexact=self.cleaned_data["email"])
         named.filter(verified=False, primary=False).delete()
         return str(super().clean_email())
 
     def try_save(self, request: HttpRequest) -> Any:
-        """Takes as long for an address that has an account, so that it does not tell."""
+        """Takes equally long if the address has an account, so that timing reveals nothing."""
         if self.account_already_exists:
             make_password(self.cleaned_data["password1"])
         return super().try_save(request)
 
 
 class SocialSignupForm(_Plain, social_forms.SignupForm):  # type: ignore[misc]
-    """Asks for the address that a provider did not tell, or that is taken."""
+    """Asks for the address if the provider sent none or it is taken."""
 
     def clean_email(self) -> str:
         email = self.cleaned_data["email"]
@@ -77,7 +77,7 @@ def _hold_to_the_rule(email: str, *, is_verified: bool = False) -> None:
 
 
 class AddEmailForm(_Plain, account_forms.AddEmailForm):  # type: ignore[misc]
-    """Adds an address, to an account whose own is confirmed."""
+    """Adds an address to an account whose own is confirmed."""
 
     def clean_email(self) -> str:
         if not proof.may_add(self.user):
@@ -90,7 +90,7 @@ class ChangePasswordForm(_Plain, account_forms.ChangePasswordForm):  # type: ign
 
 
 class SetPasswordForm(_Plain, account_forms.SetPasswordForm):  # type: ignore[misc]
-    """Gives a password to an account made with GitHub."""
+    """Sets a password for an account made with GitHub."""
 
 
 class ResetPasswordForm(_Plain, account_forms.ResetPasswordForm):  # type: ignore[misc]
@@ -102,4 +102,4 @@ class ResetPasswordKeyForm(_Plain, account_forms.ResetPasswordKeyForm):  # type:
 
 
 class ReauthenticateForm(_Plain, account_forms.ReauthenticateForm):  # type: ignore[misc]
-    """Asks for the password once more."""
+    """Asks for the password again."""

@@ -1,4 +1,4 @@
-"""Which accounts on GitHub are a user's own: those they have signed in with, and no others."""
+"""A user's GitHub accounts: only those that they have signed in with."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ from apps.users.models import User
 
 
 def signed_in_with(user: User) -> QuerySet[SocialAccount]:
-    """The accounts on GitHub that a user has proven to be theirs; `uid` is GitHub's id."""
+    """The GitHub accounts that a user has proven to be theirs; `uid` is GitHub's id."""
     found: QuerySet[SocialAccount] = SocialAccount.objects.filter(user=user, provider="github")
     return found

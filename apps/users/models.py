@@ -1,4 +1,4 @@
-"""Who signs in."""
+"""Users, sessions, sign-in attempts and unsent mail."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from apps.bounds import at_most, json_at_most
 if TYPE_CHECKING:
     from apps.users.sessions import SessionStore
 
-MOST_OF_A_SESSION = 64_000  # letters of it encrypted
-MOST_OF_A_MAIL = 1_000_000  # letters of it encrypted
+MOST_OF_A_SESSION = 64_000  # characters of an encrypted session
+MOST_OF_A_MAIL = 1_000_000  # characters of an encrypted message
 MOST_OF_AN_ERROR = 500
 
 
 class EmailUserManager(UserManager["User"]):
-    """Makes users that have an e-mail address in place of a user name."""
+    """Creates users that have an e-mail address instead of a user name."""
 
     def create_user(  # type: ignore[override]
         self, email: str, password: str | None = None, **fields: Any
@@ -60,7 +60,7 @@ class User(AbstractUser):
 
 
 class Session(AbstractBaseSession):
-    """What a browser's cookie stands for: named by a hash of it, and encrypted."""
+    """A browser session: its key is a hash of the cookie, its content is encrypted."""
 
     session_key = models.CharField(max_length=64, primary_key=True)
     user = models.ForeignKey(User, models.CASCADE, null=True, related_name="+")
@@ -76,7 +76,7 @@ class Session(AbstractBaseSession):
 
 
 class Attempts(models.Model):
-    """What `throttle` counts, until it no longer matters."""
+    """Counters of `throttle`, until they expire."""
 
     name = models.CharField(max_length=64, primary_key=True)
     value = models.JSONField()
@@ -90,7 +90,7 @@ class Attempts(models.Model):
 
 
 class Installation(models.Model):
-    """What is known of the installation as a whole: one row, or none."""
+    """Facts about the installation as a whole: one row, or none."""
 
     sign_up = models.CharField(
         max_length=10,
@@ -106,7 +106,7 @@ class Installation(models.Model):
 
 
 class QueuedMail(models.Model):
-    """A message that no mail server has taken yet; encrypted, since it may hold a link."""
+    """A message that no mail server has accepted yet; encrypted, since it may hold a link."""
 
     recipient = models.CharField(max_length=254)
     message = models.TextField(blank=True, help_text="Emptied where it is given up.")

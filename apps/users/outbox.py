@@ -1,8 +1,8 @@
-"""Mail on its way: kept in the database until a mail server has taken it.
+"""Outgoing mail, stored in the database until a mail server accepts it.
 
-Whatever sends mail does so in its own transaction, and does not wait for a server, fail with it, or
-lose what it sent. Workers send what is due; a server that does not answer is asked again after
-pauses that grow, one message at a time. Messages hold links that open accounts: they are encrypted.
+Code that sends mail does so in its own transaction; it never waits for a mail server, fails with it
+or loses a message. Workers send what is due. A server that does not answer is retried after growing
+pauses, one message at a time. Messages hold links that open accounts, so they are encrypted.
 """
 
 from __future__ import annotations
@@ -36,20 +36,20 @@ from apps.users.models import MOST_OF_AN_ERROR, QueuedMail
 
 LEASE = timedelta(minutes=10)
 PAUSES = timedelta(minutes=1), timedelta(minutes=30)
-GIVE_UP_AFTER = timedelta(days=3)  # as long as a link to a new password works
-TOLD_FOR = timedelta(days=7)  # that a message was given up
+GIVE_UP_AFTER = timedelta(days=3)  # as long as a password reset link works
+TOLD_FOR = timedelta(days=7)  # how long a message that was given up is reported
 # https://datatracker.ietf.org/doc/html/rfc5321#section-4.2.1
 PERMANENT, CLOSING = 500, 421
-# What a server says to every message alike.
+# Replies that apply to every message, not to one.
 ABOUT_ALL = (SMTPConnectError, SMTPHeloError, SMTPAuthenticationError, SMTPSenderRefused)
 log = logging.getLogger(__name__)
 
 
 class Backend(BaseEmailBackend):
-    """Django's door for mail: a row for each message."""
+    """Django's e-mail backend: stores a row for each message."""
 
     def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
-        """Keeps them; how many those are."""
+        """Stores the messages; returns how many."""
         messages = [each for each in email_messages if each.recipients()]
         now = timezone.now()
         QueuedMail.objects.bulk_create(
@@ -65,7 +65,7 @@ class Backend(BaseEmailBackend):
 
 @dataclass(frozen=True)
 class State:
-    """What waits; `error` is the mail server's, or the network's, last word on it."""
+    """The queue of mail; `error` is the last error of the mail server or the network."""
 
     waiting: int
     since: datetime | None
@@ -75,7 +75,7 @@ class State:
 
 
 def state() -> State:
-    """What waits, and why."""
+    """The state of the queue."""
     rows = QueuedMail.objects.filter(given_up_at=None)
     failing = rows.filter(failures__gt=0)
     latest = failing.order_by("-failures", "-pk").first()
@@ -89,15 +89,15 @@ def state() -> State:
 
 
 def is_held_up() -> bool:
-    """Whether mail comes late, so that people who wait for it should know."""
+    """Whether mail is delayed, so that people who wait for it should know."""
     return QueuedMail.objects.filter(given_up_at=None, failures__gt=0).exists()
 
 
 def send_due(now: datetime) -> bool:
-    """Tries to send one message; False when none is due."""
+    """Tries to send one message; False if none is due."""
     free = Q(held_until=None) | Q(held_until__lte=now)
     due = QueuedMail.objects.filter(free, given_up_at=None, due_at__lte=now)
-    # What has failed goes last, so that it holds nothing else up.
+    # Failed messages go last, so that they do not delay others.
     row = due.order_by("failures", "due_at", "pk").first()
     if row is None:
         return False
@@ -107,18 +107,18 @@ def send_due(now: datetime) -> bool:
 
 
 def send_now(message: EmailMessage) -> None:
-    """Hands it to the mail server at once. Raises OSError, as all of smtplib's errors are."""
+    """Hands the message to the mail server. Raises OSError, as all errors of smtplib are."""
     with get_connection(settings.MAIL_TRANSPORT) as server:
         server.send_messages([message])
 
 
 def forget_old(now: datetime) -> None:
-    """Forgets what was given up long ago."""
+    """Deletes messages that were given up long ago."""
     QueuedMail.objects.filter(given_up_at__lt=now - TOLD_FOR).delete()
 
 
 def encrypt_anew() -> None:
-    """Encrypts what waits with the first key."""
+    """Encrypts queued mail again with the first key."""
     for row in QueuedMail.objects.filter(given_up_at=None):
         same = QueuedMail.objects.filter(pk=row.pk, message=row.message)
         same.update(message=encrypt(decrypt(row.message)))
@@ -163,7 +163,7 @@ def _postpone(row: QueuedMail, now: datetime, error: str, *, is_final: bool = Fa
 
 
 def _hold_up(now: datetime) -> None:
-    """Where the server does not answer one, it answers no other either."""
+    """Delays all mail: a server that does not answer for one message does not for others."""
     waiting = QueuedMail.objects.filter(given_up_at=None)
     most = waiting.aggregate(most=Max("failures"))["most"] or 1
     until = now + growing(*PAUSES, most - 1)
@@ -176,7 +176,7 @@ def _text(reply: bytes | str) -> str:
 
 def _packed(message: EmailMessage) -> dict[str, Any]:
     headers = dict(message.extra_headers)
-    # The same at each attempt, so that a reader that gets it twice can tell.
+    # The same at each attempt, so that a mail reader can detect duplicates.
     headers.setdefault("Message-ID", make_msgid(domain=settings.MAIL_DOMAIN))
     return {
         "subject": str(message.subject),

@@ -1,8 +1,8 @@
-"""Whether an account's address is its owner's: what must wait for that, and what ends with it.
+"""Whether an account's address belongs to its owner: what waits for proof, and what ends with it.
 
-Anybody can sign up with somebody else's address. Until its owner has proven it, by a link that was
-sent there, the account can add nothing by which to come back; and then it is cleared of what was
-added all the same.
+Anybody can sign up with a stranger's address. Until its owner has proven it, by a link sent there,
+the account can add no other way to sign in. Once it is proven, whatever was added before is
+removed.
 """
 
 from __future__ import annotations
@@ -25,24 +25,24 @@ from apps.users.models import User
 
 FIRST = "Confirm your e-mail address first: open the link that we have sent you."
 
-# Sent with `user`: what other apps keep to come in by must end.
+# Sent with `user`: other apps must end the credentials that they keep for them.
 address_proven = Signal()
 
 
 def is_proven(user: User) -> bool:
-    """Whether the account's address is confirmed, or the account was made by an operator."""
+    """Whether the account's address is confirmed or an operator made the account."""
     rows = EmailAddress.objects.filter(user=user).values_list("email", "verified")
     known = {email.lower(): verified for email, verified in rows}
     return not known or known.get(user.email.lower(), False)
 
 
 def may_add(user: User) -> bool:
-    """Whether an account may add ways to come in, and invite. Without mail nothing is proven."""
+    """Whether an account may add sign-in methods, and invite. Without mail nothing is proven."""
     return is_proven(user) or not sends_mail()
 
 
 def owns(user: User, email: str) -> bool:
-    """Whether an address is one of the user's own, as far as that can be proven here."""
+    """Whether an address is the user's own, as far as it can be proven here."""
     if email.lower() == user.email.lower():
         return may_add(user)
     found = EmailAddress.objects.filter(user=user, email__iexact=email, verified=True)
@@ -56,7 +56,7 @@ def has_added(user: User, email: str) -> bool:
 
 
 def may_reset(user: User, email: str) -> bool:
-    """Whether a link sent to this address may open the account."""
+    """Whether a reset link sent to this address may open the account."""
     return email.lower() == user.email.lower() or (is_proven(user) and owns(user, email))
 
 
@@ -69,7 +69,7 @@ def holds(request: HttpRequest, user: User) -> bool:
 
 
 def after_reset(*, request: HttpRequest, user: User, **_: Any) -> None:
-    """A new password chosen by a link proves that the account's mail was read."""
+    """Choosing a new password by a link proves that the user reads the account's mail."""
     if not is_proven(user):
         address = EmailAddress.objects.filter(user=user, email__iexact=user.email).first()
         if address is not None and address.set_verified():
@@ -85,7 +85,7 @@ def after_confirmation(*, request: HttpRequest, email_address: EmailAddress, **_
 
 @transaction.atomic
 def _clear(request: HttpRequest, user: User) -> None:
-    """Takes away what was added before: addresses, logins, factors, sessions, keys."""
+    """Removes what was added before the proof: addresses, logins, factors, sessions, keys."""
     others = EmailAddress.objects.filter(user=user).exclude(email__iexact=user.email)
     added = (
         others,

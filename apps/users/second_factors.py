@@ -1,4 +1,4 @@
-"""Codes of an app, recovery codes and passkeys beside the password: allauth's, kept encrypted."""
+"""Second factors: authenticator codes, recovery codes and passkeys, by allauth, kept encrypted."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ WRONG_CODE = "This code is not right. Codes change every 30 seconds, and each wo
 
 
 class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]
-    """Encrypts what second factors are made of, and speaks our words."""
+    """Encrypts the secrets of second factors, and sets our wording."""
 
     error_messages = {
         **DefaultMFAAdapter.error_messages,
@@ -45,7 +45,7 @@ class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]
     }
 
     def encrypt(self, text: str) -> str:
-        """By the keys that encrypt GitHub's tokens too."""
+        """Encrypts with the keys that protect GitHub's tokens too."""
         return encrypt(text)
 
     def decrypt(self, encrypted_text: str) -> str:
@@ -53,13 +53,13 @@ class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]
         return decrypt(encrypted_text)
 
     def generate_authenticator_name(self, user: User, kind: Any = "webauthn", **_: Any) -> str:
-        """A name to begin with, until the user has a better one."""
+        """A default name, until the user chooses one."""
         count = Authenticator.objects.filter(user_id=user.pk, type=kind).count()
         return f"Passkey {count + 1}" if count else "Passkey"
 
 
 class ActivateTOTPForm(totp_forms.ActivateTOTPForm):  # type: ignore[misc]
-    """Sets up an app. Until then its secret waits in the session: encrypted there too."""
+    """Sets up an authenticator app. Until then its secret waits encrypted in the session."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         session = context.request.session
@@ -87,7 +87,7 @@ class AuthenticateForm(base_forms.AuthenticateForm):  # type: ignore[misc]
 
 
 class ReauthenticateForm(base_forms.ReauthenticateForm):  # type: ignore[misc]
-    """Confirms by a code that it is the user."""
+    """Confirms the user's identity by a code."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -99,7 +99,7 @@ def _refusal() -> ValidationError:
 
 
 def _only_from_a_device(check: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """The library stumbles over answers that no device gives, and calls the others codes."""
+    """Refuses malformed credentials, over which the library stumbles, with our own message."""
 
     def checked(form: Any) -> Any:
         try:
@@ -124,7 +124,7 @@ class AddPasskeyForm(webauthn_forms.AddWebAuthnForm):  # type: ignore[misc]
     )
 
     def clean_credential(self) -> Any:
-        """What the device says is kept as it is, which PostgreSQL refuses to do with a NUL."""
+        """The credential is stored as sent; PostgreSQL cannot store a NUL."""
         credential = self.cleaned_data["credential"]
         text = json.dumps(credential)
         if "\\u0000" in text or len(text) > MOST_OF_A_PASSKEY:
@@ -143,13 +143,13 @@ class AddPasskeyForm(webauthn_forms.AddWebAuthnForm):  # type: ignore[misc]
 
 
 class RenamePasskeyForm(webauthn_forms.EditWebAuthnForm):  # type: ignore[misc]
-    """Gives a passkey another name."""
+    """Renames a passkey."""
 
     name = forms.CharField(label="Name", max_length=100)
 
 
 class AuthenticatePasskeyForm(webauthn_forms.AuthenticateWebAuthnForm):  # type: ignore[misc]
-    """Signs in with a passkey beside the password."""
+    """Signs in with a passkey after the password."""
 
     clean_credential = _only_from_a_device(webauthn_forms.AuthenticateWebAuthnForm.clean_credential)
 
@@ -161,19 +161,19 @@ class LoginPasskeyForm(webauthn_forms.LoginWebAuthnForm):  # type: ignore[misc]
 
 
 class ReauthenticatePasskeyForm(webauthn_forms.ReauthenticateWebAuthnForm):  # type: ignore[misc]
-    """Confirms by a passkey that it is the user."""
+    """Confirms the user's identity by a passkey."""
 
     clean_credential = AuthenticatePasskeyForm.clean_credential
 
 
 def has_second_factor(user: User) -> bool:
-    """Whether signing in takes more than the password."""
+    """Whether the user needs more than a password to sign in."""
     types = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
     return bool(is_mfa_enabled(user, types))
 
 
 def was_used(request: HttpRequest) -> bool:
-    """Whether this session has proven a second factor, and not only the account in another one."""
+    """Whether this very session has proven a second factor."""
     records = get_authentication_records(request, cast(User, request.user))
     return any(record.get("method") == "mfa" for record in records)
 
@@ -189,19 +189,19 @@ def has_proven(request: HttpRequest) -> bool:
 
 
 def _note_use(kind: str) -> None:
-    """Setting one up proves it too."""
+    """Setting up a factor proves it too."""
     record_authentication(context.request, context.request.user, "mfa", type=kind)
 
 
 def encrypt_anew() -> int:
-    """Encrypts all second factors with the first key; how many there were."""
+    """Encrypts all second factors again with the first key; returns how many there were."""
     pks = Authenticator.objects.order_by("pk").values_list("pk", flat=True)
     return sum(_encrypt_one_anew(pk) for pk in pks)
 
 
 @transaction.atomic
 def _encrypt_one_anew(pk: int) -> bool:
-    # Locked, so that a recovery code that is used meanwhile stays used.
+    # Locked, so that a recovery code used meanwhile stays used.
     row = Authenticator.objects.select_for_update().filter(pk=pk).first()
     secrets = {name for name in ("secret", "seed") if row and name in row.data}
     if row is not None and secrets:

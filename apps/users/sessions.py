@@ -1,7 +1,7 @@
-"""Sessions as rows whose name is a hash of the cookie and whose content is encrypted.
+"""Session rows: the key is a hash of the cookie, the content is encrypted.
 
-A thief of the database can neither be somebody nor read what waits in a session: a key to reset a
-password, PKCE's verifier, an invitation.
+A stolen database neither opens a session nor reveals what waits in one: a password reset key,
+PKCE's verifier, an invitation.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from django.utils.crypto import constant_time_compare
 from apps.encryption import EncryptionKeyError, decrypt, encrypt
 from apps.users.models import MOST_OF_A_SESSION, Session, User
 
-SIGNED_IN = "signed_in"  # where and when, for the list of one's sessions
+SIGNED_IN = "signed_in"  # where and when, for the list of the user's sessions
 _USER_AGENT = 200
 
 
 def name_of(cookie: str) -> str:
-    """What the row of this cookie's session is called."""
-    # No salt and no slow hash: the cookie is 165 random bits, which nobody can guess.
+    """The session key of this cookie."""
+    # No salt and no slow hash: the cookie is 165 random bits and cannot be guessed.
     return hashlib.sha256(cookie.encode()).hexdigest()
 
 
 class SessionStore(DatabaseStore):
-    """Django's, with the key hashed on its way to the database and the content encrypted."""
+    """Django's session store, with the key hashed and the content encrypted."""
 
     @classmethod
     def get_model_class(cls) -> type[Session]:
@@ -72,10 +72,10 @@ class SessionStore(DatabaseStore):
         try:
             found: dict[str, Any] = json.loads(decrypt(str(session_data)))
         except EncryptionKeyError:
-            return {}  # Its key was taken away: its user signs in again.
+            return {}  # Its encryption key is gone: the user signs in again.
         return found
 
-    # Django's own would look for the cookie itself.
+    # Django's own method would look up the unhashed cookie.
     async def _aget_session_from_db(self) -> Session | None:
         return await sync_to_async(self._get_session_from_db)()
 
@@ -91,7 +91,7 @@ class SessionStore(DatabaseStore):
 
 @dataclass(frozen=True)
 class Place:
-    """A browser in which somebody is signed in."""
+    """A browser with a signed-in session."""
 
     ip: str
     user_agent: str
@@ -100,7 +100,7 @@ class Place:
 
 
 def note_place(*, request: HttpRequest, **_: Any) -> None:
-    """Notes in a session that begins where it begins."""
+    """Records in a new session where it began."""
     request.session[SIGNED_IN] = {
         "ip": request.META.get("REMOTE_ADDR", ""),
         "user_agent": request.headers.get("User-Agent", "")[:_USER_AGENT],
@@ -134,7 +134,7 @@ def _place(row: Session, here: str) -> Place:
 
 
 def end_others(user: User, request: HttpRequest | None = None) -> None:
-    """Signs a user out everywhere but in the session of `request`."""
+    """Signs a user out everywhere except in the session of `request`."""
     rows = Session.objects.filter(user=user)
     if request is not None and request.session.session_key:
         rows = rows.exclude(pk=name_of(request.session.session_key))
@@ -142,12 +142,12 @@ def end_others(user: User, request: HttpRequest | None = None) -> None:
 
 
 def end_others_after(*, request: HttpRequest, user: User, **_: Any) -> None:
-    """What began with the former password ends with it."""
+    """Ends sessions that began with the former password."""
     end_others(user, request)
 
 
 def encrypt_anew() -> None:
-    """Encrypts all sessions with the first key; one that changes meanwhile has it already."""
+    """Encrypts all sessions again with the first key; a session saved meanwhile uses it already."""
     for pk in Session.objects.order_by("pk").values_list("pk", flat=True):
         row = Session.objects.filter(pk=pk).first()
         if row is not None and (content := row.get_decoded()):

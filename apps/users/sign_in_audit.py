@@ -1,4 +1,4 @@
-"""Notes in the audit log who signed up, in and out, and who changed a password."""
+"""Records sign-up, sign-in, sign-out and password changes in the audit log."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ KINDS = {
 
 
 def connect() -> None:
-    """Listens to all of them."""
+    """Connects the signal handlers."""
     for action, signal in ACTIONS.items():
         signal.connect(_recorder(action), dispatch_uid=action, weak=False)
     for action, signal in FACTORS.items():
@@ -78,7 +78,7 @@ def _recorder(action: str) -> Any:
 def _refused(
     *, credentials: Mapping[str, Any], request: HttpRequest | None = None, **_: Any
 ) -> None:
-    """Notes it beside the account that somebody tried to open; others belong to nobody here."""
+    """Records a failed sign-in with the account it was for; unknown addresses are not recorded."""
     said = str(credentials.get("email") or credentials.get("username") or "")
     user = User.objects.filter(email__iexact=said).first() if said else None
     if user is not None:

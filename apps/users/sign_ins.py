@@ -1,4 +1,4 @@
-"""Other places than this server where one can be known: GitHub, and a company's own provider."""
+"""External sign-in: GitHub, and a company's own provider."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from apps.users import company_sign_in
 
 @dataclass(frozen=True)
 class Place:
-    """Its name, and where one begins to sign in with it."""
+    """A provider's name, and the address where sign-in begins."""
 
     provider: str
     name: str
@@ -23,7 +23,7 @@ class Place:
 
 
 def set_up() -> Iterator[Place]:
-    """Those that this server knows."""
+    """The providers set up on this server."""
     if settings.GITHUB_CLIENT_ID:
         yield Place("github", "GitHub", reverse("github_login"))
     if settings.OIDC_ISSUER:
@@ -33,6 +33,6 @@ def set_up() -> Iterator[Place]:
 
 
 def unused_by(user: Any) -> list[Place]:
-    """Those that somebody could add to their account."""
+    """The providers that the user could add to their account."""
     used = set(SocialAccount.objects.filter(user=user.pk).values_list("provider", flat=True))
     return [place for place in set_up() if place.provider not in used]

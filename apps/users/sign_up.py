@@ -1,7 +1,7 @@
-"""Who may make an account: everybody, people who are invited, or people with a company's address.
+"""Who may create an account: everybody, invited people, or people with a company's address.
 
-Every door of allauth asks here: the form, its JSON, GitHub, OpenID Connect. Without a rule in
-SIGN_UP the first account is made on the machine itself, and every later one by invitation.
+Every way of allauth checks here: the form, its JSON API, GitHub, OpenID Connect. Without a rule in
+SIGN_UP the first account is created on the machine itself, and every later one by invitation.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ LOCAL = ("localhost", "127.0.0.1", "::1")
 NOT_INVITED = "The invitation is for another address. Sign up with the one that it was sent to."
 NOT_OURS = "Accounts are for addresses at {domains}, or by invitation."
 
-# Sent with `request`: the app that keeps invitations answers with the address of the open one that
-# this browser holds, which is empty where it is for anybody; None where it holds none.
+# Sent with `request`: the app that has invitations returns the address of the open invitation in
+# this browser, empty if it is for anybody, None without one.
 invitation_asked = Signal()
 
 
 def rule() -> str:
-    """`open`, `invited` or `domains`: as SIGN_UP says, else as it was before there was a rule."""
+    """`open`, `invited` or `domains`: from SIGN_UP, else the rule kept from before the setting."""
     return settings.SIGN_UP or _as_before() or INVITED
 
 
 def _as_before() -> str:
-    """What an installation goes on with that had accounts when the rule came."""
+    """The rule of an installation that had accounts before the setting existed."""
     try:
         return Installation.objects.values_list("sign_up", flat=True).first() or ""
     except DatabaseError:
@@ -41,23 +41,23 @@ def _as_before() -> str:
 
 
 def is_first(request: HttpRequest) -> bool:
-    """Whether this is the first account, asked for on the machine that serves nobody else."""
+    """Whether this is the first account, created in a browser on a server that is local only."""
     is_here = request.META.get("REMOTE_ADDR") in LOCAL
     is_local = is_here and urlsplit(settings.PUBLIC_URL).hostname in LOCAL
     return is_local and not settings.SIGN_UP and not User.objects.exists()
 
 
 def is_open(request: HttpRequest) -> bool:
-    """Whether this browser is shown a form to sign up with a password."""
+    """Whether this browser gets a form to sign up with a password."""
     if rule() == OPEN or invited_as(request) is not None or is_first(request):
         return True
-    return rule() == DOMAINS and sends_mail()  # else nobody could prove an address
+    return rule() == DOMAINS and sends_mail()  # without mail nobody could prove an address
 
 
 def refusal(request: HttpRequest, email: str, *, is_verified: bool = False) -> str:
-    """Why no account is made for an address; empty where one may be made.
+    """Why an address gets no account; empty if it may have one.
 
-    An address that nobody has verified is of use where a link will be sent there.
+    An unverified address is enough if a link will be sent there.
     """
     if rule() == OPEN or is_first(request):
         return ""
@@ -70,7 +70,7 @@ def refusal(request: HttpRequest, email: str, *, is_verified: bool = False) -> s
 
 
 def sentence() -> str:
-    """Who may make an account; empty where everybody may."""
+    """Who may create an account, as a sentence; empty if everybody may."""
     if rule() == OPEN:
         return ""
     return f"{_of_the_company()} {_of_others()}".strip()
@@ -100,7 +100,7 @@ def _reason(invited: str | None) -> str:
 
 
 def choose(request: HttpRequest, sociallogin: Any) -> None:
-    """Puts the address first that may have an account, of those that a provider has verified."""
+    """Of the addresses that a provider verified, puts one that may have an account first."""
     addresses = sociallogin.email_addresses
     fitting = [
         each
@@ -114,17 +114,17 @@ def choose(request: HttpRequest, sociallogin: Any) -> None:
 
 
 def may_sign_up_with(request: HttpRequest, sociallogin: Any) -> bool:
-    """Whether somebody whom a provider let in may have an account; by which address, if any."""
+    """Whether a user whom a provider let in may have an account, and by which address if any."""
     told = sociallogin.email_addresses
     if not told:
-        return is_open(request)  # a form asks for an address, which is held to the rule too
+        return is_open(request)  # the form asks for an address, which must follow the rule too
     email = sociallogin.user.email or told[0].email
     verified = any(each.verified and _is_same(each.email, email) for each in told)
     return not refusal(request, email, is_verified=verified) and (verified or is_open(request))
 
 
 def invited_as(request: HttpRequest) -> str | None:
-    """The address that an open invitation in this browser is for; empty: any; None: no such."""
+    """The address of this browser's open invitation; empty if for anybody, None without one."""
     for _, answer in invitation_asked.send(HttpRequest, request=request):
         if answer is not None:
             return str(answer)
@@ -137,12 +137,12 @@ def is_invited(request: HttpRequest, email: str) -> bool:
 
 
 def domain_of(email: str) -> str:
-    """As SIGN_UP writes it: small letters, international names in ASCII."""
+    """The domain in the notation of SIGN_UP: lower case, international names in ASCII."""
     return ascii_domain(email.rpartition("@")[2])
 
 
 def ascii_domain(domain: str) -> str:
-    """The domain's name as it is looked up; empty where it is none."""
+    """The domain's ASCII name; empty if it is not valid."""
     try:
         return domain.strip().rstrip(".").encode("idna").decode().lower()
     except UnicodeError:

@@ -1,8 +1,8 @@
-"""What counts attempts: a cache in the database, which no other entry can push out of its place.
+"""A database cache that counts attempts; no other entry can evict them.
 
-allauth keeps its limits in Django's default cache, and so do ours. Here they are shared by all web
-processes, survive a restart, and do not need Redis: without it people can still sign in, and
-guessing is still stopped. Pages are cached elsewhere (`caches["pages"]`).
+allauth keeps its limits in Django's default cache, and so do we. Here all web processes share them,
+they survive a restart, and they do not need Redis: without it users can still sign in, and guessing
+is still stopped. Pages are cached elsewhere (`caches["pages"]`).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from apps.users.models import Attempts
 
 
 class DatabaseThrottle(BaseCache):
-    """Entries are JSON, never pickled, under a hash of their name, which holds IP addresses."""
+    """Entries are JSON, never pickled; keys are hashed, since they hold IP addresses."""
 
     def __init__(self, _: str, params: dict[str, Any]) -> None:
         super().__init__(params)
@@ -67,5 +67,5 @@ class DatabaseThrottle(BaseCache):
 
 
 def forget_expired() -> None:
-    """Deletes what no longer counts."""
+    """Deletes expired entries."""
     Attempts.objects.filter(until__lte=timezone.now()).delete()

@@ -1,4 +1,4 @@
-"""The user's own page."""
+"""The user's own pages."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from apps.users.models import User
 
 
 class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]
-    """How the user is called."""
+    """The user's name."""
 
     first_name = forms.CharField(
         label="Name",

@@ -1,4 +1,4 @@
-"""Signing up, in and out, and getting back in after forgetting a password."""
+"""Signing up, in and out, and resetting a forgotten password."""
 
 from __future__ import annotations
 
@@ -196,7 +196,7 @@ def test_a_forged_form_is_refused_in_our_look(alice: User) -> None:
     assert "tformance.css" in response.content.decode()
 
 
-def test_our_own_failure_is_told_without_the_database(client: Client) -> None:
+def test_an_internal_error_is_reported_without_the_database(client: Client) -> None:
     page = server_error(client.get("/").wsgi_request).content.decode()
     assert "Something went wrong on our side" in page
     assert "tformance.css" in page

@@ -1,4 +1,4 @@
-"""An account made beforehand with somebody's address is not a way into what they do later."""
+"""An account created beforehand with a victim's address is no way into their later account."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def mallory() -> Client:
 
 
 def link(to: str) -> str:
-    """The path in the newest mail to somebody."""
+    """The path of the link in the newest mail to an address."""
     body = next(str(each.body) for each in reversed(mail.outbox) if to in each.to)
     found = re.search(r"https?://[^/\s]+(/accounts/\S+)", body)
     assert found
@@ -40,7 +40,7 @@ def link(to: str) -> str:
 
 
 def prepared() -> User:
-    """All that Mallory could add before there was a rule against it."""
+    """Everything that Mallory could add before a rule prevented it."""
     user = User.objects.get(email=VICTIM)
     EmailAddress.objects.create(user=user, email=OWN, verified=True)
     SocialAccount.objects.create(user=user, provider="github", uid="666")
@@ -87,7 +87,7 @@ def test_a_proven_account_keeps_what_it_has(mallory: Client) -> None:
     assert Authenticator.objects.exists()
 
 
-def test_confirming_clears_too_but_for_the_session_that_does_it(mallory: Client) -> None:
+def test_confirming_clears_all_but_the_current_session(mallory: Client) -> None:
     other = Client()
     other.post("/accounts/login/", {"login": VICTIM, "password": PASSWORD})
     user = prepared()
@@ -99,7 +99,7 @@ def test_confirming_clears_too_but_for_the_session_that_does_it(mallory: Client)
 
 
 def test_the_link_alone_confirms_nothing(mallory: Client, charlie_client: Client) -> None:
-    """Whoever finds it in their mail would confirm a stranger's account."""
+    """A person who finds the link in their mail would confirm a stranger's account."""
     for visitor in (Client(), charlie_client):
         form = visitor.get(link(VICTIM)).headers["Location"]
         assert "Sign in to confirm this address" in visitor.get(form).content.decode()
@@ -150,7 +150,7 @@ def test_where_no_mail_is_sent_nobody_waits_for_it(mallory: Client, settings: Se
 
 
 def test_an_address_that_is_only_added_opens_nothing(alice: User) -> None:
-    """Mallory's own account, with the victim's address beside it, waits for the victim."""
+    """Mallory's account with the victim's address added waits for the victim to confirm."""
     EmailAddress.objects.create(user=alice, email=alice.email, verified=True, primary=True)
     signed_in(alice).post("/accounts/email/", {"action_add": "", "email": VICTIM})
     EmailAddress.objects.get_or_create(user=alice, email=VICTIM)
@@ -187,7 +187,7 @@ def test_a_newcomer_confirms_and_is_in(settings: Settings, client: Client) -> No
     assert client.get("/accounts/profile/").status_code == 200
 
 
-def test_elsewhere_they_sign_in_first(settings: Settings, client: Client) -> None:
+def test_in_another_browser_they_sign_in_first(settings: Settings, client: Client) -> None:
     settings.ACCOUNT_EMAIL_VERIFICATION = "mandatory"
     client.post("/accounts/signup/", {"email": "dana@example.com", "password1": PASSWORD})
     phone = Client()

@@ -1,4 +1,4 @@
-"""Codes of an app and recovery codes: set up, asked for, used once, kept encrypted, removed."""
+"""Authenticator and recovery codes: set up, asked for, used once, stored encrypted, removed."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 
 @pytest.fixture(autouse=True)
 def _give_time_for_codes(settings: Settings) -> None:
-    settings.MFA_TOTP_TOLERANCE = 1  # a code may change before a slow machine has read it
+    settings.MFA_TOTP_TOLERANCE = 1  # a code may expire before a slow machine has submitted it
 
 
 def code(secret: str) -> str:
-    """What an app shows now (RFC 6238)."""
+    """The app's current code (RFC 6238)."""
     key = base64.b32decode(secret)
     digest = hmac.digest(key, struct.pack(">Q", int(time.time()) // 30), hashlib.sha1)
     start = digest[-1] & 0xF
@@ -51,7 +51,7 @@ def sign_in(user: User) -> Client:
 
 
 def set_up(client: Client) -> tuple[str, list[str]]:
-    """Sets up an app; its secret and the recovery codes, as the pages show them."""
+    """Sets up an app; returns its secret and the recovery codes, as the pages show them."""
     client.post("/accounts/reauthenticate/", {"password": PASSWORD})
     page = client.get(f"{PAGE}totp/activate/").content.decode()
     found = re.search(r'value="([A-Z2-7]{32})"', page)
@@ -66,7 +66,7 @@ def actions() -> list[str]:
     return list(AuditEvent.objects.order_by("id").values_list("action", flat=True))
 
 
-@pytest.mark.django_db(transaction=True)  # mail is sent and notes are made after the commit
+@pytest.mark.django_db(transaction=True)  # mail and audit entries are written after the commit
 def test_it_works(alice: User) -> None:
     secret, codes = set_up(sign_in(alice))
     assert len(codes) == 10
@@ -126,7 +126,7 @@ def test_guessing_is_stopped(alice: User) -> None:
 def test_changes_ask_for_the_password_again(alice: User) -> None:
     set_up(sign_in(alice))
     alice.refresh_from_db()
-    client = signed_in(alice)  # as one who signed in long ago
+    client = signed_in(alice)  # signed in long ago
     for address in ("totp/deactivate/", "recovery-codes/generate/", "webauthn/add/"):
         for reply in (client.get(f"{PAGE}{address}"), client.post(f"{PAGE}{address}")):
             assert reply.status_code == 302
@@ -162,7 +162,7 @@ def test_nobody_elses_passkey_can_be_touched(alice: User, charlie: User) -> None
     assert Authenticator.objects.get().data == {"name": "Laptop"}
 
 
-def test_what_comes_from_no_device_is_refused(alice: User) -> None:
+def test_malformed_credentials_are_refused(alice: User) -> None:
     client = sign_in(alice)
     client.post("/accounts/reauthenticate/", {"password": PASSWORD})
     for nonsense in ("", "x", "[]", "{}", '{"response": []}', '{"id": "\\u0000"}', "null", "1"):
@@ -178,7 +178,7 @@ def test_what_comes_from_no_device_is_refused(alice: User) -> None:
 
 
 def _kept() -> str:
-    """All rows of second factors and of sessions, as a thief of the database has them."""
+    """All rows of second factors and sessions, as found in a stolen database."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT data FROM mfa_authenticator")
         rows = [str(row) for row in cursor.fetchall()]
@@ -220,7 +220,7 @@ def test_staff_can_remove_a_lost_one_and_see_nothing_of_it(alice: User) -> None:
     assert sign_in(alice).get("/accounts/profile/").status_code == 200
 
 
-# A team that asks for it.
+# A team that requires a second factor.
 
 
 def _ask_for_it(client: Client) -> str:
@@ -246,7 +246,7 @@ def test_a_team_can_ask_for_it(team: Team, alice: User, bob: User) -> None:
     assert Client().get("/api/v1/team", headers=bearer).status_code == 200
 
 
-def test_who_asks_for_it_has_one(team: Team, alice: User) -> None:
+def test_an_admin_who_requires_it_has_one(team: Team, alice: User) -> None:
     page = _ask_for_it(sign_in(alice))
     assert "Set one up for yourself first" in page
     assert not Team.objects.get().require_second_factor
@@ -258,7 +258,7 @@ def test_an_outsider_learns_nothing(team: Team, charlie: User) -> None:
 
 
 def test_a_session_from_before_has_not_proven_it(team: Team, alice: User) -> None:
-    """Setting up a factor elsewhere, or using it there, says nothing of this browser."""
+    """Setting up or using a factor in another browser proves nothing about this session."""
     before = sign_in(alice)
     secret, _ = set_up(sign_in(alice))
     Team.objects.update(require_second_factor=True)

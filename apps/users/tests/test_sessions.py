@@ -1,4 +1,4 @@
-"""`/accounts/sessions/`: where one is signed in, and signing out everywhere else."""
+"""`/accounts/sessions/`: where a user is signed in, and signing out everywhere else."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_it_works(alice: User) -> None:
     assert there.get(PAGE).status_code == 302
 
 
-def test_nobody_elses_are_shown(alice: User, bob: User) -> None:
+def test_sessions_of_others_are_not_shown(alice: User, bob: User) -> None:
     sign_in(bob, CHROME)
     assert "Chrome" not in sign_in(alice, FIREFOX).get(PAGE).content.decode()
 
@@ -51,7 +51,7 @@ def test_an_unknown_browser(alice: User) -> None:
 
 
 def kept() -> str:
-    """All rows of sessions, as a thief of the database has them."""
+    """All rows of sessions, as found in a stolen database."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT * FROM users_session")
         return str(cursor.fetchall())
@@ -70,7 +70,7 @@ def test_a_row_opens_nothing_and_shows_nothing(alice: User) -> None:
 
 
 def test_what_waits_in_a_session_is_encrypted(client: Client, alice: User) -> None:
-    """The key of a link to reset a password waits there until the form is sent."""
+    """The key of a reset link waits in the session until the form is sent."""
     client.post("/accounts/password/reset/", {"email": alice.email})
     link = str(mail.outbox[-1].body).split("/accounts/")[1].split()[0]
     client.get(f"/accounts/{link}")

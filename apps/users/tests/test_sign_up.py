@@ -1,4 +1,4 @@
-"""Who may make an account: by each rule, through each door."""
+"""Who may create an account: by each rule, through each way to sign up."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def _no_rule(settings: Settings) -> None:
-    """As after an installation: SIGN_UP is not set."""
+    """A fresh installation: SIGN_UP is not set."""
     settings.SIGN_UP, settings.SIGN_UP_DOMAINS = "", []
 
 
 def sign_up(client: Client, email: str, **headers: Any) -> str:
-    """Tries to make an account; the page that comes."""
+    """Tries to create an account; returns the resulting page."""
     form = {"email": email, "password1": PASSWORD}
     return client.post("/accounts/signup/", form, follow=True, **headers).content.decode()
 
@@ -36,7 +36,7 @@ def accounts() -> list[str]:
 
 
 def test_it_works(client: Client) -> None:
-    """The first account is made on the machine itself; then strangers are kept out."""
+    """The first account is created on the machine itself; after that strangers are kept out."""
     assert "Make an account" in client.get("/").content.decode()
     sign_up(client, "alice@example.com")
     stranger = Client()
@@ -61,7 +61,7 @@ def test_it_works(client: Client) -> None:
         ("http://localhost:8000", "127.0.0.1", "invited"),
     ],
 )
-def test_nobody_else_comes_first(
+def test_only_a_local_browser_makes_the_first_account(
     client: Client, settings: Settings, public: str, address: str, rule: str
 ) -> None:
     settings.PUBLIC_URL, settings.SIGN_UP = public, rule
@@ -112,7 +112,7 @@ def test_a_link_lets_anybody_sign_up(client: Client, alice: User, team: Team) ->
 
 
 def test_domains(client: Client, alice: User, team: Team, settings: Settings) -> None:
-    """An address of the company, which is then to be proven; or an invitation."""
+    """An address of the company, which must then be proven; or an invitation."""
     settings.SIGN_UP, settings.SIGN_UP_DOMAINS = (
         "domains",
         ["acme.example", "xn--bcher-kva.example"],

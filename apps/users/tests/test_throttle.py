@@ -1,4 +1,4 @@
-"""Attempts are counted in the database: nothing pushes them out, and nothing else must be up."""
+"""Attempts are counted in the database: nothing evicts them, and no other service is needed."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_it_works(alice: User) -> None:
     assert "Too many attempts" in sign_in(alice, PASSWORD).content.decode()
 
 
-def test_nothing_pushes_them_out(alice: User) -> None:
+def test_other_entries_do_not_evict_them(alice: User) -> None:
     guess(alice)
     for each in ("pages", "counts"):
         for number in range(12_000):
@@ -58,7 +58,7 @@ def test_without_redis_people_sign_in_and_guessing_is_stopped(
     assert "Too many attempts" in refused.content.decode()
 
 
-def test_who_tried_from_where_is_not_in_the_rows(alice: User) -> None:
+def test_rows_name_no_address(alice: User) -> None:
     guess(alice)
     with connection.cursor() as cursor:
         cursor.execute("SELECT * FROM users_attempts")
@@ -68,7 +68,7 @@ def test_who_tried_from_where_is_not_in_the_rows(alice: User) -> None:
     assert alice.email not in rows
 
 
-def test_what_no_longer_counts_is_forgotten() -> None:
+def test_expired_entries_are_deleted() -> None:
     cache.set("one", [1.5], 60)
     assert cache.add("one", [2.5], 60) is False
     Attempts.objects.update(until=timezone.now() - timedelta(seconds=1))
