@@ -1,4 +1,4 @@
-"""Who may open a team's pages: members; some only admins; outsiders learn nothing."""
+"""Who may open a team's pages: members, some pages only admins. Outsiders learn nothing."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ View = Callable[..., HttpResponseBase]
 
 
 class SecondFactorError(PermissionDenied):
-    """The team asks its members for a second factor, and this session has not proven one."""
+    """The team requires a second factor, and this session has not proven one."""
 
     def __init__(self, *, is_set_up: bool) -> None:
         self.is_set_up = is_set_up
@@ -35,7 +35,7 @@ class SecondFactorError(PermissionDenied):
 
 
 class TeamRequest(HttpRequest):
-    """A request by a member, for their team's page."""
+    """A request by a member for a page of their team."""
 
     user: User
     team: Team
@@ -54,7 +54,7 @@ def wants_json(request: HttpRequest) -> bool:
 def team_view(role: RoleName = "member") -> Callable[[View], View]:
     """Guards a view under `/a/<slug:team>/…`, which gets a `TeamRequest` and no `team` argument.
 
-    Signed out: sign-in (401 for JSON); an outsider: 404; a member without the right: 403.
+    Signed out: sign-in page (401 for JSON); outsider: 404; member without the right: 403.
     """
 
     def decorate(view: View) -> View:
@@ -76,11 +76,11 @@ def team_view(role: RoleName = "member") -> Callable[[View], View]:
 
 
 def _admit(request: HttpRequest, slug: str, role: RoleName) -> HttpResponse | None:
-    """Sets `request.team`, `membership` and `memberships`; answers those who are signed out."""
+    """Sets `request.team`, `membership` and `memberships`; returns an answer for others."""
     user = request.user
     if not user.is_authenticated:
         return _ask_to_sign_in(request, slug)
-    # All of the user's at once, since the page's menu names them.
+    # All of the user's memberships at once, since the page's menu lists their teams.
     mine = list(Membership.objects.select_related("team").filter(user=user).order_by("team__name"))
     membership = next((each for each in mine if each.team.slug == slug), None)
     if membership is None:
@@ -98,7 +98,7 @@ def _admit(request: HttpRequest, slug: str, role: RoleName) -> HttpResponse | No
 
 
 def _ask_for_second_factor(request: HttpRequest, user: User) -> None:
-    """Looks at the session: one from before a factor was set up has not proven it."""
+    """Checks the session: one from before a second factor was set up has not proven it."""
     if not has_proven(request):
         raise SecondFactorError(is_set_up=has_second_factor(user))
 
@@ -116,7 +116,7 @@ def _ask_to_sign_in(request: HttpRequest, slug: str) -> HttpResponse:
     if getattr(request, "htmx", None):
         # A redirect would put the sign-in page into a part of the page.
         return HttpResponseClientRefresh()
-    # Signing in leads on with GET, which an address that only takes POST would refuse.
+    # After signing in, the user comes back with GET, which a POST-only address would refuse.
     reading = request.method in ("GET", "HEAD")
     return redirect_to_login(request.get_full_path() if reading else f"/a/{slug}/")
 
@@ -134,7 +134,7 @@ def _refuse(request: HttpRequest, error: Http404 | PermissionDenied) -> HttpResp
 
 
 def _remember(request: HttpRequest, membership: Membership) -> None:
-    # Once per switch: reading pages must not write to the database.
+    # Once per switch: page views must not write to the database.
     if request.session.get("team") != membership.team_id:
         request.session["team"] = membership.team_id
         Membership.objects.filter(pk=membership.pk).update(last_opened_at=timezone.now())

@@ -18,7 +18,7 @@ class MembershipInline(admin.TabularInline):  # type: ignore[type-arg]
 
 @admin.register(Team)
 class TeamAdmin(InspectionAdmin):
-    """Memberships can be changed here, to let an admin back into a team that lost its own."""
+    """Memberships can be changed here, for example to restore an admin to a team without one."""
 
     list_display = ["name", "slug", "timezone", "history_days", "created_at"]
     search_fields = ["name", "slug"]
@@ -28,7 +28,7 @@ class TeamAdmin(InspectionAdmin):
     has_change_permission = admin.ModelAdmin.has_change_permission
 
     def save_model(self, *_: Any) -> None:
-        """Leaves the team's own row alone: workers count and note in it meanwhile."""
+        """Does not save the team's row, which workers update concurrently."""
 
 
 @admin.register(Invitation)

@@ -1,4 +1,4 @@
-"""Keys of the read API: made once, shown once, kept as hashes."""
+"""Keys of the read API: shown once when created, stored as hashes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from apps.teams.membership import may_open
 from apps.teams.models import ApiKey, Team
 from apps.users.models import User
 
-# Begins like nothing else, so that scanners for leaked secrets can find it.
+# A distinctive prefix, so that scanners for leaked secrets can find keys.
 BEGINNING = "tfk_"
 NOTE_USE_EVERY = timedelta(minutes=5)
 
@@ -27,7 +27,7 @@ def make(team: Team, user: User, name: str) -> tuple[ApiKey, str]:
 
 
 def find(text: str) -> ApiKey | None:
-    """The key of this text, if it is good and its owner is still in the team."""
+    """The key with this text, if it is valid and its owner is still a member."""
     key: ApiKey | None = (
         ApiKey.objects.select_related("team", "user")
         .filter(key_hash=_hash(text), revoked_at__isnull=True, user__is_active=True)
@@ -40,17 +40,17 @@ def find(text: str) -> ApiKey | None:
 
 
 def revoke(key: ApiKey) -> None:
-    """Ends a key for good."""
+    """Revokes a key for good."""
     ApiKey.objects.filter(pk=key.pk, revoked_at__isnull=True).update(revoked_at=timezone.now())
 
 
 def _note_use(key: ApiKey) -> None:
     now = timezone.now()
-    # Reading must not write each time.
+    # Not at each request: reading must not write every time.
     if key.last_used_at is None or key.last_used_at < now - NOTE_USE_EVERY:
         ApiKey.objects.filter(pk=key.pk).update(last_used_at=now)
 
 
 def _hash(text: str) -> str:
-    # No salt and no slow hash: the text is 256 random bits, which nobody can guess.
+    # No salt and no slow hash: the text is 256 random bits and cannot be guessed.
     return hashlib.sha256(text.encode()).hexdigest()

@@ -5,5 +5,5 @@ class TeamsConfig(AppConfig):
     name = "apps.teams"
 
     def ready(self) -> None:
-        # They listen from the beginning.
+        # Importing them connects their signal handlers.
         from apps.teams import changes, invitations, leaving  # noqa: F401

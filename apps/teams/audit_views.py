@@ -15,7 +15,7 @@ from apps.audit.record import record
 from apps.teams.access import TeamRequest, team_view, wants_json
 from apps.teams.models import Membership, Team
 
-# Each form's type, its lines, and the ending of its file's name.
+# Content type, line format and file extension for each format.
 CSV = "text/csv; charset=utf-8"
 FORMATS = {
     "csv": (CSV, history.csv_lines, "csv"),
@@ -27,7 +27,7 @@ FORMATS = {
 @team_view("admin")
 @require_safe
 def audit_log(request: TeamRequest) -> HttpResponseBase:
-    """Who did what, when and from where; with `format` as a file (`csv`, `excel`, `jsonl`)."""
+    """Who did what, when and from where; as a file where `format` is `csv`, `excel` or `jsonl`."""
     form = history.HistoryForm(request.GET)
     if not form.is_valid():
         return _answer(request, form, [], None, status=400)
@@ -39,7 +39,7 @@ def audit_log(request: TeamRequest) -> HttpResponseBase:
 
 
 def _of_team(team: Team) -> QuerySet[AuditEvent]:
-    """The team's own, and how its people signed in since they are in it."""
+    """The team's entries, and its members' sign-ins since they joined."""
     then = Membership.objects.filter(
         team=team, user=OuterRef("actor"), created_at__lte=OuterRef("at")
     )

@@ -1,4 +1,4 @@
-"""What the frame around every page needs: the team, the user's teams, where one is."""
+"""Template context of every page's frame: the team, the user's teams, the current section."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from apps.teams.models import Membership, Team
 from apps.users import outbox, sign_ins, sign_up
 from apps.users.mail import sends_mail
 
-# Label, name of the address, what its address begins with below the team's, and its icon.
+# Label, URL name, path below the team's, and icon.
 INSIGHT = (
     ("Overview", "overview", "", "overview"),
     ("Pull requests", "pull_requests", "pull-requests/", "pull-requests"),
@@ -31,7 +31,7 @@ SET_UP = (
     ("Settings", "team_settings", "settings/", "settings"),
 )
 GROUPS = (("Insight", INSIGHT), ("Set-up", SET_UP))
-# Label, name of the address, and whether it is for admins alone.
+# Label, URL name, and whether only admins see it.
 SETTINGS = (
     ("Team", "team_settings", False),
     ("Members", "team_members", False),
@@ -41,7 +41,7 @@ SETTINGS = (
     ("Data", "team_data", True),
     ("Audit log", "audit_log", True),
 )
-# Label, names of the addresses under it, the first of which it leads to.
+# Label, and URL names of its pages; the tab links to the first.
 ACCOUNT = (
     ("Name", ("account_profile",)),
     ("E-mail", ("account_email",)),
@@ -50,7 +50,7 @@ ACCOUNT = (
     ("Sessions", ("account_sessions",)),
     ("Other sign-ins", ("socialaccount_connections",)),
 )
-# Pages whose place is in a section that they are not below.
+# Pages that belong to a section whose path they do not share.
 WITHIN = {
     "promises/": "settings/",
     "repositories/": "compare/",
@@ -62,7 +62,7 @@ THEMES = ("light", "dark")
 
 @dataclass(frozen=True)
 class Section:
-    """A place in the team's navigation."""
+    """An entry of the team's navigation."""
 
     label: str
     url: str
@@ -105,7 +105,7 @@ def _teams_of(request: HttpRequest) -> list[Team]:
 
 
 def _settings(request: HttpRequest) -> list[Section]:
-    """The tabs of the settings; what has no tab of its own is about members."""
+    """The settings tabs; a page without a tab of its own belongs to Members."""
     team, membership = request.team, request.membership  # type: ignore[attr-defined]
     here = request.resolver_match.url_name if request.resolver_match else ""
     named = here if here in {name for _, name, _ in SETTINGS} else "team_members"
@@ -117,7 +117,7 @@ def _settings(request: HttpRequest) -> list[Section]:
 
 
 def _groups(team: Team, path: str) -> list[tuple[str, list[Section]]]:
-    """The team's navigation: what it shows, and how it is set up."""
+    """The team's navigation in two groups: figures and setup."""
     home = f"/a/{team.slug}/"
     below = path.removeprefix(home)
     below = next((to for start, to in WITHIN.items() if below.startswith(start)), below)
@@ -137,7 +137,7 @@ def _groups(team: Team, path: str) -> list[tuple[str, list[Section]]]:
 
 
 def _account(request: HttpRequest) -> list[Section]:
-    """The tabs of somebody's own account; a second factor's pages belong to the one of all."""
+    """The tabs of the user's account; pages of a second factor belong to one tab."""
     here = request.resolver_match.url_name if request.resolver_match else ""
     here = "mfa_index" if here and here.startswith("mfa_") else here
     return [

@@ -1,4 +1,4 @@
-"""The forms of teams: names, how the team counts, roles and invitations."""
+"""Forms of a team: name, settings, roles and invitations."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HISTORY = ((30, "30 days"), (90, "90 days"), (365, "One year"), (730, "Two years
 
 
 def _zones() -> list[tuple[str, str]]:
-    # The names of old and of abbreviated zones would double the list.
+    # Old and abbreviated zone names would double the list.
     names = sorted(zone for zone in zoneinfo.available_timezones() if _is_place(zone))
     return [("UTC", "UTC"), *((name, name.replace("_", " ")) for name in names)]
 
@@ -26,7 +26,7 @@ def _is_place(zone: str) -> bool:
 
 
 class LinesField(forms.Field):
-    """A list of short texts, one on a line; empty lines and repetitions are dropped."""
+    """A list of short texts, one a line; empty lines and duplicates are dropped."""
 
     widget = forms.Textarea(attrs={"rows": 3, "spellcheck": "false", "autocapitalize": "off"})
 
@@ -50,7 +50,7 @@ class LinesField(forms.Field):
 
 
 class PatternsField(LinesField):
-    """Patterns in which * stands for anything."""
+    """Patterns in which * matches anything."""
 
     def validate(self, value: Any) -> None:
         super().validate(value)
@@ -60,7 +60,7 @@ class PatternsField(LinesField):
 
 
 class LoginsField(LinesField):
-    """Accounts on GitHub."""
+    """Logins on GitHub."""
 
     def to_python(self, value: Any) -> list[str]:
         lines = (line.removeprefix("@") for line in super().to_python(value))
@@ -74,7 +74,7 @@ class LoginsField(LinesField):
 
 
 class OwnLoginsField(LinesField):
-    """Accounts on GitHub, each with a tool: `acme-coder = acme`."""
+    """Logins on GitHub, each with a tool: `acme-coder = acme`."""
 
     def validate(self, value: Any) -> None:
         super().validate(value)
@@ -85,14 +85,14 @@ class OwnLoginsField(LinesField):
 
 
 class StandingChoiceField(forms.TypedChoiceField):
-    """A choice that stays as it is where a form does not say."""
+    """A choice that keeps its value where a form does not send it."""
 
     def has_changed(self, initial: Any, data: Any) -> bool:
         return bool(data) and super().has_changed(initial, data)
 
 
 class NameField(forms.CharField):
-    """A team's name: something that can be seen."""
+    """A team's name, with at least one visible character."""
 
     def __init__(self, **arguments: Any) -> None:
         super().__init__(max_length=100, **arguments)
@@ -102,13 +102,13 @@ class NameField(forms.CharField):
 
 
 class NewTeamForm(forms.Form):
-    """Makes a team."""
+    """Creates a team."""
 
     name = NameField(label="Name of the team", help_text="You can change it later.")
 
 
 class TeamForm(forms.ModelForm):  # type: ignore[type-arg]
-    """How a team is called and how it counts."""
+    """A team's name and how its figures count."""
 
     name = NameField(label="Name")
     timezone = forms.ChoiceField(
@@ -246,7 +246,7 @@ class TeamForm(forms.ModelForm):  # type: ignore[type-arg]
         return wanted
 
     def clean(self) -> None:
-        """Asks once more before pull requests are deleted."""
+        """Asks for confirmation before pull requests are deleted."""
         super().clean()
         days, before = self.cleaned_data.get("keep_days"), self.instance.keep_days
         is_shorter = days is not None and (before is None or days < before)
@@ -258,7 +258,7 @@ class TeamForm(forms.ModelForm):  # type: ignore[type-arg]
             )
 
     def clean_audit_days(self) -> int:
-        """What it is where the form does not say."""
+        """The former value where the form does not send one."""
         return int(self.cleaned_data["audit_days"] or self.instance.audit_days)
 
 
@@ -270,7 +270,7 @@ def _history_choices(current: int | None) -> list[tuple[int | str, str]]:
 
 
 class InvitationForm(forms.Form):
-    """Invites somebody: by e-mail where there is an address, else by a link."""
+    """Invites a person: by e-mail if an address is given, else by a link."""
 
     email = forms.EmailField(
         label="E-mail address",

@@ -1,4 +1,4 @@
-"""Inviting people to a team, by a link or by e-mail, and accepting."""
+"""Invites people to a team, by a link or by e-mail, and accepts invitations."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ class ClosedInvitationError(Exception):
 
 
 def invite(team: Team, by: User, role: str, email: str = "") -> tuple[Invitation, str]:
-    """Makes a link for anyone who has it, or one for `email` alone, which is sent there.
+    """Creates a link for anyone who has it, or one for `email` alone, sent by mail.
 
-    The link cannot be told again. What was open for that address is closed: the newest counts.
+    The link cannot be shown again. Older invitations for that address close: the newest counts.
     """
     key = secrets.token_urlsafe(32)
     url = f"{settings.PUBLIC_URL}{reverse('invitation_link', kwargs={'key': key})}"
     with transaction.atomic():
         if email:
-            lock_team(team.pk)  # Twice at once: one after the other.
+            lock_team(team.pk)  # serialises concurrent invitations
             _close(team.pk, email)
         invitation = Invitation.objects.create(
             team=team,
@@ -50,18 +50,18 @@ def invite(team: Team, by: User, role: str, email: str = "") -> tuple[Invitation
             expires_at=timezone.now() + LIFETIME,
         )
         if email:
-            _send(invitation, url)  # kept in this transaction, sent after it
+            _send(invitation, url)  # stored in this transaction, sent after it
     return invitation, url
 
 
 def hash_of(key: str) -> str:
-    """What is kept of a link's key."""
-    # No salt and no slow hash: the key is 256 random bits, which nobody can guess.
+    """The hash of a link's key, as it is stored."""
+    # No salt and no slow hash: the key is 256 random bits and cannot be guessed.
     return hashlib.sha256(key.encode()).hexdigest()
 
 
 def keep_in_browser(request: HttpRequest, key: str) -> None:
-    """Notes that this browser has opened the link of an invitation."""
+    """Records in the session that this browser opened an invitation's link."""
     request.session[_OPENED] = hash_of(key)
 
 
@@ -73,29 +73,29 @@ def opened_by(request: HttpRequest) -> Invitation | None:
 
 @receiver(invitation_asked, dispatch_uid="invitation_asked")
 def address_invited(request: HttpRequest, **_: Any) -> str | None:
-    """The address that this browser's invitation is for, empty for anybody; None without one."""
+    """The address of this browser's invitation, empty for any; None without an invitation."""
     invitation = opened_by(request)
     return invitation.email if invitation and invitation.is_open else None
 
 
 def is_for(invitation: Invitation, user: User) -> bool:
-    """Whether `user` may accept: an invitation by e-mail is for that address alone, proven."""
+    """Whether `user` may accept: an e-mail invitation needs that address, proven."""
     return not invitation.email or proof.owns(user, invitation.email)
 
 
 def accept(invitation: Invitation, user: User) -> Membership:
-    """Lets `user` in; who is a member already keeps their role. Raises ClosedInvitationError.
+    """Makes `user` a member; a member keeps their role. Raises ClosedInvitationError.
 
-    Nothing stays open for the address that was invited, nor for the user's own.
+    Other open invitations for the invited address and for the user's own are closed.
     """
     with transaction.atomic():
         lock_team(invitation.team_id)
-        # Locked: of two people with one e-mail invitation, one gets in.
+        # Locked: if two people hold one e-mail invitation, only one gets in.
         current = Invitation.objects.select_for_update().get(pk=invitation.pk)
         if not current.is_open:
             raise ClosedInvitationError(current.closed_reason)
         if not is_for(current, user):
-            raise ClosedInvitationError("for somebody else")
+            raise ClosedInvitationError("for another address")
         membership, joined = Membership.objects.get_or_create(
             team_id=current.team_id,
             user=user,
@@ -127,7 +127,7 @@ def _close(team_id: int, email: str) -> None:
 
 
 def _send(invitation: Invitation, url: str) -> None:
-    # No word of the sender's own, but their address: what says more is shown where the link leads.
+    # The mail holds no text of the sender's but their address; the rest is shown behind the link.
     context = {"invitation": invitation, "url": url}
     send_mail(
         "You are invited to a team on tformance",

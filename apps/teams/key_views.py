@@ -1,4 +1,4 @@
-"""A member's keys to the read API."""
+"""A member's keys for the read API."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MOST_KEYS = 20
 @team_view()
 @require_http_methods(["GET", "HEAD", "POST"])
 def keys(request: TeamRequest) -> HttpResponse:
-    """One's own keys, for admins everybody's; POST makes one and shows it this once."""
+    """The user's own keys, for admins all keys; POST creates a key and shows it once."""
     if request.method != "POST":
         return _page(request)
     name = request.POST.get("name", "").replace("\x00", "").strip()
@@ -38,7 +38,7 @@ def keys(request: TeamRequest) -> HttpResponse:
 @team_view()
 @require_POST
 def revoke(request: TeamRequest, key: int) -> HttpResponse:
-    """Ends one of one's own keys; admins may end anybody's."""
+    """Revokes one of the user's own keys; admins may revoke any."""
     row = _visible(request).filter(pk=key).first()
     if row is None:
         raise Http404("There is no such key.")

@@ -1,4 +1,4 @@
-"""What ends for good when a person leaves a team or is removed from it."""
+"""What ends for good when a member leaves a team or is removed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from apps.users.models import User
 
 @receiver(post_delete, sender=Membership, dispatch_uid="leaving")
 def _end_all(instance: Membership, **_: Any) -> None:
-    """Keys, and links that they made, used or were sent: none lets them back in."""
+    """Ends keys, and invitations that the member made, used or was sent: none lets them back in."""
     mine = {"team": instance.team_id, "user": instance.user_id}
     ApiKey.objects.filter(**mine, revoked_at=None).update(revoked_at=timezone.now())
     made_or_used = (
@@ -28,7 +28,7 @@ def _end_all(instance: Membership, **_: Any) -> None:
 
 
 def end_invitations(membership: Membership, which: Q) -> None:
-    """Closes those of the team that are open."""
+    """Closes the team's open invitations that match."""
     open_ones = Invitation.objects.filter(which, team=membership.team_id, revoked_at=None)
     open_ones.update(revoked_at=timezone.now())
 

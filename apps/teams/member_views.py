@@ -1,4 +1,4 @@
-"""Who is in the team: roles, leaving, invitations."""
+"""The team's members: roles, leaving, invitations."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from apps.users import proof
 from apps.users.mail import is_within, may_send, sends_mail
 from apps.users.models import User
 
-MOST_OPEN = 100  # invitations of a team
+MOST_OPEN = 100  # open invitations of a team
 A_SENDER, A_TEAM = "50/d/key", "100/d/key"  # invitations by e-mail
 _LINK = "invitation_made"
 
@@ -31,7 +31,7 @@ _LINK = "invitation_made"
 @team_view()
 @require_safe
 def members(request: TeamRequest) -> HttpResponse:
-    """Everyone in the team; admins also see and make invitations."""
+    """All members of the team; admins also see and create invitations."""
     return _members_page(request, InvitationForm(request.team))
 
 
@@ -62,7 +62,7 @@ def set_role(request: TeamRequest, member: int) -> HttpResponse:
 @team_view("admin")
 @require_POST
 def remove_member(request: TeamRequest, member: int) -> HttpResponse:
-    """Takes somebody out of the team."""
+    """Removes a member from the team."""
     membership = _member(request, member)
     try:
         with transaction.atomic():
@@ -78,7 +78,7 @@ def remove_member(request: TeamRequest, member: int) -> HttpResponse:
 @team_view()
 @require_POST
 def leave(request: TeamRequest) -> HttpResponse:
-    """Lets the user out of the team."""
+    """Lets the user leave the team."""
     try:
         with transaction.atomic():
             remove(request.membership)
@@ -93,9 +93,9 @@ def leave(request: TeamRequest) -> HttpResponse:
 @team_view("admin")
 @require_http_methods(["GET", "HEAD", "POST"])
 def invite(request: TeamRequest) -> HttpResponse:
-    """Makes an invitation: a link, or one sent by e-mail."""
+    """Creates an invitation: a link, or one sent by e-mail."""
     if request.method != "POST":
-        # Where a refused form was shown, opening its address again must show something.
+        # Reloading the address where a refused form was shown must show a page.
         return _back(request)
     form = InvitationForm(request.team, request.POST)
     if not form.is_valid():
@@ -110,7 +110,7 @@ def invite(request: TeamRequest) -> HttpResponse:
     if email and sends_mail():
         messages.success(request, f"An invitation was sent to {email}.")
         return _back(request)
-    request.session[_LINK] = [invitation.pk, url]  # shown once, and encrypted until then
+    request.session[_LINK] = [invitation.pk, url]  # shown once; encrypted until then
     if email:
         unsent = f"This installation sends no mail yet: pass the link on to {email} yourself."
         messages.warning(request, unsent)
@@ -120,7 +120,7 @@ def invite(request: TeamRequest) -> HttpResponse:
 
 
 def _refusal(request: TeamRequest, email: str) -> str:
-    """Why nobody can be invited now; empty where they can."""
+    """Why nobody can be invited now; empty if inviting is possible."""
     if not proof.may_add(request.user):
         return proof.FIRST
     made = Invitation.objects.for_team(request.team)
@@ -154,7 +154,7 @@ def revoke(request: TeamRequest, invitation: int) -> HttpResponse:
 @never_cache
 @require_safe
 def invitation_link(request: HttpRequest, key: str) -> HttpResponse:
-    """What an invitation's link opens: its key goes into the session, out of the path."""
+    """Where an invitation's link leads: moves its key from the path into the session."""
     invitations.keep_in_browser(request, key.replace("\x00", ""))
     return redirect("invitation")
 

@@ -1,4 +1,4 @@
-"""Making teams, and who is in them: a team never loses its last admin."""
+"""Creates teams and changes memberships: a team never loses its last admin."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ DOUBLE_CLICK = timedelta(seconds=10)
 
 
 class LastAdminError(Exception):
-    """The team would be left without an admin."""
+    """The team would have no admin left."""
 
     def __init__(self) -> None:
-        super().__init__("A team needs an admin. Make somebody else an admin first.")
+        super().__init__("A team needs an admin. Make another member an admin first.")
 
 
 def create_team(name: str, admin: User) -> Team:
-    """A new team with `admin` as its admin, under an address that no other team has."""
+    """A new team with `admin` as its admin, under a slug of its own."""
     slug = slugify(name)[:60].strip("-")
     while True:
         try:
-            # Whether a slug is free is the unique index's to say: asking first would be a race.
+            # Only the unique index can say whether a slug is free: checking first would be a race.
             with transaction.atomic():
                 team = Team.objects.create(name=name, slug=slug or _random_slug("team"))
                 Membership.objects.create(team=team, user=admin, role=Role.ADMIN)
@@ -41,7 +41,7 @@ def create_team(name: str, admin: User) -> Team:
 
 
 def just_made(name: str, admin: User) -> Team | None:
-    """The team of that name that `admin` made seconds ago, as by the first of two clicks."""
+    """The team of that name that `admin` created seconds ago, as by a double click."""
     return Team.objects.filter(
         name=name,
         created_at__gt=timezone.now() - DOUBLE_CLICK,
@@ -52,14 +52,14 @@ def just_made(name: str, admin: User) -> Team | None:
 
 
 def may_open(team: Team, user: User) -> bool:
-    """Whether a team's figures may be sent to somebody: who could open its pages by signing in."""
+    """Whether a user may receive a team's figures: the same rule as for opening its pages."""
     if team.deleting_since or not Membership.objects.filter(team=team, user=user).exists():
         return False
     return not team.require_second_factor or has_second_factor(user)
 
 
 def change_role(membership: Membership, role: str) -> bool:
-    """Gives a member another role; false if it is theirs already. Raises LastAdminError."""
+    """Gives a member another role; false if they have it already. Raises LastAdminError."""
     with transaction.atomic():
         current = _locked(membership)
         if current is None or current.role == role:
@@ -72,7 +72,7 @@ def change_role(membership: Membership, role: str) -> bool:
 
 
 def remove(membership: Membership) -> None:
-    """Takes a member out of the team. Raises LastAdminError."""
+    """Removes a member from the team. Raises LastAdminError."""
     with transaction.atomic():
         if current := _locked(membership):
             _keep_an_admin(current)
@@ -80,7 +80,7 @@ def remove(membership: Membership) -> None:
 
 
 def _locked(membership: Membership) -> Membership | None:
-    # The team's row is the lock: two admins who demote each other go one after the other.
+    # The team's row is the lock: two admins who demote each other run one after the other.
     Team.objects.select_for_update().get(pk=membership.team_id)
     return Membership.objects.filter(pk=membership.pk).first()
 

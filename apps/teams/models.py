@@ -13,8 +13,8 @@ from apps.bounds import at_most, json_at_most, within
 
 Row = TypeVar("Row", bound=models.Model)
 
-MOST_OF_A_QUERY = 4_000  # letters of an address that is kept: of a filter, or of a saved view
-MOST_OF_A_LIST = 125_000  # letters of JSON: fifty lines of 200, in any script
+MOST_OF_A_QUERY = 4_000  # characters of a stored query string: a filter's or a saved view's
+MOST_OF_A_LIST = 125_000  # characters of JSON: fifty lines of 200, in any script
 
 
 def _default_hotfix_labels() -> list[str]:
@@ -30,12 +30,12 @@ def _default_hotfix_titles() -> list[str]:
 
 
 def new_figures_key() -> str:
-    """Never the same twice."""
+    """A random key."""
     return secrets.token_hex(16)
 
 
 class Team(models.Model):
-    """A group of people who look at the same figures, and how they want them counted."""
+    """A group of people who see the same figures, and their settings for them."""
 
     name = models.CharField(max_length=100)
     slug = models.SlugField(max_length=80, unique=True)
@@ -82,7 +82,7 @@ class Team(models.Model):
         default=list,
         help_text="Patterns of environments that are production besides those known by name.",
     )
-    # Marks of AI of its own, a line each: what is looked for, and the tool behind ` = `.
+    # The team's own AI marks, one a line: the text to look for, and the tool after ` = `.
     ai_logins = models.JSONField(default=list)
     ai_trailers = models.JSONField(default=list)
     ai_branches = models.JSONField(default=list)
@@ -126,7 +126,7 @@ class Team(models.Model):
 
     @property
     def window_days(self) -> int | None:
-        """How far back pull requests are fetched: not what would be too old to keep."""
+        """How far back pull requests are fetched; not what retention would delete at once."""
         days = [each for each in (self.history_days, self.keep_days) if each]
         return min(days, default=None)
 
@@ -185,7 +185,7 @@ TeamManager = models.Manager.from_queryset(TeamQuerySet)
 
 
 class BaseTeamModel(models.Model):
-    """What every row of a team has."""
+    """Base class of every row that belongs to a team."""
 
     team = models.ForeignKey(Team, models.CASCADE, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
@@ -198,9 +198,9 @@ class BaseTeamModel(models.Model):
 
 
 class Invitation(BaseTeamModel):
-    """Lets the holder of its link join the team until it expires; one sent by e-mail, once.
+    """Lets the holder of its link join the team until it expires; an e-mail invitation works once.
 
-    Of the link only a hash is kept.
+    Only a hash of the link is stored.
     """
 
     key_hash = models.CharField(max_length=64, unique=True)
@@ -234,7 +234,7 @@ class Invitation(BaseTeamModel):
     def closed_reason(self) -> str:
         """Why it can no longer be accepted: used, revoked or expired; empty while it can.
 
-        It works for as long as the person who made it could make another one.
+        It also closes once its creator may no longer invite.
         """
         if self.revoked_at or not self._is_maker_admin():
             return "revoked"
@@ -254,7 +254,7 @@ class Invitation(BaseTeamModel):
 
 
 class ApiKey(BaseTeamModel):
-    """Lets a program read the team's figures in a member's name; only its hash is kept."""
+    """Lets a program read the team's figures in a member's name; only its hash is stored."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="api_keys")
     name = models.CharField(max_length=100)

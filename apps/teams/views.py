@@ -1,4 +1,4 @@
-"""Where people arrive, make a team, and set it up."""
+"""Landing page, creating a team, and a team's settings."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from apps.teams.models import Membership, Team
 from apps.users.models import User
 from apps.users.second_factors import has_proven
 
-# What a pull request's own figures depend on.
+# What the figures of a single pull request depend on.
 DEFINITIONS = {
     *("hotfix_labels", "hotfix_branches", "hotfix_titles", "bot_logins"),
     *("excluded_repositories", "excluded_branches"),
@@ -34,7 +34,7 @@ DEFINITIONS = {
 @require_safe
 @never_cache
 def home(request: HttpRequest) -> HttpResponse:
-    """The user's last team, the form for a first one, or the landing page for visitors."""
+    """The user's last team, the form for a first team, or the landing page for visitors."""
     if not request.user.is_authenticated:
         return render(request, "teams/welcome.html")
     newest_first = F("last_opened_at").desc(nulls_last=True), "-created_at"
@@ -46,13 +46,13 @@ def home(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def new_team(request: HttpRequest) -> HttpResponse:
-    """Makes a team, with the user as its admin."""
+    """Creates a team, with the user as its admin."""
     form = NewTeamForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         user = cast(User, request.user)
         name = form.cleaned_data["name"]
         with transaction.atomic():
-            User.objects.select_for_update().get(pk=user.pk)  # Twice at once: one after the other.
+            User.objects.select_for_update().get(pk=user.pk)  # serialises concurrent requests
             team = just_made(name, user)
             if team is None:
                 team = create_team(name, user)
@@ -64,7 +64,7 @@ def new_team(request: HttpRequest) -> HttpResponse:
 @team_view()
 @require_http_methods(["GET", "HEAD", "POST"])
 def team_settings(request: TeamRequest) -> HttpResponse:
-    """How the team is called and counts; members read, admins change."""
+    """The team's name and settings; members read, admins change."""
     if not request.membership.is_admin:
         return team_settings_shown(request)
     now = Team.objects.get(pk=request.team.pk)
@@ -86,7 +86,7 @@ def team_settings_shown(request: TeamRequest) -> HttpResponse:
 
 
 def refuse(request: TeamRequest) -> HttpResponse:
-    """What a member is told who may not do this."""
+    """The answer to a member who lacks the right."""
     return render(request, "403.html", status=403)
 
 
@@ -105,7 +105,7 @@ def _save(request: TeamRequest, form: TeamForm) -> None:
         if changed & DEFINITIONS:
             team.recalculate_from = 0
             written.add("recalculate_from")
-        # No more than that: what workers count and note in the row meanwhile stays.
+        # Saves only these fields: workers update others in the row concurrently.
         team.save(update_fields=written)
         figures_changed(team.pk)
         record(

@@ -11,7 +11,7 @@ from django.core.paginator import Page
 
 @dataclass(frozen=True)
 class Status:
-    """A badge in a tone (`good`, `info`, `warn`, `bad` or none), and what is said after it."""
+    """A badge in a tone (`good`, `info`, `warn`, `bad` or none), and the text after it."""
 
     badge: str
     tone: str = ""
@@ -30,7 +30,7 @@ def listed(names: Sequence[str], most: int) -> str:
 
 
 def caption(page: Page[Any], one: str, many: str = "") -> str:
-    """What a table shows: `132 people, 1 to 100 shown`."""
+    """A table's caption: `132 people, 1 to 100 shown`."""
     whole = counted(page.paginator.count, one, many)
     if page.paginator.num_pages == 1:
         return whole

@@ -1,4 +1,4 @@
-"""Where a team's days begin."""
+"""A team's time zone, where its days begin."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 
 def zone_of(name: str) -> ZoneInfo:
-    """A time zone by its name; UTC where there is none such."""
+    """A time zone by its name; UTC if there is no such zone."""
     try:
         return ZoneInfo(name)
     except (ValueError, KeyError, OSError):

@@ -1,4 +1,4 @@
-"""Filters that every template has without `{% load %}`: how durations and instants read."""
+"""Filters that every template has without `{% load %}`: durations, instants, names."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ register = template.Library()
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 TINTS = 8  # as in components.css
-# In this order: each names those after it, too.
+# The order matters: a browser's user agent also names those after it.
 BROWSERS = (
     ("Edg", "Edge"),
     ("OPR/", "Opera"),
@@ -38,7 +38,7 @@ NOTHING = SafeString('<span class="nothing" title="No data">–</span>')
 
 
 def duration_text(seconds: float) -> str:
-    """Seconds as people say them, rounded, in at most two units: `2 d 4 h`, `35 min`, `40 s`."""
+    """Seconds in words, rounded, in at most two units: `2 d 4 h`, `35 min`, `40 s`."""
     whole = round(abs(seconds))
     if whole < MINUTE:
         return f"{whole} s"
@@ -50,7 +50,7 @@ def duration_text(seconds: float) -> str:
 
 
 def unbroken(text: str) -> str:
-    """The same, never torn over two lines: a figure stays with its unit."""
+    """The text with non-breaking spaces, so that a figure stays with its unit."""
     return text.replace(" ", "\N{NO-BREAK SPACE}")
 
 
@@ -72,14 +72,14 @@ def instant_text(instant: datetime, now: datetime) -> str:
     if abs(seconds) < 10:
         return "just now"
     size = next((unit for unit in (DAY, HOUR, MINUTE) if abs(seconds) >= unit), 1)
-    # As durations are rounded: what was 19 days is that long ago.
+    # Rounded as durations are: what took 19 days was 19 days ago.
     text = duration_text(_rounded(round(abs(seconds)), size))
     return f"{text} ago" if seconds > 0 else f"in {text}"
 
 
 @register.filter
 def duration(seconds: float | str | None) -> SafeString:
-    """Seconds as people say them, exact on hover; a dash for no data."""
+    """Rounded duration, exact on hover; a dash for no data."""
     if seconds is None or isinstance(seconds, str):
         return NOTHING
     exact, text = duration_exact(seconds), duration_text(seconds)
@@ -88,7 +88,7 @@ def duration(seconds: float | str | None) -> SafeString:
 
 @register.filter
 def instant(value: datetime | None) -> SafeString:
-    """How long ago, exact in UTC on hover; a dash for none."""
+    """Relative time, exact in UTC on hover; a dash for none."""
     if not value:
         return NOTHING
     return _time(value, instant_text(value, timezone.now()))
@@ -102,7 +102,7 @@ def day(value: datetime | None) -> SafeString:
 
 @register.filter
 def initials(name: object) -> str:
-    """One or two letters that stand for a person or an account, in place of a picture."""
+    """One or two initials of a person or an account, in place of a picture."""
     words = str(name).replace("-", " ").replace("_", " ").split()
     letters = [word[0] for word in words if word[0].isalnum()]
     return "".join(letters[:1] + letters[1:][-1:])
@@ -110,7 +110,7 @@ def initials(name: object) -> str:
 
 @register.simple_tag
 def avatar(name: object) -> SafeString:
-    """Initials in a colour that stays the same; no picture is loaded from elsewhere."""
+    """Initials on a colour derived from the name; no picture is loaded from another server."""
     tint = crc32(str(name).lower().encode()) % TINTS
     mark = '<span class="avatar tint-{}" aria-hidden="true">{}</span>'
     return format_html(mark, tint, initials(name))
@@ -118,7 +118,7 @@ def avatar(name: object) -> SafeString:
 
 @register.filter
 def told_apart(team: Any, others: Iterable[Any]) -> str:
-    """A team's name, with its address where another has the same name."""
+    """A team's name, with its slug if another team has the same name."""
     alike = [other for other in others if other.name.casefold() == team.name.casefold()]
     return f"{team.name} ({team.slug})" if len(alike) > 1 else team.name
 
@@ -131,14 +131,14 @@ def action_words(action: str) -> str:
 
 @register.filter
 def browser(user_agent: str) -> str:
-    """Which browser on which system, as far as it says so."""
+    """Browser and system, as far as the user agent names them."""
     name = next((name for mark, name in BROWSERS if mark in user_agent), "Another program")
     system = next((name for mark, name in SYSTEMS if mark in user_agent), "")
     return f"{name} on {system}" if system else name
 
 
 def _rounded(whole: int, unit: int) -> int:
-    """To whole minutes, hours or days, half of one up: as `charts.js` does it."""
+    """Rounds to whole minutes, hours or days, half up, as `charts.js` does."""
     return (whole + unit // 2) // unit * unit
 
 

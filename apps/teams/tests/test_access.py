@@ -1,4 +1,4 @@
-"""What outsiders and the signed out see of a team: nothing."""
+"""Outsiders and signed-out users see nothing of a team."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_it_works(bob_client: Client, team: Team, address: str) -> None:
 
 
 @pytest.mark.parametrize("address", READ + WRITE)
-def test_charlie_sees_no_more_than_of_a_team_that_is_none(
+def test_an_outsider_sees_the_same_as_for_a_missing_team(
     charlie_client: Client, team: Team, address: str
 ) -> None:
     method = charlie_client.post if address in WRITE else charlie_client.get
@@ -37,10 +37,10 @@ def test_charlie_sees_no_more_than_of_a_team_that_is_none(
 
 
 @pytest.mark.parametrize("address", READ + WRITE)
-def test_the_signed_out_are_asked_to_sign_in(client: Client, team: Team, address: str) -> None:
+def test_signed_out_users_are_asked_to_sign_in(client: Client, team: Team, address: str) -> None:
     method = client.post if address in WRITE else client.get
     response = method(address)
-    # An address that only takes a form leads back to the team, not to itself.
+    # A POST-only address leads back to the team's page, not to itself.
     back = "/a/acme/" if address in WRITE else address
     assert response.status_code == 302
     assert response.headers["Location"] == f"/accounts/login/?next={back}"

@@ -1,4 +1,4 @@
-"""What stands around every page: the navigation, the account, and how people and teams are told."""
+"""The frame of every page: navigation, account, and how people and teams are shown."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from apps.users.models import User
 
 
 def current(client: Client, address: str) -> list[str]:
-    """What the navigation and the tabs say where we are."""
+    """The current entries of the navigation and the tabs."""
     page = client.get(address).content.decode()
     found = re.findall(r'aria-current="page">(.*?)</a>', page, re.DOTALL)
     return [re.sub(r"<[^>]+>", "", each).strip() for each in found]
@@ -58,7 +58,9 @@ def test_initials_keep_their_colour() -> None:
     assert "<" not in avatar("<script>").split(">")[1].split("</span")[0]
 
 
-def test_two_teams_of_a_name_are_told_apart(alice: User, alice_client: Client, team: Team) -> None:
+def test_teams_with_the_same_name_are_distinguished(
+    alice: User, alice_client: Client, team: Team
+) -> None:
     other = create_team(team.name, alice)
     assert told_apart(team, [team]) == team.name
     page = alice_client.get("/a/acme/settings/").content.decode()

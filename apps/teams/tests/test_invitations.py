@@ -24,18 +24,18 @@ INVITE = "/a/acme/settings/invitations/"
 
 
 def opened(visitor: Client, link: str) -> Any:
-    """What somebody sees who follows a link."""
+    """The page behind an invitation's link."""
     return visitor.get(link, follow=True)
 
 
 def accepted(visitor: Client, link: str) -> Any:
-    """What is answered to somebody who follows a link and presses the button."""
+    """The answer to opening an invitation's link and accepting it."""
     visitor.get(link)
     return visitor.post("/invitations/")
 
 
 def invited(client: Client, email: str = "", role: str = "member") -> str:
-    """The path of the invitation's link, as a person gets it."""
+    """The path of the invitation's link, as the invited person gets it."""
     client.post(INVITE, {"email": email, "role": role})
     if email:
         text = str(mail.outbox[-1].body)
@@ -125,7 +125,7 @@ def test_the_newest_invitation_of_an_address_counts(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_who_joins_leaves_no_invitation_of_their_address_open(
+def test_joining_closes_other_invitations_of_the_address(
     alice_client: Client, charlie_client: Client, team: Team, alice: User
 ) -> None:
     elsewhere = create_team("Other", alice)
@@ -137,7 +137,7 @@ def test_who_joins_leaves_no_invitation_of_their_address_open(
 
 
 def open_invitations(client: Client) -> list[str]:
-    """The addresses that the page lists, those without a link."""
+    """The addresses listed on the page, of invitations by e-mail."""
     page = client.get("/a/acme/settings/members/").content.decode()
     _, _, listed = page.partition("Open invitations")
     return re.findall(r"<strong>([^<]+)</strong>", listed)
@@ -170,7 +170,7 @@ def test_a_newcomer_signs_up_and_joins(alice_client: Client, team: Team) -> None
     assert role(User.objects.get(email="dana@example.com")) == "member"
 
 
-def test_a_link_works_for_several(
+def test_a_link_works_for_several_people(
     alice_client: Client, charlie_client: Client, charlie: User, team: Team
 ) -> None:
     link = invited(alice_client)
@@ -226,18 +226,18 @@ def test_an_admin_who_opens_a_members_link_stays_admin(
     assert role(alice) == "admin"
 
 
-def test_who_is_in_the_team_is_not_invited(alice_client: Client, bob: User, team: Team) -> None:
+def test_a_member_is_not_invited(alice_client: Client, bob: User, team: Team) -> None:
     response = alice_client.post(INVITE, {"email": "BOB@example.com", "role": "member"})
     assert response.status_code == 422
     assert "is in the team already" in response.content.decode()
     assert not Invitation.objects.exists()
 
 
-def test_a_role_that_is_none_is_refused(alice_client: Client, team: Team) -> None:
+def test_an_unknown_role_is_refused(alice_client: Client, team: Team) -> None:
     assert alice_client.post(INVITE, {"email": "", "role": "owner"}).status_code == 422
 
 
-def test_the_signed_out_who_accept_sign_in_first(alice_client: Client, team: Team) -> None:
+def test_signed_out_users_sign_in_before_accepting(alice_client: Client, team: Team) -> None:
     link = invited(alice_client)
     response = accepted(Client(), link)
     assert response.headers["Location"] == "/accounts/login/?next=/invitations/"
@@ -255,7 +255,7 @@ def test_another_teams_invitation_is_out_of_reach(
     assert opened(Client(), link).status_code == 200
 
 
-# Coming back, and coming in for somebody else.
+# Coming back after leaving, and links that another person should use.
 
 
 def key_of(team: Team, user: User) -> dict[str, str]:
@@ -264,7 +264,7 @@ def key_of(team: Team, user: User) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("way", ["removed", "left", "by the operator"])
-def test_who_is_out_stays_out(
+def test_a_removed_member_stays_out(
     way: str, alice_client: Client, charlie_client: Client, charlie: User, team: Team
 ) -> None:
     link = invited(alice_client)
@@ -284,7 +284,7 @@ def test_who_is_out_stays_out(
     assert Client().get("/api/v1/team", headers=bearer).status_code == 401
 
 
-def test_a_link_of_somebody_elses_goes_on(
+def test_a_link_for_another_user_stays_open(
     alice_client: Client, charlie_client: Client, charlie: User, team: Team
 ) -> None:
     used, other = invited(alice_client), invited(alice_client)
@@ -343,7 +343,7 @@ def test_the_key_leaves_the_path_and_is_not_kept(
     assert opened(Client(), f"/invitations/{stolen}/").status_code == 404
 
 
-# Mail that others can have sent.
+# Mail that other people can trigger.
 
 
 def invite(client: Client, email: str) -> int:
@@ -351,7 +351,7 @@ def invite(client: Client, email: str) -> int:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_nobodys_words_go_into_mail(alice_client: Client, alice: User, team: Team) -> None:
+def test_no_text_of_a_sender_goes_into_mail(alice_client: Client, alice: User, team: Team) -> None:
     Team.objects.update(name="Win at https://evil.example")
     User.objects.filter(pk=alice.pk).update(first_name="Your bank, https://evil.example")
     invite(alice_client, "charlie@example.com")
@@ -361,7 +361,7 @@ def test_nobodys_words_go_into_mail(alice_client: Client, alice: User, team: Tea
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_address_gets_few_invitations_whoever_sends_them(
+def test_invitations_to_one_address_are_limited(
     alice_client: Client, charlie_client: Client, team: Team
 ) -> None:
     charlie_client.post("/teams/new/", {"name": "Beta"})
@@ -378,7 +378,7 @@ def test_an_address_gets_few_invitations_whoever_sends_them(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_somebody_sends_so_many_and_no_more(alice_client: Client, team: Team) -> None:
+def test_a_sender_is_limited(alice_client: Client, team: Team) -> None:
     answers = [invite(alice_client, f"p{number}@example.com") for number in range(52)]
     assert answers == [302] * 50 + [422] * 2
     assert len(mail.outbox) == 50

@@ -1,4 +1,4 @@
-"""Making a team, its settings, and finding the way to it."""
+"""Creating a team, its settings, and the way to it."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_a_second_team_of_the_same_name_is_made_later(charlie_client: Client) ->
 
 
 @pytest.mark.parametrize("name", ["Acme", "acme", "ACME!", "Ácme"])
-def test_nobody_joins_a_team_by_naming_theirs_alike(
+def test_a_team_with_the_same_name_is_another_team(
     charlie_client: Client, team: Team, name: str
 ) -> None:
     address = charlie_client.post("/teams/new/", {"name": name}).headers["Location"]
@@ -73,17 +73,17 @@ def test_a_team_needs_a_name(charlie_client: Client, name: str) -> None:
 
 
 @pytest.mark.django_db
-def test_the_signed_out_see_what_this_is(client: Client) -> None:
+def test_signed_out_users_see_the_landing_page(client: Client) -> None:
     page = client.get("/").content.decode()
     assert "See how your team’s pull requests flow" in page
     assert "/accounts/signup/" in page
 
 
-def test_whoever_has_no_team_makes_one(charlie_client: Client) -> None:
+def test_a_user_without_a_team_creates_one(charlie_client: Client) -> None:
     assert charlie_client.get("/").headers["Location"] == "/teams/new/"
 
 
-def test_the_start_leads_to_the_team_opened_last(
+def test_the_start_page_leads_to_the_last_team(
     alice_client: Client, alice: User, team: Team
 ) -> None:
     alice_client.post("/teams/new/", {"name": "Other"})
@@ -164,7 +164,7 @@ def test_other_apps_hear_what_changed(alice_client: Client, team: Team) -> None:
         ("bot_logins", "not a login", "cannot be the login"),
     ],
 )
-def test_what_makes_no_sense_is_refused(
+def test_invalid_settings_are_refused(
     alice_client: Client, team: Team, field: str, value: str, reason: str
 ) -> None:
     response = alice_client.post("/a/acme/settings/", SETTINGS | {field: value})

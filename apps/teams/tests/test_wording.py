@@ -1,4 +1,4 @@
-"""Counts, lists and captions as pages say them."""
+"""Counts, lists and captions on pages."""
 
 from __future__ import annotations
 
