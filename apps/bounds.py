@@ -1,6 +1,7 @@
-"""How much may be stored: bounds that the database itself keeps, on SQLite as on PostgreSQL.
+"""Limits on what may be stored, enforced by the database, on SQLite and PostgreSQL alike.
 
-SQLite takes any length for a `CharField`; forms say it kindly, and this holds where none asks.
+SQLite accepts any length for a `CharField`. Forms report a limit politely; these constraints hold
+where no form checks.
 """
 
 from __future__ import annotations
@@ -11,17 +12,17 @@ from django.db.models.lookups import LessThanOrEqual
 
 
 def at_most(letters: int, *fields: str) -> list[BaseConstraint]:
-    """No text in these fields is longer."""
+    """No text in these fields is longer than `letters` characters."""
     return [_bound(name, Length(name), letters) for name in fields]
 
 
 def json_at_most(letters: int, *fields: str) -> list[BaseConstraint]:
-    """No JSON in these fields is longer, as the database writes it."""
+    """No JSON in these fields is longer than `letters` characters, as the database writes it."""
     return [_bound(name, Length(Cast(name, TextField())), letters) for name in fields]
 
 
 def within(field: str, least: int, most: int) -> BaseConstraint:
-    """A number within these, both included."""
+    """A number between `least` and `most`, both included."""
     return CheckConstraint(
         condition=Q(**{f"{field}__range": (least, most)}), name=f"%(class)s_{field}_bounded"
     )

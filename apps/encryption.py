@@ -1,4 +1,4 @@
-"""Encrypts what is kept with Fernet, the newest of `TOKEN_ENCRYPTION_KEYS` first."""
+"""Encrypts secrets at rest with Fernet, using the newest of `TOKEN_ENCRYPTION_KEYS`."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ def _fernet(keys: tuple[str, ...]) -> MultiFernet:
 
 
 def fernet() -> MultiFernet:
-    """Encrypts with the first key, decrypts with any."""
+    """Encrypts with the first key and decrypts with any of them."""
     return _fernet(tuple(settings.TOKEN_ENCRYPTION_KEYS))
 
 
 def encrypt(text: str) -> str:
-    """The text as it may be stored."""
+    """The encrypted text, for storing."""
     return fernet().encrypt(text.encode()).decode()
 
 
 def decrypt(stored: str) -> str:
-    """The text that was stored; raises EncryptionKeyError where no key fits."""
+    """The decrypted text. Raises EncryptionKeyError if no key fits."""
     try:
         return fernet().decrypt(stored.encode()).decode()
     except InvalidToken:

@@ -1,4 +1,4 @@
-"""What a line of the log belongs to: a request, a task, a sync."""
+"""The context of a log line: its request, task or sync."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ _ids: ContextVar[Mapping[str, str | int]] = ContextVar("log_ids", default=Mappin
 
 
 def current() -> Mapping[str, str | int]:
-    """The ids that hold now."""
+    """The ids in effect now."""
     return _ids.get()
 
 
 @contextmanager
 def belongs_to(**ids: str | int | None) -> Iterator[None]:
-    """Adds ids to every line that is written within the block; None adds nothing."""
+    """Adds ids to every line logged within the block; an id that is None is left out."""
     known = {name: value for name, value in ids.items() if value is not None}
     token = _ids.set({**_ids.get(), **known})
     try:

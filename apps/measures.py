@@ -1,6 +1,6 @@
-"""What is counted while the program runs, for `/metrics`; every process of a machine adds to it.
+"""Counters for `/metrics`; all processes of a machine share them.
 
-What can be read from the database is not counted here but looked up (tformance/prometheus.py).
+What the database can answer is not counted here but queried (tformance/prometheus.py).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Reads many rows in parts, without a cursor of the server's.
+"""Reads many rows in parts, without a server-side cursor.
 
-Such a cursor lives in a session; behind PgBouncer in transaction mode the next statement may come
-to another one, so that an export would be cut short. Here each part is a statement of its own.
+Such a cursor belongs to a session. Behind PgBouncer in transaction mode the next statement may run
+in another session, which would cut an export short. Here each part is a statement of its own.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ PART = 2_000
 
 
 def by_key(rows: QuerySet[Any], *names: str, part: int = PART) -> Iterator[tuple[Any, ...]]:
-    """Values of all rows in the order of their keys, whatever was asked for."""
+    """Values of all rows in the order of their keys, whatever their own order."""
     found = rows.order_by("pk").values_list(*names, "pk")
     some = list(found[:part])
     while some:
@@ -26,7 +26,7 @@ def by_key(rows: QuerySet[Any], *names: str, part: int = PART) -> Iterator[tuple
 
 
 def in_order(rows: QuerySet[Any], *names: str) -> Iterator[tuple[Any, ...]]:
-    """Values of all rows in their order; what is deleted meanwhile is left out."""
+    """Values of all rows in their order; rows deleted meanwhile are left out."""
     unordered = rows.order_by().values_list(*names, "pk")
     for keys in _keys(rows):
         found = {values[-1]: values[:-1] for values in unordered.filter(pk__in=keys)}
@@ -34,7 +34,7 @@ def in_order(rows: QuerySet[Any], *names: str) -> Iterator[tuple[Any, ...]]:
 
 
 def whole(rows: QuerySet[M]) -> Iterator[M]:
-    """All rows in their order; what is deleted meanwhile is left out."""
+    """All rows in their order; rows deleted meanwhile are left out."""
     for keys in _keys(rows):
         found = {row.pk: row for row in rows.order_by().filter(pk__in=keys)}
         yield from (found[key] for key in keys if key in found)
