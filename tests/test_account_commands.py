@@ -72,7 +72,7 @@ def test_somebody_is_switched_off_and_on(alice: User, bob: User) -> None:
     done("user", "disable", "bob@example.com")
     assert browser.get("/teams/new/").status_code == 302
     assert sign_in("bob@example.com", PASSWORD) == "/accounts/inactive/"
-    assert "switched off" in run("user", "link", "bob@example.com").output
+    assert "is disabled" in run("user", "link", "bob@example.com").output
     done("user", "enable", "bob@example.com")
     assert sign_in("bob@example.com", PASSWORD) == "/"
     done("user", "promote", "alice@example.com")

@@ -1,4 +1,4 @@
-"""The Django project. Celery's app is loaded with it, so that every process sends to our broker."""
+"""The Django project. Loads Celery's app, so that every process uses our broker."""
 
 from tformance.celery import app as celery_app
 

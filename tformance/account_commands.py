@@ -1,4 +1,4 @@
-"""`tformance user` and `tformance team`: what an operator does to accounts, also by script."""
+"""`tformance user` and `tformance team`: managing accounts and teams, also from scripts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ roles = click.option("--role", type=click.Choice(["admin", "member"]), default="
 
 @click.group()
 def user() -> None:
-    """List, make and switch off accounts."""
+    """List, create and disable accounts."""
     _prepare()
 
 
@@ -39,9 +39,9 @@ def list_users(as_json: bool) -> None:
 @click.option("--staff", is_flag=True, help="May use the database admin and make the GitHub App.")
 @from_stdin
 def create_user(email: str, name: str, staff: bool, password_stdin: bool) -> None:
-    """Make an account, and print a link to choose its password with.
+    """Create an account, and print a link to choose its password with.
 
-    The link works once, for three days. The address is taken as confirmed.
+    The link works once, for three days. The address counts as confirmed.
     """
     from tformance import accounts
 
@@ -80,15 +80,15 @@ def _switch(name: str, about: str, **fields: bool) -> None:
         click.echo(f"Done: {email}.")
 
 
-_switch("promote", "Make somebody the operator's staff.", is_staff=True)
+_switch("promote", "Make a user the operator's staff.", is_staff=True)
 _switch("demote", "Make staff an ordinary user again.", is_staff=False)
-_switch("disable", "Keep somebody out, and sign them out everywhere.", is_active=False)
-_switch("enable", "Let somebody in again.", is_active=True)
+_switch("disable", "Disable an account, and sign it out everywhere.", is_active=False)
+_switch("enable", "Enable an account again.", is_active=True)
 
 
 @click.group()
 def team() -> None:
-    """List and make teams, and say who is in them."""
+    """List and create teams, and manage their members."""
     _prepare()
 
 
@@ -105,7 +105,7 @@ def list_teams(as_json: bool) -> None:
 @click.argument("name")
 @click.option("--admin", required=True, metavar="EMAIL", help="An account that there is.")
 def create_team(name: str, admin: str) -> None:
-    """Make a team, and print the name that its address has."""
+    """Create a team, and print its slug."""
     from tformance import accounts
 
     click.echo(accounts.create_team(name, _user(admin)).slug)
@@ -126,7 +126,7 @@ def members(team: str, as_json: bool) -> None:
 @click.argument("email")
 @roles
 def add(team: str, email: str, role: str) -> None:
-    """Let an account into a team, or give a member another role."""
+    """Add an account to a team, or change a member's role."""
     from tformance import accounts
 
     accounts.add(_team(team), _user(email), role)
@@ -137,7 +137,7 @@ def add(team: str, email: str, role: str) -> None:
 @click.argument("team")
 @click.argument("email")
 def remove(team: str, email: str) -> None:
-    """Take somebody out of a team."""
+    """Remove a member from a team."""
     from tformance import accounts
 
     accounts.remove(_membership(_team(team), _user(email)))
@@ -156,7 +156,7 @@ def _prepare() -> None:
 
 
 def _password() -> str:
-    """The first line of stdin: an argument would stand in the list of processes."""
+    """The first line of stdin: an argument would show in the process list."""
     return sys.stdin.readline().rstrip("\r\n")
 
 

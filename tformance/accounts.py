@@ -1,4 +1,4 @@
-"""What `tformance user` and `tformance team` do; each change is in the audit log."""
+"""The work of `tformance user` and `tformance team`; each change is in the audit log."""
 
 from __future__ import annotations
 
@@ -60,9 +60,9 @@ def create(email: str, name: str, *, is_staff: bool, password: str | None) -> Us
 
 
 def link(user: User) -> str:
-    """Where a new password can be chosen, once, as by the mail for a forgotten one."""
+    """A link for choosing a new password once, as in the mail for a forgotten one."""
     if not user.is_active:
-        raise click.ClickException(f"{user.email} is switched off; enable the account first.")
+        raise click.ClickException(f"{user.email} is disabled; enable the account first.")
     key = default_token_generator.make_token(user)
     place = {"uidb36": user_pk_to_url_str(user), "key": key}
     record("account.link_made", object_name=user.email)
@@ -70,7 +70,7 @@ def link(user: User) -> str:
 
 
 def set_password(user: User, password: str) -> None:
-    """Sets it and ends every session."""
+    """Sets the password and ends every session."""
     _give_password(user, password)
     with transaction.atomic():
         user.save(update_fields=["password"])
@@ -79,7 +79,7 @@ def set_password(user: User, password: str) -> None:
 
 
 def change(user: User, **fields: bool) -> None:
-    """Switches rights on and off; a user who is switched off is signed out everywhere."""
+    """Changes a user's rights; a disabled user is signed out everywhere."""
     with transaction.atomic():
         for name, value in fields.items():
             setattr(user, name, value)
@@ -92,7 +92,7 @@ def change(user: User, **fields: bool) -> None:
 
 
 def teams() -> list[dict[str, Any]]:
-    """Every team, by the name that its address has."""
+    """Every team, by slug."""
     rows = Team.objects.filter(deleting_since=None).order_by("slug").prefetch_related("memberships")
     return [
         {
@@ -106,7 +106,7 @@ def teams() -> list[dict[str, Any]]:
 
 
 def create_team(name: str, admin: User) -> Team:
-    """A team with its admin."""
+    """Creates a team with its admin."""
     name = " ".join(name.split())
     if not name or len(name) > 100:
         raise click.UsageError("A team's name has 1 to 100 letters.")
@@ -117,13 +117,13 @@ def create_team(name: str, admin: User) -> Team:
 
 
 def members(team: Team) -> list[dict[str, Any]]:
-    """Who is in the team, admins first."""
+    """The team's members, admins first."""
     rows = team.memberships.select_related("user").order_by("role", "user__email")
     return [{"email": row.user.email, "role": row.role} for row in rows]
 
 
 def add(team: Team, user: User, role: str) -> None:
-    """Lets somebody in, or changes their role."""
+    """Adds a member, or changes their role."""
     try:
         with transaction.atomic():
             row, is_new = Membership.objects.get_or_create(
@@ -138,7 +138,7 @@ def add(team: Team, user: User, role: str) -> None:
 
 
 def remove(row: Membership) -> None:
-    """Takes somebody out."""
+    """Removes a member."""
     try:
         with transaction.atomic():
             membership.remove(row)

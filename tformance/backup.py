@@ -1,7 +1,7 @@
 """`tformance backup` and `restore`: the whole database as one file, while everything runs.
 
-Keys are no part of it: a backup alone opens nothing. What can be made anew, such as static files or
-messages of the broker, is not in it either.
+Keys are not included: a backup alone opens nothing. Nor is what can be recreated, such as static
+files or broker messages.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ _OPTIONS = {"USER": "--username", "HOST": "--host", "PORT": "--port", "NAME": "-
 def backup(target: Path) -> None:
     """Write the database to a new file that only its owner can read.
 
-    A file that is there already is never touched. Raises `click.ClickException`.
+    An existing file is never touched. Raises `click.ClickException`.
     """
     django.setup()
     aside = target.with_name(f".{target.name}.{os.getpid()}")
     try:
         os.close(os.open(aside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         _copy_out(aside)
-        os.link(aside, target)  # refuses where the target exists, which a rename would not
+        os.link(aside, target)  # fails if the target exists, where a rename would not
     except FileExistsError:
         raise click.ClickException(f"{target} exists already. Name a new file.") from None
     except (OSError, sqlite3.Error) as error:
@@ -47,7 +47,7 @@ def backup(target: Path) -> None:
 
 
 def restore(source: Path) -> None:
-    """Fill the empty database from a file of `backup`, and bring it up to this version's tables.
+    """Fill the empty database from a backup file, and migrate it to this version.
 
     Raises `click.ClickException`, and changes nothing then.
     """
@@ -84,7 +84,7 @@ def _copy_out(target: Path) -> None:
             closing(sqlite3.connect(target)) as theirs,
         ):
             ours.backup(theirs)
-            theirs.execute("PRAGMA journal_mode=DELETE")  # one file, without a log beside it
+            theirs.execute("PRAGMA journal_mode=DELETE")  # one file, without a log next to it
     else:
         _postgres("pg_dump", "--format=custom", "--no-owner", "--file", str(target))
 
@@ -128,7 +128,7 @@ def _refuse_strange(source: Path) -> None:
 
 
 def _count_anew() -> None:
-    """Lets no figure be counted on what a machine kept of a later database."""
+    """Invalidates figures that a machine kept from a later state of the database."""
     from apps.metrics.figures import freshness
     from apps.teams.models import Team
 

@@ -1,4 +1,4 @@
-"""What browsers may do with our pages: our own scripts and styles, and next to nothing else."""
+"""Security headers: our own scripts and styles, and next to nothing else."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ UNUSED = (
 
 
 def content_security_policy(*others: str, https: bool) -> dict[str, Any]:
-    """django-csp's setting: no script but from our own files, no page of ours in a frame."""
+    """django-csp's setting: scripts only from our own files, and none of our pages in a frame."""
     return {
         "DIRECTIVES": {
             "default-src": [NONE],
             "script-src": [SELF],
             "style-src": [SELF],
-            # ECharts places what it shows on hover by style attributes, which run nothing.
+            # ECharts positions its tooltips with style attributes, which run nothing.
             "style-src-attr": [UNSAFE_INLINE],
             "img-src": [SELF, "data:"],
             "font-src": [SELF],
             "connect-src": [SELF],
-            # Connecting and signing in are forms whose answers lead to GitHub, or to a company's
-            # own provider.
+            # The forms for connecting and signing in redirect to GitHub, or to a company's own
+            # provider.
             "form-action": [SELF, *others],
             "frame-ancestors": [NONE],
             "base-uri": [NONE],
@@ -39,7 +39,7 @@ def content_security_policy(*others: str, https: bool) -> dict[str, Any]:
 
 
 def policies(get_response: Answer) -> Answer:
-    """Middleware that switches off what no page of ours uses, and keeps pages out of caches.
+    """Middleware that disables unused browser features and keeps pages out of caches.
 
     https://www.w3.org/TR/permissions-policy/
     """
@@ -49,9 +49,9 @@ def policies(get_response: Answer) -> Answer:
         response = get_response(request)
         response.headers["Permissions-Policy"] = features
         response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
-        # A company's figures are for no search engine.
+        # Search engines must not index a company's figures.
         response.headers["X-Robots-Tag"] = "noindex, nofollow"
-        # Static files, which are everyone's, say how long they may be kept.
+        # Static files are public and set their own caching headers.
         response.headers.setdefault("Cache-Control", "private, no-store")
         return response
 

@@ -1,4 +1,4 @@
-"""The cache of an installation with Redis; without Redis, pages come more slowly, but they come."""
+"""The Redis cache of an installation; without Redis, pages are slower but still served."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ T = TypeVar("T")
 
 
 class Serializer:
-    """JSON: with Django's own, which is pickle, anyone who can write to Redis could run code."""
+    """JSON: with Django's default, pickle, anyone who can write to Redis could run code."""
 
     def dumps(self, value: Any) -> int | bytes:
-        return value if type(value) is int else json.dumps(value).encode()  # Redis counts numbers
+        return value if type(value) is int else json.dumps(value).encode()  # Redis increments it
 
     def loads(self, data: bytes) -> Any:
         try:
             return json.loads(data)
         except (ValueError, RecursionError):
-            return None  # written by another version, or by nobody of ours
+            return None  # written by another version or another program
 
 
 class Cache(RedisCache):
-    """Knows nothing while Redis is down, instead of failing: `/health/ready` tells the operator."""
+    """Acts as an empty cache while Redis is down; `/health/ready` reports the outage."""
 
     def get(self, key: Any, default: Any = None, version: int | None = None) -> Any:
         return _or(default, lambda: super(Cache, self).get(key, default, version))

@@ -1,4 +1,4 @@
-"""Celery moves messages that only say "look": what is to be done stands in the database."""
+"""Celery's messages only say "look": the work itself is in the database."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ _begun: dict[str, float] = {}
 
 @task_prerun.connect
 def begin(task_id: str, **_: Any) -> None:
-    """Note when a task begins."""
+    """Record when a task begins."""
     _begun[task_id] = time.perf_counter()
 
 
 @task_postrun.connect
 def measure(task_id: str, task: Any, state: str | None = None, **_: Any) -> None:
-    """Count a task; only one that succeeded is a sign of life for `tformance doctor`."""
+    """Count a task; only a successful one is a sign of life for `tformance doctor`."""
     from apps.measures import TASKS
     from tformance import heartbeat
 
@@ -50,7 +50,7 @@ def measure(task_id: str, task: Any, state: str | None = None, **_: Any) -> None
 
 @worker_ready.connect
 def compare_clocks(**_: Any) -> None:
-    """Say at the start where this machine's clock is not the database's."""
+    """Warn at the start if this machine's clock differs from the database's."""
     from django.db import DatabaseError
 
     from apps.integrations.work import clock
@@ -63,7 +63,7 @@ def compare_clocks(**_: Any) -> None:
 
 @worker_ready.connect
 def tell_metrics(**_: Any) -> None:
-    """Answer Prometheus, from the process that starts the others."""
+    """Serve `/metrics` from the process that starts the others."""
     from django.conf import settings
 
     from tformance import metrics_server
@@ -74,7 +74,7 @@ def tell_metrics(**_: Any) -> None:
 
 @task_revoked.connect
 def say_what_was_dropped(request: Any = None, expired: bool = False, **_: Any) -> None:
-    """A message that is too old to be taken is worth a line: the clock may be wrong."""
+    """Log a message that expired before it was taken: the clock may be wrong."""
     if expired:
         name = getattr(request, "name", "a task")
         log.warning("A message for %s had expired. Is this machine's clock right?", name)
@@ -83,5 +83,5 @@ def say_what_was_dropped(request: Any = None, expired: bool = False, **_: Any) -
 
 @worker_process_init.connect
 def freeze(**_: Any) -> None:
-    """Spare the collector what a worker holds for good: it took a tenth of a second to look at."""
+    """Exempt long-lived objects from garbage collection, which took 0.1 s for them."""
     gc.freeze()

@@ -1,4 +1,4 @@
-"""Celery's settings: Redis where there is one, else a folder of messages on this machine."""
+"""Celery's settings: Redis if set, else a folder of messages on this machine."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ else:
     }
     worker_enable_remote_control = False  # a message in a folder reaches one worker, not all
 
-accept_content = ["json"]  # nothing that comes from the broker is unpickled
+accept_content = ["json"]  # nothing from the broker is unpickled
 task_ignore_result = True
 task_acks_late = True
 task_reject_on_worker_lost = True
@@ -30,7 +30,7 @@ broker_connection_retry_on_startup = True
 task_time_limit = 300
 timezone = "UTC"
 
-# Kept in memory: the usual one keeps a file of pickles, to know when it was due last.
+# In memory: the default scheduler stores its last runs in a pickle file.
 beat_scheduler = "celery.beat:Scheduler"
 beat_schedule = {
     "compare-with-github": {
@@ -46,8 +46,8 @@ beat_schedule = {
     "look-for-due-work": {
         "task": "apps.integrations.tasks.look_for_due_work",
         "schedule": timedelta(seconds=10),
-        # A message that nobody took is superseded by the next one. An expiry is an instant by the
-        # sender's clock: shorter than this, a worker whose clock is ahead would drop them all.
+        # A message that nobody took is superseded by the next. It expires by the sender's clock:
+        # with a shorter expiry, a worker whose clock is ahead would drop them all.
         "options": {"expires": 600},
     },
 }

@@ -13,7 +13,7 @@ from tformance import account_commands, output
 
 
 class Commands(click.Group):
-    """Ends with 74 and one line where what it prints cannot be written."""
+    """Exits with 74 and one line if the output cannot be written."""
 
     def main(self, *arguments: Any, **named: Any) -> Any:
         with output.watched():
@@ -85,8 +85,8 @@ def export(what: str, team: str, repo: str | None, form: str) -> None:
 def audit(sample: int) -> None:
     """Compare what is stored with GitHub's answers.
 
-    Fetches pull requests anew, drawn at random, shows each field that differs, and repairs it.
-    Exits 1 where there is a difference.
+    Fetches randomly chosen pull requests again, shows each field that differs, and repairs it.
+    Exits 1 if there is a difference.
     """
     from tformance import terminal
 
@@ -98,7 +98,7 @@ def audit(sample: int) -> None:
 def backup(file: Path) -> None:
     """Write the whole database to FILE, while everything runs.
 
-    The keys that it is read with are not in it: keep them in another place.
+    The encryption keys are not in it: keep them in another place.
     """
     from tformance.backup import backup
 
@@ -118,7 +118,7 @@ def restore(file: Path) -> None:
 def rotate_keys() -> None:
     """Encrypt every stored secret with a new key.
 
-    With the first of TOKEN_ENCRYPTION_KEYS, that is, while everything runs.
+    Uses the first of TOKEN_ENCRYPTION_KEYS, while everything runs.
     """
     from tformance import terminal
 
@@ -136,7 +136,7 @@ def up(bind: str | None) -> None:
 
 @main.command()
 def release() -> None:
-    """Bring the database and the static files up to date.
+    """Migrate the database and collect the static files.
 
     Once for each new version, before its parts are started.
     """
@@ -157,7 +157,8 @@ def release() -> None:
 def upgrade(check: bool, backup_to: Path | None, no_backup: bool) -> None:
     """Back up, then bring everything up to this version.
 
-    As `release`, with a backup first. Going back is installing the former version and restoring it.
+    Like `release`, with a backup first. To go back, install the former version and restore the
+    backup.
     """
     from tformance import upgrade
 
@@ -187,7 +188,7 @@ def web(bind: str, processes: int) -> None:
     show_default=True,
 )
 def worker(processes: int) -> None:
-    """Talk to GitHub. On SIGTERM the page at hand is finished."""
+    """Talk to GitHub. On SIGTERM it finishes the current page first."""
     from tformance import parts
 
     parts.become("worker", parts.worker(processes))
@@ -212,10 +213,9 @@ def demo() -> None:
 @main.command()
 @click.option("--mail", metavar="ADDRESS", help="Also send a test mail there, now.")
 def doctor(mail: str | None) -> None:
-    """Check what is set up, and say what to do.
+    """Check the setup, and say what to do.
 
-    Looks at settings, database, broker, worker, web, mail and GitHub. Exits 1 where there is a
-    problem.
+    Checks settings, database, broker, worker, web, mail and GitHub. Exits 1 if there is a problem.
     """
     from tformance.doctor import doctor
 

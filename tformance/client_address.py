@@ -1,4 +1,4 @@
-"""Who asks, behind proxies: throttling and the audit log must not see the proxy's address."""
+"""The client's address behind proxies, for throttling and the audit log."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ Answer = Callable[[HttpRequest], HttpResponse]
 
 
 def client_address(get_response: Answer) -> Answer:
-    """Middleware that puts into REMOTE_ADDR what the outermost of `PROXIES` trusted proxies saw.
+    """Middleware that sets REMOTE_ADDR to what the outermost of `PROXIES` trusted proxies saw.
 
-    What a client itself writes into X-Forwarded-For stands further left, and is not believed.
+    Entries that a client itself put into X-Forwarded-For stand further left and are ignored.
     """
 
     def answer(request: HttpRequest) -> HttpResponse:

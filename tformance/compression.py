@@ -1,4 +1,4 @@
-"""Pages go compressed. Files are compressed once, when they are collected; exports stream."""
+"""Compression of responses. Static files are compressed once, when collected; exports stream."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from django.middleware.gzip import GZipMiddleware
 
 
 class CompressPages(GZipMiddleware):
-    """Django's, which hides lengths by random padding, for HTML alone."""
+    """Django's middleware, which hides lengths by random padding, for HTML only."""
 
     def process_response(
         self, request: HttpRequest, response: HttpResponseBase

@@ -1,4 +1,4 @@
-"""`tformance demo`: the whole program beside a made-up GitHub, on this machine alone."""
+"""`tformance demo`: the whole program with a simulated GitHub, on this machine alone."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tformance.processes import Part, processes
 EMAIL = "alice@example.com"
 WEB_PORT, GITHUB_PORT = 8000, 9100  # unless they are taken
 PORTS = "ports.json"
-START = 60.0  # seconds that the made-up GitHub has to start
+START = 60.0  # seconds that the simulated GitHub has to start
 CALLBACKS = ("/accounts/github/login/callback/", "/integrations/github/callback/")
 NOT_FOR_US = (
     *("DATABASE_URL", "EMAIL_", "GITHUB_", "OIDC_", "REDIS_URL", "SECRET_KEY", "SIGN_UP"),
@@ -26,10 +26,10 @@ NOT_FOR_US = (
 
 
 def demo() -> None:
-    """Run until interrupted. All that it keeps is in its folder; without it, it begins anew."""
+    """Run until interrupted. Everything is kept in its folder; without it, the demo starts over."""
     folder = _folder()
     former_web, usual = _first_ports(folder)
-    # The made-up GitHub stays where it began: its address stands in all that was fetched from it.
+    # The simulated GitHub keeps its port: all fetched data contains its address.
     web, github = ports.free_port(WEB_PORT, former_web), ports.free_port(usual)
     _configure(folder, web, github)
     django.setup()
@@ -60,14 +60,14 @@ def _folder() -> Path:
 
 
 def _first_ports(folder: Path) -> tuple[int, int]:
-    """The ports that it began with."""
+    """The ports used at the first start."""
     file = folder / PORTS
     web, github = json.loads(file.read_text()) if file.exists() else (WEB_PORT, GITHUB_PORT)
     return web, github
 
 
 def _keep_first_ports(folder: Path, web: int, github: int) -> None:
-    # Only the first time: a substitute for a day must not become the usual one.
+    # Only the first time: a one-off substitute must not become the usual port.
     if not (folder / PORTS).exists():
         (folder / PORTS).write_text(json.dumps((web, github)))
 
@@ -104,7 +104,7 @@ def _simulator(folder: Path, web: int, github: int) -> Part:
 
 
 def _sign_in(folder: Path) -> str:
-    """Alice's password; makes her and her team where they are missing."""
+    """Alice's password; creates her and her team if they are missing."""
     from allauth.account.models import EmailAddress
 
     from apps.teams.membership import create_team

@@ -1,4 +1,4 @@
-"""`tformance doctor`: looks at everything that the program stands on and says what to do."""
+"""`tformance doctor`: checks everything that the program depends on and says what to do."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from tformance import doctor_mail, doctor_sign_in, environment
 from tformance.findings import NOTE, OK, PROBLEM, Finding
 from tformance.output import visible
 
-OLDEST_SERVER = (3, 17)  # the oldest that GitHub supports itself
-SILENCE = 120.0  # seconds without a sign of life that are still well
+OLDEST_SERVER = (3, 17)  # the oldest version that GitHub supports itself
+SILENCE = 120.0  # seconds without a sign of life that are still normal
 
 
 def doctor(mail: str | None = None) -> bool:
-    """Print a line for each check; whether there is no problem."""
+    """Print a line for each check; returns whether there is no problem."""
     django.setup()
     well = True
     checks: tuple[Callable[[], Iterator[Finding]], ...] = (
@@ -45,7 +45,7 @@ def _print(finding: Finding) -> None:
 
 
 def _settings() -> Iterator[Finding]:
-    # A bad value has ended the program before it came here.
+    # An invalid value would have ended the program before this line.
     yield Finding(OK, "settings", f"can all be read; data is kept in {settings.DATA_DIR}")
     for name in ("SECRET_KEY", "TOKEN_ENCRYPTION_KEYS"):
         if not environment.text(name) and settings.PUBLIC_URL.startswith("https"):
@@ -118,7 +118,7 @@ def _broker() -> Iterator[Finding]:
 
 
 def _terminal_only() -> bool:
-    """Whether there is data of `tformance sync`, and nobody who would look at a page."""
+    """Whether there is only data of `tformance sync`, and no user of the web pages."""
     from django.db import DatabaseError
 
     from apps.integrations.models import IntegrationCredential, TrackedRepository
@@ -142,7 +142,7 @@ def _worker() -> Iterator[Finding]:
     try:
         age = heartbeat.age()
     except RedisError:
-        return  # told already
+        return  # reported already
     todo = "Start `tformance up`, or a worker and a schedule as docs/deploy.md shows."
     if age is None:
         yield Finding(PROBLEM, "worker", "has never given a sign of life", todo)
@@ -221,7 +221,7 @@ def _answer() -> Iterator[Finding]:
 
 
 def _leads_to(reply: httpx.Response) -> str:
-    """The other origin that a redirect leads to, if it is one."""
+    """The other origin that a response redirects to, if any."""
     if reply.next_request is None:
         return ""
     there = reply.next_request.url
@@ -243,7 +243,7 @@ def _githubs_clock(reply: httpx.Response) -> Iterator[Finding]:
 
 
 def _get(address: str) -> httpx.Response:
-    """Asks GitHub without a token, trusting who is trusted for it. Raises GitHubError."""
+    """Asks GitHub without a token, with GitHub's trusted certificates. Raises GitHubError."""
     from apps.integrations.github.transport import Transport
 
     with Transport(address, settings.GITHUB_CA_FILE, timeout=10) as http:
@@ -265,7 +265,7 @@ def _github_app() -> Iterator[Finding]:
         with github_app.conversation(app) as github:
             name = apps.about(github).slug
     except DatabaseError:
-        return  # told already
+        return  # reported already
     except EncryptionKeyError as error:
         yield Finding(PROBLEM, "GitHub App", str(error))
     except GitHubError as error:
@@ -278,7 +278,7 @@ def _github_app() -> Iterator[Finding]:
 
 
 def _release() -> Iterator[Finding]:
-    """An Enterprise Server says which one it is."""
+    """The version of an Enterprise Server."""
     from apps.integrations.github.client import Addresses
     from apps.integrations.github.errors import GitHubError
 
@@ -289,7 +289,7 @@ def _release() -> Iterator[Finding]:
         release = str(told["installed_version"])
         number = tuple(int(part) for part in release.split(".")[:2])
     except (GitHubError, ValueError, KeyError, TypeError):
-        return  # A private server tells it to those who sign in alone.
+        return  # A private server tells it only to signed-in users.
     if number < OLDEST_SERVER:
         oldest = ".".join(str(part) for part in OLDEST_SERVER)
         todo = f"Update it: tformance is made for {oldest} and newer."
@@ -310,7 +310,7 @@ def _stored_tokens() -> Iterator[Finding]:
     from apps.integrations.models import IntegrationCredential
 
     kinds = IntegrationCredential.Kind
-    # One whose organisations are all disconnected has no token any more.
+    # A credential whose organisations are all disconnected has no token any more.
     live = IntegrationCredential.objects.filter(integrations__disconnected_at=None)
     rows = IntegrationCredential.objects.filter(
         pk__in=live.values("pk"), kind__in=[kinds.OAUTH, kinds.TOKEN]
@@ -332,7 +332,7 @@ def _granted(github: Any) -> Sequence[str] | None:
     try:
         granted: Sequence[str] | None = github.get("/rate_limit").scopes
     except NotFoundError:
-        return None  # So says a server whose limits are off, of a token that is good.
+        return None  # A server with rate limits disabled answers this for a valid token.
     return granted
 
 
@@ -348,7 +348,7 @@ def _token(subject: str, read: Callable[[], str]) -> Finding:
     except EncryptionKeyError as error:
         return Finding(PROBLEM, subject, str(error))
     except GitHubError as error:
-        # Nothing is tried again by itself here.
+        # The doctor does not retry.
         todo = "Check GITHUB_URL and the network." if error.retryable else error.advice
         return Finding(PROBLEM, subject, error.message, todo)
     if granted is None:

@@ -15,7 +15,7 @@ CHECK = "Check EMAIL_URL and EMAIL_FROM; `tformance doctor --mail ADDRESS` tries
 
 
 def findings(address: str | None) -> Iterator[Finding]:
-    """Whether mail leaves, and what waits; sends a test mail to `address`, if there is one."""
+    """Whether mail is sent, and what waits; sends a test mail to `address` if given."""
     from django.db import DatabaseError
 
     from apps.users import outbox
@@ -25,7 +25,7 @@ def findings(address: str | None) -> Iterator[Finding]:
         state = PROBLEM if address else NOTE
         yield Finding(state, "mail", "is not sent; messages are in the log", "Set EMAIL_URL.")
         return
-    with suppress(DatabaseError):  # told already
+    with suppress(DatabaseError):  # reported already
         yield from _queue(outbox.state())
     if address:
         yield _test(address)

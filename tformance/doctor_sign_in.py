@@ -1,4 +1,4 @@
-"""What `tformance doctor` says about who may come in, and by whom they are let in."""
+"""What `tformance doctor` says about sign-up and company sign-in."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tformance.findings import NOTE, OK, PROBLEM, Finding
 
 
 def rule() -> Iterator[Finding]:
-    """Who may make an account."""
+    """Who may create an account."""
     from django.db import DatabaseError
 
     from apps.users import sign_up
@@ -25,14 +25,14 @@ def rule() -> Iterator[Finding]:
             return
         yield Finding(OK, "sign-up", sign_up.sentence())
     except DatabaseError:
-        return  # told already
+        return  # reported already
     if sign_up.rule() == sign_up.DOMAINS and not sends_mail():
         todo = "Set EMAIL_URL; until then only GitHub and OpenID Connect can vouch for an address."
         yield Finding(NOTE, "sign-up", "cannot prove an address by mail", todo)
 
 
 def company() -> Iterator[Finding]:
-    """Whether the provider of OpenID Connect is the one that it is taken for."""
+    """Whether the OpenID Connect provider is the configured one."""
     from apps.integrations.github.errors import GitHubError
     from apps.integrations.github.transport import Transport
 

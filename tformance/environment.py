@@ -1,4 +1,4 @@
-"""Reads the settings of docs/settings.md from the environment, and refuses bad ones in one line."""
+"""Reads the settings of docs/settings.md from the environment; a bad one ends with one line."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 
 
 def refuse(name: str, reason: str) -> NoReturn:
-    """Ends the program with exit code 2 and one line that names the setting."""
+    """Exits with code 2 and one line that names the setting."""
     sys.stderr.write(f"tformance: {name}: {reason}\n")
     raise SystemExit(2)
 
@@ -60,7 +60,7 @@ def choice(name: str, default: str, *others: str) -> str:
 
 
 def sign_up(name: str) -> tuple[str, list[str]]:
-    """Who may make an account, `open`, `invited` or `domains`, and the domains; empty: not set."""
+    """Who may sign up (`open`, `invited` or `domains`), and the domains; empty when not set."""
     value = text(name)
     word, colon, rest = value.partition(":")
     word = word.strip().lower()
@@ -86,7 +86,7 @@ def number(name: str) -> str:
 
 
 def together(*names: str) -> None:
-    """Settings that mean something only together."""
+    """Requires settings that only work together."""
     given = [name for name in names if text(name)]
     for name in names:
         if given and name not in given:
@@ -94,7 +94,7 @@ def together(*names: str) -> None:
 
 
 def belongs_to(name: str, other: str) -> None:
-    """A setting that means something only beside another one."""
+    """Requires another setting that this one depends on."""
     if text(name) and not text(other):
         refuse(other, f"is missing; {name} belongs to it.")
 
@@ -105,13 +105,13 @@ def authorities(name: str) -> str:
     if path:
         try:
             ssl.create_default_context(cafile=path)
-        except OSError as error:  # ssl.SSLError is one too
+        except OSError as error:  # includes ssl.SSLError
             refuse(name, f"cannot read certificates from {path}: {error.strerror or error}.")
     return path
 
 
 def proxies(*urls: str) -> None:
-    """Refuses proxies of the environment that no request to these addresses could go by."""
+    """Refuses proxy settings of the environment that these addresses could not use."""
     from apps.integrations.github.proxies import ProxyError, proxy_for
 
     for each in urls:
@@ -122,7 +122,7 @@ def proxies(*urls: str) -> None:
 
 
 def private_key(name: str) -> str:
-    """A private key in PEM, where line ends may be written as \\n; empty when not set."""
+    """A private key in PEM, with line ends possibly written as \\n; empty when not set."""
     value = text(name).replace("\\n", "\n")
     if value and not (value.startswith("-----BEGIN ") and "PRIVATE KEY-----" in value):
         refuse(name, "is no private key; give the content of the .pem file that GitHub made.")
@@ -135,7 +135,7 @@ def private_key(name: str) -> str:
 
 
 def url(name: str, default: str) -> str:
-    """An http or https address without a path, a query or a trailing slash."""
+    """An http or https address without path, query or trailing slash."""
     value = text(name, default) or default
     parts = _split(name, value, default)
     if "@" in value:
@@ -157,7 +157,7 @@ def listening(name: str) -> tuple[str, int] | None:
 
 
 def issuer(name: str) -> str:
-    """The address of a provider of OpenID Connect, which may have a path; empty when not set."""
+    """The address of an OpenID Connect provider, which may have a path; empty when not set."""
     value = text(name).rstrip("/")
     if value:
         example = "https://login.example.com/realms/acme"
@@ -180,14 +180,14 @@ def _place(name: str, parts: SplitResult, example: str) -> str:
     host = (parts.hostname or "").removesuffix(".")
     try:
         host = f"[{ip_address(host)}]" if ":" in host else host.encode("idna").decode().lower()
-    except ValueError:  # UnicodeError is one too
+    except ValueError:  # includes UnicodeError
         refuse(name, f"“{parts.netloc}” has no name of a host; write it like {example}.")
     is_usual = parts.port in (None, {"http": 80, "https": 443}[parts.scheme])
     return host if is_usual else f"{host}:{parts.port}"
 
 
 def servable(name: str, url: str) -> str:
-    """The address, which must be one that Django answers at."""
+    """The address, whose host Django must accept."""
     if not split_domain_port(urlsplit(url).netloc)[0]:
         refuse(
             name, f"“{url}” has a host that no browser could ask for; use letters, digits and -."
@@ -196,25 +196,25 @@ def servable(name: str, url: str) -> str:
 
 
 def service_url(name: str, schemes: tuple[str, ...], example: str) -> str:
-    """The address of a database or broker, in one of `schemes`; empty when not set."""
+    """The address of a database or broker, with one of `schemes`; empty when not set."""
     value = text(name)
-    # The value may hold a password, so that it is never shown.
+    # The value may hold a password, so it is never shown.
     if value and value.split("://", 1)[0] not in schemes:
         refuse(name, f"must begin with {schemes[0]}://, as in {example}.")
-    if value and not value.startswith("sqlite:"):  # that is a path, which may have anything
+    if value and not value.startswith("sqlite:"):  # SQLite's is a path, which may contain anything
         _split(name, value, example)
     return value
 
 
 def socket_folder(url: str) -> dict[str, Any]:
-    """The host of a database that is the folder of its socket, as libpq writes it: @%2Frun%2Fpg."""
+    """The socket folder of a database host, as libpq writes it: @%2Frun%2Fpg."""
     host, _, port = urlsplit(url).netloc.rpartition("@")[2].partition(":")
     folder = unquote(host)
     return {"HOST": folder, "PORT": port} if folder.startswith("/") else {}
 
 
 def redis_tls(url: str, ca_file: str) -> dict[str, Any]:
-    """How Redis is verified where its address begins with rediss://; nothing where it does not."""
+    """TLS options of Redis for rediss:// addresses; empty otherwise."""
     parts = urlsplit(url)
     if "ssl_" in parts.query:
         refuse("REDIS_URL", "must not say how TLS is verified; REDIS_CA_FILE names an authority.")
@@ -225,7 +225,7 @@ def redis_tls(url: str, ca_file: str) -> dict[str, Any]:
 
 
 def email_url(name: str) -> dict[str, Any]:
-    """Django's settings of an e-mail server; nothing when not set."""
+    """Django's settings for an e-mail server; empty when not set."""
     value = text(name)
     example = "smtp+tls://user:password@host:587"
     if not value:
@@ -249,7 +249,7 @@ def _split(name: str, value: str, example: str) -> SplitResult:
 
 
 def data_dir() -> Path:
-    """Where the program keeps what it writes: `var/` in a checkout, else the user's data folder."""
+    """The data folder: `var/` in a checkout, else the user's data folder."""
     in_checkout = (CHECKOUT / "pyproject.toml").exists()
     default = CHECKOUT / "var" if in_checkout else user_data_path("tformance")
     path = Path(text("DATA_DIR") or default).expanduser().resolve()
@@ -264,8 +264,8 @@ def data_dir() -> Path:
 
 
 def _keep_private(folder: Path) -> None:
-    """What is written from now on, and databases and logs that are there, are for us alone."""
-    os.umask(0o077)  # SQLite's logs, and folders below, follow
+    """Makes existing databases and logs, and all files written later, private to the user."""
+    os.umask(0o077)  # SQLite's logs and folders below inherit it
     for each in (*folder.glob("*.sqlite3*"), *folder.glob("log/*")):
         with suppress(OSError):
             if each.stat().st_mode & 0o077:
@@ -273,12 +273,12 @@ def _keep_private(folder: Path) -> None:
 
 
 def secret_key(folder: Path) -> str:
-    """The setting `SECRET_KEY`, or one made once and kept in `folder` with mode 600."""
+    """The setting `SECRET_KEY`, or a generated one kept in `folder` with mode 600."""
     return text("SECRET_KEY") or kept(folder / "secret-key", secrets.token_urlsafe(50))
 
 
 def encryption_keys(folder: Path) -> list[str]:
-    """`TOKEN_ENCRYPTION_KEYS`, newest first; without it, one is made and kept in `folder`."""
+    """`TOKEN_ENCRYPTION_KEYS`, newest first; if not set, one is generated and kept in `folder`."""
     value = text("TOKEN_ENCRYPTION_KEYS")
     value = value or kept(folder / "token-encryption-keys", Fernet.generate_key().decode())
     keys = [key.strip() for key in value.split(",") if key.strip()]
@@ -296,7 +296,7 @@ def encryption_keys(folder: Path) -> list[str]:
 
 
 def kept(path: Path, fresh: str) -> str:
-    """What the file holds; `fresh` where there is none yet, which then is kept with mode 600."""
+    """The file's content; if it does not exist, `fresh` is written to it with mode 600."""
     if not path.exists():
         _write_once(path, fresh)
     try:
@@ -309,7 +309,7 @@ def kept(path: Path, fresh: str) -> str:
 
 
 def _write_once(path: Path, fresh: str) -> None:
-    # Of two processes that start together one file wins, and it appears with its content.
+    # If two processes start together, one file wins, and it appears with its content.
     draft = path.with_name(f"{path.name}.{os.getpid()}")
     try:
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

@@ -1,4 +1,4 @@
-"""What `tformance doctor` finds: a line, and what to do about it."""
+"""A finding of `tformance doctor`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ OK, NOTE, PROBLEM = "ok", "note", "problem"
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the report; `todo` says what to do about it."""
+    """One line of the report; `todo` says how to fix it."""
 
     state: str
     subject: str

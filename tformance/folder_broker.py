@@ -1,8 +1,8 @@
-"""A folder of messages as Celery's broker on one machine, where kombu's own may end its worker.
+"""Celery's broker on one machine: a folder of messages that cannot crash a worker.
 
-`kombu.transport.filesystem` lets a message be read before it is written, and ends the worker on
-what is no JSON (celery/kombu#1551). Here a message appears whole or not at all, and what cannot be
-read is left out: since messages only say "look", the next one makes up for it.
+`kombu.transport.filesystem` can read a message before it is written, and crashes the worker on
+invalid JSON (celery/kombu#1551). Here a message appears whole or not at all, and an unreadable one
+is skipped: since messages only say "look", the next one makes up for it.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ log = logging.getLogger(__name__)
 
 
 class Channel(virtual.Channel):
-    """Sends and takes messages: files in the folder of their queue, the oldest first.
+    """Sends and receives messages: files in the folder of their queue, oldest first.
 
-    Raises `ChannelError` where a message cannot be written, such as on a full disk.
+    Raises `ChannelError` if a message cannot be written, such as on a full disk.
     """
 
     def _put(self, queue: str, message: Any, **_: Any) -> None:
@@ -84,15 +84,15 @@ class Transport(virtual.Transport):
     """Takes the options `folder`, and `polling_interval` in seconds.
 
     Celery runs it in its event loop, as it does Redis, and then gives each of its processes a queue
-    of its own. Otherwise they take turns at one, which a process that is killed with -9 while it
-    waits there keeps locked for good.
+    of its own. Otherwise the processes share one queue with a lock, which a process killed with -9
+    while waiting would keep for good.
     """
 
     Channel = Channel
     implements = virtual.Transport.implements.extend(asynchronous=True)
 
     def register_with_event_loop(self, connection: Any, loop: Any) -> None:
-        """Look for messages again and again; Celery ends that with the connection."""
+        """Poll for messages; Celery ends that with the connection."""
         loop.call_repeatedly(self.polling_interval, self._take)
 
     def _take(self) -> None:

@@ -13,10 +13,10 @@ worker_class = "tformance.web_worker.WebWorker"
 workers = 1
 threads = 8  # pages wait for the database, so threads are enough for one machine
 timeout = 60
-graceful_timeout = 30  # seconds for answers that were begun when the process was asked to stop
+graceful_timeout = 30  # seconds to finish responses after the process was asked to stop
 control_socket_disable = True
 
-# Processes are numbered by `age`. All of them see these two numbers.
+# gunicorn numbers processes by `age`. All of them share these two numbers.
 _last_before_reload = Value("q", 0)
 _last_to_begin = Value("q", 0)
 
@@ -33,5 +33,5 @@ def post_worker_init(worker: Any) -> None:
 
 
 def is_without_successor(age: int) -> bool:
-    """Whether a process is to end after a reload, and none serves in its place yet."""
+    """Whether a process should end after a reload but none serves in its place yet."""
     return bool(age <= _last_before_reload.value >= _last_to_begin.value)

@@ -1,4 +1,4 @@
-"""Health addresses for supervisors and load balancers: no session, no secret, no cache."""
+"""Health endpoints for supervisors and load balancers: no session, no secret, no cache."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ _told: dict[str, str] = {}
 
 @never_cache
 def live(request: HttpRequest) -> HttpResponse:
-    """200 while this process answers at all."""
+    """200 while this process responds at all."""
     return HttpResponse("ok\n", content_type="text/plain")
 
 
 @never_cache
 def ready(request: HttpRequest) -> JsonResponse:
-    """200 when requests can be served, else 503; the answer names what is missing."""
+    """200 when requests can be served, else 503; the response names what is missing."""
     checks: dict[str, Callable[[], str]] = {
         "database": lambda: _and_then(database(), "database", _write_a_row),
         "broker": broker,
@@ -47,7 +47,7 @@ def ready(request: HttpRequest) -> JsonResponse:
 
 
 def _tell_changes(found: dict[str, str]) -> None:
-    """An outage is a line in the log when it begins, and one when it ends."""
+    """Log an outage once when it begins and once when it ends."""
     for name, state in found.items():
         if state != _told.get(name, "ok"):
             log.warning("Health: %s is %s.", name, state)
@@ -55,7 +55,7 @@ def _tell_changes(found: dict[str, str]) -> None:
 
 
 def _and_then(state: str, name: str, write: Callable[[], None]) -> str:
-    """The state, or `not writable`: tried every ten seconds at most, however often asked."""
+    """The state, or `not writable`: a write is tried at most every ten seconds."""
     if state != "ok":
         return state
     tried_at, outcome = _tried.get(name, (-RETRY, "ok"))
@@ -79,7 +79,7 @@ def _write_a_file() -> None:
 
 
 def installation() -> str:
-    """What tells one installation from another, and nothing else, as `doctor` wants to know."""
+    """An opaque id of the installation, by which `doctor` recognises it."""
     return salted_hmac("tformance.installation", "").hexdigest()[:16]
 
 

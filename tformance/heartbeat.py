@@ -1,7 +1,7 @@
-"""The worker's sign of life: each task that succeeds leaves an instant where `doctor` looks.
+"""The worker's sign of life: each successful task stores a time that `doctor` reads.
 
-The schedule sends a message every ten seconds, so that a fresh instant proves schedule, broker,
-worker and database in one.
+The schedule sends a message every ten seconds, so a recent time proves schedule, broker, worker and
+database in one.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _KEY = "worker-heartbeat"
 
 
 def beat() -> None:
-    """Leave a sign of life now."""
+    """Store a sign of life now."""
     if settings.REDIS_URL:
         caches["counts"].set(_KEY, time.time(), timeout=None)
     else:
@@ -23,7 +23,7 @@ def beat() -> None:
 
 
 def age() -> float | None:
-    """Seconds since the last sign of life; None where there never was one."""
+    """Seconds since the last sign of life; None if there never was one."""
     if settings.REDIS_URL:
         last = caches["counts"].get(_KEY)
         return None if last is None else time.time() - float(last)

@@ -1,4 +1,4 @@
-"""Lines of the log as JSON, for programs that gather them."""
+"""Log lines as JSON, for log collectors."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from tformance.redaction import redact
 
 
 class JsonFormatter(logging.Formatter):
-    """An object a line: when, how bad, who says it, what, and what it belongs to."""
+    """One object a line: time, level, logger, message and context."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Redacted like any other line, traceback and all."""
+        """Redacted like any other line, including the traceback."""
         line: dict[str, str | int] = {
             "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,

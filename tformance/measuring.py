@@ -1,4 +1,4 @@
-"""Counts and numbers requests: what `/metrics` tells of them, and what finds one in the log."""
+"""Counts and numbers requests, for `/metrics` and for finding a request in the log."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
 def measured(get_response: Answer) -> Answer:
-    """Middleware around everything else. A proxy may have numbered the request already."""
+    """The outermost middleware. Keeps a request id that a proxy has set."""
 
     def answer(request: HttpRequest) -> HttpResponse:
         given = request.headers.get(HEADER, "")
@@ -37,6 +37,6 @@ def measured(get_response: Answer) -> Answer:
 
 
 def _view(request: HttpRequest) -> str:
-    """The name of the address, which holds nothing of a team."""
+    """The URL's name, which contains nothing of a team."""
     found = request.resolver_match
     return (found.view_name or found.route) if found else "none"

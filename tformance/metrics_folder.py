@@ -1,4 +1,4 @@
-"""Where the processes of a machine keep what they count, so that any of them can tell the sum.
+"""The folder where a machine's processes keep their counters, so that any can report the sum.
 
 https://prometheus.github.io/client_python/multiprocess/
 """
@@ -14,7 +14,7 @@ VARIABLE = "PROMETHEUS_MULTIPROC_DIR"  # read by prometheus_client when it is im
 
 
 def begin(part: str) -> dict[str, str]:
-    """What a part's environment needs to count from zero; nothing where nobody asks."""
+    """The environment with which a part counts from zero; empty if metrics are off."""
     if not environment.text("METRICS_TOKEN"):
         return {}
     folder = environment.data_dir() / "metrics" / part
@@ -24,5 +24,5 @@ def begin(part: str) -> dict[str, str]:
 
 
 def files(data_dir: Path) -> list[str]:
-    """What all parts on this machine have counted since they were started."""
+    """The counter files of all parts on this machine since their start."""
     return [str(each) for each in sorted((data_dir / "metrics").glob("*/*.db"))]

@@ -1,6 +1,6 @@
-"""Tells Prometheus what a machine has counted that runs workers alone, so that nobody serves pages.
+"""Serves Prometheus on a machine that runs only workers and no web part.
 
-What stands in the database is the same from everywhere: the web part tells it.
+Only counters of this machine: what the database holds, the web part reports.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from tformance import prometheus
 
-PATIENCE = 10  # seconds that a client has to say what it wants
+PATIENCE = 10  # seconds that a client has to send its request
 log = logging.getLogger(__name__)
 
 
 class Server(socketserver.ThreadingTCPServer):
-    """Answers at an address, in threads of its own."""
+    """An HTTP server with a thread for each request."""
 
     daemon_threads = True
     allow_reuse_address = True
@@ -34,12 +34,12 @@ class Server(socketserver.ThreadingTCPServer):
 
 
 class Answer(BaseHTTPRequestHandler):
-    """`/metrics` alone, for whoever has `METRICS_TOKEN`."""
+    """`/metrics` only, for clients that send `METRICS_TOKEN`."""
 
     timeout = PATIENCE
 
     def do_GET(self) -> None:
-        """The counts, 401 without the token, 404 elsewhere."""
+        """The counters; 401 without the token, 404 elsewhere."""
         if self.path.partition("?")[0] != "/metrics":
             self.send_error(HTTPStatus.NOT_FOUND)
         elif not prometheus.may_ask(self.headers.get("Authorization", "")):
@@ -65,12 +65,12 @@ def _registry() -> CollectorRegistry:
 
 
 def begin(host: str, port: int) -> None:
-    """Serve from now on; where the address is taken that is said, and nothing else fails."""
+    """Start serving; an address already in use is logged, and nothing else fails."""
     try:
         server = Server(host, port)
     except OSError as error:
-        log.warning("METRICS_ADDRESS: nobody is told what is counted here: %s", error)
+        log.warning("METRICS_ADDRESS: metrics of this machine are not served: %s", error)
         return
-    # What this process starts later must not keep the port from its successor.
+    # Child processes must not keep the port from a successor.
     os.register_at_fork(after_in_child=server.socket.close)
     Thread(target=server.serve_forever, name="metrics", daemon=True).start()

@@ -1,6 +1,6 @@
-"""What the command prints: where that cannot be written, one line and exit code 74.
+"""The command's output: if it cannot be written, one line and exit code 74.
 
-A reader that has seen enough (`| head`) is no failure, and what fails elsewhere is told as such.
+A reader that closes early (`| head`) is no failure, and other failures are reported as themselves.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ CANNOT_WRITE = 74  # EX_IOERR of sysexits.h
 
 
 class OutputError(Exception):
-    """stdout took no more; the message says why, and is empty where nobody reads any more."""
+    """stdout could not be written; the message says why, and is empty if the reader has gone."""
 
 
 class Output:
-    """stdout, whose failures are told from all others. It has no `buffer` to write past it."""
+    """stdout, with failures of its own type. It has no `buffer` to bypass it."""
 
     def __init__(self, stream: TextIO | None) -> None:
         self._stream = stream
@@ -29,7 +29,7 @@ class Output:
             return self._open().write(text)
 
     def writelines(self, lines: Iterable[str]) -> None:
-        for line in lines:  # what goes wrong in the making of a line is another matter
+        for line in lines:  # an error while producing a line is not an output error
             self.write(line)
 
     def flush(self) -> None:
@@ -52,7 +52,7 @@ class Output:
 
 
 class Errors:
-    """stderr: where it cannot be written, nobody can be told."""
+    """stderr: if it cannot be written, the error is ignored."""
 
     def __init__(self, stream: TextIO | None) -> None:
         self._stream = stream or open(os.devnull, "w")  # noqa: SIM115 - as long as the program
@@ -72,13 +72,13 @@ class Errors:
         return getattr(self._stream, name)
 
 
-# What moves the cursor, rings, or begins a command of the terminal; ends of lines and tabs stay.
+# Whatever moves the cursor, rings, or begins a terminal command; newlines and tabs stay.
 _CONTROLS = {code: f"\\u{code:04x}" for code in (*range(0x20), *range(0x7F, 0xA0))}
 _CONTROLS = {code: text for code, text in _CONTROLS.items() if chr(code) not in "\t\n\r"}
 
 
 def visible(text: str) -> str:
-    """Foreign text that a terminal only shows: nothing in it is a command to the terminal."""
+    """Foreign text that is safe to show: nothing in it is a command to the terminal."""
     return text.translate(_CONTROLS)
 
 
@@ -99,7 +99,7 @@ def _telling() -> Iterator[None]:
 
 @contextmanager
 def watched() -> Iterator[None]:
-    """While the block runs, everything printed is watched; ends the program where it fails."""
+    """Watches everything printed in the block; exits if printing fails."""
     _occupy()
     out, err = Output(sys.stdout), Errors(sys.stderr)
     sys.stdout, sys.stderr = out, err
@@ -112,19 +112,19 @@ def watched() -> Iterator[None]:
         _let_go()
         if not str(error):
             raise SystemExit(0) from None
-        err.write(f"tformance: The output cannot be written: {error}.\n")
+        err.write(f"tformance: the output cannot be written: {error}.\n")
         raise SystemExit(CANNOT_WRITE) from None
 
 
 def _occupy() -> None:
-    """What was closed must not become the number of a file that is opened next."""
+    """Keeps a file opened later from getting the number of a closed stream."""
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
         pass
     os.close(descriptor)
 
 
 def _let_go() -> None:
-    # Else the end of the program would try to write what is left, and complain.
+    # Otherwise Python would try to flush the rest at exit, and complain.
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
     os.close(nowhere)

@@ -1,4 +1,4 @@
-"""Absolute links lead to PUBLIC_URL, whatever host and port a request says that it is for."""
+"""Absolute links use PUBLIC_URL, whatever host and port a request names."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from django.http import HttpRequest, HttpResponse
 Answer = Callable[[HttpRequest], HttpResponse]
 
 
-# Probes ask these by the machine's own address, behind no proxy; their answers have no links.
+# Probes call these by the machine's own address, behind no proxy; their responses have no links.
 FOR_MACHINES = ("/health/live", "/health/ready", "/metrics")
 
 
 def own_address(get_response: Answer) -> Answer:
-    """Middleware for `build_absolute_uri`, which makes links of mail and callbacks."""
+    """Middleware for `build_absolute_uri`, which makes the links of mail and callbacks."""
 
     def answer(request: HttpRequest) -> HttpResponse:
-        # Django takes it from Host, whose port a stranger chooses on a local installation;
-        # templates take `own_address`.
+        # Django uses Host, whose port a stranger chooses on a local installation; templates use
+        # `own_address`.
         ours = settings.PUBLIC_URL
         if request.path in FOR_MACHINES:
             request.META["HTTP_HOST"] = urlsplit(ours).netloc

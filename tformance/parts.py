@@ -10,7 +10,7 @@ from tformance import metrics_folder
 
 PYTHON = (sys.executable, "-m")
 CELERY = (*PYTHON, "celery", "--app", "tformance", "--quiet")
-# On one machine nobody else listens to what a worker tells other workers.
+# On one machine no other worker listens to a worker's events.
 ALONE = ("--without-gossip", "--without-mingle", "--without-heartbeat")
 
 
@@ -21,18 +21,18 @@ def web(bind: str, processes: int = 1) -> tuple[str, ...]:
 
 
 def worker(processes: int, *, alone: bool = False) -> tuple[str, ...]:
-    """What talks to GitHub; SIGTERM lets it finish the page at hand."""
+    """The part that talks to GitHub; SIGTERM lets it finish the current page."""
     command = (*CELERY, "worker", "--concurrency", str(processes), "--loglevel", "INFO")
     return command + ALONE if alone else command
 
 
 def schedule() -> tuple[str, ...]:
-    """What says every few seconds that there may be work."""
+    """The part that says every few seconds that there may be work."""
     return (*CELERY, "beat", "--pidfile", "", "--loglevel", "WARNING")
 
 
 def become(part: str, command: tuple[str, ...]) -> NoReturn:
-    """Run a part in place of this process, so that signals reach it."""
+    """Replace this process by a part, so that signals reach it."""
     os.environ.update(metrics_folder.begin(part))
     sys.stdout.flush()
     sys.stderr.flush()
@@ -40,9 +40,9 @@ def become(part: str, command: tuple[str, ...]) -> NoReturn:
 
 
 def release(migrate: Any = "migrate") -> None:
-    """Bring the tables up to date and collect the static files, once for each new version.
+    """Migrate the database and collect the static files, once for each new version.
 
-    `migrate` is Django's command, or one that does the same in another way.
+    `migrate` is Django's command, or an equivalent.
     """
     import django
     from django.core.management import call_command

@@ -6,7 +6,7 @@ import socket
 
 
 def split(address: str) -> tuple[str, int]:
-    """Host and port of `127.0.0.1:8000`, `[::1]:8000` or `:8000`; ValueError where it is none."""
+    """Host and port of `127.0.0.1:8000`, `[::1]:8000` or `:8000`. Raises ValueError if invalid."""
     host, _, port = address.rpartition(":")
     if not (port.isascii() and port.isdecimal()) or int(port) > 65535:
         raise ValueError(f"“{address}” is no address to listen on; write it like 127.0.0.1:8000.")
@@ -26,7 +26,7 @@ def is_free(port: int, host: str = "127.0.0.1") -> bool:
 
 
 def free_port(*preferred: int) -> int:
-    """The first of `preferred` that is free, else any that is."""
+    """The first of `preferred` that is free, else any free port."""
     for port in preferred:
         if is_free(port):
             return port

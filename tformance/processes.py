@@ -17,27 +17,27 @@ from pathlib import Path
 from types import FrameType
 from typing import IO
 
-GRACE = 5.0  # seconds that a process has to end by itself; a killed worker loses nothing
+GRACE = 5.0  # seconds for a process to end by itself; a killed worker loses nothing
 WATCH_INTERVAL = 0.2  # seconds
 LONGEST_LOG = 20 * 2**20  # bytes
 
 
 @dataclass(frozen=True)
 class Part:
-    """One process of the whole."""
+    """One process of the group."""
 
     name: str
     command: tuple[str, ...]
 
 
 class PartError(Exception):
-    """A part ended though nobody asked it to; the message says which, how and where its log is."""
+    """A part ended unasked; the message says which, how, and where its log is."""
 
 
 class Processes:
     """Parts in process groups of their own, so that nothing they started outlives them.
 
-    Raises `KeyboardInterrupt` or `PartError` out of `watch` and `wait_until`.
+    `watch` and `wait_until` raise `KeyboardInterrupt` or `PartError`.
     """
 
     def __init__(self, log_folder: Path) -> None:
@@ -46,7 +46,7 @@ class Processes:
         self.asked_to_stop = threading.Event()
 
     def start(self, part: Part, environment: Mapping[str, str] | None = None) -> None:
-        """Start a part; what it prints goes to its own file in the log folder."""
+        """Start a part; its output goes to a file of its own in the log folder."""
         self.log_folder.mkdir(parents=True, exist_ok=True)
         with self.log_of(part).open("ab") as log:
             self.running[part] = _spawn(part, log, {**os.environ, **(environment or {})})
@@ -55,7 +55,7 @@ class Processes:
         return self.log_folder / f"{part.name}.log"
 
     def watch(self) -> None:
-        """Return never: raise when a part ends or when somebody asks to stop."""
+        """Never returns: raises when a part ends or a signal asks to stop."""
         self.wait_until(lambda: False)
 
     def wait_until(self, ready: Callable[[], bool], seconds: float | None = None) -> None:
@@ -71,11 +71,11 @@ class Processes:
 
     def _turn_over_logs(self) -> None:
         for part in self.running:
-            with suppress(OSError):  # a log that cannot be kept small ends nothing
+            with suppress(OSError):  # a log that cannot be rotated stops nothing
                 turn_over(self.log_of(part))
 
     def stop(self) -> None:
-        """End every part, the last started first; one that does not end in time is killed."""
+        """End every part, the last started first; kill one that does not end in time."""
         self.asked_to_stop.clear()
         for process in reversed(self.running.values()):
             if process.poll() is None:
@@ -88,7 +88,7 @@ class Processes:
         self.running.clear()
 
     def _outwait(self, process: subprocess.Popen[bytes], deadline: float) -> None:
-        # A second Ctrl-C means: at once.
+        # A second Ctrl-C means at once.
         while process.poll() is None and time.monotonic() < deadline:
             if self.asked_to_stop.wait(0.05):
                 return
@@ -102,9 +102,9 @@ class Processes:
 
 
 def turn_over(log: Path, longest: int = LONGEST_LOG) -> None:
-    """Keeps a log and the three before it small.
+    """Rotates a log, keeping three former ones.
 
-    The file is emptied, not replaced: a part holds it open, and writes at its end.
+    The file is truncated, not replaced: a part holds it open in append mode.
     """
     if log.stat().st_size < longest:
         return
@@ -148,7 +148,7 @@ def _spawn(part: Part, log: IO[bytes], environment: dict[str, str]) -> subproces
 
 
 def _end_with_parent() -> None:
-    # PR_SET_PDEATHSIG: where the whole is killed with -9 nobody else could end its parts.
+    # PR_SET_PDEATHSIG: if this process is killed with -9, nothing else could end its parts.
     ctypes.CDLL(None).prctl(1, signal.SIGTERM)
 
 

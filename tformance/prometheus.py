@@ -1,7 +1,7 @@
-"""`/metrics`: what an operator wants to see in a graph or to be woken for, for Prometheus.
+"""`/metrics`: figures for an operator's graphs and alerts, for Prometheus.
 
-What stands in the database is read when it is asked for. What is counted while the program runs is
-the sum of all processes of this machine, so that it does not matter which of them answers.
+What the database holds is read when requested. Counters are the sum over all processes of this
+machine, so it does not matter which one responds.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ WANTED = "Send METRICS_TOKEN as bearer token."
 @require_safe
 @never_cache
 def metrics(request: HttpRequest) -> HttpResponse:
-    """The figures, for a client with `METRICS_TOKEN` as bearer token; 404 where none is set."""
+    """The figures, for a client with `METRICS_TOKEN` as bearer token; 404 if none is set."""
     if not settings.METRICS_TOKEN:
         raise Http404("METRICS_TOKEN is not set.")
     if not may_ask(request.headers.get("Authorization", "")):
@@ -61,10 +61,10 @@ def may_ask(authorization: str) -> bool:
 
 
 class Counted:
-    """What the processes of this machine have counted; this one alone where none share a folder."""
+    """Counters of this machine's processes; of this one alone if they share no folder."""
 
     def collect(self) -> Iterator[Metric]:
-        """One after the other."""
+        """The metrics."""
         if VARIABLE in os.environ:
             files = metrics_folder.files(settings.DATA_DIR)
             yield from MultiProcessCollector.merge(files)  # type: ignore[no-untyped-call]
@@ -73,10 +73,10 @@ class Counted:
 
 
 class Figures:
-    """Reads all of them."""
+    """Metrics read from the database."""
 
     def collect(self) -> Iterator[Metric]:
-        """One after the other."""
+        """The metrics."""
         now = timezone.now()
         yield _gauge("info", "The version that runs.", {(version("tformance"),): 1}, "version")
         if (age := heartbeat.age()) is not None:
@@ -85,7 +85,9 @@ class Figures:
         connections = GitHubIntegration.objects.all()
         yield _by("organizations", "Connected organisations.", connections, "sync_status")
         running = SyncRun.objects.filter(finished_at=None).count()
-        yield _gauge("sync_runs_unfinished", "Syncs that were asked for and go on.", running)
+        yield _gauge(
+            "sync_runs_unfinished", "Syncs that were requested and are not finished.", running
+        )
         yield from _queue("stale_pull_requests", StalePullRequest.objects.all(), "marked_at", now)
         yield from _deliveries(now)
         yield from _budgets()

@@ -1,4 +1,4 @@
-"""Keeps secrets out of logs and error reports, those of libraries too."""
+"""Keeps secrets out of logs and error reports, including those of libraries."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any
 from django.views.debug import SafeExceptionReporterFilter
 
 HIDDEN = "[hidden]"
-LONGEST = 16_000  # characters at each end of a line that are kept
-# Strangers write into the log too: each alternative begins with a fixed text and ends before
-# another one could begin, so that the work grows with the length of the line and no faster.
+LONGEST = 16_000  # characters kept at each end of a line
+# Strangers can cause log lines too: each alternative begins with a fixed text and ends before
+# another could begin, so that matching takes linear time.
 _SECRETS = re.compile(
     r"""
     (?P<token> \b gh[a-z]_[\w.~+/-]{8,} | \b github_pat_\w{8,} | \b tfk_[\w-]{8,} )
@@ -29,10 +29,10 @@ _SECRETS = re.compile(
 
 
 def redact(text: str) -> str:
-    """The text, with what looks like a secret replaced, and without the middle of a long one."""
+    """The text with anything like a secret replaced, and without the middle of a long line."""
     if len(text) <= 2 * LONGEST:
         return _SECRETS.sub(_replacement, text)
-    # Nobody would know half a secret, or one that lost the words before it ("password = …").
+    # Half a secret would not match, nor one without the words before it ("password = …").
     first = text[:LONGEST].rpartition(" ")[0]
     last = text[-LONGEST:].split(" ", 3)[3:]
     left_out = "[the middle of a long line is left out]"
@@ -47,15 +47,15 @@ def _replacement(found: re.Match[str]) -> str:
 
 
 class RedactingFormatter(logging.Formatter):
-    """Redacts whole lines, traceback and all: after formatting, nothing is added."""
+    """Redacts whole formatted lines, including the traceback; nothing is added afterwards."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line as it is written."""
+        """The line as written."""
         return redact(super().format(record))
 
 
 class ReportFilter(SafeExceptionReporterFilter):
-    """Of error reports, hides settings and variables that could hold a secret."""
+    """Hides settings and variables that could hold a secret from error reports."""
 
     hidden_settings = re.compile(
         "API|AUTH|TOKEN|KEY|SECRET|PASS|SIGNATURE|COOKIE|DATABASE|REDIS|BROKER|CACHES|EMAIL|GRANT"
@@ -64,7 +64,7 @@ class ReportFilter(SafeExceptionReporterFilter):
     )
 
     def is_active(self, request: object) -> bool:
-        """Also with DEBUG: a page of an error is soon pasted somewhere."""
+        """Also with DEBUG: error pages get pasted elsewhere."""
         return True
 
     def get_traceback_frame_variables(

@@ -1,8 +1,8 @@
-"""Redis as Celery's broker, whose outage ends no worker.
+"""Redis as Celery's broker; its outage crashes no worker.
 
-When Redis goes away, kombu still wants to give back or acknowledge what a worker had taken, by a
-connection that is closed already. It fails there in a way that nobody expects, which ends the whole
-worker. Here it is an error of the connection, which is told in the log.
+When Redis goes away, kombu still tries to return or acknowledge a worker's messages through a
+closed connection. It fails with an unexpected exception, which crashes the worker. Here that is a
+connection error, which is logged.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from redis.exceptions import ConnectionError as ClosedError
 
 
 class Channel(redis.Channel):
-    """Raises redis' `ConnectionError` where its connection is closed."""
+    """Raises redis' `ConnectionError` if its connection is closed."""
 
     def _connparams(self, *arguments: Any, **named: Any) -> Any:
         if self.connection is None or self.connection.client is None:
@@ -23,6 +23,6 @@ class Channel(redis.Channel):
 
 
 class Transport(redis.Transport):
-    """As kombu's."""
+    """kombu's, with our channel."""
 
     Channel = Channel

@@ -1,4 +1,4 @@
-"""Django's settings, all from the environment: docs/settings.md tells what each means."""
+"""Django's settings, all from the environment: docs/settings.md explains each."""
 
 from __future__ import annotations
 
@@ -63,10 +63,10 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _https else Non
 SECURE_SSL_REDIRECT = _https
 SECURE_HSTS_SECONDS = 31_536_000 if _https else 0
 SECURE_REDIRECT_EXEMPT = [r"^health/", r"^metrics$"]
-# Subdomains and preloading bind a whole domain: that is for its owner to promise.
+# Subdomains and preloading commit a whole domain: only its owner can promise that.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _https
-# Cookies are shared by all ports of a host: a name of our own keeps other local programs out.
+# All ports of a host share cookies: a name of our own keeps other local programs out.
 SESSION_COOKIE_NAME = "tformance_session"
 CSRF_COOKIE_NAME = "tformance_csrf"
 SESSION_COOKIE_HTTPONLY = True
@@ -80,7 +80,7 @@ PROXIES = int(environment.number("PROXIES") or 0)
 API_RATE_LIMIT = int(environment.number("API_RATE_LIMIT") or 600)
 FIGURES_MEMORY = int(environment.number("FIGURES_MEMORY") or 1024) * 2**20
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 2**20
-DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000  # repositories that are ticked at once
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000  # repositories ticked at once
 DEFAULT_EXCEPTION_REPORTER_FILTER = "tformance.redaction.ReportFilter"
 
 INSTALLED_APPS = [
@@ -162,7 +162,7 @@ def _database() -> dict[str, Any]:
             **environment.socket_folder(_database_url),
             "CONN_MAX_AGE": 60,
             "CONN_HEALTH_CHECKS": True,
-            # They would bind a session, which PgBouncer in transaction mode gives to others.
+            # They need a session, which PgBouncer in transaction mode gives to others.
             "DISABLE_SERVER_SIDE_CURSORS": True,
         }
     path = unquote(_database_url.removeprefix("sqlite://").removeprefix("/"))
@@ -172,11 +172,11 @@ def _database() -> dict[str, Any]:
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": path or str(DATA_DIR / "tformance.sqlite3"),
         "OPTIONS": {
-            # A deferred transaction that becomes a writer fails at once where another one writes;
-            # an immediate one waits for its turn.
+            # A deferred transaction that starts to write fails at once while another one writes; an
+            # immediate one waits for its turn.
             "transaction_mode": "IMMEDIATE",
             "timeout": 30,
-            # What was deleted is overwritten, so that a copy of the file does not have it.
+            # Deleted content is overwritten, so that a copy of the file does not contain it.
             "init_command": (
                 "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA secure_delete=ON;"
             ),
@@ -192,7 +192,7 @@ REDIS_CA_FILE = environment.authorities("REDIS_CA_FILE")
 REDIS_TLS = environment.redis_tls(REDIS_URL, REDIS_CA_FILE)  # for web and Celery alike
 _IN_PROCESS = "django.core.cache.backends.locmem.LocMemCache"
 CACHES: dict[str, dict[str, Any]] = {
-    # Of attempts to sign in, and of mail: apart from all else, and there without Redis.
+    # For sign-in attempts and mail limits: separate from all else, and independent of Redis.
     "default": {"BACKEND": "apps.users.throttle.DatabaseThrottle"},
     "counts": {
         "BACKEND": "tformance.cache.Cache",
@@ -201,7 +201,7 @@ CACHES: dict[str, dict[str, Any]] = {
     }
     if REDIS_URL
     else {"BACKEND": _IN_PROCESS, "LOCATION": "counts", "OPTIONS": {"MAX_ENTRIES": 10_000}},
-    # Figures of pages are objects, which are kept where nobody else can put any.
+    # Figures are pickled objects: they stay in this process, where nobody else can write.
     "pages": {"BACKEND": _IN_PROCESS, "LOCATION": "pages"},
 }
 
@@ -249,7 +249,7 @@ SOCIALACCOUNT_PROVIDERS: dict[str, dict[str, Any]] = {
         "APPS": [{"client_id": GITHUB_CLIENT_ID, "secret": GITHUB_CLIENT_SECRET, "name": "GitHub"}]
         if GITHUB_CLIENT_ID
         else [],
-        # allauth lays out any address that it is given as Enterprise Server.
+        # allauth treats any address that it is given as Enterprise Server.
         **({"GITHUB_URL": GITHUB_URL} if GITHUB_URL != "https://github.com" else {}),
     },
     "openid_connect": {
@@ -289,16 +289,16 @@ EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
 if _email := environment.email_url("EMAIL_URL"):
     globals().update(_email)
     MAIL_TRANSPORT = EMAIL_BACKEND
-    EMAIL_BACKEND = "apps.users.outbox.Backend"  # kept until the server has taken it
+    EMAIL_BACKEND = "apps.users.outbox.Backend"  # queued until the server has accepted it
 else:
     MAIL_TRANSPORT = EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
-# Where no mail is sent, no address can be confirmed either. Where it is, signing up looks the
-# same whether or not there is such an account.
+# Without mail no address can be confirmed. With mail, signing up looks the same whether or not the
+# account exists.
 ACCOUNT_EMAIL_VERIFICATION = "mandatory" if _email else "optional"
-# In the browser that signed up: none else may confirm.
+# Only in the browser that signed up: no other may confirm.
 ACCOUNT_LOGIN_ON_EMAIL_CONFIRMATION = True
 MFA_ALLOW_UNVERIFIED_EMAIL = not _email
-EMAIL_TIMEOUT = 10  # seconds: a mail server that hangs must not hold a worker
+EMAIL_TIMEOUT = 10  # seconds: a hanging mail server must not block a worker
 MAIL_DOMAIN = _public.hostname
 DEFAULT_FROM_EMAIL = environment.text("EMAIL_FROM", f"tformance@{_public.hostname}")
 
@@ -307,7 +307,7 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 
 STATIC_URL = "static/"
-# A wheel brings its static files collected; a checkout collects them where it keeps its data.
+# A wheel contains collected static files; a checkout collects them into its data folder.
 COLLECTED = BASE_DIR / "tformance" / "collected"
 IS_PACKAGED = COLLECTED.is_dir()
 STATIC_ROOT = COLLECTED if IS_PACKAGED else DATA_DIR / "static"
@@ -328,7 +328,7 @@ STORAGES = {
     },
 }
 WHITENOISE_KEEP_ONLY_HASHED_FILES = True
-# In development and in tests, files come from where they stand, uncollected.
+# In development and tests, files are served from their sources, uncollected.
 WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = DEBUG
 
 LOGGING = {

@@ -12,9 +12,9 @@ from django.core.management import call_command
 
 
 class StaticFiles(StaticFilesConfig):
-    """Django's static files, less what a package brings that no page loads."""
+    """Django's static files, without files of packages that no page loads."""
 
-    # Of ECharts only echarts.common.min.js is served.
+    # ECharts serves only echarts.common.min.js.
     ignore_patterns = [
         *("CVS", ".*", "*~", "*.map", "extension", "package.json"),
         *("echarts.[!c]*", "echarts.common.js"),
@@ -22,7 +22,7 @@ class StaticFiles(StaticFilesConfig):
 
 
 def collect() -> bool:
-    """Collect the static files where they changed since the last time; whether they had."""
+    """Collect the static files if they changed since the last time; returns whether they had."""
     if settings.IS_PACKAGED:
         return False
     stamp = Path(settings.STATIC_ROOT) / ".collected"

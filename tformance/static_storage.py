@@ -1,4 +1,4 @@
-"""Where collected static files are kept: under names made of their content, and compressed."""
+"""Storage of collected static files: named after their content, and compressed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 
 class QuickCompressor(Compressor):  # type: ignore[misc]
-    """Brotli's best takes ten times as long and saves a twentieth."""
+    """Brotli's best level takes ten times as long and saves five percent."""
 
     @staticmethod
     def compress_brotli(data: bytes) -> bytes:
@@ -21,7 +21,7 @@ class QuickCompressor(Compressor):  # type: ignore[misc]
 
 
 class Storage(CompressedManifestStaticFilesStorage):  # type: ignore[misc]
-    """As WhiteNoise has it, but indifferent to source maps, which are not collected."""
+    """WhiteNoise's storage, which ignores missing source maps."""
 
     patterns = tuple(
         (files, tuple(rule for rule in rules if "sourceMappingURL" not in str(rule)))
@@ -32,7 +32,7 @@ class Storage(CompressedManifestStaticFilesStorage):  # type: ignore[misc]
         return QuickCompressor(**options)
 
     def delete(self, name: str) -> None:
-        """As ever in a checkout; a wheel's files were collected when it was built."""
+        """As usual in a checkout; a wheel's files were collected when it was built."""
         if settings.IS_PACKAGED:
             raise CommandError("The static files came with the wheel: leave collectstatic out.")
         super().delete(name)

@@ -1,7 +1,7 @@
-"""What the `tformance` command does without a web page: sync, export, rotate keys.
+"""The `tformance` command without a web server: sync, export, rotate keys.
 
-Progress and errors go to stderr, figures and rows to stdout. Each function returns the exit code:
-0 complete, 1 incomplete, 2 wrong use or setting.
+Progress and errors go to stderr, figures and rows to stdout. Each function returns the exit code: 0
+complete, 1 incomplete, 2 wrong usage or setting.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 COMPLETE, INCOMPLETE, WRONG_USE = 0, 1, 2
 
-# Logins of companies that manage their users themselves have an underscore.
+# Logins of enterprise managed users contain an underscore.
 _NAME = re.compile(r"[A-Za-z0-9_-]+/[A-Za-z0-9._-]+")
 _stderr = Console(stderr=True, highlight=False)
 
@@ -38,7 +38,7 @@ def sync(
 ) -> int:
     """Syncs repositories with GITHUB_TOKEN and prints their figures.
 
-    `production` is the source that tells of it; None: as it was chosen, else found by itself.
+    `production` is the source of deployments; None: as chosen before, else detected.
     """
     if wrong := next((name for name in names if not _NAME.fullmatch(name)), None):
         return _say(f"“{wrong}” is no repository; write it as OWNER/REPO.", WRONG_USE)
@@ -102,7 +102,7 @@ def export(what: str, team_slug: str, repository: str | None, form: str) -> int:
 
 
 def audit(sample: int) -> int:
-    """Fetches pull requests anew and compares them field by field."""
+    """Fetches pull requests again and compares them field by field."""
     _prepare()
     from apps.integrations.checks import accuracy
     from apps.integrations.github.errors import GitHubError
@@ -140,7 +140,7 @@ def audit(sample: int) -> int:
 
 
 def rotate_keys() -> int:
-    """Encrypts every stored secret anew; safe while everything runs."""
+    """Encrypts every stored secret again; safe while everything runs."""
     _prepare()
     from apps.encryption import EncryptionKeyError
     from apps.integrations.keeping import rotation
@@ -154,7 +154,7 @@ def rotate_keys() -> int:
 
 
 def _value(value: object) -> str:
-    """As the exports write it; `nothing` for none."""
+    """As in the exports; `nothing` for none."""
     from apps.metrics.lists import export
 
     if isinstance(value, datetime):
@@ -164,7 +164,7 @@ def _value(value: object) -> str:
 
 def _prepare() -> None:
     django.setup()
-    logging.getLogger("apps").setLevel(logging.ERROR)  # the progress bar tells
+    logging.getLogger("apps").setLevel(logging.ERROR)  # the progress bar reports instead
     from django.core.management import call_command
     from django.db import DatabaseError
 
@@ -198,7 +198,7 @@ def _sync(
 
     team = adhoc.team(team_slug)
     found = list(_track(team, names))
-    # One may be called by two names, or in two cases.
+    # One repository may be named by two names, or in two cases.
     tracked = list({row.pk: row for row in found}.values())
     if not tracked:
         return INCOMPLETE
@@ -220,7 +220,7 @@ def _sync(
 
 
 def _read_for_marks(tracked: Sequence[TrackedRepository]) -> None:
-    """Brings what an earlier version stored up to date, and says what that costs."""
+    """Updates what an earlier version stored, and says what that costs."""
     from apps.integrations.storing import recalculation
     from apps.integrations.sync import rereading
     from apps.metrics.figures import reading
@@ -236,7 +236,7 @@ def _read_for_marks(tracked: Sequence[TrackedRepository]) -> None:
 
 
 def _deliveries(rows: Sequence[TrackedRepository], source: tuple[str, str] | None) -> list[str]:
-    """Reads what became of the repositories after the merge; what is incomplete of it."""
+    """Reads deployments of the repositories; returns what is incomplete."""
     from apps.integrations.models import SyncStatus
     from apps.integrations.repositories import adhoc_production
 
@@ -251,7 +251,7 @@ def _deliveries(rows: Sequence[TrackedRepository], source: tuple[str, str] | Non
 
 
 def _track(team: Team, names: list[str]) -> Iterator[TrackedRepository]:
-    """Those that GitHub finds; the others are told."""
+    """The repositories that GitHub finds; the others are reported."""
     from apps.integrations.github.errors import NotFoundError
     from apps.integrations.repositories import adhoc
 

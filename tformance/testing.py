@@ -1,4 +1,4 @@
-"""A pytest plugin: the tests keep their hands off the developer's data and settings.
+"""A pytest plugin that keeps tests away from the developer's data and settings.
 
 It must be loaded before Django's settings are, hence by `-p` and not from a conftest.py.
 """
@@ -17,15 +17,15 @@ OWN = (
 
 
 def start_clean() -> None:
-    """An empty data folder, and no setting but DATABASE_URL from outside."""
+    """An empty data folder, and no setting from outside except DATABASE_URL."""
     for name in list(os.environ):
         if name.startswith(OWN):
             del os.environ[name]
     folder = tempfile.mkdtemp(prefix="tformance-tests-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     os.environ["DATA_DIR"] = folder
-    # All servers of the tests are on loopback, and reading public authorities takes 30 ms for each
-    # of thousands of requests; here there are none.
+    # All test servers are on loopback. Reading public authorities takes 30 ms for each of thousands
+    # of requests; here there are none.
     os.environ.pop("SSL_CERT_FILE", None)
     os.environ["SSL_CERT_DIR"] = folder
     os.environ["SIGN_UP"] = "open"  # apps/users/tests/test_sign_up.py is about the others

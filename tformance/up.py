@@ -21,7 +21,7 @@ WEB_START = 60.0  # seconds
 
 
 def up(bind: str | None) -> None:
-    """Run until interrupted; exit 1 when a part ends by itself, 2 when the port is taken."""
+    """Run until interrupted; exit 1 if a part ends by itself, 2 if the port is taken."""
     django.setup()
     host, port = address(bind)
     refuse_taken(host, port)
@@ -34,7 +34,7 @@ def up(bind: str | None) -> None:
 
 @contextmanager
 def explained(group: Processes) -> Iterator[None]:
-    """Turn what ends a run into its exit code and one line."""
+    """Translate what ends a run into an exit code and one line."""
     try:
         yield
     except KeyboardInterrupt:
@@ -54,13 +54,13 @@ def serve(group: Processes, host: str, port: int) -> None:
 
 
 def prepare() -> None:
-    """Bring the database and the static files up to date, and forget old messages."""
+    """Migrate the database, collect the static files, and drop old messages."""
     from django.core.management import call_command
 
     from apps.integrations.hooks import caretaking
     from tformance import static_files
 
-    # What nobody took before is superseded: what is to be done stands in the database.
+    # Messages from before are superseded: the work is in the database.
     shutil.rmtree(settings.DATA_DIR / "broker", ignore_errors=True)
     say("Bringing the database up to date …")
     call_command("migrate", interactive=False, verbosity=0)
@@ -82,7 +82,7 @@ def parts(host: str, port: int) -> list[Part]:
 
 
 def address(bind: str | None) -> tuple[str, int]:
-    """Host and port to listen on: as asked, else those of a local PUBLIC_URL, else port 8000."""
+    """Host and port to listen on: as given, else those of a local PUBLIC_URL, else port 8000."""
     if bind:
         try:
             return ports.split(bind)
@@ -94,7 +94,7 @@ def address(bind: str | None) -> tuple[str, int]:
 
 
 def refuse_taken(host: str, port: int) -> None:
-    """Exit 2 with one line where another program listens."""
+    """Exit 2 with one line if another program listens there."""
     if not ports.is_free(port, host):
         raise click.UsageError(
             f"Port {port} on {host} is taken by another program. End that one, "
@@ -116,7 +116,7 @@ def alone() -> Iterator[None]:
 
 
 def answers(host: str, port: int) -> bool:
-    """Whether the web server answers its health address."""
+    """Whether the web server answers its health check."""
     connection = http.client.HTTPConnection(host, port, timeout=2)
     try:
         name = urlsplit(settings.PUBLIC_URL).netloc
@@ -129,5 +129,5 @@ def answers(host: str, port: int) -> bool:
 
 
 def say(line: str) -> None:
-    """Tell the progress on stderr; stdout is for the address alone."""
+    """Report progress on stderr; stdout is for the address alone."""
     click.echo(line, err=True)

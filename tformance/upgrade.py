@@ -1,6 +1,6 @@
-"""`tformance upgrade`: says what an upgrade does and how long that took elsewhere, and does it.
+"""`tformance upgrade`: says what an upgrade does and how long it took elsewhere, and does it.
 
-A backup comes first: going back is installing the former version and restoring it.
+A backup comes first: to go back, install the former version and restore it.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ import django
 from django.conf import settings
 
 TIMES = Path(__file__).with_name("migration_times.json")
-LONG = 1.0  # seconds that somebody notices
+LONG = 1.0  # seconds: from here a user notices
 
 
 def check() -> bool:
-    """Prints what waits; whether anything does."""
+    """Prints pending migrations; returns whether there are any."""
     django.setup()
     known = json.loads(TIMES.read_text())
     waiting = list(_waiting())
@@ -42,7 +42,7 @@ def _told(took: float | None, company: str) -> str:
 
 
 def upgrade(backup_to: Path | None, *, makes_backup: bool) -> None:
-    """Backs up, brings the tables up to date, and collects static files."""
+    """Backs up, migrates, and collects static files."""
     django.setup()
     from django.db import connection
 
@@ -62,7 +62,7 @@ def _new_file() -> Path:
 
 
 def _waiting() -> Iterator[tuple[str, bool]]:
-    """Each migration that is not applied, and whether it could be taken back."""
+    """Each unapplied migration, and whether it is reversible."""
     from django.db import DatabaseError, connection
     from django.db.migrations.executor import MigrationExecutor
 
@@ -77,7 +77,7 @@ def _waiting() -> Iterator[tuple[str, bool]]:
 
 
 def _timed() -> Any:
-    """Django's command, which says how long each migration took."""
+    """Django's command, which reports how long each migration took."""
     from django.core.management.commands.migrate import Command
 
     class Timed(Command):

@@ -1,4 +1,4 @@
-"""Every address of the program."""
+"""The URLs of the program."""
 
 from django.contrib import admin
 from django.urls import include, path

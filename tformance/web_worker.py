@@ -1,7 +1,7 @@
-"""A web process: gunicorn starts, watches and reloads it, waitress talks with its clients.
+"""A web process: gunicorn starts, watches and reloads it, waitress handles its clients.
 
-Waitress reads a request whole before one of its threads begins with it, and keeps an answer until
-its client has taken it, so that no client holds a thread, however slowly it sends or reads.
+Waitress reads a request completely before a thread handles it, and buffers a response until its
+client has read it, so no client occupies a thread, however slowly it sends or reads.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from tformance import gunicorn
 
 MOST_CONNECTIONS = 1_000
 LONGEST_HEADERS = 64 * 2**10  # bytes, all of them together
-LONGEST_BODY = 26 * 2**20  # bytes: deliveries of webhooks have up to 25 MB
-HELD_IN_MEMORY = 128 * 2**10  # bytes of a body or an answer; more waits on disk
-LONGEST_HELD = 2**28  # bytes of an answer that its client has not taken yet
-SILENCE = 60  # seconds after which a connection that nothing happens on is closed
+LONGEST_BODY = 26 * 2**20  # bytes: webhook deliveries have up to 25 MB
+HELD_IN_MEMORY = 128 * 2**10  # bytes of a body or a response; more goes to disk
+LONGEST_HELD = 2**28  # bytes of a response that its client has not read yet
+SILENCE = 60  # seconds after which an idle connection is closed
 LINGER = 2.0  # seconds: a client may be sending a request on a connection that was kept open
-HANDOVER = 60.0  # seconds that a reloaded process serves on, at most, until another one does
+HANDOVER = 60.0  # seconds that a reloaded process keeps serving, at most, until another one does
 
 
 class LastTask(WSGITask):  # type: ignore[misc]
-    """An answer after which the connection is closed."""
+    """A response after which the connection is closed."""
 
     def build_response_header(self) -> bytes:
         self.set_close_on_finish()
@@ -38,7 +38,7 @@ class LastTask(WSGITask):  # type: ignore[misc]
 
 
 class WebWorker(Worker):  # type: ignore[misc]
-    """Serves until it is asked to stop, then answers what was sent to it before."""
+    """Serves until it is asked to stop, then responds to what it had received."""
 
     def run(self) -> None:
         """Called by gunicorn in the new process."""
@@ -57,7 +57,7 @@ class WebWorker(Worker):  # type: ignore[misc]
             outbuf_high_watermark=LONGEST_HELD,
             channel_timeout=SILENCE,
             cleanup_interval=5,
-            clear_untrusted_proxy_headers=False,  # `client_address` says whom to believe
+            clear_untrusted_proxy_headers=False,  # `client_address` decides which proxies to trust
             asyncore_use_poll=True,
             ident=None,
         )
@@ -74,7 +74,7 @@ class WebWorker(Worker):  # type: ignore[misc]
         wasyncore.loop(timeout=0.5, use_poll=True, map=self.map, count=1)
 
     def _finish(self) -> None:
-        """Takes no new connections, and closes each other one when it has its answer."""
+        """Accepts no new connections, and closes each open one after its response."""
         for each in self.map.values():
             each.accepting = False
         deadline = time.monotonic() + self.cfg.graceful_timeout
