@@ -1,4 +1,4 @@
-"""The doors to GitHub: OAuth, the GitHub App, tokens, and the one place that opens a conversation.
+"""Access to GitHub: OAuth, the GitHub App, tokens, and the one place that opens a client.
 
-What is asked through a door belongs to the room that asks.
+Which requests are made with a client is decided by the packages that use it.
 """

@@ -1,4 +1,4 @@
-"""The `state` of a connection: signed, ten minutes long, tied to a session, and good once."""
+"""The OAuth `state` of connecting: signed, valid for ten minutes, tied to a session, used once."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from apps.teams.models import Team
 LIFETIME = timedelta(minutes=10)
 _SALT = "integrations.connect"
 _SESSION_KEY = "github_connect"
-NO_PKCE = "-"  # where GitHub's page takes no challenge
-_KEPT = 5  # connections begun in one session that can still be answered
+NO_PKCE = "-"  # for flows where GitHub takes no challenge
+_KEPT = 5  # connections begun in one session that can still be completed
 
 
 @dataclass(frozen=True)
 class State:
-    """Who began a connection, for which team, and to reconnect which organisation, if any.
+    """Who began a connection, for which team, and which organisation to reconnect, if any.
 
-    `for_hook`: to let it have one hook of its own. `method`: the flow that began it.
+    `for_hook`: also asks for an organisation hook. `method`: the flow that began it.
     """
 
     team_id: int
@@ -43,14 +43,14 @@ def issue(
     *,
     for_hook: bool = False,
 ) -> tuple[str, State]:
-    """A fresh state and its signed form."""
+    """A new state and its signed form."""
     nonce = secrets.token_urlsafe(16)
     state = State(team.pk, user_id, nonce, organization_id, for_hook, method)
     return signing.dumps(list(astuple(state)), salt=_SALT, compress=False), state
 
 
 def read(signed: str) -> State | None:
-    """What a signed state says, however old; None where we did not sign it."""
+    """The content of a signed state, however old; None if we did not sign it."""
     try:
         return State(*signing.loads(signed, salt=_SALT))
     except (signing.BadSignature, TypeError):
@@ -58,13 +58,13 @@ def read(signed: str) -> State | None:
 
 
 def remember(request: HttpRequest, state: State, verifier: str = NO_PKCE) -> None:
-    """Ties the state to this session. The verifier is PKCE's; worthless without the code."""
+    """Binds the state to this session. `verifier` is PKCE's; it is worthless without the code."""
     begun: list[list[str]] = request.session.get(_SESSION_KEY, [])
     request.session[_SESSION_KEY] = [*begun, [state.nonce, verifier]][-_KEPT:]
 
 
 def redeem(request: HttpRequest, signed: str, state: State) -> str:
-    """The PKCE verifier of a valid state, which is used up by this. Raises ConnectError."""
+    """The PKCE verifier of a valid state, which cannot be redeemed again. Raises ConnectError."""
     if state.user_id != request.user.pk:
         raise problems.ConnectError(problems.OTHER_USER)
     verifier = _take_verifier(request, state.nonce)

@@ -1,4 +1,4 @@
-"""Opens a conversation with GitHub for a stored credential."""
+"""Opens a GitHub client for a stored credential."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from apps.integrations.work import budget
 
 @dataclass(frozen=True)
 class StoredToken:
-    """The token of a credential; one of the command line is read where it stands."""
+    """A credential's token; on the command line it is read from the environment."""
 
     credential: IntegrationCredential
 
     def token(self) -> str:
-        """The token; raises `CredentialsRejectedError` where there is none."""
+        """The token. Raises `CredentialsRejectedError` if there is none."""
         if self.credential.kind == IntegrationCredential.Kind.ENVIRONMENT:
             token = settings.GITHUB_TOKEN
         else:
@@ -38,9 +38,10 @@ class StoredToken:
         return token
 
     def instead_of(self, refused: str, error: CredentialsRejectedError) -> str:
-        """What another worker has put in its place. Raises `UnavailableError` while it does."""
-        # A refresh ends the old token at GitHub a moment before the new one is stored here. In this
-        # order nothing is missed: a renewal that is over now has stored its token already.
+        """The token that another worker stored instead. Raises `UnavailableError` in a renewal."""
+        # A refresh invalidates the old token at GitHub a moment before the new one is stored here.
+        # Checking in this order misses nothing: a renewal that has ended by now has stored its
+        # token.
         is_under_way = is_being_renewed(self.credential)
         token = self.token()
         if token != refused:
@@ -50,7 +51,8 @@ class StoredToken:
         return replace_refused(self.credential)
 
     def _stored(self) -> str:
-        # Read anew each time: somebody may have renewed or replaced it, or disconnected.
+        # Read from the database each time: another process may have renewed, replaced or deleted
+        # it.
         try:
             self.credential.refresh_from_db(fields=TOKEN_FIELDS)
         except IntegrationCredential.DoesNotExist:
@@ -65,7 +67,7 @@ def with_github(
     is_live: Callable[[], bool] | None = None,
     has_turn: bool = False,
 ) -> GitHub:
-    """A conversation by a stored credential, which draws on its account's budget."""
+    """A client for a stored credential, which uses its account's rate limit budget."""
     more = {"is_live": is_live} if is_live else {}
     return open_github(
         StoredToken(credential), budget.account_of(credential), has_turn=has_turn, **more

@@ -1,7 +1,7 @@
-"""The one door to GitHub: every conversation of the program is opened here.
+"""Every GitHub client of the program is opened here.
 
-It keeps the account's budget with each reply, asks nothing while the account must wait, keeps the
-pace of writes, and renews what the worker holds. So no caller can forget any of it.
+The client records the account's budget from each response, sends nothing while the account must
+wait, paces writes, and renews the worker's lease. No caller can forget any of it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from apps.integrations.models import RateBudget
 from apps.integrations.work import budget, leases
 
 READS = ("GET", "HEAD")
-# Making a token changes nothing that anybody sees, and hundreds may be due at the same time.
+# Creating a token changes nothing that users see, and hundreds may be due at once.
 UNPACED = ("/access_tokens", "/graphql")
 
 
@@ -31,7 +31,7 @@ def _always() -> bool:
 
 @dataclass
 class _Gate:
-    """What is between a conversation and GitHub, for one account."""
+    """Checks before each request and records after each response, for one account."""
 
     account: str
     is_live: Callable[[], bool]
@@ -43,7 +43,7 @@ class _Gate:
         if not self.account:
             return
         self.known = budget.known_budget(self.account, resource)
-        # Only where it matters: whether it is live may be a question to the database.
+        # Only if needed: finding out whether it is live may take a query.
         until = budget.until(self.known, _now())
         if until and (until := budget.until(self.known, _now(), live=self.is_live())):
             raise budget.OwnWaitError(until)
@@ -73,10 +73,10 @@ def open_github(
     is_live: Callable[[], bool] = _always,
     has_turn: bool = False,
 ) -> GitHub:
-    """A conversation with GitHub; use it in `with`. `account` is whose budget it draws on.
+    """A GitHub client; use it in `with`. `account` is the account whose budget it uses.
 
-    `is_live` says of the next request whether it may draw on the budget's reserve; `has_turn` that
-    the first write's turn was taken already.
+    `is_live` tells whether the next request may use the budget's reserve; `has_turn` that the turn
+    for the first write was taken already.
     """
     gate = _Gate(account, is_live, has_turn)
     return GitHub(
@@ -93,7 +93,7 @@ def open_github(
 
 
 def with_token(token: str, account: str = "") -> GitHub:
-    """A conversation by a token that is stored nowhere yet."""
+    """A client for a token that is not stored yet."""
     return open_github(FixedToken(token), account)
 
 

@@ -1,6 +1,6 @@
-"""The GitHub App of this installation: from the settings, or made by its manifest.
+"""The GitHub App of this installation: from the settings, or created from a manifest.
 
-It is everyone's who uses this installation, so that what it is made of is kept once, encrypted.
+All teams of this installation share it, so its data is stored once, encrypted.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from apps.integrations.models import GitHubApp, Hook
 
 @dataclass(frozen=True, repr=False)
 class App:
-    """What this installation knows of its App; of the settings' own, GitHub tells the rest."""
+    """What this installation knows of its App; GitHub supplies the rest for one in settings."""
 
     app_id: int
     private_key: str
@@ -38,24 +38,24 @@ class App:
 
     @property
     def proves_users(self) -> bool:
-        """Whether it can ask GitHub who somebody is."""
+        """Whether the App can ask GitHub who a user is."""
         return bool(self.client_secret)
 
     @property
     def account(self) -> str:
-        """Whose budget it draws on where it speaks for itself."""
+        """The account whose budget the App uses for itself."""
         return f"app:{self.app_id}"
 
     @property
     def page(self) -> str:
-        """The App's page on GitHub; an Enterprise Server has it elsewhere than github.com."""
+        """The App's page on GitHub; an Enterprise Server uses another path than github.com."""
         if self.html_url.startswith(f"{settings.GITHUB_URL}/"):
             return self.html_url
         return f"{settings.GITHUB_URL}/apps/{quote(self.slug)}"
 
     @property
     def client(self) -> oauth.Client:
-        """With which it asks users who they are."""
+        """The OAuth client with which the App identifies users."""
         return oauth.Client(self.client_id, self.client_secret)
 
 
@@ -65,7 +65,7 @@ def is_configured() -> bool:
 
 
 def current() -> App | None:
-    """The App, as far as it is known here; None where there is none."""
+    """The App, as far as it is known here; None if there is none."""
     if settings.GITHUB_APP_ID:
         return App(
             int(settings.GITHUB_APP_ID),
@@ -89,7 +89,7 @@ def current() -> App | None:
 
 
 def named() -> App | None:
-    """The App with its name and client ID, for which GitHub may be asked. Raises GitHubError."""
+    """The App with its name and client ID, possibly requested from GitHub. Raises GitHubError."""
     app = current()
     if app is None or app.slug:
         return app
@@ -108,7 +108,7 @@ def named() -> App | None:
 
 @contextmanager
 def conversation(app: App) -> Iterator[GitHub]:
-    """A conversation in which the App speaks for itself. Raises AppRejectedError for a 401."""
+    """A client with which the App acts as itself. Raises AppRejectedError for a 401."""
     identity = AppIdentity(app.app_id, app.private_key)
     try:
         with open_github(identity, app.account) as github:
@@ -129,7 +129,7 @@ def _rejected(error: CredentialsRejectedError) -> AppRejectedError:
 
 
 def hook(app_id: int) -> tuple[int, str] | None:
-    """The key and the secret of the one hook of the App of that number; None: it is not ours."""
+    """The row's key and the secret of this App's hook; None if the App is not ours."""
     app = current()
     if app is None or app.app_id != app_id or not app.webhook_secret:
         return None
@@ -137,8 +137,8 @@ def hook(app_id: int) -> tuple[int, str] | None:
 
 
 def row_of_hook(app_id: int) -> Hook:
-    """What is kept of an App's hook, of which GitHub tells no more than what it delivered."""
-    # The App's own secret counts. What stands in the row only must not be known to anybody.
+    """The row of the App's hook; GitHub reports nothing of it but its deliveries."""
+    # The App's own secret is used. The one in the row only has to be unguessable.
     row, _ = Hook.objects.get_or_create(
         host=settings.GITHUB_URL, app_id=app_id, defaults={"secret": secrets.token_urlsafe(32)}
     )

@@ -1,7 +1,7 @@
-"""On which accounts the GitHub App is installed, and who may connect them here.
+"""The accounts where the GitHub App is installed, and who may connect them here.
 
-An installation's token reads all that the App was installed for, also what the person who connects
-may not read themselves. So only an owner of the account may: see docs/decisions.
+An installation's token reads everything that the App was installed for, even what the person who
+connects may not read. So only an owner of the account may connect it: see docs/decisions.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from apps.integrations.models import IntegrationCredential
 
 
 def listed(credential: IntegrationCredential) -> list[InstallationRecord]:
-    """The installations that a pending connection can be finished with. Raises ConnectError."""
+    """The installations with which a pending connection can be completed. Raises ConnectError."""
     if credential.installation_id:
         return [_chosen_by_staff(credential.installation_id)]
     try:
@@ -32,7 +32,7 @@ def listed(credential: IntegrationCredential) -> list[InstallationRecord]:
 
 
 def claimed(credential: IntegrationCredential, name: str) -> InstallationRecord:
-    """The installation on the account of that login or id, where the person owns the account.
+    """The installation on the account with that login or id, if the person owns the account.
 
     Raises ConnectError.
     """

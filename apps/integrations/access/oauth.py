@@ -1,4 +1,4 @@
-"""One OAuth conversation with GitHub, on django-allauth's client, without its session storage.
+"""OAuth requests to GitHub, with django-allauth's client but without its session storage.
 
 https://docs.github.com/en/apps/oauth-apps/building-oauth-apps/authorizing-oauth-apps
 """
@@ -39,7 +39,7 @@ class Grant:
 
 @dataclass(frozen=True, repr=False)
 class Client:
-    """The OAuth app, or a GitHub App where it asks users who they are."""
+    """The OAuth app, or a GitHub App when it identifies users."""
 
     id: str
     secret: str
@@ -51,7 +51,7 @@ def own_client() -> Client:
 
 
 class ConnectClient(OAuth2Client):  # type: ignore[misc]
-    """allauth's client, with GitHub's errors told apart: they come with status 200."""
+    """allauth's client, with GitHub's errors distinguished: they come with status 200."""
 
     def get_access_token(
         self, code: str, pkce_code_verifier: str | None = None, extra_data: Any = None
@@ -70,7 +70,7 @@ class ConnectClient(OAuth2Client):  # type: ignore[misc]
 
 
 class ConnectAdapter(GitHubOAuth2Adapter):  # type: ignore[misc]
-    """allauth's GitHub adapter for connecting a team: our callback, our GitHub."""
+    """allauth's GitHub adapter for connecting a team: our callback URL, our GitHub host."""
 
     client_class = ConnectClient
 
@@ -82,7 +82,7 @@ class ConnectAdapter(GitHubOAuth2Adapter):  # type: ignore[misc]
 
     @staticmethod
     def token_url() -> str:
-        """Where codes and refresh tokens are traded in."""
+        """The URL that exchanges codes and refresh tokens."""
         return f"{settings.GITHUB_URL}/login/oauth/access_token"
 
     def client(self) -> ConnectClient:
@@ -97,7 +97,7 @@ class ConnectAdapter(GitHubOAuth2Adapter):  # type: ignore[misc]
 
 
 def callback_url() -> str:
-    """The one callback that is registered with GitHub for connecting."""
+    """The one callback URL registered with GitHub for connecting."""
     return settings.PUBLIC_URL + reverse("github_connect_callback")
 
 
@@ -107,7 +107,7 @@ def authorize_url(
     wanted: Sequence[str] = scopes.NEEDED,
     app: Client | None = None,
 ) -> tuple[str, str]:
-    """Where to send the browser, and the PKCE verifier to keep until it returns."""
+    """The URL to send the browser to, and the PKCE verifier to keep until it returns."""
     adapter = ConnectAdapter(request, app)
     client = adapter.client()
     client.state = state
@@ -118,13 +118,13 @@ def authorize_url(
 
 
 def exchange(request: HttpRequest, code: str, verifier: str, app: Client | None = None) -> Grant:
-    """Trades the code for a token. Raises ConnectError."""
+    """Exchanges the code for a token. Raises ConnectError."""
     adapter = ConnectAdapter(request, app)
     return _grant(adapter, adapter.client().get_access_token(code, pkce_code_verifier=verifier))
 
 
 def refresh(refresh_token: str) -> Grant:
-    """Trades a refresh token for a new pair; both old tokens end. Raises ConnectError."""
+    """Exchanges a refresh token for a new pair; both old tokens end. Raises ConnectError."""
     data = _post(
         ConnectAdapter.token_url(),
         client_id=settings.GITHUB_CLIENT_ID,
@@ -157,6 +157,6 @@ def _post(url: str, **data: str) -> dict[str, Any]:
 
 
 def ask(method: str, url: str, **options: Any) -> httpx.Response:
-    """Once, wherever the reply leads: bodies hold secrets."""
+    """One request that follows no redirect: its body holds secrets."""
     with Transport(url, settings.GITHUB_CA_FILE) as http:
         return http.request(method, url, **options)

@@ -13,7 +13,7 @@ from apps.integrations.github.errors import GitHubError, WaitError
 
 @dataclass(frozen=True)
 class Problem:
-    """`code` is for programs and the audit log; `url` is where the user can mend it."""
+    """`code` is for programs and the audit log; `url` is where the user can fix it."""
 
     code: str
     message: str
@@ -140,7 +140,7 @@ _BY_CODE = {
 
 
 def from_code(code: str) -> Problem:
-    """The problem behind an `error` of GitHub's OAuth pages."""
+    """The problem for an `error` of GitHub's OAuth pages."""
     problem = _BY_CODE.get(code, UNEXPECTED)
     if problem is BAD_REDIRECT:
         advice = problem.advice.replace("{PUBLIC_URL}", settings.PUBLIC_URL)
@@ -162,7 +162,7 @@ def too_few_scopes(missing: list[str]) -> Problem:
 
 
 def no_hook_scope(organization: str, *, by_token: bool) -> Problem:
-    """The token may not make a hook for the organisation."""
+    """The token may not create a hook for the organisation."""
     return Problem(
         "missing_scopes",
         f"{organization} keeps one webhook for each repository: the token lacks the scope "
@@ -175,7 +175,7 @@ def no_hook_scope(organization: str, *, by_token: bool) -> Problem:
 
 
 def nothing_changed(organization: str) -> Problem:
-    """Access was declined where a connection is there already."""
+    """Access was declined, and the existing connection stays."""
     return Problem(
         DENIED.code,
         f"Access was declined on GitHub: the connection of {organization} is as it was.",
@@ -203,7 +203,7 @@ def no_hook_possible(organization: str) -> Problem:
 
 
 def restricted(organization: str) -> Problem:
-    """The organisation lets only approved OAuth apps in."""
+    """The organisation restricts access to approved OAuth apps."""
     return Problem(
         "organization_restricted",
         f"{organization} lets only approved applications in, and this one is not approved yet.",
@@ -215,7 +215,7 @@ def restricted(organization: str) -> Problem:
 
 
 def not_visible(organization: str) -> Problem:
-    """Posted, but not among what the token can see."""
+    """The submitted name is not among what the token can see."""
     return Problem(
         "organization_not_visible",
         f"GitHub shows no organisation or account “{organization}” to this sign-in.",
@@ -226,7 +226,7 @@ def not_visible(organization: str) -> Problem:
 
 
 def not_visible_to_token(name: str) -> Problem:
-    """The same for a token that somebody pasted."""
+    """The same for a pasted token."""
     return Problem(
         "organization_not_visible",
         f"GitHub shows no organisation or account “{name}” to this token.",
@@ -237,7 +237,7 @@ def not_visible_to_token(name: str) -> Problem:
 
 
 def not_installed(url: str) -> Problem:
-    """The App is nowhere that the person can see."""
+    """The App is not installed on any account that the person can see."""
     return Problem(
         "not_installed",
         "The GitHub App is not installed on any account that you take part in.",
@@ -248,7 +248,7 @@ def not_installed(url: str) -> Problem:
 
 
 def app_made_already(url: str) -> Problem:
-    """Somebody else was quicker."""
+    """Another user has just created the App."""
     return Problem(
         "app_made_already",
         "A GitHub App was set up here meanwhile, so this one is not used.",
@@ -259,7 +259,7 @@ def app_made_already(url: str) -> Problem:
 
 
 def not_an_owner(account: str) -> Problem:
-    """The person may not let a team read all that the App reads there."""
+    """The person may not give a team access to everything that the App reads there."""
     return Problem(
         "not_an_owner",
         f"Only an owner of {account} can connect it by the GitHub App, since the App may read more "
@@ -269,13 +269,13 @@ def not_an_owner(account: str) -> Problem:
 
 
 def approvals_url() -> str:
-    """Where a user asks organisations to let the OAuth app in."""
+    """The page where a user asks organisations to approve the OAuth app."""
     client_id = quote(settings.GITHUB_CLIENT_ID)
     return f"{settings.GITHUB_URL}/settings/connections/applications/{client_id}"
 
 
 def from_github(error: GitHubError) -> Problem:
-    """What GitHub's API refused, in the words of the error."""
+    """A refusal of GitHub's API, in the words of the error."""
     name = type(error).__name__.removesuffix("Error")
     code = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
     advice = error.advice
@@ -291,5 +291,5 @@ def _listed(names: list[str]) -> str:
 
 
 def is_login(name: str) -> bool:
-    """Whether GitHub could know an account of this name; anything else must not enter a path."""
+    """Whether this can be a login on GitHub; anything else must not enter a path."""
     return bool(re.fullmatch(r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,98}[A-Za-z0-9])?", name))

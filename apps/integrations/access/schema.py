@@ -1,7 +1,7 @@
-"""Which parts of GitHub's newer schema the GitHub that we talk to has.
+"""Which parts of GitHub's newer schema the server supports.
 
-github.com has all of it. An Enterprise Server may be years older; it is asked in passing, by
-queries that are sent anyway.
+github.com supports all of it. An Enterprise Server may be years older; regular queries include the
+question.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from apps.integrations.models import GitHubServer
 
 
 def known_events() -> frozenset[str]:
-    """Types of `LATER_EVENTS` that may be asked for; none of a server that told nothing yet."""
+    """The types of `LATER_EVENTS` that may be requested; none if the server has reported none."""
     if Addresses.of(settings.GITHUB_URL).rest == "https://api.github.com":
         return frozenset(LATER_EVENTS)
     row = GitHubServer.objects.filter(url=settings.GITHUB_URL).first()
@@ -22,7 +22,7 @@ def known_events() -> frozenset[str]:
 
 
 def keep_events(found: frozenset[str]) -> None:
-    """Keeps what a reply told."""
+    """Stores what a response reported."""
     if found != known_events():
         GitHubServer.objects.update_or_create(
             url=settings.GITHUB_URL, defaults={"later_events": sorted(found)}

@@ -1,6 +1,6 @@
-"""Signing in with GitHub asks GitHub as everything else does; allauth does the rest.
+"""Makes allauth's sign-in requests to GitHub with the program's own HTTP client.
 
-A company's own provider (OpenID Connect) is asked in the same way, and by no other requests.
+The same goes for a company's OpenID Connect provider.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ SILENT = (
     "whoever runs this server."
 )
 log = logging.getLogger(__name__)
-MAY_BE_MISSING = "/user/emails"  # 404 where the token may not read them, which allauth bears
+MAY_BE_MISSING = "/user/emails"  # 404 if the token may not read them, which allauth accepts
 
 
 class Session:
-    """What allauth asks with: by `Transport`, with failures as allauth knows them."""
+    """allauth's session, implemented by `Transport`, raising the errors that allauth expects."""
 
     def __enter__(self) -> Session:
         return self
@@ -43,7 +43,7 @@ class Session:
         return self.request("GET", url, **options)
 
     def request(self, method: str, url: str, **options: Any) -> httpx.Response:
-        """Raises OAuth2Error for anything but an answer in JSON."""
+        """Raises OAuth2Error for anything but a JSON response."""
         headers = {"Accept": "application/json", **(options.pop("headers", None) or {})}
         try:
             with _transport(url) as http:
@@ -62,21 +62,21 @@ def _failure(reason: str) -> OAuth2Error:
 
 
 def _transport(url: str) -> Transport:
-    """For one of GitHub's two hosts: that of its pages, which trades codes, or of its interface."""
+    """A transport for one of GitHub's two hosts: the website, which exchanges codes, or the API."""
     addresses = Addresses.of(settings.GITHUB_URL)
     is_web = urlsplit(url).netloc == urlsplit(addresses.web).netloc
     return Transport(addresses.web if is_web else addresses.rest, settings.GITHUB_CA_FILE)
 
 
 class CompanySession(Session):
-    """What allauth asks a company's provider with; each address is one that the issuer names."""
+    """allauth's session for a company's provider; each URL is one that the issuer names."""
 
     def __init__(self, request: HttpRequest) -> None:
         self._request = request
 
     def request(self, method: str, url: str, **options: Any) -> httpx.Response:
-        """Shows the page of a failed sign-in for anything but an answer in JSON."""
-        auth = options.pop("auth", None)  # as `requests` has it
+        """Shows the page of a failed sign-in for anything but a JSON response."""
+        auth = options.pop("auth", None)  # the same argument as in `requests`
         pair = (auth.username, auth.password) if auth else None
         headers = {"Accept": "application/json", **(options.pop("headers", None) or {})}
         try:
@@ -91,10 +91,10 @@ class CompanySession(Session):
 
 
 class SignInAdapter(ElsewhereSignInAdapter):
-    """allauth's adapter, which asks by the one client of this program."""
+    """allauth's adapter, which uses the program's one HTTP client."""
 
     def get_requests_session(self) -> Session:
-        """Called by allauth for every request of its own."""
+        """Called by allauth for each of its requests."""
         found = self.request.resolver_match if self.request else None
         is_company = found is not None and (found.url_name or "").startswith("openid_connect_")
         return CompanySession(self.request) if is_company else Session()

@@ -1,6 +1,6 @@
-"""How a token ends at GitHub: one place for each kind.
+"""Revokes tokens at GitHub: one function for each kind.
 
-A pasted token is its owner's, and only they can delete it.
+Only its owner can delete a pasted token.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from apps.integrations.github.errors import CredentialsRejectedError, GitHubErro
 
 
 def end_oauth(token: str, *, whole_grant: bool = False) -> bool:
-    """Ends a token of the OAuth app; whether GitHub confirmed it.
+    """Revokes a token of the OAuth app; returns whether GitHub confirmed it.
 
-    With `whole_grant` the user's authorisation ends, and all their tokens of our app with it.
+    With `whole_grant` the user's authorisation is revoked, with all their tokens of our app.
     """
     return _revoke(token, "grant" if whole_grant else "token", oauth.own_client())
 
 
 def end_app_user(token: str) -> bool:
-    """Ends the token by which the GitHub App asked who somebody is; it is good for hours only."""
+    """Revokes the short-lived token with which the GitHub App identified a user."""
     if not token:
         return False
     try:
@@ -33,7 +33,7 @@ def end_app_user(token: str) -> bool:
 
 
 def end_installation(token: str) -> bool:
-    """Ends an installation's token; whether GitHub took it, or it was dead already.
+    """Revokes an installation's token; true if GitHub accepted it or it was invalid already.
 
     https://docs.github.com/en/rest/apps/installations#revoke-an-installation-access-token
     """

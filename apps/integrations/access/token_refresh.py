@@ -1,7 +1,7 @@
-"""Keeps an expiring token good: renewed by one worker at a time, stored before it is used.
+"""Renews expiring tokens: by one worker at a time, stored before use.
 
-An OAuth refresh ends both old tokens, so two workers must not refresh at once, and a token that was
-fetched must not be lost. That of a GitHub App's installation is made anew in the same way.
+An OAuth refresh invalidates both old tokens, so two workers must not refresh at once, and a new
+token must not be lost. Installation tokens of the GitHub App are renewed the same way.
 https://docs.github.com/en/apps/creating-github-apps/authenticating-with-a-github-app/refreshing-user-access-tokens
 """
 
@@ -31,7 +31,7 @@ NO_APP = "No GitHub App is set up on this installation any more."
 
 
 def keep_good(credential: IntegrationCredential) -> None:
-    """Renews a token that is about to expire. Raises a `GitHubError` where none is good now."""
+    """Renews a token that is about to expire. Raises a `GitHubError` if none is valid then."""
     now = timezone.now()
     expires_at = credential.token_expires_at
     if not _is_renewable(credential) or (expires_at and expires_at > now + AHEAD):
@@ -43,7 +43,7 @@ def keep_good(credential: IntegrationCredential) -> None:
 
 
 def replace_refused(credential: IntegrationCredential) -> str:
-    """A new token of an installation in place of one that GitHub refused; empty for all others."""
+    """A new installation token instead of one that GitHub refused; empty for other credentials."""
     if not credential.installation_id:
         return ""
     claim = leases.claim_row(CHORE, credential.pk)
@@ -54,7 +54,7 @@ def replace_refused(credential: IntegrationCredential) -> str:
 
 
 def is_being_renewed(credential: IntegrationCredential) -> bool:
-    """Whether another worker is at it."""
+    """Whether another worker is renewing it."""
     return leases.held(CHORE).filter(key=credential.pk).exists()
 
 
@@ -65,12 +65,12 @@ def _is_renewable(credential: IntegrationCredential) -> bool:
 
 
 def try_again(credential_id: int) -> None:
-    """Lets a renewal that failed be tried again now, since somebody asked for it."""
+    """Lets a failed renewal be retried at once, at a user's request."""
     leases.forgive(CHORE, [credential_id])
 
 
 def _renew_once(credential: IntegrationCredential, claim: Claim) -> None:
-    """Renews the token that the credential holds, unless that was done a moment ago."""
+    """Renews the credential's token, unless another worker has just done so."""
     try:
         with claim.held():
             if _as_read(credential).exists():
@@ -102,7 +102,7 @@ def _as_read(credential: IntegrationCredential) -> QuerySet[IntegrationCredentia
 def _renew(credential: IntegrationCredential) -> None:
     grant = _of_installation(credential) if credential.installation_id else _of_user(credential)
     _store(credential, grant)
-    if not credential.installation_id:  # which happens every hour
+    if not credential.installation_id:  # which would log every hour
         _audit(credential, "github.token.refreshed")
 
 
@@ -131,7 +131,7 @@ def _store(credential: IntegrationCredential, grant: oauth.Grant) -> None:
         "token_expires_at": grant.expires_at,
     }
     if not _as_read(credential).update(**renewed):
-        # Somebody disconnected or connected again meanwhile: theirs stays, ours must not live on.
+        # The credential was disconnected or connected again meanwhile: revoke only the new token.
         _end(credential, grant.access_token)
         raise UnavailableError("The connection changed while its token was renewed.")
     for name, value in renewed.items():
