@@ -1,4 +1,4 @@
 """Checks tformance against GitHub: accuracy, daily spot checks and the four promises.
 
-A check changes no figure; what differs is fetched again by `sync`.
+A check changes no figure; `sync` fetches again what differs.
 """

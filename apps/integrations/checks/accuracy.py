@@ -1,8 +1,8 @@
-"""Spot checks: pull requests drawn at random, fetched anew from GitHub and compared field by field.
+"""Spot checks: randomly chosen pull requests, fetched again and compared field by field.
 
-Deployments are checked beside them, see `deployment_accuracy`.
+Deployments are checked too, see `deployment_accuracy`.
 
-A difference is shown with both values, and repaired by storing what was fetched.
+A difference is reported with both values, and repaired by storing what was fetched.
 """
 
 from __future__ import annotations
@@ -43,14 +43,13 @@ def check(
 ) -> Outcome:
     """Compares up to `sample` stored pull requests, and as many deployments, with GitHub.
 
-    Of tracked repositories of all teams, or of one. Adds to `outcome`, which holds what was
-    compared until an error.
-    `is_live`: somebody waits for it, so that it may draw on the reserve.
+    They come from tracked repositories of all teams, or of one. Adds to `outcome`, which keeps what
+    was compared before an error. `is_live`: a user waits, so the budget's reserve may be used.
     Raises `GitHubError`.
     """
     outcome = outcome or Outcome()
     chance = chance or random.Random()  # noqa: S311 no secret
-    # First, since figures of pull requests follow from them.
+    # First, since figures of pull requests depend on them.
     deployment_accuracy.check(sample, chance, team, outcome, is_live=is_live)
     for tracked, ids in _drawn(sample, chance, team):
         with with_github(tracked.integration.credential, is_live=lambda: is_live) as github:
@@ -92,7 +91,7 @@ def _compare(
         rows = PullRequest.objects.filter(repository=tracked.repository, number=record.number)
         stored = rows.first()
         if stored is None or stored.fetched_at > asked_at:
-            continue  # It was deleted here, or fetched anew, while GitHub was asked.
+            continue  # It was deleted or fetched again during the request.
         found = _differences(tracked, stored, record, main, outcome)
         outcome.differences += found
         if found:
@@ -108,7 +107,7 @@ def _differences(
     main: Accounts,
     outcome: Outcome,
 ) -> list[Difference]:
-    """What GitHub tells otherwise, counted; what it does not tell is named."""
+    """Fields that differ at GitHub; also counts fields compared, and names fields not reported."""
     [(whole, untold)] = last_known.completed(tracked.repository, [record])
     [whole] = forgetting.without_forgotten(tracked.team, [whole])
     here = dict(_stored(stored))
@@ -170,7 +169,7 @@ def _expected(
 
 
 def _by_others(stored: PullRequest, row: PullRequestRow, main: Accounts) -> dict[str, Any]:
-    """What depends on other rows: who is a member, and which merges are known."""
+    """Fields that depend on other rows: on members and on known merges."""
     author, initiator = (_member(stored, who, main) for who in (row.author, row.initiator))
     own = _member(stored, row.initiator, NO_OTHERS)
     who = {"is_bot": row.is_bot, "is_own_agent": row.is_own_agent}
@@ -195,7 +194,7 @@ def _by_others(stored: PullRequest, row: PullRequestRow, main: Accounts) -> dict
 
 
 def _by_deployments(stored: PullRequest, row: PullRequestRow) -> dict[str, Any]:
-    """When it reached production, by the deployments that are known."""
+    """When it reached production, according to the known deployments."""
     told = PullRequest(
         pk=stored.pk,
         merged_at=row.columns["merged_at"],
@@ -213,17 +212,17 @@ def _member(stored: PullRequest, who: Identity, main: Accounts) -> TeamMember | 
 
 
 def _own(fields: Mapping[str, str], prefix: str = "") -> tuple[str, ...]:
-    """The columns of an export that stand in the row itself."""
+    """The columns of an export that are stored in the row itself."""
     names = (column.removeprefix(prefix) for column in fields.values())
     return tuple(name for name in names if "__" not in name)
 
 
-# All that is exported; of the repository its name, which the walk keeps, is not in the reply.
+# All exported columns, except the repository's name: the walk updates it, the reply lacks it.
 _COLUMNS = (
     *_own(export.PULL_REQUEST_FIELDS),
     *("author_person", "merged_by_github_id", "merge_commit_sha", "last_commit_at", "waiting_for"),
 )
-# Of one that was never read for marks of AI; the rest of them follows from accounts.
+# For a pull request not yet read for AI marks; the other AI columns follow from accounts.
 _READ_LATER = (
     *("ai", "ai_tools", "ai_evidence", "initiator_login", "initiator_github_id", "human_touched"),
     *("is_external", "first_review_at", "approved_at", "reviewer_count", "review_rounds"),

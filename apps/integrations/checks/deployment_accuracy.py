@@ -1,7 +1,7 @@
-"""Spot checks of deployments: drawn at random, fetched anew by their ids, compared and repaired.
+"""Spot checks of deployments: randomly chosen, fetched again by id, compared and repaired.
 
-Releases, runs and merges are not fetched by an id: what is stored of them follows from lists that
-are read whole, and from pull requests.
+Releases, runs and merges cannot be fetched by id: their rows follow from lists that are read in
+full, and from pull requests.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from apps.metrics.models import Deployment, Source
 from apps.teams.models import Team
 
 _MAY_CHANGE = frozenset({"state"})
-"""A deployment becomes inactive by a later one, or by hand, and no list tells."""
+"""A deployment becomes inactive by a later one or by hand, and no list reports that."""
 
 
 def check(
@@ -77,7 +77,7 @@ def _compare(
     for one in told:
         row = stored.get(one.id)
         if row is None or row.modified_at > asked_at:
-            continue  # It was stored anew while GitHub was asked.
+            continue  # It was stored again during the request.
         outcome.deployments += 1
         here, there = _stored(row), _told(one)
         outcome.fields += len(here)

@@ -1,4 +1,4 @@
-"""What spot checks find."""
+"""The results of spot checks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Difference:
-    """A field whose value here is not GitHub's; late, where GitHub changed it since the sync."""
+    """A field whose stored value differs from GitHub's; late if it changed since the sync."""
 
     pull_request: str
     field: str
@@ -19,10 +19,10 @@ class Difference:
 
 @dataclass
 class Outcome:
-    """What a check found; `gone` are those that GitHub does not show any more.
+    """The result of a check; `gone` lists what GitHub no longer shows.
 
-    `untold` are those that it did not tell at all, with each reason; `fields_untold` what it did
-    not tell of others: what is stored of these is compared with nothing.
+    `untold` lists what GitHub did not report at all, with each reason; `fields_untold` the missing
+    fields of others, whose stored values are not compared.
     """
 
     pull_requests: int = 0
@@ -35,7 +35,7 @@ class Outcome:
 
     @property
     def problem(self) -> str:
-        """How many were not told and why, as a sentence; empty where all were."""
+        """A sentence: how many were not reported and why; empty if all were."""
         if not self.untold:
             return ""
         return f"{len(self.untold)} could not be compared: {self.untold[0].rstrip('.')}."

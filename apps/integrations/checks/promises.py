@@ -1,4 +1,4 @@
-"""The four promises that the product makes, measured on itself; each says what it is made of."""
+"""The four promises of the product, with their measurements and how these are calculated."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LATEST = 300  # seconds
 
 @dataclass(frozen=True)
 class Measured:
-    """A figure; `made_of` is what it was computed from. No value: nothing was there to measure."""
+    """A measurement; `made_of` explains its calculation. No value: there was nothing to measure."""
 
     value: float | None
     shown: str
@@ -34,7 +34,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Promise:
-    """What is promised, what is measured, and how it was in the weeks before."""
+    """A promise, its current measurement, and those of the weeks before."""
 
     name: str
     title: str
@@ -51,7 +51,7 @@ class Promise:
 
     @property
     def sentence(self) -> str:
-        """What is promised, and what was measured."""
+        """The promise, and the measurement."""
         if self.measured.value is None:
             return f"Promised: {self.target}. There was nothing to measure yet."
         which = " (95th percentile)" if self.name == "latency" else ""
@@ -60,7 +60,7 @@ class Promise:
 
 
 def of_team(team: Team, now: datetime) -> list[Promise]:
-    """All four, of this team's data; connecting is measured over all teams."""
+    """All four for a team; connecting is measured over all teams."""
     found = []
     for name, title, target, over, measure in _PROMISES:
         weeks = list(_weeks(measure, team, now))

@@ -1,4 +1,4 @@
-"""Once a day, some pull requests of each team are fetched anew and compared with ours."""
+"""Once a day, compares some pull requests of each team with GitHub."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from apps.integrations.work.policy import Kind, Verdict
 from apps.metrics.models import PullRequest
 
 NAME = "spot check"
-SAMPLE = 25  # at most as many points, since a query costs one
+SAMPLE = 25  # also the maximum in points, since a query costs one
 SHOWN = 50
 
 
 def _unchecked(now: datetime) -> QuerySet[TrackedRepository]:
-    """One tracked repository of each team that was not checked today, or not to the end."""
+    """One tracked repository of each team whose check of today has not finished."""
     done = SpotCheck.objects.filter(team=OuterRef("team"), day=now.date())
     stored = PullRequest.objects.filter(repository=OuterRef("repository"))
     earlier = TrackedRepository.objects.filter(
@@ -42,7 +42,7 @@ def _unchecked(now: datetime) -> QuerySet[TrackedRepository]:
 
 def _check(tracked: TrackedRepository, now: datetime) -> None:
     outcome = outcomes.Outcome()
-    # What syncs need comes first.
+    # Syncs take precedence.
     accuracy.check(SAMPLE, team=tracked.team, outcome=outcome, is_live=False)
     _keep(tracked, now, outcome, outcome.problem)
     record(
