@@ -1,4 +1,4 @@
-"""Connecting an account of GitHub to a team, and ending the connection.
+"""Connecting a GitHub account to a team, and ending the connection.
 
-Tokens themselves belong to `access`, what a connected account has to `repositories`.
+Tokens belong to `access`, the contents of a connected account to `repositories`.
 """

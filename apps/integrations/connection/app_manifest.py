@@ -1,4 +1,4 @@
-"""Making the GitHub App by its manifest: one form that leads to GitHub, one answer from there.
+"""Creates the GitHub App from a manifest: one form that leads to GitHub, and its response.
 
 https://docs.github.com/en/apps/sharing-github-apps/registering-a-github-app-from-a-manifest
 """
@@ -28,7 +28,7 @@ from apps.teams.models import Membership, Team
 
 METHOD = "manifest"
 LONGEST_NAME = 34
-# The last two are for production alone: without them everything else works.
+# The last two are only for deployments: without them everything else works.
 PERMISSIONS = dict.fromkeys(
     ("contents", "members", "metadata", "pull_requests", "deployments", "actions"), "read"
 )
@@ -37,7 +37,7 @@ _CODE = re.compile(r"[0-9A-Za-z_-]{1,100}")
 
 @dataclass(frozen=True)
 class Form:
-    """A form that GitHub takes: who will own the App, where to send it, and the manifest."""
+    """A form for GitHub: the App's future owner, the URL, and the manifest."""
 
     owner: str
     action: str
@@ -45,10 +45,10 @@ class Form:
 
 
 def may_make(user_id: int, *, is_staff: bool) -> bool:
-    """Whether somebody may make the App of the whole installation.
+    """Whether a user may create the App of the installation.
 
-    Who owns it on GitHub can read whatever it is installed on, whichever team connected it: so the
-    operator's staff, or an admin of the only team that there is.
+    The App's owner on GitHub can read everything it is installed on, whichever team connected it.
+    So only staff may, or an admin of the only team.
     """
     if github_app.is_configured():
         return False
@@ -65,7 +65,7 @@ def begin(request: HttpRequest, team: Team, organizations: list[str]) -> list[Fo
     connect_state.remember(request, state)
     query = f"?state={quote(signed)}"
     web = settings.GITHUB_URL
-    # One that an organisation owns is for that organisation; a person's would be for nothing else.
+    # An App of an organisation serves that organisation, a person's only the person.
     forms = [
         Form(name, f"{web}/organizations/{quote(name)}/settings/apps/new{query}", _text(team, name))
         for name in organizations
@@ -91,7 +91,7 @@ def _text(team: Team, owner: str) -> str:
 
 
 def finish(request: HttpRequest, team: Team, state: State, answer: QueryDict) -> GitHubApp:
-    """Takes GitHub's answer: then there is an App. Raises ConnectError."""
+    """Processes GitHub's response and stores the App. Raises ConnectError."""
     connect_state.redeem(request, answer.get("state", ""), state)
     code = answer.get("code", "")
     if not _CODE.fullmatch(code):

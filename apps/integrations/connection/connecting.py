@@ -1,7 +1,7 @@
-"""Connecting GitHub to a team: there and back, choose the organisation, disconnect.
+"""Connects GitHub to a team: to GitHub and back, choosing the organisation, disconnecting.
 
-Between GitHub's answer and the choice of an organisation the token waits, encrypted, in a
-credential that no integration uses: invisible, used for nothing else, and soon forgotten.
+Between GitHub's response and the choice of an organisation, the token is stored encrypted in a
+credential without an integration: invisible, not used otherwise, and deleted soon.
 """
 
 from __future__ import annotations
@@ -51,17 +51,17 @@ Kind = IntegrationCredential.Kind
 
 @dataclass(frozen=True)
 class Choice:
-    """What a pending connection can be finished with."""
+    """The accounts with which a pending connection can be completed."""
 
     accounts: list[Account]
     preselected: int
     hidden_by_single_sign_on: int = 0
     is_unlisted: bool = False
-    """Whether GitHub lists no organisations to this kind of token, whatever it may read."""
+    """Whether GitHub lists no organisations for this kind of token, whatever it may read."""
 
 
 def connected(team: Team) -> QuerySet[GitHubIntegration]:
-    """The organisations and accounts that the team is connected to now."""
+    """The organisations and accounts that the team is connected to."""
     found = GitHubIntegration.objects.for_team(team)
     return (
         found.filter(disconnected_at=None)
@@ -73,16 +73,16 @@ def connected(team: Team) -> QuerySet[GitHubIntegration]:
 def begin(
     request: HttpRequest, team: Team, organization_id: int | None = None, *, for_hook: bool = False
 ) -> str:
-    """The address at GitHub to send the browser to. Raises ConnectError.
+    """The GitHub URL to send the browser to. Raises ConnectError.
 
-    `for_hook` asks for what a hook of the organisation needs, and gives it one in the end.
+    `for_hook` also asks for the scope of an organisation hook, and creates the hook in the end.
     """
     if not settings.GITHUB_CLIENT_ID:
         raise ConnectError(problems.NOT_CONFIGURED)
     signed, state = connect_state.issue(
         request.user.pk or 0, team, organization_id, METHOD, for_hook=for_hook
     )
-    # A new token takes the place of the account's former one: it must not be able to do less.
+    # A new token replaces the account's former one: it must not be able to do less.
     has_hook = for_hook or connected(team).filter(wants_one_hook=True).exists()
     more = (scopes.ORGANIZATION_HOOK,) if has_hook else ()
     url, verifier = oauth.authorize_url(request, signed, (*scopes.NEEDED, *more))
@@ -92,7 +92,7 @@ def begin(
 
 
 def finish(request: HttpRequest, team: Team, state: State, answer: QueryDict) -> None:
-    """Takes GitHub's answer to `begin`: then a credential is pending. Raises ConnectError."""
+    """Processes GitHub's response and stores a pending credential. Raises ConnectError."""
     verifier = connect_state.redeem(request, answer.get("state", ""), state)
     if error := answer.get("error", ""):
         raise ConnectError(problems.from_code(error))
@@ -118,7 +118,7 @@ def finish(request: HttpRequest, team: Team, state: State, answer: QueryDict) ->
 
 
 def begin_with_token(request: HttpRequest, team: Team, token: str) -> None:
-    """Takes a pasted personal access token: then a credential is pending. Raises ConnectError."""
+    """Stores a pasted personal access token as a pending credential. Raises ConnectError."""
     record("github.connect.begun", team_id=team.pk, request=request, method="token")
     granted = _scopes_of(token)
     if granted is not None and (lacking := scopes.missing(granted)):
@@ -128,7 +128,7 @@ def begin_with_token(request: HttpRequest, team: Team, token: str) -> None:
 
 
 def pending(request: HttpRequest, team: Team) -> IntegrationCredential | None:
-    """The credential that waits for this user to choose an organisation."""
+    """The pending credential for which this user must choose an organisation."""
     since = timezone.now() - PENDING_FOR
     mine = _unused().filter(team=team, connected_by=request.user.pk, created_at__gt=since)
     return mine.order_by("-pk").first()
@@ -154,9 +154,9 @@ def choice(credential: IntegrationCredential) -> Choice:
 
 
 def choose(request: HttpRequest, credential: IntegrationCredential, name: str) -> GitHubIntegration:
-    """Finishes a pending connection with the organisation or account of that login or id.
+    """Completes a pending connection with the organisation or account of that login or id.
 
-    Raises ConnectError where the token cannot see it; then the credential stays pending.
+    Raises ConnectError if the token cannot see it; the credential then stays pending.
     """
     user_token = ""
     if credential.kind == Kind.APP:
@@ -181,7 +181,7 @@ def choose(request: HttpRequest, credential: IntegrationCredential, name: str) -
 
 
 def _claim(credential: IntegrationCredential, name: str) -> Account:
-    """The account of an installation, which the credential then stands for."""
+    """The account of an installation, to which the credential is then bound."""
     found = installed.claimed(credential, name)
     credential.installation_id = found.id
     credential.account_id, credential.account_login = found.account.id, found.account.login
@@ -190,7 +190,7 @@ def _claim(credential: IntegrationCredential, name: str) -> Account:
 
 
 def cancel(credential: IntegrationCredential) -> None:
-    """Gives up a pending connection, at GitHub too."""
+    """Cancels a pending connection and revokes its token."""
     if credential.kind == Kind.APP:
         token_ends.end_app_user(credential.access_token)
     farewell.end_token(credential.team_id, credential.access_token, credential)
@@ -202,7 +202,7 @@ def _abandoned(now: datetime) -> QuerySet[IntegrationCredential]:
 
 
 def _forget(credential: IntegrationCredential, now: datetime) -> None:
-    """Gives up what waited for a choice for too long."""
+    """Cancels connections that waited for a choice for too long."""
     cancel(credential)
 
 
@@ -218,7 +218,7 @@ def _unused() -> QuerySet[IntegrationCredential]:
 def lock_team(
     request: HttpRequest, team: Team, owner: Account, **fields: object
 ) -> IntegrationCredential:
-    """Keeps a token until its user has chosen an organisation; a former one is given up."""
+    """Stores a token until its user has chosen an organisation; cancels a former pending one."""
     for former in _unused().filter(team=team, connected_by=request.user.pk):
         cancel(former)
     return IntegrationCredential.objects.create(
@@ -231,7 +231,7 @@ def lock_team(
 
 
 def owner_of(token: str) -> Account:
-    """Whose token it is. Raises ConnectError."""
+    """The account that the token belongs to. Raises ConnectError."""
     with with_token(token) as github:
         try:
             return people.account(github)
@@ -250,7 +250,7 @@ def _scopes_of(token: str) -> list[str] | None:
 
 
 def _hidden_by_single_sign_on(github: GitHub) -> int:
-    """How many organisations GitHub left out, because the token has no SAML session there."""
+    """How many organisations GitHub hid, because the token has no SAML session there."""
     partial = github.get("/user/orgs").headers.get("x-github-sso", "")
     _, found, ids = partial.partition("organizations=")
     return len(ids.split(",")) if found else 0
@@ -281,7 +281,7 @@ def _listed(github: GitHub, name: str) -> Account | None:
 
 
 def _named(github: GitHub, credential: IntegrationCredential, name: str) -> Account:
-    """An organisation that GitHub did not list: raises the reason, where GitHub tells it."""
+    """An organisation that GitHub did not list. Raises the reason if GitHub gives one."""
     if not problems.is_login(name):
         raise NotFoundError("That is no name of an organisation.")
     account = people.organization(github, name)
@@ -291,18 +291,18 @@ def _named(github: GitHub, credential: IntegrationCredential, name: str) -> Acco
 
 
 def _try(github: GitHub, organization: str) -> None:
-    """Raises what keeps the token out of the organisation, such as single sign-on."""
+    """Raises the reason why the token cannot access the organisation, such as single sign-on."""
     try:
         github.get(f"/orgs/{organization}/members", per_page=1)
     except (ScopeMissingError, NotFoundError):
-        return  # People stay unknown; pull requests can still be read.
+        return  # Members stay unknown; pull requests can still be read.
 
 
 @transaction.atomic
 def _store(
     fresh: IntegrationCredential, account: Account
 ) -> tuple[GitHubIntegration, Farewell | None]:
-    """The connection, and the farewell to a token of somebody else's that it no longer needs."""
+    """Stores the connection; also returns the farewell of another user's token that it replaces."""
     dropped = None
     fresh.save()
     credential = _replace_token(fresh) or fresh
@@ -333,8 +333,8 @@ def _store(
 def _change_hooks(
     integration: GitHubIntegration, former: IntegrationCredential
 ) -> list[dict[str, Any]]:
-    """A GitHub App brings its own hook; the hooks of repositories that are needless then."""
-    # Also of those that are tracked no longer: their hook may not be deleted yet.
+    """A GitHub App has its own hook; returns the other hooks, to be deleted on GitHub."""
+    # Including repositories no longer tracked: their hook may still have to be deleted.
     tracked = TrackedRepository.objects.filter(integration=integration)
     if integration.credential.kind == Kind.APP:
         return organization_hooks.release_all([integration]) + repository_hooks.release_all(tracked)
@@ -344,7 +344,7 @@ def _change_hooks(
 
 
 def _replace_token(fresh: IntegrationCredential) -> IntegrationCredential | None:
-    """Puts a pending token where the same account's former one is, if it has one here."""
+    """Moves a pending token into the same account's former credential, if there is one."""
     former = _same_account(fresh).select_for_update().first()
     if former is None:
         return None
@@ -373,7 +373,7 @@ def _former_token(fresh: IntegrationCredential) -> str:
 
 
 def _drop(former: IntegrationCredential, needless: list[dict[str, Any]]) -> Farewell | None:
-    """Forgets a credential's token; what is left to do at GitHub."""
+    """Deletes a credential's token; returns what is left to do at GitHub."""
     others = IntegrationCredential.objects.filter(account_id=former.account_id)
     used = any(other.access_token == former.access_token for other in others.exclude(pk=former.pk))
     left = farewell.to(former, needless, ends=not used)

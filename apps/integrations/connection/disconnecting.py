@@ -1,7 +1,7 @@
-"""Ending a team's connection to GitHub: what will happen, and doing it.
+"""Ends a team's connection to GitHub, and shows beforehand what that does.
 
-Here everything ends at once, in one transaction. What GitHub must be told follows, at once where
-it answers, else later (`farewell`).
+Locally everything ends at once, in one transaction. The requests to GitHub follow, at once if it
+responds, else later (`farewell`).
 """
 
 from __future__ import annotations
@@ -41,26 +41,26 @@ class Plan:
     hooks: Sequence[str]
     """Names of the repositories whose hook is deleted on GitHub."""
     shared_hooks: Sequence[str]
-    """Those whose hook stays, because another team uses it."""
+    """Repositories whose hook stays, because another team uses it."""
     wiped: Sequence[IntegrationCredential]
     kept: Sequence[IntegrationCredential]
-    """Credentials that stay, because another connection of the team lives on them."""
+    """Credentials that stay, because another connection of the team uses them."""
     pull_requests: int
 
     @property
     def revoked(self) -> list[IntegrationCredential]:
-        """Those that are revoked at GitHub."""
+        """Credentials that are revoked at GitHub."""
         return [one for one in self.wiped if one.kind == Kind.OAUTH and one.access_token]
 
     @property
     def pasted(self) -> list[IntegrationCredential]:
-        """Those that only their owner can delete on GitHub."""
+        """Pasted tokens, which only their owner can delete on GitHub."""
         return [one for one in self.wiped if one.kind == Kind.TOKEN]
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What was done, and what GitHub must still be told."""
+    """What was done, and which requests to GitHub are left."""
 
     plan: Plan
     left: Sequence[Farewell]
@@ -99,7 +99,7 @@ def disconnect(
     *,
     delete_data: bool = False,
 ) -> Outcome:
-    """Ends the team's connection, or that of one organisation; keeps what was fetched, or not."""
+    """Ends the team's connection, or that of one organisation; may delete what it fetched."""
     planned = plan(team, only)
     with transaction.atomic():
         left = _end(team, planned.ending)
@@ -114,7 +114,7 @@ def disconnect(
             )
             if delete_data:
                 erasure.of_integration(integration)
-    # For one hook somebody can wait; GitHub wants a second between more of them.
+    # A user can wait for one deletion; GitHub asks for a second between several.
     now = timezone.now()
     left = [one for one in left if not farewell.go_on(one, now)]
     nudge()
@@ -131,7 +131,7 @@ def _names(rows: QuerySet[TrackedRepository]) -> list[str]:
 
 
 def _end(team: Team, ending: Sequence[GitHubIntegration]) -> list[Farewell]:
-    """Wipes what is here; what GitHub must be told of it."""
+    """Deletes the connection's data here; returns the requests to GitHub that are left."""
     GitHubIntegration.objects.filter(pk__in=[integration.pk for integration in ending]).update(
         disconnected_at=timezone.now(), members_due_at=None, sync_status=SyncStatus.PENDING
     )

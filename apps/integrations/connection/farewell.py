@@ -1,8 +1,8 @@
-"""What is left to do on GitHub once a connection has ended here: hooks to delete, a token to end.
+"""Requests left for GitHub after a connection has ended here: hooks to delete, a token to revoke.
 
-Here all is wiped at once. What GitHub could not be told stands in rows with due times, so that an
-outage or a killed worker loses nothing; after a week the token is dropped, and the page says what
-its owner must do by hand.
+Locally everything is deleted at once. The remaining requests are rows with due times, so an outage
+or a killed worker loses nothing. After a week the token is deleted, and the page says what its
+owner must do by hand.
 """
 
 from __future__ import annotations
@@ -54,10 +54,11 @@ Kind = IntegrationCredential.Kind
 def to(
     credential: IntegrationCredential, hooks: list[dict[str, Any]], *, ends: bool = True
 ) -> Farewell | None:
-    """Takes over what a credential must still do on GitHub, if anything; with its token, if it
-    needs none itself any more. The caller then empties the credential in the same transaction.
+    """Takes over what a credential must still do at GitHub, if anything.
 
-    The token `ends` then, unless another credential holds the same one.
+    It takes the credential's token too, unless another connection needs it. The caller then empties
+    the credential in the same transaction. The token is revoked at the end (`ends`), unless another
+    credential uses the same one.
     """
     if credential.integrations.filter(disconnected_at=None).exists():
         return _keep(credential, hooks, credential=credential) if hooks else None
@@ -79,7 +80,7 @@ def to(
 
 
 def end_token(team_id: int | None, token: str, owner: IntegrationCredential) -> None:
-    """Ends a needless OAuth token at GitHub; where GitHub does not answer, later."""
+    """Revokes an unneeded OAuth token at GitHub; later if GitHub does not respond."""
     if owner.kind == Kind.OAUTH and token and not token_ends.end_oauth(token):
         _keep(owner, [], team_id=team_id, access_token=token, is_to_revoke=True)
 
@@ -99,25 +100,25 @@ def _keep(owner: IntegrationCredential, hooks: list[dict[str, Any]], **fields: A
 
 
 def of_team(team: Team) -> QuerySet[Farewell]:
-    """What the team's admins should know of."""
+    """The farewells to show to a team's admins."""
     return Farewell.objects.filter(team=team)
 
 
 def _due(now: datetime) -> QuerySet[Farewell]:
-    # A token goes to no other host than the one it came from.
+    # A token is sent only to the host that issued it.
     rows: QuerySet[Farewell] = Farewell.objects.filter(host=settings.GITHUB_URL, due_at__lte=now)
     return rows.order_by("due_at")
 
 
 def turn(now: datetime) -> Turn:
-    """Goes on with one, if one is due."""
+    """Works on one farewell, if one is due."""
     done = CHORE.turn(now)
     in_a_second = leases.free(CHORE.name, _due(now + budget.BETWEEN_WRITES))
     return Turn.SOON if done is Turn.NOTHING and in_a_second.exists() else done
 
 
 def go_on(row: Farewell, now: datetime) -> bool:
-    """Deletes a hook, then ends the token where none is left; whether all is done."""
+    """Deletes a hook; revokes the token once no hook is left. Returns whether all is done."""
     claim = leases.claim_row(CHORE.name, row.pk, at_once=True)
     if claim is None:
         return False
@@ -141,7 +142,7 @@ def _go_on(row: Farewell, now: datetime) -> None:
 
 def _store_error(row: Farewell, error: GitHubError, verdict: Verdict) -> None:
     if verdict.kind is policy.Kind.REJECTED:
-        row.is_to_revoke = False  # Nobody can use it any more.
+        row.is_to_revoke = False  # The token is invalid already.
         give_up(row, REJECTED)
         return
     due_at = verdict.again_at or timezone.now() + policy.TRY_AGAIN
@@ -172,13 +173,13 @@ def _delete(row: Farewell, hook: dict[str, Any], github: GitHub) -> None:
     of = "organization_id" if hook.get("organization_id") else "github_repo_id"
     mine = {of: hook.get("organization_id") or hook["repository_id"]}
     if Hook.objects.filter(host=settings.GITHUB_URL, **mine).exists():
-        return  # Somebody tracks it again, and with it goes the hook that was there.
+        return  # A team tracks it again and has taken over the hook.
     try:
         github.rest("DELETE", hook["path"])
     except (NotFoundError, ScopeMissingError):
         log.info("The hook of %s is gone already, or not ours to delete.", hook["repository"])
     record("github.hook.removed", team_id=row.team_id, object_name=hook["repository"])
-    # A team that began to track it in this moment may have taken the hook over: looked after anew.
+    # A team that has just begun to track it may have taken over the hook: check that again.
     rows = (GitHubIntegration if of == "organization_id" else TrackedRepository).objects
     live = {"wants_one_hook": True} if of == "organization_id" else {"is_active": True}
     rows.filter(**live, **mine).update(hook_due_at=timezone.now())
@@ -186,7 +187,7 @@ def _delete(row: Farewell, hook: dict[str, Any], github: GitHub) -> None:
 
 def _revoke(row: Farewell) -> None:
     if row.kind == Kind.APP:
-        # It ends by itself within the hour: asked once.
+        # It expires within the hour, so one attempt is enough.
         token_ends.end_installation(row.access_token)
         row.is_to_revoke = False
         return
@@ -203,7 +204,7 @@ def _revoke(row: Farewell) -> None:
 
 
 def _has_others(row: Farewell) -> bool:
-    """Whether another connection here lives on the same user's authorisation of our app."""
+    """Whether another connection here depends on the same user's authorisation of our app."""
     mine = {"kind": Kind.OAUTH, "account_id": row.account_id}
     return (
         IntegrationCredential.objects.filter(**mine).exclude(access_token="").exists()
@@ -212,7 +213,7 @@ def _has_others(row: Farewell) -> bool:
 
 
 def give_up(row: Farewell, why: str) -> None:
-    """Drops the token; what is left, somebody must do by hand, and the page says so."""
+    """Deletes the token; the page then lists what a person must do by hand."""
     record(
         "github.farewell.given_up",
         team_id=row.team_id,
@@ -239,12 +240,12 @@ def _finish(row: Farewell) -> None:
 
 @dataclass(frozen=True)
 class KeptToken:
-    """The token of a farewell: that of a connection that goes on, else the one kept for this."""
+    """A farewell's token: from the connection that continues, else the one kept for it."""
 
     row: Farewell
 
     def token(self) -> str:
-        """The token, renewed where it has run out. Raises a `GitHubError`."""
+        """The token, renewed if it has expired. Raises a `GitHubError`."""
         if self.row.credential:
             return StoredToken(self.row.credential).token()
         expires_at = self.row.token_expires_at
@@ -255,13 +256,13 @@ class KeptToken:
         return str(self.row.access_token)
 
     def instead_of(self, refused: str, error: CredentialsRejectedError) -> str:
-        """Nobody else renews it, but for a connection that goes on."""
+        """None: no other worker renews it, except for a connection that continues."""
         if self.row.credential is None:
             return ""
         return StoredToken(self.row.credential).instead_of(refused, error)
 
     def _renew(self) -> None:
-        # The row is claimed, so that no other worker renews it at the same time.
+        # The row is claimed, so no other worker renews it at the same time.
         try:
             grant = oauth.refresh(self.row.refresh_token)
         except ConnectError as error:

@@ -1,7 +1,7 @@
-"""Connecting by the GitHub App: to GitHub's page on which it is installed, and back.
+"""Connects by the GitHub App: to its installation page on GitHub, and back.
 
-The number of an installation in the address that GitHub sends the browser to proves nothing: anyone
-can write one. It counts only where GitHub, asked with the person's own authorisation, lists it.
+The installation id in the URL that GitHub redirects to proves nothing: anyone can type one. It
+counts only if GitHub lists it for the person's own authorisation.
 https://docs.github.com/en/apps/using-github-apps/installing-a-github-app-from-a-third-party
 """
 
@@ -35,7 +35,7 @@ METHODS = (INSTALL, IDENTIFY)
 
 @dataclass(frozen=True)
 class Next:
-    """How it goes on: at another page of GitHub, or with this account, or with a choice."""
+    """The next step: another page of GitHub, this account, or a choice."""
 
     url: str = ""
     account_id: int | None = None
@@ -44,7 +44,7 @@ class Next:
 def begin(
     request: HttpRequest, team: Team, organization_id: int | None = None, method: str = INSTALL
 ) -> str:
-    """The address at GitHub to send the browser to. Raises ConnectError."""
+    """The GitHub URL to send the browser to. Raises ConnectError."""
     app = _app()
     record("github.connect.begun", team_id=team.pk, request=request, method="app")
     if method == IDENTIFY:
@@ -57,8 +57,9 @@ def begin(
 
 
 def finish(request: HttpRequest, team: Team, state: State, answer: QueryDict) -> Next:
-    """Takes GitHub's answer: then a credential is pending, or the person is to be asked who they
-    are. Raises ConnectError.
+    """Processes GitHub's response: stores a pending credential, or asks who the person is.
+
+    Raises ConnectError.
     """
     verifier = connect_state.redeem(request, answer.get("state", ""), state)
     if error := answer.get("error", ""):
@@ -118,7 +119,7 @@ def _pending(
 
 
 def _by_staff(request: HttpRequest, team: Team, installation_id: int | None) -> Next:
-    """The operator of this installation holds the App's key, and could read everything anyway."""
+    """Staff hold the App's key and could read everything anyway."""
     if not getattr(request.user, "is_staff", False) or installation_id is None:
         raise ConnectError(problems.APP_PROVES_NOBODY)
     pending = IntegrationCredential(

@@ -1,4 +1,4 @@
-"""What pages say of a connection: how it was made, where it stands, and what ending it does."""
+"""Sentences about a connection: how it was made, its status, and what ending it does."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MOST_HOOKS = 10
 
 
 def connected_by(integration: GitHubIntegration) -> str:
-    """What was connected, by what, and when."""
+    """What was connected, with what, and when."""
     credential = integration.credential
     account = "Personal account" if integration.account_type == "User" else "Organisation"
     return format_html("{}, by {}, {}", account, _means(credential), day(credential.connected_at))
@@ -34,7 +34,7 @@ def _means(credential: IntegrationCredential) -> str:
 
 
 def installation_page(integration: GitHubIntegration, github_url: str) -> str:
-    """Where an owner finds the installation of the GitHub App on GitHub."""
+    """The page on GitHub where an owner finds the App's installation."""
     is_organization = integration.account_type == "Organization"
     account = f"organizations/{integration.organization_slug}/" if is_organization else ""
     number = integration.credential.installation_id
@@ -42,7 +42,7 @@ def installation_page(integration: GitHubIntegration, github_url: str) -> str:
 
 
 def what_an_account_gives(account: Account, *, by_app: bool) -> str:
-    """What connecting an organisation or an account gives."""
+    """What connecting an organisation or an account provides."""
     if account.type == "Organization":
         return "Organisation: its members, teams and repositories"
     if by_app:
@@ -57,7 +57,7 @@ def hidden_by_single_sign_on(count: int) -> str:
 
 
 def ways(*, has_app: bool, has_oauth_app: bool, may_make_app: bool) -> str:
-    """Which ways to connect there are."""
+    """Which ways to connect are available."""
     if has_app:
         count = "three" if has_oauth_app else "two"
         return f"There are {count} ways; the first asks for the least."
@@ -130,7 +130,7 @@ def what_stays(plan: Plan) -> str:
 
 
 def when_tried(row: Farewell) -> str:
-    """Since when something is left to do on GitHub, and until when it is tried."""
+    """Since when something is left to do on GitHub, and until when it is retried."""
     token = (
         "the connection's token is used"
         if row.credential_id
@@ -147,7 +147,7 @@ def when_tried(row: Farewell) -> str:
 
 
 def left_to_do(row: Farewell, github_url: str) -> Iterator[str]:
-    """What is left to do on GitHub; with links, where somebody must do it by hand."""
+    """What is left to do on GitHub; with links if a person must do it by hand."""
     if row.hooks:
         webhooks = counted(len(row.hooks), "webhook")
         places = _linked(row.hooks, github_url) if row.has_given_up else _named(row.hooks)
