@@ -1,4 +1,4 @@
-"""What a GitHub App asks GitHub: who it is, where it is installed, and tokens for that.
+"""Requests of a GitHub App: its data, its installations, and their tokens.
 
 https://docs.github.com/en/apps/creating-github-apps/authenticating-with-a-github-app
 """
@@ -29,16 +29,16 @@ from apps.integrations.github.people import Account, ListedRepository, Part, lis
 from apps.integrations.github.transport import Transport
 
 DRIFT = 60  # seconds by which our clock may be ahead of GitHub's
-WRONG = timedelta(seconds=20)  # from which on our clock, and not the key, may be refused
+WRONG = timedelta(seconds=20)  # beyond this, GitHub may refuse our clock, not the key
 LIFETIME = 540  # seconds; GitHub allows ten minutes
 T = TypeVar("T")
 
 
 @dataclass(repr=False)
 class AppIdentity:
-    """A token source that speaks for the App itself, by tokens that it signs.
+    """A token source for the App itself, which signs its own tokens.
 
-    `offset` is what GitHub's clock is ahead of ours, once that has mattered.
+    `offset` is how far GitHub's clock is ahead of ours, once GitHub has refused a token for that.
     """
 
     app_id: int
@@ -46,7 +46,7 @@ class AppIdentity:
     offset: timedelta = timedelta()
 
     def token(self) -> str:
-        """A fresh JSON web token. Raises AppRejectedError where the key is none."""
+        """A new JSON web token. Raises AppRejectedError if the key is invalid."""
         now = int((datetime.now(UTC) + self.offset).timestamp())
         claims = {"iat": now - DRIFT, "exp": now + LIFETIME, "iss": str(self.app_id)}
         try:
@@ -58,7 +58,7 @@ class AppIdentity:
             ) from None
 
     def instead_of(self, refused: str, error: CredentialsRejectedError) -> str:
-        """One by GitHub's clock, where ours was wrong; else the same key would be refused again."""
+        """A token by GitHub's clock if ours was wrong; otherwise a retry would be refused too."""
         offset = clock_offset(error.told_at)
         if abs(offset - self.offset) < WRONG:
             return ""
@@ -67,12 +67,12 @@ class AppIdentity:
 
 
 def clock_offset(told_at: datetime | None) -> timedelta:
-    """What GitHub's clock is ahead of ours, by a reply that has just come."""
+    """How far GitHub's clock is ahead of ours, according to a reply that has just arrived."""
     return told_at - datetime.now(UTC) if told_at else timedelta()
 
 
 class AppRecord(Struct, frozen=True):
-    """An App, as GitHub shows it to itself."""
+    """A GitHub App, as returned to itself."""
 
     id: int
     slug: str = ""
@@ -83,7 +83,7 @@ class AppRecord(Struct, frozen=True):
 
 
 class MadeApp(AppRecord, frozen=True, kw_only=True):
-    """An App that was just made by its manifest, with its secrets, which GitHub tells once."""
+    """A newly created App with its secrets, which GitHub returns only once."""
 
     client_secret: str
     webhook_secret: str | None = None
@@ -94,7 +94,7 @@ class MadeApp(AppRecord, frozen=True, kw_only=True):
 
 
 class InstallationRecord(Struct, frozen=True):
-    """An App on an account."""
+    """An installation of the App on an account."""
 
     id: int
     account: Account
@@ -127,7 +127,7 @@ class _Membership(Struct, frozen=True):
 
 
 def about(app: GitHub) -> AppRecord:
-    """The App that signs."""
+    """The App that signs the request."""
     return _as(app.get("/app").data, AppRecord)
 
 
@@ -149,13 +149,13 @@ def new_token(app: GitHub, installation_id: int) -> InstallationToken:
 
 
 def repositories(github: GitHub, following: str = "") -> tuple[Part[ListedRepository], str]:
-    """A page of what an installation was chosen for, and the address of the next."""
+    """A page of an installation's selected repositories, and the URL of the next."""
     page, following = github.page(following or "/installation/repositories", per_page=100)
     return listed(_as(page, _Repositories).repositories), following
 
 
 def of_user(github: GitHub) -> list[InstallationRecord]:
-    """The App's installations that the user of a token can see."""
+    """The App's installations that the token's user can see."""
     return [
         found
         for page in github.pages("/user/installations")
@@ -164,7 +164,7 @@ def of_user(github: GitHub) -> list[InstallationRecord]:
 
 
 def is_owner(github: GitHub, organization: str, person: Account) -> bool:
-    """Whether a person owns an organisation, asked with the token of its installation."""
+    """Whether a person owns an organisation, asked with its installation's token."""
     try:
         reply = github.get(f"/orgs/{organization}/memberships/{person.login}")
     except NotFoundError:
@@ -174,7 +174,7 @@ def is_owner(github: GitHub, organization: str, person: Account) -> bool:
 
 
 def convert(github_url: str, code: str, ca_file: str = "") -> MadeApp:
-    """Trades the code of a manifest for the App. Raises GitHubError.
+    """Exchanges a manifest's code for the App. Raises GitHubError.
 
     https://docs.github.com/en/rest/apps/apps#create-a-github-app-from-a-manifest
     """

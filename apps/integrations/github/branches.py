@@ -1,4 +1,4 @@
-"""Fetches a branch's history as bare parents, and where a commit elsewhere parts from it."""
+"""Fetches a branch's history (commits with parents only), and merge bases of other commits."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ AT_ONCE = 100
 def branch(
     github: GitHub, node_id: str, start: str = "", after: str = "", page_size: int = AT_ONCE
 ) -> Commits:
-    """A page of a history from the commit `start` on; from the default branch's tip where empty."""
+    """A page of history from the commit `start`; from the default branch's tip if empty."""
     if start:
         variables = {"id": node_id, "oid": start, "first": page_size, "after": after or None}
         found = repository_of(github.graphql("branch_history", variables), "contents").object
@@ -56,12 +56,12 @@ def branch(
 
 
 def merge_base(github: GitHub, full_name: str, branch: str, sha: str) -> str | None:
-    """Where a commit parts from a branch; None where GitHub cannot tell, or they share nothing."""
+    """The merge base of a commit and a branch; None if GitHub cannot tell or there is none."""
     path = f"/repos/{full_name}/compare/{quote(branch, safe='')}...{quote(sha, safe='')}"
     try:
         reply = github.get(path, per_page=1)
     except (NotFoundError, RefusedError):
-        return None  # 422 where comparing takes GitHub too long.
+        return None  # 422 if the comparison takes GitHub too long.
     except ScopeMissingError:
         raise NotGrantedError("contents") from None
     found = decode(msgspec.json.encode(reply.data), _Comparison)

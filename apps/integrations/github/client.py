@@ -1,6 +1,6 @@
-"""One conversation with GitHub: addresses, headers, errors to types, pages.
+"""A GitHub client for one token: URLs, headers, typed errors, pages.
 
-It never sleeps and never retries: who waits, and for how long, is decided where the work is queued.
+It never sleeps and never retries: the code that schedules the work decides who waits, and how long.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ from apps.integrations.github.tokens import TokenSource
 from apps.integrations.github.transport import Transport
 
 API_VERSION = "2022-11-28"
-# Anything else cannot stand in a header, and would come back in the error that says so.
+# Anything else is no valid header value, and would appear in the error message.
 _SENDABLE = re.compile(r"[!-~]+")
 
 
 @dataclass(frozen=True)
 class Addresses:
-    """Where a GitHub's pages and interfaces are; none ends with a slash."""
+    """The URLs of a GitHub host's pages and APIs; none ends with a slash."""
 
     web: str
     rest: str
@@ -48,7 +48,7 @@ class Addresses:
 
     @classmethod
     def of(cls, github_url: str) -> Addresses:
-        """github.com's own layout, or that of a GitHub Enterprise Server."""
+        """The layout of github.com, or that of a GitHub Enterprise Server."""
         web = github_url.rstrip("/")
         if urlsplit(web).hostname == "github.com":
             return cls(web, "https://api.github.com", "https://api.github.com/graphql")
@@ -57,7 +57,7 @@ class Addresses:
 
 @dataclass
 class Usage:
-    """What a conversation has cost so far: GraphQL points and requests of both kinds."""
+    """The cost of a client so far: GraphQL points, and requests of both kinds."""
 
     points: int = 0
     requests: int = 0
@@ -65,7 +65,7 @@ class Usage:
 
 @dataclass(frozen=True)
 class Reply:
-    """A good REST reply; `data` is its JSON, None where it has no body (204, 304)."""
+    """A successful REST response; `data` is its JSON, None without a body (204, 304)."""
 
     status: int
     headers: Mapping[str, str]
@@ -73,24 +73,24 @@ class Reply:
 
     @property
     def is_unchanged(self) -> bool:
-        """Whether it is still as it was when it had the ETag that was sent along."""
+        """Whether the resource is unchanged since the ETag that was sent."""
         return self.status == 304
 
     @property
     def etag(self) -> str:
-        """What to ask with next time; empty where GitHub gave none."""
+        """The ETag for the next request; empty if GitHub sent none."""
         return self.headers.get("etag", "")
 
     @property
     def scopes(self) -> list[str] | None:
-        """What the token may do; None for tokens that have no scopes (fine-grained, Apps)."""
+        """The token's scopes; None for tokens that have none (fine-grained, Apps)."""
         granted = self.headers.get("x-oauth-scopes")
         return None if granted is None else scopes.parse(granted)
 
 
 @dataclass(frozen=True)
 class GraphQLReply:
-    """A GraphQL reply that has data, and the problems that spoil parts of it."""
+    """A GraphQL response with data, and the problems that affect parts of it."""
 
     data: msgspec.Raw
     problems: list[replies.Problem]
@@ -106,7 +106,7 @@ class _Enum(msgspec.Struct, rename="camel"):
 
 
 class _Aside(msgspec.Struct, rename="camel"):
-    """What replies tell besides what they were asked for."""
+    """What responses report in addition to the requested data."""
 
     rate_limit: RateLimit | None = None
     event_types: _Enum | None = None
@@ -114,7 +114,7 @@ class _Aside(msgspec.Struct, rename="camel"):
 
 @dataclass(frozen=True)
 class _Ahead:
-    """A query that was sent already, and its reply, which may still be on its way."""
+    """A query that was sent early, and its response, which may still be pending."""
 
     asked_at: datetime
     query: dict[str, Any]
@@ -123,22 +123,22 @@ class _Ahead:
 
 @dataclass
 class GitHub:
-    """A conversation on behalf of one token; use it in a `with` block."""
+    """A GitHub client for one token; use it in a `with` block."""
 
     url: str
     tokens: TokenSource
     on_limit: Callable[[Limit], None] | None = None
     before_request: Callable[[str, str, str], None] | None = None
-    """Is told method, address and resource of what is about to be asked, and may refuse it."""
+    """Called with method, URL and resource of each request; may refuse it."""
     on_good_reply: Callable[[], None] | None = None
     on_wait: Callable[[WaitError, str], None] | None = None
-    """Is told of a rate limit, whichever way it came, and the resource that it is about."""
+    """Called with each rate limit, however GitHub reports it, and its resource."""
     usage: Usage = field(default_factory=Usage)
     ca_file: str = ""
     later_events: frozenset[str] = NONE
-    """Those of `documents.LATER_EVENTS` that this GitHub's schema has, as far as it is known."""
+    """Those of `documents.LATER_EVENTS` that this GitHub's schema is known to have."""
     on_later_events: Callable[[frozenset[str]], None] | None = None
-    """Is told of them by each reply that tells."""
+    """Called with them for each response that reports them."""
 
     def __post_init__(self) -> None:
         self.addresses = Addresses.of(self.url)
@@ -161,13 +161,13 @@ class GitHub:
         self.close()
 
     def close(self) -> None:
-        """Ends the conversation."""
+        """Closes the client."""
         self._http.close()
 
     def get(self, path: str, *, etag: str = "", **params: Any) -> Reply:
-        """GET `path` below the REST address; a `GitHubError` for anything but success.
+        """GET `path` below the REST URL. Raises a `GitHubError` for anything but success.
 
-        With the ETag of an earlier reply it is free where nothing has changed since.
+        With the ETag of an earlier response the request is free if nothing has changed since.
         """
         return self.rest("GET", path, params=params, etag=etag)
 
@@ -180,7 +180,7 @@ class GitHub:
         json: Any = None,
         etag: str = "",
     ) -> Reply:
-        """A REST request; `path` begins with a slash, or is an address that GitHub gave."""
+        """A REST request; `path` begins with a slash, or is a URL that GitHub sent."""
         url = path if path.startswith("http") else self.addresses.rest + path
         with self._waits_told("core"):
             response = self._send(
@@ -198,16 +198,16 @@ class GitHub:
         return Reply(response.status_code, response.headers, _json(response))
 
     def page(self, path: str, **params: Any) -> tuple[Any, str]:
-        """A page of a REST list, and the address of the next one; empty after the last."""
+        """A page of a REST list, and the URL of the next one; empty after the last."""
         reply = self.get(path, **params)
         return reply.data, next_link(reply.headers)
 
     def pages(self, path: str, **params: Any) -> Iterator[list[Any]]:
-        """Each page of a REST list, following `Link` to its end."""
+        """Each page of a REST list, following `Link` headers to the end."""
         yield from self.pages_behind(self.get(path, per_page=100, **params))
 
     def pages_behind(self, first: Reply) -> Iterator[list[Any]]:
-        """The same list from its first page on, which was asked for already."""
+        """The same list from its first page on, which was fetched already."""
         reply = first
         yield reply.data
         while url := next_link(reply.headers):
@@ -219,9 +219,10 @@ class GitHub:
         return self.graphql_text(document(name, self.later_events), variables)
 
     def graphql_text(self, text: str, variables: Mapping[str, Any]) -> GraphQLReply:
-        """Runs a query; a `GitHubError` where nothing of the reply can be used.
+        """Runs a query. Raises a `GitHubError` if nothing in the response is usable.
 
-        Where the token may not see teams, which GitHub tells before it runs anything, without them.
+        If the token may not see teams, which GitHub says before it runs anything, the query is
+        repeated without them.
         """
         try:
             return self._run(text, variables)
@@ -261,14 +262,14 @@ class GitHub:
 
     @property
     def is_ahead(self) -> bool:
-        """Whether a query was sent whose reply nobody has taken yet."""
+        """Whether a query was sent early whose response is not taken yet."""
         return self._ahead is not None
 
     def graphql_ahead(self, name: str, variables: Mapping[str, Any]) -> None:
-        """Sends a query without waiting for its reply, which is for the next query that is run.
+        """Sends a query without waiting for its response, which the next query takes.
 
-        Where that is another one, the reply is lost, and paid. A `GitHubError` where there is no
-        token to send it with. `before_request` is not called: nobody waits.
+        If the next query is another one, the response is lost, but paid for. Raises a `GitHubError`
+        if there is no token. `before_request` is not called, since no caller waits.
         """
         query = self._query(document(name, self.later_events), variables)
         token = self.tokens.token()
@@ -280,24 +281,24 @@ class GitHub:
             except Exception as error:
                 reply.set_exception(error)
 
-        # No pool: the end of the program would wait for its threads.
+        # A plain thread, no pool: at exit the program would wait for a pool's threads.
         asked_at = _now()
         Thread(target=send, daemon=True).start()
         self._ahead = _Ahead(asked_at, query, reply)
         self.usage.requests += 1
 
     def _answered(self, query: dict[str, Any]) -> tuple[datetime, httpx.Response]:
-        """The response to a query, and when it was sent: now, or ahead."""
+        """A query's response, and when the query was sent: now, or early."""
         ahead, self._ahead = self._ahead, None
         if ahead and ahead.query == query:
             try:
                 return ahead.asked_at, ahead.reply.result()
             except CredentialsRejectedError:
-                pass  # Sent again, it goes with the token that is good by then.
+                pass  # A repeated request uses the token valid by then.
         return _now(), self._send("POST", self.addresses.graphql, json=query)
 
     def graphql_kept(self, data: bytes, asked_at: datetime) -> GraphQLReply:
-        """A reply that somebody kept, without problems; its cost is counted as if it came now."""
+        """A stored response, without problems; its cost counts as if it had just arrived."""
         reply = GraphQLReply(msgspec.Raw(data), [], asked_at)
         asked = _aside(reply.data).rate_limit
         self.usage.requests += 1
@@ -312,7 +313,8 @@ class GitHub:
         try:
             return self._send_with(token, method, url, **options)
         except CredentialsRejectedError as error:
-            # Another worker may have renewed the token meanwhile, which ends the old one at once.
+            # Another worker may have renewed the token meanwhile, which invalidates the old one at
+            # once.
             renewed = self.tokens.instead_of(token, error)
             if not renewed:
                 raise
@@ -323,7 +325,7 @@ class GitHub:
         return self._exchange(token, method, url, **options)
 
     def _exchange(self, token: str, method: str, url: str, **options: Any) -> httpx.Response:
-        """What several threads may do at once: it changes nothing of this conversation."""
+        """Sends a request; safe in several threads, since it does not modify this client."""
         if not _SENDABLE.fullmatch(token):
             raise CredentialsRejectedError("GitHub does not accept the token.")
         headers = {"Authorization": f"Bearer {token}", **options.pop("headers", {})}
@@ -370,7 +372,7 @@ def _json(response: httpx.Response) -> Any:
 
 
 def next_link(headers: Mapping[str, str]) -> str:
-    """The address of the next page of a REST list; empty after the last."""
+    """The URL of the next page of a REST list; empty after the last."""
     for link in headers.get("link", "").split(","):
         address, _, relation = link.partition(";")
         if 'rel="next"' in relation:

@@ -1,4 +1,4 @@
-"""Whose the addresses in commits' messages are, as GitHub finds them."""
+"""Which accounts the addresses in commit messages belong to, according to GitHub."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from apps.integrations.github.client import GitHub
 from apps.integrations.github.reading import decode
 
 AT_ONCE = 100
-"""Commits, which GitHub counts as a point."""
+"""Commits, which GitHub counts as one point."""
 
 
 def authors(github: GitHub, ids: Sequence[str]) -> Iterator[tuple[str, records.Actor | None]]:
-    """Addresses in up to a hundred commits, by their ids on GitHub, and whose account each is."""
+    """Addresses in up to a hundred commits, by node id, with the account of each."""
     reply = github.graphql("co_authors", {"ids": list(ids)})
     for commit in decode(reply.data, records.NodesReply[records.CommitAuthors]).nodes:
         for author in commit.authors.items if commit else ():

@@ -1,4 +1,4 @@
-"""GraphQL documents: every operation is a file in `queries/`, with the fragments that it uses."""
+"""GraphQL documents: each operation is a file in `queries/`, followed by the fragments it uses."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _EVENTS = (
     "CLOSED_EVENT, REOPENED_EVENT, MERGED_EVENT"
 )
 
-# Types of events that older Enterprise Servers lack, and what is asked of each besides who and
-# when. A type that the schema does not know would have the whole query refused.
+# Event types that older Enterprise Servers lack, with the fields requested besides actor and time.
+# A type unknown to the schema would make GitHub reject the whole query.
 LATER_EVENTS: Mapping[str, str] = {
     "AddedToMergeQueueEvent": "",
     "RemovedFromMergeQueueEvent": "reason",
@@ -28,8 +28,8 @@ LATER_EVENTS: Mapping[str, str] = {
     "BaseRefChangedEvent": "previousRefName currentRefName",
 }
 
-# A list below a pull request that can be longer than a page: GraphQL field, what it takes besides
-# the place of the page, and its page's fragment.
+# Lists of a pull request that can be longer than a page: GraphQL field, its arguments besides the
+# cursor, and the fragment of its page.
 LISTS: Mapping[str, tuple[str, str, str]] = {
     "commits": ("commits", "", "CommitsPage"),
     "reviews": ("reviews", "", "ReviewsPage"),
@@ -39,22 +39,22 @@ NONE: frozenset[str] = frozenset()
 
 
 def later_events(enum_values: Iterable[str]) -> frozenset[str]:
-    """Those of `LATER_EVENTS` that a PullRequestTimelineItemsItemType of these values has."""
+    """The types of `LATER_EVENTS` in a schema whose PullRequestTimelineItemsItemType has these."""
     values = set(enum_values)
     return frozenset(name for name in LATER_EVENTS if _enum_value(name) in values)
 
 
 @cache
 def document(name: str, later: frozenset[str] = NONE) -> str:
-    """The operation in `queries/<name>.graphql`, complete; `later` are events asked for too."""
+    """The complete operation of `queries/<name>.graphql`; `later` are the later events in it."""
     return with_fragments(_read(name), later)
 
 
 def rest_of_lists(wanted: Iterable[tuple[str, bool]], later: frozenset[str] = NONE) -> str:
-    """One query for more of several lists, each of a pull request of its own.
+    """One query for more pages of several lists, each of a pull request of its own.
 
-    The nth of `wanted` (a key of `LISTS`, and whether the list's end is asked for too) is answered
-    in `rest<n>`: as `rest` the page behind `$after<n>`, as `tail` the one before `$before<n>`.
+    The nth of `wanted` (a key of `LISTS`, and whether the list's end is requested too) is answered
+    in `rest<n>`: as `rest` the page after `$after<n>`, as `tail` the one before `$before<n>`.
     """
     lists = list(enumerate(wanted))
     variables = [f"$id{n}: ID!, $after{n}: String" for n, _ in lists]
@@ -69,17 +69,17 @@ def rest_of_lists(wanted: Iterable[tuple[str, bool]], later: frozenset[str] = NO
 
 @cache
 def without_teams(text: str) -> str:
-    """The same query where the token may not see teams; the same text where it asks of none."""
+    """The same query without teams, for tokens that may not see them."""
     fragment = _fragments(NONE)["RequestedTeamFields"]
     return text.replace(fragment, "").replace("...RequestedTeamFields", "")
 
 
 @cache
 def pull_requests_in_parts(later: frozenset[str] = NONE) -> tuple[str, int]:
-    """A query for up to a few pull requests (`$ids`) in which no field costs another one.
+    """A query for a few pull requests (`$ids`) in which an unreadable field affects no other.
 
-    Each is asked for by itself, in `part0` and so on: where GitHub cannot tell one that may not be
-    null, only that part is. Returns the query and how many parts there are.
+    Each field is requested separately, as `part0` and so on: if GitHub cannot return a non-null
+    field, only that part is null. Returns the query and the number of parts.
     """
     parts = list(_parts(later))
     text = "\n".join(
@@ -104,7 +104,7 @@ def numbered(numbers: Iterable[int]) -> str:
 
 
 def with_fragments(operation: str, later: frozenset[str] = NONE) -> str:
-    """`operation`, followed by each fragment that it needs, once."""
+    """`operation`, followed by each fragment that it uses, once."""
     fragments = _fragments(later)
     needed: dict[str, str] = {}
     waiting = _SPREAD.findall(operation)
@@ -125,7 +125,7 @@ def _rest(n: int, name: str, has_tail: bool) -> str:
 
 
 def _parts(later: frozenset[str]) -> Iterator[str]:
-    """Each field of a pull request; of its commits and reviews each field of theirs."""
+    """Each field of a pull request; for its commits and reviews, each of their fields."""
     for field in _selected(_fragments(later)["PullRequestFields"], 2):
         if field.startswith("commits("):
             yield from _list_in_parts("commits", "CommitsPage", "commit {{ {} }}", 6)
@@ -136,7 +136,7 @@ def _parts(later: frozenset[str]) -> Iterator[str]:
 
 
 def _list_in_parts(name: str, fragment: str, node: str, depth: int) -> Iterator[str]:
-    """How many there are, where the page ends, and each field of its nodes at that depth."""
+    """The list's count, its page info, and each field of its nodes at that depth."""
     text = _fragments(NONE)[fragment]
     for part in _selected(text, 2):
         if not part.startswith("nodes"):
@@ -146,7 +146,7 @@ def _list_in_parts(name: str, fragment: str, node: str, depth: int) -> Iterator[
 
 
 def _selected(text: str, depth: int) -> list[str]:
-    """What stands at this depth of indentation, each with what is selected below it."""
+    """The selections at this depth of indentation, each with its own selections."""
     fields: list[str] = []
     is_within = False
     for line in text.splitlines():
@@ -176,7 +176,7 @@ def _fragments(later: frozenset[str]) -> dict[str, str]:
 
 
 def _enum_values(later: frozenset[str]) -> str:
-    """The last of the values that are always asked for, and those of `later`."""
+    """The values always requested, and those of `later`."""
     return " ".join(
         ["MERGED_EVENT", *(_enum_value(name) for name in LATER_EVENTS if name in later)]
     )

@@ -1,6 +1,6 @@
-"""What can go wrong with GitHub, told apart in one place.
+"""Errors of GitHub, distinguished in one place.
 
-Each error is *retryable* (wait, then ask again) or *permanent* (only a person can help), says what
+Each error is *retryable* (wait, then retry) or *permanent* (only a person can help), says what
 happened in `message` and what to do in `advice`.
 """
 
@@ -10,11 +10,11 @@ from datetime import datetime
 
 
 class GitHubError(Exception):
-    """GitHub did not do what was asked."""
+    """GitHub did not fulfil a request."""
 
     retryable = False
     is_heavy = False
-    """Whether asking for less may help."""
+    """Whether a smaller request may succeed."""
     advice = ""
 
     def __init__(self, message: str, *, advice: str = "", url: str = "") -> None:
@@ -28,9 +28,9 @@ class GitHubError(Exception):
 
 
 class CredentialsRejectedError(GitHubError):
-    """401: the token was revoked, has expired, or never was one.
+    """401: the token was revoked, has expired, or never existed.
 
-    `told_at` is when GitHub said so, by its own clock.
+    `told_at` is the time of the response, by GitHub's clock.
     """
 
     advice = "Connect GitHub again, or give another token."
@@ -38,7 +38,7 @@ class CredentialsRejectedError(GitHubError):
 
 
 class AppRejectedError(CredentialsRejectedError):
-    """401 of what a GitHub App signed itself: its key is not GitHub's, or its clock is wrong."""
+    """401 for a token signed by a GitHub App: its key is unknown, or the clock is wrong."""
 
     advice = "Check GITHUB_APP_ID, its key and this machine's clock; it is tried again by itself."
 
@@ -76,7 +76,7 @@ class OrganizationRestrictedError(GitHubError):
 
 
 class AddressRefusedError(GitHubError):
-    """The organisation lets only certain addresses in, and tformance's is none of them."""
+    """The organisation has an IP allow list that does not include tformance's address."""
 
     advice = "An owner of the organisation can add the address that tformance asks from."
 
@@ -85,7 +85,7 @@ class AddressRefusedError(GitHubError):
 
 
 class SingleSignOnError(GitHubError):
-    """The organisation wants a SAML session for this token; `url` is where it is begun."""
+    """The organisation requires a SAML session for this token; `url` is where to start one."""
 
     advice = "Open the organisation's single sign-on page, authorise the token, then try again."
 
@@ -97,23 +97,23 @@ class NotFoundError(GitHubError):
 
 
 class BlockedError(GitHubError):
-    """451: GitHub withholds it for legal reasons."""
+    """451: GitHub blocks it for legal reasons."""
 
 
 class RefusedError(GitHubError):
-    """Any other refusal that asking again does not change."""
+    """Any other refusal that a retry does not change."""
 
 
 class CursorError(RefusedError):
-    """GitHub does not know a place in a list any more: the list must be read from its beginning."""
+    """GitHub no longer knows a cursor: the list must be read from its beginning."""
 
 
 class WaitError(GitHubError):
-    """A rate limit: nothing may be asked before `until`."""
+    """A rate limit: no request before `until`."""
 
     retryable = True
     is_noted = False
-    """Whether the account's budget knows of it already."""
+    """Whether the account's budget has recorded it already."""
 
     def __init__(self, message: str, until: datetime, *, secondary: bool) -> None:
         super().__init__(message, advice="The work goes on by itself then.")
@@ -122,7 +122,7 @@ class WaitError(GitHubError):
 
 
 class TooHeavyError(GitHubError):
-    """GitHub gave up on a query; ask for less."""
+    """GitHub gave up on a query; request less."""
 
     retryable = True
     is_heavy = True
@@ -130,7 +130,7 @@ class TooHeavyError(GitHubError):
 
 
 class UnavailableError(GitHubError):
-    """5xx, a cut connection, a time-out, or half a reply."""
+    """5xx, a dropped connection, a time-out, or an incomplete response."""
 
     retryable = True
     advice = "It is tried again by itself."

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
-LARGEST_PAGE = 37  # round((1 + 37 · 4) / 100) is still one point; 38 would be two.
+LARGEST_PAGE = 37  # round((1 + 37 · 4) / 100) is still one point; 38 would cost two.
 SMALLEST_PAGE = 1
 LONGEST_WAIT = timedelta(days=1)  # GitHub's windows are an hour long.
 
 
 @dataclass(frozen=True)
 class Limit:
-    """What a reply says of an account's budget; `remaining` in points (GraphQL) or requests."""
+    """What a response says of an account's budget; `remaining` in points (GraphQL) or requests."""
 
     resource: str
     limit: int
@@ -27,7 +27,7 @@ class Limit:
 
 
 def from_headers(headers: Mapping[str, str]) -> Limit | None:
-    """The budget that a reply's `x-ratelimit-*` headers tell; None where they are missing."""
+    """The budget in a response's `x-ratelimit-*` headers; None if they are missing."""
     try:
         return Limit(
             resource=headers.get("x-ratelimit-resource", "core"),
@@ -35,28 +35,33 @@ def from_headers(headers: Mapping[str, str]) -> Limit | None:
             remaining=int(headers["x-ratelimit-remaining"]),
             reset_at=datetime.fromtimestamp(int(headers["x-ratelimit-reset"]), UTC),
         )
-    except (KeyError, ValueError, OverflowError, OSError):  # the last for years past the platform's
+    except (
+        KeyError,
+        ValueError,
+        OverflowError,
+        OSError,
+    ):  # OSError: a year beyond the platform's range
         return None
 
 
 def wait_until(headers: Mapping[str, str], now: datetime, *, secondary: bool) -> datetime:
-    """When to ask again after a rate limit: `retry-after`, else the reset, else a minute.
+    """When to retry after a rate limit: `retry-after`, else the reset, else a minute.
 
-    Never later than `LONGEST_WAIT`, whatever a reply says.
+    Never later than `LONGEST_WAIT`, whatever a response says.
     """
     seconds = headers.get("retry-after", "")
     if seconds.isdecimal():
         return now + min(timedelta(seconds=max(1, int(seconds[:9]))), LONGEST_WAIT)
     known = from_headers(headers)
     if known and (known.remaining == 0 or not secondary):
-        # By GitHub's clock, which is not ours; a second more, since it tells whole ones.
+        # By GitHub's clock, which differs from ours; one second more, since it has whole seconds.
         left = known.reset_at - (told_at(headers) or now)
         return now + min(max(left, timedelta()) + timedelta(seconds=1), LONGEST_WAIT)
     return now + timedelta(minutes=1)
 
 
 def told_at(headers: Mapping[str, str]) -> datetime | None:
-    """When a reply was made by GitHub's clock; None where it does not tell."""
+    """When a response was sent, by GitHub's clock; None if it does not say."""
     try:
         return parsedate_to_datetime(headers.get("date", "")).astimezone(UTC)
     except (ValueError, OverflowError):
@@ -64,18 +69,18 @@ def told_at(headers: Mapping[str, str]) -> datetime | None:
 
 
 def backoff(failures: int, chance: random.Random | None = None) -> timedelta:
-    """How long to wait after so many failures in a row: 1 s, 2 s, 4 s … at most 15 min, ± half."""
+    """How long to wait after consecutive failures: 1 s, 2 s, 4 s … at most 15 min, ± half."""
     seconds = min(900.0, 2.0 ** min(max(failures, 1) - 1, 20))
     return timedelta(seconds=seconds * (chance or random).uniform(0.5, 1.5))
 
 
 def smaller(page_size: int) -> int:
-    """The page to ask for after GitHub found one too heavy."""
+    """The page size to use after GitHub found one too heavy."""
     return max(SMALLEST_PAGE, page_size // 2)
 
 
 def larger(page_size: int, largest: int = LARGEST_PAGE) -> int:
-    """The page to ask for after one went well: it grows back slowly."""
+    """The page size to use after a success: it grows back slowly."""
     return min(largest, page_size + max(1, page_size // 4))
 
 

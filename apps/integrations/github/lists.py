@@ -1,6 +1,6 @@
-"""Fetches the lists below pull requests to their ends: many lists in a query, each from both ends.
+"""Fetches complete lists of pull requests: many lists in a query, each from both ends.
 
-What GitHub cannot tell of a list is noted with its pull request, and costs nothing else.
+Whatever GitHub cannot return of a list is recorded with its pull request, and affects nothing else.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from apps.integrations.github.reading import decode
 from apps.integrations.github.records import Path
 from apps.integrations.github.replies import Problem, error_from_problem
 
-# With a hundred at either end of each, a query stays far from GitHub's ten seconds.
+# With up to a hundred items at either end of each, a query stays far below GitHub's ten seconds.
 LISTS_AT_ONCE = 10
 A_PAGE = 100
 _SAME = "GitHub sent the same page twice."
@@ -33,7 +33,7 @@ _PAGES: dict[str, Any] = {
 
 @dataclass
 class Growing:
-    """A list as far as it is known: the pages from its beginning, and those from its end."""
+    """A partially read list: the pages from its beginning, and those from its end."""
 
     id: str
     name: str
@@ -45,25 +45,25 @@ class Growing:
     is_whole: bool = False
     untold: list[Path] = field(default_factory=list)
     untold_at_the_end: list[Path] = field(default_factory=list)
-    """The same of `back`: each place is counted from the list's end."""
+    """The same for `back`: positions are counted from the list's end."""
 
     @property
     def has_tail(self) -> bool:
-        """Whether another page from its beginning would not reach what is known of its end.
+        """Whether to request the end as well: true if the next page would not reach the known end.
 
-        Only of a list whose whole count GitHub tells.
+        Only for a list whose total count GitHub reports.
         """
         known = len(self.front) + len(self.back)
         return self.total is not None and self.total - known > A_PAGE
 
     def close(self) -> None:
-        """What is missing between both ends is not told."""
+        """Stops reading: what is missing between both ends counts as not reported."""
         self.is_whole = True
         self.untold.append((self.name, "nodes", len(self.front)))
         self.front.append(None)
 
     def grow(self, told: Mapping[str, Raw], untold: Iterable[Path]) -> None:
-        """Takes the next page from the beginning, as `rest`, and perhaps one from the end."""
+        """Adds the next page from the beginning, as `rest`, and possibly one from the end."""
         page = _page(told.get("rest"), self.name)
         if page is None:
             raise UnavailableError("GitHub left out a part.")
@@ -87,7 +87,7 @@ class Growing:
             self.untold_at_the_end.append((len(self.back) - int(index), *below))
 
     def _join(self, has_next: bool) -> None:
-        """Where both ends have met, they are one list."""
+        """Once both ends meet, they form one list."""
         if not has_next:
             self.is_whole = True
         elif self.total is not None and len(self.front) + len(self.back) >= self.total:
@@ -96,13 +96,13 @@ class Growing:
 
     @property
     def changes(self) -> dict[str, Any]:
-        """What the record's list becomes."""
+        """The record's changed list."""
         page = records.Page(nodes=self.front, total_count=self.total)
         return {self.name: page}
 
     @property
     def all_untold(self) -> list[Path]:
-        """What could not be told, by its place in the whole list."""
+        """What GitHub did not report, by its position in the complete list."""
         end = len(self.front)
         late = [(self.name, "nodes", end - int(n), *below) for n, *below in self.untold_at_the_end]
         return [*self.untold, *(path for path in late if int(path[2]) >= 0)]
@@ -111,7 +111,7 @@ class Growing:
 def complete(
     github: GitHub, pull_requests: Sequence[records.PullRequest]
 ) -> list[records.PullRequest]:
-    """The pull requests with every list to its end, as far as GitHub tells it."""
+    """The pull requests with all lists complete, as far as GitHub returns them."""
     lists = list(_unfinished(pull_requests))
     while wanted := [one for one in lists if not one.is_whole]:
         for some in in_parts(wanted, LISTS_AT_ONCE):
@@ -123,13 +123,13 @@ def complete(
 
 
 def refuse_circle(page: records.PageInfo, before: str | None) -> None:
-    """A list that does not move on would be followed for ever."""
+    """Refuses a cursor that does not advance; following it would never end."""
     if page.has_next_page and page.end_cursor in (None, "", before):
         raise UnavailableError(_SAME)
 
 
 def in_parts(items: Sequence[Any], size: int) -> Iterable[Sequence[Any]]:
-    """`items` in parts of `size`, the last maybe shorter."""
+    """`items` in chunks of `size`; the last may be shorter."""
     return (items[start : start + size] for start in range(0, len(items), size))
 
 
@@ -174,7 +174,7 @@ def _page(data: Raw | None, name: str) -> records.Page[Any] | None:
 
 
 def _by_list(problems: Iterable[Problem], count: int) -> list[list[Path]]:
-    """The places below each list that problems name; raises what spoils them all."""
+    """The positions in each list that problems name. Raises problems that affect everything."""
     found: list[list[Path]] = [[] for _ in range(count)]
     names = {f"rest{n}": n for n in range(count)}
     for problem in problems:

@@ -1,6 +1,6 @@
-"""Pull requests of which GitHub cannot tell something that may not be null, told for the rest.
+"""Fetches pull requests field by field, where GitHub cannot return a non-null field.
 
-GraphQL drops what is around such a field: a commit, or the whole pull request. Asked for field by
+GraphQL nulls the parent of such a field: a commit, or the whole pull request. Requested field by
 field, only the field itself is lost.
 """
 
@@ -22,12 +22,12 @@ from apps.integrations.github.reading import decode
 from apps.integrations.github.replies import Problem, error_from_problem
 from apps.integrations.github.telling import told
 
-# A commit's eight fields, each a list of a hundred: some thousand nodes a pull request.
+# A commit's eight fields, each a list of a hundred: about a thousand nodes a pull request.
 AT_ONCE = 5
 
 
 def in_pieces(github: GitHub, ids: Sequence[str]) -> list[records.PullRequest]:
-    """Pull requests by node id, as far as GitHub tells them; a point for each five."""
+    """Pull requests by node id, as far as GitHub returns them; a point for each five."""
     found: list[records.PullRequest] = []
     for some in in_parts(ids, AT_ONCE):
         found += _ask(github, some)
@@ -48,12 +48,12 @@ def _ask(github: GitHub, ids: Sequence[str]) -> list[records.PullRequest]:
             problems = _problems_of(reply.problems, place)
             found.append(told(msgspec.json.encode(merged), problems))
         except UnavailableError:
-            pass  # It is not even identified.
+            pass  # Not even its id is known.
     return found
 
 
 def _problems_of(problems: Sequence[Problem], place: int) -> list[Problem]:
-    """Those of one pull request. Raises the error of what spoils all."""
+    """The problems of one pull request. Raises an error that affects everything."""
     for problem in problems:
         if not problem.is_bearable and len(problem.path or ()) < 2:
             raise error_from_problem(problem)
@@ -61,7 +61,7 @@ def _problems_of(problems: Sequence[Problem], place: int) -> list[Problem]:
 
 
 def _merged(one: Any, other: Any) -> Any:
-    """What either of two tells; lists go by place."""
+    """The union of two partial records; lists are merged by position."""
     if isinstance(one, dict) and isinstance(other, dict):
         return {key: _merged(one.get(key), other.get(key)) for key in (*one, *other)}
     if isinstance(one, list) and isinstance(other, list):

@@ -23,7 +23,7 @@ T = TypeVar("T")
 class Person(Struct, frozen=True):
     """A member of an organisation, or the owner of a personal account.
 
-    Name and role are None where GitHub could not tell them.
+    Name and role are None if GitHub could not return them.
     """
 
     github_id: int
@@ -35,7 +35,7 @@ class Person(Struct, frozen=True):
 
 
 class Account(Struct, frozen=True):
-    """An organisation or a personal account, as REST gives it."""
+    """An organisation or a personal account, as REST returns it."""
 
     id: int
     login: str
@@ -45,7 +45,7 @@ class Account(Struct, frozen=True):
 
 
 class ListedRepository(Struct, frozen=True):
-    """A repository, by REST's names."""
+    """A repository, with REST's field names."""
 
     id: int
     node_id: str
@@ -59,7 +59,7 @@ class ListedRepository(Struct, frozen=True):
 
     @classmethod
     def of(cls, record: Repository) -> ListedRepository:
-        """The same, from what GraphQL says of one."""
+        """Converts the GraphQL record of a repository."""
         branch = record.default_branch_ref
         return cls(
             id=record.database_id,
@@ -76,7 +76,7 @@ class ListedRepository(Struct, frozen=True):
 
 @dataclass(frozen=True)
 class Part(Generic[T]):
-    """A page of a list. Where it is not whole, GitHub left out some that may still be there."""
+    """A page of a list. If it is not whole, GitHub left out items that may still exist."""
 
     items: list[T]
     is_whole: bool = True
@@ -141,7 +141,7 @@ class _TeamReply(Record, frozen=True):
 
 
 def account(github: GitHub) -> Account:
-    """Whose token it is."""
+    """The token's account."""
     return _as(github.get("/user").data, Account)
 
 
@@ -151,7 +151,7 @@ def user(github: GitHub, login: str) -> Account:
 
 
 def organizations(github: GitHub) -> Iterator[Account]:
-    """The organisations that the token can see; those that restrict OAuth apps are left out."""
+    """The organisations visible to the token, without those that restrict OAuth apps."""
     for page in github.pages("/user/orgs"):
         yield from filter(None, _as(page, list[Account | None]))
 
@@ -162,7 +162,7 @@ def organization(github: GitHub, login: str) -> Account:
 
 
 def is_member(github: GitHub, organization: str) -> bool:
-    """Whether the token's owner belongs to the organisation."""
+    """Whether the token's owner is a member of the organisation."""
     try:
         reply = github.get(f"/user/memberships/orgs/{organization}")
     except NotFoundError:
@@ -171,7 +171,7 @@ def is_member(github: GitHub, organization: str) -> bool:
 
 
 def members(github: GitHub, organization: str) -> Iterator[Part[Person]]:
-    """Everyone in the organisation with their role, in pages."""
+    """All members of the organisation with their roles, in pages."""
     after = None
     while True:
         asked, problems = _ask(github, "members", organization, after, "membersWithRole", "edges")
@@ -187,7 +187,7 @@ def members(github: GitHub, organization: str) -> Iterator[Part[Person]]:
 
 
 def groups(github: GitHub, organization: str) -> Iterator[Part[ListedGroup]]:
-    """The organisation's teams that the token can see, in pages."""
+    """The organisation's teams that are visible to the token, in pages."""
     after = None
     while True:
         asked, _ = _ask(github, "groups", organization, after, "teams", "nodes")
@@ -202,7 +202,7 @@ def groups(github: GitHub, organization: str) -> Iterator[Part[ListedGroup]]:
 def repositories(
     github: GitHub, owner: str, owner_type: str, following: str = ""
 ) -> tuple[Part[ListedRepository], str]:
-    """A page of the account's repositories that the token can see, and the address of the next."""
+    """A page of the account's repositories visible to the token, and the URL of the next."""
     if following:
         page, following = github.page(following)
     elif owner_type == "Organization":
@@ -213,7 +213,7 @@ def repositories(
 
 
 def listed(page: Any) -> Part[ListedRepository]:
-    """Repositories as REST lists them, without those that are not identified."""
+    """Repositories from a REST list, without items that lack an id."""
     told = _as(page, list[ListedRepository | None])
     items = [one for one in told if one]
     return Part(items, len(items) == len(told))
@@ -222,7 +222,7 @@ def listed(page: Any) -> Part[ListedRepository]:
 def _ask(
     github: GitHub, name: str, login: str, after: str | None, *below: str
 ) -> tuple[_Organization, dict[int, list[Problem]]]:
-    """What the organisation tells, and what spoils items of the list `below` it."""
+    """The organisation's data, and the problems of items of the list `below` it."""
     reply = github.graphql(name, {"login": login, "after": after})
     problems = problems_by_item(reply.problems, "organization", *below)
     told: _OrganizationReply = decode(reply.data, _OrganizationReply)
@@ -255,7 +255,7 @@ def _is_whole(page: Page[Any]) -> bool:
 
 
 def _person(edge: _Edge | None, problems: Iterable[Problem]) -> Person | None:
-    """Who a member is; None where that is not told."""
+    """A member; None if GitHub did not say who it is."""
     user = edge.node if edge else None
     if edge is None or user is None or not user.database_id:
         return None

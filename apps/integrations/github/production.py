@@ -1,6 +1,6 @@
-"""Fetches deployments and releases: by page from the newest, or by their ids.
+"""Fetches deployments and releases: by page from the newest, or by id.
 
-Deployments are known by their node ids: `databaseId` is an Int, and their numbers are above 2^31.
+Deployments are identified by node id: `databaseId` is an Int, and their ids exceed 2^31.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ _PERMISSIONS = {"deployments": "deployments", "releases": "contents"}
 
 
 def newest(github: GitHub, ids: Sequence[str]) -> list[Newest | None]:
-    """Of each repository, by node id, in their order; None where GitHub does not tell of it.
+    """The newest deployment and release of each repository, by node id, in order; None if missing.
 
-    Where it refuses one kind, it tells nothing at all: the other is asked for by itself.
+    If GitHub refuses one kind, it returns nothing at all; the other is then requested separately.
     """
     found = _newest(github, "newest_deliveries", ids)
     refused = [n for n, one in enumerate(found) if one and "deployments" in one.not_granted]
@@ -69,7 +69,7 @@ def _told_of(node: NewestNode | None, problems: Sequence[Problem]) -> Newest | N
 
 
 def _known_by(page: records.Page[NewestRelease]) -> str:
-    """Another text where a release is new, or is another than before: promoted, published, gone."""
+    """A fingerprint that changes when a release is new, promoted, published or gone."""
     if not page.items:
         return ""
     told = [[one.id, one.published_at, one.is_draft, one.is_prerelease] for one in page.items]
@@ -85,7 +85,7 @@ def deployments(
 ) -> Page:
     """A page of a repository's deployments, newest first, each with all its statuses.
 
-    Raises NotGrantedError where the permission is missing.
+    Raises NotGrantedError if the permission is missing.
     """
     variables = {
         "id": node_id,
@@ -105,7 +105,7 @@ def deployments(
 
 
 def deployments_by_id(github: GitHub, ids: Sequence[str]) -> list[Told]:
-    """Deployments by their ids; those that are gone, or cannot be told, are left out."""
+    """Deployments by id; those that are gone or unreadable are left out."""
     reply = github.graphql("deployments_by_id", {"ids": list(ids)})
     spoilt = problems_by_item([p for p in reply.problems if p.kind != "NOT_FOUND"], "nodes")
     for problems in spoilt.values():
@@ -137,7 +137,7 @@ _UNDECIDED = frozenset({"", "PENDING", "QUEUED", "WAITING", "IN_PROGRESS"})
 
 
 def _deployment(found: DeploymentNode) -> Told | None:
-    """As far as it can be placed at all: with its commit and its instant."""
+    """The deployment, if its commit and time are known; else None."""
     if not found.commit_oid or not found.created_at:
         return None
     statuses = found.statuses.items if found.statuses else []
@@ -161,7 +161,7 @@ def _has_statuses(found: DeploymentNode) -> bool:
 
 
 def _latest(found: DeploymentNode, statuses: Sequence[Status]) -> str:
-    """By the list where the latest status itself is not told."""
+    """The latest status, from the list if the field itself is missing."""
     if found.latest_status:
         return found.latest_status.state
     dated = [(each.created_at, each.state) for each in statuses if each.created_at]
@@ -169,19 +169,19 @@ def _latest(found: DeploymentNode, statuses: Sequence[Status]) -> str:
 
 
 def releases(github: GitHub, node_id: str, after: str = "") -> Page:
-    """A page of a repository's published releases; drafts and prereleases are left out.
+    """A page of a repository's published releases, without drafts and prereleases.
 
-    Raises NotGrantedError where the permission is missing.
+    Raises NotGrantedError if the permission is missing.
     """
     reply = github.graphql("releases", {"id": node_id, "after": after or None})
     page = repository_of(reply, "contents").releases
     if page is None or page.nodes is None:
         raise UnavailableError(_LEFT_OUT)
     refuse_circle(page.page_info, after)
-    # What is a draft or a prerelease, for all that is known, is not published.
+    # A release whose flags are unknown may be a draft or a prerelease: it does not count.
     published = [each for each in page.items if not (each.is_draft or each.is_prerelease)]
     told = {each.id: _release(each) for each in published}
-    # A tag may be gone: that is no gap where GitHub says so without an error.
+    # A tag may be deleted: that is no gap, provided GitHub reports no error for it.
     is_whole = all(each.is_bearable for each in reply.problems) and all(map(_is_told, page.nodes))
     return Page(
         [one for one in told.values() if one],

@@ -1,4 +1,4 @@
-"""What GitHub tells of deliveries, as it comes, and as the rest of the program reads it."""
+"""GitHub's records of deployments and releases, and the form that the program uses."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _GONE = "GitHub does not find the repository, or the token may not see it."
 
 
 class NotGrantedError(GitHubError):
-    """GitHub asks for a permission that the App, or the token, was not given."""
+    """GitHub requires a permission that the App or the token lacks."""
 
     retryable = False
 
@@ -27,13 +27,13 @@ class NotGrantedError(GitHubError):
 
 
 class Identified(Record, frozen=True):
-    """What is known by its id."""
+    """An object with its id."""
 
     id: str
 
 
 class NewestRelease(Record, frozen=True):
-    """A release, by what makes it count."""
+    """A release, with the fields that decide whether it counts."""
 
     id: str
     published_at: datetime | None = None
@@ -42,7 +42,7 @@ class NewestRelease(Record, frozen=True):
 
 
 class NewestNode(Record, frozen=True):
-    """A repository with its newest deployment and release; None where that is not told."""
+    """A repository with its newest deployment and release; None if not reported."""
 
     id: str
     deployments: records.Page[Identified] | None = None
@@ -50,7 +50,7 @@ class NewestNode(Record, frozen=True):
 
 
 class Status(Record, frozen=True):
-    """What became of a deployment, and when."""
+    """A deployment status and its time."""
 
     state: str = ""
     created_at: datetime | None = None
@@ -76,7 +76,7 @@ class DeploymentNode(Record, frozen=True):
 
 
 class CommitParents(Record, frozen=True):
-    """A commit as a bare node."""
+    """A commit with its parents only."""
 
     oid: str
     committed_date: datetime | None = None
@@ -84,7 +84,7 @@ class CommitParents(Record, frozen=True):
 
 
 class ReleaseNode(Record, frozen=True):
-    """A release, and where its tag is now."""
+    """A release, and the commit of its tag."""
 
     id: str
     tag_name: str | None = None
@@ -103,14 +103,14 @@ class HistoryNode(Record, frozen=True):
 
 
 class BranchNode(Record, frozen=True):
-    """A branch and the commit that it is at."""
+    """A branch and its head commit."""
 
     name: str | None = None
     target: HistoryNode | None = None
 
 
 class RepositoryNode(Record, frozen=True):
-    """A repository, or a deployment, with what was asked of it."""
+    """A repository or a deployment, with the requested fields."""
 
     deployments: records.Page[DeploymentNode] | None = None
     releases: records.Page[ReleaseNode] | None = None
@@ -121,9 +121,9 @@ class RepositoryNode(Record, frozen=True):
 
 @dataclass(frozen=True)
 class Told:
-    """A delivery as its source tells it; `deployed_at` None: it has not succeeded (yet).
+    """A delivery as its source reports it; `deployed_at` None: it has not succeeded (yet).
 
-    `is_final`: nothing that matters can still come.
+    `is_final`: no relevant change can follow.
     """
 
     id: str
@@ -139,10 +139,10 @@ class Told:
 
 @dataclass(frozen=True)
 class Page:
-    """A page of a list, newest first, and where the next one begins; empty: there is none.
+    """A page of a list, newest first, and the cursor of the next one; empty: there is none.
 
-    It is whole where GitHub left out nothing. `untold` are the ids of those that are there, and of
-    which it did not tell enough.
+    It is whole if GitHub left out nothing. `untold` lists ids of items that exist but were not
+    reported in enough detail.
     """
 
     items: list[Told]
@@ -153,9 +153,9 @@ class Page:
 
 @dataclass(frozen=True)
 class Newest:
-    """What a repository's newest deliveries are known by; empty: there is none; None: not told.
+    """Fingerprints of a repository's newest deliveries; empty: there is none; None: not reported.
 
-    `not_granted` has the permissions that are missing to tell.
+    `not_granted` lists the missing permissions.
     """
 
     deployment: str | None = ""
@@ -165,7 +165,7 @@ class Newest:
 
 @dataclass(frozen=True)
 class Commits:
-    """Commits of a branch as bare nodes, with where to go on; `tip` is where the branch is."""
+    """Commits of a branch with their parents, and where to continue; `tip` is the branch's head."""
 
     parents: dict[str, tuple[str, ...]] = field(default_factory=dict)
     oldest: datetime | None = None
@@ -174,9 +174,9 @@ class Commits:
 
 
 def repository_of(reply: GraphQLReply, permission: str) -> RepositoryNode:
-    """The one node that was asked for. Raises what keeps us out of it.
+    """The requested node. Raises the error that denies access to it.
 
-    Where something of a list's item cannot be told, the item alone is missing.
+    An unreadable item of a list is left out alone.
     """
     for problem in reply.problems:
         path = problem.path or []
@@ -198,5 +198,5 @@ def _is_of_an_item(path: Sequence[str | int]) -> bool:
 
 
 def next_of(page: PageInfo) -> str:
-    """Where the next page begins; empty where there is none."""
+    """The next page's cursor; empty if there is none."""
     return (page.end_cursor or "") if page.has_next_page else ""

@@ -1,7 +1,7 @@
-"""PURE: which proxy the environment asks for, as `curl` and others read it.
+"""PURE: the proxy set in the environment, read as `curl` and others do.
 
-httpx reads the same variables, but fails on values that others pass by: networks and addresses of
-IPv6 in NO_PROXY, and proxies of a kind that it does not know.
+httpx reads the same variables, but fails on values that other tools ignore: networks and IPv6
+addresses in NO_PROXY, and unknown kinds of proxies.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ SCHEMES = ("http", "https", "socks5", "socks5h")
 
 
 class ProxyError(ValueError):
-    """A variable of the environment names no proxy that can be used."""
+    """An environment variable names no usable proxy."""
 
     def __init__(self, name: str, reason: str) -> None:
         super().__init__(f"{name}: {reason}")
@@ -24,7 +24,7 @@ class ProxyError(ValueError):
 
 
 def proxy_for(url: str, environment: Mapping[str, str]) -> str | None:
-    """The proxy for requests to `url`, if there is one. Raises ProxyError."""
+    """The proxy for requests to `url`, if any. Raises ProxyError."""
     parts = urlsplit(url)
     host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
     without = _value("no_proxy", environment)[1]
@@ -50,7 +50,7 @@ def _checked(name: str, value: str) -> str:
         is_address = bool(parts.hostname) and (parts.port is None or parts.port > 0)
     except ValueError:
         is_address = False
-    # The value may hold a password, so that no more of it is shown.
+    # The value may hold a password, so no more of it is shown.
     if not is_address:
         raise ProxyError(name, "is no address; write it like http://proxy.example.com:3128.")
     if parts.scheme not in SCHEMES:
@@ -60,7 +60,7 @@ def _checked(name: str, value: str) -> str:
 
 
 def _is_meant(entry: str, host: str, port: int) -> bool:
-    """Whether an entry of NO_PROXY is for this host; one that cannot be read is for none."""
+    """Whether an entry of NO_PROXY matches this host; an unreadable entry matches none."""
     if entry == "*":
         return True
     with suppress(ValueError):

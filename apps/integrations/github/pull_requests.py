@@ -1,4 +1,4 @@
-"""Fetches pull requests complete: by page from the top of a repository, or by their ids."""
+"""Fetches complete pull requests: by page from the top of a repository, or by id."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _WITHHELD = "GitHub does not give its contents."
 
 
 class Identified(Struct, frozen=True):
-    """As much of a pull request as is needed to ask for it again."""
+    """The ids of a pull request, with which it can be requested again."""
 
     id: str
     number: int
@@ -41,7 +41,7 @@ class _Open(Struct, rename="camel", frozen=True):
 
 @dataclass(frozen=True)
 class Spoilt:
-    """A pull request of which GitHub tells nothing but that it is there."""
+    """A pull request of which GitHub returns nothing but its existence."""
 
     id: str
     number: int
@@ -51,17 +51,17 @@ class Spoilt:
 
 @dataclass
 class Batch:
-    """Pull requests of one query, complete, and those to be set aside."""
+    """The complete pull requests of one query, and those to be set aside."""
 
     pull_requests: list[records.PullRequest] = field(default_factory=list)
     spoilt: list[Spoilt] = field(default_factory=list)
     withheld: dict[str, str] = field(default_factory=dict)
-    """Why GitHub gave nothing at all of some that were asked for by id, though they are there."""
+    """Why GitHub returned nothing of some existing pull requests that were requested by id."""
 
 
 @dataclass(frozen=True)
 class WalkPage:
-    """A page of a repository's walk, newest change first."""
+    """A page of a repository's walk, most recently changed first."""
 
     repository: records.Repository
     batch: Batch
@@ -70,20 +70,20 @@ class WalkPage:
     has_next: bool
     asked_at: datetime
     reply: bytes = b""
-    """The data as it came; empty where there were problems, or more of a list to fetch."""
+    """The raw data; empty if there were problems or more of a list must be fetched."""
     open: int | None = None
-    """How many GitHub counts as open, where that was asked."""
+    """How many are open according to GitHub, if requested."""
 
     @property
     def instants(self) -> list[datetime]:
-        """When each of its pull requests changed, as far as it is told."""
+        """When each of its pull requests changed, as far as GitHub reports it."""
         told = [record.updated_at for record in self.batch.pull_requests]
         return [at for at in (*told, *(item.updated_at for item in self.batch.spoilt)) if at]
 
 
 @dataclass(frozen=True)
 class Known:
-    """A repository as we know it; its name may be another's by now, its ids never are."""
+    """A repository as stored; its name may belong to another by now, its ids never do."""
 
     full_name: str
     node_id: str
@@ -91,7 +91,7 @@ class Known:
 
 
 def walk_top(github: GitHub, known: Known, first: int, after: str) -> WalkPage:
-    """The same as `walk`, and how many are open; one fewer at once costs no more."""
+    """Like `walk`, with the number of open ones; one fewer at once costs no more."""
     first = min(first, limits.LARGEST_PAGE - 1)
     return walk(github, known, first, after, "pull_requests_on_top")
 
@@ -99,7 +99,7 @@ def walk_top(github: GitHub, known: Known, first: int, after: str) -> WalkPage:
 def walk(
     github: GitHub, known: Known, first: int, after: str, query: str = "pull_requests"
 ) -> WalkPage:
-    """The `first` pull requests behind the cursor `after` (empty: from the top), newest first."""
+    """The `first` pull requests after the cursor `after` (empty: from the top), newest first."""
     reply, repository, problems = _page(github, query, known, first, after)
     nodes = _nodes(repository)
     found = _told(nodes, problems)
@@ -111,25 +111,25 @@ def walk(
 
 
 def walk_ahead(github: GitHub, full_name: str, first: int, after: str) -> None:
-    """Asks for the page that `walk` is going to be asked for next."""
+    """Requests the page that `walk` will fetch next."""
     github.graphql_ahead("pull_requests", _variables(full_name, first, after))
 
 
 def kept_page(github: GitHub, data: bytes, asked_at: datetime) -> WalkPage:
-    """The page whose `reply` was kept."""
+    """The page of a stored `reply`."""
     reply = github.graphql_kept(data, asked_at)
     repository = decode(reply.data, records.PullRequestsReply).repository
     return _walk_page(repository, Batch(_told(_nodes(repository), {})), asked_at, data)
 
 
 def query_of(github: GitHub, full_name: str, first: int, after: str) -> str:
-    """Names the query that `walk` sends: a digest of all that decides what its reply looks like."""
+    """Identifies the query that `walk` sends: a digest of everything that shapes its response."""
     query = [document("pull_requests", github.later_events), _variables(full_name, first, after)]
     return hashlib.sha256(msgspec.json.encode(query)).hexdigest()
 
 
 def names(github: GitHub, known: Known, first: int, after: str) -> WalkPage:
-    """The same page without its contents, where GitHub cannot give them: all are set aside."""
+    """The same page without contents, if GitHub cannot return them: all items are set aside."""
     reply, repository, _ = _page(github, "pull_request_names", known, first, after)
     batch = Batch()
     for node, change in zip_longest(_nodes(repository), repository.changes.nodes or ()):
@@ -167,10 +167,10 @@ def _variables(full_name: str, first: int, after: str) -> dict[str, Any]:
 def _page(
     github: GitHub, query: str, known: Known, first: int, after: str
 ) -> tuple[GraphQLReply, records.RepositoryWithPullRequests, dict[int, list[Problem]]]:
-    """Asks by name, which follows a rename, and by the new name where the old one is another's.
+    """Requests by name, or by the current name if another repository has the old one now.
 
-    Returns the reply, what it has of the repository, and the problems by the index of the pull
-    request that they spoil.
+    Returns the response, the repository in it, and problems by the index of the pull request that
+    they affect.
     """
     name = known.full_name
     for _ in range(2):
@@ -190,7 +190,7 @@ def _page(
 
 
 def _present_name(github: GitHub, known: Known) -> str:
-    """What the repository is called now. Raises NotFoundError where it is gone."""
+    """The repository's current name. Raises NotFoundError if it is gone."""
     reply = github.graphql("newest_changes", {"ids": [known.node_id]})
     (found,) = decode(reply.data, records.NodesReply[records.RepositoryWithNewest]).nodes or [None]
     if found is None:
@@ -214,14 +214,14 @@ def by_ids(github: GitHub, ids: Sequence[str]) -> Batch:
 
 
 def by_numbers(github: GitHub, node_id: str, numbers: Sequence[int]) -> list[Identified]:
-    """Which of some numbers are pull requests of a repository; issues are numbered with them."""
+    """Which of these numbers are pull requests; issues share the numbering."""
     reply = github.graphql_text(numbered(numbers), {"id": node_id})
     (found,) = decode(reply.data, records.NodesReply[dict[str, Raw]]).nodes or [None]
     return [decode(node, Identified) for node in (found or {}).values() if _is_there(node)]
 
 
 def open_ones(github: GitHub, node_id: str) -> dict[int, str]:
-    """The ids of a repository's open pull requests by their numbers."""
+    """The ids of a repository's open pull requests by number."""
     found: dict[int, str] = {}
     after = None
     while True:
@@ -238,7 +238,7 @@ def open_ones(github: GitHub, node_id: str) -> dict[int, str]:
 
 
 def _finished(github: GitHub, found: Sequence[records.PullRequest]) -> Batch:
-    """Pull requests with their lists complete; those that lack a row are asked for in pieces."""
+    """Pull requests with complete lists; those that lack a row are fetched field by field."""
     whole = complete(github, found)
     lacking = [record.id for record in whole if lacks_rows(record)]
     pieces = {record.id: record for record in in_pieces(github, lacking)}
@@ -246,7 +246,7 @@ def _finished(github: GitHub, found: Sequence[records.PullRequest]) -> Batch:
 
 
 def _fill(github: GitHub, batch: Batch, listed: Sequence[Spoilt]) -> None:
-    """Adds what GitHub gave as null on a page, though it is `listed`: in pieces, if it can."""
+    """Fetches items that are null on a page although `listed`, field by field if possible."""
     known = {record.id for record in batch.pull_requests}
     missing = [item for item in listed if item.id not in known]
     batch.pull_requests += in_pieces(github, [item.id for item in missing])
@@ -255,9 +255,9 @@ def _fill(github: GitHub, batch: Batch, listed: Sequence[Spoilt]) -> None:
 
 
 def repository_of(reply: GraphQLReply) -> records.RepositoryWithPullRequests | None:
-    """The repository that was asked for by name. Raises what keeps us out of it.
+    """The repository requested by name. Raises the error that denies access to it.
 
-    What GitHub cannot tell of the repository itself is missing, and spoils nothing else.
+    Fields of the repository that GitHub cannot return are missing, and affect nothing else.
     """
     found: records.RepositoryWithPullRequests | None
     found = decode(reply.data, records.PullRequestsReply).repository
@@ -269,7 +269,7 @@ def repository_of(reply: GraphQLReply) -> records.RepositoryWithPullRequests | N
 
 def _nodes(repository: records.RepositoryWithPullRequests) -> list[Raw]:
     nodes = repository.pull_requests.nodes
-    if nodes is None:  # An empty page would end the walk.
+    if nodes is None:  # Treated as an empty page, it would end the walk.
         raise UnavailableError(_LEFT_OUT)
     return nodes
 
@@ -279,7 +279,7 @@ def _is_there(node: Raw) -> bool:
 
 
 def _is_more(record: records.PullRequest) -> bool:
-    """Whether a list of its goes on behind the page."""
+    """Whether one of its lists continues after the page."""
     lists = (record.commits, record.reviews, record.timeline_items)
     return any(page.page_info.has_next_page for page in lists)
 
@@ -287,15 +287,15 @@ def _is_more(record: records.PullRequest) -> bool:
 def _told(
     nodes: Iterable[Raw], problems: Mapping[int, Sequence[Problem]]
 ) -> list[records.PullRequest]:
-    """The pull requests of a list, each with what GitHub could not tell of it."""
+    """The pull requests of a list, each with what GitHub could not return."""
     found: list[records.PullRequest] = []
     for index, node in enumerate(nodes):
         if _is_there(node):
-            with suppress(UnavailableError):  # What is not identified costs no other.
+            with suppress(UnavailableError):  # An item without an id affects no other.
                 found.append(told(node, problems.get(index, ())))
     return found
 
 
 def _sentence(reasons: Iterable[str]) -> str:
-    """GitHub says the same of each item of a list."""
+    """The distinct reasons: GitHub repeats the same one for each item of a list."""
     return "; ".join(dict.fromkeys(reasons))

@@ -1,6 +1,6 @@
-"""PURE: reads a reply leaf by leaf: what cannot be read is missing, and the rest stays.
+"""PURE: decodes a response leaf by leaf: unreadable leaves are missing, and the rest stays.
 
-What a record must have, since it identifies it, takes the record with it, as in GraphQL itself.
+An unreadable required field removes its record, as in GraphQL itself.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ _ESCAPES = re.compile(
 )
 _STRANGE = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 _STEP = re.compile(r"\.(\w+)|\[(\d+)\]")
-# An offset can carry these beyond the years that anything here knows.
+# A time zone offset can move these out of the range of years that Python supports.
 _EDGE = re.compile(rb'"(?:9999-12-31|0001-01-01)T')
 
 
 def tidied(body: bytes) -> bytes:
-    """A body whose texts can be read and stored: GitHub's may hold any bytes.
+    """A body whose texts can be decoded and stored; GitHub's may hold any bytes.
 
-    NUL is left out; half a surrogate pair and what is no UTF-8 become U+FFFD.
+    NUL is removed; lone surrogates and invalid UTF-8 become U+FFFD.
     """
     if not body.isascii():
         try:
@@ -48,21 +48,21 @@ def _readable(found: re.Match[bytes]) -> bytes:
 
 
 def read(data: Raw | bytes, kind: type[Any]) -> tuple[Any, list[Path]]:
-    """Data as `kind`, and what of it could not be read; BigInt comes as text and is a number.
+    """Data as `kind`, and the paths that could not be read; a BigInt text becomes a number.
 
-    Raises UnavailableError where nothing is left.
+    Raises UnavailableError if nothing is left.
     """
     text = bytes(data)
     if not _EDGE.search(text):
         try:
             return msgspec.json.decode(text, type=kind, strict=False), []
         except (msgspec.DecodeError, UnicodeDecodeError):
-            pass  # What is wrong is found below, which takes longer.
+            pass  # Slower code below finds what is wrong.
     return _mended(_tree(text), kind)
 
 
 def decode(data: Raw | bytes, kind: type[Any]) -> Any:
-    """The same, where it does not matter what could not be read."""
+    """Data as `kind`, where the caller does not need the unreadable paths."""
     return read(data, kind)[0]
 
 
@@ -74,7 +74,7 @@ def _tree(text: bytes) -> Any:
 
 
 def _integer(digits: str) -> int | None:
-    # Longer ones are no number of anything.
+    # Longer ones are no id or count of GitHub's.
     return int(digits) if len(digits) < 30 else None
 
 
@@ -90,7 +90,7 @@ def _mended(tree: Any, kind: type[Any]) -> tuple[Any, list[Path]]:
 
 
 def _beyond_the_calendar(tree: Any, path: Path = ()) -> Iterator[Path]:
-    """Instants that no calendar of ours has in UTC."""
+    """Times outside Python's range of years in UTC."""
     if isinstance(tree, dict):
         for key, value in tree.items():
             yield from _beyond_the_calendar(value, (*path, key))
@@ -103,7 +103,7 @@ def _beyond_the_calendar(tree: Any, path: Path = ()) -> Iterator[Path]:
         except OverflowError:
             yield path
         except ValueError:
-            pass  # It is found when the record is read.
+            pass  # It is reported when the record is decoded.
 
 
 def _path(error: msgspec.ValidationError) -> Path:
@@ -114,9 +114,9 @@ def _path(error: msgspec.ValidationError) -> Path:
 
 
 def _drop(tree: Any, path: Path) -> Path:
-    """Makes what stands there null; where it is already, a record's default takes its place.
+    """Sets a value to null; removes a null, so that the record's default applies.
 
-    A list that may hold no null goes as a whole.
+    A list that may hold no null is removed as a whole.
     """
     if not path:
         raise UnavailableError("GitHub's reply cannot be read.")

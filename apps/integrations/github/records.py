@@ -1,4 +1,4 @@
-"""Typed records, decoded from GitHub's replies; names are GitHub's, in Python's spelling."""
+"""Typed records decoded from GitHub's responses; names are GitHub's, in Python's spelling."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ import msgspec
 from msgspec import Meta, Raw, Struct
 
 Item = TypeVar("Item")
-# What a database's column holds; anything else is not told.
+# The range of a database column; anything else counts as not reported.
 Count = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 Id = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 Path = tuple[str | int, ...]
-"""Where something stands in a reply, by GraphQL's names and places in lists."""
+"""A path in a response, of GraphQL names and list positions."""
 
 
 class Record(Struct, rename="camel", frozen=True):
-    """A part of a GraphQL reply."""
+    """A part of a GraphQL response."""
 
 
 class PageInfo(Record, frozen=True):
-    """Where a page ends."""
+    """The end of a page."""
 
     has_next_page: bool = False
     end_cursor: str | None = None
@@ -29,7 +29,7 @@ class PageInfo(Record, frozen=True):
 
 
 class Page(Record, Generic[Item], frozen=True):
-    """A page of a connection; GitHub puts null in place of a node that it may not show."""
+    """A page of a connection; GitHub returns null for a node that it may not show."""
 
     nodes: list[Item | None] | None = None
     page_info: PageInfo = PageInfo()
@@ -37,12 +37,12 @@ class Page(Record, Generic[Item], frozen=True):
 
     @property
     def items(self) -> list[Item]:
-        """The nodes that are there."""
+        """The nodes that are not null."""
         return [node for node in self.nodes or () if node is not None]
 
 
 class RawPage(Record, frozen=True):
-    """A page whose nodes are decoded one by one, so that a bad one spoils no other."""
+    """A page whose nodes are decoded one by one, so that a bad one affects no other."""
 
     nodes: list[Raw] | None = None
     page_info: PageInfo = PageInfo()
@@ -50,7 +50,7 @@ class RawPage(Record, frozen=True):
 
 
 class Actor(Record, frozen=True):
-    """Who acted."""
+    """The account that acted."""
 
     typename: str = msgspec.field(name="__typename")
     login: str | None = None
@@ -64,7 +64,7 @@ class Label(Record, frozen=True):
 
 
 class GitActor(Record, frozen=True):
-    """Who a commit names; `user` is null where GitHub knows no account for the address."""
+    """A commit's author or committer; `user` is null if GitHub knows no account for the address."""
 
     user: Actor | None = None
     name: str | None = None
@@ -72,7 +72,7 @@ class GitActor(Record, frozen=True):
 
 
 class Commit(Record, frozen=True):
-    """A commit; its dates are what its author's and committer's clocks said."""
+    """A commit; its dates are from its author's and committer's clocks."""
 
     oid: str
     id: str | None = None
@@ -117,9 +117,9 @@ class Review(Record, frozen=True):
 
 
 class Reviewer(Actor, frozen=True):
-    """Who is asked for a review; of a team, `slug` is its name and `database_id` its own.
+    """Who is requested for a review; for a team, `slug` is its name and `database_id` its id.
 
-    Neither is told where the token may not see teams.
+    Both are missing if the token may not see teams.
     """
 
     slug: str | None = None
@@ -131,7 +131,7 @@ class Reviewer(Actor, frozen=True):
 
 
 class TimelineItem(Record, frozen=True):
-    """An event; types that were not asked for have only their name."""
+    """An event; types that were not requested only have their name."""
 
     typename: str = msgspec.field(name="__typename")
     id: str | None = None
@@ -144,9 +144,9 @@ class TimelineItem(Record, frozen=True):
 
 
 class PullRequest(Record, frozen=True):
-    """A pull request with its lists, each complete once `fetch` has returned it.
+    """A pull request with its lists, complete once `fetch` has returned it.
 
-    Only what identifies it must be there: what GitHub could not tell is None, and in `untold`.
+    Only its ids are required: what GitHub could not return is None, and in `untold`.
     """
 
     id: str
@@ -179,7 +179,7 @@ class PullRequest(Record, frozen=True):
 
 
 class CommitAuthors(Record, frozen=True):
-    """Everybody whom a commit names: its author, and its co-authors in the order of the lines."""
+    """Everyone named by a commit: its author, and its co-authors in order of the trailers."""
 
     id: str | None = None
     authors: Page[GitActor] = Page()
@@ -207,7 +207,7 @@ class Repository(Record, frozen=True):
 
 
 class RateLimit(Record, frozen=True):
-    """What a query cost, in points, and what is left; null on servers without limits."""
+    """A query's cost in points, and the remaining budget; null on servers without limits."""
 
     cost: int
     remaining: int
@@ -222,13 +222,13 @@ class Change(Record, frozen=True):
 
 
 class Total(Record, frozen=True):
-    """How many there are."""
+    """A count."""
 
     total_count: int = 0
 
 
 class RepositoryWithPullRequests(Repository, frozen=True, kw_only=True):
-    """A page of a repository's walk; each pull request is decoded on its own."""
+    """A page of a repository's walk; each pull request is decoded separately."""
 
     pull_requests: RawPage
     changes: Page[Change] = Page()
@@ -236,31 +236,31 @@ class RepositoryWithPullRequests(Repository, frozen=True, kw_only=True):
 
 
 class Counted(Record, frozen=True):
-    """A repository, and how many pull requests it has."""
+    """A repository, and its number of pull requests."""
 
     id: str
     pull_requests: Total = Total()
 
 
 class RepositoryWithNewest(Repository, frozen=True, kw_only=True):
-    """A repository and when its newest change was."""
+    """A repository and the time of its newest change."""
 
     pull_requests: Page[Change]
 
 
 class PullRequestsReply(Record, frozen=True):
-    """The reply to a query for a repository by its name, with a page of its pull requests."""
+    """The response to a query for a repository by name, with a page of its pull requests."""
 
     repository: RepositoryWithPullRequests | None = None
 
 
 class RawNodesReply(Record, frozen=True):
-    """A reply to a query for nodes; `null` in place of each that is gone."""
+    """The response to a query for nodes; `null` for each that is gone."""
 
     nodes: list[Raw]
 
 
 class NodesReply(Record, Generic[Item], frozen=True):
-    """A reply to a query for nodes; None in place of each that is gone."""
+    """The response to a query for nodes; None for each that is gone."""
 
     nodes: list[Item | None]

@@ -1,4 +1,4 @@
-"""PURE: tells from a reply's status, headers and body what went wrong, as one of `errors`."""
+"""PURE: derives an error of `errors` from a response's status, headers and body."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ from apps.integrations.github.errors import (
 
 _RATE_LIMIT = {"RATE_LIMITED", "RATE_LIMIT", "graphql_rate_limit"}
 _TOO_HEAVY = {"RESOURCE_LIMITS_EXCEEDED", "MAX_NODE_LIMIT_EXCEEDED"}
-# GitHub's front gives up on a query after ten seconds.
+# GitHub's front end gives up on a query after ten seconds.
 _MAYBE_TOO_HEAVY = (500, 502, 504)
 _ALLOW_LIST = "ip allow list"
-# What GitHub documents as final. Whatever else it says may pass, and is asked again.
+# Errors that GitHub documents as final. Any other error may pass, and is retried.
 _FINAL = ("UNPROCESSABLE", "MISSING_PAGINATION_BOUNDARIES", "EXCESSIVE_PAGINATION")
 _CAMEL = re.compile(r"[a-z]+(?:[A-Z][a-z]+)+")
 _GAVE_UP = (
@@ -45,7 +45,7 @@ _GAVE_UP = (
 
 
 class Problem(Struct, frozen=True):
-    """An entry of a GraphQL reply's `errors`."""
+    """An entry in the `errors` of a GraphQL response."""
 
     message: str = ""
     type: str | None = None
@@ -55,27 +55,27 @@ class Problem(Struct, frozen=True):
 
     @property
     def is_of_the_query(self) -> bool:
-        """Whether GitHub says that the query itself is wrong, such as `undefinedField`."""
+        """Whether GitHub reports an error of the query itself, such as `undefinedField`."""
         code = (self.extensions or {}).get("code")
         return isinstance(code, str) and bool(_CAMEL.fullmatch(code))
 
     @property
     def kind(self) -> str:
-        """GitHub's name for it, empty where it has none."""
+        """GitHub's name of the error, empty if it has none."""
         return self.type or self.code or ""
 
     @property
     def is_bearable(self) -> bool:
-        """A team that was asked for a review may be hidden from the token; the event counts.
+        """Whether the rest is usable: a requested team may be hidden from the token.
 
-        What a query costs is asked by the way.
+        The event still counts. The query's cost is an optional extra, too.
         """
         path = self.path or [""]
         return "requestedReviewer" in path or path[0] == "rateLimit"
 
 
 class Envelope(Struct, frozen=True):
-    """A GraphQL reply's body, or REST's where GitHub refused before GraphQL saw it."""
+    """The body of a GraphQL response, or REST's if GitHub refused before GraphQL ran."""
 
     data: Raw = Raw(b"null")
     errors: list[Problem] | None = None
@@ -83,12 +83,12 @@ class Envelope(Struct, frozen=True):
 
     @property
     def problems(self) -> list[Problem]:
-        """What spoils it, or parts of it."""
+        """The problems of the response or of parts of it."""
         return self.errors or []
 
     @property
     def has_data(self) -> bool:
-        """Whether there is any."""
+        """Whether it has data."""
         return bytes(self.data) != b"null"
 
 
@@ -98,7 +98,7 @@ class _Refusal(Struct, frozen=True):
 
 
 def message_of(body: bytes) -> str:
-    """A refusal's `message` and its parts' messages, empty where the body has none."""
+    """A refusal's `message` and the messages of its parts; empty if the body has none."""
     try:
         refusal = msgspec.json.decode(body, type=_Refusal)
     except (msgspec.DecodeError, UnicodeDecodeError):
@@ -113,7 +113,7 @@ def message_of(body: bytes) -> str:
 def error_from_status(
     status: int, headers: Mapping[str, str], body: bytes, now: datetime
 ) -> GitHubError | None:
-    """The error of a reply by its status and body; None for a good one."""
+    """The error for a response's status and body; None for a good one."""
     if status < 400:
         return None
     message = message_of(body)
@@ -152,7 +152,7 @@ def _refusal(headers: Mapping[str, str], message: str, now: datetime) -> GitHubE
 
 
 def _rejected(headers: Mapping[str, str], message: str) -> CredentialsRejectedError:
-    """In GitHub's own words, where they say more than that it is no good token."""
+    """With GitHub's message, if it says more than that the credentials are bad."""
     words = message.strip().rstrip(".")
     is_usual = words.lower() in ("", "bad credentials", "requires authentication")
     said = "" if is_usual else f" It says: {words}."
@@ -175,9 +175,9 @@ def _wait(headers: Mapping[str, str], now: datetime, *, secondary: bool) -> Wait
 def error_from_problems(
     envelope: Envelope, headers: Mapping[str, str], now: datetime
 ) -> GitHubError | None:
-    """The error that a GraphQL reply as a whole stands for; None where parts of it are good.
+    """The error for a GraphQL response as a whole; None if parts of it are usable.
 
-    Problems below a list's item are the caller's to judge: see `problems_by_item`.
+    Problems of a list's items are left to the caller: see `problems_by_item`.
     """
     for problem in envelope.problems:
         if error := _whole_error(problem, headers, now):
@@ -205,7 +205,7 @@ def _whole_error(problem: Problem, headers: Mapping[str, str], now: datetime) ->
 
 
 def error_from_problem(problem: Problem) -> GitHubError:
-    """The error of one GraphQL problem."""
+    """The error for one GraphQL problem."""
     text = problem.message
     if problem.kind == "INVALID_CURSOR_ARGUMENTS" or "valid cursor" in text:
         return CursorError("GitHub does not know the place where the walk stopped.")
@@ -225,9 +225,9 @@ def error_from_problem(problem: Problem) -> GitHubError:
 
 
 def problems_by_item(problems: Sequence[Problem], *prefix: str) -> dict[int, list[Problem]]:
-    """Problems by the index of the item that they spoil, in the list that lies at `prefix`.
+    """Problems by the index of the item that they affect, in the list at `prefix`.
 
-    Raises the error of a problem that lies elsewhere, since it spoils the whole reply.
+    Raises the error of a problem elsewhere, since it affects the whole response.
     """
     spoilt: dict[int, list[Problem]] = {}
     for problem in problems:

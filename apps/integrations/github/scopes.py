@@ -1,4 +1,4 @@
-"""PURE: OAuth scopes and what each includes.
+"""PURE: OAuth scopes, and which scopes each includes.
 
 https://docs.github.com/en/apps/oauth-apps/building-oauth-apps/scopes-for-oauth-apps
 """
@@ -21,12 +21,12 @@ _INCLUDES = {
 
 
 def parse(text: str) -> list[str]:
-    """Scopes as GitHub writes them, separated by commas or spaces."""
+    """Scopes in GitHub's notation, separated by commas or spaces."""
     return [scope for scope in text.replace(",", " ").split() if scope]
 
 
 def missing(granted: Iterable[str], needed: Iterable[str] = NEEDED) -> list[str]:
-    """The needed scopes that none of the granted ones includes."""
+    """The needed scopes that no granted one includes."""
     held = set(granted)
     for scope in list(held):
         held |= _INCLUDES.get(scope, set())

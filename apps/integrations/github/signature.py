@@ -16,7 +16,7 @@ def sign(secret: str, body: bytes) -> str:
 
 
 def is_valid(secrets: Iterable[str], body: bytes, given: str) -> bool:
-    """Whether one of the secrets signed the body; each is compared, in constant time."""
+    """Whether one of the secrets signed the body; compares with each, in constant time."""
     found = False
     for secret in secrets:
         expected = sign(secret, body).encode()

@@ -1,4 +1,4 @@
-"""PURE: what GitHub could not tell of a pull request, whichever way it did not."""
+"""PURE: what GitHub could not return of a pull request, however it signalled that."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from apps.integrations.github.records import Path
 from apps.integrations.github.replies import Problem
 
 LISTS = ("labels", "commits", "reviews", "timeline_items")
-# Of every pull request GitHub has these: null says that it could not tell.
+# GitHub has these for every pull request: null means that it could not return them.
 _ALWAYS = (
     *("full_database_id", "url", "title", "body", "state", "is_draft", "created_at", "updated_at"),
     *("base_ref_name", "head_ref_name", "additions", "deletions", "changed_files"),
@@ -34,9 +34,9 @@ _OF_COMMITS = (
 
 
 def told(node: Raw | bytes, problems: Iterable[Problem]) -> records.PullRequest:
-    """A pull request with what of it is not told: by an error, or since it cannot be read.
+    """A pull request with its missing fields, because of an error or unreadable data.
 
-    `problems` name it as an item of a list. Raises UnavailableError where it is not identified.
+    `problems` name them as paths below a list's item. Raises UnavailableError without an id.
     """
     record, lost = read(node, records.PullRequest)
     named = [tuple(p.path or ()) for p in problems if not p.is_bearable]
@@ -45,24 +45,24 @@ def told(node: Raw | bytes, problems: Iterable[Problem]) -> records.PullRequest:
 
 
 def noted(record: records.PullRequest, paths: Iterable[Path]) -> records.PullRequest:
-    """The pull request with more that is not told."""
+    """The pull request with additional missing fields."""
     untold = tuple(dict.fromkeys((*record.untold, *map(_in_our_words, paths))))
     return msgspec.structs.replace(record, untold=untold)
 
 
 def all_untold(record: records.PullRequest) -> frozenset[Path]:
-    """What is not told, with what is null though GitHub always has it."""
+    """The missing fields, including nulls that GitHub never has."""
     return frozenset((*(path for path in record.untold if path), *_gaps(record)))
 
 
 def lacks_rows(record: records.PullRequest) -> bool:
-    """Whether commits or reviews of the first page are not even identified."""
+    """Whether commits or reviews of the first page lack even their ids."""
     lists: tuple[records.Page[Any], ...] = (record.commits, record.reviews)
     return any(page.nodes is None or None in page.nodes[:100] for page in lists)
 
 
 def is_cut(page: records.Page[Any], untold: Iterable[Path]) -> bool:
-    """Whether a list may go on behind what is told of it; `untold` names what is not."""
+    """Whether a list may continue beyond its known items; `untold` names what is missing."""
     if page.nodes is None:
         return True
     ends = any(path[1:2] == ("page_info",) for path in untold)
@@ -70,12 +70,12 @@ def is_cut(page: records.Page[Any], untold: Iterable[Path]) -> bool:
 
 
 def _below_item(path: Path) -> Path:
-    """What follows the place of the pull request in a list of some."""
+    """The path after the pull request's position in a list."""
     return path[next((n for n, step in enumerate(path) if isinstance(step, int)), -1) + 1 :]
 
 
 def _in_our_words(path: Path) -> Path:
-    """By the records' names: GitHub's, in Python's spelling."""
+    """The path in the records' spelling of GitHub's names."""
     return tuple(_snake(step) if isinstance(step, str) else step for step in path)
 
 
@@ -103,7 +103,7 @@ def _gaps(record: records.PullRequest) -> Iterator[Path]:
 
 
 def _gap_of(actor: records.Actor | None, path: Path) -> Iterator[Path]:
-    """Who acts has an id; only what may act for a company, or a team, is told without."""
+    """An actor has an id; only kinds that may be a company or a team come without one."""
     if actor and actor.database_id is None and actor.typename in ("User", "Bot", "Mannequin"):
         yield (*path, "database_id")
 

@@ -1,4 +1,4 @@
-"""Where a conversation's token comes from; the client does not care which it is."""
+"""Sources of a client's token; the client does not care which kind it is."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from apps.integrations.github.errors import CredentialsRejectedError
 
 
 class TokenSource(Protocol):
-    """Gives the token to send with the next request."""
+    """Supplies the token for the next request."""
 
     def token(self) -> str:
-        """A token that is good now; raises `CredentialsRejectedError` where there is none."""
+        """A valid token. Raises `CredentialsRejectedError` if there is none."""
         ...
 
     def instead_of(self, refused: str, error: CredentialsRejectedError) -> str:
-        """Another token in place of one that GitHub refused; empty where there is none.
+        """Another token instead of one that GitHub refused; empty if there is none.
 
-        Raises `UnavailableError` where one is just being made.
+        Raises `UnavailableError` while one is being created.
         """
         ...
 
@@ -34,5 +34,5 @@ class FixedToken:
         return self.value
 
     def instead_of(self, refused: str, error: CredentialsRejectedError) -> str:
-        """None: there is only this one."""
+        """Empty: there is only this one."""
         return ""

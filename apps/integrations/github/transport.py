@@ -1,7 +1,7 @@
-"""The one HTTP client: every request that leaves the program for GitHub goes by it.
+"""The HTTP client of every request that the program sends to GitHub.
 
-It asks by the proxy of the environment and trusts who is trusted for GitHub. It follows no redirect
-unless it is told to, since a body may hold a secret; and never one to another host.
+It uses the proxy of the environment and the certificates trusted for GitHub. It follows no redirect
+unless asked to, since a body may hold a secret; and never one to another host.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ TIMEOUT = httpx.Timeout(30.0, connect=10.0)
 
 
 class Transport(httpx.Client):
-    """A client for one host. Whatever goes wrong on the way is an UnavailableError."""
+    """A client for one host. Any failure on the way is an UnavailableError."""
 
     def __init__(
         self, url: str, ca_file: str = "", name: str = GITHUB_NAME, **options: Any
@@ -34,7 +34,7 @@ class Transport(httpx.Client):
                 **{"timeout": TIMEOUT, **options},
                 verify=tls.context(ca_file),
                 proxy=proxy_for(url, os.environ),
-                trust_env=False,  # `proxy_for` reads it
+                trust_env=False,  # `proxy_for` reads the environment
                 event_hooks={"request": [self._refuse_strangers]},
                 headers={"User-Agent": "tformance"},
             )
@@ -51,7 +51,7 @@ class Transport(httpx.Client):
             is_heavy = isinstance(error, httpx.ReadTimeout)
             message = f"{self._name} did not answer in time."
             raise UnavailableError(message, is_heavy=is_heavy) from None
-        except Exception as error:  # also of the parts that httpx stands on
+        except Exception as error:  # also of libraries below httpx
             reason = str(error) or type(error).__name__
             raise UnavailableError(f"{self._name} cannot be reached ({reason}).") from None
         else:
@@ -62,7 +62,7 @@ class Transport(httpx.Client):
                 GITHUB.labels(status).observe(time.perf_counter() - begun)
 
     def _refuse_strangers(self, request: httpx.Request) -> None:
-        # Neither a token nor a request without one may follow a link or a redirect elsewhere.
+        # No request, with or without a token, may follow a link or a redirect to another host.
         ours, theirs = self._home, request.url
         if (theirs.scheme, theirs.host, theirs.port) != (ours.scheme, ours.host, ours.port):
             raise RefusedError("GitHub's reply points to another host.")

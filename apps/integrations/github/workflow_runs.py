@@ -1,4 +1,4 @@
-"""Fetches workflows and their runs, which REST alone tells.
+"""Fetches workflows and their runs, which only REST offers.
 
 https://docs.github.com/en/rest/actions/workflow-runs
 """
@@ -17,7 +17,7 @@ from apps.integrations.github.production_records import NotGrantedError, Told
 from apps.integrations.github.reading import decode
 
 MOST_LISTED = 1000
-"""GitHub ends a filtered list of runs there."""
+"""GitHub cuts a filtered list of runs there."""
 
 
 class Workflow(msgspec.Struct, frozen=True):
@@ -54,7 +54,7 @@ class _Runs(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class Runs:
-    """Successful runs of a slice of time; `total` counts those beyond the list's end, too."""
+    """Successful runs in a range of time; `total` also counts those beyond the list's end."""
 
     items: list[Told]
     total: int
@@ -80,7 +80,7 @@ def runs(
 ) -> Runs:
     """The newest hundred successful runs on a branch; `created` is a range such as `A..B`.
 
-    Raises NotFoundError where there is no such workflow any more.
+    Raises NotFoundError if the workflow does not exist any more.
     """
     params: dict[str, Any] = {"branch": branch, "status": "success", "per_page": 100}
     params |= {"created": created} if created else {}
@@ -95,7 +95,7 @@ def runs(
 
 
 def more_runs(github: GitHub, url: str) -> Runs:
-    """The page of runs at an address that GitHub gave."""
+    """The page of runs at a URL that GitHub sent."""
     data, following = _granted(github, url)
     return replace(_runs(data), next=following)
 
@@ -109,7 +109,7 @@ def _run(found: _Run) -> Told | None:
     if found.conclusion != "success" or not (found.created_at and found.updated_at):
         return None
     if found.event.startswith("pull_request"):
-        return None  # Of a fork's branch, which may have the name of the default branch.
+        return None  # A fork's branch, which may have the default branch's name.
     return Told(
         id=found.node_id or str(found.id),
         sha=found.head_sha,
