@@ -1,4 +1,4 @@
-"""Webhooks: the endpoint, what a delivery means, and the hooks on GitHub that are looked after.
+"""Webhooks: the endpoint, the meaning of deliveries, and maintaining the hooks on GitHub.
 
 A delivery only marks what is stale; fetching belongs to `sync`.
 """

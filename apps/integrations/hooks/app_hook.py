@@ -1,4 +1,4 @@
-"""The GitHub App's hook leads here, and what it missed is asked for again: as the App itself.
+"""Keeps the GitHub App's hook pointing here, and requests missed deliveries, as the App itself.
 
 https://docs.github.com/en/rest/apps/webhooks
 """
@@ -25,7 +25,7 @@ DELIVERIES = "/app/hook/deliveries"
 
 
 def turn(now: datetime) -> Turn:
-    """Leads the App's hook here, or asks for one delivery that it missed, if that is due."""
+    """Corrects the App's hook, or requests one missed delivery, if that is due."""
     done = CHORE.turn(now)
     in_a_second = leases.free(CHORE.name, _due(now + budget.BETWEEN_WRITES))
     return Turn.SOON if done is Turn.NOTHING and in_a_second.exists() else done
@@ -35,7 +35,7 @@ def _due(now: datetime) -> QuerySet[Hook]:
     app = github_app.current() if registration.is_reachable() and _is_used() else None
     if app is None or not app.webhook_secret or budget.wait_for(app.account, now, resource="core"):
         return Hook.objects.none()
-    # It may never have delivered anything: then there is no row yet.
+    # The hook may never have delivered anything: then there is no row yet.
     hook = github_app.row_of_hook(app.app_id)
     is_due = Q(redelivery_due_at=None) | Q(redelivery_due_at__lte=now)
     return Hook.objects.filter(is_due, pk=hook.pk)
@@ -67,7 +67,7 @@ def _store_error(hook: Hook, error: GitHubError, verdict: Verdict) -> None:
 
 
 def _settle(hook: Hook, due_at: datetime) -> None:
-    """When it is looked at again: at least a second later, since it may have written."""
+    """Schedules its next check at least a second later, since this one may have written."""
     rows = Hook.objects.filter(pk=hook.pk, redelivery_due_at=hook.redelivery_due_at)
     rows.update(redelivery_due_at=max(due_at, timezone.now() + budget.BETWEEN_WRITES))
 
@@ -76,11 +76,11 @@ CHORE = Chore("App's hook", _due, _look_after, store_error=_store_error)
 
 
 def _lead_here(github: GitHub, app: github_app.App, hook: Hook, now: datetime) -> bool:
-    """Sees to it that the hook of the App that we made leads here; True where it did not."""
+    """Makes sure that the hook of an App created here points here; True if it did not."""
     if not app.is_from_manifest:
-        return False  # Its owner keeps the address.
+        return False  # Its owner chose the URL.
     if hook.is_secret_told and redelivery.is_waiting(hook, now):
-        return False  # Not before each of many deliveries that are asked for a second apart.
+        return False  # Not before each of many redelivery requests a second apart.
     is_elsewhere = github.get(CONFIG).data.get("url") != registration.address()
     if is_elsewhere:
         github.rest("PATCH", CONFIG, json=registration.hook_config(app.webhook_secret))

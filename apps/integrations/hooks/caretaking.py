@@ -1,9 +1,9 @@
-"""What is common to looking after every hook: made, checked, removed, and what it missed asked for.
+"""Maintenance common to all hooks: created, checked, removed, and missed deliveries requested.
 
-Also new secrets and a new address for hooks that are there already; GitHub is told soon.
+It also gives existing hooks new secrets and a new URL, which GitHub learns soon after.
 
-A hook has one of three homes, each with a module of its own: a repository, an organisation, or the
-GitHub App. Which hooks there are to be is decided there.
+A hook belongs to a repository, an organisation or the GitHub App; a module for each decides which
+hooks should exist.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ Row = TrackedRepository | GitHubIntegration
 
 
 def keep(github: GitHub, row: Row, now: datetime) -> tuple[bool, datetime | None]:
-    """Sees to it that a row has its hook, and asks for one delivery that it missed.
+    """Makes sure that a row has its hook, and requests one missed delivery.
 
-    Whether it was linked to it just now, and when the next one is to be asked for.
+    Returns whether it was just linked to the hook, and when the next delivery is to be requested.
     """
     home = registration.home_of(row)
     hook, _ = Hook.objects.get_or_create(
@@ -54,14 +54,14 @@ def keep(github: GitHub, row: Row, now: datetime) -> tuple[bool, datetime | None
 
 
 def remove(github: GitHub, row: Row, hook: Hook) -> None:
-    """Deletes a hook on GitHub. What is kept of it here goes after that: see its home."""
+    """Deletes a hook on GitHub. Its module deletes the stored rows afterwards."""
     home = registration.home_of(row)
     registration.remove(github, home, hook)
     record("github.hook.removed", team_id=row.team_id, object_name=home.name)
 
 
 def to_delete(hook: Hook, row: Row) -> dict[str, Any]:
-    """What must be known later to delete a hook on GitHub whose row goes now."""
+    """What is needed later to delete a hook on GitHub whose row is deleted now."""
     home = registration.home_of(row)
     whose = {"repository_id": hook.github_repo_id}
     if hook.organization_id:
@@ -70,32 +70,33 @@ def to_delete(hook: Hook, row: Row) -> dict[str, Any]:
 
 
 def settle(row: Row, due_at: datetime | None, problem: str = "") -> None:
-    """Notes how it stands, and when it is looked at again; who asked meanwhile is not overruled."""
+    """Stores the result and the next check; a check requested meanwhile stays due."""
     _rows(row).update(hook_error=problem)
     _rows(row).filter(hook_due_at=row.hook_due_at).update(hook_due_at=due_at)
 
 
 def problem_of(error: GitHubError, verdict: Verdict, no_right: str) -> str:
-    """What a page says of a refusal; empty where it passes by itself."""
+    """A page's sentence about a refusal; empty if it passes by itself."""
     if isinstance(error, NotFoundError | ScopeMissingError):
         return no_right
     return str(error) if verdict.is_told else ""
 
 
 def soonest(*instants: datetime | None) -> datetime | None:
-    """The first of those that are known."""
+    """The earliest time given, ignoring None."""
     return min(filter(None, instants), default=None)
 
 
 def look_at_once(rows: QuerySet[Any]) -> None:
-    """Has the hooks of repositories or organisations looked after as soon as possible."""
+    """Has the hooks of repositories or organisations checked as soon as possible."""
     rows.update(hook_due_at=timezone.now())
 
 
 def rotate_secrets(team: Team) -> int:
-    """Gives the hooks of a team's repositories new secrets, which GitHub is told soon; how many.
+    """Gives the hooks of a team's repositories new secrets; returns how many.
 
-    What is signed with an old one is taken until GitHub was told, and for another day.
+    GitHub gets them soon. Deliveries signed with an old secret are accepted until then, and for
+    another day.
     """
     tracked = TrackedRepository.objects.for_team(team).filter(is_active=True, hook__isnull=False)
     organizations = GitHubIntegration.objects.for_team(team).filter(hook__isnull=False)
@@ -114,7 +115,7 @@ def rotate_secrets(team: Team) -> int:
 
 
 def follow_address() -> bool:
-    """Has GitHub told of our address soon, where it is not that of the last start."""
+    """Has GitHub updated with our URL soon, if it changed since the last start."""
     file = settings.DATA_DIR / "hook-address"
     before = file.read_text().strip() if file.exists() else ""
     address = registration.address()

@@ -1,4 +1,4 @@
-"""What hooks delivered to a team: how many, how fast, and what went wrong."""
+"""A team's deliveries: how many, how fast, and what went wrong."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MOST_MEASURED = 20_000
 
 @dataclass(frozen=True)
 class Latency:
-    """From the event's own instant on GitHub to the row here, in whole seconds."""
+    """From an event's time on GitHub to the row here, in whole seconds."""
 
     median: int
     p95: int
@@ -33,9 +33,9 @@ class Latency:
 
 
 def of_team(team: Team) -> QuerySet[WebhookDelivery]:
-    """The deliveries about repositories that the team tracks, and about its organisations.
+    """Deliveries about repositories that the team tracks, and about its organisations.
 
-    The hook of an organisation or of the GitHub App tells also of what only others track.
+    The hook of an organisation or of the GitHub App also covers what only other teams track.
     """
     tracked = TrackedRepository.objects.for_team(team).filter(is_active=True)
     organizations = GitHubIntegration.objects.for_team(team).filter(hook__isnull=False)
@@ -47,7 +47,7 @@ def of_team(team: Team) -> QuerySet[WebhookDelivery]:
 
 
 def _installed(team: Team) -> Q:
-    """What the App's hook tells of the installations that the team is connected by."""
+    """Deliveries of the App's hook about the team's installations."""
     installations = IntegrationCredential.objects.filter(
         integrations__in=GitHubIntegration.objects.for_team(team).filter(disconnected_at=None),
         installation_id__isnull=False,
@@ -58,7 +58,7 @@ def _installed(team: Team) -> Q:
 
 
 def with_names(team: Team) -> QuerySet[WebhookDelivery]:
-    """The same, each with `owner_and_name` of the repository that it is about."""
+    """The same, each with `owner_and_name` of its repository."""
     tracked = TrackedRepository.objects.for_team(team).filter(
         github_repo_id=OuterRef("github_repo_id")
     )
@@ -66,19 +66,19 @@ def with_names(team: Team) -> QuerySet[WebhookDelivery]:
 
 
 def missed(team: Team) -> QuerySet[MissedDelivery]:
-    """What GitHub could not deliver to the hooks that tell of the team's repositories."""
+    """Deliveries that GitHub could not make to the hooks of the team's repositories."""
     tracked = TrackedRepository.objects.for_team(team).filter(is_active=True)
     return MissedDelivery.objects.filter(Q(hook__in=tracked.values("hook")) | _installed(team))
 
 
 def by_state(team: Team) -> dict[str, int]:
-    """How many deliveries are kept, by state."""
+    """The number of stored deliveries, by state."""
     rows = of_team(team).order_by().values_list("state").annotate(count=Count("pk"))
     return dict(rows)
 
 
 def latency(team: Team) -> Latency | None:
-    """How fast changes were seen in the last seven days; None where none was."""
+    """How fast changes arrived in the last seven days; None if there were none."""
     now = timezone.now()
     seconds = seconds_until_seen(team, now - LATENCY_OVER, now)
     if not seconds:
@@ -88,7 +88,7 @@ def latency(team: Team) -> Latency | None:
 
 
 def seconds_until_seen(team: Team, since: datetime, until: datetime) -> list[float]:
-    """Of the newest deliveries that changed something, from event to row here; shortest first."""
+    """For the newest deliveries with changes, seconds from event to row; shortest first."""
     rows = of_team(team).filter(
         received_at__gte=since,
         received_at__lt=until,
@@ -100,7 +100,7 @@ def seconds_until_seen(team: Team, since: datetime, until: datetime) -> list[flo
 
 
 def retry(team: Team, delivery_id: int, now: datetime) -> bool:
-    """Makes a failed delivery of the team due again; False where there is none."""
+    """Makes a failed delivery of the team due again; False if there is none."""
     rows = of_team(team).filter(pk=delivery_id, state=WebhookDelivery.State.FAILED)
     return bool(
         WebhookDelivery.objects.filter(pk__in=rows.values("pk")).update(
@@ -110,7 +110,7 @@ def retry(team: Team, delivery_id: int, now: datetime) -> bool:
 
 
 def health(team: Team) -> QuerySet[TrackedRepository]:
-    """Repositories without a hook first, then by name; each with its latest delivery."""
+    """Repositories, those without a hook first, then by name; each with its latest delivery."""
     rows = TrackedRepository.objects.for_team(team)
     latest = (
         WebhookDelivery.objects.filter(

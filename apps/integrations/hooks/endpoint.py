@@ -1,4 +1,4 @@
-"""`POST /webhooks/github/`: verify, store, answer. What it means is for `events` to find out."""
+"""`POST /webhooks/github/`: verifies, stores and responds. `events` interprets the delivery."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _EVENT = re.compile(r"[a-z0-9_]{1,60}")
 @csrf_exempt
 @require_POST
 def receive(request: HttpRequest) -> HttpResponse:
-    """202 for a delivery of a hook of ours, 401 for anything else, 503 when it cannot be kept."""
+    """202 for a delivery of one of our hooks, 401 for anything else, 503 if it cannot be stored."""
     answer = _receive(request)
     DELIVERIES.labels(str(answer.status_code)).inc()
     return answer
@@ -44,19 +44,19 @@ def _receive(request: HttpRequest) -> HttpResponse:
         while hook_id := signers.signing_hook(request, body):
             if answer := _keep(hook_id, request, body):
                 return answer
-            signers.forget(hook_id)  # It was deleted since it was looked up.
+            signers.forget(hook_id)  # The hook was deleted since it was looked up.
         return _refuse("No hook of this server signed this.", 401)
     except (DatabaseError, InterfaceError, EncryptionKeyError):
         return _refuse("This cannot be kept now; deliver it again later.", 503)
 
 
 def _body(request: HttpRequest) -> bytes:
-    """As much of the body as is needed to tell that it is too long. Raises ValueError.
+    """The body, read just far enough to detect one that is too long. Raises ValueError.
 
-    Not `request.body`, whose limit is made for forms.
+    Not `request.body`, whose limit is meant for forms.
     """
     if request.META.get("wsgi.input_terminated") and "HTTP_TRANSFER_ENCODING" in request.META:
-        # Sent in chunks, so that no header tells the length; the server knows where it ends.
+        # A chunked request has no length header; the server knows where it ends.
         return bytes(request.META["wsgi.input"].read(LARGEST + 1))
     length = int(request.META.get("CONTENT_LENGTH") or 0)
     if length < 0:
@@ -67,7 +67,7 @@ def _body(request: HttpRequest) -> bytes:
 
 
 def _keep(hook_id: int, request: HttpRequest, body: bytes) -> HttpResponse | None:
-    """Stores a delivery; None where the hook is not there any more."""
+    """Stores a delivery; None if the hook no longer exists."""
     guid = request.headers.get("X-GitHub-Delivery", "")
     event = request.headers.get("X-GitHub-Event", "")
     payload = _payload(request, body)
@@ -88,9 +88,9 @@ def _keep(hook_id: int, request: HttpRequest, body: bytes) -> HttpResponse | Non
 
 
 def _renew(hook_id: int, guid: str, now: datetime) -> bool:
-    """A redelivery of what failed here is a new try, of anything else a no-op.
+    """Redelivering a failed delivery retries it; any other redelivery does nothing.
 
-    False where there is no such delivery: the hook was deleted a moment ago.
+    False if there is no such delivery: the hook was just deleted.
     """
     former = WebhookDelivery.objects.filter(hook_id=hook_id, guid=guid)
     former.filter(state=WebhookDelivery.State.FAILED, due_at__isnull=True).update(
@@ -100,7 +100,7 @@ def _renew(hook_id: int, guid: str, now: datetime) -> bool:
 
 
 def _payload(request: HttpRequest, body: bytes) -> str | None:
-    """The JSON as text; None where it is not text."""
+    """The JSON as text; None if it is not text."""
     if request.content_type not in ("application/json", _FORM):
         return None
     try:

@@ -1,6 +1,6 @@
-"""What is kept of a webhook's payload: ids, numbers, action and instants, and nothing that is said.
+"""What is stored of a webhook's payload: ids, numbers, action and times, and no texts.
 
-Only this is read by `events` and `handling`; whatever else GitHub sends, such as logins, titles,
+`events` and `handling` read only this; whatever else GitHub sends, such as logins, titles,
 descriptions, comments and diffs, is never stored.
 """
 
@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-# By the name of a part, the fields of it that handling needs.
+# The fields that handling needs, by the part of the payload.
 _PARTS: Mapping[str, tuple[str, ...]] = {
     "repository": ("id",),
     "organization": ("id",),
@@ -23,7 +23,7 @@ _PARTS: Mapping[str, tuple[str, ...]] = {
     "deployment_status": ("state", "environment"),
 }
 _OWN = ("action", "hook_id")
-# Who takes back what let us know who they are: their account's id, until that is handled.
+# The account id of a user who revokes the App's authorisation, until that is handled.
 _MORE: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "github_app_authorization": {"sender": ("id",)},
     "workflow_run": {"workflow_run": ("conclusion",)},
@@ -33,7 +33,7 @@ NOTHING = "null"
 
 
 def reduce_payload(event: str, text: str) -> str:
-    """A payload's essence, as JSON; what is no object has none. Linear in the payload's length."""
+    """The stored part of a payload, as JSON; empty for a non-object. Takes linear time."""
     try:
         payload = msgspec.json.decode(text)
     except (msgspec.DecodeError, RecursionError):
@@ -48,7 +48,7 @@ def reduce_payload(event: str, text: str) -> str:
 
 
 def _is_plain(value: Any) -> bool:
-    """A number, or a short text without anything that a database refuses."""
+    """A number, or a short text that every database can store."""
     if isinstance(value, str):
         return len(value) <= LONGEST and value.isprintable()
     return isinstance(value, int)

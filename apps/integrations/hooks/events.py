@@ -1,6 +1,7 @@
-"""What each webhook event means: the table of handlers, and of what is ignored on purpose.
+"""The meaning of each webhook event: the table of handlers, and events ignored on purpose.
 
-A webhook is a hint: nothing of its payload is stored. A handler says what must be asked anew.
+A webhook is a hint: nothing of its payload is stored as data. A handler decides what must be
+fetched.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from apps.integrations.sync import production_look, stale
 from apps.metrics.calculations.deployments import is_production
 from apps.metrics.models import PullRequest
 
-_EARLIEST, _LATEST = 2000, 3000  # years; others are no instants of GitHub's
+_EARLIEST, _LATEST = 2000, 3000  # years; other times cannot be GitHub's
 _NODE_ID = re.compile(r"[\w=+/-]{1,100}", re.ASCII)
 Payload = Mapping[str, Any]
 
@@ -36,7 +37,7 @@ class PayloadError(Exception):
 
 
 def id_of(payload: Payload, name: str) -> int | None:
-    """The id of what a payload calls `name`; None where it is none of GitHub's."""
+    """The id of the payload's object `name`; None if it is not a valid id."""
     thing = payload.get(name)
     number = thing.get("id") if isinstance(thing, dict) else None
     return number if isinstance(number, int) and 0 < number < 2**63 else None
@@ -44,17 +45,16 @@ def id_of(payload: Payload, name: str) -> int | None:
 
 @dataclass
 class Marks:
-    """What has become stale, gathered over deliveries that are handled together.
+    """Stale marks, gathered over deliveries that are handled together.
 
-    It is written at once, in one order, so that workers that do so at the same time do not wait
-    for each other in a circle.
+    They are written at once, in one order, so that concurrent workers do not deadlock.
     """
 
     node_ids: dict[tuple[int, int | None], dict[int, str]] = field(default_factory=dict)
-    """By repository, installation of the App that told, and number; as the payloads tell them."""
+    """Node ids by repository, App installation and number; as the payloads report them."""
 
     def add(self, row: WebhookDelivery, number: int, node_id: str) -> None:
-        """The pull request that a delivery is about."""
+        """Adds the pull request of a delivery."""
         if row.github_repo_id:
             place = (row.github_repo_id, row.installation_id if row.hook.app_id else None)
             self.node_ids.setdefault(place, {})[number] = node_id
@@ -78,7 +78,7 @@ class Marks:
 
 @dataclass(frozen=True)
 class Delivered:
-    """A delivery with its payload read."""
+    """A delivery with its parsed payload."""
 
     row: WebhookDelivery
     payload: Payload
@@ -86,7 +86,7 @@ class Delivered:
 
     @property
     def tracked(self) -> QuerySet[TrackedRepository]:
-        """The repository that it is about, once for each team that tracks it."""
+        """The repository of the delivery, once for each team that tracks it."""
         number = self.row.github_repo_id
         rows = TrackedRepository.objects.filter(is_active=True)
         if self.row.hook.app_id:
@@ -95,7 +95,7 @@ class Delivered:
 
     @property
     def integrations(self) -> QuerySet[GitHubIntegration]:
-        """The connections that it is about: the organisation's, or those of the repository."""
+        """The connections that it concerns: the organisation's, or the repository's."""
         if self.row.hook.app_id:
             return self._installed
         number = self.row.hook.organization_id
@@ -111,7 +111,7 @@ class Delivered:
 
     @property
     def _installed(self) -> QuerySet[GitHubIntegration]:
-        """The connections that live on the installation that it is about."""
+        """The connections that use the installation of the delivery."""
         return suspension.of_installation(self.row.installation_id or 0)
 
 
@@ -131,18 +131,18 @@ def pull_request_changed(delivered: Delivered) -> None:
 
 
 def repository_changed(delivered: Delivered) -> None:
-    """Lets the next poll, which is made due now, find what became of the repository."""
+    """Makes the next poll due now, which finds out what became of the repository."""
     ids = delivered.tracked.values("integration")
     GitHubIntegration.objects.filter(pk__in=ids).update(poll_due_at=datetime.now(UTC))
 
 
 def people_changed(delivered: Delivered) -> None:
-    """Has the organisation's people read anew."""
+    """Has the organisation's people fetched again."""
     delivered.integrations.update(members_due_at=datetime.now(UTC))
 
 
 def deployment_changed(delivered: Delivered) -> None:
-    """Has a deployment to production fetched once it has succeeded or failed."""
+    """Has a production deployment fetched once it has succeeded or failed."""
     status = _part(delivered.payload, "deployment_status")
     if status.get("state") not in ("success", "failure", "error"):
         return
@@ -157,13 +157,13 @@ def deployment_changed(delivered: Delivered) -> None:
 
 
 def release_changed(delivered: Delivered) -> None:
-    """Has the releases read again."""
+    """Has the releases fetched again."""
     if delivered.row.action in ("published", "released", "edited", "deleted", "unpublished"):
         production_look.hint(delivered.tracked, "release_found")
 
 
 def run_changed(delivered: Delivered) -> None:
-    """Has the runs read again, where they are what tells of production."""
+    """Has the runs fetched again, if they are the source of deployments."""
     if _part(delivered.payload, "workflow_run").get("conclusion") == "success":
         production_look.run_ended(delivered.tracked)
 
@@ -174,7 +174,7 @@ def _part(payload: Payload, name: str) -> Payload:
 
 
 def app_changed(handler: Callable[[Payload], None]) -> Callable[[Delivered], None]:
-    """Takes what an App's own hook tells of the App itself, and only that."""
+    """Accepts events about an App itself, and only from that App's own hook."""
 
     def handle(delivered: Delivered) -> None:
         if delivered.row.hook.app_id:
@@ -184,21 +184,21 @@ def app_changed(handler: Callable[[Payload], None]) -> Callable[[Delivered], Non
 
 
 def installation(payload: Payload) -> None:
-    """`installation`: work stops, goes on, or may do something else from now on."""
+    """`installation`: the App was suspended, resumed or removed, or its permissions changed."""
     if number := id_of(payload, "installation"):
         suspension.changed(number, str(payload.get("action", "")))
 
 
 def repositories(payload: Payload) -> None:
-    """`installation_repositories`: others can be chosen from now."""
+    """`installation_repositories`: the selected repositories changed."""
     if number := id_of(payload, "installation"):
         suspension.reread(number)
 
 
 def authorization(payload: Payload) -> None:
-    """`github_app_authorization`: somebody took back what let us know who they are.
+    """`github_app_authorization`: a user revoked the App's right to identify them.
 
-    Such tokens are kept only until a connection is finished; a connection lives on without.
+    Such tokens are kept only until a connection is completed; the connection works without them.
     """
     if number := id_of(payload, "sender"):
         IntegrationCredential.objects.filter(
@@ -207,7 +207,7 @@ def authorization(payload: Payload) -> None:
 
 
 def hook_confirmed(delivered: Delivered) -> None:
-    """`ping`: the hook works; it may tell its id before GitHub's reply does."""
+    """`ping`: the hook works; it may reveal its id before GitHub's API response does."""
     hook_id = delivered.payload.get("hook_id")
     hook = delivered.row.hook
     if isinstance(hook_id, int) and hook.hook_id is None:
@@ -215,7 +215,7 @@ def hook_confirmed(delivered: Delivered) -> None:
 
 
 def hook_removed(delivered: Delivered) -> None:
-    """`meta`: somebody deleted our hook on GitHub; it is looked after at once."""
+    """`meta`: a person deleted our hook on GitHub; it is checked at once."""
     hook = delivered.row.hook
     Hook.objects.filter(pk=hook.pk).update(hook_id=None)
     TrackedRepository.objects.filter(hook=hook).update(hook_due_at=datetime.now(UTC))
@@ -242,7 +242,7 @@ HANDLERS: Mapping[str, Callable[[Delivered], None]] = {
     "meta": hook_removed,
 }
 
-# Known, and without meaning for what tformance shows.
+# Known events that mean nothing for tformance's data.
 IGNORED = frozenset(
     {
         "branch_protection_configuration",
@@ -306,9 +306,9 @@ IGNORED = frozenset(
     }
 )
 
-# What a repository's own hook subscribes to, without events whose text nobody reads: a comment in
-# a review comes with `pull_request_review`. `organization` and `membership` it cannot have, and
-# `ping` and `meta` come by themselves or by name.
+# What a repository's own hook subscribes to, without events of texts that nothing reads: a comment
+# in a review comes with `pull_request_review`. A repository cannot subscribe to `organization` and
+# `membership`; `ping` and `meta` come by themselves or by name.
 SUBSCRIBED = (
     "deployment_status",
     "member",
@@ -319,11 +319,11 @@ SUBSCRIBED = (
     "repository",
     "workflow_run",
 )
-# People and their teams are told of to the organisation alone.
+# Only an organisation's hook reports people and their teams.
 SUBSCRIBED_BY_ORGANIZATION = (*SUBSCRIBED, "membership", "organization", "team")
 
-# A GitHub App's hook tells of all repositories that it is installed on, and of their people; what
-# becomes of the App itself it tells without being asked.
+# A GitHub App's hook covers all repositories that it is installed on, and their people; events
+# about the App itself need no subscription.
 SUBSCRIBED_BY_APP = tuple(event for event in SUBSCRIBED_BY_ORGANIZATION if event != "meta")
 
 

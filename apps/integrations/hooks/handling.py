@@ -1,4 +1,4 @@
-"""Handles the deliveries that were stored: many in a transaction, and none of them stops others."""
+"""Handles stored deliveries: many in a transaction, and a failing one stops no others."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _SETTLED = (
 
 
 def turn(now: datetime) -> Turn:
-    """Handles deliveries that are due, the oldest first, as many as fit into one transaction."""
+    """Handles due deliveries, the oldest first, as many as fit into one transaction."""
     try:
         count = _handle_oldest(AT_ONCE, now)
     except (OperationalError, InterfaceError):
@@ -59,20 +59,20 @@ def turn(now: datetime) -> Turn:
 
 
 def handle_all(hook: Hook) -> None:
-    """Handles what a hook that is about to go has still delivered."""
+    """Handles the remaining deliveries of a hook that is about to be deleted."""
     with transaction.atomic():
         rows = hook.deliveries.select_for_update(of=("self",)).select_related("hook")
         _handle(list(rows.filter(due_at__isnull=False)), datetime.now(UTC))
 
 
 def hand_over(former: Hook, heir: Hook) -> None:
-    """Handles and keeps a hook's deliveries under the hook that takes its place."""
+    """Handles a hook's deliveries and moves them to the hook that replaces it."""
     handle_all(former)
     _move(former, heir, former.github_repo_id)
 
 
 def give_back(former: Hook) -> None:
-    """The same for an organisation's hook, whose repositories have hooks of their own again."""
+    """The same for an organisation's hook, whose repositories have their own hooks again."""
     handle_all(former)
     ids = former.deliveries.order_by().values("github_repo_id").distinct()
     for heir in Hook.objects.filter(host=former.host, github_repo_id__in=ids):
@@ -80,7 +80,7 @@ def give_back(former: Hook) -> None:
 
 
 def prune(now: datetime) -> None:
-    """Forgets deliveries after thirty days."""
+    """Deletes deliveries after thirty days."""
     WebhookDelivery.objects.filter(received_at__lt=now - KEPT).delete()
 
 
@@ -88,7 +88,7 @@ def _move(former: Hook, heir: Hook, github_repo_id: int | None) -> None:
     rows = former.deliveries.all()
     if former.organization_id:
         rows = rows.filter(github_repo_id=github_repo_id)
-    # An event that both were told of is one.
+    # An event that both hooks received counts once.
     told = list(heir.deliveries.values_list("guid", flat=True))
     rows.exclude(guid__in=told).update(hook=heir, github_repo_id=github_repo_id)
 
@@ -108,12 +108,12 @@ def _handle(rows: Sequence[WebhookDelivery], now: datetime) -> int:
     marks.write()
     WebhookDelivery.objects.bulk_update(rows, _SETTLED)
     done = [row.pk for row in rows if row.state in (State.HANDLED, State.IGNORED)]
-    WebhookDelivery.objects.filter(pk__in=done).update(payload="")  # It is needed no more.
+    WebhookDelivery.objects.filter(pk__in=done).update(payload="")  # no longer needed
     return len(rows)
 
 
 def _handle_one(row: WebhookDelivery, marks: Marks, now: datetime, *, is_alone: bool) -> None:
-    """What fails is tried again, or set aside, and then shown."""
+    """Handles one delivery; a failing one is retried, then set aside and shown."""
     row.attempts += 1
     try:
         if HANDLERS.get(row.event) is pull_request_changed and not is_alone:
@@ -126,7 +126,7 @@ def _handle_one(row: WebhookDelivery, marks: Marks, now: datetime, *, is_alone: 
     except (PayloadError, msgspec.DecodeError, RecursionError) as error:
         _set_aside(row, str(error), None)
     except (OperationalError, InterfaceError):
-        raise  # Of the database, not of the delivery: all are tried again.
+        raise  # An error of the database, not of the delivery: all are retried.
     except Exception as error:
         log.exception("Delivery %s failed.", row.guid)
         given_up = row.attempts >= GIVE_UP_AFTER
@@ -158,7 +158,7 @@ def _run(row: WebhookDelivery, marks: Marks) -> str:
 
 
 def _repository_of(hook: Hook, payload: Mapping[str, Any]) -> int | None:
-    """The repository that a payload is about, if it is one of the hook's."""
+    """The repository of a payload, if it is one of the hook's."""
     number = id_of(payload, "repository")
     if hook.app_id:
         return number

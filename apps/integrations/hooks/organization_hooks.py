@@ -1,8 +1,8 @@
-"""One hook of an organisation instead of one for each repository, where a team wants that.
+"""One organisation hook instead of one for each repository, if a team wants that.
 
-It asks for one scope more, and for an owner, so nobody is given it by default. The teams that want
-it share it; the last one deletes it. The repositories' own hooks go when it is there, and it goes
-when they are back, so that nothing is lost between.
+It takes one more scope and an owner, so it is never the default. The teams that want it share it;
+the last one deletes it. The repositories' own hooks are deleted once it exists, and it is deleted
+once they are back, so no event is lost between.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ NO_RIGHT = (
 
 
 def is_possible(integration: GitHubIntegration) -> bool:
-    """Whether there can be such a hook: personal accounts have none, an App has its own."""
+    """Whether such a hook is possible: personal accounts have none, an App has its own."""
     return (
         integration.account_type == "Organization"
         and integration.credential.kind in (Kind.OAUTH, Kind.TOKEN)
@@ -52,7 +52,7 @@ def is_possible(integration: GitHubIntegration) -> bool:
 
 
 def lacks_scope(integration: GitHubIntegration) -> bool:
-    """Whether the token is known not to have the scope; fine-grained ones have none at all."""
+    """Whether the token is known to lack the scope; fine-grained tokens have no scopes."""
     granted = integration.credential.scopes
     if integration.credential.kind == Kind.TOKEN and not granted:
         return False
@@ -61,7 +61,7 @@ def lacks_scope(integration: GitHubIntegration) -> bool:
 
 @transaction.atomic
 def choose(integration: GitHubIntegration, wanted: bool) -> None:
-    """One hook for the organisation from now on, or one for each repository."""
+    """Switches to one organisation hook, or back to one for each repository."""
     leases.forgive(NAME, [integration.pk])
     mine = GitHubIntegration.objects.filter(pk=integration.pk)
     mine.update(wants_one_hook=wanted, hook_due_at=timezone.now(), hook_error="")
@@ -70,7 +70,7 @@ def choose(integration: GitHubIntegration, wanted: bool) -> None:
 
 
 def covering(tracked: TrackedRepository) -> Hook | None:
-    """The organisation's hook, where it is there and tells of this repository."""
+    """The organisation's hook, if it exists and covers this repository."""
     integration = tracked.integration
     hook = integration.hook
     if not integration.wants_one_hook or integration.hook_error or hook is None:
@@ -81,7 +81,7 @@ def covering(tracked: TrackedRepository) -> Hook | None:
 
 
 def due(now: datetime) -> QuerySet[GitHubIntegration]:
-    """Organisations whose hook is to be made, checked or removed."""
+    """Organisations whose hook is to be created, checked or removed."""
     rows: QuerySet[GitHubIntegration] = GitHubIntegration.objects.filter(
         hook_due_at__lte=now, disconnected_at__isnull=True
     )
@@ -89,7 +89,7 @@ def due(now: datetime) -> QuerySet[GitHubIntegration]:
 
 
 def turn(now: datetime) -> Turn:
-    """Makes, checks or removes one organisation's hook, if one is due."""
+    """Creates, checks or removes one organisation's hook, if one is due."""
     if is_reachable():
         return CHORE.turn(now)
     due(now).update(hook_due_at=now + LOOK_EVERY)
@@ -97,7 +97,7 @@ def turn(now: datetime) -> Turn:
 
 
 def release_all(ending: Sequence[GitHubIntegration]) -> list[dict[str, Any]]:
-    """Lets the hooks of organisations whose connection ends go, here.
+    """Releases the hooks of organisations whose connection ends.
 
     Returns those that no other team uses, to be deleted on GitHub.
     """
@@ -132,7 +132,7 @@ def _look_after(integration: GitHubIntegration, now: datetime) -> None:
             return
         is_new, again_at = caretaking.keep(github, integration, now)
     if is_new or integration.hook_error:
-        # They need hooks of their own no longer.
+        # They no longer need hooks of their own.
         caretaking.look_at_once(_repositories(integration))
     caretaking.settle(integration, caretaking.soonest(again_at, now + LOOK_EVERY))
 
@@ -157,9 +157,9 @@ CHORE = Chore(
 
 
 def _give_up(integration: GitHubIntegration, github: GitHub, now: datetime) -> datetime | None:
-    """Removes the hook when every repository has one of its own, or cannot have one.
+    """Removes the hook once every repository has one of its own, or cannot have one.
 
-    When it is to be looked at again.
+    Returns when to check again.
     """
     hook = integration.hook
     if hook is None:

@@ -1,4 +1,4 @@
-"""What GitHub could not deliver is sent again, as far as GitHub's list of three days tells of it.
+"""Requests redelivery of what GitHub could not deliver, from its list of three days.
 
 https://docs.github.com/rest/repos/webhooks#list-deliveries-for-a-repository-webhook
 """
@@ -15,7 +15,7 @@ from apps.integrations.github.client import GitHub, Reply
 from apps.integrations.github.errors import NotFoundError
 from apps.integrations.models import Hook, MissedDelivery, WebhookDelivery
 
-# An attempt is listed when it has ended, which may be a while after it began.
+# An attempt is listed when it ends, which may be a while after it began.
 OVERLAP = timedelta(minutes=5)
 LISTED = timedelta(days=3)
 MOST_TRIES = 3
@@ -24,15 +24,15 @@ AGAIN_AFTER = timedelta(minutes=10)
 
 
 def redeliver(github: GitHub, path: str, hook: Hook, now: datetime) -> datetime | None:
-    """Reads what is new in GitHub's list at `path` and asks for one missed delivery again.
+    """Reads what is new in GitHub's list at `path` and requests one missed delivery again.
 
-    Returns when the next one is to be asked for; None where nothing is missing.
+    Returns when to request the next one; None if nothing is missing.
     """
     if not is_waiting(hook, now):
         _read(github, path, hook)
     _let_go(hook, now)
     if missed := _next(hook, now):
-        # Counted first: whatever happens then, it is not asked for for ever.
+        # Counted first, so that a later failure cannot repeat the request forever.
         missed.asked += 1
         is_last = missed.asked >= MOST_TRIES
         missed.due_at = None if is_last else now + AGAIN_AFTER * 2**missed.asked
@@ -40,13 +40,13 @@ def redeliver(github: GitHub, path: str, hook: Hook, now: datetime) -> datetime 
         try:
             github.rest("POST", f"{path}/{missed.attempt_id}/attempts")
         except NotFoundError:
-            missed.delete()  # GitHub keeps it no longer, or made the hook anew since.
+            missed.delete()  # GitHub no longer keeps it, or the hook was created anew since.
     following = hook.missed.filter(due_at__isnull=False).order_by("due_at").first()
     return following.due_at if following else None
 
 
 def is_waiting(hook: Hook, now: datetime) -> bool:
-    """Whether a missed delivery that is known already is to be asked for."""
+    """Whether a known missed delivery is to be requested."""
     return _next(hook, now) is not None
 
 
@@ -55,13 +55,13 @@ def _next(hook: Hook, now: datetime) -> MissedDelivery | None:
 
 
 def _read(github: GitHub, path: str, hook: Hook) -> None:
-    """Notes the attempts that came to nothing, back to what was read before.
+    """Stores failed attempts, back to what was read before.
 
-    All are read, since GitHub's own filter for failures leaves time-outs out.
+    All attempts are read, since GitHub's filter for failures leaves out time-outs.
     """
     first = github.get(path, etag=hook.deliveries_etag, per_page=100)
     if first.is_unchanged:
-        return  # The newest comes first: nothing has been added anywhere.
+        return  # The newest comes first: nothing is new.
     etag = first.etag if len(first.etag) <= LONGEST_ETAG else ""
     newest = hook.listed_until
     delivered: set[str] = set()
@@ -72,7 +72,7 @@ def _read(github: GitHub, path: str, hook: Hook) -> None:
         if 200 <= int(attempt.get("status_code") or 0) < 300:
             delivered.add(attempt["guid"])
         else:
-            # The newest attempt is the first in the list; when it began is in the oldest.
+            # The newest attempt is the first in the list; the oldest has the time of the event.
             latest = failed.get(attempt["guid"], (attempt, at))[0]
             failed[attempt["guid"]] = (latest, at)
     known = WebhookDelivery.objects.filter(hook=hook, guid__in=list(failed))
@@ -86,7 +86,7 @@ def _read(github: GitHub, path: str, hook: Hook) -> None:
 
 
 def _since(github: GitHub, first: Reply, since: datetime | None) -> Iterator[dict[str, Any]]:
-    """Attempts, the newest first, down to what was read before."""
+    """Attempts, newest first, down to what was read before."""
     for page in github.pages_behind(first):
         for attempt in page:
             if since and msgspec.convert(attempt["delivered_at"], datetime) < since - OVERLAP:
@@ -106,7 +106,7 @@ def _store_attempt(hook: Hook, guid: str, attempt: dict[str, Any], at: datetime)
 
 
 def _let_go(hook: Hook, now: datetime) -> None:
-    """Forgets what has come meanwhile, and what GitHub does not list any more."""
+    """Deletes missed deliveries that have arrived meanwhile or that GitHub no longer lists."""
     come = WebhookDelivery.objects.filter(hook=hook, guid__in=hook.missed.values("guid"))
     hook.missed.filter(guid__in=come.values("guid")).delete()
     hook.missed.filter(missed_at__lt=now - LISTED).delete()

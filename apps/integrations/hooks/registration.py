@@ -1,4 +1,4 @@
-"""A hook on GitHub's side, of a repository or an organisation: made, checked, adopted, deleted."""
+"""A repository's or organisation's hook on GitHub: created, checked, adopted, deleted."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Home:
-    """What a hook belongs to: where its hooks are, what they can subscribe to, whose it is."""
+    """Where a hook belongs: API path, possible events, and owner."""
 
     name: str
     path: str
     events: tuple[str, ...]
     owner: dict[str, int]
-    """By which a hook of ours is found: GitHub's id of the repository or organisation."""
+    """The filter that finds our hook: GitHub's id of the repository or organisation."""
 
     def deliveries(self, hook: Hook) -> str:
-        """Where GitHub lists what it delivered to a hook of it."""
+        """The API path of a hook's deliveries."""
         return f"{self.path}/{hook.hook_id}/deliveries"
 
 
 def home_of(row: TrackedRepository | GitHubIntegration) -> Home:
-    """Where the own hooks of a repository, or of an organisation, are."""
+    """The place of a repository's or an organisation's own hooks."""
     if isinstance(row, TrackedRepository):
         mine = {"github_repo_id": row.github_repo_id}
         return Home(row.full_name, f"/repos/{row.full_name}/hooks", SUBSCRIBED, mine)
@@ -45,29 +45,29 @@ def home_of(row: TrackedRepository | GitHubIntegration) -> Home:
 
 
 def address() -> str:
-    """Where GitHub is to deliver."""
+    """The URL that GitHub delivers to."""
     return f"{settings.PUBLIC_URL}/webhooks/github/"
 
 
 def is_reachable() -> bool:
-    """Whether GitHub could deliver here: not to this machine, unless it is on it too."""
+    """Whether GitHub can deliver here: not to localhost, unless it runs there too."""
     return not _is_private(settings.PUBLIC_URL) or _is_private(settings.GITHUB_URL)
 
 
 def new_secret() -> str:
-    """For one hook, or for its next time."""
+    """A random secret for a new hook or a rotation."""
     return secrets.token_urlsafe(32)
 
 
 def ensure(github: GitHub, home: Home, hook: Hook) -> None:
-    """Sees to it that GitHub has the hook as we want it, with its newest secret."""
+    """Makes sure that GitHub has the hook as configured here, with its newest secret."""
     told = hook.hook_id is not None and hook.is_secret_told
     if not told or not _is_as_made(github, home, hook):
         _write(github, home, hook)
 
 
 def hook_config(secret: str) -> dict[str, str]:
-    """Where and how GitHub is to deliver; always with the secret: a PATCH without it removes it."""
+    """The hook's delivery settings; always with the secret: a PATCH without it removes it."""
     return {
         "url": address(),
         "content_type": "json",
@@ -77,7 +77,7 @@ def hook_config(secret: str) -> dict[str, str]:
 
 
 def remove(github: GitHub, home: Home, hook: Hook) -> None:
-    """Deletes the hook on GitHub, where it is still there."""
+    """Deletes the hook on GitHub, if it still exists."""
     try:
         github.rest("DELETE", f"{home.path}/{hook.hook_id}")
     except (NotFoundError, ScopeMissingError):
@@ -85,7 +85,7 @@ def remove(github: GitHub, home: Home, hook: Hook) -> None:
 
 
 def _is_as_made(github: GitHub, home: Home, hook: Hook) -> bool:
-    """Whether GitHub still has the hook as we made it; one that is gone is forgotten."""
+    """Whether GitHub still has the hook as we configured it; a missing hook's id is cleared."""
     try:
         found = github.get(f"{home.path}/{hook.hook_id}").data
     except NotFoundError:
@@ -102,7 +102,7 @@ def _is_as_made(github: GitHub, home: Home, hook: Hook) -> bool:
 
 
 def _write(github: GitHub, home: Home, hook: Hook) -> None:
-    """Makes the hook, or makes the one that is there ours again."""
+    """Creates the hook, or updates the existing one."""
     if hook.hook_id is None:
         try:
             hook.hook_id = github.rest("POST", home.path, json=_wanted(home, hook)).data["id"]
@@ -119,7 +119,7 @@ def _write(github: GitHub, home: Home, hook: Hook) -> None:
     if now is None:
         github.rest("DELETE", f"{home.path}/{hook.hook_id}")
         raise RefusedError("The connection ended while the hook was made; it is deleted again.")
-    # Another rotation may have come between: then this was not the last word.
+    # If another rotation happened meanwhile, GitHub needs yet another update.
     if now.secret == hook.secret:
         Hook.objects.filter(pk=hook.pk).update(is_secret_told=True)
 

@@ -1,7 +1,7 @@
-"""The hook of a repository: shared by the teams that track it.
+"""A repository's hook, shared by the teams that track it.
 
-The first one makes it, the last one to leave deletes it. A team may want one hook of the
-organisation instead (`organization_hooks`), and a GitHub App brings its own (`app_hook`).
+The first team creates it, the last one to leave deletes it. A team may want one organisation hook
+instead (`organization_hooks`), and a GitHub App has its own (`app_hook`).
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ NOT_REACHABLE = (
 
 
 def due(now: datetime) -> QuerySet[TrackedRepository]:
-    """Repositories whose hook is to be made, checked or removed."""
+    """Repositories whose hook is to be created, checked or removed."""
     kinds = IntegrationCredential.Kind
     rows: QuerySet[TrackedRepository] = TrackedRepository.objects.filter(
         hook_due_at__lte=now, integration__disconnected_at__isnull=True
@@ -53,7 +53,7 @@ def due(now: datetime) -> QuerySet[TrackedRepository]:
 
 
 def turn(now: datetime) -> Turn:
-    """Makes, checks or removes one hook, if one is due."""
+    """Creates, checks or removes one hook, if one is due."""
     if is_reachable():
         return CHORE.turn(now)
     due(now).update(hook_due_at=now + A_DAY, hook_error=NOT_REACHABLE)
@@ -61,20 +61,20 @@ def turn(now: datetime) -> Turn:
 
 
 def interval(integration: GitHubIntegration) -> timedelta:
-    """An hour, or as long as it takes not to spend more than `REQUESTS_AN_HOUR` on looking."""
+    """An hour, or longer if checks would take more than `REQUESTS_AN_HOUR`."""
     count = integration.tracked_repositories.filter(is_active=True).count()
     hours = count * REQUESTS_A_VISIT / REQUESTS_AN_HOUR
     return timedelta(hours=max(1.0, hours))
 
 
 def release_all(rows: QuerySet[TrackedRepository]) -> list[dict[str, Any]]:
-    """Lets the hooks of repositories that need none any more go, here.
+    """Releases the hooks of repositories that no longer need one.
 
     Returns those that no other team uses, to be deleted on GitHub.
     """
     rows.filter(hook__organization_id__isnull=False).update(hook=None, hook_error="")
     ours = rows.filter(hook__isnull=False).values("hook")
-    # Locked, so that of two teams that leave at the same time the second sees that it is the last.
+    # Locked, so that of two teams leaving at once the second sees that it is the last.
     hooks = {hook.pk: hook for hook in Hook.objects.select_for_update().filter(pk__in=ours)}
     tracked = {row.hook_id: row for row in rows.filter(hook__in=hooks)}
     others = TrackedRepository.objects.exclude(pk__in=rows.values("pk"))
@@ -91,7 +91,7 @@ def release_all(rows: QuerySet[TrackedRepository]) -> list[dict[str, Any]]:
 
 def _look_after(tracked: TrackedRepository, now: datetime) -> None:
     if tracked.is_active and tracked.repository.is_archived:
-        # GitHub takes no hook for what is read-only; should it be revived, the poll notices.
+        # GitHub accepts no hook for an archived repository; the poll notices if it is unarchived.
         caretaking.settle(tracked, now + A_DAY, ARCHIVED)
         return
     with with_github(tracked.integration.credential, has_turn=True) as github:
@@ -117,10 +117,10 @@ CHORE = Chore(
 
 
 def _see_to(tracked: TrackedRepository, github: GitHub, now: datetime) -> datetime | None:
-    """Does what the repository's hook needs; when it is due again."""
+    """Does what the repository's hook needs; returns when it is due again."""
     if not tracked.is_active:
         if hook := _let_go(tracked):
-            # Unlinked only when GitHub has deleted it: what fails here is tried again.
+            # Unlinked only after GitHub deleted it, so that a failure is retried.
             caretaking.remove(github, tracked, hook)
             _drop(tracked, hook)
         return None
@@ -133,7 +133,7 @@ def _see_to(tracked: TrackedRepository, github: GitHub, now: datetime) -> dateti
 
 
 def _let_go(tracked: TrackedRepository) -> Hook | None:
-    """The hook, where it is to be deleted on GitHub: nobody else uses it."""
+    """The hook, if it is to be deleted on GitHub: no other team uses it."""
     hook = tracked.hook
     if hook is None:
         return None
@@ -157,7 +157,7 @@ def _drop(tracked: TrackedRepository, hook: Hook) -> None:
 
 
 def _use(tracked: TrackedRepository, common: Hook, github: GitHub) -> None:
-    """Lets the organisation's hook, which is there, take the place of the repository's own."""
+    """Replaces the repository's own hook by the organisation's existing one."""
     if tracked.hook == common:
         return
     hook = _let_go(tracked)

@@ -1,4 +1,4 @@
-"""What the page of webhooks says: where each hook stands, and what was delivered."""
+"""Sentences of the webhooks page: the status of each hook, and what was delivered."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def coverage(repositories: int, without: int, untold: int) -> str:
 
 
 def of_repository(row: TrackedRepository) -> Status:
-    """Where a repository's hook stands."""
+    """The status of a repository's hook."""
     if row.integration.credential.kind == IntegrationCredential.Kind.APP:
         return Status("The GitHub App's", "good")
     if row.hook_error == ARCHIVED:
@@ -49,7 +49,7 @@ def of_repository(row: TrackedRepository) -> Status:
 
 
 def of_organization(row: GitHubIntegration) -> Status | None:
-    """Where the one hook of an organisation stands; None where it neither has nor wants one."""
+    """The status of an organisation's hook; None if it neither has nor wants one."""
     if not row.wants_one_hook:
         note = "Repositories get their own hooks back first."
         return Status("Being removed", "info", note) if row.hook else None
@@ -63,7 +63,7 @@ def of_organization(row: GitHubIntegration) -> Status | None:
 
 
 def deliveries(counts: Mapping[str, int], shown: int, missed: int) -> str:
-    """How many came, and what became of them."""
+    """How many deliveries arrived, and their outcomes."""
     parts = [f"{sum(counts.values()):,} in the last 30 days"]
     if failed := counts.get(State.FAILED):
         parts.append(f"{failed:,} failed")
@@ -79,7 +79,7 @@ def deliveries(counts: Mapping[str, int], shown: int, missed: int) -> str:
 
 
 def of_delivery(row: WebhookDelivery) -> Status:
-    """What became of one delivery."""
+    """The outcome of one delivery."""
     if row.state != State.FAILED:
         return DELIVERIES[State(row.state)]
     again = " It will be tried again." if row.due_at else ""

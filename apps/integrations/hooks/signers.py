@@ -1,7 +1,7 @@
-"""Which hook signed a delivery: of the hook that its headers name, told in constant time.
+"""Finds which hook signed a delivery, among those its headers name, in constant time.
 
-The secrets of a hook that has delivered are remembered for seconds, so that a burst does not look
-up and decrypt the same ones again and again. What does not fit them is held against the database.
+Secrets of active hooks are cached for seconds, so that a burst does not look up and decrypt the
+same ones again. If none fits, the database is checked.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class _Named:
 
 @dataclass(frozen=True)
 class _Signer:
-    """A hook and what it may have signed with; `pk` is None for nobody."""
+    """A hook and its possible secrets; `pk` is None for no hook."""
 
     pk: int | None
     keys: tuple[str, str]
@@ -56,7 +56,7 @@ _remembered: dict[_Named, _Signer] = {}
 
 
 def signing_hook(request: HttpRequest, body: bytes) -> int | None:
-    """The key of the hook that signed the body; None, after always the same work, for nobody."""
+    """The primary key of the hook that signed the body; None, after equal work, for none."""
     given = request.headers.get("X-Hub-Signature-256", "")
     named = _named(request)
     known = _remembered.get(named, _NOBODY)
@@ -72,7 +72,7 @@ def signing_hook(request: HttpRequest, body: bytes) -> int | None:
 
 
 def forget(hook_id: int) -> None:
-    """Looks a hook up anew the next time."""
+    """Drops the cached hook."""
     for named, known in list(_remembered.items()):
         if known.pk == hook_id:
             _remembered.pop(named, None)
@@ -89,13 +89,13 @@ def _named(request: HttpRequest) -> _Named:
 
 
 def _number(request: HttpRequest, header: str) -> int:
-    """The number in a header; 0, which GitHub gives nothing, where there is none."""
+    """The number in a header; 0, which is no id of GitHub's, if there is none."""
     text = request.headers.get(header, "")
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
 
 
 def _look_up(named: _Named) -> _Signer:
-    """The hook of that id, or one whose id is not known yet: a ping can come before the reply."""
+    """The hook with that id, or one with no id yet: a ping can precede the API response."""
     if named.target_type == APP:
         return _app(named)
     target = "organization_id" if named.target_type == ORGANIZATION else "github_repo_id"
@@ -104,17 +104,17 @@ def _look_up(named: _Named) -> _Signer:
     fields = ("pk", "secret", "previous_secret", "rotated_at", "is_secret_told")
     row = rows.order_by("hook_id").values_list(*fields).first()
     if row is None:
-        decrypt(_sealed(tuple(settings.TOKEN_ENCRYPTION_KEYS)))  # As much work as with a row.
+        decrypt(_sealed(tuple(settings.TOKEN_ENCRYPTION_KEYS)))  # as much work as with a row
         return _NOBODY
     pk, secret, previous, rotated_at, is_told = row
-    # The secret before the last rotation, until GitHub was told and for a day after it.
+    # The secret before the last rotation, until GitHub has the new one and for a day after.
     is_recent = rotated_at and rotated_at > datetime.now(UTC) - KEEP_OLD_SECRET
     former = (previous if is_recent or not is_told else "") or _NO_SECRET
     return _Signer(pk, (secret, former), time.monotonic() + REMEMBERED_FOR)
 
 
 def _app(named: _Named) -> _Signer:
-    """The hook of our GitHub App, whatever its id: an App has one."""
+    """The hook of our GitHub App, whatever its id: an App has exactly one."""
     found = github_app.hook(named.target)
     if found is None:
         return _NOBODY
