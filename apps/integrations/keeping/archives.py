@@ -1,6 +1,6 @@
-"""All that is kept of a team, or of a person in it, as one zip of JSON Lines, without secrets.
+"""All stored data of a team, or of a person in it, as one zip of JSON Lines, without secrets.
 
-It is written while it is sent: nothing but the piece under way is in memory.
+It is streamed: only the current piece is in memory.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from apps.metrics.models import Commit, PRReview, PullRequest, TeamMember, Timel
 from apps.teams.models import Membership, Team
 
 AT_ONCE = 64 * 1024
-# Hashes of keys and links that let somebody in are secrets as well, under whatever name.
+# Hashes of keys and invitation links are secrets as well, whatever their name.
 _SECRET = re.compile(r"(^|_)(key|token|secret|hash|password)($|_)")
 README = """\
 All that tformance keeps of {what}, as JSON Lines: a JSON object a line, instants in UTC.
@@ -45,7 +45,7 @@ def of_team(team: Team) -> Iterator[bytes]:
 
 
 def of_person(team: Team, accounts: list[int]) -> Iterator[bytes]:
-    """The bytes of the archive of a person, by all their accounts on GitHub."""
+    """The bytes of a person's archive, over all their GitHub accounts."""
     what = f"a person in the team {team.name}"
     return _zip([("README.txt", [README.format(what=what)]), *_of_person(team, accounts)])
 
@@ -112,7 +112,7 @@ def _plain(value: Any) -> Any:
 
 
 class _Pipe(io.RawIOBase):
-    """Takes what the zip writes; `taken` gives it on. It cannot seek: sizes follow the contents."""
+    """Receives the zip's bytes; `taken` passes them on. It cannot seek: sizes come last."""
 
     def __init__(self) -> None:
         self.parts: list[bytes] = []

@@ -1,7 +1,7 @@
-"""Deletes what was fetched where somebody asked for it: in batches, in the background.
+"""Deletes fetched data at a user's request: in batches, in the background.
 
-What is left to do is rows (`Erasure`), so that a killed worker loses nothing. A repository that is
-tracked anew meanwhile is fetched from its beginning, and no longer deleted.
+The remaining work is rows (`Erasure`), so a killed worker loses nothing. A repository that is
+tracked again meanwhile is fetched from the start, and no longer deleted.
 """
 
 from __future__ import annotations
@@ -51,10 +51,10 @@ TURN = timedelta(seconds=5)
 
 
 def of_integration(integration: GitHubIntegration) -> None:
-    """Makes due what a connection has fetched: repositories with all in them, people, groups."""
+    """Schedules deletion of a connection's data: repositories, people and groups."""
     tracked = TrackedRepository.objects.filter(integration=integration)
     _make_due(Repository.objects.filter(tracking__in=tracked))
-    # With its places in the lists: a team that tracks it again begins at the beginning.
+    # Including its positions in lists: a team that tracks it again starts from the beginning.
     tracked.delete()
     Erasure.objects.get_or_create(team=integration.team, integration=integration)
 
@@ -69,7 +69,7 @@ def _make_due(repositories: QuerySet[Repository]) -> None:
 
 
 def of_team(team: Team) -> None:
-    """Makes due all that a team has; it ends with the team itself."""
+    """Schedules deletion of all data of a team; the team itself is deleted last."""
     _make_due(Repository.objects.for_team(team))
     TrackedRepository.objects.for_team(team).delete()
     left = PullRequest.objects.for_team(team).count()
@@ -77,7 +77,7 @@ def of_team(team: Team) -> None:
 
 
 def _due(now: datetime) -> QuerySet[Erasure]:
-    """What is to be deleted; a connection's people once its team's repositories are gone."""
+    """What is due for deletion; a connection's people only after its team's repositories."""
     is_ready = Q(integration=None) | ~Exists(_repositories_left())
     return Erasure.objects.filter(is_ready).order_by("pk")
 
@@ -107,7 +107,7 @@ TEAM = Chore("erasure of a team", _teams_due, _team_for_a_while)
 
 
 def pull_requests(keys: Sequence[int]) -> None:
-    """Deletes pull requests with all below them, and commits that no other one has."""
+    """Deletes pull requests with their children, and commits that no other one has."""
     links = PullRequestCommit.objects.filter(pull_request__in=keys)
     commits = list(links.values_list("commit", flat=True).distinct())
     PullRequest.objects.filter(pk__in=keys).delete()
@@ -116,14 +116,14 @@ def pull_requests(keys: Sequence[int]) -> None:
 
 @transaction.atomic
 def _batch(pk: int) -> bool:
-    """Deletes some of what one row asks for; whether there may be more."""
+    """Deletes a batch of one row's data; returns whether there may be more."""
     row = Erasure.objects.filter(pk=pk).select_related("integration", "repository").first()
     if row is None:
         return False
     lock_team(row.team_id)
     if row.integration:
         return _of_integration(row, row.integration)
-    # A team that begins to track it locks its row as well: then this sees it.
+    # A team that begins to track it locks its row as well, so this query sees that.
     locked = Repository.objects.select_for_update(no_key=True)
     key = row.repository_id or 0
     found = locked.filter(pk=key).first()
@@ -147,12 +147,12 @@ def _of_repository(repository: Repository) -> bool:
     _forget_checks(repository)
     _forget_deliveries(repository)
     record("data.deleted", team_id=repository.team_id, object_name=repository.full_name)
-    repository.delete()  # and the row that asked for it
+    repository.delete()  # also deletes the row that asked for it
     return False
 
 
 def _some_of_production(repository: Repository) -> bool:
-    """Deployments and the branch's graph: of a long history there are very many rows."""
+    """Deletes deployments and the branch's graph in batches: a long history has very many rows."""
     mine = {"application__repository": repository}
     return (
         _some(BroughtCommit.objects.filter(**mine))
@@ -162,7 +162,7 @@ def _some_of_production(repository: Repository) -> bool:
 
 
 def _forget_deliveries(repository: Repository) -> None:
-    """Forgets what webhooks told of it, where no other team tracks it."""
+    """Deletes its webhook deliveries, if no other team tracks it."""
     number = repository.github_repo_id
     others = TrackedRepository.objects.filter(github_repo_id=number, is_active=True)
     if not others.exclude(team=repository.team_id).exists():
@@ -170,7 +170,7 @@ def _forget_deliveries(repository: Repository) -> None:
 
 
 def _forget_checks(repository: Repository) -> None:
-    """Forgets what spot checks found in its pull requests: that shows what stood in them."""
+    """Deletes spot check results of its pull requests, which contain their values."""
     for check in SpotCheck.objects.for_team(repository.team):
         name = f"{repository.full_name}#"
         kept = [one for one in check.differences if not one["pull_request"].startswith(name)]
@@ -179,7 +179,7 @@ def _forget_checks(repository: Repository) -> None:
 
 
 def _of_integration(row: Erasure, integration: GitHubIntegration) -> bool:
-    """Its people, once its repositories are gone; nothing where it was connected again."""
+    """Deletes its people, after its repositories; nothing if it was connected again."""
     if integration.disconnected_at is None:
         row.delete()
         return False
@@ -204,7 +204,7 @@ def _of_integration(row: Erasure, integration: GitHubIntegration) -> bool:
 
 
 def _without_trace(team: Team) -> QuerySet[TeamMember]:
-    """Those who left and have done nothing that is kept: nobody's people any more."""
+    """Former members without any stored activity."""
     mine = TeamMember.objects.for_team(team).filter(integrations=None)
     for role in LINKED:
         done = role.model._default_manager.filter(**{role.name: OuterRef("pk")})
@@ -214,18 +214,18 @@ def _without_trace(team: Team) -> QuerySet[TeamMember]:
 
 @transaction.atomic
 def _batch_of_team(team: Team) -> bool:
-    """What is left once its repositories are gone; last the team, and what names anybody."""
+    """Deletes the rest after the repositories; last the team, and all that names a person."""
     for model in apps.get_models():
         if issubclass(model, BaseTeamModel) and _some(model._default_manager.filter(team=team)):
             return True
     history.scrub(AuditEvent.objects.filter(team=team))
     if Team.objects.filter(pk=team.pk).delete()[0]:
-        record("team.deleted")  # and not whose it was
+        record("team.deleted")  # without naming the team
     return False
 
 
 def _some(rows: QuerySet[Any]) -> bool:
-    """Deletes a batch; whether there was any."""
+    """Deletes a batch; returns whether there was any."""
     keys = list(rows.order_by("pk").values_list("pk", flat=True)[:BATCH])
     if keys:
         rows.model._default_manager.filter(pk__in=keys).delete()
@@ -233,6 +233,6 @@ def _some(rows: QuerySet[Any]) -> bool:
 
 
 def left_of(team: Team) -> int:
-    """How many pull requests are still to be deleted, because somebody asked for it."""
+    """The number of pull requests still to be deleted at a user's request."""
     doomed = Erasure.objects.filter(team=team, repository__isnull=False).values("repository")
     return PullRequest.objects.filter(repository__in=doomed).count()

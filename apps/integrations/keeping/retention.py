@@ -1,4 +1,4 @@
-"""Deletes what a team no longer wants to keep: in batches, once a day, and when that changes."""
+"""Deletes what a team no longer wants to keep: in batches, once a day, and after a change."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ RETENTION = Chore("retention", _due, _for_a_while)
 
 
 def forget_audit(now: datetime) -> None:
-    """Forgets entries of the audit log that their team no longer keeps, and sessions that ended."""
+    """Deletes expired entries of the audit log, and ended sessions."""
     SessionStore.clear_expired()
     throttle.forget_expired()
     history.forget_old(now, Team.objects.values_list("audit_days", flat=True).distinct())
 
 
 def too_old(team: Team, now: datetime) -> QuerySet[PullRequest]:
-    """Pull requests that the team does not keep: ended, and nothing happened to them since."""
+    """Pull requests beyond the team's retention: closed, and without activity since."""
     before = _before(team, now)
     rows = PullRequest.objects.for_team(team)
     return rows.filter(ended_before(before)) if before else rows.none()
@@ -62,9 +62,9 @@ def _before(team: Team, now: datetime) -> datetime | None:
 
 @transaction.atomic
 def _begin(team: Team, now: datetime) -> None:
-    """Lets figures count no more what will be deleted: once, and not with each batch.
+    """Excludes from figures, at once, everything that will be deleted in batches.
 
-    A change of how long the team keeps things may let some of it count again.
+    A longer retention may include some of it again.
     """
     lock_team(team.pk)
     team = Team.objects.get(pk=team.pk)
@@ -81,7 +81,7 @@ def _begin(team: Team, now: datetime) -> None:
 
 @transaction.atomic
 def _batch(team: Team, now: datetime) -> int:
-    """Deletes some; how many."""
+    """Deletes a batch; returns how many."""
     # In the order in which a sync locks them.
     lock_team(team.pk)
     team = Team.objects.get(pk=team.pk)
@@ -97,7 +97,7 @@ def _batch(team: Team, now: datetime) -> int:
 
 
 def _doomed(team: Team) -> list[tuple[int, int]]:
-    """Some that figures count no more, each with its repository."""
+    """Some pull requests excluded for deletion, each with its repository."""
     if team.pruned_before is None:
         return []
     rows = PullRequest.objects.for_team(team).filter(ended_before(team.pruned_before))
@@ -105,7 +105,7 @@ def _doomed(team: Team) -> list[tuple[int, int]]:
 
 
 def _note_window(team: Team, repositories: set[int], now: datetime) -> None:
-    """Stores that older ones are missing: a longer retention later fetches them again."""
+    """Records that older ones are missing: a longer retention later fetches them again."""
     TrackedRepository.objects.filter(repository__in=repositories).update(
         history_complete=False,
         history_cursor="",

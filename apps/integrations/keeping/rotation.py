@@ -1,4 +1,4 @@
-"""Encrypts stored secrets anew, so that an old key can be taken out of TOKEN_ENCRYPTION_KEYS."""
+"""Encrypts stored secrets again, so that an old key can be removed from TOKEN_ENCRYPTION_KEYS."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from apps.users import outbox, second_factors, sessions
 
 
 def rotate() -> int:
-    """Re-encrypts every secret of every row with the first key; how many rows there were.
+    """Encrypts every secret of every row with the first key; returns the number of rows.
 
-    Each row is locked while it is read and written, so that a token that is replaced meanwhile
-    stays the newer one.
+    Each row is locked while it is read and written, so that a token replaced meanwhile stays the
+    newer one.
     """
     count = second_factors.encrypt_anew()
     sessions.encrypt_anew()
@@ -33,7 +33,7 @@ def rotate() -> int:
 
 
 def read_each() -> None:
-    """Reads every secret once; raises `EncryptionKeyError` where a key is missing."""
+    """Reads every secret once. Raises `EncryptionKeyError` if a key is missing."""
     for model in apps.get_app_config("integrations").get_models():
         if names := secret_fields(model):
             for _ in reading.by_key(model._default_manager.all(), *names, part=500):

@@ -1,4 +1,4 @@
-"""What pages say of stored data: what there is, for how long, and what was removed."""
+"""Sentences about stored data: what there is, for how long, and what was removed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from apps.teams.wording import counted
 
 
 def of_team(pull_requests: int, repositories: int, people: int) -> str:
-    """What an archive of the team has in it."""
+    """What a team's archive contains."""
     return (
         f"{counted(pull_requests, 'pull request')} of "
         f"{counted(repositories, 'repository', 'repositories')}, "
@@ -16,14 +16,14 @@ def of_team(pull_requests: int, repositories: int, people: int) -> str:
 
 
 def of_person(pull_requests: int, reviews: int, accounts: int) -> str:
-    """What an archive of a person has in it."""
+    """What a person's archive contains."""
     several = f", by {accounts} accounts" if accounts > 1 else ""
     rows = f"{counted(pull_requests, 'pull request')} and {counted(reviews, 'review')}{several}"
     return f"{rows}, with their commits and events."
 
 
 def retention(team: Team) -> str:
-    """For how long the team's data is stored."""
+    """How long the team's data is stored."""
     pull_requests = "Pull requests are kept for good."
     if team.keep_days:
         days = f"{team.keep_days:,} days"
@@ -32,7 +32,7 @@ def retention(team: Team) -> str:
 
 
 def forgotten(accounts: int) -> str:
-    """How many people's identities were removed."""
+    """The number of people whose identity was removed."""
     if not accounts:
         return ""
     removed = counted(accounts, "account was", "accounts were")

@@ -1,4 +1,4 @@
-"""What was deleted leaves the files of the database as well, not only its tables."""
+"""Removes deleted data from the database's files as well, not only from its tables."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ PATIENCE, USUAL = 1_000, 30_000  # milliseconds
 def wipe() -> None:
     """Empties SQLite's write-ahead log into the file, where deleted rows are overwritten.
 
-    While somebody reads, some of it stays until the next time.
+    While another connection reads, some of the log stays until the next time.
     """
     if connection.vendor != "sqlite" or connection.in_atomic_block:
         return
