@@ -1,4 +1,4 @@
-"""Where the data comes from: credentials, organisations, tracked repositories, runs and budgets."""
+"""Sources of the data: credentials, organisations, tracked repositories, runs and budgets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Credentials, organisations, what of them can be tracked, and what GitHub still grants."""
+"""Credentials, organisations, repositories available for tracking, and GitHub's rate limits."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from apps.teams.models import BaseTeamModel, Team
 
 
 class SyncStatus(models.TextChoices):
-    """Where a sync stands, for a repository, an organisation or a run."""
+    """The status of a sync of a repository, an organisation or a run."""
 
     PENDING = "pending"
     SYNCING = "syncing"
@@ -21,7 +21,7 @@ class SyncStatus(models.TextChoices):
 
 
 class GitHubApp(models.Model):
-    """The GitHub App of this whole installation, where its manifest made it: one a GitHub."""
+    """The GitHub App of this installation, if made from its manifest: one for each host."""
 
     host = models.CharField(max_length=255, unique=True)
     app_id = models.BigIntegerField()
@@ -46,7 +46,7 @@ class GitHubApp(models.Model):
 
 
 class IntegrationCredential(BaseTeamModel):
-    """A key to somebody else's system, encrypted at rest."""
+    """A credential for GitHub, encrypted at rest."""
 
     class Kind(models.TextChoices):
         OAUTH = "oauth", "OAuth"
@@ -142,7 +142,7 @@ class GitHubIntegration(BaseTeamModel):
 
 
 class AvailableRepository(BaseTeamModel):
-    """A repository that the team's token can see, as last listed; what can be chosen from."""
+    """A repository visible to the team's token, as last listed; the choices for tracking."""
 
     integration = models.ForeignKey(
         GitHubIntegration, models.CASCADE, related_name="available_repositories"
@@ -171,9 +171,9 @@ class AvailableRepository(BaseTeamModel):
 
 
 class Farewell(models.Model):
-    """What is left to do on GitHub after a connection ended here, with a token kept for it alone.
+    """Requests left for GitHub after a connection ended here, with a token kept for them alone.
 
-    Nothing else asks GitHub with this token. It is dropped when all is done, or at `gives_up_at`.
+    This token is used for nothing else. It is deleted when all is done, or at `gives_up_at`.
     """
 
     team = models.ForeignKey(Team, models.SET_NULL, null=True, related_name="+")
@@ -209,12 +209,12 @@ class Farewell(models.Model):
 
     @property
     def has_given_up(self) -> bool:
-        """Whether somebody must do the rest by hand."""
+        """Whether a person must do the rest by hand."""
         return self.due_at is None
 
 
 class GitHubServer(models.Model):
-    """An Enterprise Server, and what of GitHub's newer schema it told that it has."""
+    """An Enterprise Server, and which parts of GitHub's newer schema it reported."""
 
     url = models.CharField(max_length=255, unique=True)
     later_events = models.JSONField(default=list)
@@ -224,7 +224,7 @@ class GitHubServer(models.Model):
 
 
 class RateBudget(models.Model):
-    """What GitHub still grants an account, shared by all workers."""
+    """What GitHub's rate limits leave an account, shared by all workers."""
 
     host = models.CharField(max_length=255)
     account = models.CharField(max_length=64, help_text="user:ID or installation:ID")

@@ -1,4 +1,4 @@
-"""Webhooks on GitHub, what they delivered, and what they could not."""
+"""Webhooks on GitHub, their deliveries, and missed deliveries."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Hook(models.Model):
     app_id = models.BigIntegerField(null=True, help_text="… the GitHub App's.")
     hook_id = models.BigIntegerField(null=True, help_text="GitHub's; null until it is known.")
     secret = EncryptedTextField()
-    # Deliveries that were signed before a rotation arrive after it.
+    # Deliveries signed before a rotation can arrive after it.
     previous_secret = EncryptedTextField(blank=True)
     rotated_at = models.DateTimeField(null=True, blank=True)
     is_secret_told = models.BooleanField(default=False, help_text="Whether GitHub has `secret`.")
@@ -51,7 +51,7 @@ class Hook(models.Model):
 
 
 class WebhookDelivery(models.Model):
-    """What GitHub told a hook; the GUID names the event, whichever hook it went to."""
+    """A delivery to a hook; the GUID identifies the event, whichever hooks it went to."""
 
     class State(models.TextChoices):
         RECEIVED = "received"
@@ -97,7 +97,7 @@ class WebhookDelivery(models.Model):
 
 
 class MissedDelivery(models.Model):
-    """What GitHub could not deliver to a hook and is asked to send again."""
+    """A delivery that GitHub could not make and is asked to repeat."""
 
     hook = models.ForeignKey(Hook, models.CASCADE, related_name="missed")
     guid = models.CharField(max_length=64)

@@ -1,4 +1,4 @@
-"""What is kept hashed, and what is to be deleted."""
+"""Hashed data, and data to be deleted."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from apps.teams.models import BaseTeamModel, Team
 
 
 class TeamKey(models.Model):
-    """A team's own random key: what is kept hashed can be compared with it, and not guessed."""
+    """A team's own random key: hashes made with it can be compared, but not guessed."""
 
     team = models.OneToOneField(Team, models.CASCADE, primary_key=True, related_name="+")
     key = EncryptedTextField()
@@ -21,7 +21,7 @@ class TeamKey(models.Model):
 
 
 class CommitIdentity(models.Model):
-    """What an account's commits said of their author, hashed: enough to see what is equal."""
+    """The author names and addresses in an account's commits, hashed, for comparison only."""
 
     team = models.ForeignKey(Team, models.CASCADE, related_name="+")
     github_id = models.BigIntegerField()
@@ -43,7 +43,7 @@ class CommitIdentity(models.Model):
 
 
 class CoAuthor(models.Model):
-    """What GitHub answered when it was asked whose an address in a commit's message is, hashed."""
+    """GitHub's answer whose account an address in a commit message is, hashed."""
 
     team = models.ForeignKey(Team, models.CASCADE, related_name="+", db_index=False)
     address_hash = models.CharField(max_length=32)
@@ -70,7 +70,7 @@ class ForgottenAccount(BaseTeamModel):
 
 
 class Erasure(models.Model):
-    """What somebody asked to delete and is not gone yet: a repository, or a connection's people."""
+    """Data that a user asked to delete and that remains: of a repository or a connection."""
 
     team = models.ForeignKey(Team, models.CASCADE, related_name="+")
     repository = models.OneToOneField(Repository, models.CASCADE, null=True, related_name="+")

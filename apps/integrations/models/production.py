@@ -1,4 +1,4 @@
-"""How far each repository's way to production has been read."""
+"""How far each repository's deployments have been read."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from apps.teams.models import BaseTeamModel
 
 
 class ProductionWalk(BaseTeamModel):
-    """What is still to be asked about a tracked repository's deployments, and what is known.
+    """What is still to be fetched about a tracked repository's deployments, and what is known.
 
-    Lists are walked from the newest down. `…_seen` is what the newest was known by when the last
-    walk that is whole began, `…_next` of the walk under way.
+    Lists are read from the newest down. `…_seen` is the fingerprint of the newest item when the
+    last complete walk began, `…_next` that of the walk in progress.
     """
 
     tracked = models.OneToOneField(TrackedRepository, models.CASCADE, related_name="production")

@@ -1,4 +1,4 @@
-"""Tracked repositories, how far each has come, and what is to be fetched or held against GitHub."""
+"""Tracked repositories, their progress, and what must be fetched or checked against GitHub."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from apps.teams.models import BaseTeamModel
 
 
 class SyncRun(BaseTeamModel):
-    """Why and when something was synced, what it took, and how it ended."""
+    """Why and when a sync ran, what it cost, and how it ended."""
 
     class Reason(models.TextChoices):
         FIRST = "first", "Repositories were chosen"
@@ -44,9 +44,9 @@ class SyncRun(BaseTeamModel):
 class TrackedRepository(BaseTeamModel):
     """A repository selected for tracking, and how far its sync has come.
 
-    What has an `updatedAt` above `watermark` is left to the next walk from the top (`head_…`); what
-    lies between it and `reached_at` is stored; below that, `history_cursor` goes on, down to the
-    team's history window (then `history_floor`) or to the end (then `history_complete`).
+    Changes with an `updatedAt` above `watermark` are left to the next walk from the top (`head_…`);
+    everything between it and `reached_at` is stored; below that, `history_cursor` continues, down
+    to the team's history window (then `history_floor`) or to the end (then `history_complete`).
     """
 
     integration = models.ForeignKey(
@@ -109,14 +109,14 @@ class TrackedRepository(BaseTeamModel):
         indexes: ClassVar[list[models.Index]] = [models.Index(fields=["is_active", "due_at"])]
 
     lease_owner = ""
-    """Of the worker that has claimed the repository and read the row then."""
+    """The worker that claimed the repository when this row was read."""
 
     def __str__(self) -> str:
         return self.full_name
 
 
 class KeptPage(BaseTeamModel):
-    """A page of a repository's history that has come and is not stored yet."""
+    """A page of a repository's history that was fetched and is not stored yet."""
 
     tracked = models.OneToOneField(TrackedRepository, models.CASCADE, related_name="kept_page")
     query = models.CharField(max_length=64, help_text="A digest of what it answers.")
@@ -128,7 +128,7 @@ class KeptPage(BaseTeamModel):
 
 
 class StalePullRequest(BaseTeamModel):
-    """A pull request that must be fetched anew, by its node id."""
+    """A pull request that must be fetched again, by its node id."""
 
     tracked = models.ForeignKey(TrackedRepository, models.CASCADE, related_name="stale")
     number = models.PositiveIntegerField()
@@ -146,7 +146,7 @@ class StalePullRequest(BaseTeamModel):
 
 
 class SpotCheck(BaseTeamModel):
-    """Of a day, how many fields of pull requests fetched anew were what is stored."""
+    """A day's spot checks: how many fields were compared, and how many matched."""
 
     day = models.DateField()
     pull_requests = models.PositiveIntegerField(default=0)

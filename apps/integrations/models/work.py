@@ -1,4 +1,4 @@
-"""Who does what just now, and when what failed may be tried again."""
+"""Which worker does what, and when a failed chore may be retried."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from django.db import models
 
 
 class Lease(models.Model):
-    """A row that a worker has taken for one kind of chore, until when, by the database's clock.
+    """A worker's claim on a row for one kind of chore, with its expiry by the database's clock.
 
-    A worker that was killed is followed by another when the lease has run out. What failed stays
-    here without an owner, and nobody takes it before `not_before`.
+    If a worker is killed, another takes over when the lease has expired. A failed chore keeps its
+    row without an owner, and no worker takes it before `not_before`.
     """
 
     chore = models.CharField(max_length=40)
