@@ -1,4 +1,4 @@
-"""Who somebody is: several accounts of one person, new names, and people who are forgotten.
+"""Identity: several accounts of one person, renamed logins, and people who are forgotten.
 
-Reading an organisation's members belongs to `repositories.discovery`, storing them to `storing`.
+Fetching an organisation's members belongs to `repositories.discovery`, storing them to `storing`.
 """

@@ -1,7 +1,7 @@
-"""Who commits say wrote them, kept as keyed hashes, and what is equal in it.
+"""Authors named in commits, kept as keyed hashes, to find equal ones.
 
-Names and addresses themselves are not stored: a hash by the team's key is enough to suggest that
-two accounts are one person.
+Names and addresses themselves are not stored: a hash with the team's key is enough to suggest that
+two accounts belong to one person.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from apps.integrations.people.team_key import hashed, key_of
 from apps.metrics.models import Commit, PullRequest
 from apps.teams.models import Team
 
-# Whose addresses say nothing about who somebody works for.
+# Addresses at these domains say nothing about a person's employer.
 _ANYBODYS = frozenset(
     (
         *("gmail.com", "googlemail.com", "outlook.com", "hotmail.com", "live.com", "msn.com"),
@@ -23,13 +23,13 @@ _ANYBODYS = frozenset(
         *("proton.me", "protonmail.com", "pm.me", "fastmail.com", "hey.com", "duck.com"),
     )
 )
-# GitHub's stand-ins hold the account's own name: they say nothing about a second one. The first is
-# what an address is kept as.
+# GitHub's placeholder addresses contain the account's own name: they cannot link a second account.
+# The first is the domain under which addresses are stored.
 _STAND_INS = ("hashed.invalid", "users.noreply.github.com", "noreply.github.com", "github.com")
 
 
 def record_accounts(team: Team, fetched: Iterable[records.PullRequest]) -> None:
-    """Keeps what the commits of these pull requests say of accounts."""
+    """Stores what the commits of these pull requests say about accounts."""
     said = {
         (author.user.database_id, author.user.login or "", author.name, author.email)
         for record in fetched
@@ -46,7 +46,7 @@ def record_accounts(team: Team, fetched: Iterable[records.PullRequest]) -> None:
 
 
 def forget_gone(team: Team) -> None:
-    """Forgets what was said by commits of accounts of which no commit is kept any more."""
+    """Deletes what is stored about accounts without any remaining commit."""
     kept = Commit.objects.for_team(team).filter(author_github_id__isnull=False)
     CommitIdentity.objects.filter(team=team).exclude(
         github_id__in=kept.values("author_github_id")
@@ -58,7 +58,7 @@ def forget_gone(team: Team) -> None:
 
 
 def plain_name(name: str | None) -> str:
-    """A name as it is compared; empty where it tells nobody apart."""
+    """A name normalised for comparison; empty if it identifies nobody."""
     words = (name or "").replace("\0", "").casefold().split()
     return " ".join(words) if len(words) > 1 else ""
 

@@ -1,4 +1,4 @@
-"""Removes a person's identity, and keeps GitHub's records without it, so that it stays removed."""
+"""Removes a person's identity from stored records, and keeps it out of new ones."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _NOREPLY = re.compile(r"<(\d{1,18})\+[^@\s<>]{1,100}@users\.noreply\.github\.com
 
 
 def is_forgotten(team: Team) -> Callable[[int | None], bool]:
-    """Tells whether an account is one of those, in one query for the team."""
+    """A function that tells whether an account is forgotten, with one query for the team."""
     hashes = set(ForgottenAccount.objects.for_team(team).values_list("id_hash", flat=True))
     if not hashes:
         return lambda account: False
@@ -50,7 +50,7 @@ def is_forgotten(team: Team) -> Callable[[int | None], bool]:
 def without_forgotten(
     team: Team, fetched: Iterable[records.PullRequest]
 ) -> list[records.PullRequest]:
-    """The records without the accounts that were forgotten, as GitHub shows deleted ones."""
+    """The records without forgotten accounts, which look like deleted ones at GitHub."""
     forgotten, found = is_forgotten(team), list(fetched)
     ids = {account for record in found for account in _accounts(record)}
     gone = {account for account in ids if forgotten(account)}
@@ -119,7 +119,7 @@ def _without(record: records.PullRequest, gone: set[int]) -> records.PullRequest
 
 
 def _without_addresses(message: str, gone: set[int]) -> str:
-    """A message without the noreply addresses of these accounts, as a co-author's."""
+    """A message without these accounts' noreply addresses in co-author trailers."""
     return _NOREPLY.sub(lambda found: "<" if int(found[1]) in gone else found[0], message)
 
 
@@ -129,9 +129,9 @@ def _each(page: Page, change: Callable[[Any], Any]) -> Page:
 
 @transaction.atomic
 def forget(team: Team, accounts: list[int]) -> int:
-    """Removes a person's identity from a team's rows, for good; from how many pull requests.
+    """Removes a person's identity from a team's rows for good; returns the number of pull requests.
 
-    The rows stay, as those of a deleted account, since figures of others depend on them.
+    The rows stay, like those of a deleted account, since other people's figures depend on them.
     """
     figures_changed(team.pk)
     freshness.all_changed(team)
@@ -152,7 +152,7 @@ def forget(team: Team, accounts: list[int]) -> int:
 
 
 def _logins(team: Team, accounts: list[int]) -> set[str]:
-    """All that a person is called in a team's rows: also somebody from outside."""
+    """All logins that a team's rows have for a person, who may be external."""
     members = TeamMember.objects.for_team(team).filter(github_id__in=accounts)
     found = set(members.values_list("github_username", flat=True))
     for role in ROLES:
@@ -177,7 +177,7 @@ def _forget_elsewhere(team: Team, accounts: list[int]) -> None:
 
 
 def _forget_in_commits(team: Team, accounts: list[int]) -> None:
-    """Takes a person out of what is kept of signatures, and of co-authors of an agent's work."""
+    """Removes a person from stored commit identities, and from co-authors of an agent's work."""
     mine, gone = Commit.objects.for_team(team), set(accounts)
     for commit in mine.filter(author_github_id__in=accounts, marks__has_key="author"):
         commit.marks = {
@@ -185,7 +185,7 @@ def _forget_in_commits(team: Team, accounts: list[int]) -> None:
         }
         commit.save(update_fields=["marks"])
     _forget_in_messages(mine, "message", gone)
-    # A squash has its commits' co-authors in its own message.
+    # A squash commit's message contains its commits' co-authors.
     _forget_in_messages(PullRequest.objects.for_team(team), "merge", gone)
 
 
@@ -198,7 +198,7 @@ def _forget_in_messages(rows: QuerySet[Any], name: str, gone: set[int]) -> None:
 
 
 def _forget_filters(rows: QuerySet[Any], field: str, logins: set[str]) -> None:
-    """Takes a person out of the filters that were kept as an address has them."""
+    """Removes a person from saved filters, which are stored as query strings."""
     for row in rows.filter(**{f"{field}__contains": "person="}):
         query = QueryDict(getattr(row, field), mutable=True)
         people = query.getlist("person")

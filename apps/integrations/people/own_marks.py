@@ -1,4 +1,4 @@
-"""What a team added to the table of marks, switched off in it, or calls bots."""
+"""A team's changes to the table of AI marks: additions, ignored tools, and bots."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from apps.teams.models import Team
 
 
 def of_team(team: Team) -> TeamMarks:
-    """The team's own marks, with its trailers as they are kept."""
+    """The team's own marks, with hashed trailers as stored."""
     trailers = own_marks.read(team.ai_trailers)
     return TeamMarks(
         logins=own_marks.logins(team.ai_logins),
@@ -26,7 +26,7 @@ def of_team(team: Team) -> TeamMarks:
 
 
 def hashing(team: Team) -> Hash:
-    """Hashes by the team's own key."""
+    """Hashes with the team's own key."""
     key: list[bytes] = []
 
     def hash_of(text: str) -> str:

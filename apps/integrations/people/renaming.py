@@ -1,4 +1,4 @@
-"""People change their logins on GitHub without a trace in what they did; here their rows follow."""
+"""Follows renamed logins: GitHub's past records do not mention a rename."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from apps.teams.models import Team
 
 
 def follow(team: Team, logins: Mapping[int, str]) -> None:
-    """Brings the rows of members whose login is no longer the one that is stored up to date."""
+    """Updates rows of members whose stored login is outdated."""
     members = TeamMember.objects.filter(team=team, github_id__in=list(logins))
     for member in members:
         login = logins[member.github_id]

@@ -1,4 +1,4 @@
-"""Where somebody's identity stands in what was delivered: every column, in one table."""
+"""The columns that identify a person in stored activity, in one table."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from apps.teams.models import Team
 
 @dataclass(frozen=True)
 class Role:
-    """Somebody in a model: `{name}_github_id` and `{name}_login`, and what else tells of them.
+    """A person's role in a model: `{name}_github_id` and `{name}_login`, and further columns.
 
     `has_member`: `{name}` links to a member of the team; `has_person`: `{name}_person` is the main
-    account of a person who has several.
+    account of a person with several.
     """
 
     model: type[Model]
@@ -28,17 +28,17 @@ class Role:
 
     @property
     def github_id(self) -> str:
-        """The column of the id that stays, whatever somebody is called."""
+        """The column of the id, which a rename does not change."""
         return f"{self.name}_github_id"
 
     @property
     def login(self) -> str:
-        """The column of what they are called."""
+        """The column of the login."""
         return f"{self.name}_login"
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """All that has to be emptied for nobody to be named."""
+        """All columns to empty so that nobody is named."""
         more = (
             *((self.name,) if self.has_member else ()),
             *((f"{self.name}_person",) if self.has_person else ()),

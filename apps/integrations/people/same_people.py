@@ -1,8 +1,8 @@
-"""Accounts on GitHub that are one person: suggested with a reason, decided by an admin, undoable.
+"""GitHub accounts of one person: suggested with a reason, decided by an admin, reversible.
 
-The raw identity stays on each row; beside it stand the member and the main account of the person
-(`author`, `author_person`), which follow a decision at once. What depends on who is another person
-(reviews that count, durations) is recalculated from what is stored.
+Each row keeps the original account; next to it are the member and the person's main account
+(`author`, `author_person`), which follow a decision at once. What depends on whether two accounts
+are one person (reviews that count, durations) is recalculated from stored data.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from apps.teams.models import Team
 
 
 class NotOnePersonError(Exception):
-    """Two accounts that cannot be merged; the message says why."""
+    """Two accounts cannot be merged; the message says why."""
 
 
 @transaction.atomic
 def make_one(
     request: TeamRequest, team: Team, account: int, member: TeamMember, reason: str = ""
 ) -> SamePerson:
-    """Makes an account another one of a member's, and with it what was the account's own.
+    """Merges an account, and accounts merged with it before, into a member's.
 
     Raises NotOnePersonError.
     """
@@ -63,7 +63,7 @@ def make_one(
 
 @transaction.atomic
 def separate(request: TeamRequest, row: SamePerson) -> None:
-    """Undoes it: the account is a person of its own again."""
+    """Undoes a merge: the account is a separate person again."""
     Team.objects.select_for_update(no_key=True).get(pk=row.team_id)
     SamePerson.objects.filter(pk=row.pk).delete()
     _follow(row.team, [row.github_id])
@@ -71,7 +71,7 @@ def separate(request: TeamRequest, row: SamePerson) -> None:
 
 
 def refuse(request: TeamRequest, team: Team, account: int, member: TeamMember) -> None:
-    """Notes that they are two people: it is not suggested again."""
+    """Records that they are two people, which are not suggested again."""
     login = accounts.login_of(team, account)
     if login is None:
         raise NotOnePersonError("No such account appears in this team.")
@@ -86,13 +86,13 @@ def refuse(request: TeamRequest, team: Team, account: int, member: TeamMember) -
 
 
 def forget_refusal(request: TeamRequest, row: SamePerson) -> None:
-    """Lets it be suggested again."""
+    """Allows the suggestion again."""
     SamePerson.objects.filter(pk=row.pk, is_same=False).delete()
     _audit(request, "people.undecided", row)
 
 
 def follow_all(team: Team) -> None:
-    """Brings all rows in line with what is decided now, such as after a member was deleted."""
+    """Updates all rows to the current decisions, for example after a member was deleted."""
     main = accounts.main_accounts(team)
     linked = PullRequest.objects.for_team(team).exclude(author_person=None)
     reviewed = PRReview.objects.for_team(team).exclude(reviewer_person=None)

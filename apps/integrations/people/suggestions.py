@@ -1,4 +1,4 @@
-"""Which accounts may be one person, each with its reason. Only people merge them."""
+"""Suggests accounts that may be one person, with reasons. Only a person merges them."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from apps.metrics.models import SamePerson, TeamMember
 from apps.teams.models import Team
 
 MOST = 100
-# More accounts than this with one address or name are a robot's, or a default that nobody changed.
+# An address or name shared by more accounts is a bot's, or an unchanged default.
 CROWD = 4
 REASONS = ("same commit e-mail", "same name and e-mail domain", "same name")
 
 
 @dataclass(frozen=True)
 class Suggestion:
-    """That an account is another one of a member's."""
+    """The suggestion that an account belongs to a member."""
 
     account: int
     login: str
@@ -32,7 +32,7 @@ class Suggestion:
 
 
 def of_team(team: Team) -> list[Suggestion]:
-    """The best reasons first."""
+    """Suggestions, the best reasons first."""
     members = {row.github_id: row for row in TeamMember.objects.for_team(team).filter(is_bot=False)}
     logins = {number: row.github_username for number, row in members.items()}
     said = _people_alone(team)
@@ -58,7 +58,7 @@ def _people_alone(team: Team) -> list[CommitIdentity]:
 
 
 def _decided(team: Team) -> set[frozenset[int]]:
-    """Pairs that a person decided about; merged accounts count with all of theirs."""
+    """Pairs decided by a person; merged accounts count with all of theirs."""
     rows = SamePerson.objects.for_team(team).values_list(
         "github_id", "member__github_id", "is_same"
     )
@@ -76,7 +76,7 @@ def _decided(team: Team) -> set[frozenset[int]]:
 def _groups(
     team: Team, said: Iterable[CommitIdentity], members: Iterable[TeamMember]
 ) -> Iterator[tuple[str, list[int]]]:
-    """Accounts that share something, by how much it says."""
+    """Accounts that share an address or name, the strongest evidence first."""
     by_email, by_both, by_name = (defaultdict(set) for _ in REASONS)
     for row in said:
         by_email[row.email_hash].add(row.github_id)
@@ -95,7 +95,7 @@ def _groups(
 def _in_order(
     members: dict[int, TeamMember], one: int, other: int
 ) -> tuple[TeamMember | None, int]:
-    """Who stays: an active member rather than one who left, and of two the older account."""
+    """Which account remains: an active member before a former one, then the older account."""
     first, second = members.get(one), members.get(other)
     if one == other or not (first or second):
         return None, one
