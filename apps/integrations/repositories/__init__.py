@@ -1,4 +1,4 @@
-"""Which repositories and people an account has, and which repositories a team tracks.
+"""An account's repositories and people, and which repositories a team tracks.
 
-Their pull requests belong to `sync`; how an account is connected to `connection`.
+Pull requests belong to `sync`; connecting an account to `connection`.
 """

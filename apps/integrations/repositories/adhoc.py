@@ -1,4 +1,4 @@
-"""Repositories that are synced from the command line, with GITHUB_TOKEN and without an account."""
+"""Repositories synced from the command line, with GITHUB_TOKEN and without an account."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ T = TypeVar("T")
 
 
 def team(slug: str) -> Team:
-    """The team of this slug, made when it is missing."""
+    """The team with this slug, created if missing."""
     return Team.objects.get_or_create(slug=slug, defaults={"name": slug.replace("-", " ").title()})[
         0
     ]
 
 
 def track(team: Team, full_name: str, note: Note) -> TrackedRepository:
-    """Looks a repository up and tracks it; `note` is told what the token does not allow."""
+    """Looks a repository up and tracks it; `note` is called with what the token does not allow."""
     credential = _credential(team)
     found = _look_up(credential, full_name, note)
     integration = _integration(team, credential, found)
@@ -63,7 +63,7 @@ def track(team: Team, full_name: str, note: Note) -> TrackedRepository:
 
 
 def next_due(run: SyncRun) -> TrackedRepository | None:
-    """The repository of a run that is next due; None when the run has ended."""
+    """A run's next due repository; None when the run has ended."""
     run.refresh_from_db()
     if run.finished_at:
         return None
@@ -72,7 +72,7 @@ def next_due(run: SyncRun) -> TrackedRepository | None:
 
 
 def problems(tracked: TrackedRepository) -> Iterator[str]:
-    """Why a repository's data is not complete, a sentence each."""
+    """Why a repository's data is incomplete, a sentence each."""
     if tracked.status != SyncStatus.COMPLETE:
         yield f"{tracked.full_name} is incomplete. {tracked.error}"
     for row in stale.set_aside_of(tracked):
@@ -80,7 +80,7 @@ def problems(tracked: TrackedRepository) -> Iterator[str]:
 
 
 def remarks(tracked: TrackedRepository, since: datetime | None) -> Iterator[str]:
-    """What is to be known of data that is complete otherwise: since when, and what is not told."""
+    """Remarks on complete data: since when it goes back, and what GitHub did not report."""
     if since and tracked.status == SyncStatus.COMPLETE:
         yield f"{tracked.full_name} is complete since {since:%Y-%m-%d}; what is older was left out."
     if remark := counts.remark(tracked.unshown):
@@ -118,7 +118,7 @@ def _look_up(credential: IntegrationCredential, full_name: str, note: Note) -> r
 
 
 def _patiently(credential: IntegrationCredential, ask: Callable[[GitHub], T], note: Note) -> T:
-    """What GitHub answers, asked again where that helps; somebody at a terminal can be kept."""
+    """GitHub's response, with retries where they help; a user at a terminal can wait."""
     attempt = 1
     while True:
         try:
@@ -132,7 +132,7 @@ def _patiently(credential: IntegrationCredential, ask: Callable[[GitHub], T], no
 
 
 def pause(error: GitHubError, attempt: int, note: Note) -> float:
-    """Seconds until it is worth asking again; a rate limit is said, since it can take an hour."""
+    """Seconds until a retry is useful; a rate limit is announced, since it can take an hour."""
     if not isinstance(error, WaitError):
         return limits.backoff(attempt).total_seconds()
     note(f"{error.message} Waiting until {error.until.astimezone():%H:%M:%S}.")
@@ -142,7 +142,7 @@ def pause(error: GitHubError, attempt: int, note: Note) -> float:
 def _integration(
     team: Team, credential: IntegrationCredential, found: records.Repository
 ) -> GitHubIntegration:
-    """The account that owns the repository; one that the team has connected keeps its token."""
+    """The account that owns the repository; an existing connection of the team keeps its token."""
     owner = found.owner
     login = (owner and owner.login) or found.name_with_owner.partition("/")[0]
     integration: GitHubIntegration

@@ -1,4 +1,4 @@
-"""From the command line: reads repositories to production, to the end, while somebody waits."""
+"""From the command line: reads the deployments of repositories completely, while the user waits."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from apps.integrations.work.leases import Claim, LeaseLostError
 from apps.metrics.models import Deployment, Production, Source
 
 ROUNDS = 5
-"""Counting may find that more of the branch is needed, and reading that there is more to count."""
+"""Counting may need more of the branch, and reading may find more to count."""
 FOUND = "found"
 BUSY = "Another worker has been reading it for minutes."
 MOST_TRIES = 180  # a second apart
@@ -35,7 +35,7 @@ PERMISSIONS = {
 def parse(text: str) -> tuple[str, str]:
     """Source and workflow of `deployment`, `release`, `workflow:NAME` or `merge`.
 
-    Both empty where it is to be `found`. Raises ValueError.
+    Both are empty for `found`. Raises ValueError.
     """
     if text == FOUND:
         return "", ""
@@ -47,7 +47,7 @@ def parse(text: str) -> tuple[str, str]:
 
 
 def read(tracked: TrackedRepository, chosen: tuple[str, str] | None, note: Note) -> str:
-    """Reads and counts all that is there; what is missing, as a sentence, empty where nothing."""
+    """Reads and counts everything; returns what is missing as a sentence, empty if nothing."""
     if chosen:
         recounting.choose(tracked.repository, chosen[0], workflow=chosen[1])
     of = deliveries.production(tracked.repository)
@@ -70,7 +70,7 @@ def read(tracked: TrackedRepository, chosen: tuple[str, str] | None, note: Note)
 
 
 def remarks(tracked: TrackedRepository, chosen: tuple[str, str] | None) -> Iterator[str]:
-    """What is to be known of figures of production: a sentence each."""
+    """Remarks on deployment figures, a sentence each."""
     of = Production.objects.filter(repository=tracked.repository).first()
     if of and of.is_chosen and chosen is None:
         source = Source(of.source).label + (f" ({of.workflow})" if of.workflow else "")
@@ -94,7 +94,7 @@ def remarks(tracked: TrackedRepository, chosen: tuple[str, str] | None) -> Itera
 def _patiently(
     do: Callable[[], None], note: Note, reached: Callable[[], object] = lambda: None
 ) -> None:
-    """What gets on, however slowly, is not at the end of its attempts."""
+    """Retries; progress, however slow, resets the number of attempts."""
     attempt, before = 1, reached()
     while True:
         try:
@@ -142,7 +142,7 @@ def _count(pk: int) -> None:
 
 
 def _claim(chore: str, key: int) -> Claim:
-    """Waits for a worker that has it: a turn is short, and the lease of one that died soon ends."""
+    """Waits for another worker's claim: a turn is short, and a dead worker's lease soon expires."""
     for _ in range(MOST_TRIES):
         if claim := leases.claim_row(chore, key, at_once=True):
             return claim
@@ -151,5 +151,5 @@ def _claim(chore: str, key: int) -> Claim:
 
 
 def _is_due(tracked: TrackedRepository) -> bool:
-    """Whether counting, or somebody else, has asked for more."""
+    """Whether counting or another process has requested more."""
     return production.is_due(ProductionWalk.objects.get(tracked=tracked))

@@ -1,6 +1,6 @@
-"""Who is in a connected organisation and which repositories it has, fetched in the background.
+"""Fetches the people and repositories of connected organisations, in the background.
 
-What is due stands in `members_due_at`; people come first, so that authors are never empty.
+`members_due_at` says what is due; people come first, so that authors are never empty.
 """
 
 from __future__ import annotations
@@ -69,18 +69,18 @@ RENAMED = (
 
 @dataclass(frozen=True)
 class Summary:
-    """How the lists of people and repositories stand, over the connected organisations."""
+    """The status of the lists of people and repositories over the connected organisations."""
 
     integrations: list[GitHubIntegration]
 
     @property
     def is_running(self) -> bool:
-        """Whether one of them is being fetched, or about to be."""
+        """Whether one of them is being fetched or about to be."""
         return any(is_running(integration) for integration in self.integrations)
 
     @property
     def is_listing(self) -> bool:
-        """Whether a first list of repositories is still awaited."""
+        """Whether a first list of repositories is still pending."""
         return any(
             integration.repositories_synced_at is None and is_running(integration)
             for integration in self.integrations
@@ -88,12 +88,12 @@ class Summary:
 
     @property
     def problems(self) -> list[GitHubIntegration]:
-        """Those that something is known to be wrong with."""
+        """Those with a known problem."""
         return [integration for integration in self.integrations if integration.discovery_error]
 
     @property
     def people_at(self) -> datetime | None:
-        """Since when no list of people was fetched anew; None before the first."""
+        """The oldest fetch of a list of people; None before the first."""
         return min(filter(None, (i.members_synced_at for i in self.integrations)), default=None)
 
     @property
@@ -104,7 +104,7 @@ class Summary:
 
 
 def request(integration: GitHubIntegration) -> None:
-    """Asks for people and repositories anew, soon and in the background."""
+    """Requests a new fetch of people and repositories, soon and in the background."""
     leases.forgive(CHORE, [integration.pk])
     token_refresh.try_again(integration.credential_id)
     GitHubIntegration.objects.filter(pk=integration.pk).update(
@@ -117,7 +117,7 @@ _FROM_THE_START: dict[str, Any] = {"listing_since": None, "listing_next": ""}
 
 
 def _due(now: datetime) -> QuerySet[GitHubIntegration]:
-    """The organisations that are to be looked at now."""
+    """The organisations due to be fetched."""
     found: QuerySet[GitHubIntegration] = GitHubIntegration.objects.filter(
         disconnected_at=None, members_due_at__lte=now
     ).exclude(credential__kind=IntegrationCredential.Kind.ENVIRONMENT)
@@ -125,13 +125,13 @@ def _due(now: datetime) -> QuerySet[GitHubIntegration]:
 
 
 def is_running(integration: GitHubIntegration) -> bool:
-    """Whether people and repositories are being fetched, or about to be."""
+    """Whether people and repositories are being fetched or about to be."""
     due_at = integration.members_due_at
     return bool(due_at and due_at <= timezone.now())
 
 
 def look_up(team: Team, names: Sequence[str]) -> None:
-    """Lists repositories that the list lacks, since it is a day old or still being fetched.
+    """Adds repositories that the list lacks, since it is a day old or still being fetched.
 
     Names that GitHub does not show, or that belong to no connected account, stay unlisted.
     """
@@ -154,14 +154,14 @@ def _look_up(integration: GitHubIntegration, name: str) -> None:
     except GitHubError as error:
         log.info("%s/%s could not be looked up: %s", integration, name, error)
         return
-    # A name that was given up leads to where the repository is now.
+    # An outdated name redirects to the repository's current place.
     owner = found.owner.database_id if found and found.owner else None
     if found and found.database_id and owner == integration.organization_id:
         _list(integration, [people.ListedRepository.of(found)])
 
 
 def _look(integration: GitHubIntegration, now: datetime) -> None:
-    """Fetches people, then repositories, for as long as a turn is; the next one goes on."""
+    """Fetches people, then repositories, for one turn; the next one continues."""
     with with_github(integration.credential) as github:
         if integration.listing_since is None:
             _refuse_namesake(integration, github)
@@ -176,16 +176,16 @@ def _look(integration: GitHubIntegration, now: datetime) -> None:
 
 
 def _refuse_namesake(integration: GitHubIntegration, github: GitHub) -> None:
-    """Raises NotFoundError where the account has another name by now, and its own is another's.
+    """Raises NotFoundError if the account was renamed and another now has its name.
 
-    The new one is found by the ids of tracked repositories: see `poll`.
+    The new name is found by the ids of tracked repositories: see `poll`.
     """
     login = integration.organization_slug
     named = people.organization if integration.account_type == "Organization" else people.user
     try:
         found = named(github, login).id
     except (ScopeMissingError, NotFoundError):
-        return  # Where nobody has the name, the lists will say so.
+        return  # If no account has the name, the lists will say so.
     if found == integration.organization_id:
         return
     raise NotFoundError(f"{login} is no longer the name of this account on GitHub.", advice=RENAMED)
@@ -205,7 +205,7 @@ def _people(integration: GitHubIntegration, github: GitHub) -> str:
 
 
 def read_members(github: GitHub, integration: GitHubIntegration) -> str:
-    """Stores who is in the organisation now, and who left; what GitHub left out.
+    """Stores current members and departures; returns what GitHub left out.
 
     Raises GitHubError.
     """
@@ -231,7 +231,7 @@ def _pages_of_people(github: GitHub, integration: GitHubIntegration) -> Iterator
 
 
 def _groups(integration: GitHubIntegration, github: GitHub) -> str:
-    """The organisation's teams; without them, people can still be shown."""
+    """Fetches the organisation's teams; without them, people can still be shown."""
     if integration.account_type != "Organization":
         return ""
     seen: dict[int, bool] = {}
@@ -250,11 +250,11 @@ def _groups(integration: GitHubIntegration, github: GitHub) -> str:
 
 
 def _list_for_a_while(integration: GitHubIntegration, github: GitHub, ends: datetime) -> bool:
-    """Lists repositories, a page after the other; whether the list is whole."""
+    """Lists repositories, page by page; returns whether the list is complete."""
     while True:
         page, following = _page_of_repositories(integration, github)
         if not page.is_whole:
-            # Any of those that are known may be among what was left out.
+            # Any known repository may be among those left out.
             integration.available_repositories.update(listed_at=timezone.now())
         _list(integration, page.items)
         integration.listing_next = following
@@ -286,7 +286,7 @@ def _count_pull_requests(integration: GitHubIntegration, github: GitHub) -> None
     try:
         estimate.count_pull_requests(github, integration)
     except GitHubError as error:
-        # Only the estimate needs it: the list is good without.
+        # Only the estimate needs the count: the list is usable without.
         log.info("The pull requests of %s could not be counted: %s", integration, error)
 
 
@@ -341,7 +341,7 @@ def _rename(integration: GitHubIntegration, page: Sequence[ListedRepository]) ->
 
 
 def _store_error(integration: GitHubIntegration, error: GitHubError, verdict: Verdict) -> None:
-    # What only a person can change, they may change on GitHub: it is looked at daily.
+    # Checked daily: on GitHub, people may fix what only a person can fix.
     due_at = verdict.again_at or timezone.now() + EVERY
     _finish(integration, _said(integration, error), due_at=due_at)
 
@@ -356,7 +356,7 @@ def _said(integration: GitHubIntegration, error: GitHubError) -> str:
 
 def _finish(integration: GitHubIntegration, problem: str, due_at: datetime) -> None:
     rows = GitHubIntegration.objects.filter(pk=integration.pk)
-    # Who asked anew meanwhile, or connected with another token, is not to be overwritten.
+    # Does not overwrite a newer request or a connection with another token.
     as_read = rows.filter(members_due_at=integration.members_due_at)
     if not as_read.update(discovery_error=problem, members_due_at=due_at, **_FROM_THE_START):
         nudge()

@@ -1,4 +1,4 @@
-"""What it will take to fetch repositories' pull requests, said before they are chosen."""
+"""The cost of fetching repositories' pull requests, shown before they are chosen."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ POINTS_AN_HOUR = 5000
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a first sync of all history takes; `unknown` repositories are not counted yet."""
+    """The cost of a first sync of all history; `unknown` repositories are not counted yet."""
 
     repositories: int
     unknown: int
@@ -33,7 +33,7 @@ class Estimate:
 
     @property
     def minutes(self) -> int:
-        """Begun minutes."""
+        """Minutes, rounded up."""
         return ceil(self.seconds / 60)
 
     def as_json(self) -> dict[str, int]:
@@ -49,12 +49,12 @@ class Estimate:
 def estimate_cost(
     rows: Iterable[AvailableRepository], points_an_hour: int = POINTS_AN_HOUR
 ) -> Estimate:
-    """The estimate for listed repositories, with so many points of GitHub's at hand."""
+    """The estimate for listed repositories with this budget of points an hour."""
     chosen = list(rows)
     counts = [row.pull_request_count for row in chosen if row.pull_request_count is not None]
     pages = [max(1, ceil(count / limits.LARGEST_PAGE)) for count in counts]
     points = sum(pages)
-    # Pages of one repository come one after the other, those of several beside each other.
+    # Pages of one repository are fetched in sequence, those of several in parallel.
     working = max(max(pages, default=0), points / REQUESTS_AT_ONCE) * SECONDS_A_PAGE
     usable = max(1, points_an_hour * (1 - budget.RESERVE))
     waiting = 3600 * (ceil(points / usable) - 1) if points else 0
@@ -68,7 +68,7 @@ def estimate_cost(
 
 
 def points_an_hour(integration: GitHubIntegration) -> int:
-    """What GitHub grants the account; its usual limit where it has not been heard yet."""
+    """GitHub's limit for the account; the usual one if unknown."""
     known = RateBudget.objects.filter(
         account=budget.account_of(integration.credential), resource="graphql"
     ).first()
@@ -76,9 +76,9 @@ def points_an_hour(integration: GitHubIntegration) -> int:
 
 
 def count_pull_requests(github: GitHub, integration: GitHubIntegration) -> int:
-    """Asks how many pull requests each listed repository has, a hundred for a point; how many.
+    """Fetches the number of pull requests of each listed repository; returns how many.
 
-    Raises GitHubError.
+    A hundred repositories cost a point. Raises GitHubError.
     """
     rows = list(AvailableRepository.objects.filter(integration=integration).order_by("pk"))
     for some in in_parts(rows, AT_ONCE):
@@ -86,7 +86,7 @@ def count_pull_requests(github: GitHub, integration: GitHubIntegration) -> int:
         problems_by_item(reply.problems, "nodes")
         nodes = decode(reply.data, records.NodesReply[records.Counted]).nodes
         for row, node in zip(some, nodes, strict=True):
-            # What is not told this time stays as it was.
+            # A count that is missing this time keeps its former value.
             if node and node.pull_requests.total_count is not None:
                 row.pull_request_count = node.pull_requests.total_count
         AvailableRepository.objects.bulk_update(some, ["pull_request_count"])

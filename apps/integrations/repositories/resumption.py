@@ -1,4 +1,4 @@
-"""Going on with connections that were stopped, or that are new."""
+"""Resumes connections that were stopped, or that are new."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from apps.integrations.sync import schedule
 
 
 def go_on(reached: Sequence[GitHubIntegration]) -> None:
-    """Asks anew for people and repositories of a team's connections, and syncs what it tracks."""
+    """Requests people and repositories of a team's connections again, and syncs tracked ones."""
     for one in reached:
         discovery.request(one)
     tracked = TrackedRepository.objects.filter(integration__in=reached, is_active=True)

@@ -1,4 +1,4 @@
-"""What the page of repositories says while some are chosen."""
+"""Sentences of the repositories page while some are chosen."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ HELP = SafeString("<code>*</code> stands for any text. Separate several patterns
 
 
 def matching(patterns: Sequence[str], found: Sequence[str], cost: Estimate) -> str:
-    """How many repositories some patterns match, and what fetching them takes."""
+    """How many repositories the patterns match, and what fetching them costs."""
     if not patterns:
         return HELP
     if not found:

@@ -1,8 +1,8 @@
-"""A GitHub App that is suspended on an account, or removed from it: work stops, or goes on.
+"""A suspended or removed GitHub App: stops or resumes the work.
 
-GitHub tells it by the App's hook; what the hook misses is noticed at the next question. What was
-refused and may be good again is looked at again: a suspension each hour, what the App signs after
-growing pauses, a token once a day for a week.
+GitHub reports it by the App's hook; a missed delivery is noticed at the next request. Rejected
+credentials that may become valid are checked again: a suspension each hour, the App's own signature
+after growing pauses, a token once a day for a week.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ Rejection = IntegrationCredential.Rejection
 
 
 def of_installation(installation_id: int) -> QuerySet[GitHubIntegration]:
-    """The teams' connections that live on an installation."""
+    """The teams' connections that use an installation."""
     found = GitHubIntegration.objects.filter(
         credential__installation_id=installation_id, disconnected_at=None
     )
@@ -49,14 +49,14 @@ def of_installation(installation_id: int) -> QuerySet[GitHubIntegration]:
 
 
 def stop(installation_id: int, error: CredentialsRejectedError) -> None:
-    """Ends all work with an installation, until somebody does something on GitHub."""
+    """Stops all work with an installation, until a person acts on GitHub."""
     for credential in _credentials(installation_id):
         _reject_anew(credential, error)
     schedule.stop_rejected()
 
 
 def resume(installation_id: int) -> None:
-    """Goes on where a suspension stopped it."""
+    """Resumes after a suspension."""
     for credential in _credentials(installation_id).filter(rejection=Rejection.SUSPENDED):
         _resume(credential)
 
@@ -67,7 +67,7 @@ def _credentials(installation_id: int) -> QuerySet[IntegrationCredential]:
 
 
 def _reject_anew(credential: IntegrationCredential, error: CredentialsRejectedError) -> None:
-    """Also where it was suspended and is now removed: nothing will bring it back."""
+    """Also if a suspended installation was removed: nothing will restore it."""
     if credential.rejected_at and credential.rejection != policy.rejection_of(error):
         IntegrationCredential.objects.filter(pk=credential.pk).update(rejected_at=None)
     policy.reject(credential, error)
@@ -86,7 +86,7 @@ def _resume(credential: IntegrationCredential) -> None:
 
 
 def _to_look_at_again(now: datetime) -> QuerySet[IntegrationCredential]:
-    """Rejected credentials that may be good again, whose first pause is over."""
+    """Rejected credentials that may be valid again, after their first pause."""
     may_be = Q(rejection=Rejection.APP, rejected_at__lt=now - FIRST_PAUSE)
     may_be |= Q(rejection=Rejection.SUSPENDED, rejected_at__lt=now - LOOK_EVERY)
     may_be |= Q(
@@ -100,12 +100,13 @@ def _to_look_at_again(now: datetime) -> QuerySet[IntegrationCredential]:
 
 
 def _look(credential: IntegrationCredential, now: datetime) -> None:
-    """Asks whether GitHub takes it again. Raises what keeps us out still."""
+    """Checks whether GitHub accepts it again. Raises the reason if it does not."""
     if credential.installation_id:
         _look_at_installation(credential.installation_id)
     else:
         with with_github(credential) as github, suppress(NotFoundError):
-            # Counts as no request. So says a server whose limits are off, of a token that is good.
+            # This request is free. A server with rate limits disabled answers 404 for a valid
+            # token.
             github.get("/rate_limit")
     _resume(credential)
 
@@ -125,7 +126,7 @@ def _store_error(credential: IntegrationCredential, error: GitHubError, verdict:
 
 
 def _pause(credential: IntegrationCredential, failures: int) -> timedelta:
-    """Growing where the App itself is refused, as by a clock that somebody will set."""
+    """Growing pauses if the App itself is refused, for example until its clock is set."""
     if credential.rejection == Rejection.APP:
         return growing(FIRST_PAUSE, LOOK_EVERY, failures)
     return LOOK_EVERY if credential.rejection == Rejection.SUSPENDED else A_DAY
@@ -135,7 +136,7 @@ SECOND_LOOK = Chore("second look", _to_look_at_again, _look, store_error=_store_
 
 
 def changed(installation_id: int, action: str) -> None:
-    """What the `installation` event says, by its action."""
+    """Handles the `installation` event, by its action."""
     if action == "suspend":
         stop(installation_id, InstallationSuspendedError())
     elif action == "unsuspend":
@@ -149,11 +150,11 @@ def changed(installation_id: int, action: str) -> None:
 
 
 def _may_do_more(installation_id: int) -> None:
-    """What was not granted is asked for again; the token of before may not do it."""
+    """Requests what was not granted before; the old token lacks the new permission."""
     _credentials(installation_id).update(token_expires_at=None, access_token="")
     production_look.ask_what_was_refused(of_installation(installation_id))
 
 
 def reread(installation_id: int) -> None:
-    """Has people and repositories of an installation read anew: it may see others now."""
+    """Has people and repositories of an installation fetched again: it may see others now."""
     of_installation(installation_id).update(members_due_at=timezone.now())

@@ -30,7 +30,7 @@ LONGEST_PATTERN = 255
 
 @dataclass(frozen=True)
 class Selection:
-    """What somebody asks to track; `track_new` goes on with what will match later."""
+    """What a user asks to track; `track_new` later adds new repositories that match."""
 
     names: list[str] = field(default_factory=list)
     patterns: list[str] = field(default_factory=list)
@@ -39,12 +39,12 @@ class Selection:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing is asked for."""
+        """Whether nothing is selected."""
         return not (self.names or self.patterns or self.everything)
 
 
 class UnknownRepositoriesError(Exception):
-    """Names that the team's connection does not show."""
+    """Names that are not visible to the team's connection."""
 
     def __init__(self, names: list[str]) -> None:
         super().__init__(f"GitHub does not show {', '.join(names)} to this team's connection.")
@@ -52,11 +52,11 @@ class UnknownRepositoriesError(Exception):
 
 
 class PatternsError(Exception):
-    """More patterns, or longer ones, than are kept."""
+    """More patterns, or longer ones, than may be stored."""
 
 
 def patterns_in(text: str) -> list[str]:
-    """The patterns in a text, parted by commas or spaces. Raises PatternsError."""
+    """The patterns in a text, separated by commas or spaces. Raises PatternsError."""
     found = text.replace(",", " ").split()
     if len(found) > MOST_PATTERNS:
         raise PatternsError(f"These are {len(found)} patterns; at most {MOST_PATTERNS} are kept.")
@@ -72,16 +72,16 @@ def available(team: Team) -> QuerySet[AvailableRepository]:
 
 
 def matches(names: Iterable[str], patterns: Sequence[str]) -> list[str]:
-    """The names that fit a pattern such as `acme/*-service`, in any case.
+    """The names that match a pattern such as `acme/*-service`, ignoring case.
 
-    A pattern without a slash is held against the part after it.
+    A pattern without a slash is compared with the name without its owner.
     """
     wanted = [pattern.strip() for pattern in patterns]
     return [name for name in names if any(_fits(pattern, name) for pattern in wanted)]
 
 
 def chosen(team: Team, selection: Selection) -> list[AvailableRepository]:
-    """The listed repositories that a selection means. Raises UnknownRepositoriesError."""
+    """The listed repositories of a selection. Raises UnknownRepositoriesError."""
     listed = {row.full_name.lower(): row for row in available(team)}
     unknown = [name for name in selection.names if name.lower() not in listed]
     if unknown:
@@ -94,13 +94,13 @@ def chosen(team: Team, selection: Selection) -> list[AvailableRepository]:
 
 
 def _once(rows: Sequence[AvailableRepository]) -> list[AvailableRepository]:
-    """Each repository as it was listed last: one that moved is in its former account's list too."""
+    """Each repository as last listed: a moved one is also in its former account's list."""
     latest = {row.github_repo_id: row for row in sorted(rows, key=attrgetter("listed_at"))}
     return [row for row in rows if latest[row.github_repo_id] is row]
 
 
 def select(team: Team, selection: Selection) -> list[AvailableRepository]:
-    """Tracks what a selection means, from now on where it says so. Raises as `chosen` does."""
+    """Tracks a selection, and future matches if it says so. Raises like `chosen`."""
     rows = chosen(team, selection)
     with transaction.atomic():
         track(team, rows)
@@ -116,9 +116,9 @@ def track(
     rows: Sequence[AvailableRepository],
     reason: SyncRun.Reason = SyncRun.Reason.FIRST,
 ) -> list[TrackedRepository]:
-    """Tracks listed repositories and begins their sync; what was stored before is kept.
+    """Tracks listed repositories and begins their sync; stored data is kept.
 
-    Returns those that were not tracked until now.
+    Returns those that were not tracked before.
     """
     ids = [row.github_repo_id for row in rows]
     mine = TrackedRepository.objects.for_team(team)
@@ -154,7 +154,7 @@ def track(
 
 
 def stop(team: Team, github_repo_id: int) -> TrackedRepository | None:
-    """Stops tracking a repository; what was fetched stays. None where it was not tracked."""
+    """Stops tracking a repository; fetched data stays. None if it was not tracked."""
     mine = TrackedRepository.objects.for_team(team)
     row = mine.filter(github_repo_id=github_repo_id, is_active=True).first()
     if row is not None:
@@ -164,7 +164,7 @@ def stop(team: Team, github_repo_id: int) -> TrackedRepository | None:
 
 @transaction.atomic
 def stop_all(rows: QuerySet[TrackedRepository]) -> None:
-    """Stops tracking repositories, and ends the runs that only they kept open."""
+    """Stops tracking repositories, and ends runs that have no others."""
     runs = set(rows.exclude(run=None).values_list("run", flat=True))
     rows.update(
         is_active=False,
@@ -180,9 +180,9 @@ def stop_all(rows: QuerySet[TrackedRepository]) -> None:
 
 
 def track_new(integration: GitHubIntegration) -> list[TrackedRepository]:
-    """Tracks repositories that appeared since and match what the team asked to go on with.
+    """Tracks new repositories that match the team's standing selection.
 
-    One whose tracking was stopped is not taken up again.
+    A repository that the team stopped tracking is not added again.
     """
     if not integration.track_new:
         return []
@@ -196,7 +196,7 @@ def track_new(integration: GitHubIntegration) -> list[TrackedRepository]:
 
 
 def follow(team: Team, patterns: Sequence[str]) -> None:
-    """Tracks from now on what appears and fits one of `patterns`; none: nothing by itself."""
+    """Sets the patterns by which new repositories are tracked; without any, none are."""
     GitHubIntegration.objects.for_team(team).filter(disconnected_at=None).update(
         track_new=bool(patterns), track_patterns=list(patterns)
     )
