@@ -1,4 +1,4 @@
-"""The one door into the tables of `apps.metrics`: records become rows, and rows are recalculated.
+"""The only code that writes the tables of `apps.metrics`: stores records, recalculates rows.
 
-Nothing here asks GitHub, and nothing here deletes what was asked to be deleted: see `keeping`.
+Nothing here makes requests to GitHub or deletes data on request: see `keeping`.
 """

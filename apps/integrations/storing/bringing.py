@@ -1,7 +1,7 @@
-"""What each deployment of an application brought, deployment by deployment, in their order.
+"""The commits and pull requests that each deployment of an application added, in order.
 
-A new one costs what it brings: what is known stays, but for those that come after one that was
-found late. A batch is one short transaction.
+A new deployment costs only what it adds; earlier results are kept, except for those after a
+deployment found late. A batch is one short transaction.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ from apps.metrics.models import (
 
 BATCH = 200
 MANY = 20
-"""Deployments to be counted for which the whole graph is read at once."""
+"""From this many deployments on, the whole graph is loaded at once."""
 _FLAGS = ("sequence", "is_first", "is_repeat", "is_rollback", "is_restore", "took_out_id")
 _IN_ORDER = ("deployed_at", "requested_at", "node_id")
-# What is not read here is not fetched: there may be many.
+# Columns to load; others are not fetched, since there may be many rows.
 _TO_COUNT = (*_IN_ORDER, "application", "sha", "place", "is_unplaced")
 _ONCE = ("application_id", "commit_id")
 
 
 def count(application: Application) -> bool:
-    """Counts what is not counted yet, as far as it can be placed; whether anything changed."""
+    """Counts uncounted deployments that can be placed; returns whether anything changed."""
     if application.source == Source.MERGE:
         return _merges(application)
     has_changed = _rewind_where_needed(application)
@@ -62,12 +62,12 @@ def count(application: Application) -> bool:
 
 
 def eligible(application: Application) -> QuerySet[Deployment]:
-    """Deployments that have their place in the order, or will have."""
+    """Deployments that have a place in the order, or will have."""
     return application.deployments.filter(deployed_at__isnull=False, is_left_out=False)
 
 
 def pending(application: Application) -> QuerySet[Deployment]:
-    """Those of which it is not known where they lie."""
+    """Deployments whose place in the graph is not known yet."""
     settled = BranchCommit.objects.filter(
         repository=application.repository_id, generation__isnull=False, sha=OuterRef("place")
     )
@@ -75,7 +75,7 @@ def pending(application: Application) -> QuerySet[Deployment]:
 
 
 def note_below(application: Application, parents: Parents) -> None:
-    """Notes what was read below the first deployment since it was counted: it had that, too."""
+    """Adds commits read below the first deployment since it was counted: it had them, too."""
     first = application.deployments.filter(is_first=True).first()
     if first is None:
         return
@@ -93,7 +93,7 @@ def note_below(application: Application, parents: Parents) -> None:
 
 
 def _countable(application: Application) -> list[Deployment]:
-    """Those to be counted next: none that comes after one whose place is not known."""
+    """The next to be counted: none after a deployment whose place is unknown."""
     rows = eligible(application).filter(sequence=None).order_by(*_IN_ORDER).only(*_TO_COUNT)
     unknown = pending(application).order_by(*_IN_ORDER).first()
     if unknown:
@@ -109,7 +109,7 @@ def _pure(row: Deployment) -> calculations.Deployment:
 
 
 def _rewind_where_needed(application: Application) -> bool:
-    """Forgets what was counted after one that was found late, or that counts no more."""
+    """Discards results after a deployment that was found late or no longer counts."""
     counted = application.deployments.filter(sequence__isnull=False)
     gone = counted.filter(Q(deployed_at=None) | Q(is_left_out=True)).order_by("sequence").first()
     last = counted.order_by("-sequence").first()
@@ -127,7 +127,7 @@ def _rewind_where_needed(application: Application) -> bool:
 
 
 def rewind_to(application: Application, row: Deployment) -> None:
-    """Forgets what was counted from a deployment on that was live earlier than was known."""
+    """Discards results from a deployment on, which was live earlier than known before."""
     counted = application.deployments.filter(sequence__isnull=False)
     after = counted.filter(Q(deployed_at__gte=row.deployed_at) | Q(pk=row.pk))
     first = after.order_by("sequence").values_list("sequence", flat=True).first()
@@ -143,7 +143,7 @@ def _is_late(fresh: Deployment, last: Deployment | None) -> bool:
 
 @transaction.atomic
 def rewind(application: Application, sequence: int) -> None:
-    """Forgets what the deployments from this place in the order on have done."""
+    """Discards the results of deployments from this place in the order on."""
     freshness.changed(application.repository_id)
     rows = application.deployments.filter(sequence__gte=sequence)
     _judge_anew(application, rows)
@@ -154,7 +154,7 @@ def rewind(application: Application, sequence: int) -> None:
     mine.filter(deployment__in=rows).delete()
     if rows.filter(is_first=True).exists():
         mine.delete()
-        # What lay below the former first one may be needed now.
+        # Commits below the former first deployment may be needed now.
         Application.objects.filter(pk=application.pk).update(is_rooted=False)
         application.is_rooted = False
         crediting.nothing_before(application.repository)
@@ -176,14 +176,14 @@ def _judge_anew(application: Application, rows: QuerySet[Deployment]) -> None:
 
 @dataclass
 class _Counting:
-    """An application as far as it is counted, and what goes on."""
+    """The state of counting an application."""
 
     application: Application
     stored: StoredGraph
     pure: calculations.Application
     next: int
     bringers: dict[str, int] = field(default_factory=dict)
-    """Keys of deployments of this turn by the commits that they brought."""
+    """This turn's deployments by the commits that they added."""
 
     @classmethod
     def from_stored(cls, application: Application, stored: StoredGraph) -> _Counting:
@@ -201,7 +201,7 @@ class _Counting:
 
     @transaction.atomic
     def batch(self, some: Sequence[tuple[calculations.Deployment, Deployment]]) -> None:
-        """Stores what some deployments do."""
+        """Stores the results of some deployments."""
         freshness.changed(self.application.repository_id)
         recount_requests.judge_anew(self.application.pk, some[0][0].deployed_at)
         brought: list[tuple[int, int | None]] = []  # commits and deployments
@@ -271,7 +271,7 @@ def _parts(shas: Sequence[str]) -> Iterable[Sequence[str]]:
 
 
 def _merges(application: Application) -> bool:
-    """Of merges: each brings its own pull request, and no graph is needed."""
+    """Counts merges: each adds its own pull request, and no graph is needed."""
     repository = application.repository
     known = Deployment.objects.filter(application=application, node_id=OuterRef("merge_commit_sha"))
     rows = PullRequest.objects.filter(
@@ -305,7 +305,7 @@ def _store_merges(application: Application, some: Sequence[PullRequest]) -> None
             requested_at=row.merged_at or row.opened_at,
             deployed_at=row.merged_at,
             place=sha,
-            # By the minute: those of one stand in the order of their instants.
+            # By the minute; within a minute, by time.
             sequence=int(row.merged_at.timestamp()) // 60 if row.merged_at else 0,
         )
         for sha, row in by_sha.items()

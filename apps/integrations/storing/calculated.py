@@ -1,6 +1,6 @@
-"""Everything that a pull request's row says and GitHub does not: figures, marks, who counts.
+"""All calculated columns of a pull request: figures, marks, and who counts.
 
-One way for what passes through and for what is stored, so that a recalculation finds the same.
+Syncing and recalculating share this code, so that both give the same result.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from apps.metrics.calculations.waiting import answer_times
 
 @dataclass(frozen=True)
 class Given:
-    """A review that was submitted, and by whom."""
+    """A submitted review, and its reviewer."""
 
     author: Identity
     state: str
@@ -32,8 +32,8 @@ class Given:
 class Told:
     """What is known of a pull request; `facts` are without reviews and initiator.
 
-    `is_read`: its texts were read for marks, all of them. Without, what accounts, branch and labels
-    say stands, and that there is no mark nobody says.
+    `is_read`: all its texts were read for marks. If not, only marks of accounts, branch and labels
+    are known, and the absence of a mark proves nothing.
     """
 
     facts: PullRequestFacts
@@ -46,9 +46,9 @@ class Told:
 
 @dataclass(frozen=True)
 class Calculated:
-    """Columns of the pull request, those of each of its dated reviews, and who asked for it.
+    """Columns of the pull request and of each dated review, and who initiated it.
 
-    `unknown`: addresses whose accounts decide who that is, each with its commit.
+    `unknown`: addresses whose accounts decide the initiator, each with its commit.
     """
 
     columns: dict[str, Any]
@@ -60,7 +60,7 @@ class Calculated:
 
 
 def calculate(told: Told, own: TeamMarks, main: Accounts, known: Known) -> Calculated:
-    """All of it, by the team's own marks and lists."""
+    """Calculates everything, with the team's own marks and lists."""
     writing = marks.read(told.texts, own, known)
     ai = writing.ai if told.is_read or writing.ai in ("assisted", "agent") else None
     initiator = _initiator(writing, told)
@@ -101,14 +101,14 @@ NOT_COUNTED: Mapping[str, Any] = {
 
 
 def counted_reviews(facts: PullRequestFacts, figures: dict[str, Any]) -> list[dict[str, Any]]:
-    """What is counted of each review, taken out of the figures of its pull request."""
+    """The figures of each review, taken from those of its pull request."""
     qualifying, responses = figures.pop("qualifying"), figures.pop("responses")
     each = zip(qualifying, responses, answer_times(facts, qualifying), strict=True)
     return [dict(zip(NOT_COUNTED, told, strict=False)) for told in each]
 
 
 def event_fact(own: TeamMarks, event: Mapping[str, Any], main: Accounts) -> EventFact:
-    """An event as figures read it, from the columns of its row."""
+    """An event for the calculations, from the columns of its row."""
     kind, asked = event["reviewer_type"], event["reviewer_github_id"]
     return EventFact(
         event["kind"],
@@ -121,9 +121,9 @@ def event_fact(own: TeamMarks, event: Mapping[str, Any], main: Accounts) -> Even
 
 
 def is_external(row: Mapping[str, Any], *, is_member: bool, is_initiators: bool) -> bool:
-    """Whether somebody from outside wrote it: nobody of the team, and no bot.
+    """Whether an external person wrote it: not a member, and not a bot.
 
-    Who counts for an agent's is its initiator, where one is told, else the agent: the team's own
+    For an agent's pull request, its initiator counts if known, else the agent: a team's own agent
     may be a member. `row` has `ai`, `is_bot`, `is_own_agent` and `initiator_github_id`.
     """
     if row["ai"] != "agent":
@@ -165,7 +165,7 @@ def _ai_reviews(reviews: Sequence[Given], by_ai: Sequence[bool]) -> dict[str, An
 
 
 def _is_touched(told: Told, own: TeamMarks) -> bool | None:
-    """Null where nobody is known to have touched it and not everything was read."""
+    """Whether a person contributed; None if none is known and not everything was read."""
     actors: list[Actor | None] = [each.author.actor for each in told.reviews]
     if told.facts.merged_at and told.merged_by != NOBODY:
         actors.append(told.merged_by.actor)

@@ -1,4 +1,4 @@
-"""A person's word on whether a deployment failed: kept, on record, and it wins."""
+"""A person's correction of whether a deployment failed: stored, audited, and decisive."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ _STORED = (
 
 
 class CorrectionError(Exception):
-    """What is said cannot hold of this deployment."""
+    """The correction is impossible for this deployment."""
 
 
 @transaction.atomic
 def correct(
     request: HttpRequest, deployment: Deployment, *, failed: bool | None, note: str = ""
 ) -> Deployment:
-    """Marks a deployment as failed or not; None takes the mark back, and the evidence holds again.
+    """Marks a deployment as failed or not; None removes the mark, and the evidence applies again.
 
-    Raises CorrectionError for what counts in no fail rate: repeats, rollbacks, restores, what could
-    not be placed, and what never succeeded.
+    Raises CorrectionError for deployments outside the fail rate: repeats, rollbacks, restores,
+    those that could not be placed, and those that never succeeded.
     """
     # Before its own row, in the order in which counting locks them.
     freshness.changed(deployment.application.repository_id)

@@ -1,7 +1,7 @@
-"""What a pull request has from deployments: when it reached production, and by which one.
+"""When a pull request reached production, and by which deployment.
 
-`deployed_at` is the earliest over the applications that count. A pull request is found by its merge
-commit, never by its own.
+`deployed_at` is the earliest over the applications that count. A pull request is identified by its
+merge commit, never by its own commits.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from apps.metrics.models import (
 
 AT_ONCE = 500
 COLUMNS = ("deployed_at", "deploy_time", "lead_time", "deployment_id", "was_live_before")
-"""Of a pull request: what `ingest` leaves alone."""
+"""Columns of a pull request that `ingest` does not write."""
 
 _READ = ("pk", "merged_at", "cycle_time", *COLUMNS)
 
 
 def link(repository: Repository, brought: Mapping[str, int]) -> None:
-    """Gives deployments the pull requests that landed by the commits which they brought."""
+    """Links deployments to the pull requests merged by the commits that they added."""
     keys: list[int] = []
     for some in _parts(list(brought)):
         rows = PullRequest.objects.filter(
@@ -55,7 +55,7 @@ def link(repository: Repository, brought: Mapping[str, int]) -> None:
 
 
 def credit(repository: Repository, keys: Sequence[int]) -> None:
-    """Stores anew when pull requests reached production, where that has changed."""
+    """Updates when pull requests reached production, where that has changed."""
     for some in _parts(sorted(set(keys))):
         first = _first(some)
         rows = PullRequest.objects.filter(pk__in=some).select_for_update(no_key=True)
@@ -68,7 +68,7 @@ def credit(repository: Repository, keys: Sequence[int]) -> None:
 
 
 def stored(repository: Repository, keys: Sequence[int]) -> None:
-    """Links pull requests that were stored after the deployments that brought them."""
+    """Links pull requests that were stored after the deployments that added them."""
     of = Production.objects.filter(repository=repository).exclude(source="").first()
     if of is None:
         return
@@ -97,20 +97,20 @@ def stored(repository: Repository, keys: Sequence[int]) -> None:
 
 
 def _matters() -> Q:
-    """Pull requests on which it depends whether a deployment failed, or has depended."""
+    """Pull requests that do or did decide whether a deployment failed."""
     reverted = PullRequest.objects.filter(reverts=OuterRef("pk"))
     blamed = Deployment.objects.filter(evidence=OuterRef("pk"))
     return Q(is_hotfix=True) | Q(is_revert=True) | Q(Exists(reverted)) | Q(Exists(blamed))
 
 
 def nothing_before(repository: Repository) -> None:
-    """Takes back what followed from the first deployment that was known."""
+    """Reverts what was derived from the first known deployment."""
     rows = PullRequest.objects.filter(repository=repository, was_live_before=True)
     rows.update(was_live_before=False, stored_revision=_revision(repository))
 
 
 def note_before(repository: Repository) -> None:
-    """Marks what was in production by the first deployment that is known."""
+    """Marks what was in production before the first known deployment."""
     _note_before(repository, Q())
 
 
@@ -130,7 +130,7 @@ def _note_before(repository: Repository, which: Q) -> None:
         deployment=None,
     )
     rows = PullRequest.objects.filter(
-        # Below what was read of the branch everything was live.
+        # Everything below the part of the branch that was read was live.
         Exists(there) | ~Exists(commits),
         which,
         repository=repository,
@@ -143,7 +143,7 @@ def _note_before(repository: Repository, which: Q) -> None:
 
 
 def _first(keys: Sequence[int]) -> dict[int, tuple[datetime, int]]:
-    """By pull request when it was deployed first, and by what."""
+    """By pull request: when and by what it was first deployed."""
     links = DeployedPullRequest.objects.filter(
         pull_request__in=keys, deployment__application__is_current=True
     )
@@ -156,7 +156,7 @@ def _first(keys: Sequence[int]) -> dict[int, tuple[datetime, int]]:
 
 
 def told_of(row: PullRequest) -> dict[str, Any]:
-    """What a pull request has from the deployments that are stored."""
+    """A pull request's columns from the stored deployments."""
     first = _first([row.pk]).get(row.pk)
     return _columns(row.merged_at, row.cycle_time, row.was_live_before, first)
 
@@ -183,7 +183,7 @@ def _columns(
 
 
 def _save(repository: Repository, columns: Mapping[int, Sequence[Any]]) -> None:
-    """By key; within a transaction that has told of a new revision."""
+    """Stores columns by key; within a transaction that has announced a new revision."""
     if not columns:
         return
     names = [name.removesuffix("_id") for name in (*COLUMNS, "stored_revision")]

@@ -1,6 +1,6 @@
-"""What was delivered, as its source tells it: stored by GitHub's ids, however often it comes.
+"""Stores deliveries as their source reports them, by GitHub's ids; repeating it is harmless.
 
-Which of it counts follows from the source that is chosen for a repository, or found by itself.
+Which of them count depends on the source chosen for a repository, or detected.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from apps.metrics.models import Application, Deployment, Production, Repository,
 RELEASES = "releases"
 MOST_ENVIRONMENTS = 200
 WAITS_FOR = timedelta(days=30)
-"""GitHub lets a deployment wait so long for somebody to allow it."""
+"""How long GitHub lets a deployment wait for an approval."""
 MAY_STILL_SUCCEED = timedelta(days=2)
 SOONEST, LATEST = timedelta(minutes=1), timedelta(days=1)
 _DECIDING = ("deployed_at", "is_withdrawn", "is_left_out")
@@ -32,7 +32,7 @@ _LONGEST = {"node_id": 100, "sha": 64, "name": 255, "url": 500, "state": 20}
 
 
 def production(repository: Repository) -> Production:
-    """What is known of where a repository deploys."""
+    """The stored facts about where a repository deploys."""
     found, _ = Production.objects.get_or_create(
         repository=repository, defaults={"team_id": repository.team_id}
     )
@@ -40,7 +40,7 @@ def production(repository: Repository) -> Production:
 
 
 def application(repository: Repository, source: str, environment: str) -> Application:
-    """The repository's application of that name, made where it is new."""
+    """The repository's application of that name, created if new."""
     found, _ = Application.objects.get_or_create(
         repository=repository,
         source=source,
@@ -51,9 +51,9 @@ def application(repository: Repository, source: str, environment: str) -> Applic
 
 
 def deployments(of: Production, told: Sequence[Told], now: datetime) -> None:
-    """Stores deployments to environments of production.
+    """Stores deployments to production environments.
 
-    A status can move one to another environment: then it counts there alone.
+    A status can move one to another environment, where it alone counts then.
     """
     _lock(of)
     _leave_where_it_was(of, told)
@@ -72,7 +72,7 @@ def deployments(of: Production, told: Sequence[Told], now: datetime) -> None:
 
 
 def _page(of: Production, environment: str) -> str:
-    """An environment's page; a repository's own address may not be told yet."""
+    """An environment's page; empty while the repository's URL is unknown."""
     name = of.repository.full_name.partition("@")[0]
     return f"{settings.GITHUB_URL}/{name}/deployments/{quote(environment, safe='')}"
 
@@ -93,7 +93,7 @@ def _leave_where_it_was(of: Production, told: Sequence[Told]) -> None:
 
 
 def releases(of: Production, page: Page, now: datetime) -> None:
-    """Stores published releases, and notes which the list has."""
+    """Stores published releases, and records which are listed."""
     _lock(of)
     where = application(of.repository, Source.RELEASE, RELEASES)
     _store(of, where, [(one, one.url) for one in page.items], now)
@@ -103,7 +103,7 @@ def releases(of: Production, page: Page, now: datetime) -> None:
 
 
 def withdraw_releases(of: Production, begun_at: datetime) -> None:
-    """After a list was read to its end: what it had no more is none that counts."""
+    """After a complete list: releases missing from it no longer count."""
     _lock(of)
     where = application(of.repository, Source.RELEASE, RELEASES)
     gone = where.deployments.filter(Q(told_at=None) | Q(told_at__lt=begun_at), is_withdrawn=False)
@@ -113,26 +113,26 @@ def withdraw_releases(of: Production, begun_at: datetime) -> None:
 
 
 def runs(of: Production, told: Sequence[Told], now: datetime) -> None:
-    """Stores successful runs of the workflow that was named; kept as they were seen first."""
+    """Stores successful runs of the named workflow; the first version seen is kept."""
     _lock(of)
     where = application(of.repository, Source.WORKFLOW, of.workflow)
     _store(of, where, [(one, one.url) for one in told], now)
 
 
 def _count_anew(of: Production) -> None:
-    """Pages that list deployments are asked for again, and what these did is counted anew."""
+    """Invalidates pages that list the deployments, and has their results counted again."""
     freshness.changed(of.repository_id)
     recount_requests.ask(Production.objects.filter(pk=of.pk))
 
 
 def _lock(of: Production) -> None:
-    """First of all, in the order in which counting and storing pull requests lock rows."""
+    """Locks first, in the order in which counting and storing pull requests lock rows."""
     rows = Repository.objects.select_for_update(no_key=True).filter(pk=of.repository_id)
     list(rows.values_list("pk"))
 
 
 def leave_out(where: Application, pattern: str) -> None:
-    """Of several releases on one commit the first counts, and only those that fit the pattern."""
+    """Of several releases on one commit the first counts, and only those matching the pattern."""
     rows = where.deployments.order_by("deployed_at", "node_id")
     seen: set[str] = set()
     columns = ("pk", "sha", "name", "is_withdrawn", "is_left_out")
@@ -145,9 +145,9 @@ def leave_out(where: Application, pattern: str) -> None:
 
 
 def settle(of: Production) -> bool:
-    """Finds the source, where nobody chose it, and which applications count.
+    """Detects the source, unless a person chose it, and which applications count.
 
-    Whether any of that changed.
+    Returns whether any of that changed.
     """
     source = source_of(of)
     has_changed = source != of.source
@@ -164,14 +164,14 @@ def settle(of: Production) -> bool:
 
 
 def wanted(of: Production) -> list[Application]:
-    """The applications that are to count, by what is stored now."""
+    """The applications that should count, according to what is stored."""
     source = source_of(of)
     rows = Application.objects.filter(repository=of.repository, source=source).order_by("pk")
     return [row for row in rows.select_related("repository") if _is_wanted(of, row)]
 
 
 def source_of(of: Production) -> str:
-    """What was chosen, else what is found in what is stored."""
+    """The chosen source, else the one detected in stored data."""
     return of.source if of.is_chosen else _found(of)
 
 
@@ -201,7 +201,7 @@ def _is_wanted(of: Production, row: Application) -> bool:
 
 
 def note_environments(of: Production, told: Iterable[Told]) -> None:
-    """Counts names, so that an admin can choose among them; those of production are never lost."""
+    """Counts environment names, for an admin to choose from; production ones are always kept."""
     counts: dict[str, int] = dict(of.environments)
     for one in told:
         name = tidy(one.environment)[:255]
@@ -216,7 +216,7 @@ def _store(
     of: Production, where: Application, told: Sequence[tuple[Told, str]], now: datetime
 ) -> None:
     incoming = {one.id[:100]: (one, url) for one, url in told}
-    # Locked, so that what a webhook tells meanwhile comes after what is stored here.
+    # Locked, so that webhook changes made meanwhile are applied after what is stored here.
     rows = where.deployments.select_for_update(no_key=True).filter(node_id__in=incoming)
     known = {row.node_id: row for row in rows}
     fresh: list[Deployment] = []
@@ -238,13 +238,13 @@ def _store(
                 bringing.rewind_to(where, row)
     Deployment.objects.bulk_create(fresh)
     if told_anew:
-        freshness.changed(of.repository_id)  # Pages that list it are asked for again.
+        freshness.changed(of.repository_id)  # Invalidates pages that list it.
     if fresh or moved:
         recount_requests.ask(Production.objects.filter(pk=of.pk))
 
 
 def _changes(row: Deployment, one: Told, url: str, now: datetime) -> dict[str, Any]:
-    """What is not stored yet as it is told."""
+    """The fields that differ from what is stored."""
     told = {
         "name": tidy(one.name),
         "url": tidy(url),
@@ -264,13 +264,13 @@ def _changes(row: Deployment, one: Told, url: str, now: datetime) -> dict[str, A
 
 
 def _was_hinted(row: Deployment, asked_at: datetime) -> bool:
-    """Whether a webhook told that it changed, after GitHub was asked what is to be stored."""
+    """Whether a webhook reported a change after the request whose response is being stored."""
     at = row.look_again_at
     return at is not None and asked_at < at <= datetime.now(UTC)
 
 
 def _deployed_at(row: Deployment, one: Told) -> datetime | None:
-    """What was live once stays so: a later attempt, or a gap in what is told, changes nothing."""
+    """A deployment once live stays so: later attempts or missing data change nothing."""
     if row.application.source == Source.RELEASE:
         return one.deployed_at
     if row.application.source == Source.WORKFLOW:
@@ -279,14 +279,14 @@ def _deployed_at(row: Deployment, one: Told) -> datetime | None:
 
 
 def ask_again(keys: Sequence[int], now: datetime) -> None:
-    """Those that are gone, or could not be told this time, which look alike."""
+    """Reschedules deployments that are gone or unreadable this time, which look the same."""
     rows = Deployment.objects.filter(pk__in=keys)
     rows.filter(requested_at__gt=now - WAITS_FOR).update(look_again_at=now + LATEST)
     rows.filter(requested_at__lte=now - WAITS_FOR).update(look_again_at=None)
 
 
 def _again(one: Told, now: datetime) -> datetime | None:
-    """When a deployment that has not succeeded is to be looked at again; less and less often."""
+    """When to check an unsuccessful deployment again; less and less often."""
     age = now - one.requested_at
     if age > (MAY_STILL_SUCCEED if one.is_final else WAITS_FOR):
         return None

@@ -1,4 +1,4 @@
-"""PURE but for the models' column names: GitHub's records as the rows that `ingest` stores."""
+"""Turns GitHub's records into the rows that `ingest` stores. PURE but for column names."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ _EVENTS = {
 
 @dataclass(frozen=True)
 class OwnedRow:
-    """Columns of a review or commit, and whose it is."""
+    """Columns of a review or commit, and its pull request."""
 
     author: Identity
     columns: dict[str, Any]
@@ -57,9 +57,9 @@ class OwnedRow:
 
 @dataclass(frozen=True)
 class PullRequestRow:
-    """All rows that a pull request becomes, without keys to other rows.
+    """All rows of a pull request, without keys to other rows.
 
-    `unknown` are addresses, as they are kept, on whose accounts it depends who asked for it.
+    `unknown` are addresses, as stored, whose accounts decide the initiator.
     """
 
     author: Identity
@@ -74,12 +74,12 @@ class PullRequestRow:
 
     @property
     def number(self) -> int:
-        """What it is called in its repository."""
+        """The number in its repository."""
         return int(self.columns["number"])
 
     @property
     def reverted_shas(self) -> set[str]:
-        """What its commits say that they revert."""
+        """The SHAs that its commits say they revert."""
         return {sha for commit in self.commits if (sha := commit.columns["reverts_sha"])}
 
     @property
@@ -88,7 +88,7 @@ class PullRequestRow:
         return [commit.columns["sha"] for commit in self.commits]
 
     def people(self) -> Iterator[Identity]:
-        """Everyone who may be a member of the team."""
+        """All people in it, any of whom may be members of the team."""
         yield self.author
         for owned in (*self.reviews, *self.commits):
             yield owned.author
@@ -104,8 +104,8 @@ def read(
 ) -> PullRequestRow:
     """A record as rows, with every figure of METRICS calculated by the team's definitions.
 
-    `untold` is what of it GitHub could not tell: see `last_known`. `known` are accounts by the
-    addresses of `unknown`.
+    `untold` is what GitHub could not return: see `last_known`. `known` maps addresses of `unknown`
+    to accounts.
     """
     author = Identity.from_actor(record.author)
     reviews = _submitted(record)
@@ -206,14 +206,14 @@ def _as_github_has_it(record: records.PullRequest) -> dict[str, Any]:
 
 
 def _state(record: records.PullRequest) -> str:
-    """As GitHub tells it, else by how it ended."""
+    """As GitHub reports it, else derived from how it ended."""
     if record.state:
         return record.state.lower()
     return "merged" if record.merged_at else "closed" if record.closed_at else "open"
 
 
 def _opened_at(record: records.PullRequest) -> datetime:
-    """As GitHub tells it, else not after the first that is known to have happened."""
+    """As GitHub reports it, else no later than the first known event."""
     if record.created_at:
         return record.created_at
     happened = (
@@ -241,7 +241,7 @@ def _flags(team: Team, record: records.PullRequest) -> dict[str, Any]:
 def flags_by_settings(
     team: Team, labels: Sequence[str], head_branch: str, title: str
 ) -> dict[str, Any]:
-    """What the team's settings make of a pull request: anew where they change."""
+    """Flags that depend on the team's settings: recalculated when these change."""
     patterns = calculations.HotfixPatterns(
         labels=team.hotfix_labels, branches=team.hotfix_branches, titles=team.hotfix_titles
     )
@@ -256,7 +256,7 @@ def flags_by_place(
     is_member: bool,
     is_initiators: bool,
 ) -> dict[str, Any]:
-    """What depends on other rows: who counts for it here, and where it is.
+    """Flags that depend on other rows: whether the author counts, and the repository.
 
     `row` is as for `is_external`.
     """
@@ -268,14 +268,14 @@ def flags_by_place(
 
 
 def is_excluded(team: Team, repository: str, base_branch: str) -> bool:
-    """Whether the team leaves such a pull request out of its figures."""
+    """Whether the team excludes such a pull request from its figures."""
     exclusions = calculations.Exclusions(team.excluded_repositories, team.excluded_branches)
-    # One that lost its name to another is left out by it all the same.
+    # A repository that lost its name to another is still excluded by it.
     return calculations.is_excluded(repository.partition("@")[0], base_branch, exclusions)
 
 
 def _submitted(record: records.PullRequest) -> list[records.Review]:
-    """Reviews that were submitted, each once though pages may have shifted."""
+    """Submitted reviews, each once even if pages have shifted."""
     reviews = {review.id: review for review in record.reviews.items}
     return [review for review in reviews.values() if review.state != "PENDING"]
 

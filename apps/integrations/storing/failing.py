@@ -1,6 +1,6 @@
-"""Which deployments of an application failed, and what holds where a person said otherwise.
+"""Which deployments of an application failed; a person's correction takes precedence.
 
-It follows from rows that are stored: what deployments brought, reverts and hotfixes.
+Derived from stored rows: what deployments added, reverts and hotfixes.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ _STORED = (
     *("found_cause", "mended_by_id", "evidence_id"),
     *("is_failed", "failed_by", "recovered_at", "recovery_time"),
 )
-# What is neither read nor written here is not fetched: an application may have many.
+# Columns read or written here; an application may have many deployments.
 _READ = (
     *(name.removesuffix("_id") for name in _STORED),
     *("node_id", "requested_at", "deployed_at", "sequence", "took_out", "marked_failed"),
     *("is_unplaced", "is_first", "is_repeat", "is_rollback", "is_restore", "is_left_out", "place"),
 )
-# Of what a deployment brought: it and the pull request, then the pull request's own columns.
+# Columns of a link between deployment and pull request, then of the pull request itself.
 _OF_LINKS = (
     *("deployment", "pull_request"),
     *(
@@ -47,7 +47,7 @@ _OF_LINKS = (
 
 
 def refresh(application: Application) -> bool:
-    """Stores anew which of its deployments failed, where somebody asked; whether any changed."""
+    """Recalculates which of its deployments failed, if requested; returns whether any changed."""
     rows = Application.objects.filter(pk=application.pk)
     since, requests = rows.values_list("failures_from", "failure_requests").get()
     if since is None:
@@ -60,7 +60,7 @@ def refresh(application: Application) -> bool:
 
 
 def _near(application: Application, start: datetime) -> list[Deployment]:
-    """Of those that were live since then the ones that change: all that mended them is there."""
+    """Deployments live since `start` that change: everything that mended them is stored."""
     rows = list(
         Deployment.objects.filter(
             Q(sequence__isnull=False) | ~Q(found_cause="") | ~Q(failed_by=""),
@@ -86,7 +86,7 @@ def _near(application: Application, start: datetime) -> list[Deployment]:
 
 
 def _far_back(application: Application, since: datetime) -> list[Deployment]:
-    """Of those long before the ones that change: nothing but a rollback can still mend them."""
+    """Older deployments that change: only a rollback can still mend them."""
     mine = Deployment.objects.filter(application=application)
     later = mine.filter(deployed_at__gte=since)
     blamed = later.filter(took_out__isnull=False).values("took_out")
@@ -104,13 +104,13 @@ def _rolled_back(row: Deployment, since: datetime) -> dict[str, Any]:
         mended_by = back.order_by("sequence").first()
         cause = Deployment.Cause.ROLLBACK.value if mended_by else ""
         evidence = None
-    else:  # It was mended before, by whatever it was.
+    else:  # It was mended before, by whatever means.
         cause, evidence = row.found_cause, row.evidence_id
     return _told(row, cause, mended_by, evidence)
 
 
 def follow(row: Deployment) -> None:
-    """Lets what a person said of a deployment hold; the caller stores it."""
+    """Applies a person's correction to a deployment; the caller stores it."""
     for name, value in _told(row, row.found_cause, row.mended_by, row.evidence_id).items():
         setattr(row, name, value)
 
@@ -122,7 +122,7 @@ def _live(row: Deployment) -> Live:
 def _pull_requests(
     application: Application, counted: Sequence[Deployment], start: datetime
 ) -> tuple[list[PullRequest], dict[str, int], dict[int, int]]:
-    """Reverts, hotfixes and what was reverted; who brought each; and their keys by number."""
+    """Reverts, hotfixes and reverted pull requests; who added each; and keys by number."""
     links = DeployedPullRequest.objects.filter(
         deployment__application=application, deployment__deployed_at__gte=start
     )
@@ -160,7 +160,7 @@ def _columns(
 def _told(
     row: Deployment, cause: str, mended_by: Deployment | None, evidence: int | None
 ) -> dict[str, Any]:
-    """What is found, and what holds: a person's word, else the evidence."""
+    """The evidence, and what applies: a person's correction, else the evidence."""
     is_failed = row.is_judged and (bool(cause) if row.marked_failed is None else row.marked_failed)
     recovered_at = mended_by.deployed_at if is_failed and cause and mended_by else None
     took = None
@@ -178,7 +178,7 @@ def _told(
 
 
 def _set_changed(row: Deployment, columns: dict[str, Any]) -> bool:
-    """Whether anything is not as it is stored."""
+    """Whether any column differs from what is stored."""
     changed = [name for name, value in columns.items() if getattr(row, name) != value]
     for name in changed:
         setattr(row, name, columns[name])

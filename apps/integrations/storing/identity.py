@@ -1,4 +1,4 @@
-"""Who acted, as GitHub has it, and who that is to the figures."""
+"""Who acted, according to GitHub, and which person that is in figures."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from apps.metrics.calculations.ai_accounts import Actor, TeamMarks
 from apps.metrics.calculations.facts import Person
 
 Accounts = Mapping[int, int]
-"""By the other accounts of people with several: their main one."""
+"""Main accounts by the other accounts of people with several."""
 NO_OTHERS: Accounts = {}
 
 
 def main_account(main: Accounts, account: int | None) -> int | None:
-    """The account that stands for the person whose this is."""
+    """The main account of the person with this account."""
     return None if account is None else main.get(account, account)
 
 
 @dataclass(frozen=True)
 class Identity:
-    """Who acted, as GitHub has it; all None where the account was deleted."""
+    """An account according to GitHub; all fields are None if it was deleted."""
 
     github_id: int | None = None
     login: str | None = None
@@ -41,7 +41,7 @@ class Identity:
         return Actor(self.github_id, self.login, self.type)
 
     def person(self, own: TeamMarks, main: Accounts = NO_OTHERS) -> Person:
-        """Who this is to the figures: by the main account of a person with several.
+        """The person in figures: the main account of a person with several.
 
         Agents and the team's own lists are included.
         """

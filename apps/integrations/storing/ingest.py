@@ -1,6 +1,6 @@
-"""THE ONE DOOR into `metrics.models`: backfill, poll, refresh and webhook all end here.
+"""THE ONLY WRITER of `metrics.models`: backfill, poll, refresh and webhook all end here.
 
-Everything is an upsert by GitHub's own keys, so that storing the same thing twice changes nothing.
+Everything is an upsert by GitHub's own keys, so that storing the same data twice changes nothing.
 The caller opens the transaction: rows, cursor and counters belong together.
 """
 
@@ -36,7 +36,7 @@ from apps.teams.models import Team
 
 
 def repository(team: Team, record: records.Repository) -> Repository:
-    """Stores a repository under its numeric id; a rename changes its name and nothing else."""
+    """Stores a repository under its numeric id; a rename changes only its name."""
     values = _repository(record)
     known = Repository.objects.filter(team=team, github_repo_id=record.database_id)
     is_taken = names.move_names(team, {values["full_name"]: record.database_id})
@@ -50,9 +50,9 @@ def repository(team: Team, record: records.Repository) -> Repository:
 
 
 def renamed(team: Team) -> None:
-    """Notes that a repository of the team is called otherwise: what is left out goes by the name.
+    """Records that a repository of the team was renamed: exclusion goes by the name.
 
-    Within the transaction that renames it.
+    Call it in the transaction that renames it.
     """
     figures_changed(team.pk)
     if team.excluded_repositories:
@@ -60,7 +60,7 @@ def renamed(team: Team) -> None:
 
 
 def differs(stored: Repository, record: records.Repository) -> bool:
-    """Whether a repository is no longer as it is stored."""
+    """Whether a repository differs from its stored row."""
     return any(getattr(stored, name) != value for name, value in _repository(record).items())
 
 
@@ -74,14 +74,14 @@ def _repository(record: records.Repository) -> dict[str, Any]:
         "is_archived": record.is_archived,
         "url": record.url,
     }
-    # What GitHub could not tell stays as it is.
+    # Fields that GitHub could not return stay as they are.
     return {name: value for name, value in told.items() if value is not None}
 
 
 def pull_requests(
     repository: Repository, incoming: Sequence[records.PullRequest], fetched_at: datetime
 ) -> None:
-    """Stores pull requests with all that belongs to them; what is gone on GitHub goes here too."""
+    """Stores pull requests with their children; deletes children that are gone on GitHub."""
     unique = {record.number: record for record in incoming}
     team = repository.team
     revision = freshness.changed(repository.pk, fetched_at)
@@ -106,21 +106,21 @@ def pull_requests(
 
 @dataclass(frozen=True)
 class Members:
-    """Keys of members, and what they are called, by GitHub's id."""
+    """Keys and logins of members, by GitHub's id."""
 
     keys: dict[int, int]
     logins: dict[int, str]
 
     def key(self, who: Identity) -> int | None:
-        """The member whose account that is."""
+        """The member with this account."""
         return self.keys.get(who.github_id) if who.github_id else None
 
 
-Pairs = list[tuple[int, PullRequestRow]]  # Pull requests' keys, and what is told of each.
+Pairs = list[tuple[int, PullRequestRow]]  # keys of pull requests, and their records
 
 
 def _known(repository: Repository, rows: Sequence[PullRequestRow]) -> set[int]:
-    """Those that are stored already: only they can have anything that GitHub no longer has."""
+    """Pull requests stored before: only they can have children that GitHub no longer has."""
     found = PullRequest.objects.filter(
         repository=repository, number__in=[row.number for row in rows]
     )
@@ -128,9 +128,9 @@ def _known(repository: Repository, rows: Sequence[PullRequestRow]) -> set[int]:
 
 
 def _members(team: Team, rows: Sequence[PullRequestRow], main: Accounts) -> Members:
-    """By each account the member whose it is, also where it is not their main one."""
+    """The member for each account, also for accounts that are not a main one."""
     logins = {who.github_id: who.login for row in rows for who in row.people() if who.github_id}
-    # An address may hold a login of long ago: it renames nobody.
+    # An address may contain an outdated login: it renames nobody.
     asked = {row.initiator.github_id for row in rows if row.initiator.github_id}
     others = {account: main[account] for account in (logins.keys() | asked) & main.keys()}
     wanted = {*logins, *asked, *others.values()}
@@ -157,7 +157,7 @@ def _store_pull_requests(
     members: Members,
     stamps: dict[str, Any],
 ) -> dict[int, int]:
-    """Stores them without what belongs to them; their keys by number."""
+    """Stores them without their children; returns their keys by number."""
     columns = [_columns(repository, row, members) | stamps for row in rows]
     found = upsert(
         PullRequest,
@@ -179,7 +179,7 @@ def _columns(repository: Repository, row: PullRequestRow, members: Members) -> d
         "repository_id": repository.pk,
         "author_id": author,
         "initiator_id": initiator,
-        # Of a member the present login is known.
+        # A member's current login is known.
         "initiator_login": members.logins.get(asked or 0, row.initiator.login),
         **flags_by_place(
             repository,
@@ -194,7 +194,7 @@ def _columns(repository: Repository, row: PullRequestRow, members: Members) -> d
 def _delete_others(
     model: type[Model], before: Sequence[int], field: str, kept: set[tuple[int, Any]]
 ) -> list[Any]:
-    """Deletes what GitHub no longer has below pull requests that were stored before; its keys."""
+    """Deletes children that GitHub no longer has from stored pull requests; returns their keys."""
     if not before:
         return []
     below = model._default_manager.filter(pull_request__in=before)
@@ -253,10 +253,10 @@ def _store_commits(
             "author_github_id": commit.author.github_id,
             "author_login": commit.author.login,
         }
-        # Of two pull requests that have it, GitHub may have told one more.
+        # If two pull requests have it, GitHub may have reported more for one.
         other = rows.get(commit.columns["sha"], {})
         rows[commit.columns["sha"]] = other | {k: v for k, v in columns.items() if v is not None}
-    # In one order for all workers, so that two transactions never wait for each other.
+    # In one order for all workers, so that two transactions never deadlock.
     in_order = [rows[sha] for sha in sorted(rows)]
     ids = dict(upsert(Commit, in_order, keys=("repository_id", "sha"), returning=("sha", "id")))
     links = [
@@ -265,7 +265,7 @@ def _store_commits(
         for position, sha in enumerate(row.shas)
     ]
     kept = {(link["pull_request_id"], link["commit_id"]) for link in links}
-    # A rebase or a force-push dropped them; some may belong to nothing else.
+    # A rebase or a force-push dropped them; some may belong to no other pull request.
     dropped = _delete_others(PullRequestCommit, before, "commit_id", kept)
     upsert(PullRequestCommit, links, keys=("pull_request_id", "commit_id"))
     if dropped:

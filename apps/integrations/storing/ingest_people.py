@@ -1,4 +1,4 @@
-"""The part of the one door through which people, their groups and chosen repositories come in."""
+"""Stores people, their groups and chosen repositories, as part of `ingest`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ BATCH = 500
 
 @transaction.atomic
 def members(integration: GitHubIntegration, people: Sequence[Person]) -> None:
-    """Adds or updates people by GitHub's id, and links what they did before they were known."""
+    """Adds or updates people by GitHub's id, and links their earlier activity."""
     team = integration.team
     figures_changed(team.pk)  # first, since it locks the team: see `hold`
     own = own_marks.of_team(team)
@@ -51,9 +51,9 @@ def members(integration: GitHubIntegration, people: Sequence[Person]) -> None:
 
 @transaction.atomic
 def members_left(integration: GitHubIntegration, seen: set[int]) -> int:
-    """Notes who is no longer in the organisation; how many left. Nobody is deleted.
+    """Records who left the organisation; returns how many. Nobody is deleted.
 
-    Someone who is still in another organisation of the team stays active.
+    A person still in another organisation of the team stays active.
     """
     figures_changed(integration.team_id)
     gone = [m for m in integration.members.all() if m.github_id not in seen]
@@ -67,7 +67,7 @@ def members_left(integration: GitHubIntegration, seen: set[int]) -> int:
 
 @transaction.atomic
 def group(integration: GitHubIntegration, found: ListedGroup) -> None:
-    """Adds or updates a team of the organisation, and sets who is in it."""
+    """Adds or updates a team of the organisation, and sets its members."""
     figures_changed(integration.team_id)
     row, is_new = Group.objects.update_or_create(
         team=integration.team,
@@ -88,7 +88,7 @@ def group(integration: GitHubIntegration, found: ListedGroup) -> None:
 
 
 def _slug(integration: GitHubIntegration, group: ListedGroup) -> str:
-    """GitHub's; with the organisation before it where a team of another one has the same."""
+    """GitHub's slug; prefixed with the organisation if another one's team has the same."""
     others = Group.objects.for_team(integration.team).exclude(github_id=group.github_id)
     is_taken = others.filter(slug=group.slug).exists()
     return f"{integration.organization_slug}/{group.slug}" if is_taken else group.slug
@@ -96,7 +96,7 @@ def _slug(integration: GitHubIntegration, group: ListedGroup) -> str:
 
 @transaction.atomic
 def groups_gone(integration: GitHubIntegration, seen: set[int]) -> None:
-    """Removes teams that the organisation no longer has; they hold nothing but who was in them."""
+    """Deletes teams that the organisation no longer has; they hold only their memberships."""
     figures_changed(integration.team_id)
     Group.objects.for_team(integration.team).filter(
         organization_id=integration.organization_id
@@ -106,7 +106,7 @@ def groups_gone(integration: GitHubIntegration, seen: set[int]) -> None:
 def repositories(
     team: Team, chosen: Sequence[AvailableRepository], host: str
 ) -> dict[int, Repository]:
-    """Adds or updates chosen repositories; their rows by GitHub's id."""
+    """Adds or updates chosen repositories; returns their rows by GitHub's id."""
     figures_changed(team.pk)
     names.move_names(team, {listed.full_name: listed.github_repo_id for listed in chosen})
     Repository.objects.bulk_create(
@@ -125,7 +125,7 @@ def repositories(
 
 
 def _completed(team: Team, people: Sequence[Person]) -> Iterator[Person]:
-    """People with what is known of them where GitHub could not tell."""
+    """People, with stored values where GitHub could not return them."""
     lacking = [each.github_id for each in people if None in (each.name, each.role)]
     rows = TeamMember.objects.for_team(team).filter(github_id__in=lacking)
     known = {row.github_id: row for row in rows}
@@ -178,7 +178,7 @@ def _link_backwards(team: Team, ids: Sequence[int]) -> None:
         _link(team, role, ids)
 
 
-# An author who is a member is not from outside.
+# An author who is a member is not external.
 _COUNTED = {
     "author": ~Q(ai="agent") | Q(initiator_github_id=None),
     "initiator": Q(ai="agent"),

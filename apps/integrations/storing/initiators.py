@@ -1,4 +1,4 @@
-"""Whose an address in a commit's message is, as far as it was told: here once, or by GitHub."""
+"""Which account an address in a commit message belongs to, as known here or from GitHub."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ AT_ONCE = 500
 
 
 def known(team: Team, addresses: Iterable[str]) -> dict[str, Actor | None]:
-    """Accounts by address, as addresses are kept; None where GitHub knows none.
+    """Accounts by hashed address; None if GitHub knows none.
 
-    What GitHub answered counts most, then a person who committed with it; others are left out.
+    GitHub's answer takes precedence over a person who committed with it; other addresses are left
+    out.
     """
     wanted = hashes(sorted(set(addresses)))
     found: dict[str, Actor | None] = {}
@@ -37,7 +38,7 @@ def known(team: Team, addresses: Iterable[str]) -> dict[str, Actor | None]:
 def read_all(
     team: Team, told: Sequence[tuple[records.PullRequest, Kept]], main: Accounts
 ) -> list[PullRequestRow]:
-    """Records as rows, each with what was not told of it; addresses are looked up at once."""
+    """Records as rows, each with what was not reported; looks up all addresses at once."""
     groups = accounts.group_members(team, main)
     rows = [read(team, record, main, untold, groups) for record, untold in told]
     asked = {address for row in rows for address in row.unknown}

@@ -1,4 +1,4 @@
-"""What GitHub could not tell this time stays as it was last known.
+"""Fields that GitHub could not return keep their last known value.
 
 Records are completed before they become rows, so that every figure follows from the same values.
 """
@@ -28,14 +28,14 @@ from apps.metrics.models import (
 )
 
 Kept = dict[str, bool]
-"""What was not told, and whether what was known before is kept in its place."""
+"""Fields that were not reported, and whether an earlier value replaces each."""
 _LISTS = ("commits", "reviews", "timeline_items")
 
 
 def completed(
     repository: Repository, incoming: Iterable[records.PullRequest]
 ) -> list[tuple[records.PullRequest, Kept]]:
-    """Each pull request with what of it was known before, where GitHub could not tell."""
+    """Each pull request, completed with earlier values where GitHub could not return them."""
     return [
         _completed(repository, record, untold) if (untold := all_untold(record)) else (record, {})
         for record in incoming
@@ -61,19 +61,22 @@ def _completed(
     if whole.commits.total_count is None and row and row.commit_count is not None:
         filling.kept["commits.total_count"] = True
         whole = replace(whole, commits=replace(whole.commits, total_count=row.commit_count))
-    for name in ("url", "commits.id"):  # It follows from the rest; it is no part of anything.
+    for name in (
+        "url",
+        "commits.id",
+    ):  # The first follows from the rest; no figure needs the second.
         filling.kept.pop(name, None)
     return whole, filling.kept
 
 
 @dataclass
 class _Filling:
-    """Fills gaps of one pull request, and keeps account of them."""
+    """Fills gaps of one pull request, and records them."""
 
     kept: Kept = field(default_factory=dict)
 
     def fill(self, told: Any, known: Any, names: Iterable[str], prefix: str = "") -> Any:
-        """What is told, with the fields `names` as they are known where they are missing."""
+        """The record, with missing fields among `names` taken from the known one."""
         changes = {}
         for name in sorted(names):
             before = getattr(known, name, None)
@@ -85,7 +88,7 @@ class _Filling:
     def fill_list(
         self, name: str, page: Any, stored: _Stored, untold: Sequence[Path]
     ) -> records.Page[Any]:
-        """A page with the items that are known, and each item with its parts."""
+        """A page completed with known items, and each item with its parts."""
         nodes = [
             node and self._item(name, node, stored, _parts_at(untold, place))
             for place, node in enumerate(page.nodes or ())
@@ -103,9 +106,9 @@ class _Filling:
         return self.fill(node, known, parts, f"{name}.")
 
     def _rows(self, name: str, nodes: list[Any], stored: _Stored, *, is_cut: bool) -> list[Any]:
-        """Puts what was listed before, and is not told, in the places of what is missing."""
+        """Fills missing positions with items that were listed before and are not reported now."""
         told = {_key(node) for node in nodes if node}
-        # By their places: a commit that was pushed since is none of those that were known.
+        # By position: a commit pushed since then is none of the known ones.
         before = [None if _key(node) in told else node for node in stored.listed]
         pairs = list(zip_longest(nodes, before))[: None if is_cut else len(nodes)]
         if name != "commits":
@@ -121,14 +124,14 @@ class _Filling:
 
 @dataclass(frozen=True)
 class _Stored:
-    """Items of a list as records: all that are known by their keys, and which were listed."""
+    """Items of a list as records: all known ones by key, and which were listed."""
 
     by_key: dict[str, Any]
     listed: list[Any]
 
 
 def _filled(told: Any, known: Any) -> Any:
-    """Somebody of whom the id alone was not told has it only if the login is theirs still."""
+    """An actor without an id gets the known one only if the login is still the same."""
     if isinstance(told, records.GitActor):
         before = known or records.GitActor()
         return records.GitActor(
@@ -145,7 +148,7 @@ def _filled(told: Any, known: Any) -> Any:
 
 
 def _parts_at(untold: Iterable[Path], place: int) -> set[str]:
-    """Which fields of the item at a place of its list are not told."""
+    """Which fields of the item at a position are missing."""
     found = set()
     for path in untold:
         below = [step for step in path[3:] if step != "commit"]
@@ -163,7 +166,7 @@ def _actor(github_id: int | None, login: str | None, kind: str | None) -> record
 
 
 def _known(row: PullRequest) -> Struct:
-    """A pull request as it was last known, without its lists; what never was is None."""
+    """A pull request as last known, without its lists; unknown fields are None."""
     merge = row.merge_commit_sha
     record = records.PullRequest(
         id=row.node_id,
@@ -195,7 +198,7 @@ def _known(row: PullRequest) -> Struct:
 
 
 def _body(row: PullRequest) -> str | None:
-    """What is kept of it: what it said of a revert, and marks of AI."""
+    """What is stored of the body: mentions of a revert, and AI marks."""
     reverts = f"Reverts {row.reverts_repository}#{row.reverts_number}"
     said = reverts if row.reverts_number else ""
     if not texts.is_read(row.marks):
@@ -204,7 +207,7 @@ def _body(row: PullRequest) -> str | None:
 
 
 def _merge_message(row: PullRequest) -> records.Message | None:
-    """What is kept of it, below a headline that is not."""
+    """What is stored of the message, under a headline that is not stored."""
     if not texts.is_read(row.marks):
         return None
     return records.Message(f"\n{(row.marks or {}).get('merge', '')}")
@@ -224,7 +227,7 @@ def _stored(repository: Repository, row: PullRequest | None, name: str, page: An
 
 
 def _commits(repository: Repository, row: PullRequest | None, shas: Sequence[str]) -> _Stored:
-    """A commit may be known of another pull request."""
+    """Known commits; another pull request may have the same commit."""
     known = Commit.objects.filter(repository=repository, sha__in=shas)
     links = PullRequestCommit.objects.filter(pull_request=row).select_related("commit")
     listed = [_commit(link.commit) for link in links.order_by("position")] if row else []

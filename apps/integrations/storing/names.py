@@ -1,6 +1,6 @@
-"""A name means the repository that bears it now; one that lost it is called OWNER/NAME@ID.
+"""A name belongs to the repository that has it now; one that lost it is called OWNER/NAME@ID.
 
-GitHub gives a name again once a repository was deleted or renamed: only the id is for good.
+GitHub reuses the name of a deleted or renamed repository: only the id is permanent.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from apps.teams.models import Team
 
 
 def move_names(team: Team, bearers: Mapping[str, int]) -> bool:
-    """Takes names from repositories of the team that no longer bear them; whether from any.
+    """Takes names from repositories of the team that no longer have them; returns whether any.
 
-    `bearers` has by each name the id of the repository that bears it on GitHub.
+    `bearers` maps each name to the id of its repository on GitHub.
     """
     lost = Q(pk__in=[])
     for name, github_repo_id in bearers.items():

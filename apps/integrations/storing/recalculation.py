@@ -1,8 +1,7 @@
-"""Figures that follow a team's new definitions, from what is stored: nothing is fetched.
+"""Recalculates figures after a team changed its definitions, from stored data only.
 
-What is left to do is `Team.recalculate_from`, so that a killed worker loses nothing. Each row is
-written by itself, and only if no sync has stored it anew in between: a sync that comes from
-GitHub knows better.
+`Team.recalculate_from` says what is left, so a killed worker loses nothing. Each row is written
+separately, and only if no sync has stored it meanwhile: data from GitHub takes precedence.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ TURN = timedelta(seconds=5)
 
 
 def settings_changed(team: Team, changed: set[str], **_: Any) -> None:
-    """Makes due what a team's new settings need."""
+    """Schedules what a team's new settings require."""
     now = datetime.now(UTC)
     if "keep_days" in changed:
         Team.objects.filter(pk=team.pk).update(prune_due_at=now)
@@ -45,7 +44,7 @@ def settings_changed(team: Team, changed: set[str], **_: Any) -> None:
         GitHubIntegration.objects.for_team(team).update(members_due_at=now)
     if "production_environments" in changed:
         recounting.follow_settings(team)
-        # The history of an environment that counts from now on was not kept.
+        # The history of an environment that counts from now on was not stored.
         ProductionWalk.objects.for_team(team).update(due_at=now)
     nudge()
 
@@ -60,7 +59,7 @@ def _for_a_while(team: Team, now: datetime) -> None:
 
 
 def at_once(team: Team) -> None:
-    """All that is due for a team, for somebody who waits at a terminal."""
+    """Everything due for a team, for a user who waits at a terminal."""
     while _batch(team.pk):
         pass
 
@@ -69,7 +68,7 @@ RECALCULATION = Chore("recalculation", _due, _for_a_while)
 
 
 def _batch(team_id: int) -> bool:
-    """Recalculates the next rows; whether there may be more."""
+    """Recalculates the next rows; returns whether there may be more."""
     team = Team.objects.get(pk=team_id)
     if team.recalculate_from is None:
         return False
@@ -82,9 +81,9 @@ Unknown = tuple[tuple[str, str], ...]
 
 
 def anew(team: Team, rows: QuerySet[PullRequest]) -> list[tuple[PullRequest, Unknown]]:
-    """Recalculates these pull requests of a team from what is stored.
+    """Recalculates these pull requests of a team from stored data.
 
-    Which they were, each with the addresses whose accounts would tell who asked for it.
+    Returns them, each with the addresses whose accounts would decide the initiator.
     """
     batch = list(rows.select_related("repository__team").prefetch_related(*_RELATED))
     main = accounts.main_accounts(team)
@@ -93,7 +92,7 @@ def anew(team: Team, rows: QuerySet[PullRequest]) -> list[tuple[PullRequest, Unk
 
 
 def group_changed(team: Team, github_id: int) -> None:
-    """Tells anew what waits for a team on GitHub whose members are others now."""
+    """Recalculates what waits for a GitHub team whose members changed."""
     asked = TimelineEvent.objects.for_team(team).filter(group_github_id=github_id)
     rows = PullRequest.objects.for_team(team).filter(
         state=PullRequest.State.OPEN, pk__in=asked.values("pull_request")
@@ -101,7 +100,7 @@ def group_changed(team: Team, github_id: int) -> None:
     anew(team, rows)
 
 
-# In the order in which GitHub told them.
+# In GitHub's order.
 _RELATED = (
     Prefetch("reviews", PRReview.objects.order_by("submitted_at", "pk")),
     Prefetch(
@@ -113,7 +112,7 @@ _RELATED = (
 
 @transaction.atomic
 def _advance(team: Team, reached: int | None) -> bool:
-    # Settings, people or names that were changed while we worked by the former ones: once more.
+    # Repeat if settings, people or names changed while the former ones were in use.
     unchanged = Team.objects.filter(pk=team.pk, revision=team.revision)
     if not unchanged.update(recalculate_from=reached):
         return True
@@ -148,7 +147,7 @@ def _recalculate(team: Team, row: PullRequest, main: Accounts, members: GroupMem
 
 
 def _who_asked(team: Team, row: PullRequest, found: Calculated) -> dict[str, Any]:
-    """The member who asked for it; of a member the present login is known."""
+    """The member who initiated it, with the current login."""
     who = found.initiator
     if who.github_id is None:
         return {"initiator_id": None}
@@ -174,7 +173,7 @@ def _store(
     if not current.update(**stamps, **changed):
         return
     if {"is_hotfix", "is_revert"} & changed.keys():
-        # Which deployments failed depends on them.
+        # It decides which deployments failed.
         recount_requests.judge_bringers_anew(row.repository_id, [row.pk])
     for pk, counted in reviews:
         PRReview.objects.filter(pk=pk).update(**counted)
@@ -212,7 +211,7 @@ def _recalculated(team: Team, row: PullRequest, main: Accounts, members: GroupMe
 
 
 def _dated(row: PullRequest) -> list[PRReview]:
-    """Its reviews of which GitHub told when they were submitted: only these can count."""
+    """Its reviews with a known submission time: only these can count."""
     return [review for review in row.reviews.all() if review.submitted_at]
 
 

@@ -1,4 +1,4 @@
-"""What is to be counted anew of deployments: kept in the database until somebody has done it."""
+"""Requests to recount deployments: stored until a worker has fulfilled them."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def ask(rows: QuerySet[Production]) -> None:
-    """Has the deployments of repositories counted anew."""
+    """Requests a recount of repositories' deployments."""
     rows.update(is_recount_due=True, recount_requests=F("recount_requests") + 1)
 
 
 def answered(of: Production) -> None:
-    """It is counted, unless somebody has asked again since the row was read."""
+    """Marks it as counted, unless a new request came since the row was read."""
     rows = Production.objects.filter(pk=of.pk, recount_requests=of.recount_requests)
     rows.update(is_recount_due=False)
 
 
 def judge_anew(application: int, since: datetime) -> None:
-    """Has it found out again which deployments failed that were live, or were mended, since then.
+    """Requests a new judgement of deployments that were live, or mended, since then.
 
-    Every request is counted, so that none is taken for answered that came while one was.
+    Requests are counted, so that none that arrives during a judgement is taken for answered.
     """
     Application.objects.filter(pk=application).update(
         failures_from=Least(Coalesce("failures_from", since), since),
@@ -36,7 +36,7 @@ def judge_anew(application: int, since: datetime) -> None:
 
 
 def judge_bringers_anew(repository: int, pull_requests: Iterable[int]) -> None:
-    """The same of the deployments that brought some pull requests."""
+    """The same for deployments that added some pull requests."""
     links = DeployedPullRequest.objects.filter(
         pull_request__in=list(pull_requests),
         deployment__application__repository=repository,

@@ -1,4 +1,4 @@
-"""Counts anew what follows from a repository's deployments, where anything changed that matters."""
+"""Recounts what depends on a repository's deployments after a relevant change."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ AT_ONCE = 500
 
 
 def ask(repository_id: int) -> None:
-    """Has a repository's deployments counted anew."""
+    """Requests a recount of a repository's deployments."""
     recount_requests.ask(Production.objects.filter(repository=repository_id))
 
 
 def choose(
     repository: Repository, source: str, *, workflow: str = "", tag_pattern: str = ""
 ) -> Production:
-    """Takes what an admin chose; an empty source lets it be found by itself again."""
+    """Stores an admin's choice; an empty source means that it is detected again."""
     of = deliveries.production(repository)
     if workflow != of.workflow:
         ProductionWalk.objects.filter(tracked__repository=repository).update(
@@ -43,19 +43,19 @@ def choose(
 
 
 def _walk_again(repository_id: int) -> None:
-    """Has what is missing fetched."""
+    """Has missing data fetched."""
     rows = ProductionWalk.objects.filter(tracked__repository=repository_id)
     rows.update(due_at=datetime.now(UTC))
 
 
 def follow_settings(team: Team) -> None:
-    """After a change of the team's patterns, of environments or of hotfixes."""
+    """After a change of the team's patterns for environments or hotfixes."""
     recount_requests.ask(Production.objects.filter(team=team))
     ProductionWalk.objects.filter(team=team).update(due_at=datetime.now(UTC))
 
 
 def recount(of: Production) -> None:
-    """Finds source and applications, and counts what is not counted yet."""
+    """Detects source and applications, and counts what is not counted yet."""
     if of.source == Source.MERGE:
         deliveries.application(of.repository, Source.MERGE, of.repository.default_branch)
     release = of.repository.applications.filter(source=Source.RELEASE).first()
@@ -74,7 +74,7 @@ def recount(of: Production) -> None:
 
 
 def _follow_applications(of: Production) -> None:
-    """Pull requests have what the applications say that count now."""
+    """Updates pull requests to the applications that count now."""
     rows = PullRequest.objects.filter(repository=of.repository, brought_by__isnull=False)
     keys = sorted(set(rows.order_by().values_list("pk", flat=True)))
     for begin in range(0, len(keys), AT_ONCE):

@@ -1,4 +1,4 @@
-"""Links reverts to what they revert, whichever of the two came first."""
+"""Links reverts to what they revert, whichever of the two was stored first."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from django.db.models.functions import Left
 
 from apps.metrics.models import PullRequest, PullRequestCommit, Repository
 
-SHORTEST = 7  # Digits of a SHA that a message names; the index of commits goes by them.
+SHORTEST = 7  # Digits of a SHA in a message; the index of commits uses them.
 
 
 def link_by_number(repository: Repository, stored: dict[int, int]) -> None:
-    """Links by `Reverts #N`; `stored` has the keys of pull requests by their numbers."""
+    """Links by `Reverts #N`; `stored` maps numbers to keys of pull requests."""
     waiting = PullRequest.objects.filter(
         reverts_repository__in=["", repository.full_name.partition("@")[0]],
         repository=repository,
         reverts__isnull=True,
         reverts_number__isnull=False,
     )
-    # All of them, by an index that has no others: there are few, and naming the rest takes longer.
+    # Reads the whole partial index: it has few rows, and listing the others takes longer.
     keys = set(stored.values())
     wanted = {
         key: number
@@ -39,9 +39,9 @@ def link_by_number(repository: Repository, stored: dict[int, int]) -> None:
 def link_by_sha(
     repository: Repository, said: dict[str, list[int]], merges: dict[str, int], revision: int
 ) -> None:
-    """`This reverts commit SHA` makes a revert only where SHA is a merge that is stored.
+    """`This reverts commit SHA` makes a revert only if SHA is a stored merge.
 
-    `said` has pull requests by the SHA that a commit of theirs names, `merges` by their own.
+    `said` maps SHAs named in commits to pull requests, `merges` their own merge SHAs.
     """
     for revert, target in {*_of_commits(repository, said), *_of_merges(repository, merges)}:
         if revert != target:
@@ -52,7 +52,7 @@ def link_by_sha(
 
 def _of_commits(repository: Repository, said: dict[str, list[int]]) -> Iterable[tuple[int, int]]:
     for sha, reverts in said.items():
-        # A range, since a prefix finds no index on PostgreSQL: "g" comes after every digit.
+        # A range, since a prefix uses no index on PostgreSQL: "g" sorts after every hex digit.
         merges = PullRequest.objects.filter(
             team=repository.team,
             repository=repository,

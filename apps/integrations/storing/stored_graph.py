@@ -1,4 +1,4 @@
-"""A repository's graph of bare parents, and what an application has of it, read where it is needed.
+"""A repository's commit graph, and what an application has of it, loaded as needed.
 
 Commits below what was read are ancestors of the first deployment: see `sync.branch_walk`.
 """
@@ -15,12 +15,12 @@ from apps.metrics.calculations.ancestry import Graph
 from apps.metrics.models import Application, BranchCommit, BroughtCommit
 
 AROUND = 40
-"""Generations that are read together: neighbours are asked for next."""
+"""Generations loaded together, since neighbours are needed next."""
 
 
 @dataclass(frozen=True)
 class Node:
-    """A commit as it is stored."""
+    """A stored commit."""
 
     pk: int
     parents: Sequence[str]
@@ -29,7 +29,7 @@ class Node:
 
 @dataclass
 class StoredGraph:
-    """The graph of an application's repository, and which commits were brought to it."""
+    """The graph of an application's repository, and which of its commits were deployed."""
 
     application: Application
     nodes: dict[str, Node | None] = field(default_factory=dict)
@@ -42,7 +42,7 @@ class StoredGraph:
         return Graph(self._parents, self._generation)
 
     def load_all(self) -> None:
-        """Reads it at once, for callers that ask about most of it."""
+        """Loads everything at once, for callers that need most of it."""
         mine = BroughtCommit.objects.filter(application=self.application)
         keys = {commit for (commit,) in reading.by_key(mine, "commit", part=10_000)}
         rows = BranchCommit.objects.filter(repository=self.application.repository_id)
@@ -54,13 +54,13 @@ class StoredGraph:
         self.is_whole = True
 
     def node(self, sha: str) -> Node | None:
-        """A commit; None where it was not read."""
+        """A commit; None if it was not read."""
         if sha not in self.nodes and not self.is_whole:
             self._read_around(sha)
         return self.nodes.get(sha)
 
     def is_brought(self, sha: str) -> bool:
-        """Whether the application had a commit before; what lies below the graph it had."""
+        """Whether the application had a commit before; it always had what lies below the graph."""
         return self.node(sha) is None or sha in self.brought
 
     def _parents(self, sha: str) -> Sequence[str]:
@@ -85,14 +85,14 @@ class StoredGraph:
     def _add(self, rows: Iterable[tuple[int, str, str, int | None, bool]]) -> None:
         for pk, sha, parents, generation, is_brought in rows:
             if sha in self.nodes:
-                continue  # What was brought since it was read is known here alone.
+                continue  # Commits deployed since it was loaded are only known here.
             self.nodes[sha] = Node(pk, parents.split(), generation or 0)
             if is_brought:
                 self.brought.add(sha)
 
 
 class Brought(set[str]):
-    """What an application has, as a set: asked of the database, added to in memory."""
+    """The commits of an application, as a set: queried in the database, extended in memory."""
 
     def __init__(self, stored: StoredGraph) -> None:
         super().__init__()
@@ -102,13 +102,13 @@ class Brought(set[str]):
         return isinstance(sha, str) and self._stored.is_brought(sha)
 
     def update(self, *shas: Iterable[str]) -> None:
-        """Adds what a deployment brings."""
+        """Adds a deployment's commits."""
         for some in shas:
             self._stored.brought.update(some)
 
 
 class Deployed(set[str]):
-    """The commits that an application deployed: read at once for many, else asked one by one."""
+    """The deployed commits of an application: loaded at once if many are needed."""
 
     def __init__(self, application: Application, *, at_once: bool) -> None:
         self._rows = application.deployments.filter(sequence__isnull=False, is_unplaced=False)

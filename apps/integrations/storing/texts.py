@@ -1,6 +1,6 @@
-"""What is read for marks of AI: from records that pass through, and from what was kept of them.
+"""The texts searched for AI marks: from new records, and from what is stored of them.
 
-Only what is reduced is read, so that both find the same.
+Only reduced texts are read, so that both give the same result.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from apps.metrics.models import Commit, PullRequest
 
 Json = dict[str, Any]
 
-# Without any of these nobody can say that there is no mark.
+# Without any of these, the absence of a mark cannot be concluded.
 READ = ("body", "commits", "commits.author", "commits.message_body", "merge_message")
 UNTOLD = "untold"
 
 
 def of_record(record: records.PullRequest, hashed: Hash) -> Texts:
-    """Of a pull request that passes through."""
+    """From a fetched pull request."""
     message = (record.merge_message and record.merge_message.message) or ""
     whole = Texts(
         author=Identity.from_actor(record.author).actor,
@@ -39,7 +39,7 @@ def of_record(record: records.PullRequest, hashed: Hash) -> Texts:
 
 
 def of_row(row: PullRequest, commits: Iterable[Commit]) -> Texts:
-    """Of one that is stored."""
+    """From a stored one."""
     kept: Json = row.marks or {}
     return Texts(
         author=Actor(row.author_github_id, row.author_login, row.author_type),
@@ -53,7 +53,7 @@ def of_row(row: PullRequest, commits: Iterable[Commit]) -> Texts:
 
 
 def of_commit(row: Commit) -> CommitText:
-    """Of a commit that is stored."""
+    """From a stored commit."""
     kept: Json = row.marks or {}
     account = Actor(row.author_github_id, row.author_login, "User" if row.author_login else None)
     committer = kept.get("committer")
@@ -72,7 +72,7 @@ def _kept_signature(kept: Sequence[Any], account: Actor) -> Signature:
 
 
 def kept(texts: Texts, untold: Mapping[str, bool]) -> Json:
-    """What a pull request's row keeps; it says where something was never told."""
+    """What a pull request's row stores; it records texts that were never reported."""
     found: Json = {"body": texts.body, "merge": texts.merge_message}
     if any(untold.get(name) is False for name in READ):
         found[UNTOLD] = True
@@ -80,7 +80,7 @@ def kept(texts: Texts, untold: Mapping[str, bool]) -> Json:
 
 
 def kept_of_commit(commit: CommitText, node_id: str | None, asked: Iterable[str]) -> Json:
-    """What a commit's row keeps; its id on GitHub where it may have to be asked for."""
+    """What a commit's row stores; with its node id if it may have to be requested."""
     author, committer = commit.author, commit.committer
     signed = [author.name, author.address]
     account = committer.account
@@ -96,7 +96,7 @@ def kept_of_commit(commit: CommitText, node_id: str | None, asked: Iterable[str]
 
 
 def is_read(marks: Json | None) -> bool:
-    """Whether everything that may have a mark was read."""
+    """Whether all texts that may contain a mark were read."""
     return marks is not None and UNTOLD not in marks
 
 
@@ -106,7 +106,7 @@ def tidy(text: str) -> str:
 
 
 def distinct_commits(record: records.PullRequest) -> list[records.Commit]:
-    """In GitHub's order, each once though pages may have shifted."""
+    """Commits in GitHub's order, each once even if pages have shifted."""
     return list({node.commit.oid: node.commit for node in record.commits.items}.values())
 
 

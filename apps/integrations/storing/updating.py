@@ -1,4 +1,4 @@
-"""Writes some columns of many rows that are there, in one statement.
+"""Updates columns of many existing rows, in one statement.
 
 The ORM's `bulk_update` takes ten times as long, since it compares each row with all others.
 """
@@ -15,7 +15,7 @@ from django.db import connection, models
 def update(
     model: type[models.Model], names: Sequence[str], rows: Mapping[int, Sequence[Any]]
 ) -> None:
-    """By key the values of these fields; foreign keys as keys."""
+    """Updates these fields to values by key; foreign keys are given as keys."""
     if not rows:
         return
     fields: list[Any] = [model._meta.get_field(name) for name in names]
@@ -26,7 +26,7 @@ def update(
 def _at_once(table: str, fields: Sequence[Any], rows: Mapping[int, Sequence[Any]]) -> None:
     names = [connection.ops.quote_name(field.column) for field in fields]
     assigned = ", ".join(f"{name} = told.{name}" for name in names)
-    # All names are those of our own models.
+    # All names come from our own models.
     statement = (
         f"UPDATE {table} SET {assigned} "  # noqa: S608
         f"FROM json_populate_recordset(NULL::{table}, %s) AS told WHERE {table}.id = told.id"

@@ -1,7 +1,7 @@
 """Inserts or updates many rows in one statement, by GitHub's own keys.
 
-The rows travel as one JSON document that the database takes apart itself. A page of pull requests
-costs a quarter of the time that the ORM's `bulk_create` takes: see docs/performance.md.
+The rows are sent as one JSON document that the database unpacks. A page of pull requests takes a
+quarter of the time of the ORM's `bulk_create`: see docs/performance.md.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ def upsert(
     returning: tuple[str, ...] = (),
     kept: tuple[str, ...] = (),
 ) -> list[tuple[Any, ...]]:
-    """Stores rows, given by column, of which no two have the same `keys`.
+    """Stores rows, given by column, with unique `keys`.
 
-    What a row leaves out becomes the field's default; columns that are `kept` stay as they are in
-    rows that are there. Returns the columns `returning` of each row.
+    A missing column gets the field's default; columns in `kept` stay unchanged in existing rows.
+    Returns the columns `returning` of each row.
     """
     if not rows:
         return []
@@ -42,7 +42,7 @@ def upsert(
 
 @cache
 def _defaults(model: type[models.Model]) -> dict[str, Any]:
-    """What each column but the key has where a row does not say."""
+    """The value of each column, except the key, that a row does not give."""
     fields = [field for field in model._meta.concrete_fields if not field.primary_key]
     return {str(field.column): field.get_default() for field in fields}
 
@@ -79,11 +79,11 @@ def _statement(
 
 
 def _source(vendor: str, model: type[models.Model]) -> str:
-    # All names are those of our own models.
+    # All names come from our own models.
     names = list(_defaults(model))
     if vendor == "sqlite":
         values = ", ".join(f"json_extract(value, '$.{name}')" for name in names)
-        # Without WHERE, SQLite takes ON CONFLICT for the ON of a join.
+        # Without WHERE, SQLite parses ON CONFLICT as the ON of a join.
         return f"SELECT {values} FROM json_each(%s) WHERE true"  # noqa: S608
     table = connection.ops.quote_name(model._meta.db_table)
     return f"SELECT {_listed(names)} FROM json_populate_recordset(NULL::{table}, %s)"  # noqa: S608
