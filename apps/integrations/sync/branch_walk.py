@@ -1,8 +1,8 @@
 """Reads as much of a default branch's graph as deployments need, a hundred commits a point.
 
-Downward from the tip, until each deployed commit is found and whatever lies below is an ancestor of
-the first deployment, which brings nothing: so nothing below can ever matter. Commits elsewhere are
-placed by their merge base, one `compare` each, which is kept.
+It reads down from the tip, until each deployed commit is found and everything below is an ancestor
+of the first deployment, which adds nothing. Commits elsewhere are placed by their merge base, with
+one `compare` request each, whose result is stored.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from apps.metrics.calculations.ancestry import generations, with_ancestors
 from apps.metrics.models import Application, BranchCommit, Deployment, Production, Source
 
 BEFORE = timedelta(days=1)
-"""A commit that is deployed was made before; by whose clock it was, nobody knows."""
+"""A deployed commit is older than its deployment, by some unknown clock."""
 AT_ONCE = 500
 MOST_TRIES = 3
-"""To place a commit, before the deployment counts as one that cannot be placed."""
+"""Attempts to place a commit, before its deployment counts as one that cannot be placed."""
 
 
 @dataclass
@@ -39,14 +39,14 @@ class Branch:
     walk: ProductionWalk
     production: Production
     is_on_top: bool = field(default=False, init=False)
-    """Whether all that is not settled came above what was known, in this turn."""
+    """Whether everything unsettled came above the known part, in this turn."""
 
     @property
     def _commits(self) -> QuerySet[BranchCommit]:
         return BranchCommit.objects.filter(repository=self.production.repository_id)
 
     def step(self, github: GitHub, now: datetime) -> bool:
-        """Does the next thing; False where nothing is left to do."""
+        """Makes the next request; False if nothing is left to do."""
         applications = [
             row for row in deliveries.wanted(self.production) if row.source != Source.MERGE
         ]
@@ -65,7 +65,7 @@ class Branch:
         return self._complete(github, applications, waiting, now)
 
     def _place(self, github: GitHub, loose: Sequence[Deployment], now: datetime) -> bool:
-        """Finds where a commit lies: on the branch as it is known, further down, or elsewhere."""
+        """Finds where a commit lies: on the known part of the branch, below it, or elsewhere."""
         if self._place_known(loose):
             return True
         walk, stored_at = self.walk, max(row.created_at for row in loose)
@@ -107,14 +107,14 @@ class Branch:
             self._save(compare_failures=0)
 
     def _merge_base(self, github: GitHub, branch: str, sha: str) -> str | None:
-        """None where GitHub cannot tell: also where it fails again and again at this alone."""
+        """None if GitHub cannot tell, or repeatedly fails on this request alone."""
         try:
             return branches.merge_base(github, self.walk.tracked.full_name, branch, sha)
         except (TooHeavyError, UnavailableError):
             if self.walk.compare_failures + 1 < MOST_TRIES:
                 self._save(compare_failures=self.walk.compare_failures + 1)
                 raise
-            # Where all of GitHub is down, this fails as well, and nothing is given up.
+            # If all of GitHub is down, this fails as well, and nothing is given up.
             branches.branch(github, self.production.repository.node_id, page_size=1)
             return None
 
@@ -161,7 +161,7 @@ class Branch:
         self._store(page, page.tip, now, is_tip=True)
 
     def _go_on(self, github: GitHub, now: datetime, ends: Sequence[str] = ()) -> None:
-        """Further down: where the walk is, else from one of the open ends, else from the tip."""
+        """Continues down: from the walk's cursor, else from an open end, else from the tip."""
         walk = self.walk
         start, cursor = walk.branch_start, walk.branch_cursor
         if not cursor:
@@ -172,7 +172,7 @@ class Branch:
             node_id, size = self.production.repository.node_id, self.walk.page_size
             page = branches.branch(github, node_id, start, cursor, size)
         except CursorError:
-            # It is no more on GitHub: nobody can tell what lies below.
+            # The commit is gone from GitHub: nothing below it can be known.
             self._save(branch_start="", branch_cursor="", is_branch_whole=not cursor)
             return None
         self.is_on_top = False
@@ -238,7 +238,7 @@ class Branch:
         rows.filter(place__in=missing, sequence=None).update(place="", is_unplaced=True)
 
     def _settle_top(self) -> None:
-        """Gives generations to what came above the rest."""
+        """Assigns generations to the commits above the known part."""
         rows = dict(self._commits.filter(generation=None).values_list("sha", "parents"))
         parents = {sha: tuple(text.split()) for sha, text in rows.items()}
         below = {each for some in parents.values() for each in some if each not in parents}
@@ -288,9 +288,9 @@ class Branch:
 def bad_ends(
     parents: Mapping[str, Sequence[str]], firsts: Iterable[str], is_all: bool
 ) -> list[str]:
-    """Parents that were not read, and of which it matters what lies below.
+    """Unread parents below which commits may matter.
 
-    Below those alone whose children are all ancestors of each first deployment nothing does.
+    What lies below does not matter if all children are ancestors of each first deployment.
     """
     children: dict[str, list[str]] = {}
     for sha, some in parents.items():

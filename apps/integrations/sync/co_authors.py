@@ -1,6 +1,6 @@
-"""Asks GitHub whose the addresses of co-authors are, where that decides who asked an agent.
+"""Asks GitHub whose addresses co-authors have, if that decides who initiated an agent's work.
 
-Each address is asked for once a team, by one commit that names it: a hundred are a point.
+Each address is requested once a team, by one commit that names it: a hundred are a point.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ ROWS = 200
 
 @dataclass(frozen=True)
 class Question:
-    """Hashed addresses, and the commits to be asked for; `rows` depend on the answer."""
+    """Hashed addresses, and the commits to request; `rows` depend on the answer."""
 
     rows: list[int]
     addresses: list[str]
@@ -30,7 +30,7 @@ class Question:
 
 
 def next_question(tracked: TrackedRepository) -> Question | None:
-    """What is to be asked next of a repository; what is known by now is filled in at once."""
+    """A repository's next question; answers known by now are applied at once."""
     asking = PullRequest.objects.filter(repository=tracked.repository_id, asks_initiator=True)
     rows = asking.order_by("-opened_at", "-pk")[:ROWS]
     wanted: dict[str, str] = {}
@@ -55,7 +55,7 @@ def store(
     question: Question,
     answer: Iterable[tuple[str, records.Actor | None]],
 ) -> None:
-    """Keeps whose each address is, or that GitHub knows nobody, and who asked for what."""
+    """Stores the account of each address, or that GitHub knows none, and the initiators."""
     team, is_forgotten = tracked.team, forgetting.is_forgotten(tracked.team)
     found: dict[str, records.Actor | None] = dict.fromkeys(question.addresses)
     hash_of = own_marks.hashing(team)

@@ -1,8 +1,8 @@
-"""Holds what is stored against GitHub's own count, and finds what GitHub's lists did not show.
+"""Compares stored data with GitHub's count, and finds what GitHub's lists did not show.
 
-An index that comes late shows a pull request below the place that a walk begins at. Then the count
-alone tells of it, and it is found by its number. Some counts stay higher than what can be found:
-after some looks the repository is complete, and says so.
+A late index can insert a pull request below the place where a walk begins. Then only the count
+reveals it, and it is found by its number. Some counts stay higher than what can be found: after
+some attempts the repository is complete, and says so.
 """
 
 from __future__ import annotations
@@ -16,26 +16,26 @@ from apps.integrations.github.pull_requests import Identified
 from apps.integrations.models import StalePullRequest, SyncStatus, TrackedRepository
 from apps.metrics.models import PullRequest
 
-# Numbers that are asked for in a query, of which each costs a point.
+# Numbers requested in a query; each costs a point.
 AT_ONCE = 100
-# What is missing is new as a rule; issues have numbers of the same kind.
+# A missing one is usually new; issues share the numbers.
 MOST_QUERIES = 3
 BEYOND_THE_LAST = 20
 LOOKS = 4
-# Between two looks.
+# Between two attempts.
 LOOK_AGAIN = timedelta(hours=1)
 
 
 def missing(tracked: TrackedRepository) -> int:
-    """How many are still to be found of those that GitHub counts."""
+    """How many pull requests that GitHub counts are still missing."""
     return max(0, _more(tracked) - tracked.unshown)
 
 
 def ending(tracked: TrackedRepository, missing: int, now: datetime) -> dict[str, Any]:
-    """The columns with which a sync ends: complete is only what GitHub counts no more of."""
+    """The columns with which a sync ends: complete only if no more are missing."""
     complete = {"status": SyncStatus.COMPLETE, "error": "", "due_at": None, "looks": 0}
     if not missing:
-        # What GitHub shows later, or counts no more, is no longer among them.
+        # GitHub may have shown some since, or no longer count them.
         left = min(tracked.unshown, _more(tracked)) if tracked.unshown else 0
         return complete | {"unshown": left}
     if tracked.looks + 1 >= LOOKS:
@@ -49,7 +49,7 @@ def ending(tracked: TrackedRepository, missing: int, now: datetime) -> dict[str,
 
 
 def remark(unshown: int) -> str:
-    """What is to be known of a repository that is complete otherwise; empty for nothing."""
+    """A remark on an otherwise complete repository; empty for none."""
     if not unshown:
         return ""
     noun = "pull request" if unshown == 1 else "pull requests"
@@ -57,7 +57,7 @@ def remark(unshown: int) -> str:
 
 
 def _more(tracked: TrackedRepository) -> int:
-    """How many GitHub counts that are neither stored nor noted as such that it cannot tell."""
+    """How many GitHub counts that are neither stored nor recorded as unreadable."""
     stored = PullRequest.objects.filter(repository=tracked.repository)
     aside = StalePullRequest.objects.filter(tracked=tracked).exclude(
         number__in=stored.values("number")
@@ -67,7 +67,7 @@ def _more(tracked: TrackedRepository) -> int:
 
 
 def find(github: GitHub, tracked: TrackedRepository, wanted: int) -> list[Identified]:
-    """So many pull requests by numbers that are not stored, the newest first, if GitHub has them.
+    """Up to `wanted` pull requests with numbers that are not stored, newest first, if they exist.
 
     Raises GitHubError.
     """
@@ -80,7 +80,7 @@ def find(github: GitHub, tracked: TrackedRepository, wanted: int) -> list[Identi
 
 
 def mark(tracked: TrackedRepository, found: list[Identified], now: datetime) -> None:
-    """Marks what was found to be fetched."""
+    """Marks found pull requests for fetching."""
     StalePullRequest.objects.bulk_create(
         [
             StalePullRequest(
@@ -98,14 +98,14 @@ def mark(tracked: TrackedRepository, found: list[Identified], now: datetime) -> 
 
 
 def agrees(tracked: TrackedRepository, open_there: int) -> bool:
-    """Whether as many are open here as GitHub counts, but for those that it cannot tell."""
+    """Whether as many are open here as at GitHub, except for unreadable ones."""
     here = len(_open(tracked))
     aside = StalePullRequest.objects.filter(tracked=tracked).count()
     return here <= open_there <= here + aside + tracked.unshown
 
 
 def otherwise_open(tracked: TrackedRepository, there: dict[int, str]) -> dict[int, str]:
-    """By number the ids of those that are open here alone, or on GitHub alone."""
+    """By number, the ids of those open only here or only on GitHub."""
     here = _open(tracked)
     return {number: there.get(number) or here[number] for number in here.keys() ^ there.keys()}
 
@@ -124,7 +124,7 @@ def sentence(tracked: TrackedRepository, count: int) -> str:
 
 
 def _unknown(tracked: TrackedRepository) -> list[int]:
-    """Numbers that no pull request is stored under, from a little above the last one down."""
+    """Unused numbers, from a little above the last known one down."""
     stored = PullRequest.objects.filter(repository=tracked.repository)
     known = set(stored.values_list("number", flat=True))
     last = max(known, default=0) + BEYOND_THE_LAST

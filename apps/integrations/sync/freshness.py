@@ -1,4 +1,4 @@
-"""Tells the pages of figures how fresh and how whole their data is."""
+"""Reports to the figures' pages how fresh and complete their data is."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def freshness(team: Team) -> Freshness:
     """Over the repositories that the team tracks."""
     unfinished = Q(history_complete=False)
     if team.window_days:
-        # A window's beginning moves on: a walk that came down to it once has all that it wants.
+        # A window's start moves on: a walk that once reached it has everything.
         start = timezone.now() - timedelta(days=team.window_days)
         unfinished &= Q(history_floor__isnull=True) | Q(history_floor__gt=start)
     refused = Q(integration__credential__rejected_at__isnull=False, is_active=True)
@@ -26,7 +26,7 @@ def freshness(team: Team) -> Freshness:
         rows=Count("pk"),
         repositories=Count("pk", filter=Q(is_active=True)),
         incomplete=Count("pk", filter=unfinished & Q(is_active=True)),
-        # What the least advanced of them has reached: from then on, all is there.
+        # How far the least advanced walk has come: from then on, everything is stored.
         reached=Max("reached_at", filter=unfinished & Q(is_active=True)),
         stopped=Count("pk", filter=refused),
         stopped_at=Min("integration__credential__rejected_at", filter=refused),
@@ -51,14 +51,14 @@ def freshness(team: Team) -> Freshness:
 
 
 def untracked(team: Team) -> dict[int, datetime | None]:
-    """By their keys the repositories that are no longer tracked, and since when, if known."""
+    """Repositories no longer tracked, by key, and since when, if known."""
     rows = TrackedRepository.objects.for_team(team).filter(is_active=False)
     since = Coalesce("untracked_at", "last_sync_at")
     return dict(rows.values_list("repository", since))
 
 
 def _disconnected_at(team: Team, ended_at: datetime | None) -> datetime | None:
-    """When the last connection ended; None where there never was one, or is another."""
+    """When the last connection ended; None if there never was one, or another exists."""
     return None if ended_at is None or _connected(team).exists() else ended_at
 
 

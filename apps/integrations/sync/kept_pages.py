@@ -1,8 +1,8 @@
-"""A page of a history, kept from when it has come until it is stored.
+"""A page of history, stored from its arrival until it is processed.
 
-It is written down before the page after it is asked for, so that a kill costs only what was on its
-way. It has more than is stored for good, such as descriptions; so it is encrypted, gone when the
-worker lets go of the repository, and an hour after a kill at the latest.
+It is stored before the page after it is requested, so that a kill costs only the request in flight.
+It holds more than is stored for good, such as descriptions; so it is encrypted, and deleted when
+the worker releases the repository, or an hour after a kill at the latest.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ LONGEST = timedelta(hours=1)
 
 
 def keep(github: GitHub, tracked: TrackedRepository, page: WalkPage) -> None:
-    """Keeps the page that follows what is stored, in place of the one before."""
+    """Stores the page that follows what is stored, replacing the one before."""
     kept = KeptPage(
         team_id=tracked.team_id,
         tracked=tracked,
@@ -38,12 +38,12 @@ def keep(github: GitHub, tracked: TrackedRepository, page: WalkPage) -> None:
 
 
 def take(github: GitHub, tracked: TrackedRepository, now: datetime) -> WalkPage | None:
-    """The page that somebody left who was killed, if it answers what would be asked next."""
+    """The page left by a killed worker, if it answers the next request."""
     rows = KeptPage.objects.filter(tracked=tracked, query=_next_query(github, tracked))
     try:
         kept = rows.filter(asked_at__gt=now - LONGEST).first()
     except EncryptionKeyError:
-        return None  # It is asked for again.
+        return None  # It is fetched again.
     if kept is None:
         return None
     reply = zlib.decompress(base64.b64decode(kept.reply))
@@ -51,12 +51,12 @@ def take(github: GitHub, tracked: TrackedRepository, now: datetime) -> WalkPage 
 
 
 def drop(tracked: TrackedRepository) -> None:
-    """Deletes the page of a repository, if there is one."""
+    """Deletes a repository's page, if there is one."""
     KeptPage.objects.filter(tracked=tracked).delete()
 
 
 def prune(now: datetime) -> None:
-    """Deletes what nobody is going to take."""
+    """Deletes pages that no worker will take."""
     KeptPage.objects.filter(asked_at__lte=now - LONGEST).delete()
 
 

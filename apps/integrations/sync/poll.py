@@ -1,6 +1,7 @@
-"""Finds what changed without hooks: one point asks a hundred repositories for their newest change.
+"""Finds changes without hooks: one point asks a hundred repositories for their newest change.
 
-A sweep re-reads open and lately merged pull requests, for what does not move GitHub's `updatedAt`.
+A sweep fetches open and recently merged pull requests again, for changes that do not affect
+GitHub's `updatedAt`.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ SWEEP_MERGED = timedelta(days=14)
 
 
 def _wanted(now: datetime) -> QuerySet[GitHubIntegration]:
-    """Organisations whose time to be polled has come."""
+    """Organisations due to be polled."""
     rows: QuerySet[GitHubIntegration] = GitHubIntegration.objects.filter(
         Q(poll_due_at__isnull=True) | Q(poll_due_at__lte=now),
         Exists(TrackedRepository.objects.filter(integration=OuterRef("pk"), is_active=True)),
@@ -58,16 +59,16 @@ def _wanted(now: datetime) -> QuerySet[GitHubIntegration]:
 
 
 def interval(integration: GitHubIntegration) -> timedelta:
-    """Five minutes, or as long as it takes not to spend more than `POINTS_AN_HOUR` on polling."""
+    """Five minutes, or longer if polling would take more than `POINTS_AN_HOUR`."""
     count = integration.tracked_repositories.filter(is_active=True).count()
     return max(EVERY, timedelta(hours=count / AT_ONCE / POINTS_AN_HOUR))
 
 
 def poll(integration: GitHubIntegration, now: datetime) -> None:
-    """Asks for the newest change of each repository, and begins a run for those that moved.
+    """Asks for the newest change of each repository, and begins a run for those that changed.
 
-    Where there are so many that it takes long, it goes on from `poll_reached` at its next turn.
-    Raises the last `GitHubError`, when others were asked about all the same.
+    If that takes long, the next turn continues from `poll_reached`. Raises the last `GitHubError`,
+    after asking about the others all the same.
     """
     rows = integration.tracked_repositories.filter(is_active=True, pk__gt=integration.poll_reached)
     parts = lists.in_parts(list(rows.order_by("pk").select_related("repository")), AT_ONCE)
@@ -91,7 +92,7 @@ def poll(integration: GitHubIntegration, now: datetime) -> None:
 
 @dataclass
 class Outcome:
-    """How far a poll has come, and what went wrong on the way."""
+    """How far a poll has come, and what went wrong."""
 
     reached: int
     failures: int = 0
@@ -99,7 +100,7 @@ class Outcome:
 
     @property
     def is_stuck(self) -> bool:
-        """Whether the others would hear the same; they are asked about next time."""
+        """Whether the others would fail as well; they are asked about next time."""
         error = self.error
         is_final = isinstance(error, WaitError) or bool(error and not error.retryable)
         return is_final or self.failures == PATIENCE
@@ -120,7 +121,7 @@ def _ask_about(
 
 
 def _note_place(integration: GitHubIntegration, reached: int, now: datetime) -> None:
-    """Where the next turn goes on; the poll is done where that is nowhere."""
+    """Where the next turn continues; None ends the poll."""
     due_at = integration.poll_due_at if reached else now + interval(integration)
     GitHubIntegration.objects.filter(pk=integration.pk, poll_due_at=integration.poll_due_at).update(
         poll_due_at=due_at, poll_reached=reached
@@ -148,8 +149,8 @@ def _to_sweep(now: datetime) -> QuerySet[GitHubIntegration]:
 
 
 def sweep_all(integration: GitHubIntegration, now: datetime) -> None:
-    """Marks what is open or was merged lately to be fetched anew, once a day."""
-    if integration.sweep_due_at is not None:  # At first everything is fetched anyway.
+    """Marks open and recently merged pull requests for fetching, once a day."""
+    if integration.sweep_due_at is not None:  # The first sync fetches everything anyway.
         for tracked in integration.tracked_repositories.filter(is_active=True):
             sweep(tracked, now)
     GitHubIntegration.objects.filter(pk=integration.pk).update(sweep_due_at=now + SWEEP_EVERY)
@@ -159,7 +160,7 @@ SWEEP = Chore("sweep", _to_sweep, sweep_all)
 
 
 def sweep(tracked: TrackedRepository, now: datetime) -> int:
-    """Marks a repository's open and lately merged pull requests as stale; how many."""
+    """Marks a repository's open and recently merged pull requests as stale; returns how many."""
     wanted = PullRequest.objects.filter(
         Q(state=PullRequest.State.OPEN) | Q(merged_at__gte=now - SWEEP_MERGED),
         repository=tracked.repository,
@@ -178,7 +179,7 @@ def _moved(github: GitHub, some: Sequence[TrackedRepository]) -> list[TrackedRep
             _gone(tracked, problems.get(index, ()))
         else:
             (moved if _has_news(tracked, record) else quiet).append(tracked)
-    # What did not move was checked all the same.
+    # Unchanged repositories were checked all the same.
     TrackedRepository.objects.filter(
         pk__in=[tracked.pk for tracked in quiet], status=SyncStatus.COMPLETE
     ).update(last_sync_at=datetime.now(UTC))
@@ -190,7 +191,7 @@ def _has_news(tracked: TrackedRepository, record: records.RepositoryWithNewest) 
     _keep_account(tracked.integration, record.owner)
     if tracked.status == SyncStatus.ERROR and _is_long_ago(tracked.served_at):
         return True
-    # Of one that GitHub's lists do not show yet the count alone tells.
+    # Only the count reveals one that GitHub's lists do not show yet.
     counted = record.pull_requests.total_count
     if tracked.pull_requests_total is not None and (counted or 0) > tracked.pull_requests_total:
         return True
@@ -205,7 +206,7 @@ def _is_long_ago(served_at: datetime | None) -> bool:
 
 
 def _keep_name(tracked: TrackedRepository, record: records.Repository) -> None:
-    # It was asked for by its own id.
+    # It was requested by its own id.
     record = replace(record, database_id=tracked.github_repo_id)
     if ingest.differs(tracked.repository, record):
         with transaction.atomic():
@@ -216,9 +217,9 @@ def _keep_name(tracked: TrackedRepository, record: records.Repository) -> None:
 
 
 def _keep_account(integration: GitHubIntegration, owner: records.Actor | None) -> None:
-    """Follows a new name of the account itself, and reads its people and repositories by that.
+    """Follows a rename of the account itself, and has its people and repositories fetched.
 
-    A repository that was transferred has another owner: only the same id counts.
+    A transferred repository has another owner: only the same id counts.
     """
     if not owner or not owner.login or owner.database_id != integration.organization_id:
         return
@@ -239,7 +240,7 @@ def _gone(tracked: TrackedRepository, problems: Sequence[Problem]) -> None:
         if problem.kind == "FORBIDDEN":
             error = error_from_problem(problem)
         elif problem.kind != "NOT_FOUND":
-            return  # GitHub could not tell just now.
+            return  # GitHub did not return it this time.
     TrackedRepository.objects.filter(pk=tracked.pk).update(
         status=SyncStatus.ERROR, error=str(error), is_permanent_error=True, due_at=None
     )

@@ -1,8 +1,8 @@
-"""Walks a repository's way to production: deployments or releases or runs, then the branch's graph.
+"""Reads a repository's deployments, releases or workflow runs, then the branch's graph.
 
 Like the walk of pull requests: newest first, a page a transaction, under a lease and within the
-budget, so that whoever is cut off anywhere goes on from there. What is counted follows from what
-is stored (`storing.recounting`).
+budget, so that it can continue wherever it was cut off. What counts is derived from stored data
+(`storing.recounting`).
 """
 
 from __future__ import annotations
@@ -52,14 +52,14 @@ def _due(now: datetime) -> QuerySet[ProductionWalk]:
 
 
 def walk_of(tracked: TrackedRepository) -> ProductionWalk:
-    """How far a tracked repository's way to production is read."""
+    """How far a tracked repository's deployments have been read."""
     return ProductionWalk.objects.get_or_create(
         tracked=tracked, defaults={"team_id": tracked.team_id}
     )[0]
 
 
 def is_due(row: ProductionWalk) -> bool:
-    """Whether something is to be asked about it now."""
+    """Whether a request about it is due."""
     return row.due_at is not None and row.due_at <= datetime.now(UTC)
 
 
@@ -69,10 +69,10 @@ def walk(row: ProductionWalk, now: datetime) -> None:
 
 
 def read(row: ProductionWalk, ends: datetime | None = None) -> None:
-    """The same until some instant, or to its end."""
+    """The same until a given time, or to its end."""
     turn = _Turn(row, deliveries.production(row.tracked.repository))
     credential = row.tracked.integration.credential
-    # What is new is live; a history is not, and leaves the reserve alone.
+    # New changes are live; a history is not, and leaves the reserve alone.
     with with_github(credential, is_live=lambda: turn.is_live) as github:
         try:
             while turn.step(github):
@@ -94,7 +94,7 @@ def _count(row: ProductionWalk, github: GitHub) -> None:
 
 
 def _store_error(row: ProductionWalk, error: GitHubError, verdict: Verdict) -> None:
-    """It is due as before: the lease says when it may be tried again."""
+    """It stays due: the lease says when it may be retried."""
     ProductionWalk.objects.filter(pk=row.pk).update(error=str(error) if verdict.is_told else "")
 
 
@@ -113,20 +113,20 @@ WALK = Chore(
 
 
 class _Turn:
-    """What one worker does for a repository."""
+    """One worker's turn on a repository."""
 
     def __init__(self, row: ProductionWalk, of: Production) -> None:
         self.row, self.production = row, of
         self.branch = Branch(row, of)
         self.gaps: set[str] = set()
-        """What is to be read once more, since GitHub left something out."""
+        """Lists to read again, since GitHub left something out."""
 
     @property
     def is_live(self) -> bool:
         return self.row.deployments_read or self.row.releases_read
 
     def step(self, github: GitHub) -> bool:
-        """Does the next thing; False where nothing is left to do."""
+        """Makes the next request; False if nothing is left to do."""
         now = datetime.now(UTC)
         for permission, do in self._things():
             try:
@@ -159,14 +159,14 @@ class _Turn:
         )
 
     def _may_ask(self, permission: str, now: datetime) -> bool:
-        """What was refused is asked again where a look notices that, of Actions each hour."""
+        """Refused lists are tried again when a look notices a change, workflow runs hourly."""
         if permission not in self.production.not_granted:
             return True
         at = self.row.runs_due_at
         return permission == "actions" and (at is None or at <= now)
 
     def _ask_for_less(self) -> bool:
-        """Whether a smaller page can be asked for, after GitHub took too long over one."""
+        """Whether to use a smaller page, after GitHub took too long over one."""
         size = limits.smaller(self.row.page_size)
         if size == self.row.page_size:
             return False
@@ -177,7 +177,7 @@ class _Turn:
         return {"page_size": limits.larger(self.row.page_size, production.AT_ONCE)}
 
     def finish(self) -> None:
-        """Nothing is left for now: says when to look again."""
+        """Nothing is left for now: sets the next check."""
         looks = self._undecided().aggregate(at=Min("look_again_at"))["at"]
         at = [looks, self.row.runs_due_at if self.production.source == Source.WORKFLOW else None]
         at += [datetime.now(UTC) + AGAIN] if self.gaps else []
@@ -185,7 +185,7 @@ class _Turn:
         done |= {"due_at": min(filter(None, at), default=None), "error": ""}
         with transaction.atomic():
             leases.renew_held()
-            # Somebody may have asked for more meanwhile.
+            # More may have been requested meanwhile.
             rows = ProductionWalk.objects.filter(pk=self.row.pk, due_at=self.row.due_at)
             rows.update(**done)
             Production.objects.filter(pk=self.production.pk).update(
@@ -199,7 +199,7 @@ class _Turn:
         if self.production.is_chosen and self.production.source != Source.DEPLOYMENT:
             return False
         if not row.deployments_cursor:
-            # Anew, since a hint may have come at any instant.
+            # Reloaded, since a hint may arrive at any time.
             row.refresh_from_db(fields=["deployment_found"])
             is_new = row.deployment_found != row.deployment_seen or not row.deployments_read
             row.environments = [] if is_new else self._missing_environments()
@@ -221,7 +221,7 @@ class _Turn:
         return True
 
     def _fresh(self, page: Page) -> Sequence[Told]:
-        """Those that no walk before has come by."""
+        """Items that no earlier walk has passed."""
         if self.row.environments:
             return ()
         if not self.row.deployments_read:
@@ -230,7 +230,7 @@ class _Turn:
         return list(takewhile(lambda one: one.id != seen, page.items))
 
     def _advance_deployments(self, page: Page) -> None:
-        """Down to what the last walk knew as the newest, or to the end."""
+        """Down to the newest item of the last walk, or to the end."""
         row, ids = self.row, [one.id for one in page.items]
         is_whole_list = not row.environments
         changes: dict[str, object] = {"environments": row.environments, **self._grow()}
@@ -246,11 +246,11 @@ class _Turn:
         if is_whole_list:
             self._save(deployments_read=True, deployment_seen=row.deployment_next)
         for name in row.environments:
-            # Even where nothing came of it, it is not asked for again.
+            # Created even without results, so that it is not requested again.
             deliveries.application(self.production.repository, Source.DEPLOYMENT, name)
 
     def _missing_environments(self) -> list[str]:
-        """Those that the team's patterns take for production, and whose history was not kept."""
+        """Environments that match the team's production patterns and have no stored history."""
         if not self.row.deployments_read:
             return []
         patterns = self.production.repository.team.production_environments
@@ -283,7 +283,7 @@ class _Turn:
     # Releases
 
     def _releases(self, github: GitHub, now: datetime) -> bool:
-        """The whole list: drafts, and releases of older commits, are published at any time."""
+        """The complete list: drafts, and releases of older commits, can be published later."""
         row = self.row
         if deliveries.source_of(self.production) not in ("", Source.RELEASE):
             return False

@@ -30,7 +30,7 @@ EVERY = timedelta(minutes=10)
 POINTS_AN_HOUR = 250
 POINTS = 2
 LOOKED_FOR = ("contents", "deployments")
-"""Permissions whose lack a look notices; that of Actions is found by the walk of runs."""
+"""Permissions whose lack a look notices; the walk of runs notices that of Actions."""
 
 
 def _wanted(now: datetime) -> QuerySet[GitHubIntegration]:
@@ -43,13 +43,13 @@ def _wanted(now: datetime) -> QuerySet[GitHubIntegration]:
 
 
 def interval(integration: GitHubIntegration) -> timedelta:
-    """Ten minutes, or as long as it takes not to spend more than `POINTS_AN_HOUR`."""
+    """Ten minutes, or longer if looks would take more than `POINTS_AN_HOUR`."""
     count = integration.tracked_repositories.filter(is_active=True).count()
     return max(EVERY, timedelta(hours=POINTS * count / production.AT_ONCE / POINTS_AN_HOUR))
 
 
 def look(integration: GitHubIntegration, now: datetime) -> None:
-    """Has the repositories walked whose newest deployment or release is another than before."""
+    """Has repositories walked whose newest deployment or release has changed."""
     rows = integration.tracked_repositories.filter(is_active=True).exclude(repository__node_id="")
     tracked = list(rows.select_related("repository", "production").order_by("pk"))
     with with_github(integration.credential) as github:
@@ -62,7 +62,7 @@ def look(integration: GitHubIntegration, now: datetime) -> None:
 
 
 def look_at(tracked: TrackedRepository) -> None:
-    """The same of one repository, for a user who waits."""
+    """The same for one repository, for a user who waits."""
     with with_github(tracked.integration.credential) as github:
         _store_newest([tracked], production.newest(github, [tracked.repository.node_id]))
 
@@ -91,7 +91,7 @@ def _store_newest(some: Sequence[TrackedRepository], found: Sequence[Newest | No
 
 
 def _news(walk: ProductionWalk, newest: Newest) -> dict[str, object]:
-    """What of it is not known; where there is nothing at all, nothing has to be read."""
+    """What has changed; if a repository has none at all, nothing has to be read."""
     changes: dict[str, object] = {}
     if newest.deployment and newest.deployment != walk.deployment_found:
         changes["deployment_found"] = newest.deployment
@@ -105,7 +105,7 @@ def _news(walk: ProductionWalk, newest: Newest) -> dict[str, object]:
 
 
 def _note_permissions(of: Production, newest: Newest) -> bool:
-    """Notes what is not granted; whether something is that was not before."""
+    """Stores missing permissions; returns whether any was granted since."""
     before = set(of.not_granted)
     after = (before - set(LOOKED_FOR)) | set(newest.not_granted)
     if before != after:
@@ -114,17 +114,17 @@ def _note_permissions(of: Production, newest: Newest) -> bool:
 
 
 def hint(tracked: QuerySet[TrackedRepository], field: str) -> None:
-    """Has repositories walked now, since a webhook told of something new.
+    """Has repositories walked now, since a webhook reported something new.
 
     `field` is `deployment_found` or `release_found`.
     """
     rows = ProductionWalk.objects.filter(tracked__in=tracked)
-    # Never the same twice: a walk under way does not take it for what it has read.
+    # A unique value: a walk in progress does not take it for what it has read.
     rows.update(due_at=datetime.now(UTC), **{field: f"?{uuid.uuid4().hex}"})
 
 
 def ask_what_was_refused(integrations: QuerySet[GitHubIntegration]) -> None:
-    """Has everything asked for again that GitHub did not grant."""
+    """Requests everything again that GitHub did not grant."""
     tracked = TrackedRepository.objects.filter(integration__in=integrations, is_active=True)
     refused = Production.objects.filter(repository__tracking__in=tracked).exclude(not_granted=[])
     repositories = list(refused.values_list("repository", flat=True))
@@ -134,20 +134,20 @@ def ask_what_was_refused(integrations: QuerySet[GitHubIntegration]) -> None:
 
 
 def deployment_changed(tracked: QuerySet[TrackedRepository], node_id: str) -> None:
-    """Has one deployment fetched: by its id where it is known, else with what is new."""
+    """Has one deployment fetched: by its id if known, else with the new ones."""
     now = datetime.now(UTC)
     known = Deployment.objects.filter(
         application__repository__tracking__in=tracked, node_id=node_id, deployed_at=None
     )
     there = set(known.values_list("application__repository", flat=True))
-    with transaction.atomic():  # The walk first, as a worker that reads it locks both.
+    with transaction.atomic():  # The walk first: a worker that reads it locks both in this order.
         ProductionWalk.objects.filter(tracked__in=tracked).update(due_at=now)
         known.update(look_again_at=now)
         hint(tracked.exclude(repository__in=there), "deployment_found")
 
 
 def run_ended(tracked: QuerySet[TrackedRepository]) -> None:
-    """Has the runs of a workflow read, where they are the source."""
+    """Has a workflow's runs fetched, if they are the source."""
     rows = ProductionWalk.objects.filter(
         tracked__in=tracked, tracked__repository__production__source=Source.WORKFLOW
     )

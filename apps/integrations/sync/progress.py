@@ -15,14 +15,14 @@ from apps.integrations.models import SyncStatus, TrackedRepository
 from apps.integrations.sync.counts import remark
 from apps.teams.models import Team
 
-# What a whole is called when its parts stand differently: the first of these that occurs.
+# The status of a whole whose parts differ: the first of these that occurs.
 _PRECEDENCE = (SyncStatus.SYNCING, SyncStatus.WAITING, SyncStatus.PENDING, SyncStatus.ERROR)
 UNDER_WAY = (SyncStatus.SYNCING, SyncStatus.WAITING, SyncStatus.PENDING)
 
 
 @dataclass(frozen=True)
 class RepositoryProgress:
-    """One repository's sync; `total` is None until GitHub has told it."""
+    """One repository's sync; `total` is None until GitHub has reported it."""
 
     github_repo_id: int
     full_name: str
@@ -61,7 +61,7 @@ class RepositoryProgress:
         return min(1.0, self.done / self.total) if self.total else 0.0
 
     def as_json(self) -> dict[str, Any]:
-        """As DESIGN promises it to programs."""
+        """The documented JSON for programs."""
         return {
             "full_name": self.full_name,
             "status": self.status,
@@ -80,17 +80,17 @@ class Progress:
     repositories: list[RepositoryProgress]
     last_sync_at: datetime | None
     since: date | None = None
-    """How far back the team wants it; None where everything."""
+    """How far back the team wants it; None for everything."""
 
     @property
     def status(self) -> str:
-        """One word for all of them."""
+        """One status for all of them."""
         counts = Counter(repository.status for repository in self.repositories)
         return _whole({"tracked": len(self.repositories), **{s: counts[s] for s in SyncStatus}})
 
     @property
     def is_running(self) -> bool:
-        """Whether there is something to see by looking again soon."""
+        """Whether refreshing soon will show something new."""
         return any(repository.status in UNDER_WAY for repository in self.repositories)
 
     @property
@@ -100,18 +100,18 @@ class Progress:
 
     @property
     def total(self) -> int | None:
-        """Pull requests that GitHub has; None until it is known for every repository."""
+        """Pull requests on GitHub; None until every repository's count is known."""
         totals = [repository.total for repository in self.repositories]
         return None if None in totals else sum(total or 0 for total in totals)
 
     @property
     def known_total(self) -> int:
-        """Pull requests that GitHub has told of so far."""
+        """Pull requests on GitHub, as far as known."""
         return sum(repository.total or 0 for repository in self.repositories)
 
     @property
     def share(self) -> float:
-        """From 0 to 1: by pull requests, where all are counted and history is to be read."""
+        """From 0 to 1: by pull requests, if all are counted and history is to be read."""
         if not self.repositories:
             return 0.0
         if self.total is None or all(r.history_complete for r in self.repositories):
@@ -127,7 +127,7 @@ class Progress:
 
     @property
     def waiting_until(self) -> datetime | None:
-        """When the first of those that wait goes on."""
+        """When the first waiting repository continues."""
         instants = [r.waiting_until for r in self.repositories if r.waiting_until]
         return min(instants, default=None)
 
@@ -137,7 +137,7 @@ class Progress:
         return [r for r in self.repositories if r.status == SyncStatus.ERROR]
 
     def as_json(self) -> dict[str, Any]:
-        """As DESIGN promises it to programs; `progress` is from 0 to 1."""
+        """The documented JSON for programs; `progress` is from 0 to 1."""
         return {
             "status": self.status,
             "progress": round(self.share, 4),
@@ -146,7 +146,7 @@ class Progress:
 
 
 def of_team(team: Team) -> Progress:
-    """The team's sync as the database has it now."""
+    """The team's sync according to the database."""
     rows = (
         TrackedRepository.objects.for_team(team)
         .filter(is_active=True)
@@ -161,7 +161,7 @@ def of_team(team: Team) -> Progress:
 
 
 def tracked_counts(team: Team) -> dict[int, dict[str, Any]]:
-    """By integration: how many repositories are tracked, their statuses, and the last sync."""
+    """By integration: the number of tracked repositories, their statuses, and the last sync."""
     rows: Iterable[Mapping[str, Any]] = (
         TrackedRepository.objects.for_team(team)
         .values("integration")
@@ -179,7 +179,7 @@ def tracked_counts(team: Team) -> dict[int, dict[str, Any]]:
 
 
 def _whole(counts: Mapping[str, Any]) -> str:
-    """One word for repositories of which so many are in each status."""
+    """One status for this many repositories in each status."""
     if not counts["tracked"]:
         return SyncStatus.PENDING
     return next((status for status in _PRECEDENCE if counts[status]), SyncStatus.COMPLETE)
@@ -193,7 +193,7 @@ def _repository(row: TrackedRepository) -> RepositoryProgress:
         full_name=row.full_name,
         status=row.status,
         done=done,
-        # New ones can be stored before GitHub's count is asked for again.
+        # New ones can be stored before GitHub's count is fetched again.
         total=total if total is None else max(total, done),
         points=row.points,
         waiting_until=row.due_at if waits else None,

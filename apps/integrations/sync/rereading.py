@@ -1,8 +1,8 @@
-"""Reads what was stored before marks of AI were: by id, the newest first, within the reserve.
+"""Fetches pull requests again that were stored before AI marks were read: newest first.
 
-Descriptions, messages and addresses are not stored, so that only GitHub can tell. What is left to
-do is rows without `marks`: a killed worker loses nothing. One that GitHub cannot tell is not asked
-for again.
+Descriptions, messages and addresses are not stored, so only GitHub has them. Rows without `marks`
+are the remaining work: a killed worker loses nothing. A pull request that GitHub cannot return is
+not requested again. The budget's reserve is left alone.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ TURN = timedelta(seconds=10)
 
 
 def unread(repository_id: int) -> QuerySet[PullRequest]:
-    """Those of a repository that were never read for marks, the newest first."""
+    """A repository's pull requests that were never read for marks, newest first."""
     rows = PullRequest.objects.filter(repository=repository_id, marks__isnull=True)
     return rows.order_by("-opened_at", "-pk")
 
 
 def mark(tracked: TrackedRepository) -> int:
-    """Marks all of a repository's as stale, where somebody waits at a terminal; how many."""
+    """Marks all of a repository's as stale, for a user at a terminal; returns how many."""
     rows = unread(tracked.repository_id).values_list("number", "node_id")
     return stale.mark(tracked, rows, datetime.now(UTC)) if rows.exists() else 0
 
@@ -56,7 +56,7 @@ def _wanted(now: datetime) -> QuerySet[TrackedRepository]:
 
 
 def _for_a_while(tracked: TrackedRepository, now: datetime) -> None:
-    # What is live comes first: this leaves the reserve alone.
+    # Live updates come first: this leaves the reserve alone.
     with with_github(tracked.integration.credential, is_live=lambda: False) as github:
         while (wanted := _next(tracked)) and datetime.now(UTC) < now + TURN:
             _read(github, tracked, wanted)
@@ -89,7 +89,7 @@ def _read(github: GitHub, tracked: TrackedRepository, wanted: Sequence[PullReque
 def _store(
     tracked: TrackedRepository, batch: Batch, wanted: Sequence[PullRequest], asked_at: datetime
 ) -> None:
-    """Stores what nobody has stored since it was asked for; the rest is not asked for again."""
+    """Stores what no other worker has stored since the request; the rest is not requested again."""
     list(Repository.objects.select_for_update(no_key=True).filter(pk=tracked.repository_id))
     rows = PullRequest.objects.filter(repository=tracked.repository_id)
     newer = set(rows.filter(fetched_at__gt=asked_at).values_list("number", flat=True))

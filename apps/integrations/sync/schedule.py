@@ -1,7 +1,7 @@
-"""Which repository is next, for how long, and what happens when GitHub says no.
+"""Which repository is next, for how long, and what happens when GitHub refuses.
 
-What is to be done stands in the database: a repository is due, somebody claims it with a lease,
-works a while, and says when it is due again. A lost message or a killed worker loses nothing.
+The database is the queue: a repository is due, a worker claims it with a lease, works a while, and
+sets when it is due again. A lost message or a killed worker loses nothing.
 """
 
 from __future__ import annotations
@@ -53,10 +53,10 @@ _OPEN = (SyncStatus.PENDING, SyncStatus.SYNCING, SyncStatus.WAITING)
 
 
 def begin(team: Team, repositories: Iterable[TrackedRepository], reason: str) -> SyncRun:
-    """Makes repositories due, in the run that is under way or a new one.
+    """Makes repositories due, in the current run or a new one.
 
-    Locks leave the keys alone (`no_key`): rows that a worker stores refer to their team, and are
-    checked when it commits.
+    Locks exclude the keys (`no_key`): rows that a worker stores refer to their team, and are
+    checked at commit.
     """
     wanted = list(repositories)
     # Before any of them is locked: a worker locks its lease before its repository.
@@ -65,7 +65,7 @@ def begin(team: Team, repositories: Iterable[TrackedRepository], reason: str) ->
         Team.objects.select_for_update(no_key=True).get(pk=team.pk)
         chosen = _lock(team, wanted)
         run = _lock_run(team) or SyncRun.objects.create(team=team, reason=reason)
-        # Those under way as well: what changed since they began is above where they began.
+        # Those in progress as well: what changed since they began is above where they began.
         chosen.update(wants_head=True)
         chosen.exclude(status__in=_OPEN, run=run).update(
             run=run,
@@ -84,7 +84,7 @@ def begin(team: Team, repositories: Iterable[TrackedRepository], reason: str) ->
 
 
 def _lock(team: Team, repositories: Iterable[TrackedRepository]) -> QuerySet[TrackedRepository]:
-    """Locks rows in the order in which a worker does: repositories first, then their run."""
+    """Locks rows in a worker's order: repositories first, then their run."""
     rows = TrackedRepository.objects.filter(
         team=team, is_active=True, pk__in=[tracked.pk for tracked in repositories]
     )
@@ -98,15 +98,15 @@ def _lock_run(team: Team) -> SyncRun | None:
 
 
 def under_way(team: Team) -> SyncRun | None:
-    """The team's run that has not ended yet."""
+    """The team's unfinished run."""
     return SyncRun.objects.for_team(team).filter(finished_at__isnull=True).first()
 
 
 def due(now: datetime, run: SyncRun | None = None) -> QuerySet[TrackedRepository]:
-    """Repositories that somebody should work on, the most urgent first.
+    """Due repositories, the most urgent first.
 
-    What was marked stale comes first, then everyone's latest thirty days, then history; among
-    equals, whoever waited longest. Where a worker was killed, `syncing` stays without a lease.
+    Stale marks come first, then everyone's latest thirty days, then history; among equals, the one
+    that waited longest. If a worker was killed, `syncing` remains without a lease.
     """
     rows: QuerySet[TrackedRepository] = TrackedRepository.objects.filter(
         Q(due_at__lte=now)
@@ -135,7 +135,7 @@ def due(now: datetime, run: SyncRun | None = None) -> QuerySet[TrackedRepository
 
 
 def claim(now: datetime, run: SyncRun | None = None) -> TrackedRepository | None:
-    """Takes the most urgent repository that is free, with a lease; None when nothing is due."""
+    """Claims the most urgent free repository with a lease; None if nothing is due."""
     found = leases.claim(CHORE, due(now, run).exclude(_is_crowded()))
     if found is None:
         return None
@@ -205,7 +205,7 @@ def _go_on(github: GitHub, work: Work) -> bool:
     try:
         return _step(github, work)
     except (GitHubError, LeaseLostError, OperationalError, InterfaceError):
-        raise  # Where the database is gone, nothing can be noted: the lease runs out.
+        raise  # If the database is down, nothing can be stored: the lease expires.
     except Exception as error:
         log.exception("%s could not be synced.", work.tracked.full_name)
         raise UnavailableError(f"tformance failed on what GitHub sent ({error}).") from None
@@ -215,12 +215,12 @@ def _step(github: GitHub, work: Work) -> bool:
     try:
         return step(github, work, _now())
     except CredentialsRejectedError:
-        # GitHub says so of a good token now and then; a second time means it.
+        # GitHub sometimes answers 401 for a valid token; only a second one counts.
         return step(github, work, _now())
 
 
 def _is_crowded() -> Q:
-    """Repositories of accounts for which enough workers talk with GitHub already."""
+    """Repositories of accounts that enough workers are using already."""
     busy = TrackedRepository.objects.filter(pk__in=leases.held(CHORE).values("key"))
     credential, account = "integration__credential", "integration__credential__account_id"
     by_account = Counter(
@@ -246,7 +246,7 @@ def _finish(work: Work) -> None:
     with transaction.atomic():
         work.claim.renew()
         rows = TrackedRepository.objects.filter(pk=work.tracked.pk)
-        # In one statement: somebody may ask for more at any instant.
+        # In one statement: more may be requested at any time.
         is_done = rows.filter(wants_head=False).update(**done)
         if is_done:
             work.claim.release()
@@ -258,7 +258,7 @@ def _finish(work: Work) -> None:
 
 
 def _fail(work: Work, error: GitHubError) -> None:
-    """Says when the repository is due again, or that only a person can help."""
+    """Sets when the repository is due again, or that only a person can help."""
     log.log(level_of(error), "%s: %s", work.tracked.full_name, error)
     smaller = limits.smaller(work.tracked.page_size) if error.is_heavy else work.tracked.page_size
     if isinstance(error, CursorError):
@@ -276,11 +276,11 @@ def _fail(work: Work, error: GitHubError) -> None:
 
 
 def _follow(work: Work, error: GitHubError, verdict: Verdict, page_size: int) -> None:
-    """Notes what a refusal means for the repository."""
+    """Stores what a refusal means for the repository."""
     due_at = not_before = None if verdict.is_permanent else verdict.again_at
     if verdict.kind is Kind.WAIT:
         account = budget.account_of(work.tracked.integration.credential)
-        # What is live may go on where only the reserve is left.
+        # Live work may continue if only the reserve is left.
         not_before = budget.wait_for(account, _now(), live=True)
         if work.tracked.run_id:
             SyncRun.objects.filter(pk=work.tracked.run_id).update(waits=F("waits") + 1)
@@ -297,13 +297,13 @@ def _follow(work: Work, error: GitHubError, verdict: Verdict, page_size: int) ->
 
 
 def reject(credential: IntegrationCredential, error: CredentialsRejectedError) -> None:
-    """Stops all work with a token that GitHub refused, here and now."""
+    """Stops all work with a token that GitHub refused."""
     policy.reject(credential, error)
     stop_rejected()
 
 
 def stop_rejected() -> None:
-    """Ends what is open for repositories whose credential GitHub refused to any worker."""
+    """Ends open work of repositories whose credential GitHub has refused to any worker."""
     stopped = TrackedRepository.objects.filter(
         integration__credential__rejected_at__isnull=False, status__in=_OPEN, is_active=True
     )
@@ -326,7 +326,7 @@ def _stop(rows: QuerySet[TrackedRepository]) -> None:
 
 
 def _forget_cursor(work: Work) -> None:
-    """GitHub does not keep cursors for ever: the walk that holds it begins anew."""
+    """GitHub does not keep cursors forever: the walk with this one starts again."""
     if work.wants_head:
         _release(work, due_at=_now(), head_cursor="", head_newest=None)
     else:
@@ -370,7 +370,7 @@ def conclude(run_id: int) -> None:
     GitHubIntegration.objects.filter(pk__in=rows.values("integration")).update(
         sync_status=run.status, last_sync_at=run.finished_at
     )
-    # What the schedule does every few minutes would hide what people did.
+    # Entries of the schedule every few minutes would hide what people did.
     if failed or run.reason != SyncRun.Reason.SCHEDULE:
         record(
             f"github.sync.{run.status}",
@@ -381,7 +381,7 @@ def conclude(run_id: int) -> None:
 
 
 def conclude_all() -> None:
-    """Ends the runs that are done; a worker may have been killed before it could say so."""
+    """Ends finished runs; a worker may have been killed before it could do so."""
     stop_rejected()
     for run_id in SyncRun.objects.filter(finished_at__isnull=True).values_list("pk", flat=True):
         conclude(run_id)

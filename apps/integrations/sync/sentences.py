@@ -1,4 +1,4 @@
-"""What the sync's page says: how far it has come, and where each repository and run stands."""
+"""Sentences of the sync page: overall progress, and the status of repositories and runs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ HEADLINES = {
 
 
 def headline(progress: Progress) -> str:
-    """Where the whole sync stands."""
+    """The status of the whole sync."""
     if progress.status == SyncStatus.ERROR:
         repositories = counted(len(progress.repositories), "repository", "repositories")
         return f"{len(progress.failed):,} of {repositories} stopped"
@@ -32,14 +32,14 @@ def headline(progress: Progress) -> str:
 
 
 def of_start(*, is_whole: bool) -> str:
-    """What a sync that somebody asked for does."""
+    """What a sync requested by a user does."""
     if is_whole:
         return "Everything is here already; what changed since the last check is being fetched."
     return "The sync goes on where it stopped, and fetches what has changed since."
 
 
 def so_far(progress: Progress) -> str:
-    """How much is here: pull requests, then repositories."""
+    """What is stored so far: pull requests, then repositories."""
     repositories = counted(len(progress.repositories), "repository", "repositories")
     return f"{_stored(progress)}, {progress.complete:,} of {repositories} up to date."
 
@@ -57,7 +57,7 @@ def _stored(progress: Progress) -> str:
 
 
 def of_repository(row: RepositoryProgress) -> Status:
-    """Where one repository's sync stands."""
+    """The status of one repository's sync."""
     if row.status == SyncStatus.ERROR:
         return Status("Stopped", "bad", row.error)
     if row.waiting_until:

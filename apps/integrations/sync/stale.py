@@ -1,4 +1,4 @@
-"""Pull requests that must be fetched anew: marked, picked, settled and set aside here alone."""
+"""Pull requests to fetch again: marked, picked, settled and set aside only here."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TRIES_OF_UNTOLD = 5
 
 
 def mark(tracked: TrackedRepository, wanted: Iterable[tuple[int, str]], now: datetime) -> int:
-    """Marks pull requests, as (number, node id), to be fetched anew; a mark is renewed."""
+    """Marks pull requests, as (number, node id), for fetching; renews existing marks."""
     rows = [
         StalePullRequest(
             team_id=tracked.team_id,
@@ -41,26 +41,26 @@ def mark(tracked: TrackedRepository, wanted: Iterable[tuple[int, str]], now: dat
 
 
 def has_any(now: datetime) -> Exists:
-    """For a query of tracked repositories: whether one has a mark that is due."""
+    """For a query of tracked repositories: whether one has a due mark."""
     return Exists(StalePullRequest.objects.filter(tracked=OuterRef("pk"), due_at__lte=now))
 
 
 def is_any_due(tracked: TrackedRepository, now: datetime) -> bool:
-    """Whether the repository has a mark that is due."""
+    """Whether the repository has a due mark."""
     return _due(tracked, now).exists()
 
 
 def next_due(tracked: TrackedRepository, at_once: int, now: datetime) -> list[StalePullRequest]:
-    """Those to be fetched together next, the oldest mark first."""
+    """The next to be fetched together, the oldest mark first."""
     rows = list(_due(tracked, now).order_by("attempts", "marked_at")[:at_once])
-    # One that failed before is asked for alone, so that it spoils no other.
+    # One that failed before is fetched alone, so that it affects no other.
     return [row for row in rows if not row.attempts] or rows[:1]
 
 
 def settle(fetched: Sequence[StalePullRequest], spoilt: Container[int]) -> list[int]:
-    """Deletes the marks of what was fetched and stored; its numbers.
+    """Deletes the marks of what was fetched and stored; returns the numbers.
 
-    A mark that was renewed meanwhile stays: its row has a later `marked_at`.
+    A mark renewed meanwhile stays: its row has a later `marked_at`.
     """
     return [
         row.number
@@ -71,9 +71,9 @@ def settle(fetched: Sequence[StalePullRequest], spoilt: Container[int]) -> list[
 
 
 def set_aside(tracked: TrackedRepository, item: Spoilt | PullRequest, now: datetime) -> None:
-    """Marks one that cannot be told or stored, to be tried later and later.
+    """Marks one that cannot be read or stored, for retries at growing intervals.
 
-    One that is stored, though not all of it was told, only a few times.
+    One that was stored incompletely is only retried a few times.
     """
     row, _ = StalePullRequest.objects.get_or_create(
         tracked=tracked,
@@ -90,14 +90,14 @@ def set_aside(tracked: TrackedRepository, item: Spoilt | PullRequest, now: datet
 
 
 def try_again(tracked: TrackedRepository, now: datetime) -> None:
-    """Has those that could not be told asked for now, since somebody waits for them."""
+    """Has unreadable ones fetched now, for a user who waits."""
     rows = StalePullRequest.objects.filter(tracked=tracked, attempts__gt=0)
     rows.update(due_at=now)
     rows.filter(error="").update(attempts=0)
 
 
 def set_aside_of(tracked: TrackedRepository) -> QuerySet[StalePullRequest]:
-    """Those of a repository that could not be told or stored."""
+    """A repository's pull requests that could not be read or stored."""
     return StalePullRequest.objects.filter(tracked=tracked).exclude(error="")
 
 

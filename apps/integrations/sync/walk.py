@@ -1,8 +1,8 @@
-"""Walks a repository's pull requests, newest change first: one page, one short transaction.
+"""Reads a repository's pull requests, newest change first: one page, one short transaction.
 
-A step asks GitHub for one page, then stores rows, cursor and counters together. So a step that is
-cut off anywhere leaves the repository as it was before, and the next one begins at the same cursor.
-While a page of a history is stored, the one after it is on its way already.
+A step fetches one page, then stores rows, cursor and counters together. An interrupted step leaves
+the repository as it was, and the next one begins at the same cursor. While a page of history is
+stored, the next one is requested already.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ from apps.integrations.work.leases import Claim, LeaseLostError
 from apps.measures import SYNC_PAGES
 from apps.teams.changes import lock_team
 
-# What changed within GitHub's own second, or while its index lagged, is read again: the watermark
-# stays this far behind the present, so that a later walk comes by once more.
+# Changes within GitHub's own second, or during a lag of its index, are read again: the watermark
+# stays this far behind the present, so that a later walk covers them.
 OVERLAP = timedelta(minutes=5)
 RECENT = timedelta(days=30)
 REFRESH_AT_ONCE = limits.LARGEST_PAGE
@@ -49,7 +49,7 @@ TRIES_OF_ONE = 3
 class Work:
     """A claimed repository, how far back its history is wanted (None: all of it), and until when.
 
-    `kept` is a page that somebody left who was killed.
+    `kept` is a page left by a killed worker.
     """
 
     tracked: TrackedRepository
@@ -58,11 +58,11 @@ class Work:
     ends: datetime
     kept: WalkPage | None = None
     missing: int | None = None
-    """How many GitHub counts that are not found; None until that was looked at."""
+    """How many that GitHub counts are missing; None before that was checked."""
     open_there: int | None = None
-    """How many GitHub counted as open when the top was walked; None: not to be held."""
+    """How many were open on GitHub when the top was walked; None: not to be compared."""
     may_ask: bool = True
-    """Whether GitHub tells whose addresses are, as far as we know."""
+    """Whether GitHub returns the owners of addresses, as far as is known."""
 
     def __post_init__(self) -> None:
         self.was_urgent = self.is_urgent(datetime.now(UTC))
@@ -73,12 +73,12 @@ class Work:
         return self.tracked.wants_head or reached is None or reached > now - RECENT
 
     def is_over(self, now: datetime) -> bool:
-        """Whether its turn is over: a walk in old history lets walks of newer history go first."""
+        """Whether its turn is over: a walk in old history yields to walks in newer history."""
         return now >= self.ends or (self.was_urgent and not self.is_urgent(now))
 
     @property
     def wants_head(self) -> bool:
-        """Whether changes at the top are to be looked for."""
+        """Whether to look for changes at the top."""
         return self.tracked.wants_head and self.tracked.watermark is not None
 
     @property
@@ -92,7 +92,7 @@ class Work:
 
 
 def step(github: GitHub, work: Work, now: datetime) -> bool:
-    """Does the next thing for a repository; False when there is nothing left to do."""
+    """Does the next step for a repository; False if there is nothing left to do."""
     if is_paid(github, work):
         # It comes first: whatever is fetched from now on is newer.
         _walk_history(github, work, now)
@@ -115,7 +115,7 @@ def _ask_co_authors(github: GitHub, work: Work, question: Question) -> None:
     except (WaitError, CredentialsRejectedError):
         raise
     except GitHubError as error:
-        # Everything else is stored: it is no less complete for that.
+        # Everything else is stored: this does not make it incomplete.
         if error.retryable and not work.tracked.failures:
             raise
         work.may_ask = False
@@ -127,7 +127,7 @@ def _ask_co_authors(github: GitHub, work: Work, question: Question) -> None:
 
 
 def _hold_against_count(github: GitHub, work: Work, now: datetime) -> bool:
-    """Looks once for what GitHub counts and its lists did not show; whether there is more to do."""
+    """Looks once for what GitHub's lists did not show; returns whether there is more to do."""
     tracked = work.tracked
     if work.window_start or not tracked.history_complete:
         return False
@@ -143,7 +143,7 @@ def _hold_against_count(github: GitHub, work: Work, now: datetime) -> bool:
 
 
 def _hold_open(github: GitHub, work: Work, now: datetime) -> bool:
-    """Looks for those that are open here alone, or on GitHub alone, where their counts differ."""
+    """Looks for those open only here or only on GitHub, if the counts differ."""
     tracked, there, work.open_there = work.tracked, work.open_there, None
     if there is None or not tracked.history_complete or counts.agrees(tracked, there):
         return False
@@ -158,17 +158,17 @@ def _hold_open(github: GitHub, work: Work, now: datetime) -> bool:
 
 
 def is_paid(github: GitHub, work: Work) -> bool:
-    """Whether the next page of the history was asked for already."""
+    """Whether the history's next page was requested already."""
     return github.is_ahead or work.kept is not None
 
 
 def is_live(work: Work, now: datetime) -> bool:
-    """Whether the next step is a refresh, which may draw on the budget's reserve."""
+    """Whether the next step is a refresh, which may use the budget's reserve."""
     return stale.is_any_due(work.tracked, now)
 
 
 def _stale(tracked: TrackedRepository, now: datetime) -> list[StalePullRequest]:
-    # Where the server found pages too heavy, asking for many at once would fail as well.
+    # If the server found pages too heavy, requesting many at once would fail as well.
     return stale.next_due(tracked, min(REFRESH_AT_ONCE, 2 * tracked.page_size - 1), now)
 
 
@@ -204,7 +204,7 @@ def _by_ids(
 
 
 def _make_visible(tracked: TrackedRepository, numbers: list[int]) -> None:
-    """Notes for the deliveries that led here when their rows could be seen."""
+    """Records, for the deliveries that caused a fetch, when their rows became visible."""
     installation = tracked.integration.credential.installation_id
     if tracked.hook_id or installation:
         by_app = Q(hook__app_id__isnull=False, installation_id=installation)
@@ -218,7 +218,7 @@ def _make_visible(tracked: TrackedRepository, numbers: list[int]) -> None:
 
 
 def _walk_head(github: GitHub, work: Work, now: datetime) -> None:
-    """A page from the top down to the watermark, which rises when the walk is whole."""
+    """A page from the top down to the watermark, which rises when the walk is complete."""
     tracked = work.tracked
     page = _fetch(github, tracked, tracked.head_cursor, pull_requests.walk_top)
     work.open_there = None if work.window_start else page.open
@@ -240,7 +240,7 @@ def _walk_head(github: GitHub, work: Work, now: datetime) -> None:
 
 
 def _walk_history(github: GitHub, work: Work, now: datetime) -> None:
-    """A page further down; the first of all sets the watermark to where the walk began."""
+    """A page further down; the very first sets the watermark to where the walk began."""
     tracked = work.tracked
     page = work.kept or _fetch(github, tracked, tracked.history_cursor)
     work.kept = None
@@ -248,7 +248,7 @@ def _walk_history(github: GitHub, work: Work, now: datetime) -> None:
     if tracked.watermark is None:
         changes |= {"watermark": settled(page.instants, page.asked_at), "wants_head": False}
     if _cut(page.batch, work.window_start):
-        # A walk with a wider window begins with this page once more.
+        # A walk with a wider window begins with this page again.
         changes["history_floor"] = work.window_start
     else:
         changes["history_cursor"] = page.end_cursor or tracked.history_cursor
@@ -261,7 +261,7 @@ def _walk_history(github: GitHub, work: Work, now: datetime) -> None:
 
 
 def _may_go_ahead(work: Work, page: WalkPage, now: datetime) -> bool:
-    """Whether the page after this one is the next thing to ask for."""
+    """Whether the following page is the next thing to request."""
     lets_others_go_first = work.was_urgent and min(page.instants, default=now) <= now - RECENT
     return not (
         now >= work.ends
@@ -275,19 +275,19 @@ def _may_go_ahead(work: Work, page: WalkPage, now: datetime) -> bool:
 def _go_ahead(
     github: GitHub, tracked: TrackedRepository, page: WalkPage, changes: dict[str, Any]
 ) -> None:
-    """Asks for the page after this one, so that GitHub works on it while this one is stored.
+    """Requests the following page, so that GitHub works on it while this one is stored.
 
-    This one is kept before: a worker that is killed loses only the reply on its way.
+    This one is stored before: a killed worker loses only the response in flight.
     """
     kept_pages.keep(github, tracked, page)
-    with suppress(GitHubError):  # The next step meets it again, when this page is stored.
+    with suppress(GitHubError):  # The next step meets the error again, when this page is stored.
         pull_requests.walk_ahead(
             github, changes["full_name"], changes["page_size"], changes["history_cursor"]
         )
 
 
 def _good_page_columns(tracked: TrackedRepository, page: WalkPage) -> dict[str, Any]:
-    """What any good page of a walk says of its repository."""
+    """The columns that any good page of a walk updates."""
     return {
         "full_name": page.repository.name_with_owner,
         "pull_requests_total": page.total,
@@ -306,7 +306,7 @@ def _fetch(
     repository = tracked.repository
     known = Known(tracked.full_name, repository.node_id, repository.github_repo_id)
     if tracked.page_size == limits.SMALLEST_PAGE and tracked.failures >= TRIES_OF_ONE:
-        # One that GitHub cannot tell at all is set aside, and the walk goes on behind it.
+        # A pull request that GitHub cannot return is set aside, and the walk continues after it.
         return pull_requests.names(github, known, tracked.page_size, cursor)
     return walk(github, known, tracked.page_size, cursor)
 
@@ -317,12 +317,12 @@ def settled(instants: Sequence[datetime], now: datetime) -> datetime:
 
 
 def reaches(instants: Sequence[datetime], watermark: datetime | None) -> bool:
-    """Whether a page comes down to what an earlier walk has read."""
+    """Whether a page reaches what an earlier walk has read."""
     return watermark is not None and any(at <= watermark for at in instants)
 
 
 def _cut(batch: Batch, start: datetime | None) -> bool:
-    """Drops what changed before the history window; whether there was any."""
+    """Drops what changed before the history window; returns whether there was any."""
     if start is None:
         return False
     wanted = [record for record in batch.pull_requests if (record.updated_at or start) >= start]
@@ -346,7 +346,7 @@ def _store_page(github: GitHub, work: Work, page: WalkPage, changes: dict[str, A
 
 
 def _save(work: Work, github: GitHub, changes: dict[str, Any]) -> None:
-    """Writes cursors and costs, if the lease is still ours, renewed; locks the row for the rest."""
+    """Stores cursors and costs, if the lease is still held, and renews it; locks the row."""
     work.claim.renew()
     tracked = work.tracked
     rows = TrackedRepository.objects.filter(pk=tracked.pk, is_active=True)
@@ -357,31 +357,31 @@ def _save(work: Work, github: GitHub, changes: dict[str, Any]) -> None:
 
 
 def count(work: Work, github: GitHub) -> None:
-    """Adds what was asked in vain to what the repository and its run have cost."""
+    """Adds the cost of failed requests to the repository and its run."""
     TrackedRepository.objects.filter(pk=work.tracked.pk).update(**cost(github))
     _count_in_run(work, github)
 
 
 def _count_in_run(work: Work, github: GitHub, **done: int) -> None:
-    """The run's row is shared by all workers, so this comes last in a transaction."""
+    """All workers share the run's row, so this comes last in a transaction."""
     if work.tracked.run_id:
         more = {name: F(name) + number for name, number in done.items()}
-        # What comes by itself after a run has ended is none of its.
+        # Later automatic work is not part of a finished run.
         under_way = SyncRun.objects.filter(pk=work.tracked.run_id, finished_at=None)
         under_way.update(**cost(github), **more)
     github.usage.points = github.usage.requests = 0
 
 
 def cost(github: GitHub) -> dict[str, Any]:
-    """What was asked since it was counted last, as a change of columns."""
+    """The cost since it was last counted, as column updates."""
     usage = github.usage
     return {"points": F("points") + usage.points, "requests": F("requests") + usage.requests}
 
 
 def store(tracked: TrackedRepository, batch: Batch, now: datetime) -> set[int]:
-    """Stores a batch; a pull request that cannot be stored is set aside and stops nothing.
+    """Stores a batch; a pull request that cannot be stored is set aside and stops no others.
 
-    Returns the numbers of those that were set aside: one has ids of two formats.
+    Returns the numbers set aside; not the ids, which GitHub has in two formats.
     """
     spoilt = list(batch.spoilt)
     try:
@@ -392,7 +392,7 @@ def store(tracked: TrackedRepository, batch: Batch, now: datetime) -> set[int]:
     aside = {item.number for item in spoilt}
     again = [each for each in batch.pull_requests if each.number not in aside and all_untold(each)]
     marked: list[Spoilt | PullRequest] = [*spoilt, *again]
-    for item in sorted(marked, key=attrgetter("number")):  # as another transaction may
+    for item in sorted(marked, key=attrgetter("number")):  # in the order of other transactions
         stale.set_aside(tracked, item, now)
     return aside
 

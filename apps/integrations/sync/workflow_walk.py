@@ -1,7 +1,7 @@
-"""Reads the successful runs of the workflow that a team named: slice by slice into the past.
+"""Reads the successful runs of the workflow that a team named, range by range into the past.
 
-GitHub ends a list at a thousand, so that slices are cut until each has fewer. Afterwards one
-conditional request an hour asks for newer ones, where no webhook tells.
+GitHub cuts a list at a thousand, so ranges are split until each has fewer. Afterwards one
+conditional request an hour asks for newer ones, if no webhook reports them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from apps.integrations.work import leases
 from apps.metrics.models import Production, Source
 
 EVERY = timedelta(hours=1)
-SMALLEST, LARGEST = 1, 24 * 365  # hours of a slice
+SMALLEST, LARGEST = 1, 24 * 365  # hours of a range
 
 
 class Workflow:
@@ -31,7 +31,7 @@ class Workflow:
         self.walk, self.production = walk, production
 
     def step(self, github: GitHub, now: datetime) -> bool:
-        """Does the next thing; False where nothing is left to do."""
+        """Makes the next request; False if nothing is left to do."""
         if self.production.source != Source.WORKFLOW or not self.production.is_chosen:
             return False
         if self.walk.runs_due_at and self.walk.runs_due_at > now and self._is_settled():
@@ -46,14 +46,14 @@ class Workflow:
         try:
             (self._newer if self.walk.runs_read else self._slice)(github, now)
         except NotFoundError:
-            # It was deleted. One of the same name is looked for, as if it had been named now.
+            # It was deleted. One with the same name is looked up, as if newly named.
             self._save(workflow_id=None, runs_etag="", runs_due_at=now + EVERY)
 
     def _is_settled(self) -> bool:
         return self.walk.runs_read or self.walk.workflow_id is None
 
     def _find(self, github: GitHub, now: datetime) -> None:
-        """By its name, or that of its file; looked for again later where there is none."""
+        """Finds it by its name or its file's; repeated later if there is none."""
         found = workflow_runs.workflows(github, self.walk.tracked.full_name)
         name = self.production.workflow.casefold()
         one = next(
