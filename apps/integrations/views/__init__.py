@@ -1,1 +1,1 @@
-"""Pages and addresses of the connection to GitHub; each answers a page, a fragment or JSON."""
+"""Pages and endpoints of the connection to GitHub; each returns a page, a fragment or JSON."""

@@ -1,4 +1,4 @@
-"""One answer in the form that the client asked for: a page, a fragment for htmx, or JSON."""
+"""One response in the form that the client asked for: a page, an htmx fragment, or JSON."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 
 class BadBodyError(Exception):
-    """A JSON body that is none, or not of the promised shape."""
+    """An invalid JSON body, or one not of the documented shape."""
 
 
 def effective_method(request: HttpRequest) -> str:
-    """The method, where a form's POST may stand for DELETE with `_method=delete`."""
+    """The method; a form's POST may stand for DELETE with `_method=delete`."""
     if request.method == "POST" and request.POST.get("_method", "").lower() == "delete":
         return "DELETE"
     return request.method or "GET"
@@ -33,7 +33,7 @@ def body(request: HttpRequest) -> dict[str, Any]:
     """The JSON object of a request. Raises BadBodyError."""
     try:
         data = json.loads(request.body or b"{}")
-        # Half a pair of surrogates is no text, and NUL none that PostgreSQL could store.
+        # A lone surrogate is no text, and PostgreSQL cannot store NUL.
         is_text = b"\\u0000" not in json.dumps(data, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         raise BadBodyError("The body is not JSON.") from None
@@ -50,9 +50,9 @@ def is_json(request: HttpRequest) -> bool:
 
 
 def sent(request: HttpRequest, *names: str) -> Mapping[str, Any]:
-    """What a form or a JSON object says, of which `names` are known. Raises BadBodyError.
+    """The values of a form or a JSON object with the known `names`. Raises BadBodyError.
 
-    What is not understood must not pass for nothing: it may have been meant to limit what is done.
+    Unknown names are refused, not ignored: they may be meant to limit the action.
     """
     if is_json(request):
         data = body(request)
@@ -62,14 +62,14 @@ def sent(request: HttpRequest, *names: str) -> Mapping[str, Any]:
     if request.method == "POST" and request.content_type in FORMS:
         return request.POST
     if request.content_type == FORMS[0]:
-        return QueryDict(request.body)  # Django reads forms of POST alone
+        return QueryDict(request.body)  # Django parses forms of POST only
     if request.body:
         raise BadBodyError("The body must be JSON or a form.")
     return {}
 
 
 def github_id(text: str) -> int:
-    """An id of GitHub's; 0, which none has, for anything that is none."""
+    """A GitHub id; 0, which is none, for an invalid one."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
 
 
@@ -98,7 +98,7 @@ def back(
     said: str = "",
     search: str = "",
 ) -> HttpResponse:
-    """To the team's page `name`, and its `search`, with what happened in one sentence."""
+    """Redirects to the team's page `name` with the query `search`, and a message."""
     if problem is not None and wants_json(request):
         return refused(
             problem.message, problem.code, advice=problem.advice, url=problem.url or None
@@ -112,7 +112,7 @@ def back(
 
 
 def sentence(problem: Problem) -> str:
-    """What happened and what to do, with a link to where it can be done."""
+    """What happened and what to do, with a link to where to do it."""
     if not problem.url.startswith(("https://", "http://")):  # some come from GitHub's headers
         return str(problem)
     label = problem.url_label or "Open GitHub"

@@ -1,6 +1,6 @@
-"""Where GitHub sends the browser back to: each answer goes to the flow that began it.
+"""Where GitHub redirects the browser: each response goes to the flow that began it.
 
-The team and the flow are in the signed state. A flow is answered at its own address alone.
+The team and the flow are in the signed state. A flow only accepts its own callback URL.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Finish = Callable[[TeamRequest, State], HttpResponse]
 @never_cache
 @login_required
 def connected(request: HttpRequest) -> HttpResponseBase:
-    """From the pages on which a connection is allowed, or the App installed."""
+    """From the pages that authorise a connection or install the App."""
     return _returned(request, _CONNECTING)
 
 
@@ -40,13 +40,13 @@ def connected(request: HttpRequest) -> HttpResponseBase:
 @never_cache
 @login_required
 def made(request: HttpRequest) -> HttpResponseBase:
-    """From the page on which the App is made."""
+    """From the page that creates the App."""
     return _returned(request, _MAKING)
 
 
 @require_GET
 def connected_team(request: HttpRequest, team: str) -> HttpResponseBase:
-    """The same as `connected`, at an address of the team's own."""
+    """The same as `connected`, at a URL of the team's own."""
     return _answer(request, team=team, flows=_CONNECTING)
 
 
@@ -72,7 +72,7 @@ def _answer(request: TeamRequest, flows: Mapping[str, Finish]) -> HttpResponse:
 
 
 def _stopped(request: TeamRequest, state: State, problem: Problem) -> HttpResponse:
-    """What is connected already stays so when more is declined."""
+    """An existing connection stays if additional access is declined."""
     known = connecting.connected(request.team).filter(organization_id=state.organization_id or 0)
     there = known.first() if problem.code == problems.DENIED.code else None
     if there is None:
@@ -108,7 +108,7 @@ def _app_made(request: TeamRequest, state: State) -> HttpResponse:
     return answers.back(request, "integrations", said=said)
 
 
-# By the method that a flow's state names.
+# By the method in a flow's state.
 _CONNECTING: Mapping[str, Finish] = {
     connecting.METHOD: _allowed,
     installing.INSTALL: _installed,

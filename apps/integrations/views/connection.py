@@ -38,7 +38,7 @@ from apps.teams.wording import counted
 @require_GET
 @team_view()
 def integrations(request: TeamRequest) -> HttpResponse:
-    """What the team is connected to, and how each stands."""
+    """The team's connections, and the status of each."""
     entries = organizations.connected(request.team)
     if wants_json(request):
         return JsonResponse({"github": organizations.as_json(entries)})
@@ -90,7 +90,7 @@ def connect(request: TeamRequest) -> HttpResponse:
 
 
 def _begin(request: TeamRequest, organization_id: int | None, sent: Mapping[str, Any]) -> str:
-    """By the way that was asked for, else by what is set up. Raises ConnectError, BadBodyError."""
+    """By the requested way, else by what is set up. Raises ConnectError, BadBodyError."""
     method = str(sent.get("method") or connecting.METHOD)
     if "method" not in sent and not settings.GITHUB_CLIENT_ID and github_app.is_configured():
         method = installing.INSTALL
@@ -107,7 +107,7 @@ def _begin(request: TeamRequest, organization_id: int | None, sent: Mapping[str,
 def token(request: TeamRequest) -> HttpResponse:
     """Connects with a pasted personal access token, which is never shown again."""
     if request.method != "POST":
-        # Where a refused token was shown, opening its address again must show something.
+        # Reloading the address where a refused token was shown must show a page.
         return answers.back(request, "integrations")
     try:
         data = answers.body(request) if answers.is_json(request) else request.POST
@@ -127,7 +127,7 @@ def token(request: TeamRequest) -> HttpResponse:
 
 
 def _token_refused(request: TeamRequest, problem: Problem) -> HttpResponse:
-    """The form again, with what is wrong at its field: the team's connections stand as before."""
+    """The form again, with the error at its field, and the team's current connections."""
     if wants_json(request):
         return answers.back(request, "integrations", problem)
     return _page(request, organizations.connected(request.team), answers.sentence(problem))
@@ -136,7 +136,7 @@ def _token_refused(request: TeamRequest, problem: Problem) -> HttpResponse:
 @require_http_methods(["GET", "POST", "DELETE"])
 @team_view("admin")
 def organization(request: TeamRequest) -> HttpResponse:
-    """Which organisation or account to finish the connection with."""
+    """Choosing the organisation or account to complete the connection with."""
     credential = connecting.pending(request, request.team)
     method = answers.effective_method(request)
     if method == "DELETE":
@@ -175,7 +175,7 @@ def organization(request: TeamRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST", "DELETE"])
 @team_view("admin")
 def disconnect(request: TeamRequest) -> HttpResponse:
-    """Ends the connection; forms ask first."""
+    """Ends the connection; forms ask for confirmation first."""
     try:
         said = answers.sent(request, "organization", "delete_data")
         only = _one(request, connecting.connected(request.team), said)
@@ -207,7 +207,7 @@ def _asked(
 
 
 def _yes(said: object) -> bool:
-    """A form's or a JSON object's yes. Raises BadBodyError for what is neither yes nor no."""
+    """A form's or a JSON object's yes. Raises BadBodyError for anything but yes or no."""
     answer = {"1": True, "true": True, "on": True, "": False, "0": False, "false": False}.get(
         str(said).lower()
     )
@@ -219,7 +219,7 @@ def _yes(said: object) -> bool:
 @require_POST
 @team_view("admin")
 def refresh(request: TeamRequest) -> HttpResponse:
-    """Fetches people and repositories anew, in the background."""
+    """Fetches people and repositories again, in the background."""
     for integration in connecting.connected(request.team):
         discovery.request(integration)
     if wants_json(request):
@@ -261,7 +261,7 @@ def _answer(request: TeamRequest, chosen: GitHubIntegration | HttpResponse) -> H
 
 
 def _said(chosen: GitHubIntegration) -> str:
-    """A team that connects again has chosen already."""
+    """A team that reconnects has already chosen repositories."""
     tracked = chosen.tracked_repositories.filter(is_active=True).count()
     if not tracked:
         return f"{chosen.organization_slug} is connected. Now choose the repositories to track."
@@ -279,7 +279,7 @@ def _wanted(request: TeamRequest) -> str:
 
 
 def failed(request: TeamRequest, problem: Problem, page: str = "integrations") -> HttpResponse:
-    """Back to a page that says what went wrong, which the audit log notes."""
+    """Redirects to a page with the error, and records it in the audit log."""
     _note_failure(request, problem)
     return answers.back(request, page, problem)
 
@@ -291,7 +291,7 @@ def _note_failure(request: TeamRequest, problem: Problem) -> None:
 def _one(
     request: TeamRequest, rows: QuerySet[GitHubIntegration], sent: Mapping[str, Any]
 ) -> GitHubIntegration | None:
-    """The organisation that is named, None where none is: one that is not found is not all."""
+    """The named organisation; None if none is named. An unknown name does not mean all."""
     said = sent.get("organization")
     wanted = request.GET.get("organization", "") if said in (None, "") else str(said)
     if not wanted:

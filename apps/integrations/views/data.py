@@ -1,4 +1,4 @@
-"""All data of a team or of a person in it: exported whole, deleted whole."""
+"""All data of a team or of a person in it: exported or deleted."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from apps.teams.models import ApiKey, Invitation, Team
 @team_view("admin")
 @require_http_methods(["GET", "HEAD", "POST", "DELETE"])
 def team_data(request: TeamRequest) -> HttpResponse:
-    """What is kept of the team; deletes it all where its address is typed as `confirm`."""
+    """Shows what is stored of the team; deletes it all if its slug is typed as `confirm`."""
     if answers.effective_method(request) == "DELETE":
         return _delete_team(request)
     rows = {
@@ -60,7 +60,7 @@ def team_archive(request: TeamRequest) -> HttpResponseBase:
 @team_view("admin")
 @require_http_methods(["GET", "HEAD", "POST", "DELETE"])
 def person_data(request: TeamRequest, github_id: int) -> HttpResponse:
-    """What is kept of a person; removes their identity where their login is typed as `confirm`."""
+    """Shows what is stored of a person; removes their identity, confirmed by their login."""
     login, theirs = _person(request.team, github_id)
     if answers.effective_method(request) == "DELETE":
         return _forget(request, login, theirs)
@@ -79,14 +79,14 @@ def person_data(request: TeamRequest, github_id: int) -> HttpResponse:
 @team_view("admin")
 @require_safe
 def person_archive(request: TeamRequest, github_id: int) -> HttpResponseBase:
-    """All that is kept of a person, as a zip of JSON Lines."""
+    """Everything stored of a person, as a zip of JSON Lines."""
     login, theirs = _person(request.team, github_id)
     record("data.person_exported", team_id=request.team.pk, request=request, object_name=login)
     return _download(archives.of_person(request.team, theirs), f"{request.team.slug}-{login}")
 
 
 def _person(team: Team, account: int) -> tuple[str, list[int]]:
-    """What somebody is called, and all their accounts. Raises Http404."""
+    """A person's name and all their accounts. Raises Http404."""
     main = accounts.main_accounts(team)
     person = main.get(account, account)
     login = accounts.login_of(team, person)
@@ -103,7 +103,7 @@ def _download(data: Any, name: str) -> StreamingHttpResponse:
 
 
 def _confirmed(request: TeamRequest, wanted: str) -> Problem | None:
-    """What is wrong with the confirmation. Raises BadBodyError."""
+    """The problem of the confirmation, if any. Raises BadBodyError."""
     said = str(answers.sent(request, "confirm").get("confirm", "")).strip()
     if said.casefold() == wanted.casefold():
         return None
@@ -145,7 +145,7 @@ def _forget(request: TeamRequest, login: str, theirs: list[int]) -> HttpResponse
         return answers.refused(str(error), "bad_body")
     count = forgetting.forget(request.team, theirs)
     traces.wipe()
-    # Who it was is what is removed: the log says only that somebody was.
+    # The identity is what is removed: the log only says that it happened.
     record(
         "data.person_forgotten",
         team_id=request.team.pk,

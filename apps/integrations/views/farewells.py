@@ -1,4 +1,4 @@
-"""What disconnecting does, did, and has left to do on GitHub, in words and for programs."""
+"""What disconnecting does, did, and has left to do on GitHub, as sentences and as JSON."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from apps.teams.models import Team
 @require_POST
 @team_view("admin")
 def left_on_github(request: TeamRequest, farewell_id: int) -> HttpResponse:
-    """Tries again now; with `_method=delete` the token is dropped, or the rest was done by hand."""
+    """Retries now; with `_method=delete` the token is deleted, or the rest was done by hand."""
     row = farewell.of_team(request.team).filter(pk=farewell_id).first()
     if row is None:
         raise Http404("There is nothing like that left to do.")
@@ -54,7 +54,7 @@ def _end(request: TeamRequest, row: Farewell) -> str:
 
 
 def left_to_do(team: Team) -> list[tuple[Farewell, str, list[str]]]:
-    """What is left to do on GitHub: each with when it is tried, and its steps."""
+    """What is left to do on GitHub: each with when it is retried, and its steps."""
     return [
         (row, sentences.when_tried(row), list(sentences.left_to_do(row, settings.GITHUB_URL)))
         for row in farewell.of_team(team)

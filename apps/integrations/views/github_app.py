@@ -1,4 +1,4 @@
-"""Making the GitHub App of this installation."""
+"""Creating the GitHub App of this installation."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from apps.teams.access import TeamRequest, team_view
 @require_GET
 @team_view("admin")
 def new(request: TeamRequest) -> HttpResponse:
-    """Forms that lead to GitHub, which asks once more and then makes the App."""
+    """Forms that lead to GitHub, which asks for confirmation and then creates the App."""
     if github_app.is_configured():
         return answers.back(request, "integrations", said="The GitHub App is set up already.")
     if not may_make(request):
@@ -44,5 +44,5 @@ def _organizations(request: TeamRequest) -> list[GitHubIntegration]:
 
 
 def may_make(request: TeamRequest) -> bool:
-    """Whether this person may make the App."""
+    """Whether this user may create the App."""
     return app_manifest.may_make(request.user.pk, is_staff=request.user.is_staff)

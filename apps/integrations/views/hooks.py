@@ -1,4 +1,4 @@
-"""What hooks deliver: their health, how fast they are, and what failed."""
+"""Webhook deliveries: health, speed and failures."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MOST_REPOSITORIES = 200
 @require_GET
 @team_view()
 def webhooks(request: TeamRequest) -> HttpResponse:
-    """The hooks of the team's repositories, and what they delivered."""
+    """The hooks of the team's repositories, and their deliveries."""
     rows = list(deliveries.with_names(request.team).order_by("-received_at")[:SHOWN])
     counts = deliveries.by_state(request.team)
     latency = deliveries.latency(request.team)
@@ -60,14 +60,14 @@ def webhooks(request: TeamRequest) -> HttpResponse:
 
 
 def _has_app(row: TrackedRepository) -> bool:
-    """Whether the hook of the GitHub App tells of a repository."""
+    """Whether the GitHub App's hook covers a repository."""
     return row.integration.credential.kind == IntegrationCredential.Kind.APP
 
 
 @require_POST
 @team_view("admin")
 def retry(request: TeamRequest, delivery_id: int) -> HttpResponse:
-    """Handles a failed delivery once more."""
+    """Handles a failed delivery again."""
     if not deliveries.retry(request.team, delivery_id, timezone.now()):
         raise Http404
     record("github.delivery.retried", team_id=request.team.pk, request=request)

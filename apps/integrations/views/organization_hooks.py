@@ -1,4 +1,4 @@
-"""One hook of the organisation instead of one for each repository: asked for, or given up."""
+"""Switching to one organisation hook, or back to one for each repository."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from apps.teams.access import TeamRequest, team_view, wants_json
 @require_POST
 @team_view("admin")
 def organization_hook(request: TeamRequest) -> HttpResponse:
-    """Takes `organization`, which may be left out where there is one only, and `one_hook`."""
+    """Takes `one_hook` and `organization`, which may be omitted if there is only one."""
     try:
         said = answers.sent(request, "organization", "one_hook")
     except answers.BadBodyError as error:
@@ -42,7 +42,7 @@ def _one(request: TeamRequest, wanted: str) -> GitHubIntegration:
 
 
 def turn_on(request: TeamRequest, integration: GitHubIntegration) -> HttpResponse:
-    """Has one hook made for the organisation, where the token may do that."""
+    """Has an organisation hook created, if the token allows it."""
     name = integration.organization_slug
     if not organization_hooks.is_possible(integration):
         return answers.back(request, "webhooks", problems.no_hook_possible(name))

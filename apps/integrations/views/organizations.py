@@ -1,4 +1,4 @@
-"""The organisations that a team is or was connected to, each with where it stands."""
+"""The organisations that a team is or was connected to, with the status of each."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def disconnected(team: Team) -> list[dict[str, Any]]:
 
 
 def _way_back(integration: GitHubIntegration) -> str:
-    """By which method of `connect` an organisation is connected again; empty where by none."""
+    """The method of `connect` that reconnects an organisation; empty if there is none."""
     by_app = integration.credential.kind == IntegrationCredential.Kind.APP
     if github_app.is_configured() and (by_app or not settings.GITHUB_CLIENT_ID):
         return "app"
@@ -55,7 +55,7 @@ def _way_back(integration: GitHubIntegration) -> str:
 
 
 def is_moving(organization: dict[str, Any]) -> bool:
-    """Whether there is something to see by looking again soon."""
+    """Whether refreshing soon will show something new."""
     return bool(
         organization["is_running"]
         or (organization["tracked"] and organization["status"] in progress.UNDER_WAY)

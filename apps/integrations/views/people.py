@@ -1,4 +1,4 @@
-"""The people of the team's organisations: who counts, who left, which teams they are in."""
+"""The people of the team's organisations: who counts, who left, and their teams."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ SHOWN = {
 
 @dataclass(frozen=True)
 class Wish:
-    """Which people somebody wants to see."""
+    """The people that the user wants to see."""
 
     search: str
     show: str
@@ -67,7 +67,7 @@ class Wish:
 @require_GET
 @team_view()
 def people(request: TeamRequest) -> HttpResponse:
-    """Everyone, by filter, a page at a time."""
+    """All people, by filter, a page at a time."""
     wish = Wish.from_query(request.GET)
     page = Paginator(_rows(request.team, wish), PER_PAGE).get_page(wish.page)
     if wants_json(request):
@@ -93,7 +93,7 @@ def people(request: TeamRequest) -> HttpResponse:
 @require_POST
 @team_view("admin")
 def person(request: TeamRequest, github_id: int) -> HttpResponse:
-    """Excludes a person from figures about people, or includes them: `hidden` is 1 or 0."""
+    """Excludes a person from figures, or includes them: `hidden` is 1 or 0."""
     member = TeamMember.objects.for_team(request.team).filter(github_id=github_id).first()
     if member is None:
         raise Http404("There is no such person in this team.")
@@ -130,7 +130,7 @@ def _rows(team: Team, wish: Wish) -> QuerySet[TeamMember]:
 
 
 def _nobody(wish: Wish) -> str:
-    """Why a list is empty."""
+    """Why the list is empty."""
     if wish.search or wish.group:
         return "Nobody matches the search and the GitHub team."
     return NOBODY.get(wish.show, "Nobody is here.")

@@ -1,4 +1,4 @@
-"""Where each repository's deployments are told, and what a person says of a deployment."""
+"""Where each repository's deployments come from, and corrections of deployments."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from apps.teams.models import Team
 from apps.teams.wording import caption
 
 PER_PAGE = 50
-LARGEST = 2**63 - 1  # of a number that a database takes
+LARGEST = 2**63 - 1  # the largest number that a database accepts
 LONGEST_WORKFLOW, LONGEST_PATTERN = 255, 200
 VERDICTS = {"failed": True, "not-failed": False, "clear": None}
 SAID = {
@@ -51,7 +51,7 @@ IS_TOLD = ~Q(production__source="") & Q(production__isnull=False)
 
 @dataclass(frozen=True)
 class Row:
-    """A repository with where its deployments are told, and its applications."""
+    """A repository with the source of its deployments, and its applications."""
 
     repository: Repository
     production: Production | None
@@ -59,33 +59,33 @@ class Row:
 
     @property
     def source(self) -> str:
-        """In a few words."""
+        """The source in a few words."""
         return sentences.source(self.production)
 
     @property
     def chosen(self) -> str:
-        """What an admin chose; empty where it is found by itself."""
+        """The admin's choice; empty if the source is detected."""
         return self.production.source if self.production and self.production.is_chosen else ""
 
     @property
     def reason(self) -> str:
-        """Why it is that one."""
+        """Why this source applies."""
         return sentences.reason(self.production, self.applications)
 
     @property
     def missing(self) -> str:
-        """Which permissions GitHub does not grant."""
+        """Permissions that GitHub does not grant."""
         return sentences.missing(self.production.not_granted) if self.production else ""
 
     @property
     def problem(self) -> str:
-        """Why what it deployed cannot be read."""
+        """Why its deployments cannot be read."""
         walk: ProductionWalk | None = getattr(self.repository.tracking, "production", None)
         return walk.error if walk else ""
 
     @property
     def environments(self) -> str:
-        """The environments that GitHub told of, with how many deployments each has."""
+        """The environments that GitHub reported, with the number of deployments of each."""
         told = self.production.environments if self.production else {}
         return ", ".join(f"{name} ({count:,})" for name, count in sorted(told.items()))
 
@@ -93,7 +93,7 @@ class Row:
 @require_GET
 @team_view()
 def sources(request: TeamRequest) -> HttpResponse:
-    """The tracked repositories, and where the deployments of each are told."""
+    """The tracked repositories, and the source of each one's deployments."""
     search = request.GET.get("q", "").replace("\0", "").strip()[:200]
     show = request.GET.get("show", "")
     show = show if show in FILTERS else ""
@@ -141,7 +141,7 @@ def _rows(found: Sequence[Repository]) -> list[Row]:
 
 
 def as_data(row: Row) -> dict[str, Any]:
-    """A repository's source for machines."""
+    """A repository's source as JSON."""
     of = row.production
     return {
         "github_repo_id": row.repository.github_repo_id,
@@ -168,7 +168,7 @@ CHOICES = (
 @require_http_methods(["GET", "HEAD", "POST"])
 @team_view("admin")
 def source(request: TeamRequest, github_repo_id: int) -> HttpResponse:
-    """Takes what an admin chose for a repository; an empty source is found by itself."""
+    """Stores an admin's choice for a repository; an empty source means detection."""
     repository = _tracked(request.team, github_repo_id)
     if request.method == "POST":
         return _choose(request, repository)
@@ -213,7 +213,7 @@ def _tracked(team: Team, github_repo_id: int) -> Repository:
 
 
 class _WrongChoiceError(ValueError):
-    """What was chosen cannot be; its text is a sentence for the user."""
+    """An invalid choice; its text is a sentence for the user."""
 
 
 @dataclass(frozen=True)
@@ -239,7 +239,7 @@ class _Wanted:
 
 
 def _look_anew(repository: Repository) -> None:
-    """What is not known yet is fetched, and refused permissions are asked for again."""
+    """Has unknown data fetched, and refused permissions tried again."""
     Production.objects.filter(repository=repository).update(not_granted=[])
     walk = walk_of(repository.tracking)
     ProductionWalk.objects.filter(pk=walk.pk).update(due_at=timezone.now())
@@ -256,7 +256,7 @@ def _refused(request: TeamRequest, sentence: str) -> HttpResponse:
 @require_POST
 @team_view()
 def correct(request: TeamRequest, deployment: int) -> HttpResponse:
-    """Takes somebody's word on whether a deployment failed."""
+    """Stores a member's correction of whether a deployment failed."""
     rows = Deployment.objects.for_team(request.team)
     found = rows.filter(pk=min(deployment, LARGEST)).first()
     if found is None:
@@ -288,7 +288,7 @@ def correct(request: TeamRequest, deployment: int) -> HttpResponse:
 
 @dataclass(frozen=True)
 class Grant:
-    """Where an account's owner can grant what is missing."""
+    """Where an account's owner can grant missing permissions."""
 
     name: str
     how: str
@@ -297,7 +297,7 @@ class Grant:
 
 
 def _grants(team: Team) -> list[Grant]:
-    """For each account of which GitHub does not let us read what tells of deployments."""
+    """For each account whose deployments GitHub does not let us read."""
     refused = Production.objects.for_team(team).exclude(not_granted=[])
     accounts = GitHubIntegration.objects.for_team(team).filter(
         tracked_repositories__repository__in=refused.values("repository"),

@@ -1,4 +1,4 @@
-"""What is promised, and how well it is kept."""
+"""The promises, and how well they are kept."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ FILTERS = {
 
 @dataclass(frozen=True)
 class Wish:
-    """What part of the list somebody wants to see."""
+    """The part of the list that the user wants to see."""
 
     search: str
     show: str
@@ -65,7 +65,7 @@ class Wish:
         )
 
     def query(self, **changes: Any) -> str:
-        """As the query of an address."""
+        """As a query string."""
         values = {
             "q": self.search,
             "show": self.show,
@@ -90,7 +90,7 @@ def repositories(request: TeamRequest) -> HttpResponse:
 @require_GET
 @team_view()
 def matches(request: TeamRequest) -> HttpResponse:
-    """How many repositories a pattern fits, while it is typed."""
+    """How many repositories a pattern matches, while it is typed."""
     try:
         patterns = tracking.patterns_in(request.GET.get("patterns", ""))
     except PatternsError as error:
@@ -111,7 +111,7 @@ def matches(request: TeamRequest) -> HttpResponse:
 @require_http_methods(["POST", "DELETE"])
 @team_view("admin")
 def tracking_of_one(request: TeamRequest, github_repo_id: int) -> HttpResponse:
-    """Stops tracking; what was fetched stays."""
+    """Stops tracking; fetched data stays."""
     if answers.effective_method(request) != "DELETE":
         return answers.refused("Send DELETE, or POST with _method=delete.", "bad_method", 405)
     stopped = tracking.stop(request.team, github_repo_id)
@@ -130,7 +130,7 @@ def tracking_of_one(request: TeamRequest, github_repo_id: int) -> HttpResponse:
 
 
 def _look(request: TeamRequest, look: str) -> HttpResponse:
-    """Another part of the list, with what is ticked so far: `look` says which, or what to tick."""
+    """Another part of the list, with the current ticks: `look` says which, or what to tick."""
     ticked, wish = set(request.POST.getlist("repositories")), Wish.from_query(request.POST)
     if look.startswith("page-"):
         wish = replace(wish, page=look.removeprefix("page-"))

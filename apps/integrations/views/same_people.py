@@ -1,4 +1,4 @@
-"""Merging accounts of one person, which are suggested or found by hand."""
+"""Merging accounts of one person, which are suggested or searched for."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ OFFERED = 500
 @require_GET
 @team_view("admin")
 def several_accounts(request: TeamRequest) -> HttpResponse:
-    """What is suggested, what was decided, and a search to decide by hand."""
+    """Suggestions, decisions, and a search for other accounts."""
     decided = SamePerson.objects.for_team(request.team).select_related("member", "decided_by")
     same = decided.filter(is_same=True).order_by("member__github_username", "login")
     other = decided.filter(is_same=False).order_by("login")

@@ -1,4 +1,4 @@
-"""Asking for a sync, and watching it."""
+"""Requesting a sync, and watching it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MOST_ROWS = 200
 @require_POST
 @team_view("admin")
 def start(request: TeamRequest) -> HttpResponse:
-    """Begins a sync of everything tracked, or of the one `repository` of that id."""
+    """Begins a sync of everything tracked, or of the one `repository` with that id."""
     tracked = TrackedRepository.objects.for_team(request.team).filter(
         is_active=True, integration__disconnected_at=None
     )
