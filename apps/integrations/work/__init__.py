@@ -1,4 +1,5 @@
-"""What is due: claimed with a lease, paced by a budget, retried by one policy.
+"""Due work: claimed with a lease, paced by a budget, retried by one policy.
 
-Only leases, budgets and `rejected_at` are written here. What a chore does belongs to its own room.
+Only leases, budgets and `rejected_at` are written here. What a chore does belongs to its own
+package.
 """

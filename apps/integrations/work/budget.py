@@ -1,4 +1,4 @@
-"""What GitHub still grants each account, shared by all workers through the database."""
+"""Each account's remaining rate limit, shared by all workers through the database."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ REACHED = "GitHub's rate limit is reached."
 
 
 class OwnWaitError(WaitError):
-    """Our own books say to wait; GitHub was not asked."""
+    """Our own records say to wait; no request was sent."""
 
     is_noted = True
 
@@ -33,7 +33,7 @@ class OwnWaitError(WaitError):
 
 
 def account_of(credential: IntegrationCredential) -> str:
-    """Whose budget a credential draws on: GitHub counts per user or installation, not per token."""
+    """The account whose budget a credential uses: GitHub counts per user or installation."""
     if credential.installation_id:
         return f"installation:{credential.installation_id}"
     if credential.account_id:
@@ -41,12 +41,12 @@ def account_of(credential: IntegrationCredential) -> str:
     return f"credential:{credential.pk}"
 
 
-# Where an account's number stands in its credential.
+# Where a credential stores its account's number.
 _COLUMNS = {"installation": "installation_id", "user": "account_id", "credential": "pk"}
 
 
 def record_limit(account: str, limit: Limit) -> None:
-    """Remembers what a reply said is left."""
+    """Stores the remaining limit that a response reported."""
     key = _key(account, limit.resource)
     told = {"limit": limit.limit, "remaining": limit.remaining, "reset_at": limit.reset_at}
     if not RateBudget.objects.filter(**key).update(**told):
@@ -54,13 +54,13 @@ def record_limit(account: str, limit: Limit) -> None:
 
 
 def block(account: str, wait: WaitError, now: datetime, resource: str = "graphql") -> datetime:
-    """Stops an account's work until the wait is over; a secondary limit stops all kinds of it."""
+    """Blocks an account until the wait is over; a secondary limit blocks all kinds of requests."""
     resources = ("graphql", "core") if wait.secondary else (resource,)
     return max(_block(_key(account, each), wait, now) for each in resources)
 
 
 def _block(key: dict[str, Any], wait: WaitError, now: datetime) -> datetime:
-    """Longer each time in a row; what several workers are told at the same time counts once."""
+    """Longer each time in a row; several workers refused at the same time count once."""
     budget, _ = RateBudget.objects.get_or_create(**key)
     if budget.blocked_until and budget.blocked_until > now:
         return max(budget.blocked_until, wait.until)
@@ -74,12 +74,12 @@ def _block(key: dict[str, Any], wait: WaitError, now: datetime) -> datetime:
 
 
 def unblock(account: str) -> None:
-    """After a good reply: the next secondary limit begins with the shortest wait again."""
+    """After a good response: the next secondary limit starts with the shortest wait again."""
     _of_account(account).filter(blocks__gt=0).update(blocks=0)
 
 
 def may_write(account: str, now: datetime) -> bool:
-    """Takes the account's turn to change something on GitHub: one a second, over all workers."""
+    """Takes the account's turn to write to GitHub: one a second, over all workers."""
     budget, _ = RateBudget.objects.get_or_create(**_key(account, "core"))
     free = Q(written_at__isnull=True) | Q(written_at__lte=now - BETWEEN_WRITES)
     return bool(RateBudget.objects.filter(free, pk=budget.pk).update(written_at=now))
@@ -97,17 +97,17 @@ def wait_to_write(account: str) -> None:
 def wait_for(
     account: str, now: datetime, *, live: bool = False, resource: str = "graphql"
 ) -> datetime | None:
-    """Until when this account's work must wait; None where it may go on now."""
+    """Until when this account must wait; None if it may proceed."""
     return until(known_budget(account, resource), now, live=live)
 
 
 def known_budget(account: str, resource: str = "graphql") -> RateBudget | None:
-    """What is known of an account's budget; None before GitHub has told anything."""
+    """The known budget of an account; None before GitHub has reported any."""
     return RateBudget.objects.filter(**_key(account, resource)).first()
 
 
 def until(budget: RateBudget | None, now: datetime, *, live: bool = False) -> datetime | None:
-    """The same of a budget that was read already."""
+    """The same for a budget that was loaded already."""
     if budget is None:
         return None
     if budget.blocked_until and budget.blocked_until > now:
@@ -120,13 +120,13 @@ def until(budget: RateBudget | None, now: datetime, *, live: bool = False) -> da
 
 
 def is_waiting(path: str, now: datetime, resource: str) -> Q:
-    """Rows whose credential, to be found at `path`, is one of an account that must wait."""
+    """Rows whose credential, found at `path`, belongs to an account that must wait."""
     rows = RateBudget.objects.filter(host=settings.GITHUB_URL, resource=resource)
     return _of_accounts(path, [row.account for row in rows if until(row, now, live=True)])
 
 
 def wrote_just_now(path: str, now: datetime) -> Q:
-    """Rows whose credential is one of an account whose turn to write comes in a moment."""
+    """Rows whose credential belongs to an account that has just written and must pause."""
     rows = RateBudget.objects.filter(
         host=settings.GITHUB_URL, resource="core", written_at__gt=now - BETWEEN_WRITES
     )
@@ -142,7 +142,7 @@ def _of_accounts(path: str, accounts: Any) -> Q:
     found = Q(pk__in=[])
     for kind, some in numbers.items():
         theirs = Q(**{f"{path}__{_COLUMNS[kind]}__in": some})
-        # What an installation draws on is not what its account's own tokens draw on.
+        # An installation's budget is separate from that of its account's own tokens.
         if kind == "user":
             theirs &= Q(**{f"{path}__installation_id": None})
         found |= theirs

@@ -1,6 +1,6 @@
-"""One way to do what is due: find it, take it, ask GitHub within its limits, answer a refusal.
+"""One way to do due work: find it, claim it, call GitHub within its limits, handle refusals.
 
-A room says what it wants done and how; when, by whom and how often again is decided here.
+A package says what to do and how; when, by whom and how often to retry is decided here.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ M = TypeVar("M", bound=Model)
 
 
 class Turn(IntEnum):
-    """What came of a look at what is due."""
+    """The result of a look for due work."""
 
     NOTHING = 0
     SOON = 1  # Only an account's next second is waited for.
@@ -38,22 +38,21 @@ class Turn(IntEnum):
 
 
 def nothing_to_store(row: Any, error: GitHubError, verdict: Verdict) -> None:
-    """For a chore whose refusals nobody has to see."""
+    """For a chore whose refusals need not be shown."""
 
 
 def level_of(error: GitHubError) -> int:
-    """An outage is a warning; a limit or a refusal is everyday work, and stands on a page."""
+    """An outage is a warning; a limit or a refusal is normal, and shown on a page."""
     return logging.WARNING if isinstance(error, UnavailableError) else logging.INFO
 
 
 @dataclass(frozen=True)
 class Chore(Generic[M]):
-    """Something that is done for rows, one at a time; `credential` is a lookup from the row.
+    """Work done for rows, one at a time; `credential` is a lookup from the row.
 
-    `do` raises a `GitHubError` where GitHub refused; `store_error` then stores what
-    the row's own room shows of it. `writes`: it changes something on GitHub, for which there is a
-    turn a second. `pause`: how long to wait after so many refusals that only people can end; else
-    the room says.
+    `do` raises a `GitHubError` if GitHub refused; `store_error` then stores what pages show of it.
+    `writes`: it changes something on GitHub, which is limited to one a second. `pause`: how long to
+    wait after consecutive refusals that only people can fix; else the package decides.
     """
 
     name: str
@@ -68,7 +67,7 @@ class Chore(Generic[M]):
     def turn(self, now: datetime) -> Turn:
         """Does it for one row, if one is due."""
         wanted = self.wanted(now)
-        if not wanted.exists():  # As mostly; then nobody asks for budgets and leases.
+        if not wanted.exists():  # The usual case; it saves queries for budgets and leases.
             return Turn.NOTHING
         rows = self._allowed(wanted, now)
         ready = rows.exclude(budget.wrote_just_now(self.credential, now)) if self.writes else rows
@@ -84,7 +83,7 @@ class Chore(Generic[M]):
         return Turn.DONE
 
     def attempt(self, row: M, claim: Claim, now: datetime) -> Verdict | None:
-        """Does it for a row that is taken; the verdict where GitHub refused."""
+        """Does it for a claimed row; returns the verdict if GitHub refused."""
         try:
             with claim.held():
                 self.do(row, now)
@@ -93,7 +92,7 @@ class Chore(Generic[M]):
         except GitHubError as error:
             return self._answer(row, claim, error)
         except (OperationalError, InterfaceError):
-            raise  # Where the database is gone, nothing can be noted: the lease runs out.
+            raise  # If the database is down, nothing can be stored: the lease expires.
         except Exception as error:
             log.exception("%s of %s failed.", self.name, row)
             ours = UnavailableError(f"tformance failed on what GitHub sent ({error}).")
@@ -103,7 +102,7 @@ class Chore(Generic[M]):
         return None
 
     def _allowed(self, rows: QuerySet[M], now: datetime) -> QuerySet[M]:
-        """What is wanted, without what GitHub would refuse."""
+        """The wanted rows, without those that GitHub would refuse."""
         if not self.credential:
             return rows
         return rows.exclude(budget.is_waiting(self.credential, now, self.resource)).filter(
@@ -120,7 +119,7 @@ class Chore(Generic[M]):
             failures = claim.failures + 1
             claim.postpone(timezone.now() + self.pause(row, failures), failures)
         elif verdict.kind is Kind.PERMANENT and self._is_wanted(row):
-            # Its room wants it all the same, or somebody does: but not again and again.
+            # The row may be wanted again at once, but not in a tight loop.
             claim.postpone(timezone.now() + AT_LEAST)
         else:
             claim.release()

@@ -1,4 +1,4 @@
-"""Whether this machine's clock is the database's: due times that workers write must agree."""
+"""Whether this machine's clock agrees with the database's: workers write due times."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _found = timedelta()
 
 
 def ahead() -> timedelta:
-    """By how much this machine's clock is ahead of the database's; below zero where it is slow."""
+    """How far this machine's clock is ahead of the database's; negative if it is slow."""
     if connection.vendor != "postgresql":
-        return timedelta()  # SQLite asks this machine's own.
+        return timedelta()  # SQLite uses this machine's own.
     before = datetime.now(UTC)
     with connection.cursor() as cursor:
         cursor.execute("SELECT clock_timestamp()")
@@ -31,10 +31,10 @@ def ahead() -> timedelta:
 
 
 def is_good_enough() -> bool:
-    """Whether work may be done by this clock; looked at once a minute, and said where it differs.
+    """Whether work may be done by this clock; checked once a minute, and logged if it differs.
 
-    Leases are kept by the database's clock, so that some seconds only shift due times. Minutes
-    would let a walk believe that it has seen what GitHub has not shown yet.
+    Leases use the database's clock, so a few seconds only shift due times. With minutes, a walk
+    could assume that it has seen what GitHub has not shown yet.
     """
     global _looked_at, _found
     if time.monotonic() - _looked_at >= LOOK_EVERY or abs(_found) >= STOPS_FROM:
@@ -45,7 +45,7 @@ def is_good_enough() -> bool:
 
 
 def forget() -> None:
-    """Has the clocks compared anew at the next look."""
+    """Compares the clocks again at the next check."""
     global _looked_at
     _looked_at = float("-inf")
 

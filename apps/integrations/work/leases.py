@@ -1,8 +1,8 @@
-"""One claim for all chores: a row is taken with a lease, so that no two workers do the same thing.
+"""One kind of claim for all chores: a row is leased, so that no two workers do the same.
 
-All instants of a lease are the database's own, so that a worker's clock does not matter. A lease is
-short and is renewed while it is held: by each request, by each page that is stored, and by a
-heartbeat while a request is on its way. A worker that was killed is soon followed by another.
+All times of a lease are the database's, so a worker's clock does not matter. A lease is short and
+is renewed while it is held: by each request, by each stored page, and by a heartbeat during a
+request. A killed worker is soon replaced by another.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ _held: ContextVar[Claim | None] = ContextVar("held", default=None)
 
 
 class LeaseLostError(Exception):
-    """Another worker has taken the row over; what this one fetched is dropped."""
+    """Another worker has taken over the row; what this one fetched is discarded."""
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A row that this worker has taken; `failures` is how often it failed before, in a row."""
+    """A row claimed by this worker; `failures` counts consecutive earlier failures."""
 
     chore: str
     key: int
@@ -48,7 +48,7 @@ class Claim:
     failures: int = 0
 
     def renew(self) -> None:
-        """Holds it for longer. Within a transaction nobody else can take it until the end.
+        """Extends the lease. Within a transaction no other worker can take the row until the end.
 
         Raises LeaseLostError.
         """
@@ -56,18 +56,18 @@ class Claim:
             raise LeaseLostError
 
     def release(self) -> None:
-        """Lets go of it: it is done, or others may go on."""
+        """Releases the row: it is done, or other workers may continue."""
         self._mine().delete()
 
     def postpone(self, until: datetime | None, failures: int = 0) -> None:
-        """Lets go of it after a failure: nobody takes it before then."""
+        """Releases the row after a failure: no worker takes it before `until`."""
         self._mine().update(owner="", until=None, not_before=until, failures=failures)
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Keeps it alive inside the block, in which each request renews it as well."""
+        """Keeps the lease alive inside the block, in which each request renews it as well."""
         done = Event()
-        # No pool: the end of the program would wait for its threads.
+        # A plain thread, no pool: at exit the program would wait for a pool's threads.
         Thread(target=self._beat, args=[done], daemon=True).start()
         token = _held.set(self)
         try:
@@ -79,25 +79,25 @@ class Claim:
     def _beat(self, done: Event) -> None:
         while not done.wait(BEAT):
             try:
-                # The worker finds out that it was lost at its next request or page.
+                # The worker notices a lost lease at its next request or page.
                 self._mine().update(until=_later())
             except (DatabaseError, InterfaceError) as error:
                 log.info("The lease of %s %s was not renewed: %s", self.chore, self.key, error)
             finally:
-                connection.close()  # this thread's own
+                connection.close()  # this thread's own connection
 
     def _mine(self) -> QuerySet[Lease]:
         return Lease.objects.filter(chore=self.chore, key=self.key, owner=self.owner)
 
 
 def renew_held() -> None:
-    """Renews what this worker holds, if anything. Raises LeaseLostError."""
+    """Renews the lease that this worker holds, if any. Raises LeaseLostError."""
     if claim := _held.get():
         claim.renew()
 
 
 def free(chore: str, rows: QuerySet[M]) -> QuerySet[M]:
-    """Those that nobody holds and that may be tried again."""
+    """Rows that no worker holds and that may be tried again."""
     taken = Lease.objects.filter(
         Q(until__gte=Now()) | Q(not_before__gt=Now()), chore=chore, key=OuterRef("pk")
     )
@@ -105,20 +105,20 @@ def free(chore: str, rows: QuerySet[M]) -> QuerySet[M]:
 
 
 def has_failed(chore: str) -> Exists:
-    """For a query of rows: whether the last try failed, and another one is to come."""
+    """For a query of rows: whether the last attempt failed and another will follow."""
     return Exists(Lease.objects.filter(chore=chore, key=OuterRef("pk"), failures__gt=0))
 
 
 def held(chore: str) -> QuerySet[Lease]:
-    """The leases of a chore that somebody holds now."""
+    """A chore's current leases."""
     return Lease.objects.filter(chore=chore, until__gte=Now())
 
 
 def claim(chore: str, wanted: QuerySet[M]) -> tuple[M, Claim] | None:
-    """Takes the first row that is free; None where there is none."""
+    """Claims the first free row; None if there is none."""
     for key in free(chore, wanted).values_list("pk", flat=True)[:LOOKED_AT]:
         if taken := claim_row(chore, key):
-            # Another worker may have done it in the moment before.
+            # Another worker may have just done it.
             row = wanted.filter(pk=key).first()
             if row is not None:
                 return row, taken
@@ -127,7 +127,7 @@ def claim(chore: str, wanted: QuerySet[M]) -> tuple[M, Claim] | None:
 
 
 def claim_row(chore: str, key: int, *, at_once: bool = False) -> Claim | None:
-    """Takes one row, if it is free; `at_once` also where it should be tried again only later."""
+    """Claims one row, if it is free; `at_once` ignores the wait after a failure."""
     mine = Lease.objects.filter(chore=chore, key=key)
     owner = uuid.uuid4().hex
     is_free = Q(until=None) | Q(until__lt=Now())
@@ -141,18 +141,18 @@ def claim_row(chore: str, key: int, *, at_once: bool = False) -> Claim | None:
 
 
 def lock_free(rows: QuerySet[M]) -> QuerySet[M]:
-    """For what is done within one transaction: its rows, without those another worker is at."""
+    """For work within one transaction: its rows, without those that another worker has locked."""
     return rows.select_for_update(skip_locked=True, of=("self",))
 
 
 def forgive(chore: str, keys: Iterable[int]) -> None:
-    """Lets what failed be tried again now, since somebody asked for it or mended it."""
+    """Lets a failed row be retried now, at a user's request or after a fix."""
     is_idle = Q(until=None) | Q(until__lt=Now())
     Lease.objects.filter(is_idle, chore=chore, key__in=list(keys)).delete()
 
 
 def prune() -> None:
-    """Forgets what nobody holds and nobody waits for."""
+    """Deletes leases that no worker holds or waits for."""
     long_ago = Now() - FORGOTTEN_AFTER
     is_over = Q(not_before=None) | Q(not_before__lt=long_ago)
     is_idle = Q(until=None) | Q(until__lt=long_ago)

@@ -1,6 +1,7 @@
-"""One answer to a `GitHubError`: when it may be asked again, and who has to know.
+"""One answer to a `GitHubError`: when to retry, and who must be informed.
 
-It writes `rejected_at` of a credential, and why. What a room notes of a verdict is its own.
+It writes a credential's `rejected_at` and the reason. What a verdict means for a chore is its
+package's own.
 """
 
 from __future__ import annotations
@@ -33,15 +34,15 @@ class Kind(Enum):
     """What a refusal means for the work."""
 
     WAIT = auto()  # A rate limit: nothing is wrong.
-    RETRY = auto()  # It failed, and will be tried again soon.
-    STAYED = auto()  # It has failed for long: people are told, and it is tried again now and then.
+    RETRY = auto()  # It failed, and will be retried soon.
+    STAYED = auto()  # It has failed for long: people are informed, and it is retried now and then.
     PERMANENT = auto()  # Only a person can help.
     REJECTED = auto()  # Only a person can help, and nothing else works with this credential.
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """When what GitHub refused may be asked again; None: it is for its room to say."""
+    """When a refused request may be retried; None: its package decides."""
 
     kind: Kind
     again_at: datetime | None
@@ -49,19 +50,19 @@ class Verdict:
 
     @property
     def is_told(self) -> bool:
-        """Whether people have to know; else it passes by itself."""
+        """Whether people must be informed; else it passes by itself."""
         return self.kind not in (Kind.WAIT, Kind.RETRY)
 
     @property
     def is_permanent(self) -> bool:
-        """Whether asking again does not help."""
+        """Whether a retry does not help."""
         return self.kind in (Kind.PERMANENT, Kind.REJECTED)
 
 
 def answer(
     error: GitHubError, failures: int, credential: IntegrationCredential | None = None
 ) -> Verdict:
-    """The verdict on an error that came after so many failures in a row."""
+    """The verdict on an error after this many consecutive failures."""
     if isinstance(error, WaitError):
         GITHUB_WAITS.inc()
         return Verdict(Kind.WAIT, error.until, failures)
@@ -78,7 +79,7 @@ def answer(
 
 
 def reject(credential: IntegrationCredential, error: CredentialsRejectedError) -> None:
-    """Stops all work with a token that GitHub refused, until it is good again."""
+    """Stops all work with a token that GitHub refused, until it is valid again."""
     rows = IntegrationCredential.objects.filter(pk=credential.pk, rejected_at=None)
     why = {"rejection": rejection_of(error), "rejection_said": str(error)}
     if rows.update(rejected_at=timezone.now(), **why):
@@ -87,7 +88,7 @@ def reject(credential: IntegrationCredential, error: CredentialsRejectedError) -
 
 
 def rejection_of(error: CredentialsRejectedError) -> str:
-    """Which kind of rejection it is; empty for that of a token."""
+    """The kind of rejection; empty for that of a token."""
     if isinstance(error, InstallationSuspendedError):
         return Rejection.SUSPENDED
     if isinstance(error, InstallationRemovedError):
