@@ -24,7 +24,7 @@ class GitHubAppAdmin(InspectionAdmin):
     list_select_related = ["made_by"]
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """One that is gone from GitHub has to make room for another."""
+        """A deleted installation on GitHub must make room for another."""
         return admin.ModelAdmin.has_delete_permission(self, request, obj)
 
 

@@ -16,7 +16,7 @@ class IntegrationsConfig(AppConfig):
 
 
 def _settings_changed(*_: Any, **told: Any) -> None:
-    # Loaded when it is needed: every command waits for what is loaded at its beginning.
+    # Imported on use: everything imported at startup delays every command.
     from apps.integrations.storing.recalculation import settings_changed
 
     settings_changed(**told)

@@ -1,4 +1,4 @@
-"""Fields that are encrypted at rest."""
+"""Model fields that are encrypted at rest."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from apps.encryption import decrypt, encrypt
 
 
 class EncryptedTextField(models.TextField):  # type: ignore[type-arg]
-    """Text that the database only ever sees encrypted; empty stays empty."""
+    """Text that is stored encrypted; an empty text stays empty."""
 
     def get_prep_value(self, value: Any) -> str:
         text = super().get_prep_value(value)

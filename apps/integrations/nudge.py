@@ -1,4 +1,4 @@
-"""Tells the workers to look into the database now, rather than at the next tick."""
+"""Tells the workers to check the database now instead of at the next tick."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ _nudged_at = 0.0
 
 
 def nudge() -> None:
-    """Sends a message that says "look"; one that is lost only costs a few seconds."""
+    """Sends a message that says "look"; a lost one costs a few seconds."""
     _send()
 
 
 def nudge_soon() -> None:
-    """The same for things that come in bursts: one message now, and one for all that follow."""
+    """The same for bursts: one message now, and one for all that follow."""
     global _nudged_at
     if time.monotonic() - _nudged_at < TOGETHER:
-        return  # The one that follows is on its way.
-    # Where the cache cannot be reached, nobody is the first: work begins at the next tick.
+        return  # The following message is scheduled already.
+    # If the cache is unreachable, no caller is the first: work begins at the next tick.
     if caches["counts"].add("nudged", True, timeout=TOGETHER):
         _nudged_at = time.monotonic()
         _send()

@@ -1,7 +1,7 @@
-"""Celery's side of the work: a table of chores, each of which looks into the database.
+"""Celery's tasks: a table of chores, each of which checks the database.
 
-Each turn is bounded in time, and deliveries are handled between any two: nothing that takes long
-comes before them for more than a turn.
+Each turn is bounded in time, and deliveries are handled between any two, so that nothing delays
+them by more than a turn.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ A_MOMENT = 0.25  # seconds
 
 
 def _mail(now: datetime) -> Turn:
-    """Somebody waits before the screen for most of it."""
+    """First: users often wait for mail at their screen."""
     return Turn.DONE if outbox.send_due(now) else Turn.NOTHING
 
 
-# People first, so that authors are never empty, then changes, then what has more time.
+# People first, so that authors are never empty, then changes, then what can wait.
 CHORES: tuple[Callable[[datetime], Turn], ...] = (
     _mail,
     handling.turn,
@@ -67,7 +67,7 @@ CHORES: tuple[Callable[[datetime], Turn], ...] = (
 
 @shared_task
 def look_for_due_work() -> None:
-    """Does what is due until nothing is, for less than a minute."""
+    """Does due work until none is left, for less than a minute."""
     if not clock.is_good_enough():
         return
     now = datetime.now(UTC)
@@ -81,7 +81,7 @@ def look_for_due_work() -> None:
 
 @shared_task
 def compare_with_github() -> None:
-    """Forgets what the audit log need not keep, and does today's spot checks, as far as due."""
+    """Deletes expired entries of the audit log, and does today's due spot checks."""
     now = datetime.now(UTC)
     retention.forget_audit(now)
     outbox.forget_old(now)
@@ -90,7 +90,7 @@ def compare_with_github() -> None:
 
 
 def _work(ends: datetime) -> None:
-    """Turn after turn; whatever had nothing to do is asked again only every few seconds."""
+    """Turn after turn; a chore without work is only tried again after a few seconds."""
     chores, asked_all_at = CHORES, datetime.now(UTC)
     while datetime.now(UTC) < ends:
         turns = {chore: _turn(chore) for chore in chores}
@@ -105,7 +105,7 @@ def _work(ends: datetime) -> None:
 
 
 def _turn(chore: Callable[[datetime], Turn]) -> Turn:
-    """A turn of a chore; what was delivered while it took its time comes before the next."""
+    """A chore's turn, then the deliveries that arrived during it."""
     done = chore(datetime.now(UTC))
     if done is Turn.DONE:
         handling.turn(datetime.now(UTC))

@@ -1,4 +1,4 @@
-"""Addresses of the connection to GitHub."""
+"""The URLs of the connection to GitHub."""
 
 from django.urls import URLPattern, URLResolver, path
 
@@ -22,7 +22,7 @@ TEAM = "a/<slug:team>"
 GITHUB = f"{TEAM}/integrations/github"
 
 urlpatterns: list[URLPattern | URLResolver] = [
-    # allauth has an address of sign-in that is called github_callback.
+    # allauth has a sign-in URL named github_callback.
     path("integrations/github/callback/", callbacks.connected, name="github_connect_callback"),
     path("integrations/github/app/", callbacks.made, name="github_app_made"),
     path(f"{GITHUB}/app/", github_app.new, name="github_app"),
