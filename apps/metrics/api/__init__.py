@@ -1,4 +1,4 @@
-"""The read API: its addresses, the keys that open them, the shapes of its replies, its page.
+"""The read API: its URLs, keys, response schemas and documentation page.
 
-It answers what `pages` and `lists` say; no figure is made here.
+It returns what `pages` and `lists` produce; no figure is calculated here.
 """

@@ -1,4 +1,4 @@
-"""How programs come in: by a key, so often a minute; nothing is sent twice, errors are said."""
+"""Access for programs: API keys, a rate limit, ETags, and errors as sentences."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ MINUTE = 60
 
 
 class Errors(Schema):
-    """What is wrong with a request, in sentences."""
+    """The errors of a request, as sentences."""
 
     errors: list[str]
 
@@ -43,18 +43,18 @@ REFUSALS: Mapping[int, type[Schema]] = dict.fromkeys((400, 401, 403, 404, 429), 
 
 
 class InvalidFiltersError(Exception):
-    """Filters that say what there is not; its arguments are sentences."""
+    """Invalid filters; the arguments are sentences."""
 
 
 class _UnchangedError(Exception):
-    """The program has it already; its argument is the answer that says so."""
+    """The program has the current data already; the argument is the 304 response."""
 
 
 class Key(HttpBearer):
     """`Authorization: Bearer tfk_…`, a key from the team's settings."""
 
     def authenticate(self, request: HttpRequest, token: str) -> ApiKey | None:
-        """The key, or None where none was sent."""
+        """The key; None if none was sent."""
         key = api_keys.find(token) if "\x00" not in token else None
         if key is None and token.strip():
             raise HttpError(
@@ -64,17 +64,17 @@ class Key(HttpBearer):
 
 
 class PerKey(BaseThrottle):
-    """Counts a key's requests of each minute, in the cache that all web processes share."""
+    """Limits each key's requests per minute, in the cache that all web processes share."""
 
     def allow_request(self, request: HttpRequest) -> bool:
-        """Whether the key may ask once more within this minute."""
+        """Whether the key may make another request within this minute."""
         if not settings.API_RATE_LIMIT:
             return True
         key = f"api-key:{cast(Any, request).auth.pk}:{int(time.time() // MINUTE)}"
         caches["counts"].add(key, 0, 2 * MINUTE)
         try:
             return caches["counts"].incr(key) <= int(settings.API_RATE_LIMIT)
-        except ValueError:  # The cache has dropped it meanwhile.
+        except ValueError:  # The cache has evicted it meanwhile.
             return True
 
     def wait(self) -> float:
@@ -83,7 +83,7 @@ class PerKey(BaseThrottle):
 
 
 class Api(NinjaAPI):
-    """Answers with an ETag, and with nothing else where the program has the same already."""
+    """Responds with an ETag, and with 304 if the program has the current data already."""
 
     def create_response(self, request: HttpRequest, *args: Any, **more: Any) -> HttpResponse:
         """As JSON."""
@@ -97,7 +97,7 @@ class Api(NinjaAPI):
 
 
 def admitted(request: HttpRequest) -> TeamRequest:
-    """The request as one of the key's owner, for the queries and pages of their team."""
+    """The request as one of the key's owner, for queries and pages of their team."""
     key: ApiKey = cast(Any, request).auth
     found = cast(TeamRequest, request)
     found.user, found.team = key.user, key.team
@@ -106,11 +106,11 @@ def admitted(request: HttpRequest) -> TeamRequest:
 
 
 def asked(request: HttpRequest) -> tuple[TeamRequest, Filters]:
-    """The request and its filters, where the data has changed since the program asked last."""
+    """The request and its filters, unless the data is unchanged since the program's last one."""
     found = admitted(request)
     fresh, version = current_version(found.team)
     found.data_version = version.etag
-    # What is shown may depend on whose key it is.
+    # The content may depend on the key's owner.
     etag = _quoted(f"{version.etag} {found.user.pk} {found.membership.role}".encode())
     if unchanged := get_conditional_response(request, etag=etag):
         unchanged.headers["ETag"] = etag
@@ -125,7 +125,7 @@ def asked(request: HttpRequest) -> tuple[TeamRequest, Filters]:
 
 
 def reading_only(urls: tuple[list[Any], str, str]) -> tuple[list[Any], str, str]:
-    """The addresses of an API, which tell other methods than GET what to do in a sentence."""
+    """The URLs of an API that answer any method but GET with a sentence."""
     for pattern in urls[0]:
         pattern.callback = _reading_only(pattern.callback)
     return urls
@@ -138,7 +138,7 @@ def _reading_only(view: Callable[..., HttpResponse]) -> Callable[..., HttpRespon
         if request.method == "GET":
             try:
                 return view(request, *args, **more)
-            except Http404:  # the API's root, which is nowhere
+            except Http404:  # the API's root, which has no content
                 return nowhere(request, "")
         refusal = {"errors": [f"The API is read-only: send a GET, not a {request.method}."]}
         return JsonResponse(refusal, status=405, headers={"Allow": "GET"})
@@ -148,12 +148,12 @@ def _reading_only(view: Callable[..., HttpResponse]) -> Callable[..., HttpRespon
 
 @csrf_exempt  # it changes nothing
 def nowhere(request: HttpRequest, path: str) -> JsonResponse:
-    """An address that the API does not have."""
+    """The 404 response for an unknown URL of the API."""
     return JsonResponse({"errors": [f"There is no /api/v1/{path[:100]}."]}, status=404)
 
 
 def describe_errors(api: NinjaAPI) -> None:
-    """Makes each kind of error a sentence."""
+    """Turns each kind of error into a sentence."""
 
     def refuse(request: HttpRequest, status: int, *sentences: str) -> HttpResponse:
         return api.create_response(request, {"errors": list(sentences)}, status=status)

@@ -1,4 +1,4 @@
-"""What the read API offers, as a page made from its own OpenAPI description."""
+"""The documentation page of the read API, generated from its own OpenAPI description."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FILTERS = set(FilterQuery.model_fields)
 
 @dataclass(frozen=True)
 class Parameter:
-    """A parameter of an operation, or a field of its reply."""
+    """A parameter of an operation, or a field of its response."""
 
     name: str
     type: str
@@ -29,7 +29,7 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Operation:
-    """A GET that the API answers."""
+    """A GET operation of the API."""
 
     path: str
     description: str
@@ -41,7 +41,7 @@ class Operation:
 
 @cache
 def _described() -> Mapping[str, Any]:
-    """Made once a process: it takes a third of a second, and anybody may ask for the page."""
+    """Cached for the process: it takes a third of a second, and anybody may open the page."""
     described = api.get_openapi_schema()
     filters = FilterQuery.model_json_schema()["properties"]
     return {
@@ -54,7 +54,7 @@ def _described() -> Mapping[str, Any]:
 
 @require_safe
 def api_docs(request: HttpRequest) -> HttpResponse:
-    """Every address of the API with its parameters and fields; it tells nothing of any team."""
+    """Every URL of the API with its parameters and fields, without any team's data."""
     context = {**_described(), "rate_limit": settings.API_RATE_LIMIT}
     return render(request, "metrics/api_docs.html", context)
 

@@ -1,4 +1,4 @@
-"""The figures of the read API: what the pages of the same name answer as JSON."""
+"""The figures of the read API: the same as the pages of the same name, as JSON."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from apps.metrics.pages.measures import MEASURES, Measure
 
 
 class Spread(Schema):
-    """Durations in seconds, sizes in lines; null where there is nothing to tell of."""
+    """Durations in seconds, sizes in lines; null without data."""
 
     count: int
     median: float | None
@@ -40,7 +40,7 @@ else:
 
 
 class Range(Schema):
-    """Both days belong to it, in the team's time zone."""
+    """Both days are included, in the team's time zone."""
 
     name: str
     since: str
@@ -49,7 +49,7 @@ class Range(Schema):
 
 
 class Described(Schema):
-    """What a reply is about."""
+    """What a response is about."""
 
     range: Range
     bots: bool
@@ -64,10 +64,10 @@ class Point(Schema):
 
 
 class OverviewReply(Described):
-    """The range's figures, the previous period's, the trend, and how many wait for what.
+    """The range's figures, the previous period's, the trend, and what open pull requests wait for.
 
     `changes` are `higher` or `lower` beyond chance, else null; `moved` is what moved the cycle
-    time, where it changed; `this_week` what waits longer than usual.
+    time, if it changed; `this_week` is what waits longer than usual.
     """
 
     figures: Figures
@@ -81,7 +81,7 @@ class OverviewReply(Described):
 
 
 class FlowReply(Described):
-    """Where `bins` begin is in seconds; null is work in progress that is still to come."""
+    """`bins` are lower bounds in seconds; null in work in progress is a day to come."""
 
     figures: Figures
     histograms: dict[str, list[int]]
@@ -94,7 +94,7 @@ class FlowReply(Described):
 
 
 class Written(Schema):
-    """Pull requests by who wrote them; a share is a floor, of those that are known."""
+    """Pull requests by who wrote them; a share is a lower bound among those that are known."""
 
     people: int
     described: int
@@ -113,7 +113,7 @@ class StandardMeans(Schema):
 
 
 class WrittenReply(Described):
-    """Who wrote what was merged; `unread` are stored and were not read for marks of AI yet."""
+    """Who wrote what was merged; `unread` pull requests have not been read for AI marks yet."""
 
     merged: Written
     by_period: list[Written]
@@ -139,7 +139,7 @@ class ReviewFiguresReply(Described):
 
 
 class Compared(Schema):
-    """One of those side by side."""
+    """A repository or person in a comparison."""
 
     name: str
     reviews: int
@@ -159,13 +159,13 @@ class PeopleReply(Described):
 
 
 class RepositoryFiguresReply(OverviewReply):
-    """One repository's."""
+    """One repository's figures."""
 
     repository: dict[str, Any]
 
 
 class PersonFiguresReply(Described):
-    """One person's own pull requests, and reviews given and received; just `person` if hidden."""
+    """One person's own pull requests, and reviews given and received; only `person` if excluded."""
 
     person: dict[str, Any]
     figures: Figures | None = None
@@ -179,7 +179,7 @@ class PersonFiguresReply(Described):
 
 
 class View(Schema):
-    """A saved list of the explorer; `query` is what an address says behind the question mark."""
+    """A saved list of the explorer; `query` is its query string."""
 
     id: int
     name: str
@@ -188,7 +188,7 @@ class View(Schema):
 
 
 class FreshnessReply(Schema):
-    """When GitHub was asked last, what came last, and how much history is still to come."""
+    """The time of the last fetch, of the latest change, and how much history is still to come."""
 
     checked_at: datetime | None
     fetched_at: datetime | None

@@ -1,6 +1,6 @@
-"""`/api/v1/`: what the pages show, read-only, for programs that hold a key of a team.
+"""`/api/v1/`: read-only access for programs with a team's key, to what the pages show.
 
-Field names, units and filters are those of the exports and pages; the same queries answer.
+Field names, units and filters are those of the exports and pages; the queries are the same.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ api = Api(
     auth=Key(),
     throttle=PerKey(),
     urls_namespace="api-1",
-    docs_url=None,  # The page of our own needs neither a script nor megabytes.
+    docs_url=None,  # Our own page needs neither a script nor megabytes.
 )
 describe_errors(api)
 
@@ -99,7 +99,7 @@ def _get(path: str, reply: Any, tag: str) -> Callable[[Any], Any]:
 
 
 def _refuse_unknown(names: set[str], known: set[str]) -> None:
-    """A filter with a wrong name would be none, and its figures those of everything."""
+    """Ignoring a misspelt filter would return the figures of everything."""
     if unknown := sorted(names - known):
         what = f"There is no parameter “{unknown[0][:60]}” here"
         raise InvalidFiltersError(
@@ -108,7 +108,7 @@ def _refuse_unknown(names: set[str], known: set[str]) -> None:
 
 
 class FilterQuery(Schema):
-    """The filter bar: as in the address of a page."""
+    """The filters, as in the URL of a page."""
 
     range: Literal["4w", "3m", "12m", "all", "dates"] | None = Field(None, description="Period")
     since: date | None = Field(None, description="First day, with range=dates")
@@ -135,7 +135,7 @@ class FilterQuery(Schema):
 
 
 class ListQuery(FilterQuery):
-    """What a list of pull requests shows beside the filters."""
+    """The options of a list of pull requests besides the filters."""
 
     state: Literal["merged", "open", "closed", "opened"] | None = None
     q: str = Field("", description="Words in the title, a number, or an address on GitHub")
@@ -153,7 +153,7 @@ class ListQuery(FilterQuery):
 
 
 class AfterQuery(Schema):
-    """Where a list goes on, and of which repository it is."""
+    """Where a list continues, and its repository."""
 
     repo: str = Field("", description="OWNER/REPO; empty: all")
     after: int = Field(0, ge=0, le=LARGEST_ID, description="`next` of the page before")
@@ -184,7 +184,7 @@ class ReviewsReply(Schema):
 
 
 class CommitsReply(Schema):
-    """A page of commits, each once for each pull request that has it."""
+    """A page of commits; a commit appears once for each pull request that has it."""
 
     commits: list[CommitRow]
     next: int | None
@@ -205,13 +205,13 @@ def team(request: HttpRequest) -> Team:
 
 @_get("/freshness", FreshnessReply, "team")
 def freshness(request: HttpRequest) -> dict[str, Any]:
-    """How fresh and how whole the data is."""
+    """How fresh and how complete the data is."""
     fresh, version = current_version(admitted(request).team)
     return {**vars(fresh), "fetched_at": version.fetched_at}
 
 
 def _figures(page: Callable[..., Answer], request: HttpRequest, **arguments: Any) -> dict[str, Any]:
-    """What a page answers to a client that asks for JSON."""
+    """The JSON of a page."""
     found, filters = asked(request)
     if filters.refusal:
         raise InvalidFiltersError(filters.refusal)
@@ -220,7 +220,7 @@ def _figures(page: Callable[..., Answer], request: HttpRequest, **arguments: Any
 
 
 def _bounded(number: int) -> int:
-    # Databases refuse what has more than 64 bits.
+    # Databases refuse integers of more than 64 bits.
     return min(max(number, 0), LARGEST_ID)
 
 
@@ -232,7 +232,7 @@ def _overview(request: HttpRequest, query: Query[FilterQuery]) -> dict[str, Any]
 
 @_get("/flow", FlowReply, "figures")
 def _flow(request: HttpRequest, query: Query[FilterQuery]) -> dict[str, Any]:
-    """How long stages take, what waits and when, and how much is under way."""
+    """How long stages take, what waits and when, and how much is in progress."""
     return _figures(flow.flow, request)
 
 
@@ -262,7 +262,7 @@ def _repositories_compared(request: HttpRequest, query: Query[FilterQuery]) -> d
 
 @_get("/compare/people", PeopleReply, "figures")
 def _people_compared(request: HttpRequest, query: Query[FilterQuery]) -> dict[str, Any]:
-    """The team's people side by side, oneself first."""
+    """The team's people side by side, the key's owner first."""
     return _figures(compare.people, request)
 
 
@@ -270,19 +270,19 @@ def _people_compared(request: HttpRequest, query: Query[FilterQuery]) -> dict[st
 def _repository(
     request: HttpRequest, github_repo_id: int, query: Query[FilterQuery]
 ) -> dict[str, Any]:
-    """One repository by GitHub's id: what the overview says of it alone."""
+    """One repository by GitHub's id: the figures of the overview for it alone."""
     return _figures(repository.repository, request, github_repo_id=_bounded(github_repo_id))
 
 
 @_get("/compare/people/{github_id}", PersonFiguresReply, "figures")
 def _person(request: HttpRequest, github_id: int, query: Query[FilterQuery]) -> dict[str, Any]:
-    """One person by GitHub's id, where their figures are for the key's owner."""
+    """One person by GitHub's id, if the key's owner may see their figures."""
     return _figures(person.person, request, github_id=_bounded(github_id))
 
 
 @_get("/pull-requests", PullRequestsReply, "rows")
 def pull_requests(request: HttpRequest, query: Query[ListQuery]) -> dict[str, Any]:
-    """Pull requests of the explorer, in pages of 50."""
+    """Pull requests as in the explorer, in pages of 50."""
     found, filters = asked(request)
     try:
         chosen = explorer.choice(request.GET, viewer_of(found))
@@ -308,7 +308,7 @@ def pull_request(request: HttpRequest, owner: str, name: str, number: int) -> di
         repository__full_name__iexact=full_name, number=_bounded(number)
     )
     whole = found.select_related("repository", "author", "deployment__application")
-    one = whole.order_by("-fetched_at", "-pk").first()  # as the page chooses
+    one = whole.order_by("-fetched_at", "-pk").first()  # the same choice as the page's
     if one is None:
         raise Http404("There is no such pull request.")
     [row] = export.pull_request_rows(found.filter(pk=one.pk))
@@ -317,7 +317,7 @@ def pull_request(request: HttpRequest, owner: str, name: str, number: int) -> di
 
 @_get("/views", list[View], "team")
 def views(request: HttpRequest) -> list[dict[str, Any]]:
-    """The lists of pull requests that the team has saved."""
+    """The team's saved lists of pull requests."""
     found = SavedView.objects.for_team(admitted(request).team).select_related("made_by")
     return [as_data(view) for view in found]
 
@@ -356,7 +356,7 @@ def members(request: HttpRequest) -> list[dict[str, Any]]:
 
 @_get("/repositories", list[RepositoryRow], "rows")
 def repositories(request: HttpRequest) -> Any:
-    """The repositories whose pull requests the team keeps."""
+    """The repositories whose pull requests are stored."""
     return Repository.objects.for_team(admitted(request).team)
 
 
@@ -369,7 +369,7 @@ def _rows(name: str, found: Any, fields: Any, query: AfterQuery, repository: str
 
 
 def _page(found: Any, query: AfterQuery, repository: str) -> tuple[Any, list[int]]:
-    """What goes on there, and the keys of a page and of the row after it."""
+    """The page's cursors, and the keys of a page and of the row after it."""
     if query.repo:
         wanted = query.repo.replace("\x00", "")
         found = found.filter(**{f"{repository}__full_name__iexact": wanted})

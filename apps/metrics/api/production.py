@@ -1,4 +1,4 @@
-"""The figures of production in the read API: what the page of that name answers as JSON."""
+"""The production figures in the read API: the same as the page of that name, as JSON."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from apps.metrics.pages.delivery import DELIVERY
 
 
 class _Counts(Schema):
-    """What the shares are shares of."""
+    """The numerators and denominators of the shares."""
 
     deployments: int
     applications: int
@@ -46,7 +46,7 @@ else:
 
 
 class DeliveryPoint(Schema):
-    """A week or month of the range; null where nothing was deployed."""
+    """A week or month of the range; null if nothing was deployed."""
 
     name: str
     figures: DeliveryFigures | None
@@ -62,7 +62,7 @@ class ApplicationFigures(Schema):
 
 
 class LeftOut(Schema):
-    """What the figures of the range leave out: pull requests, then deployments."""
+    """What the range's figures leave out: pull requests, then deployments."""
 
     not_deployed: int
     live_before: int
@@ -75,7 +75,7 @@ class LeftOut(Schema):
 class ProductionReply(Described):
     """The five figures, the previous period's, their trend, and each application's.
 
-    `changes` says `higher` or `lower` where a figure differs beyond chance.
+    `changes` says `higher` or `lower` for a figure that differs beyond chance.
     """
 
     figures: DeliveryFigures

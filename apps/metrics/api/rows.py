@@ -1,4 +1,4 @@
-"""The rows of the read API; each field is what the export of the same name has."""
+"""The rows of the read API; fields are those of the export of the same name."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from ninja import Schema
 
 
 class PullRequestRow(Schema):
-    """A pull request; durations in seconds, null where the stage did not happen.
+    """A pull request; durations in seconds, null if the stage did not happen.
 
-    Anything that GitHub could not tell is null too.
+    What GitHub could not return is null, too.
     """
 
     repository: str
@@ -71,7 +71,7 @@ class PullRequestRow(Schema):
 
 
 class Mark(Schema):
-    """Something that happened to a pull request."""
+    """An event of a pull request."""
 
     lane: str
     kind: str
@@ -82,7 +82,7 @@ class Mark(Schema):
 
 
 class PullRequestDetail(PullRequestRow):
-    """A pull request and what happened to it, in order."""
+    """A pull request and its events, in order."""
 
     timeline: list[Mark]
 
@@ -114,7 +114,10 @@ class CommitRow(Schema):
 
 
 class DeploymentRow(Schema):
-    """A delivery to production, whatever came of it; `pull_requests` are what it brought."""
+    """A deployment to production, whatever its outcome.
+
+    `pull_requests` are those that it brought.
+    """
 
     repository: str
     environment: str
