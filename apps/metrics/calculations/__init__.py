@@ -1,4 +1,4 @@
-"""What follows from the instants of a single pull request: durations, flags and counts.
+"""Calculations for a single pull request from its timestamps: durations, flags and counts.
 
-Pure functions that know no Django; nothing here reads the database or counts several rows.
+Pure functions without Django; nothing here reads the database or counts several rows.
 """

@@ -1,6 +1,6 @@
-"""Whose an account or an address is: a coding agent's, an AI reviewer's, another bot's, a person's.
+"""Classifies an account or address: coding agent, AI reviewer, other bot, or person.
 
-Pure. Accounts are known by their ids where GitHub tells one, else by login and type.
+Pure. Accounts are matched by id if GitHub gives one, else by login and type.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _NOREPLY = re.compile(r"(\d{1,19})\+[^@\s]{1,100}@users\.noreply\.github\.com")
 
 @dataclass(frozen=True)
 class Actor:
-    """An account as GitHub tells it; nothing where it was deleted or is not known."""
+    """An account as GitHub returns it; empty if it was deleted or is unknown."""
 
     id: int | None = None
     login: str | None = None
@@ -26,7 +26,7 @@ class Actor:
 
 @dataclass(frozen=True)
 class Signature:
-    """Who wrote or committed a commit: name, address, and the account that GitHub found."""
+    """The author or committer of a commit: name, address, and the account that GitHub found."""
 
     name: str = ""
     address: str = ""
@@ -38,12 +38,12 @@ UNSIGNED = Signature()
 
 @dataclass(frozen=True)
 class TeamMarks:
-    """A team's own marks by tool, the tools that it ignores, and the accounts it calls bots."""
+    """A team's own marks by tool, the tools that it ignores, and accounts that it calls bots."""
 
     logins: Mapping[str, str] = field(default_factory=dict)
     trailers: Mapping[str, str] = field(default_factory=dict)
     hashed_trailers: Mapping[str, str] = field(default_factory=dict)
-    """The same trailers by what is kept of them: see `reduced`."""
+    """The same trailers in their stored form: see `reduced`."""
     branches: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
     ignored_tools: frozenset[str] = frozenset()
@@ -54,7 +54,7 @@ def agent_of(account: Actor, team: TeamMarks | None = None) -> str | None:
     """The tool whose agent this account is; None for people, other bots and unknown accounts."""
     team = team or TeamMarks()
     login, known = bare(account.login), _entry_of(account, ai_marks.AGENTS)
-    # An address may call it otherwise than the account is called.
+    # An address may contain another login than the account has now.
     if login in team.bots or (known and known.login in team.bots):
         return None
     tool = team.logins.get(login) or (known.tool if known else None)
@@ -69,14 +69,14 @@ def is_ai_reviewer(account: Actor, team: TeamMarks | None = None) -> bool:
 
 
 def is_person(account: Actor, team: TeamMarks | None = None) -> bool:
-    """Whether an account that is known belongs to a person."""
+    """Whether a known account belongs to a person."""
     return not is_bot(account, team)
 
 
 def is_bot(account: Actor, team: TeamMarks | None = None) -> bool:
-    """Whether it is a program's: by its type, as an agent that is known, or by the team's lists.
+    """Whether it is a program: by its type, as a known agent, or by the team's lists.
 
-    An agent whose tool the team ignores is no person all the same.
+    An agent whose tool the team ignores is still no person.
     """
     team = team or TeamMarks()
     login = account.login or ""
@@ -95,7 +95,7 @@ def agent_by_address(signature: Signature, team: TeamMarks) -> str | None:
 
 
 def tool_of_signature(signature: Signature, team: TeamMarks) -> tuple[str, str] | None:
-    """The tool that a commit's author or committer stands for, and the mark that says so."""
+    """The tool of a commit's author or committer, and the mark that shows it."""
     if tool := agent_of(signature.account, team):
         return tool, signature.account.login or str(signature.account.id)
     if tool := agent_by_address(signature, team):
@@ -105,7 +105,7 @@ def tool_of_signature(signature: Signature, team: TeamMarks) -> tuple[str, str] 
 
 
 def tool_of_address(address: str, team: TeamMarks) -> str | None:
-    """The tool that an address stands for."""
+    """The tool that an address belongs to."""
     if tool := tool_of_text(address.lower(), ai_marks.ADDRESSES):
         local, _, domain = address.lower().partition("@")
         is_bots = domain == "users.noreply.github.com" and bare(local) in team.bots
@@ -119,7 +119,7 @@ def tool_of_address(address: str, team: TeamMarks) -> str | None:
 
 
 def noreply_account(address: str) -> Actor | None:
-    """The account in GitHub's own `ID+LOGIN@users.noreply.github.com`."""
+    """The account in GitHub's `ID+LOGIN@users.noreply.github.com`."""
     match = _NOREPLY.fullmatch(address.lower())
     if match is None:
         return None
@@ -128,17 +128,17 @@ def noreply_account(address: str) -> Actor | None:
 
 
 def tool_of_text(text: str, marks: Iterable[ai_marks.Mark]) -> str | None:
-    """The tool of the mark that is this text."""
+    """The tool of the mark that equals this text."""
     return next((mark.tool for mark in marks if mark.text == text), None)
 
 
 def bare(login: str | None) -> str:
-    """A login as GraphQL has it: without REST's `[bot]`, in lower case."""
+    """A login in GraphQL's form: lower case, without REST's `[bot]`."""
     return (login or "").lower().removesuffix("[bot]")
 
 
 def is_same(one: Actor, other: Actor) -> bool:
-    """Whether both are one account."""
+    """Whether both are the same account."""
     if one.id is not None and other.id is not None:
         return one.id == other.id
     return bool(one.login) and bare(one.login) == bare(other.login)
@@ -154,7 +154,7 @@ def _entry_of(account: Actor, known: Iterable[Account]) -> Account | None:
 
 
 def _fits(account: Actor, entry: Account) -> bool:
-    """By the id where both have one; by login and type where not."""
+    """Compares ids if both have one, else login and type."""
     if account.id is not None and entry.id is not None:
         return account.id == entry.id
     has_type = account.type is None or account.type == entry.type

@@ -1,7 +1,7 @@
 """The marks by which AI work is recognised: one table, with a source for each line.
 
-Every mark is a floor. People can switch each of them off, so that its absence says nothing. Ids are
-accounts of github.com; they outlive renames.
+Every mark gives a lower bound. Users can switch each of them off, so the absence of a mark proves
+nothing. Ids are accounts of github.com; they survive renames.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ BOT, USER = "Bot", "User"
 
 @dataclass(frozen=True)
 class Account:
-    """An account of a coding agent; `login` is as GraphQL tells it."""
+    """An account of a coding agent; `login` is in GraphQL's form."""
 
     tool: str
     id: int | None
@@ -24,7 +24,7 @@ class Account:
 
 @dataclass(frozen=True)
 class Mark:
-    """A text that a tool leaves, in lower case, and where that is known from."""
+    """A text that a tool leaves, in lower case, and the source of that knowledge."""
 
     tool: str
     text: str
@@ -67,7 +67,7 @@ REVIEWERS = (
     Account("sentry", None, "seer-by-sentry", BOT, _AIDEV),
     Account("codex", None, "chatgpt-codex-connector", BOT, _AIDEV),
 )
-"""Accounts that only review, and agents that do. A scanner, such as GitHub's own, is no AI."""
+"""Accounts that only review, and agents that also review. A scanner is no AI."""
 
 _TRAILER_DOCS = "https://docs.claude.com/en/docs/claude-code/settings (includeCoAuthoredBy)"
 
@@ -86,12 +86,12 @@ NOREPLY_IDS = {
     175728472: ("copilot", "an accepted review suggestion; " + _AIDEV),
     167198135: ("copilot", _AIDEV),
 }
-"""Ids in `ID+LOGIN@users.noreply.github.com` that are no agent's account of their own."""
+"""Ids in `ID+LOGIN@users.noreply.github.com` that are not an agent's own account."""
 
 WEAK_ADDRESSES = (
     Mark("copilot", "copilot@github.com", "https://github.com/microsoft/vscode/issues/310226"),
 )
-"""Added to commits without AI as well: evidence, but no mark of writing."""
+"""Also added to commits without AI: evidence, but no proof of writing."""
 
 TRAILERS = (
     Mark("cursor", "made-with: cursor", "https://cursor.com/docs/agent (attribution)"),
@@ -126,7 +126,7 @@ DESCRIBED = (
     Mark("copilot", "copilot:summary", "https://githubnext.com/projects/copilot-for-pull-requests"),
     Mark("copilot", "copilot:all", "https://githubnext.com/projects/copilot-for-pull-requests"),
 )
-"""A tool wrote the description; who wrote the code, they do not tell."""
+"""A tool wrote the description; these do not say who wrote the code."""
 
 _BRANCH_DOCS = "the tool's own default prefix; " + _AIDEV
 
@@ -135,16 +135,16 @@ BRANCHES = (
     Mark("codex", "codex/", _BRANCH_DOCS),
     Mark("cursor", "cursor/", _BRANCH_DOCS),
 )
-"""Prefixes of head branches that are marks of writing by themselves."""
+"""Prefixes of head branches that alone prove writing."""
 
 WEAK_BRANCHES = (
     Mark("devin", "devin/", _AIDEV),
     Mark("claude", "claude/", _AIDEV),
     Mark("jules", "jules/", _AIDEV),
 )
-"""Prefixes that people use as well: evidence beside another mark."""
+"""Prefixes that people use as well: evidence only with another mark."""
 
 LABELS = (Mark("claude", "claude-code-assisted", _AIDEV),)
 
 TOOLS = tuple(sorted({line.tool for line in (*AGENTS, *ADDRESSES, *TRAILERS)}))
-"""The tools that write code, as a filter offers them."""
+"""The tools that write code, as offered by the filter."""

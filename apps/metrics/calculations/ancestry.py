@@ -1,6 +1,6 @@
-"""A default branch's graph of bare parents, and who is an ancestor of whom.
+"""A default branch's commit graph, and which commits are ancestors of which.
 
-Pure. Instants play no part: rebased and amended commits carry any date.
+Pure. Timestamps play no part: rebased and amended commits carry any date.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ Parents = Mapping[str, Sequence[str]]
 
 
 def generations(parents: Parents, below: Mapping[str, int] | None = None) -> dict[str, int]:
-    """For each commit one more than the highest of its parents; parents not known count as 0.
+    """For each commit, one more than the highest of its parents; unknown parents count as 0.
 
-    `below` has those of commits that the graph stands on. A commit is never an ancestor of one
+    `below` has the generations of commits under the graph. A commit is never an ancestor of one
     whose generation is not higher.
     """
     known = below or {}
@@ -38,7 +38,7 @@ def generations(parents: Parents, below: Mapping[str, int] | None = None) -> dic
 
 
 def with_ancestors(parents: Parents, sha: str) -> set[str]:
-    """A commit and all before it, as far as they are known."""
+    """A commit and all its known ancestors."""
     seen, left = {sha}, [sha]
     while left:
         for one in parents.get(left.pop(), ()):
@@ -50,9 +50,9 @@ def with_ancestors(parents: Parents, sha: str) -> set[str]:
 
 @dataclass(frozen=True)
 class Graph:
-    """The parents and the generation of each commit that is known.
+    """The parents and the generation of each known commit.
 
-    Both are asked one commit at a time, so that they may be read where they are stored.
+    Both are looked up one commit at a time, so that they can be read from the database.
     """
 
     parents: Callable[[str], Sequence[str]]
@@ -60,7 +60,7 @@ class Graph:
 
     @classmethod
     def from_parents(cls, parents: Parents) -> Graph:
-        """A graph that is wholly in memory."""
+        """A graph that is entirely in memory."""
         known = generations(parents)
         return cls(lambda sha: parents.get(sha, ()), lambda sha: known.get(sha, 0))
 
@@ -78,7 +78,7 @@ class Graph:
         return False
 
     def since(self, newer: str, known: Callable[[str], bool]) -> Iterator[str]:
-        """`newer` and its ancestors down to what is known; all before that must be known too."""
+        """`newer` and its ancestors down to known ones, whose ancestors must be known too."""
         if known(newer):
             return
         seen, left = {newer}, [newer]
@@ -93,7 +93,7 @@ class Graph:
     def between(self, older: str, newer: str) -> list[str]:
         """`newer` and its ancestors that are neither `older` nor ancestors of it.
 
-        Walks from the highest generation down, and ends where only common ancestors are left.
+        Walks down from the highest generation, and ends when only common ancestors are left.
         """
         out: list[str] = []
         is_common = {newer: False, older: True}

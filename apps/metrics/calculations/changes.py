@@ -34,7 +34,7 @@ class Verdict:
 
 
 def of_durations(now: Sequence[float], before: Sequence[float]) -> Verdict:
-    """By Mann-Whitney's U, where the medians differ in the same direction."""
+    """By Mann-Whitney's U, if the medians differ in the same direction."""
     after, former = np.asarray(now, float), np.asarray(before, float)
     if min(len(after), len(former)) < FEWEST:
         return Verdict(reason=TOO_FEW)
@@ -72,19 +72,19 @@ def _directed(difference: float) -> Verdict:
 
 
 def two_sided(deviation: float) -> float:
-    """The probability that chance alone deviates at least so far, in either direction."""
+    """The probability that chance alone deviates at least this far, in either direction."""
     return math.erfc(abs(deviation) / math.sqrt(2))
 
 
 def rank_sum_deviation(now: NDArray[Any], before: NDArray[Any]) -> float:
-    """Mann-Whitney's U of the first in standard deviations from its mean; 0 where all are equal.
+    """Mann-Whitney's U of the first sample, in standard deviations from its mean.
 
-    Equal values share their ranks, and the variance is corrected for them; there is no continuity
-    correction.
+    It is 0 if all are equal. Equal values share their ranks, and the variance is corrected for
+    ties; there is no continuity correction.
     """
     count, former = len(now), len(before)
     ordered, own = np.sort(np.concatenate([now, before])), np.sort(now)
-    # Equal ones have all places from the first to the last of them.
+    # Equal values share the average of their first and last rank.
     places = np.searchsorted(ordered, own) + np.searchsorted(ordered, own, side="right")
     lasts = np.flatnonzero(np.append(ordered[1:] != ordered[:-1], True))
     sizes = np.diff(lasts, prepend=-1)

@@ -1,7 +1,7 @@
 """What each deployment brought, by ancestry, and which of them failed: METRICS, *Until production*.
 
-Pure. An application is followed deployment by deployment, so that a new one costs only the commits
-that it brings.
+A deployment brings the commits that the application did not have before. Pure. An application is
+followed deployment by deployment, so a new one costs only the commits that it brings.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ MENDED_WITHIN = timedelta(hours=48)
 
 @dataclass(frozen=True)
 class Deployment:
-    """A deployment that succeeded.
+    """A successful deployment.
 
     `place` is where its commit lies on the default branch: the commit itself, else its merge base;
-    None where that cannot be told.
+    None if unknown.
     """
 
     id: str
@@ -38,7 +38,7 @@ class Deployment:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a deployment did; `brought` and `taken_out` are commits of the default branch."""
+    """The effect of a deployment; `brought` and `taken_out` are commits of the default branch."""
 
     deployment: Deployment
     brought: tuple[str, ...] = ()
@@ -49,33 +49,33 @@ class Outcome:
 
     @property
     def is_counted(self) -> bool:
-        """Whether it counts in the frequency."""
+        """Whether it counts in the deployment frequency."""
         return not (self.is_repeat or self.is_rollback or self.is_restore)
 
     @property
     def is_judged(self) -> bool:
-        """Whether it may have failed: what cannot be placed counts in the frequency alone."""
+        """Whether it may have failed: one that cannot be placed only counts in the frequency."""
         return self.is_counted and self.deployment.place is not None
 
 
 @dataclass
 class Application:
-    """What is live of an application, and all that was ever brought to its production.
+    """What is live in an application, and everything that was ever deployed.
 
-    `goes_back` is False for releases: an older line that is published later is no rollback.
+    `goes_back` is False for releases: publishing an older line later is no rollback.
     """
 
     goes_back: bool = True
     live: Deployment | None = None
     brought: set[str] = field(default_factory=set)
-    """Commits of the default branch; with each of them all of its ancestors."""
+    """Commits of the default branch, each with all of its ancestors."""
     shas: set[str] = field(default_factory=set)
-    """Commits as they were deployed, those that lie elsewhere too."""
+    """Commits as deployed, including those that are not on the default branch."""
 
     def deploy(self, deployment: Deployment, graph: Graph) -> Outcome:
-        """What the next deployment does; they come in the order of `in_order`.
+        """The effect of the next deployment; they come in the order of `in_order`.
 
-        One that cannot be placed counts, and leaves what is live as it was.
+        One that cannot be placed counts, and leaves what is live unchanged.
         """
         if deployment.place is None:
             return Outcome(deployment)
@@ -89,7 +89,7 @@ class Application:
         self.brought.update(new)
         live = self.live
         if live is None or live.place is None:
-            return Outcome(deployment)  # What came before the first is not known.
+            return Outcome(deployment)  # What preceded the first one is unknown.
         if new or not self.goes_back:
             return Outcome(deployment, new)
         if deployment.sha == live.sha:
@@ -97,20 +97,20 @@ class Application:
         if graph.is_ancestor(place, live.place):
             taken_out = tuple(graph.between(place, live.place))
             return Outcome(deployment, is_rollback=True, taken_out=taken_out)
-        # A commit elsewhere may be new, though the place that stands for it is not.
+        # A commit off the branch may be new although its merge base is not.
         is_known = deployment.sha == place or deployment.sha in self.shas
         return Outcome(deployment, is_restore=is_known)
 
 
 def in_order(deployments: Iterable[Deployment], graph: Graph) -> list[Deployment]:
-    """By `deployed_at`, then `created_at`; of equal instants an ancestor first, else by id."""
+    """By `deployed_at`, then `created_at`; for equal times an ancestor first, else by id."""
     ordered = sorted(deployments, key=lambda one: (one.deployed_at, one.created_at, one.id))
     groups = groupby(ordered, key=lambda one: (one.deployed_at, one.created_at))
     return [one for _, group in groups for one in _ancestors_first(list(group), graph)]
 
 
 def _ancestors_first(group: list[Deployment], graph: Graph) -> Iterator[Deployment]:
-    # An ancestor's generation is lower, so that this order is one of ancestors first.
+    # An ancestor's generation is lower, so this order puts ancestors first.
     if len({one.place for one in group}) > 1 and _are_related(group, graph):
         group.sort(key=lambda one: (graph.generation(one.place or ""), one.id))
     yield from group
@@ -125,7 +125,7 @@ def _are_related(group: Sequence[Deployment], graph: Graph) -> bool:
 
 @dataclass(frozen=True)
 class PullRequest:
-    """A merged pull request, as far as a failure depends on it.
+    """A merged pull request, as far as failures depend on it.
 
     `reverts` is the number of the one that it reverts; a hotfix that reverts is a revert.
     """
@@ -140,10 +140,10 @@ class PullRequest:
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a deployment is held to have failed; a proxy, and called one.
+    """Why a deployment counts as failed; a proxy, and labelled as one.
 
-    `cause` is rollback, revert or hotfix, `mended_by` the deployment that mended it, `evidence` the
-    number of the pull request that reverts or mends, None for a rollback.
+    `cause` is rollback, revert or hotfix, `mended_by` the deployment that fixed it, `evidence` the
+    number of the reverting or fixing pull request, None for a rollback.
     """
 
     cause: str
@@ -167,9 +167,9 @@ class Live:
 
 @dataclass(frozen=True)
 class History:
-    """What an application had live, in order, and which of them brought which commit.
+    """What was live in an application, in order, and which deployment brought which commit.
 
-    `taken_back` has, for each rollback, the earliest that brought what it took out.
+    `taken_back` has, for each rollback, the earliest deployment that brought what it removed.
     """
 
     order: Sequence[Live]
@@ -180,7 +180,7 @@ class History:
 def failures(
     outcomes: Sequence[Outcome], pull_requests: Iterable[PullRequest]
 ) -> dict[str, Failure]:
-    """By the ids of those that failed: the first failure of each to be mended.
+    """By the ids of failed deployments: the first failure of each to be fixed.
 
     `outcomes` are of one application, in order.
     """
@@ -201,14 +201,14 @@ def _live(outcome: Outcome) -> Live:
 
 
 def blamed(order: Sequence[Live], rollback: int, bringers: Iterable[int | None]) -> int | None:
-    """Of those that brought what a rollback took out the earliest that was live before it began."""
+    """Of the deployments whose commits a rollback removed, the earliest that was live before it."""
     places = sorted({place for place in bringers if place is not None})
     began = order[rollback].created_at
     return next((place for place in places if order[place].deployed_at < began), None)
 
 
 def failures_of(history: History, pull_requests: Iterable[PullRequest]) -> dict[str, Failure]:
-    """The same of what is known already."""
+    """The same from a known history."""
     merged = list(pull_requests)
     found: dict[str, list[Failure]] = {}
     for id_, failure in (
@@ -266,7 +266,7 @@ _NOT_YET = frozenset(
 
 
 def is_production(environment: str, patterns: Iterable[str] = ()) -> bool:
-    """Whether an environment is one of production, by its name or by the team's own patterns."""
+    """Whether an environment is production, by its name or by the team's own patterns."""
     words = set(_WORDS.findall(environment.casefold()))
     by_name = bool(words & _PRODUCTION) and not words & _NOT_YET
     return by_name or any(globs.fits(pattern, environment) for pattern in patterns)

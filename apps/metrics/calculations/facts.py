@@ -1,4 +1,4 @@
-"""What GitHub tells about one pull request, as far as its figures depend on it."""
+"""GitHub's data about one pull request, as far as its figures depend on it."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 GroupMembers = Mapping[int, Collection[int]]
-"""By the id of a team on GitHub the main accounts of its members."""
+"""By the id of a GitHub team, its members' main accounts."""
 
 
 @dataclass(frozen=True)
 class Person:
-    """Who acted; neither id nor login where the account was deleted."""
+    """Who acted; without id and login if the account was deleted."""
 
     id: int | None
     login: str | None
@@ -20,11 +20,11 @@ class Person:
 
     @property
     def key(self) -> int | str | None:
-        """What tells people apart: all deleted accounts are one."""
+        """The identity of a person: all deleted accounts are one."""
         return self.id if self.id is not None else self.login and self.login.lower()
 
     def is_same(self, other: Person) -> bool:
-        """Whether both are one account, as far as can be told."""
+        """Whether both are the same account, as far as is known."""
         if self.id is not None and other.id is not None:
             return self.id == other.id
         return (self.login or "").lower() == (other.login or "").lower()
@@ -41,7 +41,7 @@ class ReviewFact:
 
 @dataclass(frozen=True)
 class CommitFact:
-    """A commit of the pull request, its instants as far as GitHub tells them."""
+    """A commit of the pull request, with its times as far as GitHub returns them."""
 
     authored_at: datetime | None
     committed_at: datetime | None
@@ -51,8 +51,8 @@ class CommitFact:
 class EventFact:
     """A timeline event, its kind as in `TimelineEvent.Kind`.
 
-    `reviewer` is whom it asks, a bot or not; `group` is a team on GitHub, None where its id is not
-    told.
+    `reviewer` is who was requested, bot or not; `group` is a GitHub team, None if its id is
+    unknown.
     """
 
     kind: str
@@ -65,7 +65,7 @@ class EventFact:
 
 @dataclass(frozen=True)
 class PullRequestFacts:
-    """What GitHub tells about a pull request, as far as a figure depends on it."""
+    """GitHub's data about a pull request, as far as figures depend on it."""
 
     state: str
     is_draft: bool
@@ -80,7 +80,7 @@ class PullRequestFacts:
     events: Sequence[EventFact] = ()
     group_members: GroupMembers = field(default_factory=dict)
     initiator: Person | None = None
-    """Who asked an agent for it: no more a reviewer of it than its author."""
+    """Who asked an agent for it: like an author, no reviewer of it."""
 
     @property
     def ended_at(self) -> datetime | None:
@@ -89,5 +89,5 @@ class PullRequestFacts:
 
     @property
     def committed(self) -> list[datetime]:
-        """When its commits were committed, as far as that is told."""
+        """When its commits were committed, as far as is known."""
         return [commit.committed_at for commit in self.commits if commit.committed_at]

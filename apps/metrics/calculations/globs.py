@@ -1,8 +1,8 @@
 """PURE: patterns in which `*` stands for any text and `?` for one character, in any case.
 
-Patterns are written by users, so that no pattern becomes a regular expression. A text is read once,
-character by character; the places in the pattern that may come next are the bits of one number.
-The work grows with the length of the text, whatever the pattern.
+Users write the patterns, so none becomes a regular expression. A text is read once, character by
+character; the positions in the pattern that may come next are the bits of one number. The work
+grows with the length of the text, whatever the pattern.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from functools import lru_cache
 
 
 class Glob:
-    """A pattern that a whole text is held against."""
+    """A pattern that is matched against a whole text."""
 
     def __init__(self, pattern: str) -> None:
         self._head = _until_wildcard(pattern)
         self._tail = _until_wildcard(pattern[::-1])[::-1]
-        self._stays = 0  # places where `*` lets any text pass
-        self._any = 0  # places where `?` stands
+        self._stays = 0  # positions where `*` accepts any text
+        self._any = 0  # positions of `?`
         at: dict[str, int] = defaultdict(int)
         place = 1
         for character in pattern:
@@ -34,7 +34,7 @@ class Glob:
         self._at = {character: places | self._any for character, places in at.items()}
 
     def fits(self, text: str) -> bool:
-        """Whether the pattern fits the whole of a text that is folded already."""
+        """Whether the pattern matches the whole of a text that is case-folded already."""
         if not (text.startswith(self._head) and text.endswith(self._tail)):
             return False  # most texts end here, at no cost
         places = 1
@@ -45,7 +45,7 @@ class Glob:
 
 
 def fits(pattern: str, text: str) -> bool:
-    """Whether a pattern fits the whole of a text."""
+    """Whether a pattern matches the whole of a text."""
     return _glob(pattern).fits(text.casefold())
 
 

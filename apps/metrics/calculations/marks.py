@@ -1,6 +1,6 @@
-"""Marks of AI on a pull request: who wrote it, who asked for it, and what says so.
+"""AI marks on a pull request: who wrote it, who initiated it, and the evidence.
 
-Pure: texts in, findings out. Texts are not kept; what was found in them is.
+Pure: texts in, findings out. Texts are not stored; findings are.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from apps.metrics.calculations.ai_accounts import (
 )
 
 LONGEST_TEXT = 70_000
-"""GitHub's own limit of a description is 65,536 characters; more is not read."""
+"""GitHub limits a description to 65,536 characters; more is not read."""
 
 _CO_AUTHOR = re.compile(r"co-authored-by:\s{0,10}[^<]{0,200}<([^>\s]{1,300})>", re.IGNORECASE)
-# With another backtick behind it, it is code within a line.
+# With another backtick after it, it is inline code.
 _FENCE = re.compile(r"\s{0,3}(`{3,}(?=[^`]*$)|~{3,})")
 _INLINE_CODE = re.compile(r"`[^`\n]{1,500}`")
 _MERGES = ("Merge branch", "Merge remote-tracking branch", "Merge pull request")
@@ -50,7 +50,7 @@ class CommitText:
 
 @dataclass(frozen=True)
 class ReviewGiven:
-    """A submitted review, for the counts of reviews by AI."""
+    """A submitted review, for counting reviews by AI."""
 
     author: Actor
     submitted_at: datetime
@@ -58,7 +58,7 @@ class ReviewGiven:
 
 @dataclass(frozen=True)
 class Texts:
-    """What is read for marks; `merge_message` is the whole message of the merge commit."""
+    """The texts searched for marks; `merge_message` is the merge commit's whole message."""
 
     author: Actor
     body: str = ""
@@ -71,7 +71,7 @@ class Texts:
 
 @dataclass(frozen=True, order=True)
 class Finding:
-    """A mark and where it stands.
+    """A mark and its location.
 
     `kind` is author, commit, trailer, body, branch or label. `place` is the commit's SHA, else
     empty. `weight` is writing, described or weak.
@@ -86,9 +86,9 @@ class Finding:
 
 @dataclass(frozen=True)
 class Initiator:
-    """The person who asked for an agent's work; `unknown` are addresses to be asked of GitHub.
+    """The person who asked for an agent's work; `unknown` are addresses to look up at GitHub.
 
-    While there are such, nobody is told: an earlier co-author may turn out to be the person.
+    While there are any, there is no initiator: an earlier co-author may turn out to be the person.
     """
 
     account: Actor | None = None
@@ -108,7 +108,7 @@ class Writing:
 
 
 Known = Mapping[str, Actor | None]
-"""Accounts by address in lower case; None where GitHub knows no account of the address."""
+"""Accounts by address in lower case; None if GitHub knows no account for the address."""
 NOBODY: Known = {}
 
 
@@ -134,9 +134,9 @@ def ai_reviews(
     ended_at: datetime | None,
     team: TeamMarks | None = None,
 ) -> list[bool]:
-    """Which reviews are by an AI that is not the author.
+    """Which reviews are by an AI other than the author.
 
-    Counted as people's reviews are: from the opening on, until merged or closed.
+    Counted like people's reviews: from the opening until merged or closed.
     """
     return [
         is_ai_reviewer(review.author, team)
@@ -213,14 +213,14 @@ def _of_message(sha: str, message: str, team: TeamMarks) -> Iterator[Finding]:
 
 
 def co_authors(lines: Iterable[str]) -> Iterator[str]:
-    """Their addresses, in the order of the lines; a squash puts them anywhere."""
+    """The co-authors' addresses, in order; a squash puts the trailers anywhere in the message."""
     for line in lines:
         if match := _CO_AUTHOR.match(line.strip()):
             yield match[1]
 
 
 def last_paragraph(lines: Sequence[str]) -> Sequence[str]:
-    """Where trailers stand."""
+    """The last paragraph, where trailers are."""
     stripped = [line.strip() for line in lines]
     while stripped and not stripped[-1]:
         stripped.pop()
@@ -229,13 +229,13 @@ def last_paragraph(lines: Sequence[str]) -> Sequence[str]:
 
 
 def one_space(line: str) -> str:
-    """A trailer as it is compared."""
+    """A trailer normalised for comparison."""
     key, _, value = line.partition(":")
     return f"{key.strip()}: {value.strip()}".lower()
 
 
 def of_body(body: str) -> Iterator[Finding]:
-    """Marks in a description, where the tool wrote them and nobody quotes them."""
+    """Marks in a description, as written by a tool and not quoted."""
     text = _written(body[:LONGEST_TEXT]).lower()
     for mark in ai_marks.BODY_TEXTS:
         if mark.text in text:
@@ -249,7 +249,7 @@ def of_body(body: str) -> Iterator[Finding]:
 
 
 def _written(body: str) -> str:
-    """The body without what it quotes: lines that begin with `>`, and code."""
+    """The body without quoted lines (`>`) and code."""
     kept: list[str] = []
     fence = ""
     for line in body.splitlines():
@@ -276,9 +276,9 @@ def _has_link(text: str, address: str) -> bool:
 
 
 def _continues(after: str) -> bool:
-    """Whether a name goes on behind what was found: `claude.ai/codecov` is no `claude.ai/code`.
+    """Whether a name continues after the match: `claude.ai/codecov` is no `claude.ai/code`.
 
-    A full stop goes on where a letter or digit follows, else it ends a sentence.
+    A full stop continues it if a letter or digit follows; else it ends a sentence.
     """
     first, second = after[:1], after[1:]
     return first.isalnum() or first in ("-", "_") or (first == "." and second.isalnum())

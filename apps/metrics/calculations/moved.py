@@ -1,7 +1,7 @@
 """What moved the mean cycle time between two periods: METRICS, *What moved it*.
 
-Everything is said of durations that are capped at the 95th percentile of both periods together,
-whose means have parts that add up exactly. Durations are in seconds.
+Durations are capped at the 95th percentile of both periods together, so that the parts of the means
+add up exactly. Durations are in seconds.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ Array = NDArray[Any]
 CAP = 95
 MOST_NAMED = 3
 NO_STAGE = np.iinfo(np.int32).min
-"""What stands for a stage that did not happen, as for any number below 0."""
+"""Stands for a stage that did not happen, as does any number below 0."""
 Key = TypeVar("Key", bound=Hashable)
 
 
 @dataclass(frozen=True)
 class Sample:
-    """The merged pull requests of a period: cycle times, and by name the stages of each."""
+    """The merged pull requests of a period: cycle times, and each one's stages by name."""
 
     cycle_times: Array
     stages: Mapping[str, Array] = field(default_factory=dict)
@@ -68,7 +68,7 @@ class Moved:
 
 
 def capped(now: Sample, before: Sample) -> tuple[float, Array, Array]:
-    """The cap, and both periods' cycle times with it."""
+    """The cap, and both periods' capped cycle times."""
     cap = float(np.percentile(np.concatenate([now.cycle_times, before.cycle_times]), CAP))
     return cap, np.minimum(now.cycle_times, cap), np.minimum(before.cycle_times, cap)
 
@@ -124,7 +124,7 @@ def by_group(now: Sample, before: Sample, groups: Array, former_groups: Array) -
 
 
 def _means(values: Array, groups: Array) -> dict[int, tuple[float, float]]:
-    """By group that has any its share of the values, and its mean."""
+    """By non-empty group, its share of the values, and its mean."""
     counts, sums = np.bincount(groups), np.bincount(groups, weights=values)
     return {
         int(key): (float(counts[key] / len(values)), float(sums[key] / counts[key]))
@@ -133,7 +133,7 @@ def _means(values: Array, groups: Array) -> dict[int, tuple[float, float]]:
 
 
 def rounded(parts: Sequence[float], total: int) -> list[int]:
-    """Whole numbers that add up to a total: what is left goes to those rounded off the most."""
+    """Whole numbers that add up to a total: the remainder goes to those rounded off the most."""
     found = [math.floor(part) for part in parts]
     left = total - sum(found)
     order = sorted(range(len(parts)), key=lambda place: found[place] - parts[place])
@@ -144,7 +144,7 @@ def rounded(parts: Sequence[float], total: int) -> list[int]:
 
 
 def main_parts(parts: Sequence[Part[Key]], total: int) -> list[Part[Key]]:
-    """At most three that make up most of a change; none where no three do."""
+    """At most three that make up most of a change; none if three are not enough."""
     if not total:
         return []
     sign = 1 if total > 0 else -1

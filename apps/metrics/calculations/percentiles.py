@@ -1,4 +1,4 @@
-"""What lies in the middle of some values, or above most of them."""
+"""Percentiles."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 
 def percentile(ordered: Sequence[float], fraction: float) -> float:
-    """Interpolated linearly between the two nearest of values in order, as `percentile_cont`."""
+    """Interpolated linearly between the two nearest values, like `percentile_cont`."""
     place = fraction * (len(ordered) - 1)
     below = int(place)
     if below + 1 >= len(ordered):

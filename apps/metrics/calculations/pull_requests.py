@@ -1,7 +1,7 @@
-"""Instants in, figures out: METRICS as pure functions, without a database or a clock.
+"""Timestamps in, figures out: METRICS as pure functions, without a database or a clock.
 
-Instants are aware datetimes. Durations are whole seconds: instants are cut to the second before
-they are subtracted, so that the stages add up to the cycle time exactly.
+Timestamps are aware datetimes. Durations are whole seconds: timestamps are truncated to seconds
+before they are subtracted, so that the stages add up to the cycle time exactly.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _REVERTED_SHA = re.compile(r"\bThis reverts commit ([0-9a-fA-F]{7,64})(?![0-9a-z
 
 @dataclass(frozen=True)
 class Durations:
-    """Whole seconds; none where the stage did not happen or the pull request is not merged."""
+    """Whole seconds; None if the stage did not happen or the pull request is not merged."""
 
     cycle_time: int | None = None
     coding_time: int | None = None
@@ -40,9 +40,9 @@ class Durations:
 
 @dataclass(frozen=True, kw_only=True)
 class Figures(Durations):
-    """What a pull request's row says of it; the last two are parallel to the reviews given.
+    """A pull request's calculated columns; the last two are parallel to its reviews.
 
-    `responses` are the seconds that a reviewer took, at their first review that counts.
+    `responses` are the seconds until a reviewer's first review that counts.
     """
 
     first_commit_at: datetime
@@ -102,7 +102,7 @@ def _size(facts: PullRequestFacts) -> str | None:
 
 
 def size(lines: int) -> str:
-    """XS to XL, for the number of lines added and deleted."""
+    """XS to XL, by the number of lines added and deleted."""
     return next((name for limit, name in _SIZES if lines <= limit), "XL")
 
 
@@ -121,7 +121,7 @@ def _qualifies(review: ReviewFact, facts: PullRequestFacts) -> bool:
 def _responses(
     facts: PullRequestFacts, qualifying: Sequence[bool], ready_at: datetime
 ) -> tuple[int | None, ...]:
-    """For each reviewer's first review that counts. Deleted accounts can't be told apart."""
+    """For each reviewer's first review that counts. Deleted accounts cannot be distinguished."""
     first: dict[int, int] = {}
     for place, review in enumerate(facts.reviews):
         who = review.author.id
@@ -143,7 +143,7 @@ def _response(facts: PullRequestFacts, review: ReviewFact, ready_at: datetime) -
         and event.reviewer == review.author.id
         and event.at <= review.submitted_at
     )
-    # A review of a draft answers before anybody could ask.
+    # A review of a draft precedes any request.
     return max(0, _second(review.submitted_at) - _second(min(requests, default=ready_at)))
 
 
@@ -224,8 +224,8 @@ def _commits_after(committed: Sequence[datetime], first_review_at: datetime | No
 class HotfixPatterns:
     """A team's own patterns, compared in any case.
 
-    Labels are whole; branches and titles may use `*` and `?`. A title pattern without them is a
-    prefix that ends where a word ends.
+    Labels match as a whole; branches and titles may use `*` and `?`. A title pattern without them
+    is a prefix that ends at the end of a word.
     """
 
     labels: Sequence[str] = ("hotfix",)
@@ -247,14 +247,14 @@ def is_hotfix(
 
 @dataclass(frozen=True)
 class Exclusions:
-    """Patterns of what a team leaves out: repositories by full name, and base branches."""
+    """Patterns of what a team excludes: repositories by full name, and base branches."""
 
     repositories: Sequence[str] = ()
     branches: Sequence[str] = ()
 
 
 def is_excluded(repository: str, base_branch: str, exclusions: Exclusions) -> bool:
-    """Whether a pull request of this repository into this branch leaves every figure."""
+    """Whether a pull request of this repository into this branch is excluded from all figures."""
     return any(globs.fits(pattern, repository) for pattern in exclusions.repositories) or any(
         globs.fits(pattern, base_branch) for pattern in exclusions.branches
     )
@@ -272,14 +272,14 @@ def _title_matches(pattern: str, title: str) -> bool:
 
 @dataclass(frozen=True)
 class RevertReference:
-    """What a pull request says that it reverts; no repository means its own."""
+    """What a pull request says that it reverts; without a repository, its own."""
 
     repository: str = ""
     number: int | None = None
 
 
 def reverts(title: str, body: str) -> RevertReference | None:
-    """What is reverted, by the title or the body; none where it is no revert."""
+    """What is reverted, according to the title or the body; None if it is no revert."""
     if match := _REVERTS.search(body):
         return RevertReference(match[1] or "", int(match[2]))
     return RevertReference() if title.startswith('Revert "') else None

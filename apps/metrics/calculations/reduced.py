@@ -1,8 +1,8 @@
-"""Texts reduced to what marks of AI are read from: what of them may be stored.
+"""Texts reduced to the parts that AI marks are read from, which may be stored.
 
-Pure. Reading the reduced texts finds what reading the whole ones does, so that a change of the
-team's marks needs no fetch. People's names go, and their addresses become keyed hashes; accounts in
-GitHub's own noreply addresses stay. What is reduced already stays as it is.
+Pure. Reduced texts give the same findings as whole ones, so a change of the team's marks needs no
+fetch. Names of people are removed, and their addresses become keyed hashes; accounts in GitHub's
+own noreply addresses stay. Reducing twice changes nothing.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from apps.metrics.calculations.ai_accounts import (
 from apps.metrics.calculations.marks import CommitText, Texts
 
 Hash = Callable[[str], str]
-"""32 hex digits for a text, by a key of the team's own."""
+"""32 hex digits for a text, with a key of the team's own."""
 
 HASHED = "@hashed.invalid"
-"""How an address ends that is kept as a hash; no address ends so."""
+"""The domain of hashed addresses; no real address ends like this."""
 MOST_TRAILERS = 20
 
 _TABLE = TeamMarks()
@@ -38,7 +38,7 @@ _TOLD = "?"
 
 
 def texts(whole: Texts, hashed: Hash) -> Texts:
-    """All that is read of a pull request, reduced."""
+    """All texts of a pull request, reduced."""
     return replace(
         whole,
         body=body(whole.body),
@@ -48,14 +48,14 @@ def texts(whole: Texts, hashed: Hash) -> Texts:
 
 
 def body(text: str) -> str:
-    """A description: the marks in it."""
+    """The marks in a description."""
     links = {mark.text for mark in ai_marks.BODY_LINKS}
     found = dict.fromkeys(finding.text for finding in marks.of_body(text))
     return "\n".join(f"https://{mark}" if mark in links else mark for mark in found)
 
 
 def commit(whole: CommitText, hashed: Hash) -> CommitText:
-    """A commit; its headline is no secret, its committer only told where it is a tool."""
+    """A commit; its headline is no secret, and its committer is only kept if it is a tool."""
     return replace(
         whole,
         body=message(whole.body, hashed),
@@ -65,7 +65,7 @@ def commit(whole: CommitText, hashed: Hash) -> CommitText:
 
 
 def message(text: str, hashed: Hash) -> str:
-    """A commit's message without its headline: its co-authors, and its trailers."""
+    """A commit's message without its headline: its co-authors and trailers."""
     lines = text[: marks.LONGEST_TEXT].splitlines()
     named = [f"Co-authored-by: <{address(each, hashed)}>" for each in marks.co_authors(lines)]
     trailers = list(dict.fromkeys(_trailers(lines, hashed)))[:MOST_TRAILERS]
@@ -73,7 +73,7 @@ def message(text: str, hashed: Hash) -> str:
 
 
 def address(text: str, hashed: Hash) -> str:
-    """A tool's address and GitHub's own for an account as they are, any other as a hash."""
+    """A tool's address and GitHub's own for an account unchanged, any other as a hash."""
     lower = text.strip().lower()
     if not lower or lower.endswith(HASHED) or _is_tools(lower):
         return lower
@@ -83,7 +83,7 @@ def address(text: str, hashed: Hash) -> str:
 
 
 def trailer(line: str, hashed: Hash) -> str:
-    """What is kept of a trailer that no tool of the table leaves."""
+    """What is stored of a trailer that no tool of the table leaves."""
     return f"trailer: {hashed(marks.one_space(line))}"
 
 
@@ -101,7 +101,7 @@ def _trailers(lines: list[str], hashed: Hash) -> Iterator[str]:
     for line in marks.last_paragraph(lines):
         if marks.one_space(line) in table or _HASHED_TRAILER.fullmatch(line):
             yield line
-        # A sign-off is a person's.
+        # A sign-off names a person.
         elif _TRAILER.fullmatch(line) and "@" not in line:
             yield trailer(line, hashed)
 
@@ -111,7 +111,7 @@ def _author(whole: Signature, hashed: Hash) -> Signature:
 
 
 def _own_address(whole: Signature, hashed: Hash) -> str:
-    """Of somebody whose account is told, their noreply address says nothing more."""
+    """For a person with a known account, the noreply address adds nothing."""
     lower = whole.address.strip().lower()
     if not noreply_account(lower) or _is_tools(lower) or "[bot]" in lower:
         return address(whole.address, hashed)
@@ -127,6 +127,6 @@ def _committer(whole: Signature) -> Signature:
 
 
 def _name(name: str) -> str:
-    """That there is one, and how it ends where that says something."""
+    """Whether there is a name, and its ending if that is a mark."""
     endings = (mark.text for mark in ai_marks.NAME_ENDINGS if name.endswith(mark.text))
     return next(endings, "[bot]" if name.lower().endswith("[bot]") else _TOLD if name else "")

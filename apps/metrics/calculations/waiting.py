@@ -13,9 +13,9 @@ DRAFT, MERGE, AUTHOR, REVIEW, NOBODY = "draft", "merge", "author", "review", ""
 
 @dataclass(frozen=True)
 class Request:
-    """A review that is asked for and has not come: of a person, or of a team on GitHub.
+    """A pending review request: to a person, or to a GitHub team.
 
-    The id of a team is None where GitHub did not tell it.
+    A team's id is None if GitHub did not return it.
     """
 
     since: datetime
@@ -25,7 +25,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Wait:
-    """What is waited for, since when, and with `review` for whom."""
+    """What is waited for, since when, and for a `review`, whose."""
 
     waiting_for: str
     since: datetime | None = None
@@ -35,7 +35,7 @@ class Wait:
 def wait_of(
     facts: PullRequestFacts, reviews: Sequence[ReviewFact], ready_at: datetime | None
 ) -> Wait:
-    """Of a pull request; `reviews` are those that count, in the order of their instants."""
+    """What a pull request waits for; `reviews` are those that count, in order of time."""
     if facts.state != "open":
         return Wait(NOBODY)
     if facts.is_draft:
@@ -46,7 +46,7 @@ def wait_of(
     if asked := _changes_asked_for(facts, reviews):
         return Wait(AUTHOR, asked[0].submitted_at)
     ready = ready_at or facts.opened_at
-    # Who replies to a reviewer submits a review, too, as GitHub has it.
+    # GitHub records a reply to a reviewer as a review, too.
     given = [r for r in facts.reviews if not (r.author.is_bot or r.author.is_same(facts.author))]
     pending = tuple(pending_requests(facts.events, given, facts.group_members))
     if not pending:
@@ -55,7 +55,7 @@ def wait_of(
 
 
 def _changes_asked_for(facts: PullRequestFacts, reviews: Sequence[ReviewFact]) -> list[ReviewFact]:
-    """Reviews that asked for changes and that no commit followed."""
+    """Reviews that requested changes and were not followed by a commit."""
     last = max(facts.committed, default=None)
     return [
         review
@@ -67,12 +67,12 @@ def _changes_asked_for(facts: PullRequestFacts, reviews: Sequence[ReviewFact]) -
 def pending_requests(
     events: Sequence[EventFact], reviews: Sequence[ReviewFact], members: GroupMembers
 ) -> Iterator[Request]:
-    """Who was asked for a review, was not taken back, and submitted none since.
+    """Review requests that were neither withdrawn nor answered since.
 
     `reviews` are those by people, without the author's own.
     """
     requests = [event for event in events if event.kind.startswith("review_request")]
-    # Of one instant, a review comes after the request that it answers.
+    # At the same time, a review comes after the request that it answers.
     happened: list[tuple[datetime, EventFact | None, int | None]] = sorted(
         [
             *((event.at, event, None) for event in requests),
@@ -103,9 +103,9 @@ def _who(event: EventFact) -> tuple[bool, int | None]:
 def _answer(
     standing: dict[tuple[bool, int | None], datetime], reviewer: int | None, members: GroupMembers
 ) -> None:
-    """A review answers for its author, and for each team that they are in.
+    """A review answers for its author, and for each of their teams.
 
-    Where nobody knows who is in a team, any review does.
+    If a team's members are unknown, any review does.
     """
     for is_group, number in list(standing):
         if number == reviewer if not is_group else _speaks_for(reviewer, number, members):
@@ -117,7 +117,7 @@ def _speaks_for(reviewer: int | None, group: int | None, members: GroupMembers) 
 
 
 def answer_times(facts: PullRequestFacts, qualifying: Sequence[bool]) -> tuple[int | None, ...]:
-    """For each review that asked for changes the seconds until the next commit, if any came."""
+    """For each review that requested changes, the seconds until the next commit, if any."""
     committed = sorted(facts.committed)
     found: list[int | None] = []
     for review, counts in zip(facts.reviews, qualifying, strict=True):
