@@ -1,4 +1,4 @@
-"""Every aggregate that a page, an export or the API shows, and the version of the data it is of.
+"""Every aggregate that a page, an export or the API shows, and its data version.
 
-Figures are numbers and rows: their names, sentences, colours and addresses belong into `pages`.
+Figures are numbers and rows: names, sentences, colours and URLs belong to `pages`.
 """

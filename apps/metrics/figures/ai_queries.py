@@ -1,7 +1,7 @@
 """Who wrote what was merged, and how agents' work compares with people's.
 
-Only pull requests whose texts were read count in a share. Every share is a floor: whoever switches
-a tool's marks off leaves none.
+Only pull requests whose texts were read count in a share. Every share is a lower bound: people who
+switch a tool's marks off leave none.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ SMALLEST_CELL = 5
 
 @dataclass(frozen=True)
 class Written:
-    """Numbers of merged pull requests by who wrote them; `unknown` were not read for marks."""
+    """Numbers of merged pull requests by who wrote them; `unknown` ones were not read for marks."""
 
     people: int = 0
     described: int = 0
@@ -38,16 +38,16 @@ class Written:
 
     @property
     def known(self) -> int:
-        """How many the shares are of."""
+        """The denominator of the shares."""
         return self.people + self.described + self.assisted + self.agents
 
     @property
     def marked(self) -> int:
-        """How many an agent wrote, or somebody with an assistant."""
+        """How many were written by an agent, or by a person with an assistant."""
         return self.assisted + self.agents
 
     def share(self, part: int) -> float | None:
-        """Of those that were read."""
+        """The share among those read."""
         return part / self.known if self.known else None
 
 
@@ -81,7 +81,7 @@ class Reviewed:
 
 @dataclass(frozen=True)
 class Overview:
-    """All that the page shows of what was merged in a period."""
+    """All that the page shows of a period's merged pull requests."""
 
     whole: Written
     spans: Sequence[Written]
@@ -91,7 +91,7 @@ class Overview:
     reviewed: Reviewed
     reviewers: Sequence[Reviewer]
     waiting: int
-    """Open ones of agents, ready, that no person has reviewed."""
+    """Open ones by agents, ready, that no person has reviewed."""
 
 
 def overview(team: Team, filters: Filters) -> Overview:
@@ -116,7 +116,7 @@ def overview(team: Team, filters: Filters) -> Overview:
 
 
 def of_rows(rows: Rows) -> Written:
-    """Of some pull requests together."""
+    """The counts of these pull requests together."""
     return _written(rows, np.zeros(len(rows), np.int64), 1)[0]
 
 
@@ -128,7 +128,7 @@ def _written(rows: Rows, groups: Array, number: int) -> list[Written]:
 
 
 def _tools(team: Team, rows: Rows) -> list[Tool]:
-    """By name; the codes of texts are those of lists, each of which has some tools."""
+    """By name; texts are codes of lists, each of which has some tools."""
     known: set[str] = set()
     named = PullRequest.objects.for_team(team).exclude(ai_tools=[]).order_by()
     for tools in named.values_list("ai_tools", flat=True).distinct():
@@ -151,12 +151,12 @@ def _repositories(team: Team, rows: Rows) -> list[tuple[Repository, Written]]:
 
 
 def _groups(team: Team, rows: Rows) -> list[tuple[Group, Written]]:
-    """Of everybody who counts as an author; somebody in two teams counts in both."""
+    """By all who count as authors; a person in two teams counts in both."""
     found = []
     for group in Group.objects.for_team(team).prefetch_related("members"):
         members = np.array([member.pk for member in group.members.all()], np.int64)
         mine = rows.keep(lambda part, members=members: np.isin(part["author_id"], members))  # type: ignore[misc]
-        # What is of one person stays out where that is private.
+        # Figures of a single person are left out if they are private.
         if len(mine) and (len(members) > 1 or not team.are_people_private):
             found.append((group, of_rows(mine)))
     return found
@@ -183,7 +183,7 @@ BY_AI: Mapping[str, Test] = {
     "ai-first": _by_ai_first,
     "ai-alone": _by_ai_alone,
 }
-"""Masks of what an AI reviewed, by how addresses of lists call it."""
+"""Masks of what an AI reviewed, by their names in the URLs of lists."""
 
 
 def _reviewed(rows: Rows) -> Reviewed:
@@ -191,7 +191,7 @@ def _reviewed(rows: Rows) -> Reviewed:
 
 
 def _reviewers(team: Team, filters: Filters) -> list[Reviewer]:
-    """Of reviews submitted in the period."""
+    """For reviews submitted in the period."""
     period = filters.period
     found = PRReview.objects.for_team(team).filter(
         is_ai=True, submitted_at__gte=period.start, submitted_at__lt=period.end
@@ -209,9 +209,9 @@ def _reviewers(team: Team, filters: Filters) -> list[Reviewer]:
 
 @dataclass(frozen=True)
 class Compared:
-    """A mean of each group over the same cells, weighted as the agents' work is spread.
+    """A mean of each group over the same cells, weighted by the agents' distribution.
 
-    `means` by who wrote it; `rows` of each that lie in the cells, `left_out` that do not.
+    `means` by who wrote it; `rows` counts each group within the cells, `left_out` outside them.
     """
 
     means: Mapping[int, float] = field(default_factory=dict)
@@ -222,14 +222,14 @@ class Compared:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Agents' work beside people's, within the same repository and size class."""
+    """Agents' work compared with people's, within the same repository and size class."""
 
     groups: tuple[int, ...]
     figures: Mapping[str, Compared]
 
 
 def comparison(team: Team, filters: Filters, now: datetime) -> Comparison:
-    """Of pull requests closed in the period, those merged among them."""
+    """For pull requests closed in the period, merged ones included."""
     begin, end = masks.ends(filters.period)
     everything = masks.pull_requests(team, filters).where("is_read", 1)
     closed = everything.where("state", masks.MERGED, masks.CLOSED).between("closed_at", begin, end)
@@ -258,7 +258,7 @@ def _compared(
 
 
 def _of_durations(rows: Rows, name: str, groups: tuple[int, ...]) -> Compared:
-    """Each duration capped at the 95th percentile of all that are compared."""
+    """Each duration is capped at the 95th percentile of all that are compared."""
     rows = rows.keep(lambda part: (part[name] != NONE) & np.isin(part["ai"], groups))
     values = rows[name]
     cap = np.percentile(values, 95) if len(values) else 0
@@ -266,7 +266,7 @@ def _of_durations(rows: Rows, name: str, groups: tuple[int, ...]) -> Compared:
 
 
 def _is_reverted(team: Team, rows: Rows) -> Array:
-    """Which of them another merged pull request reverted within thirty days."""
+    """Which of them were reverted by another merged pull request within thirty days."""
     reverts = masks.all_of(team).where("state", masks.MERGED)
     reverts = reverts.keep(lambda part: part["reverts_id"] != NONE)
     order = np.argsort(reverts["merged_at"], kind="stable")

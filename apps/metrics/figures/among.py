@@ -1,4 +1,4 @@
-"""Rows that the arrays chose, asked for in the database by their keys: any number."""
+"""Database rows by the keys that the arrays selected: any number of keys."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from apps.metrics.figures.arrays import Array
 
 
 class Among(Func):
-    """Whether a row's key is one of many; a parameter for each would be too many for a database."""
+    """Whether a row's key is one of many; a database limits the number of parameters."""
 
     output_field = BooleanField()
     conditional = True

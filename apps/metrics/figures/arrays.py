@@ -1,4 +1,4 @@
-"""The arrays of some pull requests of a team, and of what belongs to them."""
+"""The arrays of a team's pull requests, and of their children."""
 
 from __future__ import annotations
 
@@ -33,23 +33,23 @@ Array = NDArray[Any]
 Table = Mapping[str, Array]
 CHUNK = 10_000
 ROW = "row"
-"""In a table of what belongs to pull requests: the place of the one that each row belongs to."""
+"""In a table of children: the position of each row's pull request."""
 LABELS = ("labels", "label")
 IN_ORDER = {"pull_requests": "merged_at", "reviews": "submitted_at", "turned": "at"}
-"""The instant that each table is sorted by, so that a period is a slice of it."""
+"""The timestamp that each table is sorted by, so that a period is a slice of it."""
 BELOW = ("reviews", "turned")
 COLUMNS: Mapping[str, Mapping[str, np.dtype[Any]]] = {
     "pull_requests": {column.name: column.type for column in PULL_REQUESTS},
     "reviews": {column.name: column.type for column in REVIEWS} | {ROW: np.dtype(np.int32)},
     "turned": {column.name: column.type for column in TURNED} | {ROW: np.dtype(np.int32)},
-    # Which labels each list of labels has, by the codes of both.
+    # Which labels each list of labels contains, by the codes of both.
     "labels": dict.fromkeys(LABELS, np.dtype(np.int64)),
 }
 
 
 @dataclass(frozen=True)
 class Arrays:
-    """Each table in the order of its instant; what belongs to pull requests has their places."""
+    """Each table in order of its timestamp; children have the positions of their pull requests."""
 
     pull_requests: Table
     reviews: Table
@@ -70,18 +70,18 @@ class Arrays:
         return sum(array.nbytes for table in self.tables.values() for array in table.values())
 
     def without(self, dropped: Array) -> Arrays:
-        """The same but for the rows at some places; `dropped` says of each whether it goes."""
+        """The same without some rows; `dropped` has a flag for each row."""
         return self._at(np.flatnonzero(~dropped))
 
     def in_order(self) -> Arrays:
-        """The same with each table in the order of its instant, and of its keys."""
+        """The same with each table in order of its timestamp, then key."""
         found = self._at(_order("pull_requests", self.pull_requests))
         below = {name: getattr(found, name) for name in BELOW}
         ordered = {name: taken(table, _order(name, table)) for name, table in below.items()}
         return replace(found, **ordered)
 
     def _at(self, places: Array) -> Arrays:
-        """The rows at these places, in this order, with what belongs to them."""
+        """The rows at these positions, in this order, with their children."""
         to = np.full(len(self), -1, np.int32)
         to[places] = np.arange(len(places), dtype=np.int32)
         below = {name: _moved(getattr(self, name), to) for name in BELOW}
@@ -124,11 +124,11 @@ def code(text: str | None) -> int:
 
 
 Tell = Callable[[type[Model], int], object]
-"""Is told of which table how many more rows were read."""
+"""Called with a table and the number of rows read from it."""
 
 
 def read(team: Team, chosen: Q | None = None, tell: Tell = lambda *_: None) -> Arrays:
-    """All of a team, or the pull requests that a condition lets through, from the database."""
+    """All of a team's pull requests, or those that match a condition, from the database."""
     mine = Q(team=team)
     rows = mine & chosen if chosen else mine
     if doomed := leaving(team):
@@ -146,7 +146,7 @@ def read(team: Team, chosen: Q | None = None, tell: Tell = lambda *_: None) -> A
 
 
 def _batches(keys: Array | None) -> Iterator[Q]:
-    """Conditions on what belongs to pull requests, few enough at once for any database."""
+    """Conditions on children, each small enough for any database."""
     if keys is None:
         yield Q()
         return
@@ -162,7 +162,7 @@ def _below(
     ids: Array,
     tell: Tell,
 ) -> dict[str, Array]:
-    """What belongs to pull requests with these keys; what came since they were read is left."""
+    """Children of pull requests with these keys; those of newer pull requests are left out."""
     parts = [
         _read(model, columns, _turned(model, which, some), {}, tell) for some in _batches(within)
     ]
@@ -176,7 +176,7 @@ def _below(
 
 
 def _turned(model: type[Model], which: Q, some: Q) -> Q:
-    """Of events those of pull requests that went to and fro, of which there are few."""
+    """Only the events of pull requests that were reopened or redrafted, which are few."""
     if model is not TimelineEvent:
         return which & some
     turns = TimelineEvent.objects.filter(which, some, kind__in=TURNS).order_by()
@@ -185,7 +185,7 @@ def _turned(model: type[Model], which: Q, some: Q) -> Q:
 
 @cache
 def _wide(model: type[Model], columns: tuple[Column, ...]) -> QuerySet[Any]:
-    """All rows with the columns, and last their key; it takes long to put together."""
+    """All rows with the columns and their key last; building it takes long."""
     sources = {
         f"column_{place}": Cast(column.source, TextField()) if column.is_text else column.source
         for place, column in enumerate(columns)
@@ -202,7 +202,7 @@ def _read(
     texts: dict[str | None, int],
     tell: Tell,
 ) -> dict[str, Array]:
-    """The columns of the rows in the order of their keys; `texts` gets each text and its code."""
+    """The columns in order of the keys; `texts` collects each text and its code."""
     found = _wide(model, columns).filter(which)
     chunks = packed.chunks if connection.vendor == "postgresql" else _chunks
     parts: list[list[Array]] = [[] for _ in columns]
@@ -218,7 +218,7 @@ def _read(
 
 
 def _chunks(rows: QuerySet[Any], columns: Sequence[Column]) -> Iterator[list[Any]]:
-    """The columns of some rows after the other, whose last column is their key."""
+    """The columns of some rows after the other; the last column is the key."""
     some = list(rows[:CHUNK])
     while some:
         *values, keys = zip(*some, strict=True)
@@ -237,7 +237,7 @@ def _codes(found: Sequence[str | None], texts: dict[str | None, int]) -> list[in
 
 
 def _labels(texts: Mapping[str | None, int]) -> dict[str, Array]:
-    """Of all texts those that are lists of labels, and which each has."""
+    """The texts that are lists of labels, and each one's labels."""
     pairs = [
         (number, code(label))
         for text, number in texts.items()
@@ -251,6 +251,6 @@ def _labels(texts: Mapping[str | None, int]) -> dict[str, Array]:
 def _list(text: str) -> list[str]:
     try:
         found = json.loads(text)
-    except ValueError:  # A branch may be called like this.
+    except ValueError:  # A branch may have such a name.
         return []
     return [label for label in found if isinstance(label, str)] if isinstance(found, list) else []

@@ -1,7 +1,7 @@
 """The pull requests behind each figure: the mask that counts them, by the figure's name.
 
-An address names a figure and, where it has several parts, which: `pickup_time` are all that the
-statistics of pickup time count, `pickup_time.3600.14400` those that took from one hour to four.
+A URL names a figure and, if it has several parts, which: `pickup_time` are all that the statistics
+of pickup time count, `pickup_time.3600.14400` those that took from one to four hours.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ QUEUED: Mapping[str, Callable[[Queue], Sequence[Wait]]] = {
     "for_others": lambda queue: queue.theirs,
     "unasked": lambda queue: queue.unasked,
 }
-"""What of a person's queue a figure is of."""
+"""The part of a person's queue that a figure counts."""
 UNTIL_PRODUCTION = ("lead_time", "deploy_time")
 NOT_COUNTED = ("not_deployed", "live_before", "other_branches", "without_source")
 OF_REVIEWS: Mapping[str, Callable[[Below], Array]] = {
@@ -46,14 +46,14 @@ OF_REVIEWS: Mapping[str, Callable[[Below], Array]] = {
     "changes_requested": lambda found: found["state"] == _state(PRReview.State.CHANGES_REQUESTED),
     "response_time": lambda found: found["response_time"] != NONE,
 }
-"""Which of the reviews that count a figure is of."""
+"""The reviews that a figure counts."""
 GHOST = 0
-"""Stands for all deleted accounts, where GitHub's ids of people do."""
+"""Stands for all deleted accounts in place of GitHub's id."""
 
 
 @dataclass(frozen=True)
 class Asked:
-    """Whose figure, under which filters, when, and which of its parts."""
+    """Which figure, whose, under which filters, when, and which of its parts."""
 
     team: Team
     filters: Filters
@@ -66,7 +66,7 @@ Mask = Callable[[Rows, Asked], Rows]
 
 @dataclass(frozen=True)
 class Behind:
-    """How a figure's pull requests are found: of a state, or of "" whatever it is.
+    """How to find a figure's pull requests: in one state, or in any for "".
 
     `least` and `most` are how many parts its name may have; `of_people` of these are people.
     """
@@ -80,12 +80,12 @@ class Behind:
     sort: str = "-opened_at"
 
     def takes(self, parts: Parts) -> bool:
-        """Whether it has such parts."""
+        """Whether it accepts these parts."""
         return self.least <= len(parts) <= self.most and self.is_part(parts)
 
 
 def _took(name: str) -> Mask:
-    """Those counted in a duration's statistics, as far as they took at least and less than."""
+    """Those in a duration's statistics that took at least, and less than, the given parts."""
 
     def mask(rows: Rows, asked: Asked) -> Rows:
         rows = rows.keep(lambda part: masks.counted(part, name))
@@ -117,7 +117,7 @@ def _late(rows: Rows, asked: Asked) -> Rows:
 
 
 def _queued(kind: str, waits: Callable[[Queue], Sequence[Wait]]) -> Mask:
-    """Some of what is in the queue of a person, or of a team on GitHub."""
+    """Pull requests in the queue of a person or a GitHub team."""
 
     def mask(rows: Rows, asked: Asked) -> Rows:
         queue = waiting_queries.queues(asked.team, asked.filters).get((kind, asked.parts[0]))
@@ -140,7 +140,7 @@ def _under_way(rows: Rows, asked: Asked) -> Rows:
 
 
 def day(number: int) -> date:
-    """The day that a number such as 20260131 stands for. Raises ValueError."""
+    """The day of a number such as 20260131. Raises ValueError."""
     return date(number // 10_000, number // 100 % 100, number % 100)
 
 
@@ -161,7 +161,7 @@ def _reopened(rows: Rows, asked: Asked) -> Rows:
 
 
 def _reviewed(name: str) -> Mask:
-    """Those with reviews that count, by somebody or anybody, of somebody's or anybody's work."""
+    """Those with reviews that count, optionally by one person, or of one person's work."""
 
     def mask(rows: Rows, asked: Asked) -> Rows:
         return rows.among(_reviews(name, asked)["pull_request_id"])
@@ -170,7 +170,7 @@ def _reviewed(name: str) -> Mask:
 
 
 def reviews(name: str, asked: Asked) -> int:
-    """How many reviews a figure of reviews is of."""
+    """How many reviews a review figure counts."""
     return len(_reviews(name, asked))
 
 
@@ -212,7 +212,7 @@ def _until_production(name: str) -> Mask:
 
 
 def _by_application(rows: Rows, parts: Parts) -> Rows:
-    """Those that the application brought first; without one, all."""
+    """Those that the application deployed first; without an application, all."""
     if not parts:
         return rows
     return rows.among(rows["id"][production_rows.applications_of(rows) == parts[0]])
@@ -256,7 +256,7 @@ BEHIND: Mapping[str, Behind] = {
 
 
 def rows(name: str, asked: Asked, state: str = "") -> Rows:
-    """The pull requests behind a figure; of another state, those of them in it."""
+    """The pull requests behind a figure; for another state, those of them in it."""
     behind = BEHIND[name]
     found = masks.in_state(asked.team, asked.filters, state or behind.state, asked.filters.period)
     return behind.mask(found, asked)

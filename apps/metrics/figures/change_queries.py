@@ -1,4 +1,4 @@
-"""What changed against the period before beyond chance, and what moved the cycle time."""
+"""What changed beyond chance since the previous period, and what moved the cycle time."""
 
 from __future__ import annotations
 
@@ -37,26 +37,26 @@ OF_A_PERSON = Verdict(reason="nothing is judged of a single person")
 
 @dataclass(frozen=True)
 class Changes:
-    """By field of the table of figures whether it changed; where nothing can be told, why."""
+    """By field of the table of figures, whether it changed; or why nothing can be said."""
 
     verdicts: Mapping[str, Verdict] = field(default_factory=dict)
     why_not: Verdict = UNTOLD
 
     def verdict(self, name: str) -> Verdict:
-        """Of a figure."""
+        """The verdict on a figure."""
         return self.verdicts.get(name, Verdict() if self.verdicts else self.why_not)
 
 
 @dataclass(frozen=True)
 class Causes:
-    """What moved the mean cycle time: by stage, and by dimension what each group contributed."""
+    """What moved the mean cycle time: by stage, and by dimension, each group's contribution."""
 
     moved: Moved
     parts: Mapping[str, Sequence[Part[str]]] = field(default_factory=dict)
 
 
 def compared(team: Team, filters: Filters) -> Changes:
-    """The filters' period against the one before."""
+    """The filters' period compared with the one before."""
     if found := why_not(team, filters):
         return found
     if not len(begun(team, filters)):
@@ -65,7 +65,7 @@ def compared(team: Team, filters: Filters) -> Changes:
 
 
 def why_not(team: Team, filters: Filters) -> Changes | None:
-    """Why nothing can be judged under these filters; None where it can be."""
+    """Why nothing can be judged under these filters; None if it can be."""
     if is_of_a_person(team, filters):
         return Changes(why_not=OF_A_PERSON)
     is_whole = filters.range != "all" and filters.coverage.is_whole
@@ -73,12 +73,12 @@ def why_not(team: Team, filters: Filters) -> Changes | None:
 
 
 def between(now: Rows | Some, before: Rows | Some) -> Changes:
-    """What differs beyond chance; no data is no zero."""
+    """What differs beyond chance; missing data is not zero."""
     return Changes(_verdicts(now, before)) if len(now) and len(before) else Changes()
 
 
 def causes(team: Team, filters: Filters) -> Causes | None:
-    """What moved the mean between both periods; None where either has nothing."""
+    """What moved the mean between both periods; None if either has no data."""
     now, before = (_young(masks.merged(team, filters, each)) for each in _periods(filters))
     if not len(now) or not len(before):
         return None
@@ -152,7 +152,7 @@ def _sample(rows: Rows) -> Sample:
 
 @dataclass(frozen=True)
 class _Dimension:
-    """How pull requests are grouped: the key of each one's group, and what a group is called."""
+    """How pull requests are grouped: each one's group, and the groups' names."""
 
     keys: Callable[[Rows], Array]
     name: Callable[[int], str]
@@ -167,7 +167,7 @@ def _dimensions(team: Team, filters: Filters) -> dict[str, _Dimension]:
 
 
 def _by_one_of(column: str, names: Sequence[str]) -> _Dimension:
-    """By a column that has places of names; the last of them is for -1."""
+    """By a column with positions in a list of names; the last name is for -1."""
     kinds = list(dict.fromkeys(names))
     of = np.array([kinds.index(name) for name in names])
     return _Dimension(lambda rows: of[rows[column]], kinds.__getitem__)
@@ -178,13 +178,13 @@ BY_WRITER = _by_one_of("ai", [*(WRITERS[kind] for kind in AIS), UNKNOWN])
 
 
 def _by_repository(team: Team) -> _Dimension:
-    """By the name of each pull request's repository; two that share one are told apart."""
+    """By the repository's name; two with the same name are distinguished."""
     names = dict(Repository.objects.for_team(team).values_list("pk", "full_name"))
     return _Dimension(lambda rows: rows["repository_id"], lambda pk: names.get(pk, str(pk)))
 
 
 def _by_team(team: Team) -> _Dimension:
-    """By the teams of each author; who is in several is in a group of its own with others so."""
+    """By the author's teams; authors in several form groups of their own."""
     names = _names_of_teams(team)
     kinds = [NO_TEAM, *dict.fromkeys(names.values())]
     members = np.array(sorted(names), np.int64)
@@ -201,10 +201,10 @@ def _by_team(team: Team) -> _Dimension:
 
 
 def _names_of_teams(team: Team) -> dict[int, str]:
-    """By member what their teams are called together."""
+    """By member, the joined names of their teams."""
     members: dict[int, list[str]] = {}
     groups = Group.objects.for_team(team)
-    # Ours may overlap with GitHub's in any way.
+    # Our own teams may overlap with GitHub's in any way.
     of_github = groups.filter(github_id__isnull=False)
     chosen = of_github if of_github.exists() else groups
     through = Group.members.through.objects.filter(group__in=chosen)
@@ -218,7 +218,7 @@ def _names_of_teams(team: Team) -> dict[int, str]:
         members.setdefault(member, []).append(f"{name} ({slug})" if shared[name] > 1 else name)
     together = Counter(tuple(teams) for teams in members.values())
     return {
-        # Nothing of this is said of a single person.
+        # No figure is attributed to a single person.
         member: " and ".join(teams) if together[tuple(teams)] > 1 else OF_ONE
         for member, teams in members.items()
     }

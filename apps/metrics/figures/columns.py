@@ -1,6 +1,6 @@
-"""What the arrays of a team have of each row: numbers only, a line for each column.
+"""The columns of a team's arrays: numbers only, one line for each column.
 
-A new column is a new line here; files made before it are then made anew by themselves.
+To add a column, add a line here; existing files are then rebuilt automatically.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from apps.metrics.filters import accounts
 from apps.metrics.models import PRReview, PullRequest, TimelineEvent
 
 NONE = -(2**31)
-"""What stands for null: earlier and less than anything that a row has."""
+"""Stands for null: less than any value of a row."""
 STATES = tuple(PullRequest.State.values)
 SIZES = tuple(PullRequest.Size.values)
 AIS = ("none", "described", "assisted", "agent")
@@ -35,7 +35,7 @@ KINDS = (
 
 
 class Seconds(Func):
-    """An instant as whole seconds since 1970; GitHub's instants have no parts of a second."""
+    """A timestamp as whole seconds since 1970; GitHub's timestamps have no fractions."""
 
     output_field = BigIntegerField()
 
@@ -53,7 +53,7 @@ class Seconds(Func):
 
 @dataclass(frozen=True)
 class Column:
-    """A number of each row; `is_text` where it is the code of a text: see `texts`."""
+    """A number for each row; `is_text` if it is the code of a text: see `texts`."""
 
     name: str
     type: Any
@@ -79,7 +79,7 @@ def _flag(name: str, source: Combinable | None = None) -> Column:
 
 
 def _one_of(name: str, values: Sequence[str]) -> Column:
-    """The place of a text among those that it can be."""
+    """The position of a text in a list of possible ones."""
     places = [When(**{name: value}, then=Value(place)) for place, value in enumerate(values)]
     found = Case(*places, default=Value(-1), output_field=IntegerField())
     return Column(name, np.dtype(np.int8), found)
@@ -92,7 +92,7 @@ def _text(name: str, source: Combinable | None = None) -> Column:
 PULL_REQUESTS = (
     _key("id"),
     _key("repository_id"),
-    # Who counts as the author: of an agent's work, its initiator.
+    # Who counts as the author: for an agent's work, its initiator.
     _key("author_id", accounts.counted(F("author_id"), F("initiator_id"))),
     _key("author_github_id", accounts.counted(F("author_github_id"), F("initiator_github_id"))),
     _key("author_account", accounts.author()),
@@ -142,7 +142,7 @@ PULL_REQUESTS = (
     _flag("has_old_commit"),
     _flag("was_live_before"),
 )
-# Of reviews that count; `row` is the place of their pull request.
+# Reviews that count; `row` is the position of their pull request.
 REVIEWS = (
     _key("id"),
     _key("pull_request_id"),
@@ -153,7 +153,7 @@ REVIEWS = (
     _number("response_time"),
     _number("answer_time"),
 )
-# Of pull requests that were reopened or became drafts again: few go to and fro.
+# Pull requests that were reopened or redrafted, which are few.
 TURNED = (
     _key("id"),
     _key("pull_request_id"),

@@ -1,4 +1,4 @@
-"""Counting rows by groups: exact percentiles, sums and distinct values, each group's at once."""
+"""Counts rows by group: exact percentiles, sums and distinct values, for all groups at once."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from apps.metrics.figures.arrays import Array
 from apps.metrics.figures.columns import NONE
 
 FRACTIONS = (0.5, 0.75, 0.9)
-_BITS = 40  # of a value: seconds, or lines; the group stands above them
+_BITS = 40  # of a value: seconds, or lines; the group is in the bits above
 _VALUE = (1 << _BITS) - 1
 _LARGE = 200  # rows of a group
-_SLOTS = 4_194_301  # prime, so that keys of some thousand people or repositories rarely meet in one
+_SLOTS = 4_194_301  # prime, so that keys of some thousand people or repositories rarely collide
 _WORTH_SLOTS = 20_000  # rows
 
 
 class Spread(NamedTuple):
-    """How values are spread; no percentiles where there are none. Durations in seconds."""
+    """The distribution of values; no percentiles without values. Durations in seconds."""
 
     count: int = 0  # type: ignore[assignment]
     median: float | None = None
@@ -30,7 +30,7 @@ class Spread(NamedTuple):
 
 
 def spreads(values: Array, groups: Array, number: int) -> list[Spread]:
-    """Of each group 0, 1, …; those that are null do not count."""
+    """Of each group 0, 1, …; nulls do not count."""
     there = values != NONE
     values, groups = values[there], groups[there]
     if len(values) > _LARGE * number:
@@ -41,7 +41,7 @@ def spreads(values: Array, groups: Array, number: int) -> list[Spread]:
 
 
 def _of_large_groups(values: Array, groups: Array, number: int) -> list[Spread]:
-    """The same: what is needed of each group is found without sorting it."""
+    """The same without sorting each group."""
     places, starts = by_group(groups, number)
     found = values[places].copy()
     for begin, end in pairwise(starts.tolist()):
@@ -60,22 +60,22 @@ def _between(ordered: Array, starts: Array) -> list[Spread]:
 
 
 def by_group(groups: Array, number: int) -> tuple[Array | slice, Array]:
-    """The rows group after group: their places, and where each group begins, and the last ends."""
+    """The rows grouped: their positions, and the bounds of each group."""
     starts = np.concatenate([[0], np.cumsum(np.bincount(groups, minlength=number))])
     if (groups[1:] >= groups[:-1]).all():
         return slice(None), starts
-    # Numbers of two bytes are sorted without comparing them.
+    # Two-byte numbers are radix-sorted, without comparisons.
     small = groups.astype(np.int16) if number < 2**15 else groups
     return np.argsort(small, kind="stable"), starts
 
 
 def spread(values: Array) -> Spread:
-    """Of all of them."""
+    """Of all values together."""
     return spreads(values, np.zeros(len(values), np.int64), 1)[0]
 
 
 def _percentiles(ordered: Array, starts: Array, counts: Array, fraction: float) -> Array:
-    """Interpolated linearly between the two nearest, as `percentile_cont`; 0 of an empty group."""
+    """Interpolated linearly between the two nearest, like `percentile_cont`; 0 if empty."""
     places = fraction * np.maximum(counts - 1, 0)
     below = places.astype(np.int64)
     if not len(ordered):
@@ -93,7 +93,7 @@ def counts(groups: Array, number: int) -> list[int]:
 
 
 def sums(values: Array, groups: Array, number: int) -> list[float]:
-    """Of each group; what is null counts as nothing."""
+    """Of each group; nulls count as nothing."""
     there = values != NONE
     found = np.bincount(groups[there], weights=values[there], minlength=number)
     return [float(each) for each in found.tolist()]
@@ -120,7 +120,7 @@ def distinct(values: Array, groups: Array, number: int) -> list[int]:
 
 
 def table(groups: Array, number: int, classes: Array, of_each: int) -> list[list[int]]:
-    """How many rows of each group are in which class 0, 1, …; those below 0 in none."""
+    """How many rows of each group are in class 0, 1, …; negative classes count nowhere."""
     there = classes >= 0
     places = groups[there].astype(np.int64) * of_each + classes[there]
     found = np.bincount(places, minlength=number * of_each)
@@ -129,7 +129,7 @@ def table(groups: Array, number: int, classes: Array, of_each: int) -> list[list
 
 
 def grouped(*columns: Array) -> tuple[Array, list[tuple[int, ...]]]:
-    """Which group each row is in, and the values of the columns in each group."""
+    """The group of each row, and each group's values of the columns."""
     if not len(columns[0]):
         return np.zeros(0, np.int64), []
     groups, of_groups = np.zeros(len(columns[0]), np.int64), list[Array]()
@@ -142,9 +142,9 @@ def grouped(*columns: Array) -> tuple[Array, list[tuple[int, ...]]]:
 
 
 def different(values: Array) -> tuple[Array, Array]:
-    """The different values in their order, and the place of each row's among them.
+    """The sorted distinct values, and the position of each row's value among them.
 
-    Each value has a slot of its own, unless two of them meet in one; nothing is sorted then.
+    Each value has a slot of its own, unless two collide; without a collision nothing is sorted.
     """
     if len(values) < _WORTH_SLOTS:
         return np.unique(values, return_inverse=True)
@@ -169,5 +169,5 @@ def latest(groups: Array, keys: Array, number: int) -> Array:
 
 
 def bins(values: Array, begins: Sequence[float]) -> Array:
-    """Which of the spans that begin there each value lies in: 0, 1, …, -1 before the first."""
+    """The span that each value lies in, by lower bounds: 0, 1, …, -1 before the first."""
     return np.searchsorted(np.array(begins), values, side="right") - 1

@@ -1,8 +1,8 @@
-"""A team's arrays as they are now: those that are kept, and what was stored since.
+"""A team's current arrays: the stored ones, and changes since.
 
-Versions are asked for first and rows after, so that what is found is never older than what a page
-names: a row that was stored in between is only read once more. What changed is merged at reading;
-the file is written anew where that is more than a fiftieth of it.
+Versions are read first and rows after, so the result is never older than what a page names: a row
+stored in between is only read once more. Changes are merged on reading; the file is rewritten when
+they exceed a fiftieth of it.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ from apps.metrics.models import PRReview, PullRequest, Repository
 from apps.teams.models import Team
 
 KEPT_FROM = 5_000
-"""Pull requests; fewer are read from the database in no time."""
+"""Pull requests; fewer are quickly read from the database."""
 MERGED, FEW = 0.02, 1_000
 AT_ONCE = 100
-"""Repositories that changed, in one query: SQLite bears a thousand conditions."""
+"""Changed repositories in one query: SQLite allows a thousand conditions."""
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Current:
-    """What is kept, which of its rows still stand, and what was stored since."""
+    """The stored arrays, which of their rows are still valid, and what was stored since."""
 
     kept: Kept
     stands: Array
@@ -48,18 +48,18 @@ class Current:
 
     @property
     def parts(self) -> list[tuple[Arrays, Array | None]]:
-        """Arrays, and which of their rows stand; None where all do."""
+        """Arrays, and which of their rows are valid; None if all are."""
         first = (self.kept.arrays, self.stands if self.since is not None else None)
         return [first] if self.since is None else [first, (self.since, None)]
 
     @property
     def size(self) -> int:
-        """Bytes, of which those of a file are shared."""
+        """Bytes, including shared ones of a mapped file."""
         return self.kept.arrays.size + (self.since.size if self.since else 0)
 
     @property
     def is_much_merged(self) -> bool:
-        """Whether it is time to keep it anew."""
+        """Whether it is time to rewrite the file."""
         count = len(self.since) if self.since else 0
         return count > max(FEW, MERGED * len(self.kept.arrays))
 
@@ -73,7 +73,7 @@ Found = TypeVar("Found")
 
 @contextmanager
 def one_state() -> Iterator[None]:
-    """Whatever is counted within is counted on the same rows; within another, on those of it."""
+    """Everything counted within it uses the same rows; a nested block uses the outer one's."""
     if _answers.get() is not None:
         yield
         return
@@ -85,7 +85,7 @@ def one_state() -> Iterator[None]:
 
 
 def once(question: Hashable, find: Callable[[], Found]) -> Found:
-    """What is found; within `one_state` the same for the same question."""
+    """The result; within `one_state` the same for the same question."""
     answers = _answers.get()
     if answers is None:
         return find()
@@ -96,7 +96,7 @@ def once(question: Hashable, find: Callable[[], Found]) -> Found:
 
 
 def current(team: Team) -> Current:
-    """Of a team, at least as new as what is stored when it is called, or `one_state` begins."""
+    """A team's arrays, at least as new as what is stored at the call, or when `one_state` began."""
     return once(("current", team.pk), lambda: _current(team))
 
 
@@ -118,13 +118,13 @@ def _current(team: Team) -> Current:
 
 
 def forget(team_id: int) -> None:
-    """Lets go what is kept of a team, here and on disk."""
+    """Drops what is cached of a team, in memory and on disk."""
     _known.pop(team_id, None)
     kept.drop(team_id)
 
 
 def _follows(key: str, before: Mapping[int, int], now: str, revisions: Mapping[int, int]) -> bool:
-    """Whether what is stored now came after what is known; after a restored backup it may not."""
+    """Whether the stored data succeeds the known; after a restored backup it may not."""
     return key == now and all(revisions.get(pk, -1) >= known for pk, known in before.items())
 
 
@@ -141,7 +141,7 @@ def _begun(team: Team, key: str, revisions: Mapping[int, int]) -> Current:
 
 
 class _Told:
-    """Counts what is read of a team, for those who wait for it."""
+    """Counts the rows read for a team, for users who wait for it."""
 
     def __init__(self, team: Team) -> None:
         self.team = team.pk
@@ -163,12 +163,12 @@ def is_ready(team: Team) -> bool:
 
 
 def progress(team: Team) -> kept.Progress | None:
-    """How far whoever reads all of a team's pull requests has come; None where nobody does."""
+    """How far the process that reads all of a team's pull requests has come; None if none does."""
     return None if is_ready(team) else kept.progress(team.pk)
 
 
 def _anew(team: Team, found: Current) -> Current:
-    """With all that was merged, for this process and those to come."""
+    """The arrays with all changes merged, for this process and later ones."""
     with kept.alone(team.pk):
         newer = kept.read(team.pk, found.kept.key)
         if newer is None or newer.revisions == found.kept.revisions:
@@ -182,7 +182,7 @@ def _whole(found: Kept) -> Current:
 
 
 def _keep(team: Team, found: Kept) -> Kept:
-    """Mapped from a file where it is worth one, and where there is room."""
+    """Mapped from a file if it is worth one and there is room."""
     if len(found.arrays) < KEPT_FROM:
         return found
     try:

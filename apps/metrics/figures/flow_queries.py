@@ -1,4 +1,4 @@
-"""How work flows: distributions, what waits and when, and how much is under way."""
+"""How work flows: distributions, what waits and when, and how much is in progress."""
 
 from __future__ import annotations
 
@@ -46,16 +46,16 @@ AGES = (
 
 @dataclass(frozen=True)
 class Distributions:
-    """Of merged pull requests: how many took how long by stage and `BINS`, and by size."""
+    """For merged pull requests: how many took how long by stage and `BINS`, and by size."""
 
     figures: queries.Figures
     histograms: dict[str, list[int]]
     by_size: dict[str, Spread]
-    """Cycle times, of the sizes that there are."""
+    """Cycle times, by the sizes that occur."""
 
 
 def distributions(team: Team, filters: Filters) -> Distributions:
-    """Of the filters' period."""
+    """For the filters' period."""
     rows = masks.merged(team, filters, filters.period)
     figures = queries.of_rows(rows, filters.period.weeks)
     young = rows["has_old_commit"] == 0
@@ -84,15 +84,15 @@ def open_by_age(team: Team, filters: Filters, now: datetime) -> dict[str, list[i
 
 
 def opened_before(now: datetime, days: int) -> float:
-    """Pull requests opened before this instant are more than so many days old."""
+    """Pull requests opened before this time are more than this many days old."""
     return (now - timedelta(days=days)).timestamp()
 
 
 @dataclass(frozen=True)
 class Work:
-    """What was open at some time of a period: how many more or fewer on each day, in each hour.
+    """What was open during a period: the change on each day and in each hour.
 
-    Day 0 is before the period. Hours are counted from its beginning.
+    Day 0 is before the period. Hours count from its beginning.
     """
 
     period: Period
@@ -103,7 +103,7 @@ class Work:
     reopened: int
 
     def in_progress(self) -> list[int | None]:
-        """How many were open and no drafts at the end of each day; None for days to come."""
+        """How many were open and ready at the end of each day; None for days to come."""
         counts = np.cumsum(self.days)[1:].tolist()
         return [
             None if begin > self.now else count
@@ -124,7 +124,7 @@ class Work:
 
 
 def work(team: Team, filters: Filters, now: datetime) -> Work:
-    """Of the filters' period."""
+    """For the filters' period."""
     period, hours = filters.period, _hours(filters.period, now)
     rows = _open_within(masks.pull_requests(team, filters), period)
     turned = spans(rows)
@@ -144,7 +144,7 @@ def work(team: Team, filters: Filters, now: datetime) -> Work:
 
 
 def _straight(rows: Columns) -> Array:
-    """Those that were under way at any time if they went straight on."""
+    """Those in progress at any time, assuming they were never reopened or redrafted."""
     ready, closed = rows["ready_at"], rows["closed_at"]
     is_straight: Array = (ready != NONE) & ((closed == NONE) | (closed > ready))
     return is_straight
@@ -158,14 +158,14 @@ def _by_day(instants: Array, period: Period) -> Array:
 
 
 def _by_hour(instants: Array, period: Period, most: int) -> Array:
-    """By the whole hours from the period's beginning, rounded up; at least 0, at most `most`."""
+    """By whole hours since the period's beginning, rounded up; at least 0, at most `most`."""
     begin = int(period.start.timestamp())
     hours = -((begin - instants[instants != NONE]) // HOUR)
     return np.bincount(np.clip(hours, 0, most), minlength=most + 1)
 
 
 def waits(rows: Columns) -> tuple[Array, Array]:
-    """When each began to wait for its first review, and when it ceased to; both null if never."""
+    """When each began and ceased to wait for its first review; both null if never."""
     ready, reviewed = rows["ready_at"], rows["first_review_at"]
     end = np.where(reviewed != NONE, reviewed, rows["closed_at"])
     waited = (ready != NONE) & ((end == NONE) | (end > ready))
@@ -195,7 +195,7 @@ def reopened(rows: Rows, period: Period) -> Rows:
 
 
 def under_way(rows: Rows, day: date, zone: ZoneInfo) -> Rows:
-    """Those that were open and no drafts at the end of a day."""
+    """Those that were open and ready at the end of a day."""
     instant = midnight(day + timedelta(days=1), zone).timestamp()
     turned = spans(rows)
     lasted = _lasted(turned.begins, turned.ends, instant)
@@ -205,7 +205,7 @@ def under_way(rows: Rows, day: date, zone: ZoneInfo) -> Rows:
 
 
 def _lasted(begins: Array, ends: Array, instant: float) -> Array:
-    """Which of some spans had begun before an instant, and not ended."""
+    """Which spans had begun before a time, and not ended."""
     had_begun: Array = (begins != NONE) & (begins < instant)
     lasted: Array = had_begun & ((ends == NONE) | (ends >= instant))
     return lasted
@@ -223,22 +223,22 @@ def _midnights(period: Period) -> list[datetime]:
 
 
 def _hours(period: Period, now: datetime) -> int:
-    """How many hours of a period have begun to pass."""
+    """How many hours of a period have begun."""
     last = min(period.end, now)
     return max(math.ceil((last - period.start).total_seconds() / HOUR), 0)
 
 
 def _hours_of_week(period: Period, count: int) -> Array:
-    """Which hour of the local week, from Monday on, each of the period's first hours begins in."""
+    """The hour of the local week, from Monday on, of each of the period's first hours."""
     instants = int(period.start.timestamp()) + HOUR * np.arange(count, dtype=np.int64)
-    # Clocks are turned on few days: what holds at both ends of a day holds within it.
+    # Daylight saving changes on few days: an offset at both ends of a day holds within it.
     offsets = np.array([_offset(each, period.zone) for each in instants[::24].tolist()], np.int64)
     lasts = np.append(offsets[1:], NONE)
     found = np.repeat(offsets, 24)[:count]
     for day in np.flatnonzero(offsets != lasts).tolist():
         part = slice(24 * day, 24 * day + 24)
         found[part] = [_offset(each, period.zone) for each in instants[part].tolist()]
-    # The first day of 1970 was a Thursday.
+    # 1 January 1970 was a Thursday.
     return np.asarray(((instants + found) // HOUR + 3 * 24) % (7 * 24))
 
 

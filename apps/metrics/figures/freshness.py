@@ -1,4 +1,4 @@
-"""What changed, so that no figure is counted on rows that are older than what is stored."""
+"""Tracks changes, so that no figure is counted on rows older than what is stored."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ def recounted(team: Team) -> int | None:
 
 
 def untracked(team: Team) -> Untracked:
-    """As the source tells it, the same within `one_state`."""
+    """According to the source, the same within `one_state`."""
     return once(("untracked", team.pk), lambda: source.untracked(team))
 
 
 def changed(repository_id: int, fetched_at: datetime | None = None) -> int:
-    """Tells that pull requests of it are stored: within the same transaction, before that.
+    """Announces that pull requests of a repository change: earlier in the same transaction.
 
-    The new revision, which each of them is stored with: figures read what has a newer one. A count
-    for each repository, since one of the whole team would have all workers wait for each other; and
-    a count, since instants do not come in the order in which transactions end.
+    Returns the new revision, with which each of them is stored: readers load rows with a newer one.
+    Each repository has its own counter, since a counter of the whole team would serialise all
+    workers. It is a counter, since timestamps do not follow the order of commits.
     """
     fetched = {"fetched_at": fetched_at} if fetched_at else {}
     row = Repository.objects.filter(pk=repository_id)
@@ -42,24 +42,24 @@ def changed(repository_id: int, fetched_at: datetime | None = None) -> int:
 
 
 def all_changed(team: Team) -> None:
-    """The same of all its repositories, and no pull request is stored until the transaction ends.
+    """The same for all its repositories; no pull request is stored until the transaction ends.
 
-    What is stored later knows what was decided here; what was stored before is seen here.
+    What is stored later sees what was decided here; what was stored before is visible here.
     """
     Repository.objects.for_team(team).update(revision=F("revision") + 1)
 
 
 def stamp(rows: QuerySet[PullRequest]) -> None:
-    """Tells which pull requests change, after `all_changed` in the same transaction."""
+    """Marks the pull requests that change, after `all_changed` in the same transaction."""
     revision = Repository.objects.filter(pk=OuterRef("repository")).values("revision")
     changed = PullRequest.objects.filter(pk__in=rows.order_by().values("pk"))
     changed.update(stored_revision=Subquery(revision[:1]))
 
 
 def leave(repositories: QuerySet[Repository]) -> None:
-    """Tells that repositories will be deleted bit by bit: from now on no figure counts them.
+    """Announces a repository's gradual deletion: from now on no figure counts it.
 
-    What is kept for figures is dropped once, and not again with each bit.
+    Cached figures are dropped once, not at each batch.
     """
     for team_id in list(repositories.order_by().values_list("team_id", flat=True).distinct()):
         gone(team_id)
@@ -67,9 +67,9 @@ def leave(repositories: QuerySet[Repository]) -> None:
 
 
 def gone(team_id: int) -> None:
-    """Tells that rows of a team are deleted: within the same transaction, before that.
+    """Announces the deletion of a team's rows: earlier in the same transaction.
 
-    What is kept of them for figures is of no use from now on, wherever it is.
+    Cached arrays become invalid, wherever they are.
     """
     Team.objects.filter(pk=team_id).update(figures_key=new_figures_key())
     transaction.on_commit(lambda: forget(team_id))

@@ -1,4 +1,4 @@
-"""Figures of teams, GitHub's and our own: somebody in several counts in each of them."""
+"""Figures of teams, GitHub's and our own: a person in several counts in each of them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def members(groups: Sequence[Group]) -> dict[Group, list[int]]:
 def by_group(
     team: Team, filters: Filters, members: Mapping[Group, Sequence[int]]
 ) -> dict[Group, Figures]:
-    """Of some groups with the keys of their members."""
+    """For groups with the keys of their members."""
     rows = masks.merged(team, filters, filters.period)
     weeks = filters.period.weeks
     found = {}

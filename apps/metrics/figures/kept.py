@@ -1,7 +1,7 @@
-"""The arrays of a team as one file that never changes: it is written aside, renamed and mapped.
+"""A team's arrays in one immutable file: written under another name, renamed and mapped.
 
-It is a copy: whatever is wrong with it, the database has everything. So it is in no backup, and one
-that was cut short, comes from another version of the program or belongs to other data is not used.
+It is a copy; the database has everything. So no backup contains it, and a file that is truncated,
+of another program version or of other data is not used.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from apps.metrics.figures.arrays import COLUMNS, Arrays
 
 _MARK = b"tformance arrays"
 _ALIGNED = 64
-_HEAD = struct.Struct("<16s16sQQ")  # the mark, the format, the header's length, the file's length
+_HEAD = struct.Struct("<16s16sQQ")  # magic number, format, header length, file length
 _LAYOUT = json.dumps(
     [
         3,
@@ -40,7 +40,7 @@ _FORMAT = hashlib.blake2b(_LAYOUT.encode(), digest_size=16).digest()
 
 @dataclass(frozen=True)
 class Kept:
-    """Arrays with what they are of: `key` names the data, `revisions` how far it was read."""
+    """Arrays with their origin: `key` names the data, `revisions` how far it was read."""
 
     key: str
     revisions: Mapping[int, int]
@@ -48,17 +48,17 @@ class Kept:
 
 
 def folder() -> Path:
-    """Where the files are, which only this program's user may read."""
+    """The folder of the files, readable only by this program's user."""
     found: Path = settings.DATA_DIR / "figures"
     found.mkdir(mode=0o700, exist_ok=True)
     return found
 
 
 def write(team: int, kept: Kept) -> None:
-    """Keeps arrays of a team, in the place of those before; one writes at a time: see `alone`."""
+    """Stores a team's arrays, replacing former ones; one process writes at a time: see `alone`."""
     path = _path(team)
     aside = path.with_suffix(".new")
-    aside.unlink(missing_ok=True)  # Of a writer that was killed.
+    aside.unlink(missing_ok=True)  # Left by a killed writer.
     try:
         with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             _write(file, kept)
@@ -72,7 +72,7 @@ def write(team: int, kept: Kept) -> None:
 
 @contextlib.contextmanager
 def alone(team: int) -> Iterator[None]:
-    """One process of the machine at a time: what it keeps is there for the others."""
+    """A lock among the machine's processes: one builds a team's file, the others then use it."""
     with _lock(team).open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
@@ -80,7 +80,7 @@ def alone(team: int) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Progress:
-    """How many rows were read to make a team's arrays, of how many pull requests."""
+    """How many rows were read to build a team's arrays, and of how many pull requests."""
 
     whole: int
     pull_requests: int = 0
@@ -88,14 +88,14 @@ class Progress:
 
 
 def tell(team: int, progress: Progress) -> None:
-    """Tells the other processes how far it is; whoever does is `alone`."""
-    with contextlib.suppress(OSError):  # It is no reason to stop.
+    """Reports the progress to other processes; only the holder of `alone` does."""
+    with contextlib.suppress(OSError):  # That is no reason to stop.
         _aside(team).write_text(json.dumps(asdict(progress)))
         _aside(team).replace(_told(team))
 
 
 def progress(team: int) -> Progress | None:
-    """How far the process is that is `alone`; None where there is none, or it told nothing."""
+    """The progress of the process that holds `alone`; None if there is none or nothing is known."""
     try:
         with _lock(team).open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -106,19 +106,19 @@ def progress(team: int) -> Progress | None:
 
 
 def is_there(team: int, key: str) -> bool:
-    """Whether there is something to read of a team's data with this key."""
+    """Whether there is a file of a team's data with this key."""
     found = _mapped(team)
     return found is not None and found.key == key
 
 
 def read(team: int, key: str) -> Kept | None:
-    """What is kept of a team's data with this key, mapped; None where nothing is of use."""
+    """The team's stored arrays with this key, mapped; None if missing or unusable."""
     found = _mapped(team)
     if found is None or found.key != key:
         drop(team)
         return None
     with contextlib.suppress(OSError):
-        os.utime(_path(team))  # Those that nobody reads are the first to go.
+        os.utime(_path(team))  # Files that are not read are deleted first.
     return found
 
 
@@ -131,7 +131,7 @@ def _mapped(team: int) -> Kept | None:
 
 
 def drop(team: int) -> None:
-    """Deletes what is kept of a team."""
+    """Deletes a team's file."""
     with contextlib.suppress(OSError):
         _path(team).unlink(missing_ok=True)
 
@@ -183,7 +183,7 @@ def _read(mapped: mmap.mmap) -> Kept | None:
 
 
 def _places(rows: Mapping[str, int], text_length: int) -> tuple[dict[tuple[str, str], int], int]:
-    """Where in the file each column begins, and where the file ends."""
+    """Where each column begins in the file, and where the file ends."""
     places, place = {}, _HEAD.size + text_length
     for table, columns in COLUMNS.items():
         for name, kind in columns.items():
@@ -194,7 +194,7 @@ def _places(rows: Mapping[str, int], text_length: int) -> tuple[dict[tuple[str, 
 
 
 def _make_room(mine: Path) -> None:
-    """Lets those go that were not read for longest, until all fit into the setting's bound."""
+    """Deletes the least recently read files, until all fit into the configured size."""
     files = []
     for path in mine.parent.glob("*.arrays"):
         with contextlib.suppress(OSError):

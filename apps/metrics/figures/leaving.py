@@ -1,4 +1,4 @@
-"""What is being deleted bit by bit, which no figure counts from the beginning of that."""
+"""Data being deleted gradually, which no figure counts from the start of that."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from apps.teams.models import Team
 
 
 def leaving(team: Team) -> Q | None:
-    """Which of a team's pull requests; nearly always none, and a condition would cost each row."""
+    """A condition on a team's pull requests; nearly always None, which is faster."""
     of_some = Q(is_leaving=True) | Q(team__pruned_before__isnull=False)
     rows = Repository.objects.for_team(team).filter(of_some)
     told = list(rows.values_list("pk", "is_leaving", "team__pruned_before"))
@@ -23,5 +23,5 @@ def leaving(team: Team) -> Q | None:
 
 
 def ended_before(instant: datetime) -> Q:
-    """Which pull requests ended, and had nothing happen to them since."""
+    """Pull requests that ended, and have been inactive since."""
     return Q(updated_at__lt=instant) & ~Q(state=PullRequest.State.OPEN)

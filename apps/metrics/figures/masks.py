@@ -1,6 +1,6 @@
-"""What the filters let through, as masks over a team's arrays.
+"""The filters as masks over a team's arrays.
 
-The database answers with keys what is text: names of repositories, people and groups.
+Text is matched in the database, which returns keys: names of repositories, people and groups.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ FROM_FIRST_COMMIT = ("cycle_time", "coding_time")
 
 
 def pull_requests(team: Team, filters: Filters) -> Rows:
-    """All of a team that the filters let through, whenever they were."""
+    """All of a team's that match the filters, at any time."""
     return once(
         ("pull requests", team.pk, str(filters)), lambda: narrowed(all_of(team), team, filters)
     )
 
 
 def all_of(team: Team) -> Rows:
-    """All of a team, whatever its settings leave out."""
+    """All of a team's, including those that its settings exclude."""
     return Rows.from_parts(current(team).parts)
 
 
@@ -47,7 +47,7 @@ def merged(team: Team, filters: Filters, period: Period) -> Rows:
 
 
 def in_state(team: Team, filters: Filters, state: str, period: Period) -> Rows:
-    """Those merged, closed unmerged or `opened` in the period, those open now; of "" all."""
+    """Those merged, closed unmerged or `opened` in the period, or open now; all for ""."""
     rows = all_of(team)
     if column := IN_PERIOD.get(state):
         rows = rows.between(column, *ends(period))
@@ -57,25 +57,25 @@ def in_state(team: Team, filters: Filters, state: str, period: Period) -> Rows:
 
 
 def counted(part: Columns, name: str) -> Array:
-    """Which of merged pull requests the statistics of a duration count."""
+    """Which merged pull requests the statistics of a duration count."""
     has_value: Array = part[name] != NONE
     return has_value & (part["has_old_commit"] == 0) if name in FROM_FIRST_COMMIT else has_value
 
 
 def ends(period: Period) -> tuple[float, float]:
-    """Where a period begins and ends, in seconds."""
+    """A period's bounds, in seconds."""
     return period.start.timestamp(), period.end.timestamp()
 
 
 def narrowed(rows: Rows, team: Team, filters: Filters) -> Rows:
-    """Those that the filters let through: all but their period."""
+    """Those that match the filters, except for their period."""
     rows = rows.where("is_excluded", 0)
     if not filters.bots:
         # An agent's pull requests are the team's work.
         rows = rows.keep(lambda part: (part["is_bot"] == 0) | (part["ai"] == AGENT))
     if filters.written:
         kinds = [AIS.index(kind) for name in filters.written for kind in WRITTEN[name]]
-        # Of one that was not read for marks nobody can say.
+        # One that was not read for marks is unknown.
         rows = rows.where("ai", *kinds).where("is_read", 1)
     if filters.tools:
         rows = rows.labelled(*map(code, filters.tools), column="ai_tools")
@@ -117,7 +117,7 @@ def _named(team: Team, names: Sequence[str]) -> list[int]:
 
 
 def hidden(team: Team) -> list[int]:
-    """The keys of people who were switched off by an admin."""
+    """The keys of people excluded by an admin."""
     return _members(team, is_hidden=True)
 
 

@@ -1,4 +1,4 @@
-"""What people are called whom the arrays know by numbers: as on one of their rows; and teams."""
+"""Names of people, whom the arrays know by number, from one of their rows; and of teams."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _names(rows: QuerySet[Any], login: Any, keys: Array) -> list[str | None]:
 
 
 def of_teams(groups: Iterable[Group]) -> dict[int, str]:
-    """What each team is called, by its key; with its slug where several have one name."""
+    """Each team's name, by key; with its slug if several have one name."""
     all_of_them = list(groups)
     alike = Counter(group.name.casefold() for group in all_of_them)
     return {

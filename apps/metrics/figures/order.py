@@ -1,6 +1,6 @@
-"""Rows in the order of a column, at any depth: those without a value last, equal ones by their key.
+"""Rows sorted by a column, at any depth: those without a value last, ties by key.
 
-Only as many as are asked for are sorted; the others are partitioned.
+Only the requested rows are sorted; the others are partitioned.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Entry = tuple[int, int | None]
 
 @dataclass(frozen=True)
 class Ordered:
-    """`keys` and `ties` rise in the order of the list."""
+    """`keys` and `ties` ascend in the order of the list."""
 
     ids: Array
     values: Array
@@ -30,7 +30,7 @@ class Ordered:
 
     @classmethod
     def by(cls, rows: Rows, name: str, *, is_descending: bool = False) -> Ordered:
-        """In the order of a column."""
+        """Sorted by a column."""
         ids, values = rows["id"], rows[name].astype(np.int64)
         sign = -1 if is_descending else 1
         keys = np.where(values == NONE, _LAST, sign * values)
@@ -45,7 +45,7 @@ class Ordered:
         return [self._entry(place) for place in in_order.tolist()]
 
     def beyond(self, entry: Entry, count: int, *, is_back: bool = False) -> list[Entry]:
-        """Those next to a place, whether its row is still there or not; back: those before it."""
+        """The rows next to a position, even if its row is gone; with `is_back` those before."""
         key, tie = self._place(entry)
         turned = self if not is_back else self._turned()
         key, tie = (-key, -tie) if is_back else (key, tie)
@@ -54,7 +54,7 @@ class Ordered:
         return found[::-1] if is_back else found
 
     def count_before(self, entry: Entry) -> int:
-        """How many come before a place."""
+        """The number of rows before a position."""
         key, tie = self._place(entry)
         earlier = (self.keys < key) | ((self.keys == key) & (self.ties < tie))
         return int(np.count_nonzero(earlier))
@@ -84,7 +84,7 @@ class Ordered:
 
 
 def _before_the_rest(keys: Array, ties: Array, count: int) -> Array:
-    """The places of the first of many; of equal keys, which there may be many of, by their ties."""
+    """The positions of the first of many; among equal keys, which may be many, by their ties."""
     edge = np.partition(keys, count - 1)[count - 1]
     before, equal = np.flatnonzero(keys < edge), np.flatnonzero(keys == edge)
     if len(equal) > count:

@@ -1,6 +1,6 @@
-"""Reads columns of many rows from PostgreSQL as bytes, each column of a part of them at once.
+"""Reads columns of many rows from PostgreSQL as bytes, a whole column of a chunk at a time.
 
-A million rows of fifty columns are otherwise fifty million objects that only become numbers again.
+A million rows of fifty columns would otherwise become fifty million Python objects.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from django.db.models import QuerySet
 from apps.metrics.figures.columns import Column
 
 PART = 50_000
-# What PostgreSQL makes of a number, and what NumPy calls that.
+# PostgreSQL's binary form of a number, and NumPy's name of it.
 _WIDE, _NARROW = ("int8send({}::int8)", ">i8"), ("int4send({}::int4)", ">i4")
-# No text has a zero byte; null is empty, and every other one begins with a mark.
+# No text contains a zero byte; null is empty, and every other one begins with a mark.
 _TEXT = "convert_to(coalesce('=' || {}, ''), 'UTF8')"
 
 
 def chunks(rows: QuerySet[Any], columns: Sequence[Column]) -> Iterator[list[Any]]:
-    """The columns of some rows after the other, whose last column is their key."""
+    """The columns of some rows after the other; the last column is the key."""
     part = rows[:PART]
     while True:
         count, last, *values = _asked(part, columns)
@@ -37,7 +37,7 @@ def _asked(rows: QuerySet[Any], columns: Sequence[Column]) -> Sequence[Any]:
     inner, given = rows.query.sql_with_params()
     names = [f"c{place}" for place in range(len(columns))]
     wanted = ", ".join(_packed(name, column) for name, column in zip(names, columns, strict=True))
-    # Within one statement all columns meet the rows in the same order.
+    # Within one statement all columns see the rows in the same order.
     statement = (
         f"SELECT count(*), max(key), {wanted} FROM ({inner}) AS part({', '.join(names)}, key)"  # noqa: S608 names of ours
     )

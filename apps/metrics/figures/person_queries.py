@@ -1,4 +1,4 @@
-"""What one person's work is like: reviews given and received, and what waits for them."""
+"""One person's work: reviews given and received, and what waits for them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Exchange:
 
 @dataclass(frozen=True)
 class Exchanges:
-    """All of a period; `by_span` and `responses` are of those given in its weeks or months."""
+    """All of a period; `by_span` and `responses` are those given in its weeks or months."""
 
     others: Sequence[Exchange]
     given: int
@@ -49,12 +49,12 @@ class Exchanges:
 
     @property
     def authors(self) -> int:
-        """Whom they reviewed."""
+        """How many people they reviewed."""
         return sum(each.given > 0 for each in self.others)
 
 
 def exchanges(team: Team, filters: Filters, mine: Filters, account: int) -> Exchanges:
-    """Reviews that count between a person and others; `mine` lets through their own work only."""
+    """Reviews that count between a person and others; `mine` selects their own work."""
     given = review_queries.reviews(team, filters)
     given = given.keep(given["account"] == account)
     received = review_queries.reviews(team, mine)
@@ -73,7 +73,7 @@ def exchanges(team: Team, filters: Filters, mine: Filters, account: int) -> Exch
 
 
 def _others(team: Team, given: Below, received: Below) -> list[Exchange]:
-    """By whom; those switched off by an admin are left out."""
+    """By the other person; those excluded by an admin are left out."""
     hidden = masks.hidden(team)
     given = given.keep(~np.isin(given.of_pull_request("author_id"), hidden))
     received = received.keep(~np.isin(received["reviewer_id"], hidden))
@@ -100,7 +100,7 @@ class _Count(NamedTuple):
 def _counted(
     found: Below, others: Array, key: str, called: Callable[[Array], list[str | None]]
 ) -> dict[int, _Count]:
-    """By the other one's account; what they are called stands on the rows with these keys."""
+    """By the other account; `key` names rows that have its login."""
     groups, keys = counting.grouped(others)
     logins = called(counting.latest(groups, found[key], len(keys)))
     reviews = counting.counts(groups, len(keys))

@@ -1,4 +1,4 @@
-"""Which of the five figures of production changed beyond chance against the period before."""
+"""Which of the five production figures changed beyond chance since the previous period."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from apps.teams.models import Team
 
 
 def compared(team: Team, filters: Filters, now: Delivery, before: Delivery) -> Changes:
-    """The filters' period against the one before; nothing where either is not all there."""
+    """The filters' period compared with the one before; empty if either is incomplete."""
     if is_of_a_person(team, filters):
         return Changes(why_not=OF_A_PERSON)
     if filters.range == "all" or not _is_whole(team, filters):
         return Changes()
     if not now.deployments or not before.deployments:
-        return Changes()  # No data is no zero.
+        return Changes()  # Missing data is not zero.
     periods = filters.period, filters.period.previous
     lead, former_lead = (_lead_times(team, filters, each) for each in periods)
     recovery, former_recovery = (_recovery_times(team, filters, each) for each in periods)

@@ -1,7 +1,7 @@
-"""The five figures of production, each with what it is a share of and what could not be placed.
+"""The five production figures, each with its denominator and what could not be placed.
 
-Pull requests belong to the period in which they were deployed, deployments to the same. Filters
-narrow pull requests by all that was chosen, deployments by repositories alone: nobody's are theirs.
+Pull requests and deployments belong to the period in which they were deployed. Filters apply to
+pull requests in full, to deployments only by repository: they have no author.
 """
 
 from __future__ import annotations
@@ -36,40 +36,40 @@ from apps.metrics.models import Application, Deployment, Production
 from apps.teams.models import Team
 
 LEAD_STAGES = (*STAGES, "deploy_time")
-"""What change lead time is made of, in order."""
+"""The parts of the change lead time, in order."""
 PROVISIONAL = timedelta(days=7)
 """For so long a deployment may still turn out to have failed."""
 
 
 @dataclass(frozen=True)
 class Share:
-    """Some of all."""
+    """A part of a whole."""
 
     part: int
     whole: int
 
     @property
     def value(self) -> float | None:
-        """Between 0 and 1; None where there is nothing to be a share of."""
+        """Between 0 and 1; None if the whole is empty."""
         return self.part / self.whole if self.whole else None
 
 
 @dataclass(frozen=True)
 class Unplaced:
-    """What the figures of a period leave out, and why."""
+    """What a period's figures leave out, and why."""
 
     not_deployed: int
-    """Pull requests merged in the period whose repository deploys, and that were not yet."""
+    """Pull requests merged in the period, not deployed yet, whose repository deploys."""
     live_before: int
-    """Merged in the period, and in production by the first deployment that is known."""
+    """Merged in the period, and in production before the first known deployment."""
     other_branches: int
     """Merged in the period into another branch than the default one, and not deployed."""
     without_source: int
-    """Merged in the period in repositories of which no source tells."""
+    """Merged in the period in repositories without a source of deployments."""
     deployments: int
     """Counted deployments of the period whose commit could not be placed."""
     failed_jobs: int
-    """Deployments asked for in the period that never succeeded."""
+    """Deployments requested in the period that never succeeded."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Delivery:
 
     weeks: float
     applications: int
-    """Applications of which any deployment was counted."""
+    """Applications with any counted deployment."""
     deployments: int
     """Counted: without repeats, rollbacks and restores."""
     repeats: int
@@ -87,7 +87,7 @@ class Delivery:
     days: Share
     """Days on which anything was deployed, of all days of the period."""
     pull_requests: int
-    """Deployed in the period: what lead time is told of, those with an old commit included."""
+    """Deployed in the period: those in the lead time, including those with an old commit."""
     lead_time: Spread
     """`left_out`: those with an old commit."""
     deploy_time: Spread
@@ -96,12 +96,12 @@ class Delivery:
     failed: Share
     """Change fail rate: failed of counted, without those that could not be placed."""
     causes: Mapping[str, int]
-    """How many failed by which of `Deployment.Cause`."""
+    """The number of failures by `Deployment.Cause`."""
     recovery: Spread
     unmended: int
-    """Of those that people marked as failed: not mended yet."""
+    """Of those marked as failed by people: not fixed yet."""
     rework: Share
-    """Deployments that bring only reverts and hotfixes, of those that bring a pull request."""
+    """Deployments of only reverts and hotfixes, among those with a pull request."""
 
     @property
     def per_week(self) -> float:
@@ -116,19 +116,19 @@ class Delivery:
 
 @dataclass(frozen=True)
 class DeliveryPoint:
-    """The figures of a week or month; None where nothing was deployed."""
+    """The figures of a week or month; None if nothing was deployed."""
 
     span: Span
     figures: Delivery | None
 
 
 def figures(team: Team, filters: Filters) -> Delivery:
-    """Of the filters' period."""
+    """For the filters' period."""
     return _of_periods(team, filters, filters.period, [filters.period.start])[0]
 
 
 def figures_and_before(team: Team, filters: Filters) -> tuple[Delivery, Delivery]:
-    """Of the filters' period and of the one before it."""
+    """For the filters' period and the one before it."""
     now = filters.period
     both = Period(now.previous.first, now.last, now.zone)
     before, after = _of_periods(team, filters, both, [now.previous.start, now.start])
@@ -136,7 +136,7 @@ def figures_and_before(team: Team, filters: Filters) -> tuple[Delivery, Delivery
 
 
 def series(team: Team, filters: Filters) -> list[DeliveryPoint]:
-    """Week by week, or month by month where the period is long."""
+    """Week by week, or month by month for a long period."""
     period = filters.period
     *begins, _ = period.boundaries()
     found = _of_periods(team, filters, period, begins)
@@ -147,7 +147,7 @@ def series(team: Team, filters: Filters) -> list[DeliveryPoint]:
 
 
 def by_application(team: Team, filters: Filters) -> dict[Application, Delivery]:
-    """Side by side, by repository and environment; pull requests by who brought them first."""
+    """Side by side, by repository and environment; a pull request counts for its first one."""
     table = deployments(team, filters, filters.period)
     rows = deployed(team, filters, filters.period)
     brought_by = applications_of(rows)
@@ -171,7 +171,7 @@ def applications(team: Team, filters: Filters | None = None) -> list[Application
 
 
 def unplaced(team: Team, filters: Filters) -> Unplaced:
-    """What is left out of the figures of the filters' period."""
+    """What the figures of the filters' period leave out."""
     left = left_out(team, masks.merged(team, filters, filters.period))
     asked = listed(team, filters).filter(
         deployed_at=None,
@@ -187,7 +187,7 @@ def unplaced(team: Team, filters: Filters) -> Unplaced:
 
 
 def left_out(team: Team, rows: Rows) -> dict[str, Array]:
-    """Which of merged pull requests no figure of production counts, by why."""
+    """Which merged pull requests no production figure counts, by reason."""
     has_source = np.isin(rows["repository_id"], _with_source(team))
     is_open = has_source & (rows["deployed_at"] == NONE)
     was_before = is_open & (rows["was_live_before"] == 1)
@@ -207,7 +207,7 @@ def _with_source(team: Team, **which: Any) -> Array:
 
 
 def waiting_to_deploy(team: Team, filters: Filters) -> Rows:
-    """Merged and not deployed yet, of all times: of repositories whose source was read whole."""
+    """Merged and not deployed yet, at any time: if the repository's source was read completely."""
     rows = masks.pull_requests(team, filters).where("state", masks.MERGED)
     keys = _with_source(team, is_complete=True)
     rows = rows.keep(lambda part: np.isin(part["repository_id"], keys))
@@ -222,7 +222,7 @@ def _succeeded(application: OuterRef) -> QuerySet[Deployment]:
 def _of_periods(
     team: Team, filters: Filters, period: Period, begins: Sequence[datetime]
 ) -> list[Delivery]:
-    """Of the parts of a period that begin there, one after the other."""
+    """For consecutive parts of a period with these lower bounds."""
     table = deployments(team, filters, period)
     rows = deployed(team, filters, period)
     starts = [begin.timestamp() for begin in begins]
@@ -244,7 +244,7 @@ def _of_periods(
 
 @dataclass(frozen=True)
 class _Groups:
-    """Deployments and pull requests, the group that each is in (-1: none), and their periods."""
+    """Deployments and pull requests, the group of each (-1: none), and their periods."""
 
     table: Table
     of_deployments: Array
@@ -257,7 +257,7 @@ class _Groups:
         return len(self.periods)
 
     def count(self, mask: Array) -> list[int]:
-        """How many deployments of each group."""
+        """How many deployments of each group match."""
         groups = self.of_deployments
         return counting.counts(groups[mask & (groups >= 0)], self.number)
 
@@ -318,7 +318,7 @@ def _by_groups(groups: _Groups) -> list[Delivery]:
 
 
 def _distinct(groups: _Groups, column: str) -> list[int]:
-    """How many days, or applications, each group has of what is counted."""
+    """How many distinct days or applications each group's counted deployments have."""
     inside = groups.table["is_counted"] & (groups.of_deployments >= 0)
     values, of_values = groups.table[column][inside], groups.of_deployments[inside]
     return counting.distinct(values, of_values, groups.number)

@@ -1,4 +1,4 @@
-"""What the figures of production are counted on: deployments as columns, pull requests as rows."""
+"""The rows of the production figures: deployments as columns, pull requests as rows."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ CAUSES = tuple(Deployment.Cause.values)
 
 
 class Columns(Protocol):
-    """Whatever has columns by name."""
+    """Anything with columns by name."""
 
     def __getitem__(self, name: str) -> Array: ...
 
 
 def listed(team: Team, filters: Filters) -> QuerySet[Deployment]:
-    """All deployments of the applications that count, whatever came of them, the newest first.
+    """All deployments of the applications that count, whatever their outcome, newest first.
 
-    Not narrowed by the period. Each comes with its application and repository.
+    Not limited to the period. Each comes with its application and repository.
     """
     rows = Deployment.objects.for_team(team).filter(
         application__is_current=True,
@@ -45,7 +45,7 @@ def listed(team: Team, filters: Filters) -> QuerySet[Deployment]:
 
 
 def repositories(team: Team, filters: Filters) -> list[int]:
-    """The keys of those that are not left out, and not filtered away."""
+    """The keys of repositories that are neither excluded nor filtered out."""
     rows = Repository.objects.for_team(team)
     if filters.repository is not None:
         rows = rows.filter(pk=filters.repository)
@@ -80,7 +80,7 @@ def deployed(team: Team, filters: Filters, period: Period) -> Rows:
 
 
 def applications_of(rows: Rows) -> Array:
-    """By pull request the application that brought it first."""
+    """For each pull request, the application that deployed it first."""
     keys = rows["id"].tolist()
     found: dict[int, int] = {}
     for begin in range(0, len(keys), 500):
@@ -92,7 +92,7 @@ def applications_of(rows: Rows) -> Array:
 
 
 def deployments(team: Team, filters: Filters, period: Period) -> Table:
-    """Of the period, all whose place in the order is known; a column for what is counted.
+    """The period's deployments with a place in the order; with a column of what is counted.
 
     Read once for all figures of a page: those of the filters' period and of the one before.
     """
@@ -148,7 +148,7 @@ def _null(value: int | None) -> int:
 
 
 def _brought(keys: Array) -> Table:
-    """Of each deployment whether it brought pull requests, and whether only rework."""
+    """For each deployment, whether it brought pull requests, and whether only rework."""
     brings: set[int] = set()
     goes_on: set[int] = set()
     wanted = keys.tolist()

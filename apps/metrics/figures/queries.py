@@ -29,7 +29,7 @@ DURATIONS = ("cycle_time", *STAGES, "time_to_merge")
 
 @dataclass(frozen=True)
 class Figures:
-    """What METRICS says about a number of merged pull requests; shares are between 0 and 1."""
+    """The figures of METRICS for some merged pull requests; shares are between 0 and 1."""
 
     merged: int
     weeks: float
@@ -51,7 +51,7 @@ class Figures:
 
     @property
     def per_author(self) -> float | None:
-        """Merged pull requests a week and active author."""
+        """Merged pull requests per week and active author."""
         return self.per_week / self.authors if self.authors else None
 
     @property
@@ -66,7 +66,7 @@ class Figures:
 
     @property
     def unreviewed(self) -> int:
-        """How many nobody reviewed."""
+        """How many were merged without a review."""
         return self.merged - self.reviewed
 
     @property
@@ -78,7 +78,7 @@ class Figures:
     def mean_stages(self) -> dict[str, float]:
         """The stages of the average pull request: unlike medians they add up to its cycle time.
 
-        Without those that have an old commit; a stage that did not happen counts as nothing.
+        Without those that have an old commit; a stage that did not happen counts as 0.
         """
         count = self.merged - self.old
         return {name: total / count for name, total in self.stage_totals.items()} if count else {}
@@ -86,7 +86,7 @@ class Figures:
 
 @dataclass(frozen=True)
 class Change:
-    """A figure beside that of the period before; no percentage against a small base."""
+    """A figure compared with the period before; no percentage of a small base."""
 
     now: float | None
     before: float | None
@@ -94,7 +94,7 @@ class Change:
 
     @classmethod
     def between(cls, now: float | None, before: float | None, base: int) -> Change:
-        """`base` is how many pull requests the earlier figure is from."""
+        """`base` is the number of pull requests of the earlier figure."""
         if now is None or not before or base < SMALLEST_BASE:
             return cls(now, before, None)
         return cls(now, before, (now - before) / before * 100)
@@ -102,24 +102,24 @@ class Change:
 
 @dataclass(frozen=True)
 class Point:
-    """The figures of a week or month; none where nothing was merged."""
+    """The figures of a week or month; None if nothing was merged."""
 
     span: Span
     figures: Figures | None
 
 
 def figures(team: Team, filters: Filters) -> Figures:
-    """Of the filters' period."""
+    """For the filters' period."""
     return of_rows(masks.merged(team, filters, filters.period), filters.period.weeks)
 
 
 def figures_and_before(team: Team, filters: Filters) -> tuple[Figures, Figures]:
-    """Of the filters' period and of the one before it."""
+    """For the filters' period and the one before it."""
     return _now_and_before(_of_both(team, filters), filters.period)
 
 
 def figures_and_series(team: Team, filters: Filters) -> tuple[tuple[Figures, Figures], list[Point]]:
-    """The same, and week by week, or month by month where the period is long."""
+    """The same, and week by week, or month by month for a long period."""
     both = _of_both(team, filters)
     rows = both.between("merged_at", *masks.ends(filters.period))
     return _now_and_before(both, filters.period), _points(rows, filters.period)
@@ -152,17 +152,17 @@ def _now_and_before(both: Rows, now: Period) -> tuple[Figures, Figures]:
 
 
 def nothing(period: Period) -> Figures:
-    """The figures of no pull request at all."""
+    """The figures of no pull request."""
     return of_rows(Rows([]), period.weeks)
 
 
 def by_repository(team: Team, filters: Filters) -> dict[Repository, Figures]:
-    """Side by side, in order of their names, which one made anew shares with its predecessor."""
+    """Side by side, by name, which a recreated repository shares with its predecessor."""
     known = {row.pk: row for row in Repository.objects.for_team(team)}
     rows = masks.merged(team, filters, filters.period)
     groups, keys = counting.grouped(rows["repository_id"])
     figures = by_groups(rows, groups, [filters.period.weeks] * len(keys))
-    # One that came a moment ago has no name yet.
+    # One that was just stored has no name yet.
     found = {known[pk]: each for (pk,), each in zip(keys, figures, strict=True) if pk in known}
     return dict(sorted(found.items(), key=lambda each: (each[0].full_name, each[0].pk)))
 
@@ -173,11 +173,11 @@ def by_author(team: Team, filters: Filters) -> dict[int | None, Figures]:
 
 
 def authors(team: Team, filters: Filters) -> dict[int | None, tuple[str, Figures]]:
-    """The same, with what they are called."""
+    """The same, with their names."""
     hidden = masks.hidden(team)
     rows = masks.merged(team, filters, filters.period)
     rows = rows.keep(lambda part: ~np.isin(part["author_id"], hidden))
-    # An agent's work that nobody is known to have asked for counts for no person.
+    # An agent's work without a known initiator counts for no person.
     rows = rows.keep(lambda part: (part["ai"] != masks.AGENT) | (part["author_account"] != NONE))
     groups, keys = counting.grouped(rows["author_account"])
     figures = by_groups(rows, groups, [filters.period.weeks] * len(keys))
@@ -190,15 +190,15 @@ def authors(team: Team, filters: Filters) -> dict[int | None, tuple[str, Figures
 
 @dataclass(frozen=True)
 class DataVersion:
-    """What a team's data is like: `etag` changes whenever anything does that figures depend on."""
+    """The version of a team's data: `etag` changes with anything that figures depend on."""
 
     first_opened_at: datetime | None
     fetched_at: datetime | None
     etag: str
     is_large: bool = False
-    """Whether counting takes so long that a page should not wait for it."""
+    """Whether counting takes too long for a page to wait."""
     has_unread: bool = False
-    """Whether some were stored before marks of AI were read."""
+    """Whether some were stored before AI marks were read."""
 
     @property
     def is_empty(self) -> bool:
@@ -207,7 +207,7 @@ class DataVersion:
 
 
 def data_version(team: Team, more: str = "") -> DataVersion:
-    """For caches, and for pages that follow new data; `more` is what else they depend on."""
+    """For caches, and for pages that follow new data; `more` are their other dependencies."""
     opened = PullRequest.objects.for_team(team).order_by("opened_at").values("opened_at")
     row = Repository.objects.for_team(team).aggregate(
         count=Count("pk"),
@@ -226,7 +226,7 @@ def data_version(team: Team, more: str = "") -> DataVersion:
 
 
 def _unread() -> QuerySet[PullRequest]:
-    """Of a repository those that were not read for marks of AI, the newest first."""
+    """A repository's pull requests that were not read for AI marks, newest first."""
     rows = PullRequest.objects.filter(repository=OuterRef("pk"), marks__isnull=True)
     return rows.order_by("-opened_at")
 
@@ -237,7 +237,7 @@ def of_rows(rows: Rows, weeks: float) -> Figures:
 
 
 def by_groups(whole: Columns, groups: Array, weeks: Sequence[float]) -> list[Figures]:
-    """Of the rows of each group 0, 1, …, each of which lasts so many weeks."""
+    """Of the rows of each group 0, 1, …, each of which lasts this many weeks."""
     number = len(weeks)
     order, _ = counting.by_group(groups, number)
     rows, groups = Some(whole, order), groups[order]

@@ -1,4 +1,4 @@
-"""How much of what is stored was not read for marks of AI yet, and since when all of it was."""
+"""How much of what is stored was not read for AI marks yet, and since when all of it was."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from apps.metrics.models import PullRequest, Repository
 from apps.teams.models import Team
 
 A_POINT = 37
-"""Pull requests that are fetched by their ids for a point of GitHub's."""
+"""Pull requests that can be fetched by id for one GitHub point."""
 
 
 @dataclass(frozen=True)
 class Reading:
-    """Pull requests that are still to be read, of how many, and the newest of them."""
+    """Pull requests still to be read, out of how many, and the newest of them."""
 
     unread: int = 0
     whole: int = 0
@@ -25,14 +25,13 @@ class Reading:
 
     @property
     def points(self) -> int:
-        """What reading them costs, of the thousands that GitHub grants an hour."""
+        """What reading them costs, in GitHub's points."""
         return -(-self.unread // A_POINT)
 
 
 def reading(team: Team) -> Reading:
-    """Of a team; nothing is counted where all was read."""
-    # By repository, since an index has those that are left of each.
-    # What is no longer fetched stays as it is.
+    """For a team; nothing is counted if all was read."""
+    # By repository, using an index of the unread ones. Untracked repositories stay unread.
     fetched = Repository.objects.for_team(team).exclude(pk__in=list(untracked(team)))
     repositories = fetched.order_by().values("pk")
     unread = PullRequest.objects.filter(repository__in=repositories, marks__isnull=True)

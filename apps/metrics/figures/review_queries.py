@@ -19,13 +19,13 @@ from apps.metrics.models import PRReview
 from apps.teams.models import Team
 
 GHOST = "deleted accounts"
-HIDDEN = -1  # no account of GitHub's: people who were switched off
+HIDDEN = -1  # no account of GitHub's: people excluded by an admin
 SWITCHED_OFF = "switched off"
 Account = int | None
 
 
 class Pair(NamedTuple):
-    """What one person reviewed of another's, in a period: of a company, there are thousands."""
+    """One person's reviews of another's work in a period: a company has thousands of pairs."""
 
     reviewer: Account
     reviewer_login: str
@@ -52,7 +52,7 @@ class Load:
 
 
 def reviews(team: Team, filters: Filters) -> Below:
-    """Those that count, submitted in the filters' period, on pull requests they let through."""
+    """Those that count, submitted in the filters' period, on matching pull requests."""
     return once(
         ("reviews", team.pk, str(filters)),
         lambda: masks.pull_requests(team, filters).below("reviews", *masks.ends(filters.period)),
@@ -60,18 +60,18 @@ def reviews(team: Team, filters: Filters) -> Below:
 
 
 def seen(team: Team, filters: Filters) -> Below:
-    """The same without those by people who were switched off by an admin."""
+    """The same without those by people excluded by an admin."""
     return of_seen(reviews(team, filters), team)
 
 
 def of_seen(found: Below, team: Team) -> Below:
-    """Those of some reviews."""
+    """The same for given reviews."""
     return found.keep(~np.isin(found["reviewer_id"], masks.hidden(team)))
 
 
 @dataclass(frozen=True)
 class _Side:
-    """The reviewers, or the authors, of some reviews: `places` says of each review which it is."""
+    """The reviewers, or the authors, of some reviews: `places` has each review's position."""
 
     accounts: Array
     places: Array
@@ -81,7 +81,7 @@ class _Side:
     def of(
         cls, accounts: Array, keys: Array, names_of: Callable[[Array], list[str | None]]
     ) -> _Side:
-        """They are called as on the latest of their rows, which have these keys."""
+        """Names come from the latest of their rows, which have these keys."""
         kinds, places = counting.different(accounts)
         names = names_of(counting.latest(places, keys, len(kinds)))
         special = {HIDDEN: SWITCHED_OFF, NONE: GHOST}
@@ -89,7 +89,7 @@ class _Side:
         return cls(kinds, places, [special.get(kind) or name or GHOST for kind, name in pairs])
 
     def busiest(self, most: int) -> list[int]:
-        """The places of those with the most reviews, by name, also among the equally busy."""
+        """The positions of those with the most reviews, by name; ties are broken by name, too."""
         counts = counting.counts(self.places, len(self.accounts))
         by_name = sorted(range(len(counts)), key=lambda place: self.names[place].lower())
         busiest = set(sorted(by_name, key=lambda place: -counts[place])[:most])
@@ -100,7 +100,7 @@ class _Side:
         return [(account(int(self.accounts[place])), self.names[place]) for place in places]
 
     def has(self, places: Sequence[int]) -> Array:
-        """Which of the reviews are theirs."""
+        """Which reviews are theirs."""
         mask = np.zeros(len(self.accounts), bool)
         mask[list(places)] = True
         return mask[self.places]
@@ -116,7 +116,7 @@ def _sides(found: Below, team: Team) -> tuple[_Side, _Side]:
 
 
 def pairs(team: Team, filters: Filters) -> list[Pair]:
-    """Who reviewed whom; of people switched off by an admin only that they were reviewed."""
+    """Who reviewed whom; people excluded by an admin only appear as reviewed."""
     found = seen(team, filters)
     return _pairs(found, *_sides(found, team), np.ones(len(found), bool))
 
@@ -125,7 +125,7 @@ def pairs(team: Team, filters: Filters) -> list[Pair]:
 class Busiest:
     """Reviewers and authors with the most reviews, and who of them reviewed whom.
 
-    `hidden` is how many are left out, of those of whom it is more.
+    `hidden` counts those left out of the larger side.
     """
 
     reviewers: Sequence[tuple[Account, str]]
@@ -135,7 +135,7 @@ class Busiest:
 
 
 def busiest(team: Team, filters: Filters, most: int) -> Busiest:
-    """At most so many of both."""
+    """At most `most` of both."""
     found = seen(team, filters)
     sides = _sides(found, team)
     shown = [side.busiest(most) for side in sides]
@@ -148,7 +148,7 @@ def busiest(team: Team, filters: Filters, most: int) -> Busiest:
 
 
 def _pairs(found: Below, reviewers: _Side, authors: _Side, mask: Array) -> list[Pair]:
-    """Of the reviews for which a mask holds."""
+    """For the reviews that match a mask."""
     kept = found.keep(mask)
     groups, keys = counting.grouped(reviewers.places[mask], authors.places[mask])
     number = len(keys)
@@ -175,14 +175,14 @@ def _in_state(found: Below, groups: Array, number: int, state: str) -> list[int]
 
 
 def account(number: int) -> Account:
-    """GitHub's id as the arrays have it; None for deleted accounts."""
+    """GitHub's id in the arrays; None for deleted accounts."""
     return None if number == NONE else number
 
 
 def load(
     team: Team, filters: Filters, responses: Mapping[Account, Spread], total: int = 0
 ) -> list[Load]:
-    """What each reviewer gave, by name; shares are of all reviews, `total` where some are left."""
+    """What each reviewer gave, by name; shares are of all reviews, of `total` if given."""
     found = seen(team, filters)
     reviewers = _Side.of(found["account"], found["id"], names.reviewers)
     groups, number = reviewers.places, len(reviewers.accounts)
@@ -211,7 +211,7 @@ def load(
 
 @dataclass(frozen=True)
 class Concentration:
-    """Everybody's reviews of a period: how many, by how many, and the busiest reviewer's share."""
+    """All reviews of a period: how many, by how many people, and the busiest reviewer's share."""
 
     reviews: int = 0
     reviewers: int = 0
@@ -219,7 +219,7 @@ class Concentration:
 
 
 def concentration(team: Team, filters: Filters) -> Concentration:
-    """It stays as it is where an admin switches a reviewer off: it names nobody."""
+    """Excluding a reviewer does not change it: it names nobody."""
     found = reviews(team, filters)
     if not len(found):
         return Concentration()
@@ -230,7 +230,7 @@ def concentration(team: Team, filters: Filters) -> Concentration:
 
 @dataclass(frozen=True)
 class Responses:
-    """How soon reviewers came with their first review of a pull request."""
+    """How soon reviewers submitted their first review of a pull request."""
 
     whole: Spread
     by_reviewer: Mapping[Account, Spread]
@@ -238,7 +238,7 @@ class Responses:
 
 
 def responses(team: Team, filters: Filters) -> Responses:
-    """In all, for each week or month, and for each reviewer by GitHub's id who is not hidden."""
+    """In total, by week or month, and by reviewer's GitHub id, without excluded people."""
     found = reviews(team, filters)
     found = found.keep(found["response_time"] != NONE)
     times, number = found["response_time"], len(filters.period.spans())
@@ -254,12 +254,12 @@ def responses(team: Team, filters: Filters) -> Responses:
 
 
 def boundaries(filters: Filters) -> list[float]:
-    """Where the weeks or months of the period begin, and its end, in seconds."""
+    """The bounds of the period's weeks or months, in seconds."""
     return [each.timestamp() for each in filters.period.boundaries()]
 
 
 def given(team: Team, filters: Filters) -> dict[Account, tuple[str, int]]:
-    """What those are called who reviewed, by GitHub's id, and how many reviews they gave."""
+    """Names and numbers of reviews given, by GitHub's id."""
     found = seen(team, filters)
     groups, keys = counting.grouped(found["account"])
     called = names.reviewers(counting.latest(groups, found["id"], len(keys)))

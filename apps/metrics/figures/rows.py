@@ -13,11 +13,11 @@ from apps.metrics.figures.arrays import IN_ORDER, ROW, Array, Arrays, Table
 from apps.metrics.models import PullRequest
 
 Place = Array | slice
-"""Which rows of an array: their places, or from where to where."""
+"""Rows of an array: their positions, or a slice."""
 
 
 class Columns(Protocol):
-    """Whatever has columns by name."""
+    """Anything with columns by name."""
 
     def __getitem__(self, name: str, /) -> Array: ...
 
@@ -25,8 +25,8 @@ class Columns(Protocol):
 class _Narrowed:
     """Some rows of one part of a team's arrays; columns by name.
 
-    As long as they are a slice, those that `stands` says no longer stand are still among them: a
-    slice costs nothing, and whatever narrows it leaves them out.
+    While it is a slice, outdated rows (see `stands`) are still included: a slice costs nothing, and
+    any narrowing leaves them out.
     """
 
     def __init__(self, arrays: Arrays, place: Place, stands: Array | None = None) -> None:
@@ -36,7 +36,7 @@ class _Narrowed:
         return self.arrays.pull_requests[name][self.place]
 
     def keep(self, mask: Array) -> _Narrowed:
-        """Those of the rows for which it holds."""
+        """The rows that match the mask."""
         if not isinstance(self.place, slice):
             return _Narrowed(self.arrays, self.place[mask])
         if self.stands is not None:
@@ -44,7 +44,7 @@ class _Narrowed:
         return _Narrowed(self.arrays, np.flatnonzero(mask) + self.place.start)
 
     def between(self, name: str, begin: float, end: float) -> _Narrowed:
-        """Those with a value from `begin` on and before `end`."""
+        """Those with a value from `begin` up to, but not including, `end`."""
         if name == IN_ORDER["pull_requests"] and isinstance(self.place, slice):
             first, last = (self.place.start + place for place in _span(self[name], begin, end))
             return _Narrowed(self.arrays, slice(first, last), self.stands)
@@ -52,14 +52,14 @@ class _Narrowed:
 
     @cached_property
     def standing(self) -> _Narrowed:
-        """Without those that no longer stand."""
+        """Without outdated rows."""
         if self.stands is None or not isinstance(self.place, slice):
             return self
         return _Narrowed(self.arrays, np.flatnonzero(self.stands[self.place]) + self.place.start)
 
 
 def _span(ordered: Array, begin: float, end: float) -> tuple[int, int]:
-    """From where to where values that rise are from `begin` on and before `end`."""
+    """The slice of ascending values from `begin` up to, but not including, `end`."""
     low, high = (_place(ordered, value) for value in (begin, end))
     return low, max(low, high)
 
@@ -67,7 +67,7 @@ def _span(ordered: Array, begin: float, end: float) -> tuple[int, int]:
 def _place(ordered: Array, value: float) -> int:
     if math.isinf(value):
         return 0 if value < 0 else len(ordered)
-    # As a whole number: of a fraction, all of them would be made fractions first.
+    # As an integer: a float would convert all values to floats first.
     return int(np.searchsorted(ordered, math.ceil(value)))
 
 
@@ -75,7 +75,7 @@ Test = Callable[["_Narrowed"], Array]
 
 
 class _Columns:
-    """Columns of several parts, one below the other."""
+    """Columns of several parts, concatenated."""
 
     def _columns(self, name: str) -> list[Array]:
         raise NotImplementedError
@@ -109,18 +109,18 @@ class Rows(_Columns):
         return [part.standing[name] for part in self.parts]
 
     def keep(self, test: Test) -> Rows:
-        """Those for which it holds."""
+        """Those that match the test."""
         return Rows([part.keep(test(part)) for part in self.parts])
 
     def only(self, mask: Array) -> Rows:
-        """Those for which it holds; it has a place for each of them."""
+        """Those that match the mask, which has an entry for each."""
         standing = [part.standing for part in self.parts]
         masks = np.split(mask, np.cumsum([len(part["id"]) for part in standing])[:-1])
         return Rows([part.keep(own) for part, own in zip(standing, masks, strict=True)])
 
     @cached_property
     def numbers(self) -> Array:
-        """A small number of each, the same as `Below.pull_requests` has for it."""
+        """A small number for each, the same as in `Below.pull_requests`."""
         begins = np.cumsum([0, *(len(part.arrays) for part in self.parts)])
         found = [
             np.arange(len(part.arrays))[part.standing.place] + begin
@@ -135,15 +135,15 @@ class Rows(_Columns):
         return self.keep(lambda part: np.isin(part[name], values))
 
     def between(self, name: str, begin: float, end: float) -> Rows:
-        """Those with an instant from `begin` on and before `end`."""
+        """Those with a timestamp from `begin` up to, but not including, `end`."""
         return Rows([part.between(name, begin, end) for part in self.parts])
 
     def below(self, table: str, begin: float = -math.inf, end: float = math.inf) -> Below:
-        """What belongs to them: the rows of another table from `begin` on and before `end`."""
+        """Their children: the rows of another table from `begin` up to, but not at, `end`."""
         return Below([_below(part.standing, table, begin, end) for part in self.parts])
 
     def labelled(self, *labels: int, column: str = "labels") -> Rows:
-        """Those with one of some labels, or of the texts in another list, by their codes."""
+        """Those with one of some labels, or texts of another list, by their codes."""
 
         def has(part: _Narrowed) -> Array:
             known = part.arrays.labels
@@ -152,7 +152,7 @@ class Rows(_Columns):
         return self.keep(has)
 
     def first(self, count: int, *order: Array) -> list[int]:
-        """The keys of the first of them in an order: what goes first decides."""
+        """The keys of the first rows in an order given by columns."""
         places = np.lexsort(tuple(reversed(order)))[:count]
         found: list[int] = self["id"][places].tolist()
         return found
@@ -163,7 +163,7 @@ class Rows(_Columns):
 
 
 class Some(_Columns):
-    """Pull requests at some places of others, once or several times; columns by name."""
+    """Pull requests at given positions, possibly repeated; columns by name."""
 
     def __init__(self, rows: Columns, places: Place) -> None:
         self.rows, self.places = rows, places
@@ -176,7 +176,7 @@ class Some(_Columns):
 
 
 class Below(_Columns):
-    """What belongs to pull requests; `of_pull_request` has these."""
+    """Children of pull requests; `of_pull_request` gives the parents' columns."""
 
     def __init__(self, parts: Sequence[tuple[Arrays, Table, Array]]) -> None:
         self.parts = parts
@@ -189,7 +189,7 @@ class Below(_Columns):
 
     @cached_property
     def pull_requests(self) -> Array:
-        """A number for the pull request that each row belongs to: small ones, unlike keys."""
+        """A small number, unlike a key, for each row's pull request."""
         begins = np.cumsum([0, *(len(arrays) for arrays, _, _ in self.parts)])
         found = [
             table[ROW][places].astype(np.int64) + begin
@@ -198,13 +198,13 @@ class Below(_Columns):
         return np.concatenate([np.zeros(0, np.int64), *found])
 
     def of_pull_request(self, name: str) -> Array:
-        """A column of the pull request that each row belongs to."""
+        """A column of each row's pull request."""
         return np.concatenate(
             [arrays.pull_requests[name][table[ROW][places]] for arrays, table, places in self.parts]
         )
 
     def keep(self, mask: Array) -> Below:
-        """Those for which it holds."""
+        """Those that match the test."""
         ends = np.cumsum([len(places) for _, _, places in self.parts])[:-1]
         masks = np.split(mask, ends)
         return Below(
@@ -226,5 +226,5 @@ def _below(part: _Narrowed, name: str, begin: float, end: float) -> tuple[Arrays
 def fetched(keys: Sequence[int]) -> list[PullRequest]:
     """The pull requests with these keys from the database, in this order."""
     found = PullRequest.objects.select_related("repository", "author", "initiator").in_bulk(keys)
-    # One may be gone since.
+    # One may have been deleted since.
     return [found[key] for key in keys if key in found]

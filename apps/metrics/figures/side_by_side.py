@@ -1,4 +1,4 @@
-"""Repositories and teams against the period before, all lines of a table at once."""
+"""Repositories and teams compared with the previous period, all lines of a table at once."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from apps.metrics.filters.chosen import Filters
 from apps.teams.models import Team
 
 Divide = Callable[[Rows], Sequence[Array]]
-"""The places of the rows of each line."""
+"""The positions of the rows of each line."""
 
 
 @dataclass(frozen=True)
 class Former:
-    """A line's figures in the period before, and what differs from them beyond chance."""
+    """A line's figures in the period before, and what differs beyond chance."""
 
     figures: Figures
     changes: Changes
 
 
 def of_repositories(team: Team, filters: Filters, keys: Sequence[int]) -> list[Former]:
-    """Of each repository, in this order."""
+    """For each repository, in this order."""
 
     def divide(rows: Rows) -> list[Array]:
         found = rows["repository_id"]
@@ -43,7 +43,7 @@ def of_repositories(team: Team, filters: Filters, keys: Sequence[int]) -> list[F
 
 
 def of_teams(team: Team, filters: Filters, members: Sequence[Sequence[int]]) -> list[Former]:
-    """Of each team, by the keys of its members."""
+    """For each team, by the keys of its members."""
 
     def divide(rows: Rows) -> list[Array]:
         authors = rows["author_id"]
@@ -58,7 +58,7 @@ def of_teams(team: Team, filters: Filters, members: Sequence[Sequence[int]]) -> 
 def _of_each(
     team: Team, filters: Filters, divide: Divide, why_not: Sequence[Changes | None]
 ) -> list[Former]:
-    """`why_not` says of which nothing is judged."""
+    """`why_not` says for which lines nothing is judged."""
     period = filters.period
     now, before = (masks.merged(team, filters, each) for each in (period, period.previous))
     there = list(divide(before))

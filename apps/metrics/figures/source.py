@@ -1,6 +1,6 @@
-"""Whom pages ask how fresh and how whole the data is: whoever fetches it registers here.
+"""The source of the data's freshness and completeness: the app that fetches registers here.
 
-Every process registers when it begins, so that nothing large is loaded here.
+Every process registers at startup, so nothing large is imported here.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ Untracked = Mapping[int, datetime | None]
 
 @dataclass(frozen=True)
 class Freshness:
-    """When the source was looked at last, how much history is still to come, and what stands.
+    """When the source was last read, how much history is still to come, and what has stopped.
 
-    `stopped` repositories are not fetched since `stopped_at`, since the source refuses our key;
+    `stopped` repositories are not fetched since `stopped_at`, because the source refuses our token;
     since `disconnected_at` there is no connection at all. `is_untracked`: repositories were chosen,
     but none is now. `is_connected`: there is a source to choose repositories from.
     """
@@ -43,7 +43,7 @@ _sources: list[tuple[Callable[[Team], Freshness], Callable[[Team], Untracked]]] 
 
 
 def register(source: Callable[[Team], Freshness], untracked: Callable[[Team], Untracked]) -> None:
-    """Tell whom to ask; the latest to register is asked."""
+    """Registers the source; the latest registration counts."""
     _sources[:] = [(source, untracked)]
 
 
@@ -53,5 +53,5 @@ def freshness(team: Team) -> Freshness:
 
 
 def untracked(team: Team) -> Untracked:
-    """By their keys the repositories that are no longer fetched, and since when, if known."""
+    """Repositories that are no longer fetched, by key, and since when, if known."""
     return _sources[0][1](team) if _sources else {}

@@ -1,4 +1,4 @@
-"""When pull requests were under way that were reopened or became drafts again."""
+"""When pull requests that were reopened or redrafted were in progress."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ READY, DRAFT, REOPENED, CLOSED, MERGED = (
 
 @dataclass(frozen=True)
 class Spans:
-    """From when to when (null where it lasts) some were open and no drafts; a number for each.
+    """The spans in which some were open and ready, with a null end if ongoing; a number for each.
 
-    `turned` says of each of the rows whether its spans are here: of most it is plain without.
+    `turned` tells for each row whether its spans are here; for most rows they follow from the row.
     """
 
     begins: Array
@@ -37,7 +37,7 @@ class Spans:
 
 
 def spans(rows: Rows) -> Spans:
-    """Of those among the rows that went to and fro."""
+    """For those rows that were reopened or redrafted."""
     events = rows.below("turned")
     order = np.lexsort((events["id"], events["at"], events.pull_requests))
     numbers, at = events.pull_requests[order], events["at"][order]
@@ -48,7 +48,7 @@ def spans(rows: Rows) -> Spans:
     lasted = np.where(is_first, was_ready, np.concatenate([[False], lasts[:-1]])[: len(lasts)])
     at_once = np.flatnonzero(is_first & was_ready)
     begun, ended = np.flatnonzero(lasts & ~lasted), np.flatnonzero(lasted & ~lasts)
-    # Of the same event, what began at the opening comes before what the event begins or ends.
+    # At the same event, a span from the opening comes before one that the event begins or ends.
     places = np.concatenate([2 * at_once, 2 * begun + 1])
     in_order = np.argsort(places)
     of_begins = places[in_order] // 2
@@ -59,7 +59,7 @@ def spans(rows: Rows) -> Spans:
 
 
 def _under_way(kinds: Array, is_first: Array, was_ready: Array) -> Array:
-    """Whether each was open and no draft after each of its events."""
+    """Whether each was open and ready after each of its events."""
     is_ready = _latest(kinds, (READY, DRAFT), is_first)
     is_open = _latest(kinds, (REOPENED, CLOSED, MERGED), is_first)
     ready = np.where(is_ready == -1, was_ready, is_ready == READY)
@@ -67,7 +67,7 @@ def _under_way(kinds: Array, is_first: Array, was_ready: Array) -> Array:
 
 
 def _latest(kinds: Array, of: tuple[int, ...], is_first: Array) -> Array:
-    """The latest of some kinds among the events of each until then; -1 before there is any."""
+    """The latest of some kinds among each one's events up to then; -1 before any."""
     places = np.arange(len(kinds))
     latest = np.maximum.accumulate(np.where(np.isin(kinds, of), places, -1))
     begins = np.maximum.accumulate(np.where(is_first, places, 0))
@@ -75,7 +75,7 @@ def _latest(kinds: Array, of: tuple[int, ...], is_first: Array) -> Array:
 
 
 def _next(ended: Array, places: Array, numbers: Array, at: Array) -> Array:
-    """The end that follows each beginning, of the same pull request; null where none does."""
+    """The next end after each beginning, for the same pull request; null if there is none."""
     if not len(ended):
         return np.full(len(places), NONE, np.int64)
     following = np.searchsorted(2 * ended + 1, places)

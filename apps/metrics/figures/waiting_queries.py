@@ -1,4 +1,4 @@
-"""What waits now, for whom, and what has waited longer than this team's usual."""
+"""What waits now, for whom, and what has waited longer than usual for this team."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Waiting:
 
 @dataclass(frozen=True)
 class Whom:
-    """A person, by their main account, or a team on GitHub by its id."""
+    """A person, by their main account, or a GitHub team, by its id."""
 
     name: str
     account: int | None = None
@@ -71,7 +71,7 @@ class Wait:
 
     @property
     def waiting_for(self) -> str:
-        """As on its row."""
+        """As stored in its row."""
         return self.pull_request.waiting_for
 
 
@@ -83,7 +83,7 @@ def open_now(team: Team, filters: Filters) -> Rows:
 
 
 def since(rows: Rows) -> Array:
-    """Since when each waits; what was stored before that was known, since it was opened."""
+    """Since when each waits; rows stored before that was known count from their opening."""
     return np.where(rows["waiting_since"] == NONE, rows["opened_at"], rows["waiting_since"])
 
 
@@ -114,7 +114,7 @@ def this_week(team: Team, filters: Filters, now: datetime) -> tuple[list[Wait], 
 def longer_than_usual(
     team: Team, filters: Filters, now: datetime, limits: Mapping[str, float] | None = None
 ) -> Rows:
-    """Open pull requests, no drafts, that wait longer than such waits usually take here."""
+    """Open, ready pull requests that wait longer than such waits usually take here."""
     limits = usual(team, now) if limits is None else limits
     rows = open_now(team, filters)
     rows = rows.keep(lambda part: part["waiting_for"] != WAITING.index(DRAFT))
@@ -122,14 +122,14 @@ def longer_than_usual(
 
 
 def _ratios(rows: Rows, limits: Mapping[str, float], now: datetime) -> Array:
-    """How often what is usual of such a wait each has waited."""
+    """Each wait's age divided by what is usual for it."""
     usual_of = np.array([limits.get(name, ELSE) for name in WAITING])[rows["waiting_for"]]
     ratios: Array = (now.timestamp() - since(rows)) / usual_of
     return ratios
 
 
 def usual(team: Team, now: datetime) -> dict[str, float]:
-    """By what is waited for the 75th percentile of the last 90 days, in seconds, where it tells."""
+    """By what is waited for, the 75th percentile of the last 90 days in seconds, if meaningful."""
     zone = zone_of(team.timezone)
     today = now.astimezone(zone).date()
     period = Period(today - timedelta(days=USUAL_DAYS - 1), today, zone)
@@ -168,9 +168,9 @@ def waits(
 
 @dataclass
 class Queue:
-    """What waits for a person, or for a team on GitHub, and what of theirs waits.
+    """What waits for a person or a GitHub team, and what of theirs waits.
 
-    `unasked` are theirs for which nobody is asked.
+    `unasked` are their pull requests without any review request.
     """
 
     whom: Whom
@@ -181,7 +181,7 @@ class Queue:
 
     @property
     def changes(self) -> list[Wait]:
-        """Those of their own that were sent back to them."""
+        """Their own pull requests with requested changes."""
         return [wait for wait in self.own if wait.waiting_for == AUTHOR]
 
     @property
@@ -191,7 +191,7 @@ class Queue:
 
     @property
     def longest(self) -> datetime | None:
-        """Since when the oldest of what waits for them does."""
+        """Since when the oldest one waits."""
         own = (wait.since for wait in self.own)
         asked = (_asked_since(wait, self.whom) for wait in self.reviews)
         return min([*own, *asked], default=None)
@@ -216,7 +216,7 @@ PERSON, GROUP = "person", "group"
 
 
 def queues(team: Team, filters: Filters) -> dict[Key, Queue]:
-    """By person, as (`person`, main account), or team on GitHub, as (`group`, id)."""
+    """By person, as (`person`, main account), or GitHub team, as (`group`, id)."""
     rows = open_now(team, filters)
     rows = rows.keep(lambda part: part["waiting_for"] != WAITING.index(DRAFT))
     keys = rows.first(len(rows), since(rows), rows["id"])
@@ -240,12 +240,12 @@ def queues(team: Team, filters: Filters) -> dict[Key, Queue]:
 
 
 def queue_of(team: Team, account: int, filters: Filters) -> Queue:
-    """Of one person by their main account; `filters` let through the work of everyone."""
+    """For one person by their main account; `filters` must include everyone's work."""
     return queues(team, filters).get((PERSON, account), Queue(Whom("", account)))
 
 
 class _Whom:
-    """Tells for whom pull requests wait, from a few queries for all of them."""
+    """Finds for whom pull requests wait, with a few queries for all of them."""
 
     def __init__(self, team: Team, rows: Sequence[PullRequest]) -> None:
         self.team = team
@@ -266,7 +266,7 @@ class _Whom:
         self.called = _called(team, [row.pk for row in asked]) if asked else {}
 
     def waited_for(self, row: PullRequest) -> list[Whom]:
-        """Of one of them."""
+        """For one of them."""
         if row.waiting_for == REVIEW:
             return [self._asked(each) for each in self.requests.get(row.pk, ())]
         account = row.counted_account
@@ -282,7 +282,7 @@ class _Whom:
         return [Whom(row.counted_login, account)]
 
     def _merger(self, account: int) -> Whom | None:
-        """The person of this account; None where it is a bot's."""
+        """The person with this account; None for a bot."""
         member = self.members.get(account)
         if member is None:
             return self.outside.get(account)
@@ -345,7 +345,7 @@ def _reviews(
 
 
 def _called(team: Team, keys: Sequence[int]) -> dict[Key, str]:
-    """What those are called who were asked, as on the request: who is no member, and teams."""
+    """The names of requested reviewers who are no members, and of teams, from the requests."""
     found: dict[Key, str] = {}
     for some in _batches(keys):
         rows = TimelineEvent.objects.for_team(team).filter(pull_request__in=some)
@@ -359,7 +359,7 @@ def _called(team: Team, keys: Sequence[int]) -> dict[Key, str]:
 
 
 def _mergers(team: Team, repositories: Iterable[int], main: Mapping[int, int]) -> dict[int, int]:
-    """Who merged the last five pull requests of each repository, where all by one account."""
+    """Who merged the last five pull requests of each repository, if it was one account."""
     rows = once(("merged rows", team.pk), lambda: _merged(team))
     found: dict[int, int] = {}
     for repository in repositories:
@@ -374,7 +374,7 @@ def _mergers(team: Team, repositories: Iterable[int], main: Mapping[int, int]) -
 def _outside_mergers(
     team: Team, repositories: Iterable[int], accounts: Iterable[int]
 ) -> dict[int, Whom]:
-    """People who merge and are no members, as on what they merged."""
+    """People who merge and are no members, named as in what they merged."""
     own = own_marks.accounts(team.ai_logins, team.bot_logins)
     rows = PullRequest.objects.for_team(team).filter(
         repository__in=list(repositories), merged_by_github_id__in=list(accounts)
