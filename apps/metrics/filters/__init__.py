@@ -1,4 +1,4 @@
-"""What is asked for: the filter bar, its periods, the viewer, and the words that are searched.
+"""The query: filter bar, periods, viewer, and search words.
 
-Conditions on rows are made here; nothing is counted and nothing is shown.
+Conditions on rows are made here; nothing is counted or shown.
 """

@@ -1,7 +1,7 @@
-"""Whose something is, counted once though somebody has several accounts on GitHub.
+"""The accounts that count, with a person's several GitHub accounts counted as one.
 
 GitHub's own id stays in `author_github_id` and `reviewer_github_id`, for exports; figures group by
-these instead.
+these expressions instead.
 """
 
 from __future__ import annotations
@@ -17,47 +17,47 @@ from apps.teams.models import Team
 
 
 def counted(of_author: Any, of_initiator: Any, prefix: str = "") -> Case:
-    """Who counts as a pull request's author: an agent's is its initiator, if it is told."""
+    """Who counts as a pull request's author: for an agent's, its initiator if known."""
     return Case(When(**{f"{prefix}ai": "agent"}, then=of_initiator), default=of_author)
 
 
 def author(prefix: str = "") -> Case:
-    """Who counts as its author, by their main account; with a prefix, of what belongs to it."""
+    """Who counts as its author, by main account; with a prefix, for its children."""
     own = Coalesce(f"{prefix}author_person", f"{prefix}author_github_id")
     asked = Coalesce(f"{prefix}initiator_person", f"{prefix}initiator_github_id")
     return counted(own, asked, prefix)
 
 
 def reviewer(prefix: str = "") -> Coalesce:
-    """A review's reviewer, by their main account."""
+    """A review's reviewer, by main account."""
     return Coalesce(f"{prefix}reviewer_person", f"{prefix}reviewer_github_id")
 
 
 def author_login(prefix: str = "") -> Case:
-    """What that person is called: a member by the main account, an outsider by the row."""
+    """The person's login: a member's from the main account, an outsider's from the row."""
     own = Coalesce(f"{prefix}author__github_username", f"{prefix}author_login")
     asked = Coalesce(f"{prefix}initiator__github_username", f"{prefix}initiator_login")
     return counted(own, asked, prefix)
 
 
 def reviewer_login(prefix: str = "") -> Coalesce:
-    """The same of a reviewer."""
+    """The same for a reviewer."""
     return Coalesce(f"{prefix}reviewer__github_username", f"{prefix}reviewer_login")
 
 
 def others(team: Team) -> QuerySet[SamePerson]:
-    """The accounts of a team that are another one of somebody's."""
+    """The team's accounts that are merged into a main account."""
     rows = SamePerson.objects.for_team(team)
     return rows.filter(is_same=True)
 
 
 def main_accounts(team: Team) -> dict[int, int]:
-    """By the other accounts of people with several: their main one."""
+    """Main accounts by the other accounts of people with several."""
     return dict(others(team).values_list("github_id", "member__github_id"))
 
 
 def group_members(team: Team, main: Mapping[int, int]) -> dict[int, frozenset[int]]:
-    """By the id of each team on GitHub the main accounts of its members."""
+    """By the id of each GitHub team, its members' main accounts."""
     groups = Group.objects.for_team(team).filter(github_id__isnull=False)
     found: dict[int, set[int]] = {
         number: set() for number in groups.values_list("github_id", flat=True) if number
@@ -73,7 +73,7 @@ def group_members(team: Team, main: Mapping[int, int]) -> dict[int, frozenset[in
 
 
 def login_of(team: Team, account: int) -> str | None:
-    """What an account is called here; None where it never appeared."""
+    """An account's login in this team; None if it never appeared."""
     named = TeamMember.objects.for_team(team).filter(github_id=account)
     wrote = PullRequest.objects.for_team(team).filter(author_github_id=account)
     reviewed = PRReview.objects.for_team(team).filter(reviewer_github_id=account)

@@ -1,4 +1,4 @@
-"""What is chosen: conditions on pull requests, a period, and how an address says them."""
+"""The selection: conditions on pull requests, a period, and its form as a query string."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ WRITTEN: Mapping[str, Sequence[str]] = {
     "assisted": ("assisted",),
     "agents": ("agent",),
 }
-"""What is told of who wrote a pull request, by how the filter says it."""
-NAMED = 5  # of what was chosen, in the line below the bar
+"""The values of the filter for who wrote a pull request, and what they match."""
+NAMED = 5  # names of the selection, in the line below the bar
 
 
 WRITERS: Mapping[str, str] = {
@@ -31,7 +31,7 @@ WRITERS: Mapping[str, str] = {
 class Coverage:
     """What the data covers of a period and of the one before it; by default, all of both.
 
-    `begins_before` and `begins_within` say in which of them it begins.
+    `begins_before` and `begins_within` say in which of them the data begins.
     """
 
     begins_before: bool = False
@@ -49,10 +49,10 @@ class Coverage:
 
 @dataclass(frozen=True)
 class Filters:
-    """A choice of pull requests and a period; `params` is how an address says it.
+    """A selection of pull requests and a period; `params` are its query parameters.
 
-    `accounts` are ids of outsiders, whose rows keep the login that they had then; `repository` is
-    the key of the one that a page is about: others may have had its name.
+    `accounts` are ids of outsiders, whose rows keep their former login; `repository` is the key of
+    a page's repository: others may have had its name.
     """
 
     period: Period
@@ -73,16 +73,16 @@ class Filters:
     params: Mapping[str, Sequence[str]] = field(default_factory=dict)
     coverage: Coverage = Coverage()
     switched_off: Sequence[str] = ()
-    """People among those chosen whom an admin has excluded from figures about people."""
+    """Selected people whom an admin has excluded from figures about people."""
 
     @property
     def has_more(self) -> bool:
-        """Whether something was chosen that the bar shows only when it is opened."""
+        """Whether the selection includes options that the bar shows only when opened."""
         return bool(self.sizes or self.written or self.tools or self.bots or not self.outsiders)
 
     @property
     def refusal(self) -> str:
-        """Why figures are not told of the people that were chosen; empty where they are."""
+        """Why figures about the selected people are refused; empty if they are not."""
         if not self.switched_off:
             return ""
         names = ", ".join(self.switched_off)
@@ -90,21 +90,21 @@ class Filters:
 
     @property
     def tells_weeks(self) -> bool:
-        """Whether figures a week are told: of at least 14 days, all of them within the data."""
+        """Whether weekly figures are shown: for at least 14 days, all of them within the data."""
         return self.period.days >= DAYS_FOR_WEEKS and not self.coverage.begins_within
 
     @property
     def is_default(self) -> bool:
-        """Whether nothing was chosen."""
+        """Whether nothing was selected."""
         return self.params == {"range": [DEFAULT_RANGE]}
 
     @property
     def query(self) -> str:
-        """What an address says for it."""
+        """Its query string."""
         return urlencode(self.params, doseq=True)
 
     def address(self, path: str, **changes: object) -> str:
-        """The path with these filters, some of them changed; None takes one away."""
+        """The path with these filters, some of them changed; None removes one."""
         params: dict[str, Any] = {**self.params, **changes}
         text = urlencode({k: v for k, v in params.items() if v not in (None, "", [])}, doseq=True)
         return f"{path}?{text}" if text else path
@@ -115,14 +115,14 @@ class Filters:
         return replace(self, people=(), accounts=(), groups=(), params=params)
 
     def narrowed(self, **to: str) -> Filters:
-        """The same for one repository or person alone, named as an address says it."""
+        """The same for one repository or person alone, given by its query parameter."""
         fields = {"repo": "repositories", "person": "people"}
         chosen: dict[str, Any] = {fields[key]: (text,) for key, text in to.items()}
         return replace(self, params={**self.params, **{k: [t] for k, t in to.items()}}, **chosen)
 
     @property
     def only(self) -> list[tuple[str, str, int]]:
-        """What everything else is hidden for: a word, the first names, how many more."""
+        """What the selection is limited to: a word, the first names, how many more."""
         kinds = (
             ("only", self.repositories),
             ("only by", self.people),

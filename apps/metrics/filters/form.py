@@ -1,4 +1,4 @@
-"""The one filter bar: what an address says is turned into conditions on pull requests."""
+"""The filter bar: turns a query string into conditions on pull requests."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ RANGES = (
     ("dates", "Dates"),
 )
 EARLIEST, LATEST = date(1990, 1, 1), date(2199, 12, 31)
-MOST_LABELS = 50  # each is a condition of its own, of which SQLite bears a thousand
+MOST_LABELS = 50  # each is a condition of its own, of which SQLite allows a thousand
 SIZES = tuple(PullRequest.Size.values)
 YES, NO = ("1", "true", "yes", "on", "t", "y"), ("", "0", "false", "no", "off", "f", "n")
 
 
 class Texts(forms.Field):
-    """Any number of texts: repeated in the address, or joined by commas where none has one."""
+    """Any number of texts: repeated in the URL, or joined by commas if none contains one."""
 
     def __init__(self, what: str, *, split: bool = True, most: int | None = None) -> None:
         super().__init__(required=False, widget=forms.SelectMultiple)
@@ -67,7 +67,7 @@ class Texts(forms.Field):
 
 
 class Switch(forms.Field):
-    """On or off, in each way that the read API takes: a check box would take `0` for on."""
+    """On or off, in each notation of the read API: a check box would take `0` for on."""
 
     def to_python(self, value: str | None) -> bool:
         text = (value or "").strip().lower()
@@ -86,7 +86,7 @@ def _day(label: str) -> forms.DateField:
 
 
 class FilterForm(forms.Form):
-    """Checks what an address says, in words for people."""
+    """Validates a query string, with errors for users."""
 
     range = forms.ChoiceField(
         choices=RANGES,
@@ -136,17 +136,17 @@ class FilterForm(forms.Form):
         if any(day and not EARLIEST <= day <= LATEST for day in (first, last)):
             raise forms.ValidationError("Choose dates between 1990 and 2199.")
         if first and last and first > last:
-            # Dates the wrong way round leave no doubt what is meant.
+            # With swapped dates, the intention is clear.
             cleaned["since"], cleaned["until"] = last, first
         return cleaned
 
     @property
     def sentences(self) -> list[str]:
-        """What is wrong with the address."""
+        """The errors of the query string."""
         return list(dict.fromkeys(str(each) for found in self.errors.values() for each in found))
 
     def mended(self) -> FilterForm:
-        """The same without what is wrong: nothing else is lost."""
+        """The same without invalid values: nothing else is lost."""
         data = self.query.copy()
         for name in self.errors:
             for key in ("since", "until") if name == NON_FIELD_ERRORS else (name,):
@@ -168,7 +168,7 @@ class FilterForm(forms.Form):
 
 @dataclass(frozen=True)
 class Option:
-    """Something that can be chosen; `detail` is its longer name, if it has one."""
+    """An option; `detail` is its longer name, if it has one."""
 
     value: str
     detail: str = ""
@@ -176,7 +176,7 @@ class Option:
 
 @dataclass(frozen=True)
 class Choices:
-    """What a team's filter bar offers."""
+    """The options of a team's filter bar."""
 
     viewer: Viewer
     repositories: Sequence[Option]
@@ -185,7 +185,7 @@ class Choices:
 
     @classmethod
     def for_viewer(cls, viewer: Viewer) -> Choices:
-        """Those of a team that are for this viewer, in one query."""
+        """The team's options for this viewer, in one query."""
         team = viewer.team
         nothing = Value("", output_field=CharField())
         others = accounts.others(team).values("github_id")
@@ -205,7 +205,7 @@ class Choices:
         return cls(viewer, *found)
 
     def person(self, login: str) -> tuple[str, int | None]:
-        """A member's login, or that and GitHub's id of an outsider who is an author.
+        """A member's login, or an outsider's login and GitHub id if they are an author.
 
         Raises ValidationError.
         """
@@ -224,7 +224,7 @@ class Choices:
 
 
 def _groups(viewer: Viewer) -> QuerySet[Group]:
-    """Those that say nothing of a single person whose figures are closed to the viewer."""
+    """Groups without those that consist of a single person whose figures the viewer may not see."""
     groups = Group.objects.for_team(viewer.team)
     if viewer.sees_everyone:
         return groups
@@ -232,7 +232,7 @@ def _groups(viewer: Viewer) -> QuerySet[Group]:
 
 
 def parse(form: FilterForm, team: Team, first_opened_at: datetime | None) -> Filters:
-    """The filters of a valid form; all time begins when the team's first one was opened."""
+    """The filters of a valid form; all time begins with the team's first pull request."""
     cleaned = form.cleaned_data
     return Filters(
         period=_period(cleaned, team, first_opened_at),
@@ -282,7 +282,7 @@ def _period(cleaned: Mapping[str, Any], team: Team, first_opened_at: datetime | 
     if name in PRESETS:
         return Period(today - timedelta(days=PRESETS[name] - 1), today, zone)
     since, until = (cleaned["since"], cleaned["until"]) if name == "dates" else (None, None)
-    # Where a range goes beyond the data, it is cut: each of its weeks would cost, and show nothing.
+    # A range beyond the data is cut: each of its weeks would cost time, and show nothing.
     latest = max(today, since or today)
     last = min(until or latest, latest)
     opened = first_opened_at.astimezone(zone).date() if first_opened_at else last
@@ -296,7 +296,7 @@ def _params(cleaned: Mapping[str, Any]) -> dict[str, Sequence[str]]:
     if name == "dates":
         days = {key: cleaned[key] for key in ("since", "until")}
         found |= {key: [day.isoformat()] for key, day in days.items() if day}
-    # The range is always said: an address without a query is where one's last filter is opened.
+    # The range is always included: a URL without a query opens the last filter.
     if name != "dates" or not found:
         found["range"] = [name]
     for key in ("repo", "person", "group", "base", "label", "size", "written", "tool"):

@@ -1,4 +1,4 @@
-"""Whoever is signed in finds the page of their own work in every page's menu."""
+"""The link in every page's menu to the signed-in user's own page."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from apps.users.models import User
 
 @dataclass(frozen=True)
 class OwnPage:
-    """Where somebody finds their own work, or what to do first."""
+    """The user's own page, or what to do first."""
 
     address: str
     label: str
 
 
 def own_page(request: HttpRequest) -> dict[str, Any]:
-    """Adds `own_page`, which is none outside of a team, and for who is not among its people."""
+    """Adds `own_page`: None outside of a team, and for users who are not among its people."""
     return {"own_page": lambda: _own_page(request)}
 
 

@@ -1,4 +1,4 @@
-"""Days, weeks and months in a team's time zone. Both ends of a period belong to it."""
+"""Days, weeks and months in a team's time zone. Periods include both ends."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ class Period:
 
     @property
     def start(self) -> datetime:
-        """Its first instant."""
+        """Its first moment."""
         return midnight(self.first, self.zone)
 
     @property
     def end(self) -> datetime:
-        """The instant after its last."""
+        """The moment after its end."""
         return midnight(self.last + timedelta(days=1), self.zone)
 
     @property
     def days(self) -> int:
-        """How many days it has."""
+        """Its number of days."""
         return (self.last - self.first).days + 1
 
     @property
     def weeks(self) -> float:
-        """Its length in weeks, for counts a week."""
+        """Its length in weeks, for weekly rates."""
         return self.days / 7
 
     @property
@@ -47,7 +47,7 @@ class Period:
 
     @property
     def unit(self) -> str:
-        """What its trends go by: `week`, or `month` where it is long."""
+        """The unit of its trends: `week`, or `month` if it is long."""
         return "week" if self.days <= LONGEST_IN_WEEKS else "month"
 
     def spans(self) -> list[Span]:
@@ -63,13 +63,13 @@ class Period:
         return Span(max(first, self.first), min(last, self.last), name, is_partial)
 
     def boundaries(self) -> list[datetime]:
-        """Where its spans begin, and its end."""
+        """The bounds of its spans, including its end."""
         return [*(midnight(span.first, self.zone) for span in self.spans()), self.end]
 
 
 @dataclass(frozen=True)
 class Span:
-    """A week or month of a period; partial where the period has not all of it."""
+    """A week or month of a period; partial if it extends beyond the period."""
 
     first: date
     last: date

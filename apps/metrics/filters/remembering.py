@@ -1,7 +1,7 @@
-"""A person's last filter in a team: pages of figures open with it.
+"""A user's last filter in a team: pages of figures open with it.
 
-Only what somebody chooses in the bar itself is remembered. An address with a query shows what it
-says and changes nothing, so a link from somebody else never replaces one's own filter.
+Only what the user selects in the bar itself is remembered. A URL with a query shows what it says
+and changes nothing, so another person's link never replaces the user's own filter.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from apps.metrics.filters.form import FilterForm
 from apps.teams.access import TeamRequest, wants_json
 from apps.teams.models import MOST_OF_A_QUERY, Membership
 
-# Names in an address that are no filter, and mean nothing on the next page or list.
+# Parameters that are no filters, and mean nothing on the next page or list.
 _PASSING = (
     "version",
     "whole",
@@ -28,29 +28,29 @@ _PASSING = (
 
 
 def opens_with(request: TeamRequest) -> str:
-    """The query that a page opens with where its address has none; programs get none."""
+    """The query that a page opens with if its URL has none; programs get none."""
     if request.GET or request.htmx or wants_json(request):
         return ""
     return request.membership.last_filter
 
 
 def opened_with(request: TeamRequest) -> bool:
-    """Whether the address has exactly what this person's pages open with."""
+    """Whether the URL has exactly the query that this user's pages open with."""
     return bool(request.GET) and request.GET.urlencode() == request.membership.last_filter
 
 
 def remember(membership: Membership, filters: Filters) -> None:
-    """Keeps a filter for this person's next visit; the default one needs no keeping."""
+    """Stores a filter for the user's next visit; the default one is not stored."""
     _write(membership, "" if filters.is_default else filters.query)
 
 
 def forget(membership: Membership) -> None:
-    """Lets pages open as for a newcomer."""
+    """Resets the filter that pages open with."""
     _write(membership, "")
 
 
 def beside(query: QueryDict) -> list[tuple[str, str]]:
-    """What an address says beside the filters, such as an order: a new filter keeps it."""
+    """The query parameters other than filters, such as an order, which a new filter keeps."""
     names = [name for name in query if name not in FilterForm.base_fields and name not in _PASSING]
     return [(name, value) for name in names for value in query.getlist(name)]
 

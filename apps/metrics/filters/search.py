@@ -1,4 +1,4 @@
-"""What people type to find pull requests: words, numbers, addresses."""
+"""Searching pull requests: words, numbers, addresses."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _ADDRESS = re.compile(
 
 
 def condition(text: str) -> Q:
-    """Pull requests that have every word of a text: in the title, or as their number or address.
+    """Pull requests with every word of a text in the title, or as their number or address.
 
-    `12` and `#12` are numbers; `acme/web#12` and what GitHub's address bar shows are addresses.
+    `12` and `#12` are numbers; `acme/web#12` and the URLs of GitHub's pages are addresses.
     """
     found = Q()
     for word in words(text):
@@ -28,7 +28,7 @@ def condition(text: str) -> Q:
 
 
 def addressed(team: Team, text: str) -> PullRequest | None:
-    """The pull request whose address a text is, if the team keeps it."""
+    """The pull request whose address a text is, if it is stored."""
     address = _ADDRESS.fullmatch(text)
     rows = PullRequest.objects.for_team(team).select_related("repository")
     found: PullRequest | None

@@ -1,4 +1,4 @@
-"""What a filter says that it shows and hides."""
+"""Sentences about what a filter shows and hides."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from apps.metrics.filters.periods import Period
 
 
 def shown(filters: Filters, *, has_range: bool = True) -> str:
-    """The period, what it is compared with, and what everything else is hidden for."""
+    """The period, what it is compared with, and what the selection is limited to."""
     period = _dates(filters.period) if has_range else "Open now"
     if has_range and filters.range != "all":
         period = f"{period}, compared with {_dates(filters.period.previous)}"
@@ -23,7 +23,7 @@ def _dates(period: Period) -> str:
 
 
 def how_many(shown: int, count: int, whole: int, wanted: str) -> str:
-    """How many of a list of choices are shown, for what was typed."""
+    """How many options of a list are shown for the typed text."""
     if not whole:
         return "None in use yet."
     if not count:

@@ -1,9 +1,9 @@
-"""Finding pull requests by words in their titles: the same on both databases.
+"""Finds pull requests by words in their titles, with the same result on both databases.
 
-A word is found wherever it stands, in any case; words in quotes are found as they stand together.
-PostgreSQL answers from an index of trigrams. Its extension comes with PostgreSQL, and whoever may
-create things in the database may create it; where even that is not allowed, titles are read one by
-one, and everything else stays the same.
+A word matches anywhere, in any case; quoted words match as they stand together. PostgreSQL uses a
+trigram index. Its extension is part of PostgreSQL, and any user who may create objects in the
+database may create it; without that right, titles are read one by one, and everything else stays
+the same.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from django.db.models import BooleanField, F, Func, Value
 from django.db.models.sql.compiler import SQLCompiler
 
 INDEX = "pull_request_title_trigrams"
-# The column is named as a literal, not as a parameter, so that the planner knows the index.
+# The column is a literal, not a parameter, so that the planner finds the index.
 _MAKE_INDEX = (
     f"CREATE INDEX IF NOT EXISTS {INDEX} ON metrics_pullrequest"
     " USING gin (UPPER(title) gin_trgm_ops)"
@@ -30,13 +30,13 @@ log = logging.getLogger(__name__)
 
 
 def words(text: str) -> list[str]:
-    """What is looked for: words, and those in quotes as one."""
+    """The search words; a quoted phrase is one."""
     found = (quoted or bare.strip('"') for quoted, bare in _WORDS.findall(text))
     return [word for each in found if (word := " ".join(each.split()))]
 
 
 class TitleHas(Func):
-    """Whether a title has a word somewhere, in any case."""
+    """Whether a title contains a word, in any case."""
 
     output_field = BooleanField()
     conditional = True
@@ -55,13 +55,13 @@ class TitleHas(Func):
 
 
 def register(connection: BaseDatabaseWrapper, **_: Any) -> None:
-    """Teach a new SQLite connection to look for words."""
+    """Adds the word search to a new SQLite connection."""
     if connection.vendor == "sqlite":
         connection.connection.create_function("TFORMANCE_HAS", 2, _has, deterministic=True)
 
 
 def make_index(using: str = DEFAULT_DB_ALIAS, **_: Any) -> None:
-    """Makes the index where the database lets us, after each migration; else says what to do."""
+    """Creates the index after each migration, if the database allows it; else says what to do."""
     connection = connections[using]
     if connection.vendor != "postgresql" or has_index(using):
         return
@@ -99,7 +99,7 @@ def _upper(word: str) -> str:
 
 
 def _fold(text: str) -> str:
-    # Letter by letter, as PostgreSQL does: what would become two letters stays.
+    # Character by character, as in PostgreSQL: one that would become two stays.
     if text.isascii():
         return text.upper()
     return "".join(upper if len(upper := letter.upper()) == 1 else letter for letter in text)

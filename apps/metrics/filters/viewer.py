@@ -1,7 +1,7 @@
-"""Who looks at figures, and on which single people they may see some.
+"""The viewer of figures, and which single people's figures they may see.
 
-A team may keep figures on single people for admins and that person. Who wrote or reviewed what
-stays visible then, as it is on GitHub; what is closed is every figure that sums a person up.
+A team may restrict figures on single people to admins and that person. Who wrote or reviewed what
+stays visible then, as on GitHub; what is hidden is every figure that sums a person up.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ REFUSAL = "Figures on a single person are for admins of the team and that person
 
 @dataclass(frozen=True)
 class Viewer:
-    """Somebody in a team; `sees_everyone` where no figure on a person is closed to them."""
+    """A member of a team; `sees_everyone` if all people's figures are visible to them."""
 
     team: Team
     user: User
@@ -32,7 +32,7 @@ class Viewer:
 
     @cached_property
     def accounts(self) -> frozenset[int]:
-        """GitHub's ids of the viewer's accounts, also of those that an admin merged."""
+        """GitHub ids of the viewer's accounts, including merged ones."""
         own, _ = self._known
         if not own:
             return own
@@ -42,7 +42,7 @@ class Viewer:
 
     @cached_property
     def main_accounts(self) -> dict[int, int]:
-        """By the other accounts of people with several: their main one."""
+        """Main accounts by the other accounts of people with several."""
         return self._known[1]
 
     @cached_property
@@ -58,12 +58,12 @@ class Viewer:
         return mine, {account: main for account, main in rows if main is not None}
 
     def sees(self, account: int | None) -> bool:
-        """Whether figures on the person with this id on GitHub are for them."""
+        """Whether the viewer may see figures on the person with this GitHub id."""
         return self.sees_everyone or account in self.accounts
 
     @cached_property
     def logins(self) -> frozenset[str]:
-        """What they themselves are called in the team's rows, in lower case."""
+        """The viewer's own logins in the team's rows, in lower case."""
         members = TeamMember.objects.for_team(self.team).filter(github_id__in=self.accounts)
         written = PullRequest.objects.for_team(self.team).filter(author_github_id__in=self.accounts)
         logins = members.values_list("github_username", flat=True).union(
@@ -72,12 +72,12 @@ class Viewer:
         return frozenset(login.lower() for login in logins if login)
 
     def sees_login(self, login: str) -> bool:
-        """Whether figures on the person with this login are for them."""
+        """Whether the viewer may see figures on the person with this login."""
         return self.sees_everyone or login.lower() in self.logins
 
 
 def viewer_of(request: TeamRequest) -> Viewer:
-    """Who asked for a page; the same each time, so that nothing is looked up twice."""
+    """The viewer of a page; cached on the request."""
     known: Viewer | None = getattr(request, "viewer", None)
     if known is None:
         is_open = request.membership.is_admin or not request.team.are_people_private
