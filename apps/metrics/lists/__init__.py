@@ -1,4 +1,4 @@
-"""The rows behind the figures: which a list has, in which order and columns, and as an export.
+"""The rows behind the figures: selection, order, columns, and export.
 
-Nothing is counted here but the rows of a list; how a list looks belongs into `views`.
+Only the rows of a list are counted here; how a list looks belongs to `views`.
 """

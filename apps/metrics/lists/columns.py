@@ -1,4 +1,4 @@
-"""The columns of the explorer: what each is called, sorted by, and named in an export."""
+"""The explorer's columns: labels, sort keys, and export fields."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ class _InOrder(Func):
     output_field = TextField()
 
     def as_postgresql(self, compiler: SQLCompiler, connection: Any, **_: Any) -> Any:
-        # Without a locale's rules, as SQLite compares.
+        # Without locale rules, as SQLite compares.
         return self.as_sql(compiler, connection, template='LOWER((%(expressions)s) COLLATE "C")')
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column; kind says how it is shown, `fields` which fields of an export it stands for.
+    """A column; `kind` decides its display, `fields` are its export fields.
 
-    `value` is a text's expression in the database, or the name of a column of the arrays.
+    `value` is the database expression of a text, or the name of an array column.
     """
 
     key: str
@@ -46,14 +46,14 @@ class Column:
 
     @property
     def look(self) -> str:
-        """The class of its cells."""
+        """The CSS class of its cells."""
         if self.is_figure:
             return "figure"
         return "labels" if self.key in ("labels", "ai_tools") else "nowrap"
 
     @property
     def begins_with_greatest(self) -> bool:
-        """What a first click sorts by: texts begin with A, figures and dates with the greatest."""
+        """The order of a first click: texts ascending, figures and dates descending."""
         return self.kind != "text"
 
     def order(self, *, is_descending: bool) -> Order:
@@ -143,7 +143,7 @@ _ALL = (
     ),
 )
 COLUMNS: Mapping[str, Column] = {column.key: column for column in _ALL}
-# An export says first which pull request a line is about.
+# An export begins with the pull request of each line.
 IDENTITY = ("repository", "number")
 _LAST = ("lines", "reviewers")
 _TIMES = ("cycle_time", "pickup_time", "review_time")
@@ -157,6 +157,6 @@ DEFAULTS: Mapping[str, Sequence[str]] = {
 
 
 def fields(columns: Sequence[str]) -> list[str]:
-    """The fields of an export that has just these columns."""
+    """The export fields of these columns."""
     found = [field for key in columns for field in COLUMNS[key].fields]
     return list(dict.fromkeys([*IDENTITY, *found]))

@@ -1,4 +1,4 @@
-"""Which deployments a list shows, page by page."""
+"""The deployments of a list, page by page."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LARGEST = 2**63 - 1  # of a key
 
 @dataclass(frozen=True)
 class Kind:
-    """Some deployments: which, what one and several are called, and their tab if they have one."""
+    """Some deployments: which, their singular and plural, and the label of their tab, if any."""
 
     where: Q
     one: str
@@ -39,7 +39,7 @@ COUNTED = PLACED_IN_ORDER & Q(is_repeat=False, is_rollback=False, is_restore=Fal
 JUDGED = COUNTED & Q(is_unplaced=False)
 FAILED = JUDGED & Q(is_failed=True)
 BRINGING = COUNTED & Q(Exists(_BROUGHT))
-# Every number of the page of production is of one of these.
+# Every number on the production page is of one of these.
 SHOWN: Mapping[str, Kind] = {
     "": Kind(SUCCEEDED, "deployment", tab="All that succeeded"),
     "counted": Kind(COUNTED, "counted deployment", tab="Counted"),
@@ -116,7 +116,7 @@ SHOWN: Mapping[str, Kind] = {
 
 @dataclass(frozen=True)
 class Choice:
-    """What a list shows beside the filters; `params` is how its address says it."""
+    """The options of a list besides the filters; `params` are its query parameters."""
 
     show: str = ""
     application: Application | None = None
@@ -127,9 +127,9 @@ class Choice:
 
 @dataclass(frozen=True)
 class Page:
-    """Some deployments; `after` and `before` lead on and back, empty at the list's ends.
+    """Some deployments; `after` and `before` are cursors, empty at the list's ends.
 
-    `begin` is how many come before them.
+    `begin` is the number of deployments before them.
     """
 
     rows: Sequence[Deployment]
@@ -139,7 +139,7 @@ class Page:
 
 
 def choice(query: QueryDict, applications: Sequence[Application]) -> Choice:
-    """What an address asks for. Raises BadAddressError."""
+    """The options of a query string. Raises BadAddressError."""
     show, wanted = query.get("show", ""), query.get("application", "")
     if show not in SHOWN:
         known = ", ".join(name for name in SHOWN if name)
@@ -169,7 +169,7 @@ def _place(text: str) -> tuple[datetime, int] | None:
 
 
 def matching(team: Team, filters: Filters, chosen: Choice) -> QuerySet[Deployment]:
-    """All that the list has, the newest first: those that never succeeded by when asked for."""
+    """The whole list, newest first; unsuccessful ones by the time of their request."""
     found = listed(team, filters).annotate(at=Coalesce("deployed_at", "requested_at"))
     period = filters.period
     found = found.filter(SHOWN[chosen.show].where, at__gte=period.start, at__lt=period.end)
@@ -179,7 +179,7 @@ def matching(team: Team, filters: Filters, chosen: Choice) -> QuerySet[Deploymen
 
 
 def page(found: QuerySet[Deployment], chosen: Choice) -> Page:
-    """The page that the address asks for."""
+    """The page that the URL asks for."""
     rows = list(_beyond(found, chosen)[: PAGE + 1])
     is_more, rows = len(rows) > PAGE, rows[:PAGE]
     if chosen.is_back:
@@ -223,6 +223,6 @@ def brought_by(keys: Sequence[int]) -> dict[int, int]:
 
 
 def in_order(keys: Sequence[int]) -> QuerySet[Deployment]:
-    """Those of a page again, the newest first."""
+    """A page's deployments again, newest first."""
     rows = Deployment.objects.filter(pk__in=keys)
     return rows.annotate(at=Coalesce("deployed_at", "requested_at")).order_by("-at", "-pk")

@@ -1,4 +1,4 @@
-"""Which pull requests a list shows, in which order and columns, and where its next page begins."""
+"""The pull requests of a list: selection, order, columns, and pages."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ DRAFT = columns.WAITING.index("draft")
 MASKS: Mapping[str, Test] = {**BY_AI, "ready": lambda part: part["waiting_for"] != DRAFT}
 FLAGS = {"revert": "is_revert", "hotfix": "is_hotfix", "old": "has_old_commit"}
 WAITING = {name or "nobody": place for place, name in enumerate(columns.WAITING)}
-WAITING["discussion"] = WAITING["nobody"]  # In addresses of before.
-# Beside the fields of every export.
+WAITING["discussion"] = WAITING["nobody"]  # In older URLs.
+# In addition to the fields of every export.
 FIELDS = {
     **export.PULL_REQUEST_FIELDS,
     **{name: name for name in ("waiting_for", "waiting_since")},
@@ -49,12 +49,12 @@ FIELDS = {
 
 
 class BadAddressError(ValueError):
-    """An address asks for something that does not exist; its text is a sentence for the user."""
+    """A URL asks for something that does not exist; the text is a sentence for the user."""
 
 
 @dataclass(frozen=True)
 class Figure:
-    """Whose pull requests a list has: a name of `figures.behind`, and which of its parts."""
+    """The figure behind a list: a name of `figures.behind`, and which of its parts."""
 
     name: str
     parts: tuple[int, ...] = ()
@@ -62,9 +62,9 @@ class Figure:
 
 @dataclass(frozen=True)
 class Choice:
-    """What a list shows beside the filters; `params` is how its address says it.
+    """The options of a list besides the filters; `params` are its query parameters.
 
-    The state is "" for those behind a figure that are in any.
+    The state is "" for the pull requests behind a figure in any state.
     """
 
     state: str = "merged"
@@ -81,7 +81,7 @@ class Choice:
 
     @property
     def column(self) -> str:
-        """What it is sorted by."""
+        """The sort column."""
         return self.sort.removeprefix("-")
 
     @property
@@ -91,7 +91,7 @@ class Choice:
 
     @property
     def order(self) -> keyset.Order:
-        """How it is sorted; those without a value come last either way."""
+        """The order; those without a value come last either way."""
         return COLUMNS[self.column].order(is_descending=self.is_descending)
 
     @property
@@ -101,13 +101,13 @@ class Choice:
 
     @property
     def narrows(self) -> dict[str, str]:
-        """What of its address decides which pull requests it has."""
+        """The query parameters that decide which pull requests it has."""
         shape = ("sort", "columns")
         return {name: text for name, text in self.params.items() if name not in shape}
 
 
 def choice(query: QueryDict, viewer: Viewer) -> Choice:
-    """What an address asks for. Raises BadAddressError."""
+    """The options of a query string. Raises BadAddressError."""
     figure = _figure(query.get("figure", ""), viewer)
     waiting = _one_of(query.get("waiting", ""), ("", *WAITING), "waiting")
     given = _one_of(query.get("state", ""), ("", *dict(STATES)), "state")
@@ -141,7 +141,7 @@ def choice(query: QueryDict, viewer: Viewer) -> Choice:
 
 
 def _figure(text: str, viewer: Viewer) -> Figure | None:
-    """A viewer who may see no figures of a person may not see the rows behind them."""
+    """A viewer who may not see a person's figures may not see the rows behind them."""
     if not text:
         return None
     name, *numbers = text.split(".")
@@ -168,7 +168,7 @@ def _texts(query: QueryDict, name: str) -> list[str]:
 
 
 def _columns(wanted: Sequence[str], state: str) -> list[str]:
-    """As the address has them; the title is always there, and first."""
+    """As in the URL; the title is always there, and first."""
     found = [_one_of(name, tuple(COLUMNS), "column") for name in wanted]
     return list(dict.fromkeys(["title", *found])) if found else list(DEFAULTS[state])
 
@@ -192,7 +192,7 @@ def _one_of(value: str, allowed: tuple[str, ...], name: str) -> str:
 
 
 def matching(team: Team, filters: Filters, chosen: Choice, now: datetime) -> Rows:
-    """All that the list has."""
+    """The whole list."""
     if chosen.figure is None:
         found = masks.in_state(team, filters, chosen.state, filters.period)
     else:
@@ -210,14 +210,14 @@ def matching(team: Team, filters: Filters, chosen: Choice, now: datetime) -> Row
 
 @dataclass(frozen=True)
 class Found:
-    """How many pull requests have the words that are looked for: by state, and in all."""
+    """How many pull requests match the search words: by state, and in total."""
 
     by_state: Mapping[str, int]
     in_all: int
 
 
 def found_elsewhere(team: Team, filters: Filters, chosen: Choice) -> Found | None:
-    """Within the range in each state, and whenever they were; None where nothing is looked for."""
+    """Matches within the range in each state, and at any time; None without search words."""
     if not chosen.text:
         return None
     keys = _with_words(masks.pull_requests(team, filters), chosen.text)["id"]
@@ -234,7 +234,7 @@ def _with_words(found: Rows, text: str) -> Rows:
 
 
 def page(found: Rows, chosen: Choice) -> keyset.Page:
-    """The page that the address asks for."""
+    """The page that the URL asks for."""
     page = keyset.page(found, chosen.order, chosen.place, PAGE)
     if "deployment" in chosen.columns:
         prefetch_related_objects(page.rows, "deployment__application", "team")
@@ -242,7 +242,7 @@ def page(found: Rows, chosen: Choice) -> keyset.Page:
 
 
 def waits(team: Team, page: keyset.Page, chosen: Choice) -> dict[int, waiting_queries.Wait]:
-    """By their keys for whom the open ones of a page wait, where it shows that."""
+    """By key, for whom the open ones of a page wait, if it shows that."""
     if "waiting_for" not in chosen.columns:
         return {}
     still_open = [row for row in page.rows if row.state == PullRequest.State.OPEN]
@@ -250,16 +250,16 @@ def waits(team: Team, page: keyset.Page, chosen: Choice) -> dict[int, waiting_qu
 
 
 def rows(found: Rows, chosen: Choice) -> Iterator[export.Row]:
-    """All of the list as an export has it, in the list's order; read while it is sent."""
+    """The whole list as export rows, in the list's order; read while it is sent."""
     keys = keyset.keys(found, chosen.order)
     for begin in range(0, len(keys), AT_ONCE):
         yield from data(keys[begin : begin + AT_ONCE], chosen.fields)
 
 
 def data(keys: Sequence[int], names: Sequence[str]) -> list[export.Row]:
-    """The rows with these keys as an export has them."""
+    """The rows with these keys as export rows."""
     whole = PullRequest.objects.filter(pk__in=keys)
     fields = {"pk": "pk", **{name: FIELDS[name] for name in names}}
     found = {row.pop("pk"): row for row in export.pull_request_rows(whole, fields)}
-    # One may be gone since.
+    # One may have been deleted since.
     return [found[key] for key in keys if key in found]

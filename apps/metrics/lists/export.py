@@ -1,7 +1,7 @@
-"""Rows that leave the program: the terminal's exports, the explorer's downloads and the API alike.
+"""Rows for exports: the command line, the explorer's downloads and the API alike.
 
-Instants are ISO 8601 in UTC (`Z`), durations whole seconds, lists arrays in JSON and joined by `;`
-in CSV.
+Timestamps are ISO 8601 in UTC (`Z`), durations whole seconds, lists arrays in JSON and joined by
+`;` in CSV.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ PULL_REQUEST_FIELDS: Mapping[str, str] = {
     "lead_time": "lead_time",
     "deployment": "deployment__node_id",
 }
-# Fields that have something in place of what GitHub never told, by GitHub's names for them.
+# Fields that hold a substitute for what GitHub never returned, by GitHub's names for them.
 _STAND_INS: Mapping[str, str] = {
     "title": "title",
     "is_draft": "is_draft",
@@ -160,7 +160,7 @@ def pull_requests(team: Team, repository: str | None = None) -> Iterator[Row]:
 def pull_request_rows(
     found: QuerySet[PullRequest], fields: Mapping[str, str] = PULL_REQUEST_FIELDS
 ) -> Iterator[Row]:
-    """The rows of any choice of pull requests, in its order; null for what was never told."""
+    """Export rows of any selection of pull requests, in its order; null for unknown values."""
     for row in rows(found, {**fields, "untold": "untold"}):
         untold = row.pop("untold")
         stand_ins = {_STAND_INS.get(name) for name, is_kept in untold.items() if not is_kept}
@@ -193,7 +193,7 @@ def members(team: Team, repository: str | None = None) -> Iterator[Row]:
 
 
 def deployments(team: Team, repository: str | None = None) -> Iterator[Row]:
-    """All deployments of the applications that count, whatever came of them."""
+    """All deployments of the applications that count, whatever their outcome."""
     found = Deployment.objects.for_team(team).filter(
         application__is_current=True, is_left_out=False
     )
@@ -207,7 +207,7 @@ def deployments(team: Team, repository: str | None = None) -> Iterator[Row]:
 
 
 def deployment_rows(found: QuerySet[Deployment]) -> Iterator[Row]:
-    """The rows of any choice of deployments, in its order, with the pull requests of each."""
+    """Export rows of any selection of deployments, in its order, with each one's pull requests."""
     keyed = rows(found, {**DEPLOYMENT_FIELDS, "pk": "pk"})
     while some := list(islice(keyed, AT_ONCE)):
         links = DeployedPullRequest.objects.filter(deployment__in=[row["pk"] for row in some])
@@ -232,14 +232,14 @@ EXPORTS: Mapping[str, tuple[Callable[[Team, str | None], Iterator[Row]], Iterabl
 def export(
     kind: str, team: Team, repository: str | None = None, file_format: str = "jsonl"
 ) -> Iterator[str]:
-    """Lines, ends included, of one of `EXPORTS` as `jsonl` or `csv`."""
+    """The lines, including line ends, of one of `EXPORTS` as `jsonl` or `csv`."""
     make_rows, fields = EXPORTS[kind]
     rows = make_rows(team, repository)
     return csv_lines(fields, rows) if file_format == "csv" else json_lines(rows)
 
 
 def file_lines(form: str, fields: Iterable[str], rows: Iterable[Row]) -> Iterator[str]:
-    """Lines of a file in one of the forms that pages offer."""
+    """The lines of a file in one of the formats that pages offer."""
     if form == "jsonl":
         return json_lines(rows)
     lines = csv_lines(fields, rows)
@@ -253,7 +253,7 @@ def json_lines(rows: Iterable[Row]) -> Iterator[str]:
 
 
 def csv_lines(fields: Iterable[str], rows: Iterable[Row]) -> Iterator[str]:
-    """CSV with a header, whose cells no spreadsheet takes for formulas."""
+    """CSV with a header, and with no cell that a spreadsheet takes for a formula."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\r\n")
     names = list(fields)
@@ -272,7 +272,7 @@ def _taken(buffer: io.StringIO) -> str:
 
 
 def rows(found: QuerySet[Any], fields: Mapping[str, str]) -> Iterator[Row]:
-    """A row for each, with `fields` by name."""
+    """A dict for each row, with `fields` by name."""
     names = list(fields)
     for values in reading.in_order(found, *fields.values()):
         yield dict(zip(names, map(_plain, values), strict=True))
@@ -283,7 +283,7 @@ def _plain(value: Any) -> Any:
 
 
 def instant(value: datetime) -> str:
-    """An instant as ISO 8601 in UTC, with `Z`."""
+    """A timestamp as ISO 8601 in UTC, with `Z`."""
     return value.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
 
 

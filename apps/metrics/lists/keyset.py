@@ -1,8 +1,8 @@
-"""Pages of a sorted list that cost the same however far one goes, forwards and back.
+"""Keyset pagination: pages of a sorted list that cost the same at any depth, in both directions.
 
-Rows with a value come first, in the list's order, and after them those without one. Numbers are
-sorted in the arrays; texts by the database, among the rows that the arrays chose. A place in the
-list is the value and key of a row, so rows that come or go meanwhile move nothing.
+Rows with a value come first, in the list's order, then those without one. Numbers are sorted in the
+arrays; texts by the database, among the rows that the arrays selected. A position in the list is
+the value and key of a row, so rows that come or go meanwhile move nothing.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from apps.metrics.models import PullRequest
 
 
 class UnknownPlaceError(ValueError):
-    """A text that stands for no place in this list."""
+    """A text that is no position in this list."""
 
 
 @dataclass(frozen=True)
 class Order:
-    """What a list is sorted by, ties by the rows' key; kind `text`, `instant` or `number`.
+    """The sort key of a list, ties by the rows' key; kind `text`, `instant` or `number`.
 
-    `key` is a text's expression in the database, or the name of a column of the arrays.
+    `key` is the database expression of a text, or the name of an array column.
     """
 
     name: str
@@ -55,9 +55,9 @@ Entry = tuple[int, Any]
 
 @dataclass(frozen=True)
 class Page:
-    """Some rows of a list; `after` and `before` lead on and back, empty at the list's ends.
+    """Some rows of a list; `after` and `before` are cursors, empty at the list's ends.
 
-    `begin` is how many rows come before them; None where the database would have to count them.
+    `begin` is the number of rows before them; None if the database would have to count them.
     """
 
     rows: list[PullRequest]
@@ -67,7 +67,7 @@ class Page:
 
 
 def page(found: Rows, order: Order, place: Place | None, size: int) -> Page:
-    """The rows next to a place, or the first ones."""
+    """The rows next to a position, or the first ones."""
     ordered = _ordered(found, order)
     entries = _next(found, order, ordered, place, size + 1)
     is_back = place is not None and place.is_back
@@ -87,14 +87,14 @@ def page(found: Rows, order: Order, place: Place | None, size: int) -> Page:
 
 
 def keys(found: Rows, order: Order) -> list[int]:
-    """Those of the whole list, in its order."""
+    """The keys of the whole list, in its order."""
     if ordered := _ordered(found, order):
         return ordered.all_ids()
     return list(_by_text(found, order).values_list("pk", flat=True))
 
 
 def read(text: str, order: Order, *, is_back: bool = False) -> Place:
-    """The place that a page's `after` or `before` names. Raises UnknownPlaceError."""
+    """The position of a page's `after` or `before`. Raises UnknownPlaceError."""
     try:
         name, value, pk = places.parts_of(text)
         if name != order.name or (value is None and not order.may_lack):
@@ -105,7 +105,7 @@ def read(text: str, order: Order, *, is_back: bool = False) -> Place:
 
 
 def _ordered(found: Rows, order: Order) -> Ordered | None:
-    """In the arrays' order; None where the database sorts."""
+    """In the arrays' order; None if the database sorts."""
     if order.kind == "text":
         return None
     return Ordered.by(found, order.key, is_descending=order.is_descending)
@@ -122,7 +122,7 @@ def _next(
 
 
 def _next_by_text(found: Rows, order: Order, place: Place | None, count: int) -> Sequence[Entry]:
-    rows: QuerySet[Any] = _by_text(found, order)  # annotations are unknown to its type
+    rows: QuerySet[Any] = _by_text(found, order)  # its type knows no annotations
     is_back = place is not None and place.is_back
     if place is not None:
         rows = rows.filter(_beyond(place, is_descending=order.is_descending))
@@ -145,7 +145,7 @@ def _by_text(found: Rows, order: Order) -> QuerySet[PullRequest]:
 
 
 def _beyond(place: Place, *, is_descending: bool) -> Q:
-    """Those after a place, or before it; the ones without a value come last either way."""
+    """Those after a position, or before it; the ones without a value come last either way."""
     way = "lt" if is_descending != place.is_back else "gt"
     lacks, value = (1, "") if place.value is None else (0, place.value)
     next_to = Q(**{f"sort_key__{way}": value}) | Q(sort_key=value, **{f"pk__{way}": place.pk})
@@ -164,11 +164,11 @@ def _value(value: Any, kind: str) -> Any:
     if kind == "instant":
         return int(datetime.fromisoformat(value).astimezone(UTC).timestamp())
     if kind == "text":
-        # What cannot be encoded raises here, and not in the database's driver.
+        # What cannot be encoded raises here, and not in the database driver.
         return str(value).replace("\x00", "").encode().decode()
     return _bounded(value)
 
 
 def _bounded(value: Any) -> int:
-    # Databases and arrays refuse what has more than 64 bits.
+    # Databases and arrays refuse integers of more than 64 bits.
     return max(-(2**61), min(int(value), 2**61))

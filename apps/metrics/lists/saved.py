@@ -1,4 +1,4 @@
-"""The lists that a team keeps under a name, for pages and programs."""
+"""A team's saved lists, for pages and programs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from apps.metrics.models import SavedView
 
 
 def as_data(view: SavedView) -> dict[str, Any]:
-    """A view for machines."""
+    """A saved list as JSON."""
     maker = view.made_by
     return {
         "id": view.pk,

@@ -1,4 +1,4 @@
-"""What a list of pull requests says of itself."""
+"""Sentences about a list of pull requests."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def described(count: int, chosen: Choice, asked: behind.Asked) -> SafeString:
 
 
 def which(chosen: Choice, behind_it: str = "") -> str:
-    """What follows the count; `behind_it` says what the figure is of."""
+    """The text after the count; `behind_it` describes the figure."""
     those = " open now, whatever the range" if chosen.state == "open" else ""
     if chosen.text:
         those += f" with “{chosen.text}”"
@@ -53,7 +53,7 @@ def which(chosen: Choice, behind_it: str = "") -> str:
 
 
 def of_figure(figure: Figure, asked: behind.Asked) -> str:
-    """What a figure is of: whose, and of how many reviews."""
+    """The subject of a figure: whose, and of how many reviews."""
     if figure.name in _QUEUED:
         return _QUEUED[figure.name].format(_called(asked.team, figure.parts[0]))
     if figure.name in _GIVEN:
@@ -87,7 +87,7 @@ def _waited(parts: Sequence[int]) -> str:
 
 
 def _by(asked: behind.Asked) -> str:
-    """By whom reviews were given, and to whom; only who may be seen has such a list."""
+    """Who gave the reviews, and to whom; only for people whom the viewer may see."""
     names = [_called(asked.team, account) for account in asked.parts]
     return "".join(f" {word} {name}" for word, name in zip(("by", "to"), names, strict=False))
 
