@@ -1,6 +1,6 @@
 """What was delivered, by whom, and what members want to see of it.
 
-Fields, constraints and scoping; what follows from them belongs into `calculations` and `figures`.
+Fields, constraints and scoping; what is derived from them belongs to `calculations` and `figures`.
 """
 
 from __future__ import annotations

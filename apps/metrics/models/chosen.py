@@ -1,4 +1,4 @@
-"""What members ask for: a weekly mail, and lists under a name."""
+"""What members set up: a weekly mail, and saved lists."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Digest(BaseTeamModel):
 
 
 class Note(BaseTeamModel):
-    """What happened on a day, such as a new tool; all charts over time show it."""
+    """An event on a day, such as a new tool; all charts over time show it."""
 
     day = models.DateField()
     text = models.CharField(max_length=80)
@@ -45,7 +45,7 @@ class Note(BaseTeamModel):
 
 
 class SavedView(BaseTeamModel):
-    """A list of the explorer under a name, for the whole team."""
+    """A saved list of the explorer, for the whole team."""
 
     name = models.CharField(max_length=100)
     query = models.TextField(help_text="What its address says behind the question mark.")

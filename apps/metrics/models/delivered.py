@@ -1,7 +1,7 @@
-"""Repositories, pull requests, reviews and commits, as GitHub tells them.
+"""Repositories, pull requests, reviews and commits, as GitHub returns them.
 
-Rows are written by `integrations.ingest` alone. Identity as GitHub has it (id, login, type) stays
-on each row, beside the link to a `TeamMember`, which may come later.
+Only `integrations.ingest` writes these rows. GitHub's identity (id, login, type) stays on each row,
+next to the link to a `TeamMember`, which may be added later.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from apps.teams.models import BaseTeamModel, Team
 
 
 def team_of_large_table() -> models.ForeignKey[Team, Team]:
-    """For large tables: each index is paid for with every row that a sync stores."""
+    """For large tables: every index costs time with every row that a sync stores."""
     return models.ForeignKey(Team, models.CASCADE, related_name="+", db_index=False)
 
 
 class Repository(BaseTeamModel):
-    """A repository whose pull requests the team keeps, whether it is still tracked or not."""
+    """A repository whose pull requests are stored, whether it is still tracked or not."""
 
     github_repo_id = models.BigIntegerField()
     node_id = models.CharField(max_length=100, blank=True)
@@ -51,12 +51,12 @@ class Repository(BaseTeamModel):
 
     @property
     def lost_its_name(self) -> bool:
-        """Whether another repository bears it now: see `integrations.storing.names`."""
+        """Whether another repository has its name now: see `integrations.storing.names`."""
         return "@" in self.full_name
 
 
 class PullRequest(BaseTeamModel):
-    """A pull request, its instants as GitHub has them and its durations as METRICS defines them."""
+    """A pull request, with GitHub's timestamps and the durations defined in METRICS."""
 
     class State(models.TextChoices):
         OPEN = "open"
@@ -97,7 +97,7 @@ class PullRequest(BaseTeamModel):
     merged_by_type = models.CharField(max_length=30, null=True)  # noqa: DJ001
     merge_commit_sha = models.CharField(max_length=64, blank=True)
 
-    # Null where GitHub could not tell.
+    # Null if GitHub could not return it.
     additions = models.PositiveIntegerField(null=True)
     deletions = models.PositiveIntegerField(null=True)
     changed_files = models.PositiveIntegerField(null=True)
@@ -114,7 +114,7 @@ class PullRequest(BaseTeamModel):
     first_review_at = models.DateTimeField(null=True)
     approved_at = models.DateTimeField(null=True)
 
-    # Seconds; null where the stage did not happen or the pull request is not merged.
+    # Seconds; null if the stage did not happen or the pull request is not merged.
     cycle_time = models.BigIntegerField(null=True)
     coding_time = models.BigIntegerField(null=True)
     pickup_time = models.BigIntegerField(null=True)
@@ -192,7 +192,7 @@ class PullRequest(BaseTeamModel):
     first_ai_review_at = models.DateTimeField(null=True)
     ai_reviews = models.PositiveIntegerField(default=0)
     human_touched = models.BooleanField(null=True)
-    # Kept from the body, which is not stored: what it says that it reverts.
+    # Taken from the body, which is not stored: what it says that it reverts.
     reverts_repository = models.CharField(max_length=255, blank=True)
     reverts_number = models.PositiveIntegerField(null=True)
     reverts = models.ForeignKey(
@@ -233,7 +233,7 @@ class PullRequest(BaseTeamModel):
                 name="pull_request_of_initiator",
                 condition=models.Q(initiator__isnull=False),
             ),
-            # Few, and none in the end.
+            # Few, and finally none.
             models.Index(
                 fields=["repository", "opened_at"],
                 name="pull_request_unread",
@@ -261,21 +261,21 @@ class PullRequest(BaseTeamModel):
 
     @property
     def counted_account(self) -> int | None:
-        """Who counts as its author, by their main account."""
+        """Who counts as its author, by main account."""
         if self.is_agents:
             return self.initiator_person or self.initiator_github_id
         return self.author_person or self.author_github_id
 
     @property
     def counted_login(self) -> str:
-        """What that person is called: a member by the main account."""
+        """The person's login: a member's from the main account."""
         member = self.initiator if self.is_agents else self.author
         login = self.initiator_login if self.is_agents else self.author_login
         return member.github_username if member else login or ""
 
     @property
     def lines(self) -> int | None:
-        """How many were added and deleted: what its size goes by."""
+        """How many were added and deleted, which decides its size."""
         if self.additions is None or self.deletions is None:
             return None
         return self.additions + self.deletions

@@ -1,4 +1,4 @@
-"""People and bots of the team's organisations, and which of their accounts are one person."""
+"""People and bots of the team's organisations, and accounts that belong to one person."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class TeamMember(BaseTeamModel):
 
 
 class SamePerson(BaseTeamModel):
-    """Whether an account on GitHub is another one of a member's: what an admin decided."""
+    """An admin's decision whether an account on GitHub belongs to a member."""
 
     github_id = models.BigIntegerField()
     login = models.CharField(max_length=100, help_text="As it was when that was decided.")
@@ -61,9 +61,9 @@ class SamePerson(BaseTeamModel):
 
 
 class Group(BaseTeamModel):
-    """A team within an organisation on GitHub, or one of our own, to group and filter by.
+    """A team within an organisation on GitHub, or one of our own, for grouping and filtering.
 
-    One of our own has neither id, and a slug that begins with `own-`.
+    One of our own has no id, and a slug that begins with `own-`.
     """
 
     github_id = models.BigIntegerField(null=True)
@@ -83,5 +83,5 @@ class Group(BaseTeamModel):
 
     @property
     def is_own(self) -> bool:
-        """Whether the team made it here."""
+        """Whether the team created it here."""
         return self.github_id is None

@@ -1,6 +1,6 @@
 """From merge to production: applications, deployments, and what each brought (METRICS).
 
-Rows are written by `integrations.storing.production` alone; a person's correction by
+Only `integrations.storing.production` writes these rows; a person's correction comes from
 `integrations.storing.corrections`.
 """
 
@@ -17,7 +17,7 @@ from apps.teams.models import BaseTeamModel
 
 
 class Source(models.TextChoices):
-    """What tells that something reached production."""
+    """The source of information on what reached production."""
 
     DEPLOYMENT = "deployment", "GitHub deployments"
     RELEASE = "release", "Releases"
@@ -26,7 +26,7 @@ class Source(models.TextChoices):
 
 
 class Production(BaseTeamModel):
-    """Where a repository's deployments are told. A repository without a row was not asked yet."""
+    """The source of a repository's deployments. A repository without a row was not asked yet."""
 
     repository = models.OneToOneField(Repository, models.CASCADE, related_name="production")
     source = models.CharField(
@@ -70,10 +70,10 @@ class Production(BaseTeamModel):
 
 
 class Application(BaseTeamModel):
-    """A repository and an environment; of a source without environments one a repository.
+    """A repository and an environment; for a source without environments, one for a repository.
 
-    `environment` is GitHub's name of it, the workflow's name, "releases", or for merges the name of
-    the default branch. Rows of a source that was changed stay, without `is_current`.
+    `environment` is GitHub's name of it, the workflow's name, "releases", or for merges the default
+    branch's name. Rows of a former source stay, without `is_current`.
     """
 
     repository = models.ForeignKey(
@@ -108,11 +108,11 @@ class Application(BaseTeamModel):
 
 
 class Deployment(BaseTeamModel):
-    """One delivery of a commit to production; listed also where it never succeeded.
+    """One deployment of a commit to production; listed even if it never succeeded.
 
-    What it did is told once it is counted (`sequence`). Counted in the frequency is what succeeded,
-    of a current application, and is no repeat, rollback or restore; in the fail rate, too, unless
-    it could not be placed.
+    Its effect is known once it is counted (`sequence`). The frequency counts what succeeded, of a
+    current application, and is no repeat, rollback or restore; the fail rate counts the same,
+    without what could not be placed.
     """
 
     class Cause(models.TextChoices):
@@ -179,7 +179,7 @@ class Deployment(BaseTeamModel):
         PullRequest, through="DeployedPullRequest", related_name="deployments"
     )
 
-    # What the evidence says, and what holds: a person's word wins.
+    # What the evidence says, and what applies: a person's correction takes precedence.
     found_cause = models.CharField(max_length=10, blank=True, choices=Cause.choices)
     mended_by = models.ForeignKey(
         "self", models.SET_NULL, null=True, related_name="mended", db_index=False
@@ -212,7 +212,7 @@ class Deployment(BaseTeamModel):
             models.Index(fields=["team", "deployed_at"]),
             models.Index(fields=["application", "deployed_at"]),
             models.Index(fields=["application", "sequence"]),
-            # Few: what a new deployment costs does not grow with those that are counted.
+            # Few: the cost of a new deployment does not grow with those already counted.
             models.Index(
                 fields=["application", "deployed_at"],
                 name="deployment_to_count",
@@ -241,7 +241,7 @@ class Deployment(BaseTeamModel):
 
     @property
     def is_counted(self) -> bool:
-        """Whether it counts in the frequency."""
+        """Whether it counts in the deployment frequency."""
         is_again = self.is_repeat or self.is_rollback or self.is_restore
         return self.sequence is not None and not is_again
 
@@ -271,7 +271,7 @@ class DeployedPullRequest(models.Model):
 
 
 class BranchCommit(models.Model):
-    """A commit of a default branch as a bare node: its parents alone."""
+    """A commit of a default branch, with its parents only."""
 
     repository = models.ForeignKey(
         Repository, models.CASCADE, related_name="branch_commits", db_index=False
@@ -293,7 +293,7 @@ class BranchCommit(models.Model):
 
 
 class BroughtCommit(models.Model):
-    """Which deployment brought a commit to an application; null: the first, or what was before."""
+    """Which deployment brought a commit to an application; null: up to the first one."""
 
     application = models.ForeignKey(
         Application, models.CASCADE, related_name="brought_commits", db_index=False

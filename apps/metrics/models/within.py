@@ -1,6 +1,6 @@
-"""What belongs to pull requests: reviews, commits and events, as GitHub tells them.
+"""Children of pull requests: reviews, commits and events, as GitHub returns them.
 
-Written by `integrations.ingest` alone, as pull requests are.
+Only `integrations.ingest` writes these rows, as those of pull requests.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class PRReview(BaseTeamModel):
     reviewer_login = models.CharField(max_length=100, null=True)  # noqa: DJ001
     reviewer_type = models.CharField(max_length=30, null=True)  # noqa: DJ001
     reviewer_person = models.BigIntegerField(null=True, help_text="As a pull request's author's.")
-    # Null where GitHub could not tell.
+    # Null if GitHub could not return it.
     state = models.CharField(max_length=20, choices=State.choices, null=True)  # noqa: DJ001
     submitted_at = models.DateTimeField(null=True)
     is_qualifying = models.BooleanField(
@@ -78,7 +78,7 @@ class Commit(BaseTeamModel):
     author = models.ForeignKey(TeamMember, models.SET_NULL, null=True, related_name="commits")
     author_github_id = models.BigIntegerField(null=True)
     author_login = models.CharField(max_length=100, null=True)  # noqa: DJ001
-    # Null where GitHub could not tell.
+    # Null if GitHub could not return it.
     authored_at = models.DateTimeField(null=True)
     committed_at = models.DateTimeField(null=True)
     additions = models.PositiveIntegerField(null=True)
@@ -179,7 +179,7 @@ class TimelineEvent(BaseTeamModel):
             )
         ]
         indexes: ClassVar[list[models.Index]] = [
-            # Few go to and fro.
+            # Few are reopened or redrafted.
             models.Index(
                 fields=["team", "pull_request"],
                 name="event_turning",
