@@ -1,4 +1,4 @@
-"""What pages, the API, the digest and the terminal answer with: figures in words and charts.
+"""The content of pages, API, digest and terminal: figures with words and charts.
 
-No HTTP and no templates here: `views` and `api` show what these answer.
+No HTTP and no templates here: `views` and `api` show what these return.
 """

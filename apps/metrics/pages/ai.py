@@ -20,7 +20,7 @@ from apps.teams.access import TeamRequest
 from apps.teams.models import Team
 
 GROUPS = {AGENT: "Agents", ASSISTED: "Assisted", PEOPLE: "People without a mark"}
-# Name, how it is called, its unit, and what it is a mean of.
+# Name, label, unit, and what it is a mean of.
 COMPARED = (
     ("merge_rate", "Merged, of those closed", "share"),
     ("pickup_time", "Pickup", "duration"),
@@ -34,7 +34,7 @@ Address = Callable[..., str]
 
 @dataclass(frozen=True)
 class Cell:
-    """A number, its share of what is known, and where its pull requests are."""
+    """A number, its share of what is known, and the list of its pull requests."""
 
     count: int
     share: float | None
@@ -171,7 +171,7 @@ def _shares(team: Team, found: Overview, filters: Filters, path: str) -> Chart:
 
 
 def _comparison(compared: ai_queries.Comparison) -> list[dict[str, Any]]:
-    """A line for each figure, none where nothing can be compared."""
+    """A line for each figure; none if nothing can be compared."""
     if not any(each.cells for each in compared.figures.values()):
         return []
     return [

@@ -1,4 +1,4 @@
-"""What the page of AI says in words: shares are floors, and a difference is no cause."""
+"""Sentences of the AI page: shares are lower bounds, and a difference is no cause."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from apps.teams.templatetags.display import unbroken
 
 
 def answer(found: Overview) -> str:
-    """The shares, as floors."""
+    """The shares, as lower bounds."""
     whole = found.whole
     if not whole.known:
         return "Of nothing that was merged in this range it is known yet who wrote it."
@@ -26,7 +26,7 @@ def answer(found: Overview) -> str:
 
 
 def described(written: Written) -> str:
-    """How many of people's have a description that a program wrote."""
+    """How many of people's have a description written by a program."""
     return f"{written.described:,} of them described by AI" if written.described else ""
 
 
@@ -49,7 +49,7 @@ def notice(rest: Reading) -> str:
 
 
 def of_cells(each: Compared, groups: tuple[int, ...], names: Mapping[int, str], figure: str) -> str:
-    """How many pull requests a comparison is of, how many it leaves out, whether that tells."""
+    """How many pull requests a comparison has, how many it leaves out, whether that is enough."""
     if not each.cells:
         return _nothing(figure)
     cells = "one cell" if each.cells == 1 else f"{each.cells:,} cells"

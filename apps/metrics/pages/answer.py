@@ -1,4 +1,4 @@
-"""What a page of figures and the API both answer with."""
+"""The common result of a page of figures and of the API."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Context = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Answer:
-    """What a part of a page shows, the same as plain data, and what stands around the part.
+    """What a part of a page shows, the same as plain data, and the context around the part.
 
     Data is made when a program asks: for thousands of lines it takes as long as counting them.
     """
@@ -43,7 +43,7 @@ def current_version(team: Team) -> tuple[Freshness, queries.DataVersion]:
 
 
 def describe(filters: Filters) -> dict[str, Any]:
-    """What a reply is about, for machines."""
+    """The filters of a response as JSON."""
     period = filters.period
     return {
         "range": {
@@ -58,12 +58,12 @@ def describe(filters: Filters) -> dict[str, Any]:
 
 
 def spread_data(spread: Spread) -> dict[str, Any]:
-    """A spread for machines; durations in seconds."""
+    """A spread as JSON; durations in seconds."""
     return spread._asdict()
 
 
 def figures_data(figures: queries.Figures) -> dict[str, Any]:
-    """Figures for machines; durations in seconds, shares between 0 and 1."""
+    """Figures as JSON; durations in seconds, shares between 0 and 1."""
     found = {
         name: spread_data(each.read(figures)) if each.is_median else each.read(figures)
         for name, each in MEASURES.items()

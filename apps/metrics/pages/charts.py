@@ -1,4 +1,4 @@
-"""What a chart shows, as plain data for `charts.js` and for the table behind the chart."""
+"""The content of a chart, as plain data for `charts.js` and for the table behind the chart."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ Value = float | int | None
 
 
 class OfSpan(Protocol):
-    """Whatever is of a week or month."""
+    """Anything that belongs to a week or month."""
 
     @property
     def span(self) -> Span:
-        """Which one."""
+        """The week or month."""
 
 
 @dataclass(frozen=True)
 class Series:
-    """A row of values, None for gaps. `colour` names a custom property of the style sheet.
+    """A row of values, None for gaps. `colour` names a CSS custom property.
 
-    `lists` are what the address of the pull requests behind each value says after the chart's base.
+    `lists` are query parameters of the pull requests behind each value, added to the chart's base.
     """
 
     name: str
@@ -52,7 +52,7 @@ class Series:
 class Chart:
     """Kind `line`, `bar` or `stack`; unit `duration` (seconds), `count`, `share` or `lines`.
 
-    `names` say in full what labels abbreviate; `base` is what addresses of lists begin with.
+    `names` say in full what labels abbreviate; `base` is the beginning of the lists' URLs.
     """
 
     id: str
@@ -68,13 +68,13 @@ class Chart:
     definition: str = ""
     label_name: str = "Week"
     bounds: Sequence[str] = ()
-    """What stands between the bars, the ends included, in the place of labels below them."""
+    """Labels at the bounds of the bars, including both ends, instead of labels below them."""
     marks: Sequence[dict[str, Any]] = field(default_factory=list)
     notes: Sequence[dict[str, Any]] = field(default_factory=list)
-    """What happened, each with its number and the place of the week, month or day."""
+    """Notes, each with its number and the position of the week, month or day."""
     dates: Sequence[str] = ()
     counts: Sequence[int] = ()
-    """Of how many the values at each place are, for hints."""
+    """The number of pull requests behind the values at each position, for tooltips."""
     counted: str = "pull request"
     previous: Sequence[Value] = ()
     """The first series in the period before, drawn behind it."""
@@ -91,26 +91,26 @@ class Chart:
 
     @property
     def rows(self) -> list[tuple[str, list[tuple[Value, str]]]]:
-        """For the table: a label and its values, each with the address of its pull requests."""
+        """For the table: a label and its values, each with the URL of its pull requests."""
         return [
             (label, [(each.values[place], self._address(each, place)) for each in self.series])
             for place, label in enumerate(self.names or self.labels)
         ]
 
     def _address(self, series: Series, place: int) -> str:
-        """Of a long table each would make the page longer than all else on it."""
+        """In a long table the URLs would be the largest part of the page."""
         is_there = series.lists and series.values[place] and len(self.labels) <= MOST_LINKED
         return self.base + series.lists[place] if is_there else ""
 
 
 def base(filters: Filters, path: str, **changes: object) -> str:
-    """What the addresses of lists begin with: the filters, and room for more."""
+    """The beginning of the lists' URLs: the filters, and a place for more parameters."""
     address = filters.address(path, **changes)
     return address + ("&" if "?" in address else "?")
 
 
 def spark(found: Sequence[Value]) -> str:
-    """Values as the path of a small drawing, 100 wide and 26 high; empty where one is too few."""
+    """Values as the path of a sparkline, 100 wide and 26 high; empty for a single value."""
     if sum(value is not None for value in found) < 2:
         return ""
     most = max(value for value in found if value is not None) or 1
@@ -125,12 +125,12 @@ def spark(found: Sequence[Value]) -> str:
 
 
 def tenths(shares: Sequence[float]) -> list[int]:
-    """Parts of one as tenths of a per cent that add up to 100."""
+    """Shares as tenths of a per cent that add up to 100."""
     return rounded([share * 1000 for share in shares], 1000)
 
 
 def noted(team: Team, spans: Sequence[tuple[date, date]]) -> list[dict[str, Any]]:
-    """The team's notes at the places of the spans that their days lie in, numbered by day."""
+    """The team's notes at the positions of the spans of their days, numbered by day."""
     if not spans:
         return []
     rows = once(("notes", team.pk), lambda: list(Note.objects.for_team(team)))
@@ -148,7 +148,7 @@ def trend(
 ) -> Callable[..., Chart]:
     """A chart over a period's weeks or months, each linked to the pull requests behind it.
 
-    `behind` is what the addresses of these say beside the week or month.
+    `behind` are their query parameters besides the week or month.
     """
     spans = [point.span for point in points]
     days = [{"since": span.first.isoformat(), "until": span.last.isoformat()} for span in spans]
@@ -178,12 +178,12 @@ def _dates(span: Span) -> str:
 
 
 def counted(points: Sequence[Point], read: Callable[[Figures], int]) -> list[int]:
-    """Of how many pull requests the values of each week or month are."""
+    """How many pull requests the values of each week or month are based on."""
     return [read(point.figures) if point.figures else 0 for point in points]
 
 
 def values(points: Sequence[Point], read: Callable[[Figures], Value]) -> list[Value]:
-    """One figure of each week or month, None where nothing was merged."""
+    """One figure of each week or month, None if nothing was merged."""
     return [read(point.figures) if point.figures else None for point in points]
 
 

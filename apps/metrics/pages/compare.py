@@ -1,4 +1,4 @@
-"""Repositories, and people, side by side: no scores and no ranks."""
+"""Repositories, and people, side by side: no scores and no rankings."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PER_PAGE = 100
 
 @dataclass(frozen=True)
 class Line:
-    """A repository, person or team with its figures; `number` is as in its page's address."""
+    """A repository, person or team with its figures; `number` is the id in its page's URL."""
 
     name: str
     number: int
@@ -40,12 +40,12 @@ class Line:
     is_tracked: bool = True
     is_own: bool = False
     called: str = ""
-    """What an address calls it, where that is not its name."""
+    """Its name in a URL, if that is another."""
     key: int = 0
-    """Its key in the database."""
+    """Its primary key."""
 
     def value(self, column: Measure) -> Value:
-        """What stands in a column."""
+        """The value of a column."""
         return column.value(self if column is GIVEN else self.figures)
 
 
@@ -79,7 +79,7 @@ def _former_repositories(team: Team, filters: Filters, lines: Sequence[Line]) ->
 
 
 def people(request: TeamRequest, filters: Filters) -> Answer:
-    """The team's people side by side, oneself first."""
+    """The team's people side by side, the viewer first."""
     viewer = viewer_of(request)
     written = queries.authors(request.team, filters)
     given = review_queries.given(request.team, filters)
@@ -103,7 +103,7 @@ def people(request: TeamRequest, filters: Filters) -> Answer:
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody who wrote or reviewed."""
+    """A person who wrote or reviewed."""
 
     login: str
     is_you: bool = False
@@ -113,7 +113,7 @@ class Person:
 def _people(
     viewer: Viewer, called: Mapping[int | None, str], filters: Filters
 ) -> dict[int, Person]:
-    """By GitHub's id: members by their names of today, outsiders by those on what they did."""
+    """By GitHub's id: members with their current names, outsiders with those on their work."""
     members = dict(
         TeamMember.objects.for_team(viewer.team)
         .filter(github_id__in=[account for account in called if account is not None])
@@ -143,9 +143,9 @@ def answer(
     kind: str,
     before: Before = _untold,
 ) -> Answer:
-    """A table of them, sorted as the address says, each beside `before` and drawn as a bar.
+    """A table of them, sorted as the URL says, each compared with `before` and drawn as a bar.
 
-    People have neither: nothing is judged of one, and bars would make a ranking.
+    People have neither: no person is judged, and bars would make a ranking.
     """
     sort = request.GET.get("sort", "")
     lines = _sorted(lines, columns, sort)
@@ -178,7 +178,7 @@ Cell = tuple[Tile, float | None]
 
 
 class _Shown:
-    """Lines as a table has them; bars are drawn beside `drawn`."""
+    """Lines as a table shows them; the columns in `drawn` have bars."""
 
     def __init__(
         self,
@@ -196,7 +196,7 @@ class _Shown:
         self.everyone = charts.base(filters.of_everyone(), self.path)
 
     def line(self, line: Line, former: Former | None) -> tuple[Line, str, list[Cell]]:
-        """A line, the address of its own page, and its cells with those of their lists."""
+        """A line, its page's URL, and its cells with the URLs of their lists."""
         page = reverse(self.name, args=[self.team.slug, line.number])
         base = charts.base(self.filters, self.path, **{self.key: line.called or line.name})
         return line, page, [self._cell(line, column, base, former) for column in self.columns]
@@ -220,7 +220,7 @@ def _tile(column: Measure, value: Value, link: str, former: Former | None) -> Ti
 
 
 def _most(lines: Sequence[Line], column: Measure) -> Value:
-    """What the longest bar of a column stands for; none where it has no bars."""
+    """The value of a column's longest bar; None for a column without bars."""
     if column.unit != "duration" and column.field != "merged":
         return None
     return max((line.value(column) or 0 for line in lines), default=None)

@@ -1,4 +1,4 @@
-"""What of a range and of the one before it the data covers: only then are they compared."""
+"""What the data covers of a range and of the one before it: only then are they compared."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def covered(
 
 
 def not_tracked(team: Team, repository: Repository) -> str:
-    """That a repository is not tracked any more, and since when; empty where it is."""
+    """That a repository is not tracked any more, and since when; empty if it is."""
     stopped = untracked(team)
     if repository.pk not in stopped:
         return ""
@@ -47,13 +47,13 @@ def not_tracked(team: Team, repository: Repository) -> str:
 
 
 def _is_being_read(filters: Filters, fresh: Freshness) -> bool:
-    """Whether the history of the period that changes are shown against is still to come."""
+    """Whether the history of the period to compare with is still to come."""
     before, since = filters.period.previous, fresh.whole_since
     return fresh.is_partial and (since is None or since > before.start)
 
 
 def _ended_at(team: Team, fresh: Freshness) -> datetime | None:
-    """Since when nothing new comes, or less than before; None where it does."""
+    """Since when nothing new comes, or less than before; None if everything does."""
     if fresh.disconnected_at or fresh.stopped_at:
         return fresh.disconnected_at or fresh.stopped_at
     if not fresh.is_untracked:

@@ -1,6 +1,6 @@
-"""The figures of production as the table of figures has others, and how each is shown.
+"""The production figures in the form of the table of figures, with their display.
 
-Pages, mails and the API read them from here, as `measures` is read for merged pull requests.
+Pages, mails and the API read them from here, as they read `measures` for merged pull requests.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ CAUSES = {
 
 
 def _per_week(found: Delivery) -> float | None:
-    return found.per_week if found.deployments else None  # No data is no zero.
+    return found.per_week if found.deployments else None  # Missing data is not zero.
 
 
 def _fail_rate(found: Delivery) -> float | None:
@@ -79,7 +79,7 @@ _ALL = (
     ),
 )
 DELIVERY: Mapping[str, Measure] = {each.field: each for each in _ALL}
-# Of a single week, of which no figure a week is told.
+# For a single week, which has no weekly rate.
 _DEPLOYMENTS = Measure(
     *("deployments", "Deployments", "count", "deployment_frequency", attrgetter("deployments")),
     better="more",
@@ -108,7 +108,7 @@ def told(
 
 
 def told_of_a_week(now: Delivery, before: Delivery, changes: Changes) -> list[Told]:
-    """The same of a week: how many deployments, not how many a week."""
+    """The same for a week: how many deployments, not how many a week."""
     measures = [_DEPLOYMENTS, *(DELIVERY[name] for name in FIVE[1:])]
     return [_told(each, now, before, changes, (), {}) for each in measures]
 
@@ -136,7 +136,7 @@ Links = Mapping[str, str]
 
 
 def _led(links: Links, name: str, text: str) -> str:
-    """Words with the address of the rows that they count; without it where there is none."""
+    """Words linked to the rows that they count; plain if there are none."""
     link = links.get(name)
     return format_html('<a class="plain" href="{}">{}</a>', link, text) if link else text
 
@@ -211,7 +211,7 @@ def _listed(parts: Sequence[str]) -> str:
 
 
 def delivery_data(found: Delivery) -> dict[str, Any]:
-    """The figures for machines; durations in seconds, shares between 0 and 1."""
+    """The figures as JSON; durations in seconds, shares between 0 and 1."""
     values = {
         name: each.read(found)._asdict() if each.is_median else each.read(found)
         for name, each in DELIVERY.items()

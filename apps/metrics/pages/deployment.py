@@ -1,4 +1,4 @@
-"""A deployment's page: what it brought, whether it failed, why we think so, what mended it."""
+"""A deployment's page: what it brought, whether it failed, the evidence, and what fixed it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from apps.teams.models import Team
 
 
 def found(team: Team, key: int) -> Deployment | None:
-    """A team's deployment with all that its page says."""
+    """A team's deployment with everything that its page shows."""
     rows = Deployment.objects.for_team(team).filter(pk=key)
     return rows.select_related(
         "application__repository__production",
@@ -26,7 +26,7 @@ def found(team: Team, key: int) -> Deployment | None:
 
 
 def context(deployment: Deployment) -> dict[str, Any]:
-    """What the page shows."""
+    """The context of the page."""
     brought = pull_requests(deployment)
     return {
         "deployment": deployment,
@@ -51,20 +51,20 @@ def pull_requests(deployment: Deployment) -> list[PullRequest]:
 
 
 def mended(deployment: Deployment) -> Sequence[Deployment]:
-    """The deployments that failed and that this one mended."""
+    """The failed deployments that this one fixed."""
     rows = Deployment.objects.filter(mended_by=deployment, is_failed=True)
     return list(rows.select_related("application__repository").order_by("deployed_at"))
 
 
 def mark(deployment: Deployment) -> str:
-    """A person's correction as the form has it: `failed`, `not-failed`, or empty."""
+    """A person's correction as in the form: `failed`, `not-failed`, or empty."""
     if deployment.marked_failed is None:
         return ""
     return "failed" if deployment.marked_failed else "not-failed"
 
 
 def _next(deployment: Deployment, *, is_later: bool) -> Deployment | None:
-    """The deployment of the same application after this one, or before it."""
+    """The next, or previous, deployment of the same application."""
     if deployment.sequence is None:
         return None
     rows: QuerySet[Deployment] = Deployment.objects.filter(application=deployment.application)
@@ -75,7 +75,7 @@ def _next(deployment: Deployment, *, is_later: bool) -> Deployment | None:
 
 
 def data(deployment: Deployment, row: dict[str, Any]) -> dict[str, Any]:
-    """The deployment for machines: its row of the export, and what is told of it beside that."""
+    """The deployment as JSON: its export row and further details."""
     return {
         **row,
         **application_data(deployment.application),

@@ -1,4 +1,4 @@
-"""What the weekly mail says: the last whole week against the one before, and what waits now."""
+"""The content of the weekly mail: the last whole week compared with the one before, and waits."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ SHOWN = ("merged", "cycle_time", "pickup_time", "review_coverage", "mean_review_
 
 @dataclass(frozen=True)
 class WeeklyDigest:
-    """A week's figures, each beside the week before, and what waits at the time of writing."""
+    """A week's figures, each compared with the week before, and what waits when it is written."""
 
     team: Team
     week: Period
@@ -44,7 +44,7 @@ class WeeklyDigest:
     waiting: Sequence[waiting_queries.Waiting]
     address: str
     production: Sequence[Told] = ()
-    """Empty where nothing tells what reaches production."""
+    """Empty without a source of deployments."""
 
     @property
     def waiting_count(self) -> int:
@@ -53,26 +53,26 @@ class WeeklyDigest:
 
     @property
     def sentence(self) -> str:
-        """How it begins."""
+        """The first sentence."""
         return sentences.merged_in_week(self.figures.merged, self.before.merged)
 
     @property
     def days(self) -> str:
-        """The week as a person says it."""
+        """The week in words."""
         first, last = self.week.first, self.week.last
         month = "" if first.month == last.month else f" {first:%B}"
         return f"{first.day}{month} to {last.day} {last:%B %Y}"
 
     @property
     def subject(self) -> str:
-        """Of the mail: one line whatever the team is called."""
+        """The subject of the mail: one line whatever the team's name."""
         merged = self.figures.merged
         name = " ".join(self.team.name.split())
         return f"{name}, {self.days}: {merged or 'no'} pull request{'s' * (merged != 1)} merged"
 
 
 def weekly_digest(team: Team, now: datetime) -> WeeklyDigest:
-    """Of the last week that is over in the team's time zone."""
+    """For the last week that is over in the team's time zone."""
     today = now.astimezone(zone_of(team.timezone)).date()
     monday = today - timedelta(days=today.weekday())
     week = Period(monday - timedelta(days=7), monday - timedelta(days=1), zone_of(team.timezone))

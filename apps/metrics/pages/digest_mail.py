@@ -1,9 +1,9 @@
-"""Sends each digest once a week, however many workers look.
+"""Sends each digest once a week, with any number of workers.
 
-A worker takes one by a conditional update that only one can win, sends it, and moves it to the
-next Monday. A mail that fails is tried again later and holds nobody else up; a worker that dies
-leaves its mail to the next one. The mail's own id names the week, so that a mail server or reader
-that gets it twice can tell.
+A worker claims a digest by a conditional update that only one can win, sends it, and moves it to
+the next Monday. A failing mail is retried later and delays no other; if a worker dies, the next one
+sends its mail. The Message-ID names the week, so that a mail server or reader can detect a
+duplicate.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def next_monday(team: Team, now: datetime) -> datetime:
 
 
 def switch_on(membership: Membership, now: datetime) -> Digest:
-    """From the next Monday on."""
+    """Switches it on, from the next Monday."""
     digest, _ = Digest.objects.get_or_create(
         membership=membership,
         defaults={"team": membership.team, "due_at": next_monday(membership.team, now)},
@@ -58,20 +58,20 @@ def switch_on(membership: Membership, now: datetime) -> Digest:
 
 
 def can_receive(user: User) -> bool:
-    """Whether the user's address is known to be theirs: nobody else is sent mail."""
+    """Whether the user's address is known to be theirs: other addresses get no mail."""
     found = EmailAddress.objects.filter(user=user, email__iexact=user.email, verified=True)
     return bool(found.exists())
 
 
 def follow_zone(team: Team, changed: set[str], **_: Any) -> None:
-    """Moves what is due to the Monday morning of the team's new time zone."""
+    """Moves due times to the Monday morning of the team's new time zone."""
     if "timezone" in changed:
         due_at = next_monday(team, datetime.now(UTC))
         Digest.objects.for_team(team).filter(due_at__gt=datetime.now(UTC)).update(due_at=due_at)
 
 
 def send_due(now: datetime) -> bool:
-    """Sends one that is due; False when none is."""
+    """Sends one that is due; False if none is."""
     free = Q(held_until=None) | Q(held_until__lte=now)
     digest = Digest.objects.filter(free, due_at__lte=now).order_by("due_at", "pk").first()
     if digest is None:
@@ -89,7 +89,7 @@ def _deliver(digest: Digest, now: datetime) -> None:
             message(digest, weekly_digest(digest.team, now)).send()
             digest.sent_at = now
     except Exception:
-        # Whatever is wrong with this one must not hold up the others.
+        # A failure of this one must not delay the others.
         log.exception("The digest %s could not be sent and is tried again later.", digest.pk)
         until = now + growing(*PAUSES, digest.failures)
         Digest.objects.filter(pk=digest.pk).update(held_until=until, failures=digest.failures + 1)
@@ -128,7 +128,7 @@ def message(digest: Digest, told: WeeklyDigest) -> EmailMultiAlternatives:
 
 
 def token(digest: Digest) -> str:
-    """Good for switching this digest off, and for nothing else."""
+    """A token that can only switch this digest off."""
     return signing.dumps(digest.pk, salt=SALT)
 
 

@@ -1,4 +1,4 @@
-"""How long stages take, what waits and when, and how much is under way."""
+"""How long stages take, what waits and when, and how much is in progress."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ BOUNDS = ("0", *(duration_text(begin) for _, begin in BINS[1:]), "")
 
 
 def flow(request: TeamRequest, filters: Filters) -> Answer:
-    """Distributions and what is under way."""
+    """Distributions and work in progress."""
     team, now = request.team, timezone.now()
     found = flow_queries.distributions(team, filters)
     figures, histograms, sizes = found.figures, found.histograms, found.by_size
@@ -81,7 +81,7 @@ def flow(request: TeamRequest, filters: Filters) -> Answer:
 
 
 def _links(filters: Filters, path: str, progress: list[int | None]) -> sentences.FlowLinks:
-    """The lists of what is under way, was merged, abandoned, and reopened."""
+    """The lists of what is in progress, was merged, abandoned, and reopened."""
     days = sum(count is not None for count in progress)
     last = filters.period.first + timedelta(days=max(days - 1, 0))
     return (
@@ -128,7 +128,7 @@ def _percentiles(spread: Spread) -> str:
 
 
 def _marks(spread: Spread) -> list[dict[str, Any]]:
-    """Where the percentiles lie, counted in bars; those at the same place share a mark."""
+    """The positions of the percentiles, counted in bars; equal positions share a mark."""
     places: dict[float, list[str]] = {}
     for name, value in zip(MARKS, (spread.median, spread.p75, spread.p90), strict=True):
         if value is not None:
@@ -137,7 +137,7 @@ def _marks(spread: Spread) -> list[dict[str, Any]]:
 
 
 def _place(seconds: float) -> float:
-    """Within its bar by its share of the way through; the last bar has no end, but a middle."""
+    """The position within its bar, proportional; the last bar has no end, so its middle."""
     begins = [begin for _, begin in BINS]
     place = max(each for each, begin in enumerate(begins) if begin <= seconds)
     if place + 1 == len(begins):
@@ -206,10 +206,11 @@ def _age_chart(ages: dict[str, list[int]], filters: Filters, path: str) -> Chart
 
 
 def _heat(hours: list[list[float]], base: str) -> list[tuple[str, list[tuple[float, int, str]]]]:
-    """Each day's hours: how many waited, how dark that is, and the list of those that did."""
+    """Each day's hours: how many waited, the shade, and the list of those that did."""
     least = min((min(row) for row in hours), default=0)
     most = max((max(row) for row in hours), default=0)
-    # Four shades between the quietest and the busiest hour: from zero, most weeks would be one.
+    # Four shades between the quietest and the busiest hour: from zero, most weeks would have one
+    # shade.
     step = (most - least) / 4 or 1
 
     def shade(value: float) -> int:

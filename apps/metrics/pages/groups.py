@@ -51,13 +51,13 @@ def groups(request: TeamRequest, filters: Filters) -> Answer:
 
 
 def _visible(viewer: Viewer) -> list[Group]:
-    """All, but where figures on a single person are private, none that has only one member."""
+    """All; without teams of one member if figures on single people are private."""
     found = Group.objects.for_team(viewer.team).annotate(size=Count("members"))
     return list(found if viewer.sees_everyone else found.filter(size__gt=1))
 
 
 def group(request: TeamRequest, filters: Filters, group: int) -> Answer:
-    """One team's figures, who is in it, and what waits for it."""
+    """One team's figures, its members, and what waits for it."""
     found = Group.objects.for_team(request.team).filter(pk=group).first()
     if found is None:
         raise Http404("There is no such team.")

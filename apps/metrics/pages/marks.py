@@ -1,4 +1,4 @@
-"""Marks of AI as people read them: those of one pull request, and the whole table."""
+"""AI marks for display: those of one pull request, and the whole table."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ WEIGHTS = {
 
 @dataclass(frozen=True)
 class Shown:
-    """A mark: which tool’s, where it stands, what it says, and where to look.
+    """A mark: its tool, location and text, and links to it.
 
-    `links` have a text each; of many commits the first, and how many `more` there are.
+    `links` have a text each; of many commits only the first, with the number of `more`.
     """
 
     tool: str
@@ -41,7 +41,7 @@ class Shown:
 
     @property
     def before(self) -> str:
-        """What stands before links that are named after commits."""
+        """The text before links that are named after commits."""
         return self.place if self.place in (PLACES["commit"], PLACES["trailer"]) else ""
 
     @property
@@ -52,7 +52,7 @@ class Shown:
 
 @dataclass(frozen=True)
 class Entry:
-    """A line of the table: which tool’s, what is looked for, and where that is known from."""
+    """A line of the table: the tool, the text to look for, and the source."""
 
     tool: str
     text: str
@@ -61,7 +61,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Kind:
-    """Lines of one kind, and what they make of a pull request."""
+    """Lines of one kind, and what they mean for a pull request."""
 
     title: str
     says: str
@@ -94,7 +94,7 @@ def _initiator(row: PullRequest) -> str:
 
 
 def shown_marks(row: PullRequest) -> list[Shown]:
-    """Each mark that was found on a pull request, once for all commits that have it."""
+    """Each mark found on a pull request, once for all commits that have it."""
     found: dict[tuple[str, str, str, str], list[str]] = {}
     for kind, tool, weight, text, place in row.findings:
         found.setdefault((kind, tool, weight, text), []).append(place)
@@ -115,7 +115,7 @@ def _link(row: PullRequest, kind: str, sha: str) -> tuple[str, str]:
 
 
 def tools(team: Team) -> set[str]:
-    """Those that write code, as a filter offers them: the table's and the team's own."""
+    """The tools that write code, as offered by the filter: the table's and the team's own."""
     lines = (*team.ai_logins, *team.ai_trailers, *team.ai_branches, *team.ai_labels)
     return {*ai_marks.TOOLS, *own_marks.read(lines).values()}
 

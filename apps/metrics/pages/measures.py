@@ -1,7 +1,7 @@
-"""The one table of figures: pages, side by side, mails, the terminal and the API read it.
+"""The one table of figures, for pages, comparisons, mails, the terminal and the API.
 
-A line says what a figure is called in the API and by people, its unit, where *How we count* defines
-it, how it is read, which way is better, and what the address of its pull requests says.
+A line gives a figure's name in the API and its label, its unit, its section in *How we count*, how
+to read it, which direction is better, and the query of its pull requests.
 """
 
 from __future__ import annotations
@@ -26,8 +26,9 @@ Value = float | int | None
 class Measure:
     """A figure. Unit is `duration` (seconds), `share`, `decimal`, `hundredths` or `count`.
 
-    `read` finds a value, or with `is_median` the spread whose median is the value; `short` heads a
-    column; `better` is `more` or `less`; `base` is how many pull requests the value is from.
+    `read` returns a value, or with `is_median` the spread whose median is the value; `short` heads
+    a column; `better` is `more` or `less`; `base` is the number of pull requests that the value is
+    based on.
     """
 
     field: str
@@ -43,7 +44,7 @@ class Measure:
     base: Callable[[Any], int] = attrgetter("merged")
 
     def spread(self, figures: Any) -> Spread | None:
-        """How the values are spread, where it is a median."""
+        """The distribution of the values, for a median."""
         found: Spread | None = self.read(figures) if self.is_median else None
         return found
 
@@ -54,13 +55,13 @@ class Measure:
         return found
 
     def count(self, figures: Any) -> int:
-        """How many pull requests it is from."""
+        """The number of pull requests that it is based on."""
         spread = self.spread(figures)
         return spread.count if spread else self.base(figures)
 
     @property
     def heading(self) -> str:
-        """What heads its column."""
+        """The heading of its column."""
         return self.short or self.label
 
 
@@ -140,7 +141,7 @@ _ALL = (
 )
 MEASURES: Mapping[str, Measure] = {each.field: each for each in _ALL}
 WEEKLY = "merged_per_week"
-# Those that come first, and those that stand beside them.
+# The main figures, and those shown next to them.
 FIRST = ("cycle_time", "pickup_time", WEEKLY, "review_coverage")
 OTHERS = ("time_to_merge", "size", "mean_review_rounds", "revert_rate", "hotfixes")
 TILES = (*FIRST, *OTHERS)
@@ -148,7 +149,7 @@ TILES = (*FIRST, *OTHERS)
 
 @dataclass(frozen=True)
 class Tile:
-    """A figure with its change, and whether that is one: see `calculations.changes`."""
+    """A figure with its change, and whether that is significant: see `calculations.changes`."""
 
     measure: Measure
     change: Change
@@ -166,7 +167,7 @@ class Tile:
 
     @property
     def label(self) -> str:
-        """As people read it."""
+        """The label for users."""
         return self.measure.label
 
     @property
@@ -176,12 +177,12 @@ class Tile:
 
     @property
     def anchor(self) -> str:
-        """Where it is defined."""
+        """The anchor of its definition."""
         return self.measure.anchor
 
     @property
     def verdict(self) -> str:
-        """`better`, `worse` or nothing: only of a change beyond chance that can be read."""
+        """`better`, `worse` or empty: only for a change beyond chance that can be interpreted."""
         better = self.measure.better
         if not better or not self.told.is_change or self.reads_the_same:
             return ""
@@ -189,7 +190,7 @@ class Tile:
 
     @property
     def reads_the_same(self) -> bool:
-        """Whether both figures are the same as they are shown."""
+        """Whether both figures look the same when displayed."""
         now, before = self.change.now, self.change.before
         if now is None or before is None:
             return True
@@ -209,9 +210,9 @@ def tiles(
     changes: Changes | None = None,
     points: Sequence[Point] = (),
 ) -> list[Tile]:
-    """Figures with their changes, each with the address of its pull requests.
+    """Figures with their changes, each with the URL of its pull requests.
 
-    Without `changes` none is judged. A figure a week is one of the whole where that is short.
+    Without `changes` none is judged. A weekly rate is a total if the period is short.
     """
     told = changes or Changes(why_not=OF_A_PERSON)
     if not filters.tells_weeks:
@@ -231,5 +232,5 @@ def tiles(
 
 
 def _value(measure: Measure, figures: Figures) -> Value:
-    """No data is never zero."""
+    """Missing data is never zero."""
     return measure.value(figures) if figures.merged or measure.field == "merged" else None

@@ -1,4 +1,4 @@
-"""The figures of one repository that the terminal prints after a sync."""
+"""The figures of one repository, printed in the terminal after a sync."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from apps.teams.zones import zone_of
 
 @dataclass(frozen=True)
 class MetricsTable:
-    """Over everything stored: counts of all pull requests, statistics of the merged ones.
+    """Over everything stored: counts of all pull requests, statistics of merged ones.
 
-    Those of other bots than agents are in no statistics. Durations are seconds. All figures a week
-    are of the same `weeks`, from the first opening until today, as pages have them of all time.
+    Statistics leave out bots other than agents. Durations are seconds. All weekly rates use the
+    same `weeks`, from the first opening until today, as on pages for all time.
     """
 
     repository: str
@@ -40,7 +40,7 @@ class MetricsTable:
     figures: queries.Figures
     written: Written
     delivery: Delivery | None = None
-    """Of production, where anything was deployed."""
+    """The production figures, if anything was deployed."""
 
     @property
     def stages(self) -> Mapping[str, Spread]:
@@ -50,7 +50,7 @@ class MetricsTable:
 
 
 def metrics_table(team: Team, repository: str) -> MetricsTable | None:
-    """Of a repository by its full name; none where nothing is stored of it. Bots are left out."""
+    """For a repository by full name; None if nothing is stored of it. Bots are left out."""
     known = Repository.objects.for_team(team).filter(full_name__iexact=repository).first()
     rows = (
         masks.all_of(team).where("is_excluded", 0).where("repository_id", known.pk if known else 0)

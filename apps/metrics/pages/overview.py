@@ -1,4 +1,4 @@
-"""The answer first, then its trend, then its parts, then the pull requests behind it."""
+"""First the conclusion, then its trend, then its parts, then the pull requests behind it."""
 
 from __future__ import annotations
 
@@ -46,17 +46,17 @@ class Stage:
 
     @property
     def name(self) -> str:
-        """As people read it."""
+        """The label for users."""
         return charts.STAGE_NAMES[self.field]
 
     @property
     def sort(self) -> str:
-        """Its longest first."""
+        """The sort order with its longest first."""
         return f"-{self.field}"
 
     @property
     def percent(self) -> str:
-        """Its share as people read it: those of all stages add up to 100."""
+        """Its share for display: those of all stages add up to 100."""
         return unbroken(f"{self.tenths / 10:.1f} %")
 
     @property
@@ -66,7 +66,7 @@ class Stage:
 
     @property
     def width(self) -> str:
-        """How much of the bar it has."""
+        """Its width in the bar."""
         return f"{self.share * 100:.3f}%"
 
 
@@ -76,7 +76,7 @@ def overview(request: TeamRequest, filters: Filters) -> Answer:
 
 
 def answer(team: Team, filters: Filters) -> Answer:
-    """The figures of whatever the filters let through."""
+    """The figures of all pull requests that match the filters."""
     now_is = timezone.now()
     (now, before), points = queries.figures_and_series(team, filters)
     compared = change_queries.compared(team, filters)
@@ -123,7 +123,7 @@ def answer(team: Team, filters: Filters) -> Answer:
 
 
 def _causes(team: Team, filters: Filters, shown: Sequence[Tile]) -> Causes | None:
-    """What moved the cycle time, where it changed beyond chance."""
+    """What moved the cycle time, if it changed beyond chance."""
     cycle = next(tile for tile in shown if tile.field == "cycle_time")
     return change_queries.causes(team, filters) if cycle.verdict else None
 
@@ -131,7 +131,7 @@ def _causes(team: Team, filters: Filters, shown: Sequence[Tile]) -> Causes | Non
 def _moved_data(
     team: Team, filters: Filters, compared: change_queries.Changes
 ) -> dict[str, Any] | None:
-    """For machines also where the cycle time did not change beyond chance, which `changes` say."""
+    """For programs even if the cycle time did not change beyond chance, which `changes` says."""
     causes = change_queries.causes(team, filters) if compared.verdicts else None
     return verdict.data(causes) if causes else None
 
@@ -139,7 +139,7 @@ def _moved_data(
 def _why(
     filters: Filters, path: str, before: Figures, shown: Sequence[Tile], causes: Causes | None
 ) -> list[str]:
-    """What the cycle time was, and what moved it, where it moved."""
+    """The former cycle time, and what moved it, if it moved."""
     told = next(tile for tile in shown if tile.field == "cycle_time").told
     spread, former = before.spreads["cycle_time"], filters.period.previous
     if not spread.count or not (causes or told.reason in (changes.TOO_FEW, changes.CHANCE)):
@@ -227,7 +227,7 @@ def _charts(
 
 
 def _points_before(team: Team, filters: Filters) -> list[queries.Point]:
-    """The period before week by week, as many as the present one has; none where it is not whole.
+    """The period before week by week, as many as in the present one; empty if it is incomplete.
 
     A week or month that is cut at an end of the period is left out.
     """

@@ -1,4 +1,4 @@
-"""One person: their pull requests, and reviews given and received. No scores, no ranks."""
+"""One person: their pull requests, and reviews given and received. No scores, no rankings."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from apps.teams.models import Team
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody who is a member, or who wrote or reviewed from outside."""
+    """A member, or an outsider who wrote or reviewed."""
 
     account: int
     login: str
@@ -38,12 +38,12 @@ class Person:
 
     @property
     def title(self) -> str:
-        """What the page is called."""
+        """The page's title."""
         return self.name or self.login
 
 
 def person(request: TeamRequest, filters: Filters, github_id: int) -> Answer:
-    """By GitHub's id; where the team keeps such figures private, for admins and that person."""
+    """By GitHub's id; if the team restricts such figures, for admins and that person only."""
     viewer = viewer_of(request)
     github_id = viewer.main_accounts.get(github_id, github_id)
     if not viewer.sees(github_id):
@@ -101,7 +101,7 @@ def _reviews_data(exchanged: Exchanges) -> dict[str, Any]:
 
 
 def _person(viewer: Viewer, account: int) -> Person:
-    """Raises Http404 for somebody whom the team does not know."""
+    """Raises Http404 for a person unknown to the team."""
     is_you = account in viewer.accounts
     found = TeamMember.objects.for_team(viewer.team).filter(github_id=account).first()
     if found is not None:
@@ -121,7 +121,7 @@ def _person(viewer: Viewer, account: int) -> Person:
 
 
 def _others(exchanged: Exchanges, base: str, account: int) -> list[tuple[Exchange, str, str]]:
-    """Each with the lists of what was given to them, and received from them."""
+    """Each with the lists of reviews given to them and received from them."""
 
     def link(reviewer: int | None, author: int | None) -> str:
         return f"{base}figure=reviews.{reviewer or GHOST}.{author or GHOST}"

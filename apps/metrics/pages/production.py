@@ -36,7 +36,7 @@ BY_APPLICATION = (
     *("change_fail_rate", "recovery_time", "rework_rate"),
 )
 
-# The deployments that each figure of deployments is of.
+# The deployments that each deployment figure counts.
 LISTS = {
     "deployments_per_week": "counted",
     "change_fail_rate": "failed",
@@ -63,7 +63,7 @@ class Stage:
 
     @property
     def name(self) -> str:
-        """As people read it."""
+        """The label for users."""
         return STAGE_NAMES[self.field]
 
     @property
@@ -73,23 +73,23 @@ class Stage:
 
     @property
     def width(self) -> str:
-        """How much of the bar it has."""
+        """Its width in the bar."""
         return f"{self.share * 100:.3f}%"
 
     @property
     def percent(self) -> str:
-        """Its share as people read it: those of all stages add up to 100."""
+        """Its share for display: those of all stages add up to 100."""
         return unbroken(f"{self.tenths / 10:.1f} %")
 
     @property
     def sort(self) -> str:
-        """Its longest first."""
+        """The sort order with its longest first."""
         return f"-{self.field}"
 
 
 @dataclass(frozen=True)
 class Sources:
-    """How many repositories have a source, how many none, and what GitHub does not let us read."""
+    """How many repositories have a source, how many none, and what GitHub denies."""
 
     with_source: int
     without: int
@@ -97,16 +97,16 @@ class Sources:
     not_granted: Sequence[str]
     refused: int
     reading: int
-    """Of how many with a source not all deployments are read or counted yet."""
+    """How many with a source have deployments that are not read or counted yet."""
 
     @property
     def is_told(self) -> bool:
-        """Whether any tells of deployments."""
+        """Whether any has a source of deployments."""
         return self.with_source > 0
 
 
 def production(request: TeamRequest, filters: Filters) -> Answer:
-    """The five figures of production."""
+    """The five production figures."""
     team = request.team
     now, before = production_queries.figures_and_before(team, filters)
     points = production_queries.series(team, filters)
@@ -162,7 +162,7 @@ def production(request: TeamRequest, filters: Filters) -> Answer:
 
 
 def application_data(application: Application) -> dict[str, Any]:
-    """An application for machines."""
+    """An application as JSON."""
     return {
         "repository": application.repository.full_name,
         "environment": application.environment,
@@ -198,7 +198,7 @@ def _left_out(left: production_queries.Unplaced, links: Mapping[str, str]) -> li
 
 
 def sources_of(team: Team) -> Sources:
-    """Of all repositories whose pull requests the team keeps."""
+    """Over all repositories whose pull requests are stored."""
     rows = list(Production.objects.for_team(team))
     told = [row for row in rows if row.source]
     missing = Counter(name for row in rows for name in row.not_granted)
@@ -213,7 +213,7 @@ def sources_of(team: Team) -> Sources:
 
 
 def stages_of(now: Delivery, before: Delivery) -> list[Stage]:
-    """The five stages of the average lead time; none where nothing was deployed."""
+    """The five stages of the average lead time; empty if nothing was deployed."""
     whole = now.mean_lead_time
     if not whole:
         return []
@@ -230,7 +230,7 @@ def stages_of(now: Delivery, before: Delivery) -> list[Stage]:
 def _line(
     team: Team, filters: Filters, application: Application, figures: Delivery
 ) -> dict[str, Any]:
-    """An application with its figures, as a table shows it."""
+    """An application with its figures, for a table."""
     links = _links_of(team, filters, application)
     return {
         "application": application,
@@ -242,7 +242,7 @@ def _line(
 
 
 def _links_of(team: Team, filters: Filters, application: Application) -> dict[str, str]:
-    """Where the figures of an application are listed."""
+    """Where an application's figures are listed."""
     path = reverse("deployments", args=[team.slug])
     pull_requests = reverse("pull_requests", args=[team.slug])
 
@@ -261,12 +261,12 @@ def _links_of(team: Team, filters: Filters, application: Application) -> dict[st
 
 
 def _is_elsewhere(figures: Delivery) -> bool:
-    """Whether what an application brought counts for those that brought it first."""
+    """Whether its pull requests count for other applications, which deployed them first."""
     return figures.rework.whole > 0 and not figures.pull_requests
 
 
 def _cell(measure: Measure, figures: Delivery, link: str) -> dict[str, Any]:
-    """A figure of an application; why there is none, where it brought pull requests."""
+    """A figure of an application; or why there is none although it deployed pull requests."""
     value = measure.value(figures)
     is_asked = measure.field in UNTIL_PRODUCTION and _is_elsewhere(figures)
     return {
@@ -331,7 +331,7 @@ def _charts(points: Sequence[DeliveryPoint], filters: Filters, team: Team) -> li
 
 
 def _values(points: Sequence[DeliveryPoint], read: Callable[[Delivery], Value]) -> list[Value]:
-    """One figure of each week or month, None where nothing was deployed."""
+    """One figure of each week or month, None if nothing was deployed."""
     return [read(point.figures) if point.figures else None for point in points]
 
 
@@ -359,6 +359,6 @@ def _stage_series(points: Sequence[DeliveryPoint]) -> list[Series]:
 
 
 def longest_waiting(team: Team, filters: Filters) -> tuple[int, list[PullRequest]]:
-    """How many are merged and not deployed yet, and those that wait the longest."""
+    """How many are merged and not deployed yet, and those that have waited longest."""
     rows = production_queries.waiting_to_deploy(team, filters)
     return len(rows), fetched(rows.first(LATEST, rows["merged_at"], rows["id"]))

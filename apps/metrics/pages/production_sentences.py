@@ -1,4 +1,4 @@
-"""What the pages of production say in whole sentences."""
+"""Sentences of the production pages."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ BROUGHT_EARLIER = (
 
 
 def answer(now: Delivery, days: int, links: tuple[str, str]) -> Iterator[str]:
-    """How much reaches production, and how soon; `links` lead to deployments, pull requests."""
+    """How much reaches production, and how soon; `links` lead to deployments and pull requests."""
     to_deployments, to_pull_requests = links
     yield format_html(
         '<a href="{}"><strong>{}</strong> {}</a> of {} in {} days{}.',
@@ -68,7 +68,7 @@ def changes(figures: Sequence[Tile], days: int) -> Iterator[str]:
 
 
 def provisional(filters: Filters, now: datetime) -> str:
-    """That a failure may still show, where the period reaches into the last seven days."""
+    """That failures may still appear, if the period includes any of the last seven days."""
     if filters.period.end <= now - PROVISIONAL:
         return ""
     return (
@@ -78,7 +78,7 @@ def provisional(filters: Filters, now: datetime) -> str:
 
 
 def narrowing(filters: Filters) -> str:
-    """What filters of pull requests leave as it is."""
+    """What filters of pull requests do not affect."""
     chosen = (filters.people, filters.groups, filters.bases, filters.labels, filters.sizes)
     if not any(chosen):
         return ""
@@ -90,7 +90,7 @@ def narrowing(filters: Filters) -> str:
 
 @dataclass(frozen=True)
 class Left:
-    """How many are left out of the figures, which, and where they are listed or mended."""
+    """How many are left out of the figures, which, and where they are listed or fixed."""
 
     count: int
     what: str
@@ -132,7 +132,7 @@ def _plural(noun: str) -> str:
 
 
 def source(row: Production | None) -> str:
-    """Where a repository's deployments are told, in a few words."""
+    """The source of a repository's deployments, in a few words."""
     if row is None or not row.source:
         return "none"
     if row.source == "workflow":
@@ -171,19 +171,19 @@ def being_read(reading: int, whole: int) -> str:
 
 
 def not_granted(permissions: Sequence[str], repositories: int) -> str:
-    """Which permissions are missing, of how many repositories."""
+    """Which permissions are missing, for how many repositories."""
     among = counted(repositories, "repository", "repositories")
     return f"Not granted: GitHub does not let us read {missing(permissions)} of {among}."
 
 
 def missing(permissions: Sequence[str]) -> str:
-    """The names of permissions as GitHub's pages have them."""
+    """The names of permissions as on GitHub's pages."""
     names = [PERMISSIONS.get(name, name.capitalize()) for name in permissions]
     return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else "".join(names)
 
 
 def outcome(found: Deployment, brought: Sequence[PullRequest]) -> Iterator[str]:
-    """What a deployment was, and what it brought."""
+    """The kind of a deployment, and what it brought."""
     if found.deployed_at is None:
         state = f", GitHub says “{found.state}”" if found.state else ""
         yield format_html(
@@ -230,7 +230,7 @@ def _pull_requests(brought: Sequence[PullRequest]) -> str:
 
 
 def failure(found: Deployment) -> str:
-    """Whether it failed, and why that is held."""
+    """Whether it failed, and the evidence."""
     if found.deployed_at is None:
         return "Nothing reached production, so it is no failed deployment."
     if found.marked_failed is not None:
@@ -275,7 +275,7 @@ def _evidence(found: Deployment) -> SafeString:
 
 
 def badge(found: Deployment) -> tuple[str, str] | None:
-    """What a list says of a deployment in a word, and its tone."""
+    """A deployment's badge in a list, and its tone."""
     if found.deployed_at is None:
         return ("never succeeded", "")
     if found.is_failed:

@@ -25,7 +25,7 @@ NEVER = datetime.max.replace(tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Line:
-    """A person's queue, or that of a team on GitHub, and its page."""
+    """A person's queue, or a GitHub team's, and its page."""
 
     queue: Queue
     is_group: bool
@@ -33,7 +33,7 @@ class Line:
 
     @property
     def cells(self) -> list[tuple[int, str]]:
-        """How many wait for them, and of theirs, each with the figure whose list they are."""
+        """How many wait for them, and how many of theirs wait, each with the figure of its list."""
         if self.is_group:
             return [(len(self.queue.reviews), f"team_asked.{self.queue.whom.group or 0}")]
         counts = {name: len(waits(self.queue)) for name, waits in QUEUED.items()}
@@ -41,7 +41,7 @@ class Line:
 
 
 def queues(request: TeamRequest, filters: Filters) -> Answer:
-    """Of everybody for whom something waits, or of whom something does."""
+    """For everyone in a queue, and everyone whose pull requests wait."""
     viewer = viewer_of(request)
     found = waiting_queries.queues(request.team, filters)
     lines = _lines(request, viewer, found)
@@ -76,7 +76,7 @@ def _answer(waiting: Sequence[Line], nobody: int, viewer: Viewer) -> str:
 
 
 def _lines(request: TeamRequest, viewer: Viewer, found: dict[Key, Queue]) -> list[Line]:
-    """The longest wait first; without people whom an admin switched off."""
+    """The longest wait first; without people excluded by an admin."""
     hidden = set(
         TeamMember.objects.filter(pk__in=masks.hidden(request.team)).values_list(
             "github_id", flat=True

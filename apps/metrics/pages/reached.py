@@ -1,4 +1,4 @@
-"""How a merged pull request went on to production, or why that is not known."""
+"""How a merged pull request reached production, or why that is unknown."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def outcome(found: PullRequest) -> str:
 
 
 def why_deploy(found: PullRequest) -> str:
-    """Where the fifth stage of a merged pull request comes from, or why it has none."""
+    """The origin of a merged pull request's fifth stage, or why it has none."""
     brought = deployments(found)
     if found.deployed_at is not None and brought:
         return format_html("From the merge to the first deployment: {}.", _listed(found, brought))
@@ -41,7 +41,7 @@ def why_deploy(found: PullRequest) -> str:
 
 
 def deployments(found: PullRequest) -> list[Deployment]:
-    """Those that brought it, one an application, the first of them first."""
+    """The deployments that brought it, one for each application, the earliest first."""
     rows = found.deployments.filter(application__is_current=True, deployed_at__isnull=False)
     return list(rows.select_related("application").order_by("deployed_at", "pk"))
 

@@ -15,7 +15,7 @@ from apps.teams.access import TeamRequest
 
 
 def repository(request: TeamRequest, filters: Filters, github_repo_id: int) -> Answer:
-    """Of a repository whose pull requests the team keeps, by GitHub's id."""
+    """For a repository whose pull requests are stored, by GitHub's id."""
     found = Repository.objects.for_team(request.team).filter(github_repo_id=github_repo_id).first()
     if found is None:
         raise Http404("The team keeps no such repository.")

@@ -35,7 +35,8 @@ NEWEST = 8
 class Matrix:
     """Reviewers in rows, authors in columns; `hidden` are too many to show.
 
-    The cells of a row come as markup: of up to 3,600 most are empty, and each cost a template.
+    The cells of a row are ready markup: up to 3,600 are mostly empty, and each would cost a
+    template.
     """
 
     authors: Sequence[str]

@@ -1,4 +1,4 @@
-"""What pages of figures say in whole sentences."""
+"""Sentences of the pages of figures."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ WAITING = {
 
 
 def waits_for(waiting_for: str) -> str:
-    """What a group of open pull requests is called."""
+    """The name of a group of open pull requests."""
     return WAITING[waiting_for][0]
 
 
 def cycle_time(now: Figures, links: tuple[str, str]) -> str:
     """How long the merged ones took.
 
-    `links` lead to the list of them, and to that of those with an old commit.
+    `links` lead to their list, and to that of those with an old commit.
     """
     spread = now.spreads["cycle_time"]
     if not spread.count:
@@ -76,7 +76,7 @@ def _without_old(now: Figures, link: str) -> str:
 
 
 def left_out(now: Figures, link: str) -> str:
-    """Which pull requests statistics leave out, because of an old commit."""
+    """Which pull requests the statistics leave out, because of an old commit."""
     them, are = ("itself", "is") if now.old == 1 else ("themselves", "are")
     return format_html(
         '<a href="{}">{}</a> with a commit more than 30 days older than {} {} left out of coding '
@@ -89,7 +89,7 @@ def left_out(now: Figures, link: str) -> str:
 
 
 def of_person(now: Figures, exchanged: Exchanges, days: int, link: str) -> str:
-    """What somebody merged and reviewed."""
+    """What a person merged and reviewed."""
     return format_html("{} {}", _merged(now, days, link), _given(exchanged))
 
 
@@ -137,7 +137,7 @@ def _given(exchanged: Exchanges) -> str:
 
 
 def given_to(exchanged: Exchanges, link: str) -> str:
-    """On how many pull requests of how many people somebody gave reviews."""
+    """On how many pull requests of how many people a person gave reviews."""
     people = counted(exchanged.authors, "person", "people")
     return format_html("{} of {}", reviewed_on(exchanged.given_on, link), people)
 
@@ -158,7 +158,7 @@ def reviewed_on(count: int, link: str) -> str:
 def of_flow(
     under_way: int | None, figures: Figures, ended: Work, days: int, links: FlowLinks
 ) -> Iterator[str]:
-    """What is under way, was merged, abandoned, and reopened; each with the link to its list."""
+    """What is in progress, was merged, abandoned, and reopened; each with a link to its list."""
     wip, merged, closed, reopened = links
     if under_way is not None:
         yield format_html(
@@ -218,13 +218,13 @@ def _time(spread: Spread) -> SafeString:
 
 
 def _percent(share: float) -> str:
-    """Never rounded up to all of it."""
+    """Never rounded up to 100 %."""
     decimals = 0 if share in (0, 1) or 0.1 <= share < 0.995 else 1
     return unbroken(f"{min(share * 100, 100 if share == 1 else 99.9):.{decimals}f} %")
 
 
 def of_people(page: Page[Any]) -> str:
-    """What a table of people has in it."""
+    """The caption of a table of people."""
     shown = caption(page, "person", "people")
     return (
         f"{shown}. Figures of their own merged pull requests; medians. Deleted accounts are left "
@@ -233,19 +233,19 @@ def of_people(page: Page[Any]) -> str:
 
 
 def of_repositories(page: Page[Any]) -> str:
-    """What a table of repositories has in it."""
+    """The caption of a table of repositories."""
     shown = caption(page, "repository", "repositories")
     return f"{shown}, with merged pull requests; medians."
 
 
 def of_teams(page: Page[Any]) -> str:
-    """What a table of teams has in it."""
+    """The caption of a table of teams."""
     shown = caption(page, "team")
     return f"{shown}; medians. Somebody in several teams counts in each of them."
 
 
 def outcome(pull_request: PullRequest, age: float, wait: Wait | None = None) -> str:
-    """What became of a pull request, or whom it waits for."""
+    """The outcome of a pull request, or whom it waits for."""
     if pull_request.merged_at:
         who = pull_request.merged_by_login
         return format_html(
@@ -272,7 +272,7 @@ def outcome(pull_request: PullRequest, age: float, wait: Wait | None = None) -> 
 
 
 def _for_nobody(pull_request: PullRequest) -> str:
-    """What keeps one that nobody in particular is waited for with."""
+    """Why a pull request waits for nobody in particular."""
     words = WAITING[pull_request.waiting_for][1]
     if pull_request.waiting_for != NOBODY or _was_asked(pull_request):
         return words
@@ -280,7 +280,7 @@ def _for_nobody(pull_request: PullRequest) -> str:
 
 
 def _was_asked(pull_request: PullRequest) -> bool:
-    """Whether a review was ever asked for; all who were have answered, or were taken back."""
+    """Whether a review was ever requested; all requests are answered or withdrawn."""
     asked = TimelineEvent.Kind.REVIEW_REQUESTED
     return pull_request.timeline.filter(kind=asked).exists()
 
@@ -295,7 +295,7 @@ def so_far(pull_request: PullRequest, now: datetime) -> str:
 
 
 def merged_in_week(merged: int, before: int) -> str:
-    """How the weekly mail begins."""
+    """The first sentence of the weekly mail."""
     what = (
         counted(merged, "pull request was", "pull requests were")
         if merged
@@ -305,7 +305,7 @@ def merged_in_week(merged: int, before: int) -> str:
 
 
 def next_digest(digest: Digest | None, zone: tzinfo) -> str:
-    """When the next weekly mail comes, or when one that failed is tried again."""
+    """When the next weekly mail comes, or when a failed one is retried."""
     if digest is None:
         return ""
     if not digest.failures:

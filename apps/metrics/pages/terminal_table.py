@@ -23,7 +23,7 @@ NO_DATA = "–"
 
 
 def table(team: Team, repositories: Sequence[Repository]) -> RenderableType:
-    """A table for each repository, over all that is stored of it."""
+    """A table for each repository, over everything stored."""
     return Group(*(_of_repository(team, each.full_name) for each in repositories))
 
 
@@ -61,7 +61,7 @@ def _rows(found: MetricsTable) -> list[tuple[str, ...]]:
 
 
 def _production(found: Delivery) -> list[tuple[str, ...]]:
-    """The five figures of production."""
+    """The five production figures."""
     weeks = found.weeks >= DAYS_FOR_WEEKS / 7
     several = f" of {found.applications} applications" if found.applications > 1 else ""
     deployments = f"{found.deployments} deployments{several}"
@@ -81,12 +81,12 @@ def _production(found: Delivery) -> list[tuple[str, ...]]:
 
 
 def _per_week(found: MetricsTable) -> str:
-    """Of at least two weeks."""
+    """For at least two weeks."""
     return f"{found.figures.per_week:.1f}" if found.weeks >= DAYS_FOR_WEEKS / 7 else NO_DATA
 
 
 def _name(field: str) -> str:
-    """Stages stand below the cycle time that they are parts of."""
+    """Stages are indented below the cycle time."""
     return "  " * (field in STAGES) + MEASURES[field].heading
 
 

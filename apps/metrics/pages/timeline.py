@@ -1,4 +1,4 @@
-"""A pull request's life drawn to scale, and why each of its figures is what it is."""
+"""A pull request's life drawn to scale, and the explanation of each figure."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ GHOST = "A deleted account"
 
 @dataclass(frozen=True)
 class Mark:
-    """Something that happened; `x` is per cent of the drawing's width."""
+    """An event; `x` is a percentage of the drawing's width."""
 
     lane: str
     kind: str
@@ -78,7 +78,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class Timeline:
-    """All that the drawing and the list below it show."""
+    """The content of the drawing and of the list below it."""
 
     begin: datetime
     end: datetime
@@ -89,7 +89,7 @@ class Timeline:
 
 @dataclass(frozen=True)
 class Reason:
-    """A stage with the sentence that says where its figure comes from."""
+    """A stage with the sentence that explains its figure."""
 
     key: str
     name: str
@@ -98,7 +98,7 @@ class Reason:
 
     @property
     def anchor(self) -> str:
-        """Where it is defined."""
+        """The anchor of its definition."""
         return f"{self.key}_time"
 
 
@@ -126,9 +126,9 @@ def _times(pull_request: PullRequest) -> dict[str, int]:
 
 
 def stages_so_far(pull_request: PullRequest, now: datetime) -> dict[str, int]:
-    """How long the stages of an open one have lasted, in seconds; the last one still lasts.
+    """How long the stages of an open one have lasted, in seconds; the last one continues.
 
-    As with those of merged ones, no instant is earlier than the one before it.
+    As for merged ones, no timestamp is earlier than the one before it.
     """
     told = (pull_request.ready_at, pull_request.first_review_at, pull_request.approved_at)
     found: dict[str, int] = {}
@@ -143,12 +143,12 @@ def stages_so_far(pull_request: PullRequest, now: datetime) -> dict[str, int]:
 
 
 def _percent(share: float) -> str:
-    # A margin of one per cent keeps the marks at both ends whole.
+    # A margin of one per cent keeps the marks at both ends visible.
     return f"{1 + share * 98:.3f}%"
 
 
 def stage_bars(pull_request: PullRequest, length: float = 0, margin: float = 0) -> list[Bar]:
-    """The stages as parts of a length in seconds; without one, of the cycle time."""
+    """The stages as parts of a length in seconds; by default, of the cycle time."""
     return _bars(_times(pull_request), length or pull_request.cycle_time or 1, margin)
 
 
@@ -164,7 +164,7 @@ def _bars(times: Mapping[str, int], length: float, margin: float) -> list[Bar]:
 
 
 def _ticks(length: float) -> list[tuple[str, str, str]]:
-    """Where each is, its text, and which part of the text stands there."""
+    """Each tick's position, text, and text anchor."""
     step = next((s for s in _STEPS if length / s <= MOST_TICKS), _STEPS[-1] * 2)
     places = range(0, int(length) + 1, step)
     return [
@@ -186,7 +186,7 @@ def _marks(pull_request: PullRequest) -> Iterator[Mark]:
         commit = link.commit
         who = commit.author_login or "An author without an account"
         text = f"committed {commit.sha[:7]} {commit.message_headline or ''}".rstrip()
-        # Of some, GitHub could not tell when they were written or committed.
+        # GitHub could not return the time of some commits.
         at = commit.committed_at or commit.authored_at
         if at:
             yield Mark("commits", "commit", at, who, text, note=_why_older(commit, at))
@@ -200,7 +200,7 @@ def _marks(pull_request: PullRequest) -> Iterator[Mark]:
         where = pull_request.deployment.application.environment
         yield Mark("events", "deployed", pull_request.deployed_at, "A deployment", f"to {where}")
     for event in pull_request.timeline.all():
-        # GitHub tells a merge as a close too.
+        # GitHub reports a merge as a close, too.
         if event.kind == "closed" and event.at == pull_request.merged_at:
             continue
         text = _EVENTS[event.kind].format(
@@ -295,6 +295,6 @@ def _overlap(start: datetime, stop: datetime, begin: datetime, end: datetime) ->
 
 
 def as_data(drawn: Timeline) -> list[dict[str, Any]]:
-    """The marks for machines."""
+    """The marks as JSON."""
     keys = ("lane", "kind", "at", "who", "what", "note")
     return [{key: getattr(mark, key) for key in keys} for mark in drawn.marks]

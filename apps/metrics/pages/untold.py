@@ -1,4 +1,4 @@
-"""What GitHub could not tell of a pull request, in a sentence."""
+"""A sentence about what GitHub could not return of a pull request."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ _WORDS: Mapping[str, str] = {
 
 
 def sentence(untold: Mapping[str, bool]) -> str:
-    """What GitHub could not tell, and whether it is shown as it was known; empty where nothing."""
+    """What GitHub could not return, and whether a former value is shown; empty if nothing."""
     if not untold:
         return ""
     text = f"GitHub could not tell {_listed(untold)}."
@@ -62,7 +62,7 @@ def sentence(untold: Mapping[str, bool]) -> str:
 
 
 def size(pull_request: PullRequest) -> str:
-    """`M: +80 −12 in 3 files`, as far as it is known."""
+    """`M: +80 −12 in 3 files`, as far as known."""
     parts = [f"{pull_request.size}:"] if pull_request.size else []
     if pull_request.additions is not None:
         parts.append(f"+{pull_request.additions}")

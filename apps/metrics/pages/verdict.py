@@ -1,4 +1,4 @@
-"""How the overview opens: one verdict, and what moved it. Nothing is said that chance could do."""
+"""The overview's verdict, and what moved it. Nothing is said that could be chance."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from apps.metrics.pages.measures import Tile
 from apps.teams.templatetags.display import duration, unbroken
 from apps.teams.wording import counted
 
-# The first of these that changed is what the page opens with.
+# The page opens with the first of these that changed.
 _CHANGED = {
     "cycle_time": "Pull requests merge {} than in the {} days before.",
     "pickup_time": "First reviews come {} than in the {} days before.",
@@ -65,7 +65,7 @@ def how_much(tile: Tile, of_time: tuple[str, str] = ("more", "less")) -> str:
 
 
 def headline(tiles: Sequence[Tile], days: int) -> SafeString | None:
-    """The first of the main figures that changed beyond chance; None where none did."""
+    """The first of the main figures that changed beyond chance; None if none did."""
     by_field = {tile.field: tile for tile in tiles}
     for field, sentence in _CHANGED.items():
         tile = by_field.get(field)
@@ -77,7 +77,7 @@ def headline(tiles: Sequence[Tile], days: int) -> SafeString | None:
 
 
 def median_before(before: Spread, days: int, link: str, reason: str = "") -> SafeString:
-    """The median of the cycle time in the period before, and why the difference is no change."""
+    """The median cycle time of the period before, and why the difference is no change."""
     return format_html(
         'The median was <strong>{}</strong> in the {} days before (<a href="{}">{}</a>){}.',
         duration(before.median),
@@ -89,7 +89,7 @@ def median_before(before: Spread, days: int, link: str, reason: str = "") -> Saf
 
 
 def because(causes: Causes, *, is_less: bool) -> Iterator[str]:
-    """What moved it: which stages, and which repositories, teams or sizes; of the mean."""
+    """What moved it: which stages, and which repositories, teams or sizes; for the mean."""
     whole = causes.moved.seconds
     if not whole or (whole < 0) != is_less:
         yield "The mean did not move the same way, so it has no part that explains this."
@@ -139,7 +139,7 @@ class Table:
     rows: Sequence[Part[str]]
     has_mix: bool = True
     others: int = 0
-    """How many groups are not among the rows; `rest` is what they contributed together."""
+    """How many groups are not among the rows; `rest` is their total contribution."""
     rest: int = 0
 
 
@@ -158,13 +158,13 @@ def tables(causes: Causes) -> list[Table]:
 
 
 def _table(name: str, parts: Sequence[Part[str]]) -> Table:
-    """Of many groups the first ones, and how much the others moved it together."""
+    """The first of many groups, and the total contribution of the others."""
     shown, others = (parts, ()) if len(parts) <= MOST else (parts[: MOST - 1], parts[MOST - 1 :])
     return Table(name.capitalize(), shown, others=len(others), rest=sum(p.seconds for p in others))
 
 
 def data(causes: Causes) -> dict[str, Any]:
-    """The same for machines; seconds."""
+    """The same as JSON; seconds."""
     found = {"stage": causes.moved.stages, **causes.parts}
     return {
         "mean": causes.moved.mean,

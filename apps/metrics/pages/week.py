@@ -1,4 +1,4 @@
-"""How the lines of *This week* and of queues read."""
+"""The texts of *This week* and of queues."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def why_here(wait: Wait) -> str:
 
 
 def usual_text(wait: Wait) -> str:
-    """What such a wait usually takes here, where that is known."""
+    """What such a wait usually takes here, if known."""
     if wait.usual == ELSE:
         return "more than 3 days"
     return f"usual {unbroken(duration_text(wait.usual))}"
