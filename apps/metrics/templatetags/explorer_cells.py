@@ -1,4 +1,4 @@
-"""What stands in the explorer's cells, and the views that a team has saved."""
+"""The explorer's cells, and the team's saved views."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ WRITERS = {
 
 @register.simple_tag(takes_context=True)
 def cell(context: dict[str, Any], pull_request: PullRequest, column: Column) -> SafeString | str:
-    """What a pull request has in a column; a dash for nothing."""
+    """A pull request's value in a column; a dash for none."""
     if column.key == "waiting_for" and (wait := context["waits"].get(pull_request.pk)):
         return _waits(wait)
     if column.kind == "lines":
@@ -53,7 +53,7 @@ def cell(context: dict[str, Any], pull_request: PullRequest, column: Column) -> 
 
 @register.simple_tag
 def saved_views(team: Team) -> list[SavedView]:
-    """Those of a team, by name."""
+    """A team's saved views, by name."""
     return list(SavedView.objects.for_team(team))
 
 
@@ -84,7 +84,7 @@ def _repository(pull_request: PullRequest) -> str:
 
 
 def _waits(wait: Wait) -> str:
-    """For whom, where that is told."""
+    """For whom it waits, if known."""
     is_told = wait.whom or wait.waiting_for == NOBODY
     return why_here(wait) if is_told else WAITS[wait.waiting_for]
 

@@ -1,4 +1,4 @@
-"""How figures read, and addresses that keep the filters."""
+"""Formats figures, and builds URLs that keep the filters."""
 
 from __future__ import annotations
 
@@ -48,21 +48,21 @@ def figure(value: float | None, unit: str) -> SafeString:
 
 @register.simple_tag
 def linked(value: float | None, unit: str, link: str) -> SafeString:
-    """A figure with the address of its pull requests, where there are any."""
+    """A figure linked to its pull requests, if there are any."""
     shown = figure(value, unit)
     return format_html('<a class="plain" href="{}">{}</a>', link, shown) if link else shown
 
 
 @register.filter
 def figure_text(value: float | None, unit: str) -> str:
-    """The same as plain text, never torn from its unit."""
+    """The same as plain text, with a non-breaking space before its unit."""
     if value is None:
         return "no data"
     if unit == "duration":
         return unbroken(duration_text(value))
     if unit == "share":
         decimals = 0 if value in (0, 1) or 0.1 <= value < 0.995 else 1
-        # What is not all of it never reads as if it were.
+        # A part of the whole never reads as 100 %.
         percent = min(value * 100, 99.9) if value < 1 else value * 100
         return unbroken(f"{percent:.{decimals}f} %")
     return f"{value:,.{DECIMALS.get(unit, 0)}f}"
@@ -76,27 +76,27 @@ def share(part: float | None, whole: float | None) -> str:
 
 @register.filter
 def change_text(tile: Tile) -> str:
-    """By how much a figure changed, where it did beyond chance."""
+    """By how much a figure changed, if beyond chance."""
     return how_much(tile) if tile.told.is_change and not tile.reads_the_same else ""
 
 
 @register.simple_tag(takes_context=True)
 def explorer(context: dict[str, Any], **changes: object) -> str:
-    """The address of the pull requests behind a figure: the page's filters and some more."""
+    """The URL of the pull requests behind a figure: the page's filters and some more."""
     filters: Filters = context["filters"]
     return filters.address(reverse("pull_requests", args=[context["team"].slug]), **changes)
 
 
 @register.simple_tag(takes_context=True)
 def reviewed_by(context: dict[str, Any], load: Load, name: str, count: int) -> SafeString:
-    """How many of a reviewer's there are, with the list of what they were given on."""
+    """A reviewer's number, linked to the pull requests that they reviewed."""
     link = explorer(context, figure=f"{name}.{load.account or GHOST}") if count else ""
     return linked(count, "count", link)
 
 
 @register.simple_tag(takes_context=True)
 def address(context: dict[str, Any], path: str = "", **changes: object) -> str:
-    """This page's address, or another's, with the same filters, some changed."""
+    """The URL of this page, or another, with the same filters, some changed."""
     filters: Filters = context["filters"]
     return filters.address(path or context["path"], **changes)
 
@@ -109,7 +109,7 @@ def cycle_time_answer(context: dict[str, Any]) -> str:
 
 @register.simple_tag(takes_context=True)
 def trend(context: dict[str, Any], tile: Tile) -> str:
-    """A figure against that of the period before; why it has no verdict, on hover."""
+    """A figure compared with the period before; why it has no verdict, on hover."""
     filters: Filters = context["filters"]
     if filters.range == "all" or not filters.coverage.is_read:
         return ""
@@ -128,9 +128,9 @@ def why_no_change(tile: Tile) -> str:
 
 @register.simple_tag(takes_context=True)
 def compared(context: dict[str, Any], tile: Tile) -> SafeString:
-    """A figure of a table; the former one below it where they differ beyond chance, else on hover.
+    """A figure of a table; the former one below it if they differ beyond chance, else on hover.
 
-    Linked to its pull requests, where there are any.
+    Linked to its pull requests, if there are any.
     """
     now, before = tile.change.now, tile.change.before
     if before is None or not trend(context, tile):
@@ -148,11 +148,11 @@ def compared(context: dict[str, Any], tile: Tile) -> SafeString:
 
 @register.simple_tag
 def sparkline(tile: Tile) -> SafeString:
-    """A figure week by week as a line without axes, from zero; gaps where there is no data."""
+    """A figure week by week as a line without axes, from zero; gaps where data is missing."""
     path = spark(tile.line)
     if not path:
         return SafeString("")
-    # A path has no place for a style of its own: the class names the colour.
+    # The class sets the colour, since a path has no attribute for a custom property.
     return format_html(
         '<svg class="spark of-{}" viewBox="0 0 100 26" preserveAspectRatio="none" '
         'aria-hidden="true"><path d="{}" vector-effect="non-scaling-stroke"/></svg>',
@@ -163,14 +163,14 @@ def sparkline(tile: Tile) -> SafeString:
 
 @register.filter
 def notes_of(charts: Sequence[Chart]) -> list[dict[str, Any]]:
-    """What is noted on some charts, by number."""
+    """The notes on some charts, by number."""
     found = {note["number"]: note for chart in charts for note in chart.notes}
     return [found[number] for number in sorted(found)]
 
 
 @register.filter
 def spread_text(spread: Spread | None, unit: str) -> str:
-    """The upper percentiles, where there is more than one value."""
+    """The upper percentiles, if there is more than one value."""
     if spread is None or spread.count < 2:
         return ""
     return f"75th {figure_text(spread.p75, unit)} · 90th {figure_text(spread.p90, unit)}"
@@ -178,7 +178,7 @@ def spread_text(spread: Spread | None, unit: str) -> str:
 
 @register.simple_tag
 def how_many(shown: int, count: int, whole: int, wanted: str) -> str:
-    """How many of a list of choices are shown."""
+    """How many options of a list are shown."""
     return filter_sentences.how_many(shown, count, whole, wanted)
 
 
@@ -198,7 +198,7 @@ def verdict_colour(tile: Tile) -> str:
 
 @register.filter
 def waits_for(waiting_for: str) -> str:
-    """What a group of open pull requests is called."""
+    """The name of a group of open pull requests."""
     return sentences.waits_for(waiting_for)
 
 
@@ -210,7 +210,7 @@ def recounting(team: Team) -> int | None:
 
 @register.simple_tag
 def matching_nothing(team: Team) -> list[str]:
-    """The patterns of repositories left out that fit none whose pull requests are here."""
+    """Patterns of excluded repositories that match no stored repository."""
     stored = Repository.objects.for_team(team).values_list("full_name", flat=True)
     names = list(stored) if team.excluded_repositories else []
     return [
@@ -222,19 +222,19 @@ def matching_nothing(team: Team) -> list[str]:
 
 @register.filter
 def width(share: float) -> str:
-    """A share as a length of a drawing."""
+    """A share as a length in a drawing."""
     return f"{share * 100:.2f}%"
 
 
 @register.simple_tag(takes_context=True)
 def definition(context: dict[str, Any], anchor: str) -> str:
-    """The address of a figure's definition."""
+    """The URL of a figure's definition."""
     return f"{reverse('how_we_count', args=[context['team'].slug])}#{anchor}"
 
 
 @register.simple_tag(takes_context=True)
 def page_of(context: dict[str, Any], pull_request: PullRequest) -> str:
-    """The address of a pull request's page."""
+    """The URL of a pull request's page."""
     owner, _, name = pull_request.repository.full_name.partition("/")
     return reverse("pull_request", args=[context["team"].slug, owner, name, pull_request.number])
 
@@ -273,7 +273,7 @@ def signed(seconds: int) -> SafeString:
 
 @register.filter
 def placed(row: PullRequest) -> str:
-    """Where a pull request is, and whose."""
+    """A pull request's repository, number and author."""
     return week.placed(row)
 
 
@@ -291,11 +291,11 @@ def usual_text(wait: Wait) -> str:
 
 @register.filter
 def is_long(count: int | str) -> bool:
-    """Whether a list of choices is too long to stand on every page."""
+    """Whether a list of options is too long to be on every page."""
     return bool(count) and int(count) > LISTED
 
 
 @register.filter
 def first_of(many: Sequence[Option]) -> Sequence[Option]:
-    """What a long list begins with."""
+    """The first options of a long list."""
     return many[:BEGINNING]

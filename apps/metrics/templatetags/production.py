@@ -1,4 +1,4 @@
-"""How deployments and the figures of production read."""
+"""Formats deployments and production figures."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ def not_granted(sources: Sources) -> str:
 
 @register.simple_tag
 def being_read(sources: Sources) -> str:
-    """Of how many repositories deployments are still to come."""
+    """For how many repositories deployments are still to come."""
     return sentences.being_read(sources.reading, sources.with_source)
 
 
 @register.filter
 def version(deployment: Deployment) -> str:
-    """What was deployed: a tag or a run where it has one, else the commit."""
+    """What was deployed: a tag or a run if it has one, else the commit."""
     return deployment.name or deployment.sha[:7]
 
 
@@ -44,19 +44,19 @@ def deployed_as(deployment: Deployment) -> str:
 
 @register.filter
 def when(deployment: Deployment) -> SafeString:
-    """When it reached production, else when it was asked for."""
+    """When it reached production, else when it was requested."""
     return instant(deployment.deployed_at or deployment.requested_at)
 
 
 @register.filter
 def cause(deployment: Deployment) -> str:
-    """By what a failure is known."""
+    """The evidence of a failure."""
     return CAUSES.get(Deployment.Cause(deployment.failed_by), "") if deployment.failed_by else ""
 
 
 @register.filter
 def failed_how(deployment: Deployment) -> str:
-    """By what a failure is known, and how long it took to mend."""
+    """The evidence of a failure, and how long it took to fix."""
     if deployment.recovery_time is None:
         return f"{cause(deployment)}, not mended yet"
     return f"{cause(deployment)}, mended after {duration_text(deployment.recovery_time)}"
