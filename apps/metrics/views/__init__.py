@@ -1,4 +1,4 @@
-"""The addresses that a browser opens: what is asked, who may see it, which template shows it.
+"""The pages: parse the request, check access, choose the template.
 
-No figure is made here: `pages` and `lists` answer, programs ask the `api`.
+No figure is calculated here: `pages` and `lists` do that; programs use the `api`.
 """

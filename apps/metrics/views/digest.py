@@ -22,7 +22,7 @@ from apps.teams.zones import zone_of
 @team_view()
 @require_http_methods(["GET", "HEAD", "POST"])
 def digest(request: TeamRequest) -> HttpResponse:
-    """Whether it is on, when it comes, and what it would say today; POST switches it."""
+    """Whether it is on, when it comes, and a preview of today's; POST switches it."""
     if request.method == "POST":
         return _switch(request)
     now = timezone.now()
@@ -66,7 +66,7 @@ def _switch_off(request: HttpRequest, found: Digest | None) -> None:
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def digest_off(request: HttpRequest, token: str) -> HttpResponse:
-    """Without signing in, by the link in the mail. A look alone changes nothing."""
+    """Switches it off without signing in, by the link in the mail. A GET changes nothing."""
     try:
         found = digest_mail.of_token(token)
     except BadSignature:

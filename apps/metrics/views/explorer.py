@@ -1,4 +1,4 @@
-"""Every pull request: filtered, searched, sorted, page by page, and to take away."""
+"""Every pull request: filtered, searched, sorted, page by page, and as a download."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from apps.metrics.views.page import figures_page, refused
 from apps.teams.access import TeamRequest, wants_json
 
 CSV, JSON_LINES = "text/csv; charset=utf-8", "application/jsonl"
-# Each form's type and the ending of its file's name.
+# Each format's content type and file extension.
 FORMATS = {"csv": (CSV, "csv"), "excel": (CSV, "csv"), "jsonl": (JSON_LINES, "jsonl")}
 FORMAT_NAMES = (("csv", "CSV"), ("excel", "CSV for Excel"), ("jsonl", "JSON Lines"))
 
@@ -34,7 +34,7 @@ FORMAT_NAMES = (("csv", "CSV"), ("excel", "CSV for Excel"), ("jsonl", "JSON Line
 def pull_requests(request: TeamRequest, filters: Filters) -> Answer | HttpResponseBase:
     """The list, or with `format=csv`, `excel` or `jsonl` all of it as a file.
 
-    A search for the address of a pull request leads to its page, whatever the filters.
+    A search for a pull request's address leads to its page, whatever the filters.
     """
     try:
         chosen = explorer.choice(request.GET, viewer_of(request))
@@ -73,16 +73,16 @@ def _addressed(request: TeamRequest, chosen: explorer.Choice) -> str | None:
 
 
 class _Here:
-    """The addresses of this list: the same filters and choice, some of it changed."""
+    """The URLs of this list: the same filters and options, some of them changed."""
 
     def __init__(self, path: str, filters: Filters, chosen: explorer.Choice) -> None:
         self.path, self.filters, self.chosen = path, filters, chosen
 
     @property
     def name(self) -> str:
-        """What a file of it is called: `merged-pull-requests-2026-01-01-to-2026-03-31`.
+        """The name of its file: `merged-pull-requests-2026-01-01-to-2026-03-31`.
 
-        One of several states has none in its name.
+        A list of several states has no state in its name.
         """
         state, period = self.chosen.state, self.filters.period
         now = timezone.localdate(timezone=period.zone)
@@ -94,7 +94,7 @@ class _Here:
         return self.filters.address(self.path, **{**self.chosen.params, **changes})
 
     def page(self, page: keyset.Page) -> dict[str, str | None]:
-        """Where its other pages are."""
+        """The URLs of its other pages."""
         return {
             "first": self.but(),
             "next": self.but(after=page.after) if page.after else None,
@@ -102,9 +102,9 @@ class _Here:
         }
 
     def states(self, elsewhere: explorer.Found | None) -> list[tuple[str, str, str, int | None]]:
-        """The list of each state, in the same columns; another order and other waits.
+        """The list of each state, in the same columns; with the default order and all waits.
 
-        With how many have the words that are looked for.
+        Includes how many match the search words.
         """
         gone = dict.fromkeys(("sort", "waiting", "figure"))
         return [
@@ -118,12 +118,12 @@ class _Here:
         ]
 
     def whenever(self) -> str:
-        """The same words whenever it was, in any state."""
+        """The same search at any time, in any state."""
         gone = dict.fromkeys(("sort", "waiting", "figure", "since", "until"))
         return self.but(**gone, state="opened", range="all")
 
     def columns(self) -> list[dict[str, Any]]:
-        """Each column with the address that sorts by it, or turns its order round."""
+        """Each column with the URL that sorts by it, or reverses the order."""
         return [self._column(key) for key in self.chosen.columns]
 
     def _column(self, key: str) -> dict[str, Any]:
@@ -140,7 +140,7 @@ class _Here:
         }
 
     def downloads(self) -> list[tuple[str, str, str]]:
-        """Each form's name, and where it is with the columns shown and with every field."""
+        """Each format's name, and its URLs with the shown columns and with every field."""
         shown = ",".join(self.chosen.columns)
         return [
             (

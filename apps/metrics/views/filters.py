@@ -1,4 +1,4 @@
-"""Choosing in the filter bar: what was chosen is remembered; long lists are looked up."""
+"""Selecting in the filter bar: the selection is remembered; long lists are searched."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from apps.metrics.models import PullRequest
 from apps.teams.access import TeamRequest, team_view, wants_json
 
 MOST = 50
-# Branches and labels are not listed anywhere: those in use are seen in the newest.
+# Branches and labels are not listed anywhere: those in use appear in the newest pull requests.
 NEWEST = 2_000
 
 
 @team_view()
 @require_POST
 def choose(request: TeamRequest) -> HttpResponse:
-    """Remembers what the bar says and leads to the page with it; `forget` ends that."""
+    """Remembers the bar's selection and redirects to the page with it; `forget` resets it."""
     path = _page(request)
     if request.POST.get("forget"):
         remembering.forget(request.membership)
@@ -43,7 +43,7 @@ def choose(request: TeamRequest) -> HttpResponse:
 @team_view()
 @require_safe
 def options(request: TeamRequest) -> HttpResponse:
-    """What can be chosen of a kind, as far as it has what was typed."""
+    """The options of a kind that match the typed text."""
     kind = request.GET.get("kind", "")
     wanted = request.GET.get(kind, "").strip()
     whole = _options(request, kind)
@@ -76,7 +76,7 @@ def _options(request: TeamRequest, kind: str) -> Sequence[Option]:
 
 
 def _in_use(names: Iterable[str]) -> list[Option]:
-    """Those used most come first."""
+    """The most used come first."""
     return [Option(name) for name, _ in Counter(names).most_common()]
 
 
@@ -85,7 +85,7 @@ def _has(option: Option, text: str) -> bool:
 
 
 def _page(request: TeamRequest) -> str:
-    """The page of this team that the bar stands on."""
+    """The team's page that the bar is on."""
     home = f"/a/{request.team.slug}/"
     path = request.POST.get("path", "").partition("?")[0].partition("#")[0]
     return path if path.startswith(home) and "\\" not in path else home

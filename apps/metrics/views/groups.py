@@ -1,4 +1,4 @@
-"""Teams of our own: admins name them and say who is in them."""
+"""Teams of our own: admins name them and choose their members."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MOST_GROUPS = 200
 
 
 class GroupForm(forms.Form):
-    """A name that no other of our own has, and people of the team's organisations."""
+    """A unique name among our own teams, and people of the team's organisations."""
 
     name = forms.CharField(label="Name", max_length=100)
     members = forms.ModelMultipleChoiceField(
@@ -39,7 +39,7 @@ class GroupForm(forms.Form):
         self.fields["members"].queryset = people.order_by("github_username")  # type: ignore[attr-defined]
 
     def clean_name(self) -> str:
-        """Raises ValidationError for one that is taken."""
+        """Raises ValidationError if the name is taken."""
         name = " ".join(self.cleaned_data["name"].replace("\x00", "").split())
         others = Group.objects.for_team(self.team).filter(github_id=None, name__iexact=name)
         if self.group:
@@ -52,7 +52,7 @@ class GroupForm(forms.Form):
 @team_view("admin")
 @require_http_methods(["GET", "HEAD", "POST"])
 def new_group(request: TeamRequest) -> HttpResponse:
-    """Makes a team of our own."""
+    """Creates a team of our own."""
     return _form(request, None)
 
 
@@ -112,7 +112,7 @@ def _delete(request: TeamRequest, group: Group) -> HttpResponse:
 
 
 def _free_slug(team: Team, name: str) -> str:
-    """What addresses call it; it stays though the name changes."""
+    """The slug for its URL; it stays though the name changes."""
     wanted = f"own-{slugify(name)[:80] or 'team'}"
     taken = set(
         Group.objects.for_team(team).filter(slug__startswith=wanted).values_list("slug", flat=True)

@@ -1,4 +1,4 @@
-"""Notes on days, which all charts over time show; its maker and admins may remove one."""
+"""Notes on days, which all charts over time show; their author and admins may delete one."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MOST_NOTES, LONGEST = 200, 80
 @team_view()
 @require_http_methods(["GET", "HEAD", "POST"])
 def notes(request: TeamRequest) -> HttpResponse:
-    """All of the team's, the latest first; POST makes one more."""
+    """All of the team's, the latest first; POST adds one."""
     error = _make(request) if request.method == "POST" else ""
     if request.method == "POST" and not error:
         return redirect("notes", request.team.slug)
@@ -34,7 +34,7 @@ def notes(request: TeamRequest) -> HttpResponse:
 @team_view()
 @require_POST
 def note(request: TeamRequest, note: int) -> HttpResponse:
-    """Takes a note away."""
+    """Deletes a note."""
     found = Note.objects.for_team(request.team).filter(pk=note).first()
     if found is None:
         raise Http404("There is no such note.")
@@ -52,7 +52,7 @@ def _may_delete(request: TeamRequest, note: Note) -> bool:
 
 
 def _make(request: TeamRequest) -> str:
-    """Stores what the form says; why not, where it cannot be."""
+    """Stores the form's note; returns why not if it cannot be stored."""
     text = " ".join(request.POST.get("text", "").replace("\x00", "").split())
     try:
         day = date.fromisoformat(request.POST.get("day", ""))

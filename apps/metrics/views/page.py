@@ -1,4 +1,4 @@
-"""What every page of figures has: the filter bar, JSON on request, a part that follows data."""
+"""Common to all pages of figures: the filter bar, JSON on request, a part that follows data."""
 
 from __future__ import annotations
 
@@ -50,11 +50,11 @@ def figures_page(
     is_list: bool = False,
     has_range: bool = True,
 ) -> Callable[[Callable[..., Answer | HttpResponseBase]], Callable[..., HttpResponseBase]]:
-    """A team's page under the filter bar; htmx gets only the part, and that only if it is new.
+    """A team's page under the filter bar; htmx gets only the part, and only if it is new.
 
-    Where the part `may_follow`, a large team's page comes at once and asks for it by itself. What
-    `is_list` shows everybody's pull requests; figures are not told of people who are excluded. What
-    is of now alone has no range to choose.
+    If the part `may_follow`, a large team's page is returned at once and loads it afterwards. A
+    page that `is_list` shows everybody's pull requests; figures about excluded people are refused.
+    A page about the present only has no range to select.
     """
 
     def decorate(view: Callable[..., Answer | HttpResponseBase]) -> Callable[..., HttpResponseBase]:
@@ -124,7 +124,7 @@ def _page(
 def _without_what_is_gone(
     request: TeamRequest, form: FilterForm, version: queries.DataVersion
 ) -> HttpResponse:
-    """Opens the page with what is left of a filter that was good when it was remembered."""
+    """Opens the page without the values of a remembered filter that are no longer valid."""
     form, sentences = form.mended(), form.sentences
     form.full_clean()
     filters = parse(form, request.team, version.first_opened_at)
@@ -146,7 +146,7 @@ def _state(
 
 
 def _unread(team: Team, version: queries.DataVersion) -> str:
-    """What is not read for marks of AI yet; of a large team it takes long to count."""
+    """What is not read for AI marks yet; for a large team counting takes long."""
 
     def told() -> str:
         return ai_sentences.notice(reading(team))
@@ -158,7 +158,7 @@ def _unread(team: Team, version: queries.DataVersion) -> str:
 
 @dataclass(frozen=True)
 class Shown:
-    """An answer as it is sent: plain data, or a part of a page and what is around it."""
+    """A response's content: plain data, or a part of a page and its context."""
 
     data: Context
     part: str
@@ -181,12 +181,12 @@ def _shown(
 
 
 def _comes_in_parts(request: TeamRequest) -> bool:
-    """Whether it is for a browser that can fetch figures by itself, as far as we know."""
+    """Whether the client is a browser that can load figures afterwards, as far as is known."""
     return not (request.htmx or wants_json(request) or "whole" in request.GET)
 
 
 def _is_to_follow(request: TeamRequest, version: queries.DataVersion, *, may_follow: bool) -> bool:
-    """Whether figures would take too long now: a list is quick once all was read for it."""
+    """Whether figures would take too long now: a list is quick once all data is loaded for it."""
     if not version.is_large or wants_json(request):
         return False
     takes_long = may_follow or not is_ready(request.team)
@@ -194,7 +194,7 @@ def _is_to_follow(request: TeamRequest, version: queries.DataVersion, *, may_fol
 
 
 def _to_follow(request: TeamRequest, bar: Context, template: str) -> HttpResponse:
-    """What stands in the place of figures until they come; the page asks for them by itself."""
+    """The placeholder for figures until they are ready; the page loads them by itself."""
     reached = progress(request.team)
     context = {
         "address": address(request),
@@ -208,12 +208,12 @@ def _to_follow(request: TeamRequest, bar: Context, template: str) -> HttpRespons
     if request.htmx:
         response.headers["HX-Retarget"], response.headers["HX-Reswap"] = "#figures", "innerHTML"
     elif reached and not request.comes_in_parts:
-        response.headers["Refresh"] = "2"  # Without a script nothing else asks again.
+        response.headers["Refresh"] = "2"  # Without a script nothing else would reload.
     return response
 
 
 def address(request: TeamRequest, **more: str) -> str:
-    """Where the request's page is, as somebody may come back to it."""
+    """The URL of the request's page, for returning to it."""
     query = request.GET.copy()
     for name in ("version", "whole"):
         query.pop(name, None)
@@ -223,7 +223,7 @@ def address(request: TeamRequest, **more: str) -> str:
 
 def _cache_key(request: TeamRequest, etag: str) -> str:
     kind = "json" if wants_json(request) else "part"
-    # Who asks decides what they may see, and people see themselves first.
+    # The content depends on what the viewer may see, and lists them first.
     viewer = viewer_of(request)
     mine = [] if viewer.sees_everyone else sorted(viewer.accounts)
     who = f"{request.user.pk} {request.membership.role} {mine}"
@@ -238,14 +238,14 @@ def _reply(request: TeamRequest, shown: Shown, bar: Context, template: str) -> H
         part = mark_safe(shown.part)  # noqa: S308 rendered by a template
         name = "metrics/figures.html" if request.htmx else template
         response = render(request, name, {**bar, **shown.around, "part": part})
-        # The line that asks is replaced by itself, unless there is more to replace.
+        # The polling line is replaced by itself, unless there is more to replace.
         response.headers["HX-Retarget"], response.headers["HX-Reswap"] = "#figures", "innerHTML"
     response.headers["ETag"] = f'"{bar["version"].etag}"'
     return response
 
 
 def refused(request: TeamRequest, sentences: list[str]) -> HttpResponse:
-    """Says what is wrong with an address, beside a filter bar that keeps the rest of it."""
+    """An error page for an invalid URL, with a filter bar that keeps the rest of it."""
     if wants_json(request):
         return JsonResponse({"errors": sentences}, status=400)
     if request.htmx:
@@ -277,7 +277,7 @@ def _poll(request: TeamRequest, etag: str) -> str:
 def _is_current(request: TeamRequest, etag: str) -> bool:
     if request.htmx:
         return request.GET.get("version") == etag
-    # Compression makes a tag weak.
+    # Compression makes an ETag weak.
     return request.headers.get("If-None-Match", "").removeprefix("W/") == f'"{etag}"'
 
 

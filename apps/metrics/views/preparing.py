@@ -1,4 +1,4 @@
-"""What a page shows while its figures are prepared: the page asks for it each second."""
+"""The progress of figures being prepared, which the page requests each second."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ from apps.teams.access import TeamRequest, team_view
 
 @team_view()
 def prepared(request: TeamRequest) -> HttpResponse:
-    """How far it is; nothing where nobody prepares them."""
+    """The progress; empty if no process prepares them."""
     reached = progress(request.team)
     return HttpResponse(sentence(reached)) if reached else HttpResponse(status=204)

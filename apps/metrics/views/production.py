@@ -1,4 +1,4 @@
-"""The pages of production: the five figures, deployments as a list, and one deployment."""
+"""The production pages: the five figures, deployments as a list, and one deployment."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def deployments(request: TeamRequest, filters: Filters) -> Answer | HttpResponse
 
 
 def rows_of(page: lists.Page) -> list[export.Row]:
-    """The rows of a page as an export has them."""
+    """A page's export rows."""
     keys = [row.pk for row in page.rows]
     found = lists.in_order(keys)
     return list(export.deployment_rows(found))
@@ -86,7 +86,7 @@ def _name(application: Application) -> str:
 
 
 class _Here:
-    """The addresses of this list: the same filters and choice, some of it changed."""
+    """The URLs of this list: the same filters and options, some of them changed."""
 
     def __init__(self, path: str, filters: Filters, chosen: lists.Choice) -> None:
         self.path, self.filters, self.chosen = path, filters, chosen
@@ -96,7 +96,7 @@ class _Here:
         return self.filters.address(self.path, **{**self.chosen.params, **changes})
 
     def page(self, page: lists.Page) -> dict[str, str | None]:
-        """Where its other pages are."""
+        """The URLs of its other pages."""
         return {
             "first": self.but(),
             "next": self.but(after=page.after) if page.after else None,
@@ -110,7 +110,7 @@ class _Here:
         ]
 
     def downloads(self) -> list[tuple[str, str]]:
-        """Each form's name, and where the list is in it."""
+        """Each format's name and URL."""
         return [(label, self.but(format=form)) for form, label in FORMAT_NAMES]
 
 

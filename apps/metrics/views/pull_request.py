@@ -1,4 +1,4 @@
-"""One pull request: its timeline to scale, and why its figures are what they are."""
+"""One pull request: its timeline to scale, and the explanation of its figures."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from apps.teams.access import TeamRequest, team_view, wants_json
 
 @team_view()
 def pull_request(request: TeamRequest, owner: str, repository: str, number: int) -> HttpResponse:
-    """Of a repository that the team keeps."""
+    """For a repository whose pull requests are stored."""
     full_name = f"{owner}/{repository}".replace("\x00", "")
     rows = PullRequest.objects.for_team(request.team).filter(
         repository__full_name__iexact=full_name, number=number
     )
-    # Of two repositories that had this name, the one that still has it is fetched from.
+    # If two repositories have had this name, take the one that is still fetched by it.
     whole = rows.select_related(
         "repository", "author", "reverts__repository", "deployment__application", "team"
     )
@@ -63,7 +63,7 @@ def _wait(found: PullRequest) -> Wait | None:
 
 
 def _person(request: TeamRequest, found: PullRequest) -> int | None:
-    """Whose page the author's name leads to; None where the viewer may not see one."""
+    """The person whose page the author's name links to; None if the viewer may not see one."""
     author = found.author
     if author is None or author.is_hidden or not viewer_of(request).sees(author.github_id):
         return None

@@ -1,4 +1,4 @@
-"""Lists that a team keeps under a name: everyone may save one, its maker and admins change it."""
+"""Saved lists of a team: every member may save one, its author and admins change it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LONGEST_NAME = 100
 
 
 class RefusedError(ValueError):
-    """A view that cannot be; its text is a sentence for the user."""
+    """An invalid view; its text is a sentence for the user."""
 
 
 @team_view()
@@ -42,7 +42,7 @@ def saved_views(request: TeamRequest) -> HttpResponse:
             raise RefusedError(f"Delete one first: {MOST_VIEWS} views are enough.")
         view = _saved(SavedView(team=request.team, name=name, query=query, made_by=request.user))
     except RefusedError as error:
-        if request.htmx:  # Under the name that was typed; htmx shows nothing of a failure.
+        if request.htmx:  # with the typed name; htmx shows nothing of a failure
             return HttpResponse(escape(error))
         return _list(request, error=str(error), status=422)
     record("view.saved", team_id=request.team.pk, request=request, object_name=view.name)
@@ -56,7 +56,7 @@ def saved_views(request: TeamRequest) -> HttpResponse:
 @team_view()
 @require_http_methods(["GET", "HEAD", "POST", "DELETE"])
 def saved_view(request: TeamRequest, view: int) -> HttpResponse:
-    """Opens a view; POST gives it another name, DELETE ends it."""
+    """Opens a view; POST renames it, DELETE deletes it."""
     found = SavedView.objects.for_team(request.team).filter(pk=view).first()
     if found is None:
         raise Http404("There is no such view.")
@@ -70,7 +70,7 @@ def saved_view(request: TeamRequest, view: int) -> HttpResponse:
 
 
 def may_change(request: TeamRequest, view: SavedView) -> bool:
-    """Whether this person may rename or delete it."""
+    """Whether the user may rename or delete it."""
     return request.membership.is_admin or view.made_by_id == request.user.pk
 
 
@@ -119,7 +119,7 @@ def _name(request: TeamRequest) -> str:
 
 
 def _query(request: TeamRequest) -> str:
-    """What the list's address says, checked, and without the page that one was on."""
+    """The list's validated query string, without the current page."""
     given = QueryDict(request.POST.get("query", "").replace("\x00", ""))
     form = FilterForm(given, Choices.for_viewer(viewer_of(request)))
     if not form.is_valid():
