@@ -20,14 +20,14 @@ class MetricsConfig(AppConfig):
 
 
 def _spare_compiling(connection: BaseDatabaseWrapper, **_: Any) -> None:
-    """Keeps PostgreSQL from compiling queries: it takes longer than it saves."""
+    """Turns off PostgreSQL's JIT compilation, which takes longer than it saves."""
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SET jit = off")
 
 
 def _settings_changed(*_: Any, **told: Any) -> None:
-    # Loaded when it is needed: every command waits for what is loaded at its beginning.
+    # Imported on use: everything imported at startup delays every command.
     from apps.metrics.pages.digest_mail import follow_zone
 
     follow_zone(**told)

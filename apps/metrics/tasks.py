@@ -1,4 +1,4 @@
-"""Celery's side of the digests: the task only looks into the database and does what is due."""
+"""Celery's task of the digests, which only checks the database and does what is due."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Addresses of the figures."""
+"""The URLs of the figures."""
 
 from django.urls import URLPattern, URLResolver, path
 
