@@ -12,6 +12,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from apps.encryption import EncryptionKeyError
+from apps.integrations.github.reading import tidied
 from apps.integrations.hooks import essence, signers
 from apps.integrations.models import WebhookDelivery
 from apps.integrations.nudge import nudge_soon
@@ -100,16 +101,16 @@ def _renew(hook_id: int, guid: str, now: datetime) -> bool:
 
 
 def _payload(request: HttpRequest, body: bytes) -> str | None:
-    """The JSON as text; None if it is not text."""
+    """The JSON as text, whatever bytes titles hold; None if there is none."""
     if request.content_type not in ("application/json", _FORM):
         return None
-    try:
-        text = body.decode()
-        if request.content_type == _FORM:
-            text = parse_qs(text, strict_parsing=True, max_num_fields=10)["payload"][0]
-    except (UnicodeDecodeError, ValueError, KeyError):
-        return None
-    return None if "\x00" in text else text
+    if request.content_type == _FORM:
+        form = body.decode(errors="replace")
+        try:
+            body = parse_qs(form, strict_parsing=True, max_num_fields=10)["payload"][0].encode()
+        except (ValueError, KeyError):
+            return None
+    return tidied(body).decode()
 
 
 def _refuse(reason: str, status: int) -> HttpResponse:

@@ -248,6 +248,20 @@ def test_a_form_is_taken(client: Client, hook: Hook) -> None:
     assert json.loads(WebhookDelivery.objects.get().payload) == {"hook_id": 77}
 
 
+@pytest.mark.parametrize(
+    "title", [b"\\ud83d", b"\xff", b"\xed\xa0\xbd", b"\\udc00\\ud83d", b"\\u0000"]
+)
+def test_malformed_text_loses_no_delivery(client: Client, hook: Hook, title: bytes) -> None:
+    body = b'{"repository": {"id": 1}, "pull_request": {"number": 3, "node_id": "PR_3", "title": "'
+    body += title + b'"}}'
+    assert post(client, body, hook=hook, guid="json").status_code == 202
+    form = urlencode({"payload": body}).encode()
+    kind = "application/x-www-form-urlencoded"
+    assert post(client, form, hook=hook, guid="form", content_type=kind).status_code == 202
+    work()
+    assert set(WebhookDelivery.objects.values_list("state", "number")) == {("handled", 3)}
+
+
 def test_a_redelivery_of_what_was_handled_is_a_no_op(client: Client, hook: Hook) -> None:
     for _ in range(2):
         assert post(client, b'{"zen": ""}', hook=hook, event="ping").status_code == 202
