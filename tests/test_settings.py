@@ -5,13 +5,26 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from base64 import b64encode, encodebytes
 from pathlib import Path
+from typing import Any
 
+import jwt
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from apps.integrations.github.apps import AppIdentity
 from tests.program import ROOT, clean_environment, manage, tformance
+from tformance import environment
 
 KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
+
+
+def pem_of(key: Any, form: PrivateFormat = PrivateFormat.PKCS8) -> str:
+    """A private key as a file would hold it."""
+    return str(key.private_bytes(Encoding.PEM, form, NoEncryption()).decode())
+
 
 PEM = ("-----BEGIN RSA PRIVATE KEY-----", "-----END RSA PRIVATE KEY-----")
 BAD = [
@@ -58,7 +71,8 @@ BAD = [
     ("FIGURES_MEMORY", "1 GB", "is no number"),
     ("METRICS_ADDRESS", "10.0.0.7", "is no address to listen on"),
     ("METRICS_ADDRESS", "10.0.0.7:9091", "METRICS_TOKEN: is missing"),
-    ("GITHUB_APP_PRIVATE_KEY", "secret", "is no private key"),
+    ("GITHUB_APP_PRIVATE_KEY", "secret", "cannot be read"),
+    ("GITHUB_APP_PRIVATE_KEY", pem_of(ec.generate_private_key(ec.SECP256R1())), "is no RSA key"),
     ("GITHUB_APP_PRIVATE_KEY", f"{PEM[0]}\nMIIE\n{PEM[1]}", "cannot be read"),
     ("GITHUB_APP_WEBHOOK_SECRET", "secret", "GITHUB_APP_ID: is missing"),
     ("GITHUB_APP_CLIENT_SECRET", "secret", "GITHUB_APP_ID: is missing"),
@@ -103,6 +117,22 @@ def test_a_secret_can_come_from_a_file(tmp_path: Path) -> None:
     assert "32 bytes" in tformance("doctor", **settings).stderr
     (tmp_path / "keys").write_text(f"{KEY}\n")
     assert manage("check", **settings).returncode == 0
+
+
+def test_a_private_key_in_any_form_signs(monkeypatch: pytest.MonkeyPatch) -> None:
+    key = rsa.generate_private_key(65537, 2048)
+    pem = pem_of(key, PrivateFormat.TraditionalOpenSSL)
+    for value in (
+        *(pem, pem_of(key), pem.replace("\n", "\r\n"), f'"{pem}"', f"From GitHub\n{pem}"),
+        *(on_a_line := [pem.replace("\n", end) for end in ("\\n", "\\r\\n")]),
+        f"'{on_a_line[0]}'",
+        *(b64encode(pem.encode()).decode(), encodebytes(pem.encode()).decode()),
+    ):
+        monkeypatch.setenv("GITHUB_APP_PRIVATE_KEY", value)
+        read = environment.private_key("GITHUB_APP_PRIVATE_KEY")
+        signed = AppIdentity(7, read).token()
+        claims = jwt.decode(signed, key.public_key(), ["RS256"], options={"verify_iat": False})
+        assert claims["iss"] == "7", value
 
 
 def test_secrets_are_made_once_and_private(tmp_path: Path) -> None:

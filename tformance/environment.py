@@ -6,6 +6,7 @@ import os
 import secrets
 import ssl
 import sys
+from base64 import b64decode
 from contextlib import suppress
 from ipaddress import ip_address
 from pathlib import Path
@@ -16,6 +17,7 @@ import environ
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.fernet import Fernet
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from django.http.request import split_domain_port
 from platformdirs import user_data_path
 
@@ -122,15 +124,18 @@ def proxies(*urls: str) -> None:
 
 
 def private_key(name: str) -> str:
-    """A private key in PEM, with line ends possibly written as \\n; empty when not set."""
-    value = text(name).replace("\\n", "\n")
-    if value and not (value.startswith("-----BEGIN ") and "PRIVATE KEY-----" in value):
-        refuse(name, "is no private key; give the content of the .pem file that GitHub made.")
-    if value:
-        try:
-            serialization.load_pem_private_key(value.encode(), None)
-        except (ValueError, TypeError, UnsupportedAlgorithm):
-            refuse(name, "cannot be read; give the whole .pem file that GitHub made.")
+    """An RSA key in PEM, also on one line: quoted, with \\n for line ends, or all in Base64."""
+    value = text(name).strip("\"' ").replace("\\r", "").replace("\\n", "\n")
+    if not value:
+        return ""
+    with suppress(ValueError):
+        value = b64decode("".join(value.split()), validate=True).decode()
+    try:
+        key = serialization.load_pem_private_key(value.encode(), None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        refuse(name, "cannot be read; give the whole .pem file that GitHub made.")
+    if not isinstance(key, RSAPrivateKey):
+        refuse(name, "is no RSA key; give the .pem file that GitHub made.")
     return value
 
 
