@@ -60,7 +60,8 @@ def reply_of(fault: Fault, now: float, *, graphql: bool) -> Response | None:
         case "secondary_limit":
             return secondary_limit(fault.status, fault.seconds, graphql=graphql)
         case "reply":
-            return JSONResponse(fault.body, fault.status or 200, fault.headers)
+            kind = Response if "content-type" in fault.headers else JSONResponse
+            return kind(fault.body, fault.status or 200, fault.headers)
         case "null_data":
             return JSONResponse({"data": None, "errors": [{"message": SOMETHING_WENT_WRONG}]})
     return None

@@ -24,7 +24,7 @@ Kind = Literal[
     "partial_data",  # GraphQL: 200, the second half of a page null and RESOURCE_LIMITS_EXCEEDED
     "shifted_page",  # GraphQL: a page begins with the last item of the page before
     "duplicated_page",  # GraphQL: a page holds every item twice
-    "reply",  # `body` as JSON instead of what would be true, with `status` and `headers`
+    "reply",  # `body` as JSON, or as it is where `headers` name a content-type, with `status`
 ]
 KINDS: tuple[str, ...] = get_args(Kind)
 GRAPHQL_ALONE = ("graphql_error", "null_leaf", "strange_leaf")

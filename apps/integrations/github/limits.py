@@ -49,9 +49,9 @@ def wait_until(headers: Mapping[str, str], now: datetime, *, secondary: bool) ->
 
     Never later than `LONGEST_WAIT`, whatever a response says.
     """
-    seconds = headers.get("retry-after", "")
-    if seconds.isdecimal():
-        return now + min(timedelta(seconds=max(1, int(seconds[:9]))), LONGEST_WAIT)
+    asked = _asked_for(headers, now)
+    if asked is not None:
+        return now + min(max(asked, timedelta(seconds=1)), LONGEST_WAIT)
     known = from_headers(headers)
     if known and (known.remaining == 0 or not secondary):
         # By GitHub's clock, which differs from ours; one second more, since it has whole seconds.
@@ -60,10 +60,24 @@ def wait_until(headers: Mapping[str, str], now: datetime, *, secondary: bool) ->
     return now + timedelta(minutes=1)
 
 
+def _asked_for(headers: Mapping[str, str], now: datetime) -> timedelta | None:
+    """The wait that `retry-after` asks for, in seconds or until an instant."""
+    given = headers.get("retry-after", "")
+    seconds = given.partition(".")[0]
+    if seconds.isdecimal():
+        return timedelta(seconds=int(seconds[:9]) + ("." in given))
+    at = _instant(given)
+    return at - (told_at(headers) or now) if at else None
+
+
 def told_at(headers: Mapping[str, str]) -> datetime | None:
     """When a response was sent, by GitHub's clock; None if it does not say."""
+    return _instant(headers.get("date", ""))
+
+
+def _instant(given: str) -> datetime | None:
     try:
-        return parsedate_to_datetime(headers.get("date", "")).astimezone(UTC)
+        return parsedate_to_datetime(given).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
 

@@ -33,6 +33,9 @@ _TOO_HEAVY = {"RESOURCE_LIMITS_EXCEEDED", "MAX_NODE_LIMIT_EXCEEDED"}
 # GitHub's front end gives up on a query after ten seconds.
 _MAYBE_TOO_HEAVY = (500, 502, 504)
 _ALLOW_LIST = "ip allow list"
+_SIGN_ON = "saml enforcement"
+# Statuses that GitHub documents as its own, and as final.
+_OF_THE_REQUEST = (400, 405, 406, 409, 413, 414, 415, 422)
 # Errors that GitHub documents as final. Any other error may pass, and is retried.
 _FINAL = ("UNPROCESSABLE", "MISSING_PAGINATION_BOUNDARIES", "EXCESSIVE_PAGINATION")
 _CAMEL = re.compile(r"[a-z]+(?:[A-Z][a-z]+)+")
@@ -113,33 +116,52 @@ def message_of(body: bytes) -> str:
 def error_from_status(
     status: int, headers: Mapping[str, str], body: bytes, now: datetime
 ) -> GitHubError | None:
-    """The error for a response's status and body; None for a good one."""
-    if status < 400:
+    """The error for a response's status and body; None for a good one.
+
+    A redirect that leads nowhere is not a good one.
+    """
+    if status < 300 or status == 304:
         return None
     message = message_of(body)
+    if status in (403, 429) and (wait := _limit(status, headers, message.lower(), now)):
+        return wait
+    if status in (401, 403) and body.lstrip()[:1] == b"<":
+        # GitHub refuses in JSON. A web page comes from something in between, such as a proxy.
+        return UnavailableError(f"Something else than GitHub answered {status} with a web page.")
     if status == 401:
         return _rejected(headers, message)
-    if status in (403, 429):
-        return _refusal(headers, message, now)
+    if status == 403:
+        return _refusal(headers, message)
     if status in (404, 410):
         return NotFoundError("GitHub does not find it, or the token may not see it.")
     if status == 451:
         return BlockedError("GitHub withholds it for legal reasons.")
-    if status >= 500 or status == 408:
-        return UnavailableError(f"GitHub answered {status}.", is_heavy=status in _MAYBE_TOO_HEAVY)
-    return RefusedError(f"GitHub refused the request ({status}): {message or 'no reason given'}.")
+    if status in _OF_THE_REQUEST:
+        reason = message or "no reason given"
+        return RefusedError(f"GitHub refused the request ({status}): {reason}.")
+    if status == 503 and "retry-after" in headers:
+        until = limits.wait_until(headers, now, secondary=True)
+        return WaitError("GitHub asks to come back later.", until, secondary=True)
+    return UnavailableError(f"GitHub answered {status}.", is_heavy=status in _MAYBE_TOO_HEAVY)
 
 
-def _refusal(headers: Mapping[str, str], message: str, now: datetime) -> GitHubError:
-    text = message.lower()
+def _limit(status: int, headers: Mapping[str, str], text: str, now: datetime) -> WaitError | None:
     if "secondary rate limit" in text or "abuse detection" in text:
         return _wait(headers, now, secondary=True)
     if headers.get("x-ratelimit-remaining") == "0" or "rate limit exceeded" in text:
         return _wait(headers, now, secondary=False)
-    if "retry-after" in headers:
+    # Whatever it says, and in whatever form.
+    if status == 429 or "retry-after" in headers:
         return _wait(headers, now, secondary=True)
-    if sign_on := re.search(r"url=(\S+)", headers.get("x-github-sso", "")):
-        return SingleSignOnError("The organisation asks for single sign-on.", url=sign_on[1])
+    return None
+
+
+def _refusal(headers: Mapping[str, str], message: str) -> GitHubError:
+    text = message.lower()
+    sign_on = re.search(r"url=(\S+)", headers.get("x-github-sso", ""))
+    if sign_on or _SIGN_ON in text:
+        url = sign_on[1] if sign_on else ""
+        return SingleSignOnError("The organisation asks for single sign-on.", url=url)
     if "oauth app access restrictions" in text:
         return OrganizationRestrictedError("The organisation restricts OAuth apps.")
     if _ALLOW_LIST in text:

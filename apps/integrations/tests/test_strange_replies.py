@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 
 import httpx
@@ -134,10 +135,58 @@ def test_a_secondary_limit_in_any_shape_is_a_minute(
     assert_whole(stage)
 
 
-def test_a_wait_that_github_names_is_never_cut_short(stage: Stage, shop: Place) -> None:
-    say(shop, {"message": SECONDARY}, status=403, headers={"retry-after": "7200"})
+@pytest.mark.parametrize(
+    ("status", "body", "asked", "wait"),
+    [
+        (403, {"message": SECONDARY}, "7200", 7200),
+        (403, {"message": SECONDARY}, "7199.5", 7200),
+        (429, {"message": SECONDARY}, "two hours later", 7200),
+        (503, {"message": "Come back later."}, "7200", 7200),
+        (429, {"message": "Too many requests"}, "", 60),
+        (429, {"message": "Too many requests"}, "soon", 60),
+        (429, "<html>Whoa there!</html>", "", 60),
+        (429, "", "two hours later", 7200),
+    ],
+)
+def test_a_wait_that_github_names_is_never_cut_short(
+    stage: Stage, shop: Place, status: int, body: Any, asked: str, wait: int
+) -> None:
+    headers = {"content-type": "text/html"} if isinstance(body, str) else {}
+    if asked == "two hours later":
+        asked = format_datetime(datetime.now(UTC) + timedelta(hours=2), usegmt=True)
+    if asked:
+        headers["retry-after"] = asked
+    say(shop, body, status=status, headers=headers)
     stage.sync()
-    assert wait_of(stage) > 7100
+    assert stage.tracked("shop").status == SyncStatus.WAITING
+    assert wait - 60 < wait_of(stage) < wait + 60
+
+
+PAGE = "<!DOCTYPE html><title>Your company's proxy</title>"
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [*[(status, PAGE) for status in (200, 401, 403, 407, 418, 502)], (302, ""), (421, "")],
+)
+def test_what_something_else_answers_is_no_refusal_of_githubs(
+    stage: Stage, shop: Place, status: int, body: str
+) -> None:
+    say(shop, body, status=status, headers={"content-type": "text/html"})
+    say(shop, body, status=status, headers={"content-type": "text/html"})
+    stage.sync()
+    assert stage.tracked("shop").status == SyncStatus.WAITING
+    for _ in range(2):
+        let_time_pass(minutes=1)
+        work()
+    assert_whole(stage)
+
+
+@pytest.mark.parametrize("header", ["", "required; url=https://github.com/orgs/acme/sso?x=1"])
+def test_single_sign_on_is_told_in_any_shape(stage: Stage, shop: Place, header: str) -> None:
+    said = "Resource protected by organization SAML enforcement. You must grant your OAuth token."
+    say(shop, {"message": said}, status=403, headers={"x-github-sso": header})
+    assert "single sign-on" in stage.sync().error
 
 
 def test_nothing_left_in_a_good_reply_keeps_the_page(stage: Stage, shop: Place) -> None:
