@@ -11,6 +11,7 @@ from apps.integrations import tasks
 from apps.integrations.models import TrackedRepository
 from apps.integrations.tests import github as small
 from apps.integrations.tests import hooked
+from apps.integrations.tests.stage import Place, Stage, set_up
 from apps.metrics.figures.current import current
 from apps.metrics.tests.test_current import assert_current
 from apps.teams.models import Team
@@ -26,6 +27,18 @@ def github(settings: Settings) -> Iterator[Running]:
         settings.GITHUB_CLIENT_ID = app.client_id
         settings.GITHUB_CLIENT_SECRET = app.client_secret
         yield github
+
+
+@pytest.fixture
+def stage(team: Team, github: Running) -> Stage:
+    """A team that is connected to the small GitHub, and tracks nothing yet."""
+    return set_up(team, github)
+
+
+@pytest.fixture
+def shop(stage: Stage) -> Place:
+    """A tracked repository that is still empty."""
+    return stage.track("shop")
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ from django.test import Client
 
 from apps.integrations.models import GitHubIntegration, StalePullRequest
 from apps.integrations.tests.github import ACME, ADA, GRACE, LINUS, connect
-from apps.integrations.tests.stage import Place, Stage, ago, set_up
+from apps.integrations.tests.stage import Place, Stage, ago
 from apps.integrations.tests.stage import work as do_work
 from apps.metrics.models import Group, PullRequest
 from apps.teams.models import Team
@@ -59,11 +59,6 @@ def test_it_works(github: Running, team: Team, alice_client: Client, work: Work)
     assert list(Group.objects.get().members.values_list("github_id", flat=True)) == [ADA]
     row.refresh_from_db()
     assert row.waiting_for == "review"
-
-
-@pytest.fixture
-def stage(github: Running, team: Team) -> Stage:
-    return set_up(team, github)
 
 
 def test_a_token_that_may_not_see_teams_still_fetches(stage: Stage) -> None:

@@ -9,18 +9,12 @@ from django.test import Client
 
 from apps.integrations.models import SyncStatus
 from apps.integrations.tests import comparison
-from apps.integrations.tests.stage import Place, Stage, ago, let_time_pass, set_up, work
+from apps.integrations.tests.stage import Place, Stage, ago, let_time_pass, work
 from apps.metrics.models import PullRequest
 from apps.teams.models import Team
-from github_simulator.testing import Running
 from github_simulator.truth import truth
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def stage(team: Team, github: Running) -> Stage:
-    return set_up(team, github)
 
 
 @pytest.fixture

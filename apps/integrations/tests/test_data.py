@@ -24,7 +24,7 @@ from apps.integrations.models import (
     TrackedRepository,
 )
 from apps.integrations.tests import github as small
-from apps.integrations.tests.stage import Place, Stage, ago, set_up, work
+from apps.integrations.tests.stage import Place, Stage, ago, work
 from apps.metrics.lists import export
 from apps.metrics.models import Commit, PullRequest, Repository, SavedView, TeamMember
 from apps.teams import api_keys
@@ -38,11 +38,6 @@ pytestmark = pytest.mark.django_db
 DATA = "/a/acme/settings/data/"
 GRACES = f"/a/acme/people/{small.GRACE}/data/"
 JSON = {"accept": "application/json"}
-
-
-@pytest.fixture
-def stage(team: Team, github: Running) -> Stage:
-    return set_up(team, github)
 
 
 @pytest.fixture

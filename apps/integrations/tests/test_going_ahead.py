@@ -20,12 +20,10 @@ from apps.integrations.models import (
 )
 from apps.integrations.people import forgetting
 from apps.integrations.tests import github as small
-from apps.integrations.tests.stage import Place, Stage, ago, let_time_pass, set_up, work
+from apps.integrations.tests.stage import Place, Stage, ago, let_time_pass, work
 from apps.integrations.tests.test_sync import assert_true
 from apps.metrics.models import PullRequest
-from apps.teams.models import Team
 from github_simulator.faults import Fault
-from github_simulator.testing import Running
 
 pytestmark = pytest.mark.django_db
 STORING = 'INSERT INTO "metrics_pullrequest" '
@@ -35,11 +33,6 @@ FIRST, ALL = 25, 120  # pull requests on the first page, and on all
 
 class KilledError(BaseException):
     """Nothing in the program catches it."""
-
-
-@pytest.fixture
-def stage(team: Team, github: Running) -> Stage:
-    return set_up(team, github)
 
 
 @pytest.fixture

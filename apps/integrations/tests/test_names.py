@@ -11,20 +11,14 @@ from pytest_django import Settings
 from apps.integrations.models import SyncRun
 from apps.integrations.repositories import adhoc
 from apps.integrations.sync import schedule
-from apps.integrations.tests.stage import Place, Stage, ago, set_up, work
+from apps.integrations.tests.stage import Place, Stage, ago, work
 from apps.metrics.lists import export
 from apps.metrics.models import PullRequest
 from apps.teams.models import Team
 from github_simulator import actions
-from github_simulator.testing import Running
 
 pytestmark = pytest.mark.django_db
 NAME = "acme/shop"
-
-
-@pytest.fixture
-def stage(team: Team, github: Running) -> Stage:
-    return set_up(team, github)
 
 
 @pytest.fixture

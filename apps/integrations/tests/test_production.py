@@ -39,16 +39,6 @@ from github_simulator.testing import Running
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def stage(team: Team, github: Running) -> Stage:
-    return set_up(team, github)
-
-
-@pytest.fixture
-def shop(stage: Stage) -> Place:
-    return stage.track("shop")
-
-
 BEGIN = ago()
 
 

@@ -6,24 +6,12 @@ from datetime import datetime
 
 import pytest
 
-from apps.integrations.tests.stage import Place, Stage, ago, set_up
+from apps.integrations.tests.stage import Place, Stage, ago
 from apps.metrics.models import PullRequest
-from apps.teams.models import Team
 from github_simulator import actions
-from github_simulator.testing import Running
 from github_simulator.world import PullRequest as There
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def stage(team: Team, github: Running) -> Stage:
-    return set_up(team, github)
-
-
-@pytest.fixture
-def shop(stage: Stage) -> Place:
-    return stage.track("shop")
 
 
 def merged(shop: Place, at: datetime) -> There:

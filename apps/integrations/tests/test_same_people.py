@@ -12,23 +12,16 @@ from apps.audit.models import AuditEvent
 from apps.integrations.checks import accuracy
 from apps.integrations.models import CommitIdentity
 from apps.integrations.tests import github as small
-from apps.integrations.tests.stage import Place, Stage, ago, set_up, work
+from apps.integrations.tests.stage import Place, Stage, ago, work
 from apps.metrics.lists import export
 from apps.metrics.models import PRReview, PullRequest, SamePerson, TeamMember
-from apps.teams.models import Team
 from github_simulator import actions
-from github_simulator.testing import Running
 from github_simulator.world import PullRequest as There
 
 pytestmark = pytest.mark.django_db
 PAGE = "/a/acme/people/accounts/"
 JSON = {"accept": "application/json"}
 LINUS = f"{PAGE}{small.LINUS}/"
-
-
-@pytest.fixture
-def stage(team: Team, github: Running) -> Stage:
-    return set_up(team, github)
 
 
 def written(shop: Place, by: int, hours: int, email: str, name: str) -> There:

@@ -11,26 +11,14 @@ from django.test import Client
 
 from apps.integrations.models import Lease, ProductionWalk
 from apps.integrations.storing import recounting
-from apps.integrations.tests.stage import Place, Stage, ago, set_up, work
+from apps.integrations.tests.stage import Place, Stage, ago, work
 from apps.integrations.tests.test_production import deployed, do, look, merged
 from apps.integrations.work import leases
 from apps.metrics.models import Deployment, Production
-from apps.teams.models import Team
 from github_simulator.faults import Fault
 from github_simulator.git import git_of
-from github_simulator.testing import Running
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def stage(team: Team, github: Running) -> Stage:
-    return set_up(team, github)
-
-
-@pytest.fixture
-def shop(stage: Stage) -> Place:
-    return stage.track("shop")
 
 
 def test_a_workflow(stage: Stage, shop: Place) -> None:

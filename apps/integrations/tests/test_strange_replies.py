@@ -13,22 +13,15 @@ from apps.integrations.github.documents import document, pull_requests_in_parts
 from apps.integrations.models import RateBudget, StalePullRequest, SyncStatus, TrackedRepository
 from apps.integrations.sync import stale
 from apps.integrations.tests import comparison
-from apps.integrations.tests.stage import Place, Stage, ago, let_time_pass, set_up, work
+from apps.integrations.tests.stage import Place, Stage, ago, let_time_pass, work
 from apps.metrics.models import PullRequest
-from apps.teams.models import Team
 from github_simulator import actions
-from github_simulator.testing import Running
 from github_simulator.truth import truth
 
 pytestmark = pytest.mark.django_db
 Json = dict[str, Any]
 SECONDARY = "You have exceeded a secondary rate limit. Please wait a few minutes."
 REVIEWER = {"type": "INSUFFICIENT_SCOPES", "message": "The field requires read:org."}
-
-
-@pytest.fixture
-def stage(team: Team, github: Running) -> Stage:
-    return set_up(team, github)
 
 
 @pytest.fixture

@@ -17,25 +17,14 @@ from apps.integrations.sync import schedule
 from apps.integrations.sync.stale import mark
 from apps.integrations.tests import comparison
 from apps.integrations.tests import github as small
-from apps.integrations.tests.stage import Place, Stage, ago, let_time_pass, set_up, work
+from apps.integrations.tests.stage import Place, Stage, ago, let_time_pass, work
 from apps.metrics.models import Commit, PullRequest, Repository
 from apps.teams.models import Team
 from github_simulator import actions
 from github_simulator.acts import act
-from github_simulator.testing import Running
 from github_simulator.truth import truth
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def stage(team: Team, github: Running) -> Stage:
-    return set_up(team, github)
-
-
-@pytest.fixture
-def shop(stage: Stage) -> Place:
-    return stage.track("shop")
 
 
 def assert_true(stage: Stage) -> None:

@@ -27,15 +27,9 @@ from apps.metrics.models import PullRequest
 from apps.teams.models import Team
 from github_simulator import actions
 from github_simulator.acts import act
-from github_simulator.testing import Running
 from github_simulator.truth import truth
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def stage(team: Team, github: Running) -> Stage:
-    return set_up(team, github)
 
 
 @pytest.fixture

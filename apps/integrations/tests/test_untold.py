@@ -15,13 +15,12 @@ from apps.integrations.models import Lease, StalePullRequest, SyncStatus, Tracke
 from apps.integrations.sync import stale
 from apps.integrations.tests import comparison
 from apps.integrations.tests import github as small
-from apps.integrations.tests.stage import Place, Stage, ago, set_up, work
+from apps.integrations.tests.stage import Place, Stage, ago, work
 from apps.metrics.lists import export
 from apps.metrics.models import Commit, PRReview, PullRequest
 from apps.teams.models import Team
 from github_simulator import actions
 from github_simulator.leaves import leaves_of
-from github_simulator.testing import Running
 from github_simulator.truth import truth
 from github_simulator.world import PullRequest as There
 from tests.test_contract import PUBLISHED
@@ -49,11 +48,6 @@ KEYS = {
     "reviews": ("place",),
     "commits": ("repository", "number", "sha"),
 }
-
-
-@pytest.fixture
-def stage(team: Team, github: Running) -> Stage:
-    return set_up(team, github)
 
 
 @pytest.fixture

@@ -20,30 +20,18 @@ from apps.integrations.repositories import discovery
 from apps.integrations.storing import recounting
 from apps.integrations.sync import production, production_look
 from apps.integrations.tests import github as small
-from apps.integrations.tests.stage import Place, Stage, ago, let_time_pass, set_up
+from apps.integrations.tests.stage import Place, Stage, ago, let_time_pass
 from apps.integrations.tests.test_production import deployed, do, merged
 from apps.integrations.work.chores import Chore
 from apps.metrics.lists import export
 from apps.metrics.models import Group, Production, PullRequest, TeamMember
-from apps.teams.models import Team
 from github_simulator.leaves import leaves_of
-from github_simulator.testing import Running
 from github_simulator.world import Account
 from tests.test_contract import PUBLISHED
 
 pytestmark = pytest.mark.django_db
 SCHEMA = build_schema(PUBLISHED.read_text(), assume_valid_sdl=True)
 Rows = dict[str, Any]
-
-
-@pytest.fixture
-def stage(team: Team, github: Running) -> Stage:
-    return set_up(team, github)
-
-
-@pytest.fixture
-def shop(stage: Stage) -> Place:
-    return stage.track("shop")
 
 
 def nulls(query: str) -> Iterator[tuple[str, bool]]:

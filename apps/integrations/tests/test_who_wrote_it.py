@@ -50,11 +50,6 @@ def stage(team: Team, github: Running) -> Stage:
     return set_up(team, github)
 
 
-@pytest.fixture
-def shop(stage: Stage) -> Place:
-    return stage.track("shop")
-
-
 def by_agent(place: Place, agent: int, at: datetime, co_author: str, **draft: Any) -> There:
     made = place.open(at, by=agent, **draft)
     account = place.person(agent)
