@@ -121,13 +121,14 @@ def _told(
     points: Sequence[DeliveryPoint],
     links: Mapping[str, str],
 ) -> Told:
+    whole = [point for point in points if not point.span.is_partial]
     return Told(
         measure,
         Change.between(measure.value(now), measure.value(before), measure.count(before)),
         links.get(measure.field, ""),
         changes.verdict(measure.field),
         measure.spread(now),
-        line=[measure.value(point.figures) if point.figures else None for point in points],
+        line=[measure.value(point.figures) if point.figures else None for point in whole],
         made_of=list(MADE_OF[measure.field](now, links)),
     )
 

@@ -81,7 +81,7 @@ def _duration(name: str, label: str, short: str = "") -> Measure:
 def _per_author(figures: Figures) -> str:
     if figures.authors < 2 or figures.per_author is None:
         return ""
-    return f"{figures.per_author:.2f} an author, of {figures.authors:,}"
+    return f"{figures.per_author:.2f} by each of {figures.authors:,} authors"
 
 
 _ALL = (
@@ -158,7 +158,7 @@ class Tile:
     spread: Spread | None = None
     note: str = ""
     line: Sequence[Value] = ()
-    """The same week by week."""
+    """The same week by week, of whole weeks."""
 
     @property
     def field(self) -> str:
@@ -215,6 +215,7 @@ def tiles(
     Without `changes` none is judged. A weekly rate is a total if the period is short.
     """
     told = changes or Changes(why_not=OF_A_PERSON)
+    whole = [point for point in points if not point.span.is_partial]
     if not filters.tells_weeks:
         fields = ["merged" if name == WEEKLY else name for name in fields]
     return [
@@ -225,7 +226,7 @@ def tiles(
             told.verdict(each.field),
             each.spread(now),
             each.note(now),
-            [_value(each, point.figures) if point.figures else None for point in points],
+            [_value(each, point.figures) if point.figures else None for point in whole],
         )
         for each in (MEASURES[name] for name in fields)
     ]

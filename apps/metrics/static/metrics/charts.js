@@ -74,6 +74,12 @@
     return Math.max(...sums, ...chart.previous.map((value) => value || 0), 0);
   }
 
+  // Where an axis of durations ends: at a whole step; 0 without data.
+  function endOf(chart) {
+    const largest = largestOf(chart), step = durationStep(largest);
+    return Math.ceil(largest / step) * step;
+  }
+
   function valueAxis(chart, style) {
     const largest = largestOf(chart);
     const axis = {
@@ -83,7 +89,7 @@
     };
     if (chart.unit === "duration") {
       axis.interval = durationStep(largest);
-      axis.max = Math.max(1, Math.ceil(largest / axis.interval)) * axis.interval;
+      axis.max = endOf(chart) || axis.interval;
     }
     if (chart.unit === "count") axis.minInterval = 1;
     if (chart.bounds.length) axis.axisLine = axis.axisTick = { show: false }; // Beside an axis of numbers they would be drawn.
@@ -303,18 +309,24 @@
     return names.reduce((sum, each) => sum + each.length * LETTER + gap, 0);
   }
 
-  // A median of the few of a week that has just begun would dwarf all others.
+  // Of a week that has just begun there are few, and mostly what was left from the week before.
   const FEWEST = 5;
 
-  function withoutTheFew(chart) {
-    const isShown = (i) => !chart.partial[i] || !chart.counts.length || chart.counts[i] >= FEWEST;
-    if (chart.unit !== "duration") return chart;
-    const series = chart.series.map((each) => ({ ...each, values: each.values.map((value, i) => (isShown(i) ? value : null)) }));
+  function withoutOutliersOfParts(chart) {
+    if (chart.unit !== "duration" || !chart.partial.some(Boolean)) return chart;
+    const end = endOf(kept(chart, (i) => !chart.partial[i]));
+    const isOfEnough = (i) => !chart.counts.length || chart.counts[i] >= FEWEST;
+    const isWithin = (i) => !end || largestOf(kept(chart, (place) => place === i)) <= end;
+    return kept(chart, (i) => !chart.partial[i] || (isOfEnough(i) && isWithin(i)));
+  }
+
+  function kept(chart, isKept) {
+    const series = chart.series.map((each) => ({ ...each, values: each.values.map((value, i) => (isKept(i) ? value : null)) }));
     return { ...chart, series };
   }
 
   function option(given, { width, height }) {
-    const chart = withoutTheFew(given);
+    const chart = withoutOutliersOfParts(given);
     const style = Object.fromEntries(["text", "muted", "hairline", "paper", "raised"].map((key) => [key, opaque(colour(key))]));
     style.font = getComputedStyle(document.body).fontFamily;
     const many = chart.series.length > 1;
