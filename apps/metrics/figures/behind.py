@@ -21,7 +21,7 @@ from apps.metrics.figures import (
     waiting_queries,
 )
 from apps.metrics.figures.arrays import Array
-from apps.metrics.figures.columns import NONE, REVIEW_STATES
+from apps.metrics.figures.columns import AIS, NONE, REVIEW_STATES
 from apps.metrics.figures.queries import DURATIONS
 from apps.metrics.figures.rows import Below, Rows
 from apps.metrics.figures.waiting_queries import GROUP, PERSON, Queue, Wait
@@ -105,6 +105,10 @@ def _stages(rows: Rows, asked: Asked) -> Rows:
 
 def _size(rows: Rows, asked: Asked) -> Rows:
     return rows.keep(lambda part: part["lines"] != NONE)
+
+
+def _described(rows: Rows, asked: Asked) -> Rows:
+    return rows.where("ai", AIS.index("described")).where("is_read", 1)
 
 
 def _waiting(rows: Rows, asked: Asked) -> Rows:
@@ -234,6 +238,7 @@ BEHIND: Mapping[str, Behind] = {
     **{name: Behind(_took(name), _MERGED, most=2, sort=f"-{name}") for name in DURATIONS},
     "stages": Behind(_stages, _MERGED, sort="-cycle_time"),
     "size": Behind(_size, _MERGED, sort="-lines"),
+    "described": Behind(_described, _MERGED, sort="-merged_at"),
     "waiting": Behind(_waiting, _OPEN, sort="waiting_since"),
     "late": Behind(_late, _OPEN, sort="waiting_since"),
     **{

@@ -122,6 +122,7 @@ _QUEUED = {
 _NAMED: dict[str, Callable[[Sequence[int]], str]] = {
     "stages": lambda _: "without an old commit",
     "size": lambda _: "with known lines",
+    "described": lambda _: "described by AI, without a mark of writing",
     "waiting": lambda _: "waiting",
     "late": lambda _: "waiting longer than usual",
     "team_asked": lambda _: "of which one team on GitHub is asked for a review",

@@ -34,12 +34,16 @@ Address = Callable[..., str]
 
 @dataclass(frozen=True)
 class Cell:
-    """A number, its share of what is known, and the list of its pull requests."""
+    """A number, its share of what is known, and the list of its pull requests.
+
+    `described` is the address of those of them that AI only described, numbered in `of_those`.
+    """
 
     count: int
     share: float | None
     link: str
-    note: str = ""
+    of_those: int = 0
+    described: str = ""
 
 
 @dataclass(frozen=True)
@@ -96,7 +100,8 @@ def ai(request: TeamRequest, filters: Filters) -> Answer:
 
 def _cells(written: Written, address: Address) -> list[tuple[str, Cell]]:
     agents, assisted, people = _of(written, address)
-    people = replace(people, note=ai_sentences.described(written))
+    described = address(figure="described")
+    people = replace(people, of_those=written.described, described=described)
     return [("Agents", agents), ("Assisted", assisted), ("People", people)]
 
 

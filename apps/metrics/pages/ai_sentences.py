@@ -5,29 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from apps.metrics.calculations.changes import FEWEST, TOO_FEW
-from apps.metrics.figures.ai_queries import Compared, Overview, Written
+from apps.metrics.figures.ai_queries import Compared, Overview
 from apps.metrics.figures.reading import Reading
 from apps.teams.templatetags.display import unbroken
 
 
 def answer(found: Overview) -> str:
-    """The shares, as lower bounds."""
+    """The share, as a lower bound, and what it is of."""
     whole = found.whole
     if not whole.known:
         return "Of nothing that was merged in this range it is known yet who wrote it."
     if not whole.marked:
         return f"No mark says that any of {whole.known:,} merged pull requests was written with AI."
-    agents, assisted = (whole.share(part) or 0 for part in (whole.agents, whole.assisted))
     return (
-        f"At least {_percent(agents + assisted)} of {whole.known:,} merged pull requests were "
-        f"written with AI: {_percent(agents)} by agents, {_percent(assisted)} by people with an "
-        "assistant."
+        f"At least {_percent(whole.share(whole.marked) or 0)} of {whole.known:,} merged pull "
+        f"requests were written with AI: {whole.agents:,} by agents, {whole.assisted:,} by people "
+        "with an assistant."
     )
-
-
-def described(written: Written) -> str:
-    """How many of people's have a description written by a program."""
-    return f"{written.described:,} of them described by AI" if written.described else ""
 
 
 def _percent(share: float) -> str:

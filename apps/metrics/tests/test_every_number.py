@@ -90,6 +90,8 @@ def world(team: Team) -> Team:
                 "is_external": author is people[3],
                 "is_revert": chance.random() < 0.2,
                 "is_hotfix": chance.random() < 0.2,
+                "ai": ("none", "described", "assisted", "agent")[place % 4],
+                "ai_tools": [[], ["claude"], ["cursor"], ["devin"]][place % 4],
             },
         )
     for place in range(12):
@@ -199,7 +201,12 @@ def _others(number: Shown, lists: Lists) -> set[int]:
         return {_reviews_on(number, keys)}
     if number.figure == "size":
         return {round(statistics.median(row["additions"] + row["deletions"] for row in rows))}
-    return {len({row["author_github_id"] for row in rows} - {None})}
+    return {len({row[_credited(row)] for row in rows} - {None})}
+
+
+def _credited(row: dict[str, Any]) -> str:
+    """Which of its people an author counted for it is."""
+    return "initiator_github_id" if row["ai"] == "agent" else "author_github_id"
 
 
 def _reviews_on(number: Shown, keys: list[int]) -> int:
@@ -242,7 +249,7 @@ def pages(team: Team) -> list[str]:
     person = TeamMember.objects.get(team=team, github_username="ada")
     return [
         *("", "flow/", "reviews/", "compare/repositories/", "compare/people/", "production/"),
-        "waiting/",
+        *("waiting/", "ai/"),
         f"repositories/{repository.github_repo_id}/",
         f"people/{person.github_id}/",
     ]
