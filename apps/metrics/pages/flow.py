@@ -22,12 +22,13 @@ from apps.teams.templatetags.display import duration_text, unbroken
 
 MARKS = ("Median", "75th", "90th")
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+# Whom an open pull request waits for, its name and colour, and whether that is a faint one.
 WAITING = (
-    ("review", "For a review", "stage-pickup"),
-    ("author", "For the author", "stage-coding"),
-    ("", "Nobody is asked", "stage-review"),
-    ("merge", "Approved", "stage-merge"),
-    ("draft", "Draft", "outline"),
+    ("review", "For a review", "stage-pickup", False),
+    ("", "Nobody is asked", "stage-pickup", True),
+    ("author", "For the author", "stage-review", False),
+    ("merge", "Approved", "stage-merge", False),
+    ("draft", "Draft", "outline", False),
 )
 
 
@@ -193,10 +194,10 @@ def _age_chart(ages: dict[str, list[int]], filters: Filters, path: str) -> Chart
         labels=[label for label, _ in AGES],
         series=[
             Series(
-                *(name, ages[key], colour),
+                *(name, ages[key], colour, is_faint),
                 lists=[f"figure=age.{span}&waiting={key or 'nobody'}" for span in spans],
             )
-            for key, name, colour in WAITING
+            for key, name, colour, is_faint in WAITING
             if key in ages
         ],
         base=charts.base(filters, path),

@@ -15,9 +15,9 @@ _WHY = {REVIEW: "no review yet", AUTHOR: "changes requested"}
 
 
 def placed(row: PullRequest) -> str:
-    """`acme/shop #12 · ada`."""
+    """`acme/shop#12 · ada`."""
     author = row.author.github_username if row.author else row.author_login
-    place = f"{row.repository.full_name} #{row.number}"
+    place = f"{row.repository.full_name}#{row.number}"
     return f"{place} · {author}" if author else place
 
 
