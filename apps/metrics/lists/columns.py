@@ -25,6 +25,15 @@ class _InOrder(Func):
         return self.as_sql(compiler, connection, template='LOWER((%(expressions)s) COLLATE "C")')
 
 
+# A phone has the author below the title.
+_LOOKS = {
+    "author": "name wide-only",
+    "waiting_for": "name",
+    "labels": "labels",
+    "ai_tools": "labels",
+}
+
+
 @dataclass(frozen=True)
 class Column:
     """A column; `kind` decides its display, `fields` are its export fields.
@@ -49,7 +58,7 @@ class Column:
         """The CSS class of its cells."""
         if self.is_figure:
             return "figure"
-        return "labels" if self.key in ("labels", "ai_tools") else "nowrap"
+        return _LOOKS.get(self.key, "nowrap")
 
     @property
     def begins_with_greatest(self) -> bool:

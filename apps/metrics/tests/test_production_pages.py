@@ -110,7 +110,7 @@ def test_it_works(deployed: list[Deployment], bob_client: Client) -> None:
     assert "Rework rate 50 % no data before 1 of 2 deployments with a pull request" in page
     assert "1 rollback not counted" in page
     assert "The last seven days are provisional" in page
-    assert "Merged, not deployed yet 1" in page
+    assert "Merged, not deployed yet All 1" in page
     assert "1 deployment that never succeeded" in page
     assert "Deploy 23.1 %" in page
     assert "A pull request counts for the application" not in page
