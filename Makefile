@@ -63,7 +63,7 @@ wheel: .venv/installed node_modules/installed
 	@ls dist/*.whl
 
 # deploy/Containerfile, built and run without a daemon; needs root, buildah, debootstrap and Debian.
-image-check: wheel
+image-check: wheel .venv/installed-dev
 	$(BIN)/python -m tests.image
 
 lint: style types
@@ -104,12 +104,14 @@ types: .venv/installed-dev
 	@command -v npm >/dev/null || { echo "Installing npm …"; $(PIP) -r requirements-node.lock; }
 	@touch $@
 
-node_modules/installed: package-lock.json .venv/npm
+# Whoever has what the tests need keeps it; npm empties the folder first. A newer npm installs the same.
+DEV := $(wildcard node_modules/installed-dev)
+node_modules/installed: package-lock.json | .venv/npm
 	@echo "Installing what draws the charts …"
-	@$(NPM) ci --omit=dev --silent
-	@touch $@
+	@$(NPM) ci $(if $(DEV),,--omit=dev) --silent
+	@touch $@ $(DEV)
 
-node_modules/installed-dev: package-lock.json .venv/npm
+node_modules/installed-dev: package-lock.json | .venv/npm
 	@$(NPM) ci --silent
 	@touch $@ node_modules/installed
 
