@@ -171,7 +171,7 @@ def read_by_the_program() -> set[str]:
         "authorities|issuer|sign_up|text|flag|choice|number|private_key|url|service_url|email_url"
         "|listening"
     )
-    call = re.compile(rf"\b(?:environment\.)?(?:{readers})\(\s*\"([A-Z_]+)\"")
+    call = re.compile(rf"\b(?:(?:{readers})\(\s*|envvar=)\"([A-Z_]+)\"")
     code = [*ROOT.glob("tformance/**/*.py"), *ROOT.glob("apps/**/*.py")]
     return {name for path in code for name in call.findall(path.read_text())}
 
