@@ -16,11 +16,12 @@ from contextlib import contextmanager, suppress
 from http.client import HTTPResponse
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from urllib.parse import urlsplit
 
 import pytest
 
 from tests.absence import absent
-from tests.program import COMMAND, ROOT, on_one_machine
+from tests.program import COMMAND, ROOT, Program, free_address, on_one_machine, tformance
 from tformance.ports import free_port
 
 UNITS = sorted((ROOT / "deploy/systemd").glob("*.service"))
@@ -69,21 +70,27 @@ def test_each_part_has_a_unit() -> None:
 
 
 @contextmanager
-def nginx(folder: Path, port: int, upstream: str) -> Iterator[None]:
-    """deploy/nginx.conf on this port, with a certificate of its own."""
+def nginx(folder: Path, port: int, *upstreams: str, without: str = "") -> Iterator[None]:
+    """deploy/nginx.conf on this port, with a certificate of its own, before these addresses.
+
+    It can be one in which somebody left the line of this header out.
+    """
     plain = free_port()
     pair = {"certificate": folder / "own.pem", "key": folder / "own.key"}
     made = ("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2")
-    told = ("-subj", "/CN=localhost", "-out", pair["certificate"], "-keyout", pair["key"])
+    named = ("-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1")
+    told = (*named, "-out", pair["certificate"], "-keyout", pair["key"])
     subprocess.run([*made, *told], check=True, capture_output=True)
     text = (ROOT / "deploy/nginx.conf").read_text()
     text = re.sub(r"listen \[::\].*\n", "", text)
+    if without:
+        text = re.sub(rf"proxy_set_header {without} .*\n", "", text)
     for former, here in (
         ("listen 443 ssl", f"listen 127.0.0.1:{port} ssl"),
         ("listen 80", f"listen 127.0.0.1:{plain}"),
         ("/etc/ssl/tformance.pem", str(pair["certificate"])),
         ("/etc/ssl/tformance.key", str(pair["key"])),
-        ("server 127.0.0.1:8000", f"server {upstream.removeprefix('http://')}"),
+        ("server 127.0.0.1:8000;", " ".join(f"server {each};" for each in upstreams)),
     ):
         assert former in text
         text = text.replace(former, here)
@@ -106,22 +113,50 @@ def nginx(folder: Path, port: int, upstream: str) -> Iterator[None]:
         process.wait(15)
 
 
-@pytest.mark.services
-def test_behind_the_proxy_everything_is_https(tmp_path: Path) -> None:
-    """The page is served, its cookies are secure, and a client cannot say who it is."""
+@pytest.fixture(scope="module")
+def behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+    """The program, for a proxy that ends TLS at another port."""
     found("nginx", "nginx-light")
-    port, web = free_port(), f"http://127.0.0.1:{free_port()}"
-    public = {"PUBLIC_URL": f"https://127.0.0.1:{port}", "PROXIES": "1"}
+    web, public = free_address(), {"PUBLIC_URL": f"https://127.0.0.1:{free_port()}", "PROXIES": "1"}
+    bind = ("--bind", urlsplit(web).netloc)
+    with on_one_machine(tmp_path_factory.mktemp("data"), web, *bind, **public) as program:
+        yield program
+
+
+@pytest.mark.services
+def test_behind_the_proxy_everything_is_https(behind: Program) -> None:
+    """The page is served, its cookies are secure, and a client cannot say who it is."""
+    port = urlsplit(behind.environment["PUBLIC_URL"]).port or 0
     with (
         TemporaryDirectory() as folder,  # nginx's own user must reach it
-        on_one_machine(tmp_path, web, "--bind", web.removeprefix("http://"), **public),
-        nginx(Path(folder), port, web),
+        nginx(Path(folder), port, urlsplit(behind.url).netloc),
     ):
         os.chmod(folder, 0o755)
         page = ask(port, "/accounts/login/")
     assert page.status == 200
     assert "Secure" in page.headers["Set-Cookie"]
     assert page.headers["Strict-Transport-Security"]
+
+
+@pytest.mark.services
+@pytest.mark.parametrize(
+    ("without", "told"),
+    [
+        ("Host", "answers 400, since it is asked by another name"),
+        ("X-Forwarded-Proto", "leads to itself for ever, since it seems to be asked without TLS"),
+    ],
+)
+def test_what_the_proxy_does_not_hand_on_is_told(behind: Program, without: str, told: str) -> None:
+    port = free_port()
+    with (
+        TemporaryDirectory() as folder,
+        nginx(Path(folder), port, urlsplit(behind.url).netloc, without=without),
+    ):
+        os.chmod(folder, 0o755)
+        ask(port, "/health/live")
+        here = {"PUBLIC_URL": f"https://127.0.0.1:{port}", "SSL_CERT_FILE": f"{folder}/own.pem"}
+        said = tformance("doctor", **{**behind.environment, **here}).stdout
+    assert f"problem web: {here['PUBLIC_URL']}/ {told}\n" in said
 
 
 def ask(port: int, path: str) -> HTTPResponse:

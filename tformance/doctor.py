@@ -164,8 +164,11 @@ def _public_url() -> Iterator[Finding]:
     try:
         with Transport(address, name=settings.PUBLIC_URL, timeout=5) as http:
             reply = http.get(address)
+            page = http.get(f"{settings.PUBLIC_URL}/")
     except GitHubError as error:
         todo = "Start `tformance up`, or check PUBLIC_URL and the proxy before it."
+        if "CERTIFICATE_VERIFY_FAILED" in error.message:
+            todo = "If your own authority signed it, name its certificates by SSL_CERT_FILE."
         yield Finding(PROBLEM, "web", error.message, todo)
         return
     if health.INSTALLATION in reply.headers and (
@@ -174,11 +177,28 @@ def _public_url() -> Iterator[Finding]:
         todo = "End that one, or set PUBLIC_URL, SECRET_KEY and DATA_DIR as this one has them."
         text = f"another installation of tformance answers at {settings.PUBLIC_URL}"
         yield Finding(PROBLEM, "web", text, todo)
-    elif reply.status_code == httpx.codes.OK:
-        yield Finding(OK, "web", f"{settings.PUBLIC_URL} answers")
-    else:
+    elif reply.status_code != httpx.codes.OK:
         todo = "Check that PUBLIC_URL leads to tformance and that the lines above are well."
         yield Finding(PROBLEM, "web", f"{address} answers {reply.status_code}", todo)
+    elif page.status_code == httpx.codes.OK:
+        yield Finding(OK, "web", f"{settings.PUBLIC_URL} answers")
+    else:
+        yield from _pages(page)
+
+
+def _pages(page: httpx.Response) -> Iterator[Finding]:
+    """Checks by machines are answered at any address; pages want what only the proxy can tell."""
+    address = page.url
+    if page.status_code == httpx.codes.BAD_REQUEST:
+        text = f"{address} answers 400, since it is asked by another name"
+        todo = "Let the proxy hand on the Host that it is sent, as deploy/nginx.conf does."
+    elif page.status_code == httpx.codes.MOVED_PERMANENTLY:
+        text = f"{address} leads to itself for ever, since it seems to be asked without TLS"
+        todo = "Let the proxy set X-Forwarded-Proto to https, as deploy/nginx.conf does."
+    else:
+        text = f"{address} answers {page.status_code}"
+        todo = "See the log of the web part."
+    yield Finding(PROBLEM, "web", text, todo)
 
 
 def _hooks() -> Iterator[Finding]:
