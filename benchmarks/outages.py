@@ -1,10 +1,11 @@
 """Everything fails in turn while pages are read: `python -m benchmarks.outages [MINUTES]`, as root.
 
-Behind nginx and PgBouncer: `web`, two `worker`s and `schedule`, on a PostgreSQL and a Redis of
-their own, on small disks. What ends is started anew after two seconds, as systemd does. Meanwhile
-pages are read, teams are made, and pull requests are edited on a simulated GitHub. It prints which
-reads failed during what, and what is missing in the end: teams whose making was answered, and pull
-requests that are not as on GitHub.
+Behind nginx with TLS and PgBouncer: two `web`s, two `worker`s and `schedule`, each with a folder
+of its own, on a PostgreSQL and a Redis of their own, on small disks. What ends is started anew
+after two seconds, as systemd does. Meanwhile pages are read, teams are made, and on a simulated
+GitHub pull requests are opened, edited, reviewed, merged and deployed. It prints which reads
+failed during what, the memory of the parts every ten minutes, and what is missing in the end:
+teams whose making was answered, and every stored field that is not as it is on GitHub.
 """
 
 from __future__ import annotations
@@ -21,23 +22,28 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import httpx
 import psycopg
+import redis
 
-from benchmarks.github import Served, serve
+from benchmarks.github import Served, world
+from github_simulator.faults import Kind
+from github_simulator.testing import Running, running
 from tests.program import COMMAND, ROOT, clean_environment, procfile, tformance
-from tests.test_deploy_files import found
+from tests.test_deploy_files import nginx
 from tests.test_pgbouncer import pgbouncer
 from tformance.ports import free_port
 
 REPOSITORIES, PULL_REQUESTS = 4, 60
 PAGES = ("", "pull-requests/", "reviews/", "settings/members/")
-PAUSE = 15.0  # seconds between two faults, and that a disk stays full
-CALM = 300.0  # seconds that it may take in the end until all is told
+PAUSE = 15.0  # seconds between two faults, and that one lasts which ends by itself
+CALM = 900.0  # seconds that it may take in the end until all is told
 DISK = "256m"
+WRONG = "+600", "-600"  # seconds that a clock is ahead or behind
+ANOTHER_CLOCK = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
 
 
 class Kept:
@@ -69,6 +75,25 @@ class Kept:
     def signal(self, number: int) -> None:
         self.process.send_signal(number)
 
+    @contextmanager
+    def halted(self) -> Iterator[None]:
+        """Neither answers nor refuses, as a machine that is gone."""
+        for number in (signal.SIGSTOP, signal.SIGCONT):
+            for pid in (self.process.pid, *self.children()):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, number)
+            if number == signal.SIGSTOP:
+                yield
+
+    def memory(self) -> float:
+        """MB of it and its processes, with their shares of what they have together."""
+        pages = []
+        for pid in (self.process.pid, *self.children()):
+            with suppress(OSError):
+                told = Path(f"/proc/{pid}/smaps_rollup").read_text()
+                pages += re.findall(r"\nPss: +(\d+)", told)
+        return sum(map(int, pages)) / 1024
+
     def stop(self) -> None:
         self._is_wanted = False
         self.process.terminate()
@@ -80,15 +105,14 @@ class Kept:
 class Site:
     """All that runs, and what is done to it."""
 
-    def __init__(self, folder: Path, stack: ExitStack, github: Served) -> None:
-        self.folder, self._stack = folder, stack
+    def __init__(self, folder: Path, stack: ExitStack, github: Running) -> None:
+        self.folder, self._stack, self.github = folder, stack, github
         self.disks = [self._disk("postgres-disk"), self._disk("data")]
-        self.database, self.redis, self.url = (free_port() for _ in range(3))
-        self.url = f"http://127.0.0.1:{self.url}"
+        self.database, self.redis, port = (free_port() for _ in range(3))
+        self.url = f"https://127.0.0.1:{port}"
         self._start_services()
         direct = f"postgres://postgres@127.0.0.1:{self.database}/postgres"
         through = stack.enter_context(pgbouncer(direct))
-        web = free_port()
         self.settings = {
             "PUBLIC_URL": self.url,
             "DATA_DIR": str(self.disks[1]),
@@ -97,13 +121,18 @@ class Site:
             "GITHUB_URL": github.url,
             "SIGN_UP": "open",
             "METRICS_TOKEN": "of-the-outages",
-            "BIND": f"127.0.0.1:{web}",
+            "PROXIES": "1",
         }
         self.direct = direct
-        done = tformance("release", **self.settings)
+        self._release(self.settings)
+        addresses = self._start_parts()
+        stack.enter_context(nginx(folder, port, *addresses))
+        os.environ["SSL_CERT_FILE"] = str(folder / "own.pem")
+        wait_until(lambda: httpx.get(f"{self.url}/health/ready").status_code == 200, 120)
+
+    def _release(self, settings: dict[str, str]) -> None:
+        done = tformance("release", **settings)
         assert done.returncode == 0, done.stderr
-        self._start_parts()
-        self._start_nginx(web)
 
     def _disk(self, name: str) -> Path:
         path = self.folder / name
@@ -137,36 +166,42 @@ class Site:
             return True
         return False
 
-    def _start_parts(self) -> None:
-        environment = clean_environment(**self.settings)
-        parts = {name: command.split() for name, command in procfile().items()}
-        options = {"cwd": ROOT, "env": environment}
-        commands = {name: [COMMAND, *parts[name][1:]] for name in ("web", "worker", "schedule")}
-        self.web = self._keep("web", commands["web"], **options)
-        self.schedule = self._keep("schedule", commands["schedule"], **options)
+    def _start_parts(self) -> list[str]:
+        """Where the two `web`s answer."""
+        keys = {"SECRET_KEY": "secret-key", "TOKEN_ENCRYPTION_KEYS": "token-encryption-keys"}
+        keys = {name: (self.disks[1] / file).read_text() for name, file in keys.items()}
+        addresses = [f"127.0.0.1:{free_port()}" for _ in range(2)]
+        elsewhere = {"DATA_DIR": str(self.folder / "web-1"), **keys}
+        self._release({**self.settings, **elsewhere})
+        self.webs = [
+            self._part("web", 0, BIND=addresses[0]),
+            self._part("web", 1, BIND=addresses[1], **elsewhere),
+        ]
+        self.schedule = self._part("schedule", 0)
+        self.clock = self.folder / "clock"
+        self._set_clock("+0")
         self.workers = []
         for number in range(2):
-            data = self.folder / f"worker-{number}"
-            own = {"DATA_DIR": str(data), "METRICS_ADDRESS": f"127.0.0.1:{free_port()}"}
-            keys = {"SECRET_KEY": "secret-key", "TOKEN_ENCRYPTION_KEYS": "token-encryption-keys"}
-            same = {name: (self.disks[1] / file).read_text() for name, file in keys.items()}
-            options = {"cwd": ROOT, "env": {**environment, **own, **same}}
-            self.workers.append(self._keep(f"worker-{number}", commands["worker"], **options))
+            own = {**keys, "DATA_DIR": str(self.folder / f"worker-{number}")}
+            own["METRICS_ADDRESS"] = f"127.0.0.1:{free_port()}"
+            if number and ANOTHER_CLOCK:
+                own |= {"LD_PRELOAD": str(ANOTHER_CLOCK), "FAKETIME_CACHE_DURATION": "1"}
+                own |= {"FAKETIME_TIMESTAMP_FILE": str(self.clock), "DONT_FAKE_MONOTONIC": "1"}
+            self.workers.append(self._part("worker", number, **own))
+        return addresses
 
-    def _start_nginx(self, web: int) -> None:
-        text = (ROOT / "deploy/nginx.conf").read_text()
-        text = re.sub(r"server \{\s+listen 80;.*?\n\}\n", "", text, flags=re.DOTALL)
-        text = re.sub(r" +(ssl_\w+|listen \[::\]).*\n", "", text)
-        text = text.replace("listen 443 ssl", f"listen {self.url.removeprefix('http://')}")
-        text = text.replace("127.0.0.1:8000", f"127.0.0.1:{web}").replace("$host;", "$http_host;")
-        (self.folder / "site.conf").write_text(text)
-        (self.folder / "nginx.conf").write_text(
-            f"daemon off; pid {self.folder}/pid; error_log {self.folder}/nginx-errors;\n"
-            f"events {{}}\nhttp {{ access_log off; include {self.folder}/site.conf; }}\n"
-        )
-        command = [found("nginx", "nginx-light"), "-c", str(self.folder / "nginx.conf")]
-        self._keep("nginx", command)
-        wait_until(lambda: httpx.get(f"{self.url}/health/ready").status_code == 200, 120)
+    def _part(self, name: str, number: int, **own: str) -> Kept:
+        command = [COMMAND, *procfile()[name].split()[1:]]
+        environment = clean_environment(**{**self.settings, **own})
+        return self._keep(f"{name}-{number}", command, cwd=ROOT, env=environment)
+
+    def _set_clock(self, seconds: str) -> None:
+        self.clock.write_text(f"{seconds}\n")
+
+    def memory(self) -> str:
+        parts = {"web": self.webs, "worker": self.workers, "schedule": [self.schedule]}
+        told = (f"{name} {sum(map(Kept.memory, some)):.0f}" for name, some in parts.items())
+        return f"{', '.join(told)} MB"
 
     @contextmanager
     def full_disks(self) -> Iterator[None]:
@@ -184,20 +219,50 @@ class Site:
         """What is done in turn, again and again."""
         kill = signal.SIGKILL
         while True:
-            worker = random.choice(self.workers)
-            yield "a process of web is killed", lambda: os.kill(self.web.children()[0], kill)
+            web, worker = random.choice(self.webs), random.choice(self.workers)
+            yield "a process of web is killed", lambda: os.kill(web.children()[0], kill)  # noqa: B023
             yield "a process of worker is killed", lambda: os.kill(worker.children()[0], kill)  # noqa: B023
             yield "Redis is killed", lambda: self.broker.signal(kill)
-            yield "web is reloaded", lambda: self.web.signal(signal.SIGHUP)
+            yield "web is reloaded", lambda: web.signal(signal.SIGHUP)  # noqa: B023
             yield "worker is killed", lambda: worker.signal(kill)  # noqa: B023
             yield "schedule is killed", lambda: self.schedule.signal(kill)
-            yield "web is killed", lambda: self.web.signal(kill)
+            yield "one web is killed", lambda: web.signal(kill)  # noqa: B023
             yield "PostgreSQL is killed", lambda: self.postgres.signal(signal.SIGQUIT)
-            yield "disks are full", self.fill_for_a_while
+            yield "disks are full", lambda: for_a_while(self.full_disks())
+            yield "PostgreSQL stands still", lambda: for_a_while(self.postgres.halted())
+            yield "Redis stands still", lambda: for_a_while(self.broker.halted())
+            yield "Redis is emptied", self.empty_redis
+            yield "GitHub fails", lambda: for_a_while(self.failing("server_error"))
+            yield "GitHub refuses", lambda: for_a_while(self.failing("secondary_limit", seconds=5))
+            yield "webhooks are lost", lambda: for_a_while(self.losing_hooks())
+            if ANOTHER_CLOCK:
+                yield "a worker's clock is wrong", lambda: for_a_while(self.wrong_clock())
 
-    def fill_for_a_while(self) -> None:
-        with self.full_disks():
-            time.sleep(PAUSE)
+    def empty_redis(self) -> None:
+        redis.Redis(port=self.redis).flushall()
+
+    @contextmanager
+    def failing(self, kind: Kind, **given: float) -> Iterator[None]:
+        self.github.fault(kind, **given)
+        yield
+        self.github.simulator.faults.clear()
+
+    @contextmanager
+    def losing_hooks(self) -> Iterator[None]:
+        self.github.simulator.deliveries.faults.drop = 1.0
+        yield
+        self.github.simulator.deliveries.faults.drop = 0.0
+
+    @contextmanager
+    def wrong_clock(self) -> Iterator[None]:
+        self._set_clock(random.choice(WRONG))
+        yield
+        self._set_clock("+0")
+
+
+def for_a_while(state: AbstractContextManager[None]) -> None:
+    with state:
+        time.sleep(PAUSE)
 
 
 class Visitor:
@@ -220,7 +285,8 @@ class Visitor:
         page = self._http.get(address)
         token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.text)
         proof = {"csrfmiddlewaretoken": token[1] if token else ""}
-        return self._http.post(address, data={**given, **proof})
+        told = {"Origin": str(self._http.base_url).rstrip("/")}
+        return self._http.post(address, data={**given, **proof}, headers=told)
 
     def visit(self, ends: float) -> None:
         while time.monotonic() < ends:
@@ -256,16 +322,31 @@ def wait_until(happened: Callable[[], bool], seconds: float) -> None:
         time.sleep(0.5)
 
 
-def edit(github: Served, ends: float) -> None:
-    """Somebody changes pull requests on GitHub, about one a second."""
+def work(github: Running, ends: float) -> None:
+    """Something happens on GitHub, about once a second; what cannot be at the moment does not."""
+    repositories = list(github.simulator.world.repositories.values())
+    acts = ("edit", "edit", "edit", "open", "review", "merge", "deploy")
     while time.monotonic() < ends:
-        _, _, name = random.choice(github.repositories)
-        number = random.randint(1, PULL_REQUESTS)
-        github.act("edit", repository=name, number=number, actor="ada", title=str(time.time()))
+        place = random.choice(repositories)
+        pulls = place.pull_requests.values()
+        is_open = [each.number for each in pulls if each.state == "OPEN"]
+        act, given = random.choice(acts), {"repository": place.full_name, "actor": "ada"}
+        if act == "deploy":
+            made = github.act("deploy", **given, ref="main")
+            deployed = {**given, "deployment": made["id"], "state": "SUCCESS"}
+            github.act("set_deployment_status", **deployed)
+        elif act == "open":
+            github.act("open", **given, title=str(time.time()))
+        elif act == "merge":
+            for number in is_open[:1]:
+                github.act("merge", **given, number=number)
+        else:
+            more = {"title": str(time.time())} if act == "edit" else {"state": "COMMENTED"}
+            github.act(act, **given, number=random.randint(1, len(pulls)), **more)
         time.sleep(1)
 
 
-def connect(github: Served) -> None:
+def connect(github: Running) -> None:
     """The visitor's team tracks every repository; the workers do the rest."""
     import django
 
@@ -273,7 +354,10 @@ def connect(github: Served) -> None:
     from apps.teams.models import Team
     from benchmarks.freshness import connected
 
-    connected(Team.objects.get(slug="acme"), github)
+    places = github.simulator.world.repositories.values()
+    known = [(each.id, each.node_id, each.full_name) for each in places]
+    team = Team.objects.get(slug="acme")
+    connected(team, Served(github.url, github.token, known))
 
 
 def missing(site: Site, visitor: Visitor) -> list[str]:
@@ -283,35 +367,49 @@ def missing(site: Site, visitor: Visitor) -> list[str]:
     return [name for name in visitor.made if name not in names]
 
 
-def is_as_on_github(site: Site) -> bool:
-    """Whether every pull request is here, and each of them as it is there."""
-    with psycopg.connect(site.direct) as database:
-        [(count,)] = database.execute("SELECT count(*) FROM metrics_pullrequest")
-    whole = REPOSITORIES * PULL_REQUESTS
-    compared = ("audit", "--sample", str(whole))
-    return count == whole and tformance(*compared, **site.settings).returncode == 0
+def differences(site: Site) -> list[str]:
+    """Every stored field that is not as it is on GitHub, or not what follows from that."""
+    from django.db import connection
+
+    from apps.integrations.tests import comparison, delivered
+    from apps.metrics.models import Repository
+    from github_simulator.truth import truth
+
+    connection.close()
+    found: list[str] = []
+    for place in site.github.simulator.world.repositories.values():
+        mine = Repository.objects.get(github_repo_id=place.id)
+        found += comparison.differences(mine, truth(place)) + delivered.differences(mine, place)
+    return found
 
 
 def blow(minutes: float) -> int:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         folder.chmod(0o755)
-        github = stack.enter_context(serve([PULL_REQUESTS] * REPOSITORIES))
+        github = stack.enter_context(running(world([PULL_REQUESTS] * REPOSITORIES)))
+        limits = github.simulator.limits
+        limits.maximum = limits.per_minute = {"core": 10**9, "graphql": 10**9}
         site = Site(folder, stack, github)
         visitor = Visitor(site)
         os.environ.update(site.settings, DJANGO_SETTINGS_MODULE="tformance.settings")
         connect(github)
         ends = time.monotonic() + 60 * minutes
-        for each, given in ((visitor.visit, ends), (lambda until: edit(github, until), ends)):
-            threading.Thread(target=each, args=(given,), daemon=True).start()
-        done = Counter[str]()
+        wait_until(lambda: not differences(site), CALM)
+        for each, given in ((visitor.visit, (ends,)), (work, (github, ends))):
+            threading.Thread(target=each, args=given, daemon=True).start()
+        done, told = Counter[str](), 0.0
         for name, strike in site.faults():
             if time.monotonic() > ends:
                 break
+            if time.monotonic() > told:
+                print(f"{time.strftime('%H:%M')}: {site.memory()}", flush=True)
+                told = time.monotonic() + 600
             visitor.happening = name
             strike()
             done[name] += 1
             time.sleep(PAUSE)
+        visitor.happening = "nothing"
         return tell(site, visitor, done)
 
 
@@ -324,10 +422,21 @@ def tell(site: Site, visitor: Visitor, done: Counter[str]) -> int:
     lost = missing(site, visitor)
     print(f"{len(visitor.made)} teams were made, {len(lost)} are missing.")
     began = time.monotonic()
-    wait_until(lambda: is_as_on_github(site), CALM)
+    with suppress(TimeoutError):
+        wait_until(lambda: not differences(site), CALM)
     took = time.monotonic() - began
-    print(f"All pull requests are as on GitHub after {took:.0f} s more.")
-    return 1 if lost else 0
+    places = site.github.simulator.world.repositories.values()
+    pulls, deployed = (
+        sum(len(getattr(place, name)) for place in places)
+        for name in ("pull_requests", "deployments")
+    )
+    wrong = differences(site)
+    print(
+        f"{pulls} pull requests, {deployed} deployments, {took:.0f} s later: {len(wrong)} differ."
+    )
+    print("".join(f"  {each}\n" for each in wrong[:20]), end="")
+    print(f"{time.strftime('%H:%M')}: {site.memory()}")
+    return 1 if lost or wrong else 0
 
 
 if __name__ == "__main__":

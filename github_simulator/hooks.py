@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import queue
 import random
+import ssl
 import threading
 import time
 import uuid
@@ -149,7 +150,8 @@ class Deliveries:
             self._worker.start()
 
     def _work(self) -> None:
-        with httpx.Client(timeout=TIMEOUT, trust_env=False) as client:
+        trusted = ssl.create_default_context()  # the machine's authorities, or SSL_CERT_FILE
+        with httpx.Client(timeout=TIMEOUT, trust_env=False, verify=trusted) as client:
             while batch := self._batch():
                 for delivery in batch:
                     self._attempt(client, delivery)
