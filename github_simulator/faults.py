@@ -37,7 +37,8 @@ class Fault:
     `nth` strikes only the n-th such request from now (the first is 1), `rate` a share of them;
     `times` ends the fault after so many strikes. `newer` asks for the error shape of 2026.
     `leaf` is a field with the type that has it; `of` narrows it to one thing: a pull request by its
-    number, anything by its node id, a commit by its SHA. A `silent` null comes without an error.
+    number, anything by its node id, a commit by its SHA, or what lies at a place of the reply, such
+    as `nodes.3`. A `silent` null comes without an error.
     """
 
     kind: Kind

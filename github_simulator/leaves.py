@@ -29,7 +29,7 @@ def spoiling(faults: Iterable[Fault]) -> Spoil | None:
 
     def spoil(tell: Callable[..., Any], source: Any, info: GraphQLResolveInfo, **given: Any) -> Any:
         for fault in spoiled:
-            if _names(fault.leaf, info) and _concerns(fault.of, source):
+            if _names(fault.leaf, info) and _concerns(fault.of, source, info):
                 return _spoiled(fault, info)
         return tell(source, info, **given)
 
@@ -45,8 +45,9 @@ def _names(leaf: str, info: GraphQLResolveInfo) -> bool:
     return kind == parent.name or any(kind == each.name for each in parent.interfaces)
 
 
-def _concerns(wanted: str | int | None, source: Any) -> bool:
-    if wanted is None:
+def _concerns(wanted: str | int | None, source: Any, info: GraphQLResolveInfo) -> bool:
+    place = ".".join(map(str, info.path.as_list()))
+    if wanted is None or f"{place}.".startswith(f"{wanted}."):
         return True
     thing = getattr(source, "thing", source)
     names = (getattr(thing, name, None) for name in ("number", "node_id", "oid"))

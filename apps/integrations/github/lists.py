@@ -19,6 +19,7 @@ from apps.integrations.github.errors import UnavailableError
 from apps.integrations.github.reading import decode
 from apps.integrations.github.records import Path
 from apps.integrations.github.replies import Problem, error_from_problem
+from apps.integrations.github.telling import noted
 
 # With up to a hundred items at either end of each, a query stays far below GitHub's ten seconds.
 LISTS_AT_ONCE = 10
@@ -146,8 +147,7 @@ def _unfinished(pull_requests: Iterable[records.PullRequest]) -> Iterator[Growin
 
 def _with_lists(record: records.PullRequest, lists: Iterable[Growing]) -> records.PullRequest:
     for one in lists:
-        untold = (*record.untold, *one.all_untold)
-        record = msgspec.structs.replace(record, **one.changes, untold=untold)
+        record = noted(msgspec.structs.replace(record, **one.changes), one.all_untold)
     return record
 
 

@@ -14,18 +14,27 @@ import pytest
 from django.db import transaction
 from graphql import build_schema, parse
 
-from apps.integrations.github.documents import document
-from apps.integrations.models import AvailableRepository, GitHubIntegration, Lease
+from apps.integrations.github.documents import document, rest_of_lists
+from apps.integrations.models import (
+    AvailableRepository,
+    GitHubIntegration,
+    Lease,
+    StalePullRequest,
+    SyncStatus,
+)
 from apps.integrations.repositories import discovery
 from apps.integrations.storing import recounting
 from apps.integrations.sync import production, production_look
+from apps.integrations.tests import comparison
 from apps.integrations.tests import github as small
-from apps.integrations.tests.stage import Place, Stage, ago, let_time_pass
+from apps.integrations.tests.stage import Place, Stage, ago, let_time_pass, work
 from apps.integrations.tests.test_production import deployed, do, merged
 from apps.integrations.work.chores import Chore
 from apps.metrics.lists import export
-from apps.metrics.models import Group, Production, PullRequest, TeamMember
+from apps.metrics.models import Group, Production, PullRequest, Repository, TeamMember
+from github_simulator import actions
 from github_simulator.leaves import leaves_of
+from github_simulator.truth import truth
 from github_simulator.world import Account
 from tests.test_contract import PUBLISHED
 
@@ -36,8 +45,11 @@ Rows = dict[str, Any]
 
 def nulls(query: str) -> Iterator[tuple[str, bool]]:
     """Each leaf that a query asks for, and whether its null comes without a word."""
-    name = re.sub(r"(?<!^)(?=[A-Z])", "_", query).lower()
-    for leaf, can_be_null in leaves_of(SCHEMA, parse(document(name))).items():
+    yield from nulls_of(document(re.sub(r"(?<!^)(?=[A-Z])", "_", query).lower()))
+
+
+def nulls_of(text: str) -> Iterator[tuple[str, bool]]:
+    for leaf, can_be_null in leaves_of(SCHEMA, parse(text)).items():
         if leaf.startswith("RateLimit."):
             continue  # `Query.rateLimit` stands for what is asked by the way.
         yield leaf, False
@@ -194,3 +206,97 @@ def test_deliveries(
             look_twice(stage, shop)
             assert deliveries(stage) == whole, (query, leaf, silent)
             transaction.savepoint_rollback(before)
+
+
+def assert_whole(stage: Stage) -> None:
+    """All is stored as it is on GitHub, and nothing is said against it."""
+    for place in stage.repositories.values():
+        row = stage.tracked(place.repository.full_name)
+        assert (row.status, row.error) == (SyncStatus.COMPLETE, ""), row.full_name
+        assert comparison.differences(row.repository, truth(place.repository)) == []
+    assert not StalePullRequest.objects.exists()
+
+
+def test_newest_changes(stage: Stage) -> None:
+    """Of each repository another leaf is missing once; a poll later all is there."""
+    leaves = [each for each in nulls("NewestChanges") if not each[0].startswith("Query.")]
+    places = [stage.track(f"r{n:02}") for n, _ in enumerate(leaves)]
+    for place in places:
+        place.open(ago(days=2))
+    stage.sync()
+    known = list(Repository.objects.order_by("pk").values())
+    for n, (place, (leaf, silent)) in enumerate(zip(places, leaves, strict=True)):
+        place.open(ago(hours=1))
+        only = {"of": f"nodes.{n}", "contains": "query NewestChanges("}
+        place.strike("null_leaf", leaf=leaf, silent=silent, **only)
+    stage.poll()
+    assert PullRequest.objects.filter(number=2).exists()
+    places[0].heal()
+    let_time_pass(minutes=10)
+    stage.poll()
+    assert_whole(stage)
+    for row, before in zip(Repository.objects.order_by("pk").values(), known, strict=True):
+        changed = {name for name in row if row[name] != before[name]}
+        assert changed <= {"modified_at", "fetched_at", "revision"}, row
+
+
+def test_rest_of_lists(stage: Stage, shop: Place) -> None:
+    """Each item past the first page lacks another leaf; told later, all is there."""
+    long = shop.open(ago(days=5), commits=160)
+    for _ in range(130):
+        actions.submit_review(shop.deed(ago(days=4), small.GRACE), long, "COMMENTED")
+    for n, name in enumerate(("commits", "reviews")):
+        kinds = ("Query.", "PullRequest.", "PageInfo.")
+        items = (
+            (leaf, silent)
+            for leaf, silent in nulls_of(rest_of_lists([(name, False)]))
+            if not leaf.startswith(kinds) and "Connection." not in leaf
+        )
+        for k, (leaf, silent) in enumerate(items):
+            shop.strike("null_leaf", leaf=leaf, silent=silent, of=f"rest{n}.0.rest.nodes.{k}")
+    assert stage.sync().status == SyncStatus.COMPLETE
+    row = stage.row(long)
+    # Where a leaf may not be null, GitHub takes its row along; all others are there.
+    assert 150 <= row.commits.count() < 160
+    assert 125 <= row.reviews.count() < 130
+    shop.heal()
+    let_time_pass(days=1)
+    work()
+    assert_whole(stage)
+
+
+def test_open_pull_requests(stage: Stage, shop: Place) -> None:
+    """What was closed and never shown is found as soon as the list of open ones is told."""
+    shop.open(ago(days=3))
+    shop.open(ago(days=2))
+    stage.sync()
+    for leaf, silent in nulls("OpenPullRequests"):
+        PullRequest.objects.filter(number=1).update(state=PullRequest.State.CLOSED)
+        shop.strike("null_leaf", leaf=leaf, silent=silent, contains="query OpenPullRequests(")
+        stage.sync()
+        shop.heal()
+        let_time_pass(hours=1)
+        work()
+        stage.sync()
+        assert_whole(stage)
+
+
+def test_pull_request_names(stage: Stage, shop: Place) -> None:
+    """Those of which a page tells nothing are found by their names, told then or later."""
+    shop.open(ago(days=3))
+    shop.open(ago(days=2))
+    before = transaction.savepoint()
+    for leaf, silent in nulls("PullRequestNames"):
+        if leaf == "Query.repository" and silent:
+            continue  # It is gone.
+        number = {"leaf": "PullRequest.number", "contains": "query PullRequests("}
+        shop.strike("null_leaf", **number)
+        shop.strike("null_leaf", leaf=leaf, silent=silent, contains="query PullRequestNames(")
+        stage.sync()
+        shop.heal()
+        for _ in range(2):
+            let_time_pass(days=1)
+            work()
+        assert_whole(stage)
+        transaction.savepoint_rollback(before)
+        before = transaction.savepoint()
