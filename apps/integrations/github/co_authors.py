@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from apps.integrations.github import records
 from apps.integrations.github.client import GitHub
@@ -12,10 +12,19 @@ AT_ONCE = 100
 """Commits, which GitHub counts as one point."""
 
 
-def authors(github: GitHub, ids: Sequence[str]) -> Iterator[tuple[str, records.Actor | None]]:
-    """Addresses in up to a hundred commits, by node id, with the account of each."""
+def authors(
+    github: GitHub, ids: Sequence[str]
+) -> tuple[list[tuple[str, records.Actor | None]], bool]:
+    """Addresses in up to a hundred commits, by node id, with the account of each.
+
+    The second value is whether GitHub returned all of them.
+    """
     reply = github.graphql("co_authors", {"ids": list(ids)})
-    for commit in decode(reply.data, records.NodesReply[records.CommitAuthors]).nodes:
-        for author in commit.authors.items if commit else ():
-            if author.email:
-                yield author.email, author.user
+    commits = decode(reply.data, records.NodesReply[records.CommitAuthors]).nodes
+    found = [
+        (author.email, author.user)
+        for commit in commits
+        for author in (commit.authors.items if commit else ())
+        if author.email
+    ]
+    return found, all(p.kind == "NOT_FOUND" or p.is_bearable for p in reply.problems)

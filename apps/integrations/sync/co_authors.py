@@ -45,17 +45,22 @@ def next_question(tracked: TrackedRepository) -> Question | None:
     return Question(keys, list(hashes(list(some))), _ids(tracked, some.values()))
 
 
-def ask(github: GitHub, question: Question) -> list[tuple[str, records.Actor | None]]:
-    """GitHub's answer: accounts by address."""
-    return list(co_authors.authors(github, question.ids)) if question.ids else []
+def ask(github: GitHub, question: Question) -> tuple[list[tuple[str, records.Actor | None]], bool]:
+    """GitHub's answer: accounts by address, and whether it returned all of them."""
+    return co_authors.authors(github, question.ids) if question.ids else ([], True)
 
 
 def store(
     tracked: TrackedRepository,
     question: Question,
     answer: Iterable[tuple[str, records.Actor | None]],
+    *,
+    is_whole: bool,
 ) -> None:
-    """Stores the account of each address, or that GitHub knows none, and the initiators."""
+    """Stores the account of each address, or that GitHub knows none, and the initiators.
+
+    Of an answer that is not whole only the accounts: the rest is requested again later.
+    """
     team, is_forgotten = tracked.team, forgetting.is_forgotten(tracked.team)
     found: dict[str, records.Actor | None] = dict.fromkeys(question.addresses)
     hash_of = own_marks.hashing(team)
@@ -72,6 +77,7 @@ def store(
                 login=user.login if user else None,
             )
             for key, user in found.items()
+            if is_whole or (user and user.database_id)
         ],
         update_conflicts=True,
         unique_fields=["team", "address_hash"],

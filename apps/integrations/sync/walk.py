@@ -111,7 +111,7 @@ def step(github: GitHub, work: Work, now: datetime) -> bool:
 
 def _ask_co_authors(github: GitHub, work: Work, question: Question) -> None:
     try:
-        answer = co_authors.ask(github, question)
+        answer, is_whole = co_authors.ask(github, question)
     except (WaitError, CredentialsRejectedError):
         raise
     except GitHubError as error:
@@ -120,9 +120,10 @@ def _ask_co_authors(github: GitHub, work: Work, question: Question) -> None:
             raise
         work.may_ask = False
         return
+    work.may_ask = is_whole
     with transaction.atomic():
         _save(work, github, {})
-        co_authors.store(work.tracked, question, answer)
+        co_authors.store(work.tracked, question, answer, is_whole=is_whole)
         _count_in_run(work, github)
 
 

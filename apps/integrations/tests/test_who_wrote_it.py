@@ -114,14 +114,20 @@ def test_it_works(stage: Stage, shop: Place, asked: There) -> None:
     assert (counted.operations.count("CoAuthors"), CoAuthor.objects.count()) == (1, 1)
 
 
-@pytest.mark.parametrize("leaf", ["Commit.authors", "GitActor.email", "GitActor.user", "Commit.id"])
+UNTOLD = ("Commit.authors", "GitActorConnection.nodes", "GitActor.email", "GitActor.user")
+
+
+@pytest.mark.parametrize("leaf", [*UNTOLD, "User.login", "User.databaseId", "Commit.id"])
 def test_without_an_answer_nobody_is_told_and_everything_else_is(
     stage: Stage, shop: Place, asked: There, leaf: str
 ) -> None:
-    shop.strike("null_leaf", leaf=leaf)
+    shop.strike("null_leaf", leaf=leaf, contains="query CoAuthors(")
     assert stage.sync().status == "complete"
     row = stage.row(asked)
     assert (row.ai, row.initiator_login) == ("agent", None)
+    shop.heal()
+    stage.sync()
+    assert stage.row(asked).initiator_login == "grace"
 
 
 def test_what_follows_from_settings_equals_what_is_stored_anew(
