@@ -11,7 +11,7 @@ Told = tuple[datetime, str]
 
 _EVENTS = {
     "AddedToMergeQueueEvent": "put it into the merge queue",
-    "RemovedFromMergeQueueEvent": "took it out of the merge queue",
+    "RemovedFromMergeQueueEvent": "removed it from the merge queue",
     "AutoMergeEnabledEvent": "let it merge by itself",
     "AutoSquashEnabledEvent": "let it be squashed by itself",
     "AutoMergeDisabledEvent": "took back that it merges by itself",

@@ -47,7 +47,7 @@ def create_user(email: str, name: str, staff: bool, password_stdin: bool) -> Non
 
     password = _password() if password_stdin else None
     made = accounts.create(email, name, is_staff=staff, password=password)
-    click.echo(f"Made an account for {made.email}." if password else accounts.link(made))
+    click.echo(f"Created an account for {made.email}." if password else accounts.link(made))
 
 
 @user.command("link")

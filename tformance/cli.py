@@ -45,8 +45,8 @@ def _midnight(_: click.Context, __: click.Parameter, value: str | None) -> datet
 @click.option(
     "--production",
     metavar="SOURCE",
-    help="What tells of production: deployment, release, workflow:NAME, merge or found.  "
-    "[default: found by itself]",
+    help="The source of deployments: deployment, release, workflow:NAME, merge or found.  "
+    "[default: detected]",
 )
 def sync(
     repositories: tuple[str, ...], team: str, since: datetime | None, production: str | None

@@ -57,7 +57,7 @@ def choice(name: str, default: str, *others: str) -> str:
     """One of several words, in upper case."""
     value = (text(name) or default).upper()
     if value not in (default, *others):
-        refuse(name, f"“{value}” is none of {', '.join(sorted((default, *others)))}.")
+        refuse(name, f"“{value}” is not one of {', '.join(sorted((default, *others)))}.")
     return value
 
 
@@ -67,7 +67,7 @@ def sign_up(name: str) -> tuple[str, list[str]]:
     word, colon, rest = value.partition(":")
     word = word.strip().lower()
     if word not in ("", "open", "invited", "domains") or bool(colon) != (word == "domains"):
-        refuse(name, f"“{value}” is none of open, invited, and domains:a.example,b.example.")
+        refuse(name, f"“{value}” is not one of open, invited, and domains:a.example,b.example.")
     domains = [each.strip().lower().removeprefix("@") for each in rest.split(",")] if colon else []
     for each in domains:
         try:

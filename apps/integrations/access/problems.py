@@ -55,12 +55,12 @@ OTHER_SESSION = Problem(
 )
 OTHER_USER = Problem(
     "wrong_user",
-    "GitHub was not connected, because somebody else began the connection.",
+    "GitHub was not connected, because another person began the connection.",
     "Sign in as the person who began it, or connect again.",
 )
 BAD_CODE = Problem(
     "bad_verification_code",
-    "GitHub did not accept the code that it sent, because it ran out or was used before.",
+    "GitHub did not accept the code that it sent, because it expired or was used before.",
     "Connect again.",
 )
 BAD_CLIENT = Problem(
@@ -112,8 +112,8 @@ NO_APP = Problem(
 )
 APP_IS_THE_OPERATORS = Problem(
     "app_is_the_operators",
-    "The GitHub App is shared by all teams of this installation, so not every team can make it.",
-    "Ask the administrator of tformance to make it.",
+    "The GitHub App is shared by all teams of this installation, so not every team can create it.",
+    "Ask the administrator of tformance to create it.",
 )
 INSTALL_REQUESTED = Problem(
     "install_requested",
@@ -198,7 +198,7 @@ def no_hook_possible(organization: str) -> Problem:
     return Problem(
         "no_organization_hook",
         f"{organization} cannot have one webhook for all of its repositories here.",
-        "A personal account has none, and a GitHub App brings its own.",
+        "A personal account has none, and a GitHub App has its own.",
     )
 
 
@@ -240,7 +240,7 @@ def not_installed(url: str) -> Problem:
     """The App is not installed on any account that the person can see."""
     return Problem(
         "not_installed",
-        "The GitHub App is not installed on any account that you take part in.",
+        "The GitHub App is not installed on any account that you belong to.",
         "Install it first.",
         url,
         "Install it on GitHub",

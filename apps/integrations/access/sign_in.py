@@ -23,8 +23,8 @@ from apps.integrations.github.transport import Transport
 from apps.users.adapters import ElsewhereSignInAdapter
 
 SILENT = (
-    "{company} did not answer as it should. Try again in some minutes; if that does not help, tell "
-    "whoever runs this server."
+    "{company} did not respond as expected. Try again in a few minutes; if that does not help, "
+    "tell the administrator of tformance."
 )
 log = logging.getLogger(__name__)
 MAY_BE_MISSING = "/user/emails"  # 404 if the token may not read them, which allauth accepts
@@ -50,7 +50,7 @@ class Session:
                 reply = http.request(method, url, headers=headers, **options)
             reply.json()
         except (GitHubError, ValueError) as error:
-            raise _failure(f"GitHub did not answer as it should ({error})") from None
+            raise _failure(f"GitHub did not respond as expected ({error})") from None
         if not (reply.is_success or (reply.status_code == 404 and url.endswith(MAY_BE_MISSING))):
             raise _failure(f"GitHub answered {reply.status_code}")
         return reply

@@ -106,7 +106,7 @@ def _accuracy(team: Team, since: datetime, until: datetime) -> Measured:
     equal = sums["fields"] - sums["different"]
     made_of = (
         f"{equal} of {sums['fields']} fields equal in {sums['pull_requests']} pull requests drawn "
-        "at random and fetched anew"
+        "at random and fetched again"
     )
     return _share(equal, sums["fields"], made_of, lambda share: share == 1)
 

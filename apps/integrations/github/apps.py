@@ -192,8 +192,8 @@ def convert(github_url: str, code: str, ca_file: str = "") -> MadeApp:
 def _refusal(reply: httpx.Response) -> GitHubError | None:
     if reply.status_code in (404, 422):
         return RefusedError(
-            "GitHub does not know the code that it sent: it ran out, or was used before.",
-            advice="Make the App again.",
+            "GitHub does not know the code that it sent: it expired, or was used before.",
+            advice="Create the App again.",
         )
     return replies.error_from_status(
         reply.status_code, reply.headers, reply.content, datetime.now(UTC)

@@ -41,7 +41,7 @@ def branch(
             raise UnavailableError("GitHub left out a part.")
         found = ref.target
     if found is None:
-        raise CursorError("GitHub does not know the commit where the walk stopped.")
+        raise CursorError("GitHub no longer knows the commit where the walk stopped.")
     page = found.history
     if page is None or page.nodes is None:
         raise UnavailableError("GitHub left out a part.")

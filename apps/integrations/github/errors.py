@@ -40,7 +40,7 @@ class CredentialsRejectedError(GitHubError):
 class AppRejectedError(CredentialsRejectedError):
     """401 for a token signed by a GitHub App: its key is unknown, or the clock is wrong."""
 
-    advice = "Check GITHUB_APP_ID, its key and this machine's clock; it is tried again by itself."
+    advice = "Check GITHUB_APP_ID, its key and this machine's clock; it is retried automatically."
 
 
 class InstallationSuspendedError(CredentialsRejectedError):
@@ -49,7 +49,7 @@ class InstallationSuspendedError(CredentialsRejectedError):
     def __init__(self) -> None:
         super().__init__(
             "The GitHub App is suspended on GitHub.",
-            advice="An owner of the account can lift that on GitHub; then the work goes on.",
+            advice="An owner of the account can lift that on GitHub; then work resumes.",
         )
 
 
@@ -116,7 +116,7 @@ class WaitError(GitHubError):
     """Whether the account's budget has recorded it already."""
 
     def __init__(self, message: str, until: datetime, *, secondary: bool) -> None:
-        super().__init__(message, advice="The work goes on by itself then.")
+        super().__init__(message, advice="Work resumes automatically then.")
         self.until = until
         self.secondary = secondary
 
@@ -126,14 +126,14 @@ class TooHeavyError(GitHubError):
 
     retryable = True
     is_heavy = True
-    advice = "It is asked again for less at once."
+    advice = "The next request asks for less."
 
 
 class UnavailableError(GitHubError):
     """5xx, a dropped connection, a time-out, or an incomplete response."""
 
     retryable = True
-    advice = "It is tried again by itself."
+    advice = "It is retried automatically."
 
     def __init__(self, message: str, *, is_heavy: bool = False) -> None:
         super().__init__(message)

@@ -135,7 +135,7 @@ def error_from_status(
     if status in (404, 410):
         return NotFoundError("GitHub does not find it, or the token may not see it.")
     if status == 451:
-        return BlockedError("GitHub withholds it for legal reasons.")
+        return BlockedError("GitHub blocks it for legal reasons.")
     if status in _OF_THE_REQUEST:
         reason = message or "no reason given"
         return RefusedError(f"GitHub refused the request ({status}): {reason}.")
@@ -230,7 +230,7 @@ def error_from_problem(problem: Problem) -> GitHubError:
     """The error for one GraphQL problem."""
     text = problem.message
     if problem.kind == "INVALID_CURSOR_ARGUMENTS" or "valid cursor" in text:
-        return CursorError("GitHub does not know the place where the walk stopped.")
+        return CursorError("GitHub no longer knows the cursor where the walk stopped.")
     if problem.kind == "NOT_FOUND":
         return NotFoundError("GitHub does not find it, or the token may not see it.")
     if problem.kind == "FORBIDDEN" and "oauth app access restrictions" in text.lower():

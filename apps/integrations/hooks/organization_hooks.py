@@ -37,7 +37,7 @@ WAIT_FOR_OTHERS = timedelta(seconds=5)
 Kind = IntegrationCredential.Kind
 
 NO_RIGHT = (
-    "The token may not make a hook for the organisation: GitHub asks for an owner of it and for "
+    "The token may not create a hook for the organisation: GitHub asks for an owner of it and for "
     f"the scope {scopes.ORGANIZATION_HOOK}. The repositories keep hooks of their own."
 )
 

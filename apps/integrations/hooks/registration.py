@@ -118,7 +118,7 @@ def _write(github: GitHub, home: Home, hook: Hook) -> None:
     now = Hook.objects.filter(pk=hook.pk).first()
     if now is None:
         github.rest("DELETE", f"{home.path}/{hook.hook_id}")
-        raise RefusedError("The connection ended while the hook was made; it is deleted again.")
+        raise RefusedError("The connection ended while the hook was created; it is deleted again.")
     # If another rotation happened meanwhile, GitHub needs yet another update.
     if now.secret == hook.secret:
         Hook.objects.filter(pk=hook.pk).update(is_secret_told=True)
@@ -131,7 +131,7 @@ def _adopt(github: GitHub, home: Home) -> int:
                 return int(found["id"])
     raise RefusedError(
         "GitHub says that our hook exists, but does not list it: another application made it.",
-        advice="Delete it in the settings on GitHub, under Webhooks; then it is made anew.",
+        advice="Delete it in the settings on GitHub, under Webhooks; then it is created again.",
     )
 
 

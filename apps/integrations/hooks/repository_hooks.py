@@ -31,13 +31,13 @@ REQUESTS_A_VISIT = 2
 A_DAY = timedelta(days=1)
 
 NO_RIGHT = (
-    "The token may not make hooks here (GitHub asks for admin rights on the repository). "
+    "The token may not create hooks here (GitHub requires admin rights on the repository). "
     "Changes are found by asking every five minutes instead."
 )
 ARCHIVED = "It is archived: nothing changes there, so it needs no hook."
 NOT_REACHABLE = (
-    "GitHub cannot reach this address, so no hooks are made and changes are found by asking every "
-    "five minutes. Set PUBLIC_URL to an address that GitHub can reach."
+    "GitHub cannot reach this address, so no hooks are created and changes are found by asking "
+    "every five minutes. Set PUBLIC_URL to an address that GitHub can reach."
 )
 
 

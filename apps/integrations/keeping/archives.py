@@ -29,12 +29,12 @@ AT_ONCE = 64 * 1024
 # Hashes of keys and invitation links are secrets as well, whatever their name.
 _SECRET = re.compile(r"(^|_)(key|token|secret|hash|password)($|_)")
 README = """\
-All that tformance keeps of {what}, as JSON Lines: a JSON object a line, instants in UTC.
+Everything that tformance stores about {what}, as JSON Lines: one JSON object a line, times in UTC.
 
-pull-requests, reviews, commits, members and deployments are as in the export; what else there is,
+pull-requests, reviews, commits, members and deployments are as in the export; everything else is
 by table.
-Left out: tokens, secrets and the keys of links, also where they are encrypted or hashed; and which
-events GitHub told webhooks of, which is kept for thirty days and shared by a repository's teams.
+Left out: tokens, secrets and the keys of links, even if encrypted or hashed; and the log of webhook
+deliveries, which is kept for thirty days and shared by a repository's teams.
 """
 Files = Iterable[tuple[str, Iterable[str]]]
 

@@ -43,7 +43,7 @@ def make_one(
         raise NotOnePersonError(f"{login} is the account of {member} already.")
     if accounts.others(team).filter(github_id=account).exists():
         raise NotOnePersonError(
-            f"{login} is another account of somebody already: separate it first."
+            f"{login} is merged with another person already: separate it first."
         )
     row, _ = SamePerson.objects.update_or_create(
         team=team,

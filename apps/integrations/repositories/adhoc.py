@@ -89,8 +89,8 @@ def remarks(tracked: TrackedRepository, since: datetime | None) -> Iterator[str]
     if count:
         noun = "pull request" if count == 1 else "pull requests"
         yield (
-            f"Of {count} {noun} of {tracked.full_name} GitHub could not tell everything; "
-            "what was never told is empty, and their pages say what it is."
+            f"GitHub did not return all data of {count} {noun} of {tracked.full_name}; "
+            "missing values are empty, and their pages name them."
         )
 
 

@@ -42,7 +42,9 @@ def parse(text: str) -> tuple[str, str]:
     source, _, workflow = text.partition(":")
     is_workflow = source == Source.WORKFLOW
     if source not in Source.values or is_workflow != bool(workflow):
-        raise ValueError(f"“{text}” is none of deployment, release, workflow:NAME, merge, found.")
+        raise ValueError(
+            f"“{text}” is not one of deployment, release, workflow:NAME, merge, found."
+        )
     return source, workflow
 
 
@@ -65,7 +67,7 @@ def read(tracked: TrackedRepository, chosen: tuple[str, str] | None, note: Note)
                 break
     except GitHubError as error:
         _count(of.pk)  # As far as it is known.
-        return f"What became of {tracked.full_name} after the merge is incomplete. {error}"
+        return f"The deployments of {tracked.full_name} are incomplete. {error}"
     return ""
 
 
@@ -75,8 +77,8 @@ def remarks(tracked: TrackedRepository, chosen: tuple[str, str] | None) -> Itera
     if of and of.is_chosen and chosen is None:
         source = Source(of.source).label + (f" ({of.workflow})" if of.workflow else "")
         yield (
-            f"What reaches production in {tracked.full_name} is told by “{source}”, as was chosen "
-            f"before; --production {FOUND} lets it be found again."
+            f"The deployments of {tracked.full_name} come from “{source}”, as was chosen before; "
+            f"--production {FOUND} detects the source again."
         )
     for permission in of.not_granted if of else ():
         yield f"GitHub does not show {PERMISSIONS[permission]} of {tracked.full_name}: not granted."

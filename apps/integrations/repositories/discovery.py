@@ -55,12 +55,12 @@ NO_PEOPLE = (
 )
 
 PEOPLE_LEFT_OUT = (
-    "GitHub left out some of the organisation's people. Until it names all, nobody is taken for "
-    "having left."
+    "GitHub left out some of the organisation's people. Until it lists everyone, nobody "
+    "counts as having left."
 )
 GROUPS_LEFT_OUT = (
-    "GitHub left out some of the organisation's teams, or of who is in them. What was known of "
-    "them stays until it names all."
+    "GitHub left out some of the organisation's teams or their members. Earlier data stays until "
+    "it lists all of them."
 )
 RENAMED = (
     "The new one is found within minutes where a repository is tracked; else connect it again."

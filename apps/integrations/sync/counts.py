@@ -119,7 +119,7 @@ def sentence(tracked: TrackedRepository, count: int) -> str:
     """What is not complete."""
     return (
         f"GitHub counts {tracked.pull_requests_total:,} pull requests, and {count:,} of them could "
-        "not be found. They are looked for again by itself."
+        "not be found. They will be looked for again automatically."
     )
 
 

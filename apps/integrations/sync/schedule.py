@@ -208,7 +208,9 @@ def _go_on(github: GitHub, work: Work) -> bool:
         raise  # If the database is down, nothing can be stored: the lease expires.
     except Exception as error:
         log.exception("%s could not be synced.", work.tracked.full_name)
-        raise UnavailableError(f"tformance failed on what GitHub sent ({error}).") from None
+        raise UnavailableError(
+            f"tformance could not process GitHub's response ({error})."
+        ) from None
 
 
 def _step(github: GitHub, work: Work) -> bool:

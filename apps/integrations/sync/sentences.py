@@ -35,7 +35,7 @@ def of_start(*, is_whole: bool) -> str:
     """What a sync requested by a user does."""
     if is_whole:
         return "Everything is here already; what changed since the last check is being fetched."
-    return "The sync goes on where it stopped, and fetches what has changed since."
+    return "The sync continues where it stopped, and fetches what has changed since."
 
 
 def so_far(progress: Progress) -> str:

@@ -1,4 +1,4 @@
-"""A GitHub App on the small GitHub, and what people do with it in the browser."""
+"""A GitHub App on the simulated GitHub, and what people do with it in the browser."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ MANIFEST = {
 
 
 def set_up(github: Running, settings: Settings, **changes: Any) -> dict[str, Any]:
-    """An App that somebody registered by hand, and settings that name it."""
+    """A manually registered App, and settings that name it."""
     asked = {"owner": "acme", "name": "Reader", "manifest": {**MANIFEST, **changes}}
     made = acts.act(github.simulator, "register_app", asked)
     settings.GITHUB_APP_ID = str(made["id"])
@@ -42,7 +42,7 @@ def set_up(github: Running, settings: Settings, **changes: Any) -> dict[str, Any
 
 
 def make(client: Client, button: str = "Make it for acme", name: str = "") -> str:
-    """Presses the button here, and the one on GitHub; where GitHub then sends the browser."""
+    """Presses the button here, and the one on GitHub; returns where GitHub redirects to."""
     page = client.get(NEW, {"organization": "acme"}).content.decode()
     action, manifest = manifest_of(page, button)
     form = {"manifest": text(manifest), "create": "1", "name": name or manifest["name"]}
@@ -52,7 +52,7 @@ def make(client: Client, button: str = "Make it for acme", name: str = "") -> st
 
 
 def begin(client: Client, method: str = "app", team: str = "acme", **form: str) -> str:
-    """Presses a button of the connect page; the address at GitHub."""
+    """Presses a button of the connect page; returns the URL on GitHub."""
     sent = {"method": method, **form}
     reply = client.post(f"/a/{team}/integrations/github/connect/", sent)
     assert reply.status_code == 302, reply.content
@@ -60,7 +60,7 @@ def begin(client: Client, method: str = "app", team: str = "acme", **form: str) 
 
 
 def install(url: str, login: str = "ada", target: str = "acme", **form: str) -> str:
-    """Installs the App as a person would; where GitHub then sends the browser."""
+    """Installs the App as a person would; returns where GitHub redirects to."""
     reply = httpx.post(url, data={"login": login, "target": target, **form})
     assert reply.status_code == 302, reply.text
     return reply.headers["location"]
@@ -76,7 +76,7 @@ def connect(client: Client, team: str = "acme", **form: str) -> None:
 
 
 def deliver(github: Running, client: Client, since: int = 0) -> list[int]:
-    """Brings what the App's hook sent since then to our door; the answers' statuses."""
+    """Sends the App hook's deliveries since then to our endpoint; returns the status codes."""
     assert github.simulator.deliveries.wait()
     statuses = []
     for delivery in list(github.simulator.deliveries.attempted)[since:]:
@@ -93,7 +93,7 @@ def deliver(github: Running, client: Client, since: int = 0) -> list[int]:
 
 
 def manifest_of(page: str, button: str) -> tuple[str, dict[str, Any]]:
-    """Where the form with that button leads, and the manifest that it sends."""
+    """The action of the form with that button, and the manifest that it sends."""
     start = page.rindex('<form method="post" action="', 0, page.index(button))
     form = page[start : page.index(button)]
     action = unescape(form.split('action="')[1].split('"')[0])

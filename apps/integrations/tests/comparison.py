@@ -1,6 +1,6 @@
-"""Holds what is stored against what is true on GitHub, field by field.
+"""Compares what is stored with the simulated GitHub, field by field.
 
-What is expected comes from the simulator's own account of its world, by a few lines of their own.
+The expected values come from the simulator's own data, by a few independent lines.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ SAME = (
 
 
 def differences(repository: Repository, truth: Json) -> list[str]:
-    """A line for each thing that is not as it is on GitHub; none where all is well."""
+    """A line for each difference from GitHub; empty if there is none."""
     if repository.full_name != truth["full_name"]:
         return [f"It is called {repository.full_name}, not {truth['full_name']}."]
     stored = {row.number: row for row in repository.pull_requests.all()}
@@ -119,7 +119,7 @@ def _their_commit(commit: Json) -> tuple[Any, ...]:
 
 
 def _their_events(events: list[Json]) -> Iterator[tuple[str, Any, str]]:
-    """Those of the types that we ask for."""
+    """Those of the types that we request."""
     asked = set(re.findall(r"\b([A-Z_]+)_EVENT\b", document("pull_requests")))
     for event in events:
         kind = re.sub(r"(?<!^)(?=[A-Z])", "_", event["type"].removesuffix("Event"))
@@ -129,7 +129,7 @@ def _their_events(events: list[Json]) -> Iterator[tuple[str, Any, str]]:
 
 
 def _instant(value: Any) -> Any:
-    """Text that is an instant, as one; anything else as it is, without NUL."""
+    """A timestamp for a text that is one; anything else unchanged, without NUL."""
     if isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\S*", value):
         return datetime.fromisoformat(value).astimezone(UTC)
     return value.replace("\x00", "") if isinstance(value, str) else value

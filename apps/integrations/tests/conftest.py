@@ -20,7 +20,7 @@ from github_simulator.testing import Running, running
 
 @pytest.fixture
 def github(settings: Settings) -> Iterator[Running]:
-    """A small GitHub, and settings that lead to it."""
+    """A simulated GitHub, and settings that point to it."""
     with running(small.world(), callback_urls=(small.CALLBACK,)) as github:
         app = next(iter(github.simulator.world.oauth_apps.values()))
         settings.GITHUB_URL = github.url
@@ -43,9 +43,9 @@ def shop(stage: Stage) -> Place:
 
 @pytest.fixture(autouse=True)
 def figures_follow(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Whoever writes what figures depend on says so: they are counted on what the database has.
+    """Checks that every change of what figures depend on is announced: cached figures follow.
 
-    Begun as soon as there is a team, so that whatever a test does comes later.
+    It begins as soon as there is a team, so that whatever a test does comes later.
     """
     if "team" not in request.fixturenames or not _may_ask(request):
         yield
@@ -71,7 +71,7 @@ def work() -> Callable[[], None]:
 
 @pytest.fixture
 def reachable(github: Running, live_server: LiveServer, settings: Settings) -> LiveServer:
-    """This server as GitHub reaches it."""
+    """This server at an address that GitHub reaches."""
     settings.PUBLIC_URL = live_server.url
     settings.ALLOWED_HOSTS = ["*"]
     return live_server

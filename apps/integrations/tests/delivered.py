@@ -1,6 +1,6 @@
-"""What deployments did, by plain sets of commits from the simulator's own world.
+"""The effects of deployments, by plain sets of commits from the simulator's data.
 
-Nothing of it goes step by step: what a deployment brings is what it contains of the default branch,
+Nothing here goes step by step: what a deployment brings is what it contains of the default branch,
 without what any earlier one contained.
 """
 
@@ -24,7 +24,7 @@ Json = dict[str, Any]
 
 @dataclass
 class Delivery:
-    """A deployment that succeeded, and what follows from sets."""
+    """A successful deployment, and what follows from the sets."""
 
     id: str
     sha: str
@@ -42,7 +42,7 @@ class Delivery:
 
 
 def ancestors(there: There, sha: str) -> frozenset[str]:
-    """A commit and all before it."""
+    """A commit and all its ancestors."""
     known, seen, left = git_of(there).commits, {sha}, [sha]
     while left:
         for parent in known[left.pop()].parents:
@@ -53,7 +53,7 @@ def ancestors(there: There, sha: str) -> frozenset[str]:
 
 
 def by_environment(there: There) -> dict[str, list[Delivery]]:
-    """What each application did, in order."""
+    """The deployments of each application, in order."""
     main = ancestors(there, git_of(there).heads[there.default_branch])
     found: dict[str, list[Delivery]] = {}
     for one in there.deployments.values():
@@ -141,7 +141,7 @@ def _is_hotfix(pull: Pull) -> bool:
 
 
 def differences(repository: Repository, there: There) -> list[str]:
-    """A line for each field that is not as it follows; none where all is well."""
+    """A line for each unexpected field; empty if there is none."""
     wanted = by_environment(there)
     found = list(_of_deployments(repository, wanted))
     return found + list(_of_pull_requests(repository, there, wanted))

@@ -1,4 +1,4 @@
-"""A small GitHub for these tests: Acme with its people, and organisations that keep us out."""
+"""A simulated GitHub for these tests: Acme with its people, and organisations that deny access."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def consent(
     scope: str | None = None,
     verify: SSLContext | bool = True,
 ) -> str:
-    """Answers GitHub's consent page as a person would; where GitHub then sends the browser."""
+    """Answers GitHub's consent page as a person would; returns where GitHub redirects to."""
     sent = dict(parse_qsl(urlsplit(authorize_url).query))
     asked = sent["scope"] if scope is None else scope
     granted = [each for each in asked.split() if each not in without]
@@ -84,13 +84,13 @@ def consent(
 
 
 def path_of(url: str) -> str:
-    """The part of an address that a test client asks for."""
+    """The path and query of a URL, for a test client."""
     parts = urlsplit(url)
     return f"{parts.path}?{parts.query}"
 
 
 def begin(client: Client, team: str = "acme", **form: str) -> str:
-    """Presses Connect; the address at GitHub."""
+    """Presses Connect; returns the URL on GitHub."""
     reply = client.post(f"/a/{team}/integrations/github/connect/", form)
     assert reply.status_code == 302, reply.content
     return reply.headers["location"]

@@ -1,4 +1,4 @@
-"""What happens on GitHub and at its hooks, for tests of webhooks."""
+"""Events on GitHub and at its hooks, for tests of webhooks."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def work() -> None:
 
 
 def do(github: Running, what: str, **details: Any) -> Any:
-    """Something happens on GitHub, and its hooks are told."""
+    """An event on GitHub, of which its hooks are notified."""
     result = act(github.simulator, what, {"repository": NAME, "actor": "ada", **details})
     assert github.simulator.deliveries.wait()
     return result
@@ -69,7 +69,7 @@ def post(
 
 
 def due(tracked: TrackedRepository) -> None:
-    """Lets the hook be looked after now."""
+    """Makes the hook's check due now."""
     RateBudget.objects.update(written_at=None)
     Lease.objects.update(not_before=None)
     TrackedRepository.objects.filter(pk=tracked.pk).update(hook_due_at=timezone.now())

@@ -1,4 +1,4 @@
-"""A team that tracks repositories of a simulated GitHub, and ways to let things happen there."""
+"""A team that tracks repositories of a simulated GitHub, and helpers that cause events there."""
 
 from __future__ import annotations
 
@@ -47,15 +47,15 @@ DUE_TIMES = {
 
 
 def ago(**duration: float) -> datetime:
-    """An instant of the past, on the second, as GitHub's are."""
+    """A past time in whole seconds, like GitHub's."""
     return (datetime.now(UTC) - timedelta(**duration)).replace(microsecond=0)
 
 
 def let_time_pass(**duration: float) -> None:
-    """Makes everything due that would be by then."""
+    """Makes everything due that would be due later."""
     for model, names in DUE_TIMES.items():
         for name in names:
-            # Only what is due at all: workers hold other rows meanwhile.
+            # Only rows with a due time: workers hold other rows meanwhile.
             rows = model._default_manager.filter(**{f"{name}__isnull": False})
             rows.update(**{name: F(name) - timedelta(**duration)})
 
@@ -67,7 +67,7 @@ def work() -> None:
 
 @dataclass
 class Place:
-    """A repository on GitHub, and what its people do."""
+    """A repository on GitHub, and actions of its people."""
 
     github: Running
     repository: RepositoryThere
@@ -161,7 +161,7 @@ class Stage:
         )
 
     def sync(self) -> SyncRun:
-        """A run from its beginning until nothing is due."""
+        """Runs a sync until nothing is due."""
         run = self.begin()
         work()
         run.refresh_from_db()
@@ -185,7 +185,7 @@ class Stage:
 
     @contextmanager
     def counted(self) -> Iterator[Counted]:
-        """What the block asks of GitHub."""
+        """Counts what the block requests from GitHub."""
         log = self.github.simulator.log
         log.clear()
         counted = Counted()
@@ -204,7 +204,7 @@ class Counted:
 
 
 def set_up(team: Team, github: Running) -> Stage:
-    """The team connected to Acme with a token; nothing but the sync is due."""
+    """A team connected to Acme with a token; nothing but the sync is due."""
     credential = IntegrationCredential.objects.create(
         team=team,
         kind=IntegrationCredential.Kind.TOKEN,

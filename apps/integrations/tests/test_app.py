@@ -1,4 +1,4 @@
-"""Connecting by a GitHub App: there and back, whose installation it is, and its tokens."""
+"""Connecting by a GitHub App: there and back, the installation's owner, and its tokens."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ REPOS = "/a/acme/integrations/github/repos/"
 
 @pytest.fixture
 def work(work: Work) -> Work:
-    """Two ticks: what a hook told may have people and repositories read anew."""
+    """Two ticks: a hook may cause people and repositories to be fetched again."""
 
     def twice() -> None:
         work()
@@ -68,15 +68,15 @@ def test_it_works(
     assert (credential.kind, credential.account_login) == ("app", "acme")
     assert credential.access_token.startswith("ghs_")
     budgets = set(RateBudget.objects.values_list("account", flat=True))
-    # Of the two that GitHub counts: the App itself, and its installation.
+    # GitHub counts two: the App itself, and its installation.
     [own, installation] = sorted(budgets)
     assert own.startswith("app:")
     assert installation == f"installation:{credential.installation_id}"
-    # The App has a hook of its own, and may make none.
+    # The App has a hook of its own, and may create none.
     assert not any(key.endswith("/hooks") for key in github.simulator.log.counts)
     page = small.messages_of(alice_client)
     assert "by the GitHub App" in page
-    # Who connected it let us know who they are, and that alone.
+    # The person who connected it identified themselves, and that token is gone.
     assert not [t for t in github.simulator.world.tokens.values() if _is_users(t.value, t.revoked)]
 
 
@@ -137,7 +137,7 @@ def test_an_installation_that_was_there_already(
     assert AvailableRepository.objects.count() == 5
 
 
-def test_a_number_in_the_address_proves_nothing(
+def test_an_installation_id_in_the_url_proves_nothing(
     github: Running, app: dict[str, Any], team: Team, alice_client: Client
 ) -> None:
     """Linus installs the App on his own account, and names Acme's installation on the way back."""
@@ -215,7 +215,7 @@ def test_without_a_client_secret_only_staff_may(
     assert GitHubIntegration.objects.get().organization_slug == "acme"
 
 
-def test_a_key_that_is_not_the_apps(
+def test_a_key_of_another_app(
     github: Running, app: dict[str, Any], settings: Settings, team: Team, alice_client: Client
 ) -> None:
     other = github.act("register_app", owner="acme", name="Other")
@@ -279,14 +279,14 @@ def test_the_apps_hook_brings_news(
     assert "#2" in page
 
 
-def test_a_neighbour_hears_nothing_of_it(
+def test_another_team_sees_none_of_its_deliveries(
     github: Running,
     tracking: IntegrationCredential,
     client: Client,
     work: Work,
     neighbour: Client,
 ) -> None:
-    """Charlie's team connects Linus's account by the same App: the same hook tells of both."""
+    """Charlie's team connects Linus's account by the same App: its hook reports both."""
     before = _seen(github)
     github.act("open", repository="acme/website", actor="grace", title="Second")
     github.act("add_member", organization="acme", login="linus")
@@ -351,7 +351,7 @@ def test_suspended_then_not(
     assert PullRequest.objects.filter(title="Meanwhile").exists()
 
 
-def test_a_suspension_that_no_hook_told_of(
+def test_a_suspension_without_a_webhook(
     github: Running, tracking: IntegrationCredential, alice_client: Client, work: Work
 ) -> None:
     github.act("suspend_installation", installation=tracking.installation_id)
@@ -399,7 +399,7 @@ def test_repositories_come_and_go(
     assert AvailableRepository.objects.count() == 5
 
 
-def test_who_takes_back_their_authorisation(
+def test_a_user_revokes_their_authorisation(
     github: Running,
     app: dict[str, Any],
     team: Team,
@@ -407,7 +407,7 @@ def test_who_takes_back_their_authorisation(
     client: Client,
     work: Work,
 ) -> None:
-    """What was not finished yet ends with it."""
+    """A pending connection ends with it."""
     github.act("install_app", owner="acme", app="reader")
     url = apps.begin(alice_client, "installed")
     alice_client.get(small.path_of(small.consent(url, scope="")))
@@ -419,7 +419,7 @@ def test_who_takes_back_their_authorisation(
     assert not IntegrationCredential.objects.exists()
 
 
-def test_outsiders_and_members_see_nothing_of_it(
+def test_only_admins_see_the_app(
     github: Running, app: dict[str, Any], team: Team, bob_client: Client, charlie_client: Client
 ) -> None:
     for method in ("app", "installed"):

@@ -1,6 +1,6 @@
-"""The GitHub App's hook: it follows our address, and what it missed is asked for again.
+"""The GitHub App's hook: it follows our URL, and missed deliveries are requested again.
 
-As the App, a second apart, thrice at most.
+As the App, a second apart, three times at most.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def before_the_move(
     settings: Settings,
     tmp_path: Path,
 ) -> None:
-    """Connected by an App that we made, at an address where nobody listens any more."""
+    """Connected by an App created here, at an address that no longer answers."""
     settings.DATA_DIR, settings.PUBLIC_URL = tmp_path, "http://127.0.0.1:9"
     assert not caretaking.follow_address()
     alice_client.get(apps.make(alice_client))
@@ -89,7 +89,7 @@ def before_the_move(
 
 
 def writes(github: Running) -> list[str]:
-    """What of the App's hook was changed or asked for, in order."""
+    """Changes and redelivery requests of the App's hook, in order."""
     asked = [each for each in github.simulator.log.requests if each.method != "GET"]
     hook = "/api/v3/app/hook/"
     paths = [each.path.removeprefix(hook) for each in asked if each.path.startswith(hook)]
@@ -97,7 +97,7 @@ def writes(github: Running) -> list[str]:
 
 
 def an_hour_passes(github: Running) -> None:
-    """The App's list is read again, and a worker goes on until nothing is due."""
+    """The App's list is read again, and a worker continues until nothing is due."""
     Hook.objects.update(redelivery_due_at=F("redelivery_due_at") - timedelta(hours=1))
     Lease.objects.update(not_before=None)
     RateBudget.objects.update(blocked_until=None)
@@ -111,7 +111,7 @@ def redelivered(github: Running) -> list[Delivery]:
 
 
 def cut_off(github: Running, here: str = "http://127.0.0.1:9/") -> str:
-    """Lets the App's hook lead elsewhere, at first to where nobody listens; where it led."""
+    """Points the App's hook to an unused address; returns the former one."""
     (app,) = github.simulator.world.apps.values()
     assert app.hook
     before, app.hook.url = app.hook.url, here
@@ -121,7 +121,7 @@ def cut_off(github: Running, here: str = "http://127.0.0.1:9/") -> str:
 def test_it_works(
     github: Running, connected: Client, settings: Settings, reachable: LiveServer
 ) -> None:
-    """The receiver cannot keep what comes and says 503, then nobody answers, then all is well."""
+    """The receiver cannot store deliveries and says 503, then does not answer, then works again."""
     keys = settings.TOKEN_ENCRYPTION_KEYS
     signers.forget(Hook.objects.get().pk)
     settings.TOKEN_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
@@ -140,7 +140,7 @@ def test_it_works(
     )
     at = sorted(each.delivered_at for each in redelivered(github))
     assert len(at) == 3
-    # A second between two writes; the simulator's instants are whole seconds.
+    # A second between two writes; the simulator's times are whole seconds.
     assert len(set(at)) == 3
     an_hour_passes(github)
     assert not MissedDelivery.objects.exists()
@@ -157,7 +157,7 @@ def test_what_fails_again_and_again_is_left_to_the_poll(github: Running, connect
     assert "1 did not reach us" in connected.get(PAGE).content.decode()
 
 
-def test_a_neighbour_is_not_told_of_it(
+def test_another_team_does_not_see_missed_deliveries(
     github: Running, connected: Client, reachable: LiveServer, charlie: User
 ) -> None:
     """Charlie's team has Linus's account by the same App."""
@@ -209,7 +209,7 @@ def test_a_github_that_is_down_is_asked_again_soon(github: Running, connected: C
 def test_after_a_move_deliveries_arrive_again(
     github: Running, before_the_move: None, settings: Settings, reachable: LiveServer
 ) -> None:
-    """What came between is asked for when the hook leads here, not before."""
+    """What came in between is requested once the hook points here, not before."""
     between = do(github, "open")["number"]
     assert MissedDelivery.objects.update(due_at=datetime.now(UTC))  # since it was installed
     assert writes(github) == []
@@ -220,13 +220,13 @@ def test_after_a_move_deliveries_arrive_again(
     work()
     assert PullRequest.objects.filter(number=after).exists()
     assert writes(github)[0] == "config"
-    # It is told once: the next look finds it well.
+    # It is updated once: the next check finds it correct.
     an_hour_passes(github)
     assert PullRequest.objects.filter(number=between).exists()
     assert writes(github).count("config") == 1
 
 
-def test_a_move_that_nobody_noticed_is_found_within_the_hour(
+def test_an_unnoticed_move_is_found_within_the_hour(
     github: Running, before_the_move: None, settings: Settings, reachable: LiveServer
 ) -> None:
     settings.PUBLIC_URL = reachable.url
@@ -237,7 +237,7 @@ def test_a_move_that_nobody_noticed_is_found_within_the_hour(
 
 
 @pytest.mark.parametrize(("kind", "status"), FAULTS)
-def test_a_github_that_is_down_is_told_of_the_move_later(
+def test_a_github_that_is_down_gets_the_new_url_later(
     github: Running,
     before_the_move: None,
     settings: Settings,
@@ -276,7 +276,7 @@ def test_the_address_of_an_app_of_the_settings_is_its_owners(
 
 
 def test_permissions_that_are_accepted_later(github: Running, connected: Client) -> None:
-    """What was not granted is asked for again at once, with a token that may do more."""
+    """What was not granted is requested again at once, with a token that has the permission."""
     tracked = TrackedRepository.objects.select_related("integration__credential").get()
     walk_of(tracked)
     refused = Production.objects.get(repository=tracked.repository)

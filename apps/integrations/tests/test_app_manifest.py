@@ -1,4 +1,4 @@
-"""The GitHub App is made by its manifest, by whoever may, and then used."""
+"""The GitHub App is created from its manifest, by permitted users only, and then used."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_it_works(github: Running, team: Team, alice_client: Client, work: Work)
     [there] = github.simulator.world.apps.values()
     assert not there.public
     assert set(there.permissions.values()) == {"read"}
-    # Its hook is ours, and signs with what only the two of us know.
+    # Its hook is ours, and signs with a secret that only the two of us know.
     before = len(github.simulator.deliveries.attempted)
     github.act("add_member", organization="acme", login="linus")
     assert apps.deliver(github, Client(), before) == [202]
@@ -69,7 +69,7 @@ def test_an_answer_counts_once(github: Running, team: Team, alice_client: Client
     assert not github.simulator.log.requests
 
 
-def test_a_code_that_is_none(github: Running, team: Team, alice_client: Client) -> None:
+def test_an_invalid_code(github: Running, team: Team, alice_client: Client) -> None:
     back = apps.make(alice_client)
     alice_client.get(re.sub("code=[^&]+", "code=0123456789", back))
     assert "GitHub does not know the code" in small.messages_of(alice_client)
@@ -79,7 +79,7 @@ def test_a_code_that_is_none(github: Running, team: Team, alice_client: Client) 
 def test_of_several_teams_only_staff_may(
     github: Running, team: Team, alice: User, charlie: User, alice_client: Client
 ) -> None:
-    """Who owns the App can read what other teams connect by it."""
+    """The App's owner can read what other teams connect by it."""
     back = apps.make(alice_client)
     create_team("Other", charlie)
     for address in (apps.NEW, back):
@@ -92,7 +92,7 @@ def test_of_several_teams_only_staff_may(
     assert GitHubApp.objects.exists()
 
 
-def test_who_else_may_not(
+def test_other_users_may_not(
     github: Running, team: Team, bob_client: Client, charlie_client: Client
 ) -> None:
     assert bob_client.get(apps.NEW).status_code == 403

@@ -1,4 +1,4 @@
-"""A review asked of a team on GitHub: it waits for the team until one of its members reviews."""
+"""A review requested of a GitHub team: it waits for the team until one of its members reviews."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ REPOS = "/a/acme/integrations/github/repos/"
 
 
 def ask_platform(place: Place, hours: float = 90) -> There:
-    """Linus' work, of which Platform is asked for a review."""
+    """Linus's work, for which Platform is asked to review."""
     pull_request = place.open(ago(hours=hours), by=LINUS)
     platform = place.github.simulator.world.organizations[ACME].teams[0]
     actions.request_review(place.deed(ago(hours=hours - 1), LINUS), pull_request, platform)
@@ -51,7 +51,7 @@ def test_it_works(github: Running, team: Team, alice_client: Client, work: Work)
     work()
     row.refresh_from_db()
     assert (row.waiting_for, row.waiting_since) == ("", row.opened_at)
-    # Grace leaves the team, so that nobody of it has reviewed.
+    # Grace leaves the team, so that none of its members has reviewed.
     platform = world.organizations[ACME].teams[0]
     platform.members.remove(GRACE)
     GitHubIntegration.objects.update(members_due_at=ago())

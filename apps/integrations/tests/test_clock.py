@@ -1,4 +1,4 @@
-"""A worker whose clock is not the database's says so, and minutes apart it does nothing."""
+"""A worker whose clock differs from the database's says so, and minutes apart it does nothing."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ OnItsOwn = Callable[[int], None]
 
 @pytest.fixture
 def database_is_behind() -> Iterator[OnItsOwn]:
-    """Lets the database's clock be so many seconds slow, for this connection."""
+    """Sets the database's clock back by some seconds, for this connection."""
     if connection.vendor != "postgresql":
         pytest.skip("SQLite goes by this machine's clock")
 

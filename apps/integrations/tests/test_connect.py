@@ -141,13 +141,13 @@ def test_replayed(github: Running, team: Team, alice_client: Client) -> None:
     assert GitHubIntegration.objects.count() == 1
 
 
-def test_somebody_elses_browser(
+def test_a_browser_of_another_user(
     github: Running, team: Team, alice: User, alice_client: Client, bob: User, bob_client: Client
 ) -> None:
     Membership.objects.filter(user=bob).update(role="admin")
     back = path_of(consent(begin(alice_client)))
     bob_client.get(back)
-    assert "somebody else began the connection" in messages_of(bob_client)
+    assert "another person began the connection" in messages_of(bob_client)
     other = Client()
     other.force_login(alice, backend="django.contrib.auth.backends.ModelBackend")
     other.get(back)
@@ -210,7 +210,7 @@ def test_wrong_client_secret(
     assert "does not accept this installation&#x27;s client secret" in messages_of(alice_client)
 
 
-def test_code_that_ran_out(github: Running, team: Team, alice_client: Client) -> None:
+def test_expired_code(github: Running, team: Team, alice_client: Client) -> None:
     back = consent(begin(alice_client))
     github.simulator.clock.advance(601)
     alice_client.get(path_of(back))

@@ -1,4 +1,4 @@
-"""What is stored is held against GitHub's own count: nothing is complete that is not."""
+"""What is stored is compared with GitHub's own count: nothing incomplete counts as complete."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_one_that_came_late_below_the_watermark(stage: Stage, shop: Place) -> No
     assert_whole(stage)
 
 
-def test_the_count_alone_tells_of_it(stage: Stage, shop: Place) -> None:
+def test_only_the_count_reveals_it(stage: Stage, shop: Place) -> None:
     stage.sync()
     late = shop.open(ago(hours=20))
     unlist(shop, late.number)
@@ -72,7 +72,7 @@ def test_a_count_that_is_met_costs_nothing(stage: Stage, shop: Place) -> None:
     assert_whole(stage)
 
 
-def test_what_cannot_be_found_is_told_and_looked_for_again(stage: Stage, shop: Place) -> None:
+def test_what_cannot_be_found_is_reported_and_looked_for_again(stage: Stage, shop: Place) -> None:
     unlist(shop, 7)
     shop.strike("null_leaf", leaf="Repository.pullRequest")
     run = stage.sync()
@@ -89,7 +89,7 @@ def test_what_cannot_be_found_is_told_and_looked_for_again(stage: Stage, shop: P
     assert_whole(stage)
 
 
-def test_what_is_counted_and_never_shown_is_told_and_no_error_for_ever(
+def test_what_github_counts_but_never_shows_becomes_a_remark(
     stage: Stage, shop: Place, alice_client: Client
 ) -> None:
     unlist(shop, 7)
@@ -104,7 +104,7 @@ def test_what_is_counted_and_never_shown_is_told_and_no_error_for_ever(
     assert 2 < looks < 6
     told = "GitHub counts 1 pull request more than it shows."
     assert told in alice_client.get("/a/acme/integrations/github/sync/status/").content.decode()
-    # It is asked for no more, until GitHub counts another one.
+    # It is not requested again until GitHub counts another one.
     shop.open(ago(minutes=40))
     with stage.counted() as asked:
         stage.poll()
@@ -125,7 +125,7 @@ def test_of_a_part_of_the_history_nothing_is_missing(stage: Stage, shop: Place) 
 
 
 def test_a_number_of_comments_that_lags_is_read_again(stage: Stage, shop: Place) -> None:
-    """GitHub corrects it within minutes, and says nowhere that anything changed."""
+    """GitHub corrects it within minutes, without reporting a change."""
     stage.sync()
     pull = shop.repository.pull_requests[90]
     review = {"number": pull.number, "actor": "grace", "state": "COMMENTED", "comments": 3}
@@ -138,7 +138,7 @@ def test_a_number_of_comments_that_lags_is_read_again(stage: Stage, shop: Place)
     with stage.counted() as asked:
         stage.poll()
     assert stage.row(pull).comment_count == 3
-    # A point to see that it moved, and one for the page.
+    # A point to notice the change, and one for the page.
     assert asked.points == 2
     assert_whole(stage)
 
@@ -147,7 +147,7 @@ def test_a_number_of_comments_that_lags_is_read_again(stage: Stage, shop: Place)
 def test_a_state_that_changed_unseen_is_found_by_the_count_of_open_ones(
     stage: Stage, shop: Place, is_open_here: bool
 ) -> None:
-    """Nothing that GitHub lists by its last change tells of it."""
+    """No list of GitHub's by last change shows it."""
     stage.sync()
     pull = shop.repository.pull_requests[7]
     if is_open_here:

@@ -1,4 +1,4 @@
-"""Data exported whole and deleted whole: of a team, and of a person in it; and kept no longer."""
+"""Data exported and deleted, for a team and for a person in it; and retention."""
 
 from __future__ import annotations
 
@@ -170,7 +170,7 @@ def test_a_persons_data(stage: Stage, shop: Place, alice_client: Client) -> None
 
 
 def dump() -> str:
-    """All that is in the database, but for what the page says is left."""
+    """Everything in the database, except for what the page says is left."""
     found = []
     for model in apps.get_models():
         if model is not AuditEvent:
@@ -199,7 +199,7 @@ def test_a_person_is_forgotten(
     assert alice_client.get(GRACES).status_code == 404
     event = AuditEvent.objects.get(action="data.person_forgotten")
     assert "grace" not in json.dumps([event.object_name, event.details])
-    # GitHub still tells of her: nothing of it is stored.
+    # GitHub still names her: nothing of it is stored.
     again = shop.open(ago(hours=3), by=small.GRACE)
     actions.submit_review(shop.deed(ago(hours=2), small.ADA), again, "APPROVED")
     TrackedRepository.objects.update(history_complete=False, history_cursor="")
@@ -246,7 +246,7 @@ def test_what_is_too_old_is_deleted(
     stage.team.refresh_from_db()
     assert stage.team.prune_due_at
     assert stage.team.prune_due_at > timezone.now() + timedelta(hours=23)
-    # A sync does not bring it back, until the team keeps more.
+    # A sync does not bring it back until the team's retention grows.
     stage.sync()
     assert old.number not in set(PullRequest.objects.values_list("number", flat=True))
     capture(alice_client, settings)
@@ -255,7 +255,7 @@ def test_what_is_too_old_is_deleted(
 
 
 def capture(client: Client, settings: dict[str, str]) -> Any:
-    """Saves settings, and does what follows the transaction."""
+    """Saves settings, and runs what follows the commit."""
     from django.test import TestCase
 
     with TestCase.captureOnCommitCallbacks(execute=True):

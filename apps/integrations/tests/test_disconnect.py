@@ -1,4 +1,4 @@
-"""Ending a connection: the token goes, what was fetched stays."""
+"""Ending a connection: the token is deleted, fetched data stays."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ def test_what_is_kept_for_others(connected: Client, github: Running, alice: User
     assert "1 webhook stays, because another team" in messages_of(connected, DISCONNECT)
     assert token_count(github) == 2
     connected.delete(DISCONNECT)
-    # Theirs is another token of the same person: it must live on.
+    # The other team's token of the same person must stay valid.
     assert token_count(github) == 1
     assert Hook.objects.get() == hook
     assert AuditEvent.objects.get(action="github.token.revoked").details == {
@@ -173,10 +173,10 @@ def test_what_is_kept_for_others(connected: Client, github: Running, alice: User
     assert newest.details == {"whole_authorization": True}
 
 
-def test_a_token_that_died_is_noticed_by_whoever_asks_first(
+def test_the_first_request_notices_an_invalid_token(
     connected: Client, github: Running, work: Callable[[], None]
 ) -> None:
-    """Here it is the daily look at a hook: the whole work stops, and one button leads on."""
+    """Here the daily check of a hook notices it: all work stops, and one button reconnects."""
     for token in github.simulator.world.tokens.values():
         token.revoked = True
     later = timezone.now() + timedelta(days=1)

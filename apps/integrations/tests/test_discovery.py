@@ -1,4 +1,4 @@
-"""What a worker finds out about a connected organisation."""
+"""What a worker fetches of a connected organisation."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def test_leaving_one_of_two_organizations(
 def test_two_teams_of_one_name_are_told_apart(
     github: Running, team: Team, alice_client: Client, work: Work
 ) -> None:
-    """Those of two organisations have one slug too."""
+    """Teams of two organisations can have one slug, too."""
     world = github.simulator.world
     other = Account(50_000_009, "O_globex", "globex", "Organization", "Globex")
     world.accounts[other.id] = other
@@ -215,7 +215,7 @@ def test_a_personal_account_that_was_renamed_and_its_name_taken(
 def test_a_token_that_may_not_list_people(
     github: Running, team: Team, alice_client: Client, work: Work
 ) -> None:
-    """It goes on listing repositories, day by day."""
+    """It still lists repositories, day by day."""
     connect(alice_client)
     work()
     token = github.act("make_token", login="ada", scopes=["repo"])["token"]
@@ -355,7 +355,7 @@ def test_what_the_terminal_syncs_is_not_looked_at_by_workers(
 
 
 def test_what_cannot_be_read(github: Running, team: Team, alice_client: Client, work: Work) -> None:
-    """A list that is none is told; of one repository what can be read is kept."""
+    """An unreadable list is reported; the readable part of a repository is stored."""
     connect(alice_client)
     work()
     before = list(AvailableRepository.objects.order_by("pk").values("full_name", "default_branch"))
@@ -384,8 +384,8 @@ def test_what_cannot_be_stored_stops_nobody_else(
     world.repositories[website.id] = website
     Team.objects.update(prune_due_at=timezone.now())
     refresh(alice_client, work)
-    assert "tformance failed on what GitHub sent" in messages_of(alice_client)
-    assert Team.objects.get().prune_due_at is None  # What comes after it was done.
+    assert "tformance could not process GitHub&#x27;s response" in messages_of(alice_client)
+    assert Team.objects.get().prune_due_at is None  # The chore after it was done.
     integration = GitHubIntegration.objects.get()
     assert not Lease.objects.exclude(until=None).exists()
     assert integration.members_due_at

@@ -1,4 +1,4 @@
-"""A GitHub Enterprise Server: another host, an authority of its own, no rate limits."""
+"""A GitHub Enterprise Server: another host, a private authority, no rate limits."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def _certificate(
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """An authority of the company's own, and a certificate for `localhost` that it signed."""
+    """A private authority, and a certificate for `localhost` that it signed."""
     folder = tmp_path_factory.mktemp("tls")
     authority, server = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
     of_authority = (
@@ -91,7 +91,7 @@ def server(files: dict[str, Path], settings: Settings) -> Iterator[Running]:
 
 @pytest.fixture
 def trusted(files: dict[str, Path]) -> ssl.SSLContext:
-    """What the browser trusts: it takes certificates that Python refuses from 3.13 on."""
+    """The browser's trust: it accepts certificates that Python refuses from 3.13 on."""
     context = ssl.create_default_context(cafile=str(files["ca"]))
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     return context
@@ -114,7 +114,7 @@ def test_it_works(
     work()
     assert PullRequest.objects.count() == 1
     assert Hook.objects.get().hook_id
-    # No limit is told, so none is remembered, and nothing waits for one.
+    # No limit is reported, so none is stored, and nothing waits for one.
     assert not RateBudget.objects.filter(remaining__isnull=False).exists()
     before = len(server.simulator.deliveries.attempted)
     acts.act(server.simulator, "open", {"repository": "acme/website", "actor": "ada"})

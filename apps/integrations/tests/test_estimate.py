@@ -1,4 +1,4 @@
-"""What a sync will cost is said before anyone chooses."""
+"""The cost of a sync is shown before repositories are chosen."""
 
 from __future__ import annotations
 

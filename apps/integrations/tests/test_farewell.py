@@ -1,4 +1,4 @@
-"""What GitHub could not be told when a connection ended: told later, or left to do by hand."""
+"""Requests to GitHub left after a connection ended: made later, or left to do by hand."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def connected(
 
 
 def make_hooks(work: Callable[[], None]) -> None:
-    for _ in NAMES:  # a write a second
+    for _ in NAMES:  # one write a second
         RateBudget.objects.update(written_at=None)
         work()
 
@@ -80,7 +80,7 @@ def test_it_works(connected: Client, github: Running, work: Callable[[], None]) 
     assert not IntegrationCredential.objects.exclude(access_token="").exists()
     assert not Hook.objects.exists()
     page = messages_of(connected)
-    assert "What is left to do on GitHub follows by itself" in page
+    assert "What is left to do on GitHub follows automatically" in page
     assert "3 webhooks, in the settings of" in page
     assert "Revoke the token of ada" in page
     later(work)
@@ -103,7 +103,7 @@ def test_it_works_again_where_it_was_cut_off(
     fail(github)
     connected.delete(DISCONNECT)
     github.simulator.faults.clear()
-    # Killed after GitHub had deleted a hook, before it was noted here; the lease runs out.
+    # Killed after GitHub had deleted a hook, before that was stored here; the lease expires.
     first = Farewell.objects.get().hooks[0]["repository"].removeprefix("acme/")
     github.simulator.world.repositories[REPOSITORIES[first]].hooks.clear()
     Farewell.objects.update(due_at=timezone.now() + timedelta(minutes=2))
@@ -129,7 +129,7 @@ def test_connecting_again_meanwhile(
     for _ in NAMES:
         later(work)
     assert not Farewell.objects.exists()
-    # The one that is in use again stays, the new token too.
+    # The repository in use again keeps its hook, and the new token stays.
     assert hooks_of(github) == {"api-service": 0, "mail-service": 0, "website": 1}
     [kept] = github.simulator.world.repositories[REPOSITORIES["website"]].hooks
     assert Hook.objects.get().hook_id == adopted.hook_id == kept
@@ -137,7 +137,7 @@ def test_connecting_again_meanwhile(
     assert "Up to date" in messages_of(connected)
 
 
-def test_after_a_week_somebody_must_do_it(
+def test_after_a_week_it_is_left_to_a_person(
     connected: Client, github: Running, work: Callable[[], None]
 ) -> None:
     fail(github)
@@ -180,10 +180,10 @@ def test_a_token_that_github_refuses(
     assert "3 webhooks, in the settings of" in messages_of(connected)
 
 
-def test_the_token_of_a_former_connection_lives_on_nowhere(
+def test_the_token_of_a_former_connection_is_revoked(
     connected: Client, github: Running, work: Callable[[], None]
 ) -> None:
-    """Reconnecting replaces a token; GitHub is told of the old one once it answers."""
+    """Reconnecting replaces a token; the old one is revoked once GitHub responds."""
     github.simulator.faults.add(Fault("server_error", path="/api/v3/applications/"))
     connect(connected)
     assert token_count(github) == 2
@@ -212,10 +212,10 @@ def test_with_the_data(connected: Client, work: Callable[[], None]) -> None:
     assert Repository.objects.get().full_name == "acme/website"
 
 
-def test_with_the_data_of_those_who_left(
+def test_the_data_of_former_members_is_deleted(
     connected: Client, github: Running, team: Team, work: Callable[[], None]
 ) -> None:
-    """What commits said of somebody goes too, and what spot checks found in pull requests."""
+    """Identities from commits are deleted too, and spot check results of pull requests."""
     connect(connected, "ada")
     github.simulator.world.accounts[LINUS].name = "Linus Torvalds"
     for name in ("website", "api-service"):

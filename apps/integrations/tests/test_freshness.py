@@ -1,4 +1,4 @@
-"""The pages of figures say how fresh and how whole their data is."""
+"""The pages of figures say how fresh and how complete their data is."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_it_works(tracked: TrackedRepository, bob_client: Client) -> None:
     assert "3 min ago" in page
 
 
-def test_without_a_first_page_nothing_is_promised(
+def test_without_a_first_page_no_progress_is_shown(
     tracked: TrackedRepository, bob_client: Client
 ) -> None:
     TrackedRepository.objects.update(reached_at=None)
@@ -60,7 +60,7 @@ def test_without_a_first_page_nothing_is_promised(
     assert "everything is here" not in page
 
 
-def test_whole_data_says_nothing_of_it(tracked: TrackedRepository, bob_client: Client) -> None:
+def test_complete_data_has_no_remark(tracked: TrackedRepository, bob_client: Client) -> None:
     TrackedRepository.objects.update(history_complete=True)
     assert "History is still being read" not in bob_client.get("/a/acme/").content.decode()
 
@@ -125,7 +125,7 @@ def test_changes_wait_for_the_history_of_the_period_before(
     assert "was 0.4" in page
 
 
-def test_an_open_page_learns_that_it_is_whole(
+def test_an_open_page_shows_when_data_is_complete(
     tracked: TrackedRepository, bob_client: Client
 ) -> None:
     etag = bob_client.get("/a/acme/").headers["ETag"].strip('"')

@@ -1,4 +1,4 @@
-"""The next page of a history on its way while one is stored, and what a kill then leaves."""
+"""The next page of a history is requested while one is stored; and what a kill then leaves."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def shop(stage: Stage) -> Place:
 
 @contextmanager
 def at(statement: str, happens: Callable[[], None], *, nth: int = 1) -> Iterator[None]:
-    """Something happens right before a statement that begins so is sent for the nth time."""
+    """Calls `happens` right before the nth statement that begins so."""
     seen = 0
 
     def wrapper(execute: Any, sql: str, *more: Any) -> Any:
@@ -66,7 +66,7 @@ def killed_while_storing(stage: Stage, nth: int) -> None:
     stage.begin()
     with pytest.raises(KilledError), at(STORING, kill, nth=nth):
         work()
-    # What was on its way reaches GitHub all the same.
+    # The request in flight reaches GitHub all the same.
     wait(lambda: len(stage.github.simulator.log.requests) > nth)
     let_time_pass(minutes=5)
 
@@ -78,7 +78,7 @@ def wait(happened: Callable[[], bool]) -> None:
 
 
 def asked(stage: Stage, contains: str) -> Fault:
-    """Counts requests; it strikes none."""
+    """Counts matching requests, without faults."""
     uncommon = Fault("slow", "/api/graphql", contains=contains, rate=0)
     return stage.github.simulator.faults.add(uncommon)
 
@@ -107,7 +107,7 @@ def test_what_a_killed_worker_kept_is_not_asked_for_again(
     assert_true(stage)
     assert PullRequest.objects.count() == ALL
     assert from_the_top.seen == 1
-    assert pages.seen == 4 + 1  # the one that was on its way
+    assert pages.seen == 4 + 1  # the one in flight
     assert stage.tracked().points == 4
 
 
@@ -152,10 +152,10 @@ def test_a_kept_page_costs_nothing_when_the_budget_is_spent(stage: Stage, shop: 
 
 
 def test_a_page_is_stored_though_the_next_cannot_be_asked_for(stage: Stage, shop: Place) -> None:
-    def somebody_disconnects() -> None:
+    def disconnect_meanwhile() -> None:
         IntegrationCredential.objects.update(access_token="")
 
-    with at(KEEPING, somebody_disconnects), stage.counted() as counted:
+    with at(KEEPING, disconnect_meanwhile), stage.counted() as counted:
         stage.sync()
     assert counted.requests == 1
     assert PullRequest.objects.count() == FIRST

@@ -1,4 +1,4 @@
-"""What must hold for every budget, page size and watermark."""
+"""Invariants for every budget, page size and watermark."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_it_works() -> None:
 
 
 @given(st.timedeltas(-timedelta(days=1), timedelta(days=1)))
-def test_the_reset_is_told_by_githubs_clock(ahead: timedelta) -> None:
+def test_the_reset_uses_githubs_clock(ahead: timedelta) -> None:
     there = NOON + timedelta(seconds=int(ahead.total_seconds()))
     given = {
         "date": format_datetime(there, usegmt=True),
@@ -90,7 +90,7 @@ def test_no_page_costs_more_than_a_point(size: int) -> None:
     assert limits.points(1 + 4 * size) == 1
 
 
-# Changes, each at a second of an hour and seen by GitHub's index so many seconds later; walks.
+# Changes, each at a second of an hour and delayed in GitHub's index; and walks.
 seconds = st.integers(0, 3600)
 changes = st.lists(st.tuples(seconds, st.integers(0, int(OVERLAP.total_seconds()) - 1)), min_size=1)
 walks = st.lists(seconds, min_size=1)

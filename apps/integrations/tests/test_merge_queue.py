@@ -1,4 +1,4 @@
-"""Merge queue, auto-merge and a changed base: told where the GitHub has them, missed where not."""
+"""Merge queue, auto-merge and a changed base: shown if GitHub supports them, else missing."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ REPOS = "/a/acme/integrations/github/repos/"
 
 @pytest.fixture
 def queued(github: Running, team: Team) -> There:
-    """Approved four hours ago; since then twice in the queue, half an hour each."""
+    """Approved four hours ago; twice in the queue since, half an hour each."""
     world = github.simulator.world
     website = next(each for each in world.repositories.values() if each.name == "website")
     place = Place(github, website)
@@ -54,7 +54,7 @@ def test_it_works(queued: There, alice_client: Client, work: Work) -> None:
     for said in (
         "enabled auto-merge",
         "added it to the merge queue",
-        "took it out of the merge queue",
+        "removed it from the merge queue",
         "failed_checks",
         "changed the base branch",
         "main → release",
@@ -68,7 +68,7 @@ def test_an_older_server(github: Running, queued: There, alice_client: Client, w
         (
             "AddedToMergeQueueEvent",
             "RemovedFromMergeQueueEvent",
-            "RequestedReviewer.Bot",  # Nobody could ask a bot for a review.
+            "RequestedReviewer.Bot",  # A bot could not be asked for a review.
             *(f"PullRequestTimelineItemsItemType.{kind}" for kind in kinds),
         )
     )
@@ -78,7 +78,7 @@ def test_an_older_server(github: Running, queued: There, alice_client: Client, w
     assert "merge queue" not in page
 
 
-def test_a_server_that_told_nothing_yet(
+def test_a_server_with_unknown_schema(
     github: Running, queued: There, alice_client: Client, work: Work
 ) -> None:
     follow(alice_client, work)
@@ -86,5 +86,5 @@ def test_a_server_that_told_nothing_yet(
     TimelineEvent.objects.all().delete()
     alice_client.post("/a/acme/integrations/github/sync/")
     work()
-    # What every GitHub has is asked for, and nothing is refused.
+    # What every GitHub supports is requested, and nothing is refused.
     assert "merged" in set(TimelineEvent.objects.values_list("kind", flat=True))

@@ -1,4 +1,4 @@
-"""From one way of connecting to another: what was fetched stays; hooks and tokens follow."""
+"""From one way of connecting to another: fetched data stays; hooks and tokens follow."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Work = Callable[[], None]
 
 
 def _kept() -> list[Any]:
-    """The keys of all that must stay."""
+    """The keys of all rows that must stay."""
     kinds = (PullRequest, TeamMember, TrackedRepository, GitHubIntegration)
     return [sorted(kind._default_manager.values_list("pk", flat=True)) for kind in kinds]
 
@@ -63,7 +63,7 @@ def test_it_works(
     assert (_hooks_there(github), _alive(github, "gho_")) == (2, 1)
 
     apps.connect(alice_client)
-    for _ in range(2):  # GitHub is written to once a second
+    for _ in range(2):  # one write to GitHub a second
         Farewell.objects.update(due_at=timezone.now())
         work()
     assert _kept() == kept
@@ -88,7 +88,7 @@ def test_it_works(
 
 
 def _news_come(github: Running, work: Work) -> None:
-    """The installation's token reads on where the last one stopped."""
+    """The installation's token continues where the last one stopped."""
     before = PullRequest.objects.count()
     github.act("open", repository="acme/website", actor="ada")
     GitHubIntegration.objects.update(poll_due_at="2020-01-01T00:00:00Z")

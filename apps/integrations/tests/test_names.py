@@ -1,4 +1,4 @@
-"""A name means the repository that bears it now; one that lost it is OWNER/NAME@ID everywhere."""
+"""A name belongs to the repository that has it now; a former one is OWNER/NAME@ID everywhere."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NAME = "acme/shop"
 
 @pytest.fixture
 def former(stage: Stage, settings: Settings) -> str:
-    """What the first of two repositories of one name is called, when both are synced."""
+    """The new name of the first of two repositories with one name, when both are synced."""
     settings.GITHUB_TOKEN = stage.github.token
     first = stage.track("shop")
     for title in ("Old one", "Old two"):

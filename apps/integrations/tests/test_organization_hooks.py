@@ -1,4 +1,4 @@
-"""One hook of the organisation instead of one for each repository, for those who choose it."""
+"""One organisation hook instead of one for each repository, if chosen."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def opt_in(client: Client, team: str = "acme", without: tuple[str, ...] = ()) ->
 
 
 def settle() -> None:
-    """What the workers do over the next seconds: GitHub takes a write a second."""
+    """Runs workers over the next seconds: GitHub allows a write a second."""
     for _ in range(6):
         RateBudget.objects.update(written_at=None)
         Lease.objects.update(not_before=None)
@@ -88,7 +88,7 @@ def test_it_works(github: Running, tracked: TrackedRepository, alice_client: Cli
     assert told.github_repo_id == NUMBER
     text = " ".join(alice_client.get(PAGE).content.decode().split())
     assert "One hook for all repositories." in text
-    assert f"#{old}" in text  # what came before is not forgotten
+    assert f"#{old}" in text  # earlier deliveries are kept
 
 
 def opened_and_seen(github: Running, title: str = "Work") -> int:
@@ -227,7 +227,7 @@ def test_two_teams_share_it(
     number = do(github, "open", title="Secret")["number"]
     work()
     assert PullRequest.objects.get(number=number).team.slug == "acme"
-    # The hook is shared; what it tells of the other team's repositories is not.
+    # The hook is shared; its deliveries about the other team's repositories are not.
     theirs = PAGE.replace("/acme/", "/other/")
     assert f"#{number}" in alice_client.get(PAGE).content.decode()
     assert f"#{number}" not in bob_client.get(theirs).content.decode()
@@ -253,7 +253,7 @@ def test_a_repository_that_is_deleted_is_noticed_at_once(
     assert "no longer shows this repository" in tracked.error
 
 
-def test_who_leaves_the_organization_is_noticed_at_once(
+def test_leaving_the_organization_is_noticed_at_once(
     github: Running, tracked: TrackedRepository, alice_client: Client
 ) -> None:
     opt_in(alice_client)
@@ -268,14 +268,14 @@ def test_who_leaves_the_organization_is_noticed_at_once(
     assert not integration.members.filter(github_id=GRACE, is_active=True).exists()
 
 
-def test_who_is_in_which_team_is_noticed_at_once(
+def test_a_changed_team_is_noticed_at_once(
     github: Running, tracked: TrackedRepository, alice_client: Client
 ) -> None:
     opt_in(alice_client)
     settle()
 
     def happens(what: str, **given: str) -> dict[str, set[str]]:
-        """Every team with its people here, a moment after it happened on GitHub."""
+        """Every team with its members here, just after an event on GitHub."""
         GitHubIntegration.objects.update(members_due_at=None)
         github.act(what, organization="acme", **given)
         assert github.simulator.deliveries.wait()
@@ -305,7 +305,7 @@ def test_without_the_right_any_more_repositories_get_hooks_again(
     assert "asks for an owner of it" in alice_client.get(PAGE).content.decode()
 
 
-def test_what_the_organizations_hook_missed_is_sent_again(
+def test_missed_deliveries_of_the_organizations_hook_are_sent_again(
     github: Running, tracked: TrackedRepository, alice_client: Client
 ) -> None:
     opt_in(alice_client)

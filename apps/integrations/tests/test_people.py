@@ -1,4 +1,4 @@
-"""The people page: who is there, who left, switching off and on."""
+"""The people page: members, former members, excluding and including."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_search_and_group(known: Client) -> None:
 
 
 @pytest.mark.parametrize("group", ["", "x", "%C2%B2", "9" * 5_000])
-def test_a_group_that_is_no_number(known: Client, group: str) -> None:
+def test_an_invalid_group(known: Client, group: str) -> None:
     assert logins(known, f"group={group}") == ["ada", "grace"]
 
 

@@ -1,4 +1,4 @@
-"""From merge to production: what is stored of deployments is what follows on GitHub."""
+"""From merge to production: what is stored of deployments matches GitHub."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ BEGIN = ago()
 
 
 def back(**duration: float) -> datetime:
-    """An instant before the tests began."""
+    """A time before the tests began."""
     return BEGIN - timedelta(**duration)
 
 
@@ -61,7 +61,7 @@ def do(place: Place, name: str, at: datetime, **given: Any) -> Any:
 
 
 def merged(place: Place, at: datetime, method: str = "merge", **draft: Any) -> Any:
-    """A pull request that was opened an hour before."""
+    """A pull request opened an hour before its merge."""
     pull = place.open(at - timedelta(hours=1), **draft)
     do(place, "merge", at, number=pull.number, method=method)
     return pull
@@ -81,7 +81,7 @@ def deployed(place: Place, at: datetime, ref: str = "", state: str = "SUCCESS", 
 
 
 def elsewhere(place: Place, at: datetime) -> str:
-    """A branch with a pick of its own."""
+    """A branch with a cherry-pick of its own."""
     name = f"release-{at:%s}"
     made = [{"message": "Picked", "additions": 1, "committed_at": f"{at:%FT%TZ}"}]
     do(place, "push_branch", at, branch=name, commits=made)
@@ -114,7 +114,7 @@ def test_it_works(stage: Stage, shop: Place) -> None:
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_whatever_happens_is_what_plain_sets_say(stage: Stage, shop: Place, seed: int) -> None:
+def test_deployments_match_plain_sets(stage: Stage, shop: Place, seed: int) -> None:
     """Step by step as it happens, and all at once for another team."""
     story = _Story(shop, Random(seed))
     for _ in range(6):
@@ -132,7 +132,7 @@ def test_whatever_happens_is_what_plain_sets_say(stage: Stage, shop: Place, seed
 
 
 class _Story:
-    """People merge, deploy, roll back, revert, mend and cherry-pick, at random."""
+    """People merge, deploy, roll back, revert, fix and cherry-pick, at random."""
 
     def __init__(self, shop: Place, rng: Random) -> None:
         self.shop, self.rng, self.at = shop, rng, back(days=60)
@@ -169,7 +169,7 @@ class _Story:
             deployed(self.shop, self.at, self.rng.choice(self.shas[-4:]))
 
     def elsewhere(self) -> None:
-        """A release branch with a pick of its own."""
+        """A release branch with a cherry-pick of its own."""
         self.shas.append(deployed(self.shop, self.at, elsewhere(self.shop, self.at))["sha"])
 
     def revert(self) -> None:
@@ -195,13 +195,13 @@ def test_nothing_new_costs_two_points_for_a_hundred_repositories(stage: Stage, s
     look(stage)
     with stage.counted() as asked:
         look(stage)
-    assert (asked.requests, asked.points) == (1, 1)  # Three repositories are a point.
+    assert (asked.requests, asked.points) == (1, 1)  # Three repositories cost a point.
     sources = dict(Production.objects.values_list("repository__full_name", "source"))
     assert sources == {"acme/shop": "deployment", "acme/library": "release", "acme/quiet": ""}
 
 
 def test_a_long_branch_is_read_only_as_far_as_it_matters(stage: Stage, shop: Place) -> None:
-    """Commits before the first deployment bring nothing; what lies below is never asked for."""
+    """Commits before the first deployment bring nothing; what lies below is never fetched."""
     start = back(days=300)
     made = [
         {"message": f"{n}", "committed_at": f"{start + timedelta(hours=n):%FT%TZ}"}
@@ -220,7 +220,7 @@ def test_a_long_branch_is_read_only_as_far_as_it_matters(stage: Stage, shop: Pla
     assert asked.requests <= 4
     assert stage.row(first).was_live_before
     assert all(stage.row(pull).deployed_at for pull in after)
-    # A rollback far down reads on.
+    # A rollback far down requires more of the branch.
     deployed(shop, back(hours=9), made_sha(shop, 20))
     look(stage)
     assert Deployment.objects.get(is_rollback=True).took_out is not None
@@ -243,7 +243,7 @@ def test_statuses_that_come_days_later(stage: Stage, shop: Place) -> None:
     assert (row.deployed_at, row.sequence, row.state) == (None, None, "pending")
     done = {"deployment": waits["id"], "state": "SUCCESS"}
     do(shop, "set_deployment_status", back(hours=1), **done)
-    # Not told the first time, it is asked for again.
+    # Missing the first time, it is requested again.
     shop.strike("null_leaf", leaf="Deployment.commitOid", of=waits["node_id"], times=1)
     for _ in range(2):
         Deployment.objects.exclude(look_again_at=None).update(look_again_at=ago())
@@ -253,7 +253,7 @@ def test_statuses_that_come_days_later(stage: Stage, shop: Place) -> None:
     work()
     row.refresh_from_db()
     assert row.deployed_at == back(hours=1)
-    # A later one makes it inactive: that changes nothing of when it was live.
+    # A later one makes it inactive, which does not change when it was live.
     deployed(shop, back(minutes=30))
     look(stage)
     row.refresh_from_db()
@@ -261,7 +261,7 @@ def test_statuses_that_come_days_later(stage: Stage, shop: Place) -> None:
     assert_true(stage)
 
 
-def test_from_the_terminal_it_goes_on_as_long_as_it_gets_on(
+def test_the_terminal_continues_while_there_is_progress(
     stage: Stage, shop: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("time.sleep", lambda seconds: None)
@@ -275,7 +275,7 @@ def test_from_the_terminal_it_goes_on_as_long_as_it_gets_on(
     shop.strike("server_error", contains="query BranchTip")
     said: list[str] = []
     assert "is incomplete" in adhoc_production.read(tracked, None, said.append)
-    # What is known is told.
+    # What is known is shown.
     assert Application.objects.filter(is_current=True).exists()
     shop.heal()
     path = f"/api/v3/repos/{tracked.full_name}/compare"
@@ -287,8 +287,8 @@ def test_from_the_terminal_it_goes_on_as_long_as_it_gets_on(
     assert_true(stage)
 
 
-def test_a_status_that_is_told_while_github_answers_is_not_lost(stage: Stage, shop: Place) -> None:
-    """What GitHub said before is stored after the hook; the deployment stays due all the same."""
+def test_a_status_change_during_a_request_is_not_lost(stage: Stage, shop: Place) -> None:
+    """GitHub's earlier response is stored after the hook; the deployment stays due all the same."""
     merged(shop, back(days=9))
     deployed(shop, back(days=8))
     waits = do(shop, "deploy", ago(minutes=5), ref="main")
@@ -358,7 +358,7 @@ def test_releases_count_once_a_commit_and_never_go_back(stage: Stage, shop: Plac
     rows = Deployment.objects.filter(is_left_out=False).order_by("deployed_at")
     assert [(row.name, row.is_counted) for row in rows] == [("v1.0", True), ("v1.1", True)]
     assert stage.row(second).deployed_at == back(days=5)
-    # Another pattern counts anew, and fetches nothing.
+    # Another pattern recounts, and fetches nothing.
     repository = stage.tracked().repository
     recounting.choose(repository, "release", tag_pattern="again*")
     with stage.counted() as asked:
@@ -383,7 +383,7 @@ def test_runs_of_a_workflow(stage: Stage, shop: Place) -> None:
     found = stage.row(pulls[1])
     assert found.deployed_at == back(days=7) + timedelta(minutes=5)
     assert found.deploy_time == 86400 + 300
-    # An hour later nothing has changed: one request that is free.
+    # An hour later nothing has changed: one free request.
     ProductionWalk.objects.update(due_at=ago(), runs_due_at=ago())
     with stage.counted() as asked:
         work()
@@ -403,7 +403,7 @@ def test_merges_need_nothing_more_from_github(stage: Stage, shop: Place) -> None
         assert (row.deployed_at, row.deploy_time) == (row.merged_at, 0)
         assert row.deployment is not None
         assert row.deployment.node_id == pull.merge_commit_oid
-    # Found by itself it is none; what is known stays, and comes back with the choice.
+    # Detected automatically, it has no source; stored data stays, and returns with the choice.
     recounting.choose(stage.tracked().repository, "")
     work()
     assert stage.row(first).deployed_at is None
@@ -440,7 +440,7 @@ def test_what_is_not_granted_costs_nothing_else(
     assert permission in of.not_granted
 
     assert Deployment.objects.filter(sequence__isnull=False).count() == 0
-    # As soon as it is granted it is read.
+    # It is read as soon as it is granted.
     credential.access_token = stage.github.token
     credential.save()
     look(stage)
@@ -449,7 +449,7 @@ def test_what_is_not_granted_costs_nothing_else(
 
 
 def test_from_a_terminal_nothing_new_costs_one_question(stage: Stage, shop: Place) -> None:
-    """And where nothing is said of production, an earlier choice is told."""
+    """An earlier choice is reported if the command names no source."""
     merged(shop, back(days=9))
     deployed(shop, back(days=8))
     stage.sync()
@@ -460,14 +460,14 @@ def test_from_a_terminal_nothing_new_costs_one_question(stage: Stage, shop: Plac
         assert adhoc_production.read(tracked, None, print) == ""
     assert (asked.operations, asked.points) == (["NewestDeliveries"], 1)
     [said] = adhoc_production.remarks(tracked, None)
-    assert "is told by “GitHub deployments”, as was chosen before" in said
+    assert "come from “GitHub deployments”, as was chosen before" in said
     assert adhoc_production.read(tracked, adhoc_production.parse("found"), print) == ""
     assert list(adhoc_production.remarks(tracked, None)) == []
     made = do(shop, "deploy", back(days=2), ref="main")
     assert adhoc_production.read(tracked, None, print) == ""
     done = {"deployment": made["id"], "state": "SUCCESS"}
     do(shop, "set_deployment_status", back(hours=1), **done)
-    # What was under way is asked for, however soon.
+    # The walk in progress continues at once.
     assert adhoc_production.read(tracked, None, print) == ""
     assert Deployment.objects.get(node_id=made["node_id"]).deployed_at == back(hours=1)
 
@@ -492,7 +492,7 @@ def test_an_environment_that_a_pattern_takes_for_production(stage: Stage, shop: 
     assert Application.objects.get(is_current=True).environment == "tokyo"
 
 
-def test_a_person_s_word_wins_and_can_be_taken_back(
+def test_a_correction_wins_and_can_be_removed(
     stage: Stage, shop: Place, alice: User, rf: RequestFactory
 ) -> None:
     merged(shop, back(days=9))
@@ -537,10 +537,10 @@ def test_a_label_that_makes_a_hotfix_is_followed(stage: Stage, shop: Place) -> N
     assert_true(stage)
 
 
-def test_hooks_tell_of_deployments_releases_and_runs(
+def test_hooks_report_deployments_releases_and_runs(
     tracked: TrackedRepository, github: Running
 ) -> None:
-    """With no look in between: nothing but what the hook says is asked about."""
+    """Without a look in between: only what the hook says is requested."""
     GitHubIntegration.objects.update(production_due_at=NEVER)
     pull = hooked.do(github, "open", title="Feature", commits=[{"message": "One"}])
     hooked.do(github, "deploy", ref="main", state="SUCCESS")
@@ -552,7 +552,7 @@ def test_hooks_tell_of_deployments_releases_and_runs(
     work()
     assert Deployment.objects.count() == 1
     hooked.do(github, "set_deployment_status", deployment=made["id"], state="SUCCESS")
-    # What is not production is not asked about.
+    # Nothing is requested for other environments than production.
     github.simulator.log.clear()
     hooked.do(github, "deploy", ref="main", state="SUCCESS", environment="preview-7")
     hooked.do(github, "release", tag="v1")
@@ -566,5 +566,5 @@ def test_hooks_tell_of_deployments_releases_and_runs(
     ProductionWalk.objects.filter(workflow_id=None).update(runs_due_at=None)
     work()
     row.refresh_from_db()
-    assert row.deployment is None  # Its first run: what was before is not known.
+    assert row.deployment is None  # Its first run: what preceded it is unknown.
     assert Application.objects.get(is_current=True).deployments.count() == 1

@@ -1,4 +1,4 @@
-"""Where deployments are told, as an admin chooses it, and what people say of a deployment."""
+"""The source of deployments, as chosen by an admin, and people's corrections of deployments."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def deployment(shop: Repository) -> Deployment:
     return make_deployment(make_application(shop), timezone.now())
 
 
-def test_a_members_word_wins_and_can_be_taken_back(
+def test_a_members_correction_wins_and_can_be_removed(
     deployment: Deployment, bob_client: Client
 ) -> None:
     page = f"/a/acme/production/deployments/{deployment.pk}/"
@@ -170,7 +170,7 @@ def test_what_counts_in_no_fail_rate_cannot_be_marked(
     assert not Deployment.objects.filter(is_failed=True).exists()
 
 
-def test_more_environments_of_production_are_counted_anew(
+def test_more_production_environments_cause_a_recount(
     shop: Repository,
     alice_client: Client,
     bob_client: Client,

@@ -38,7 +38,7 @@ def promises(client: Client, page: str = PAGE) -> dict[str, Any]:
 
 @pytest.fixture
 def stage(team: Team, github: Running) -> Stage:
-    """Ten pull requests that are stored."""
+    """Ten stored pull requests."""
     stage = set_up(team, github)
     stage.track("shop").open_many(10, newest=ago(hours=1), every=timedelta(hours=5))
     stage.sync()
@@ -102,7 +102,7 @@ def test_connecting_counts_teams(
     other = Team.objects.create(name="Beta", slug="beta")
     Membership.objects.create(team=other, user=alice, role="admin")
     connect(alice_client)
-    connect(alice_client)  # once more is not another team
+    connect(alice_client)  # reconnecting does not count another team
     alice_client.post("/a/beta/integrations/github/connect/")
     connecting = promises(alice_client)["connecting"]
     assert connecting["shown"] == "50.00 %"
@@ -122,7 +122,7 @@ def test_syncs_that_failed_and_old_ones(alice_client: Client, team: Team) -> Non
 
 
 def _deliveries(*seconds: float) -> list[WebhookDelivery]:
-    """Delivered in turn, each shown so many seconds after it happened."""
+    """Deliveries in turn, each shown some seconds after its event."""
     hook = Hook.objects.create(host="x", github_repo_id=1, secret="s")
     TrackedRepository.objects.update(hook=hook)
     began = timezone.now() - timedelta(hours=12)
@@ -146,7 +146,7 @@ def test_how_fast_changes_show(alice_client: Client, stage: Stage) -> None:
     assert latency["is_kept"] is True
 
 
-def test_both_pages_tell_the_same_of_the_newest(alice_client: Client, stage: Stage) -> None:
+def test_both_pages_show_the_same_newest_delivery(alice_client: Client, stage: Stage) -> None:
     _deliveries(9, *[1] * (MOST_MEASURED - 2), 600, 1)
     latency = promises(alice_client)["latency"]
     assert f"worst 10 min, over {MOST_MEASURED} deliveries" in latency["made_of"]
@@ -184,7 +184,7 @@ def test_every_exported_field_is_compared_and_repaired(stage: Stage) -> None:
     assert accuracy.check(1000, team=stage.team).differences == []
 
 
-def test_deployments_are_fetched_anew_too(stage: Stage) -> None:
+def test_deployments_are_fetched_again_too(stage: Stage) -> None:
     [shop] = stage.repositories.values()
     merged(shop, ago(days=9))
     deployed(shop, ago(days=8))
@@ -206,14 +206,14 @@ def test_deployments_are_fetched_anew_too(stage: Stage) -> None:
     assert Production.objects.get().is_recount_due
 
 
-def test_what_was_fetched_anew_while_github_was_asked_stays(stage: Stage) -> None:
+def test_rows_stored_during_the_request_stay(stage: Stage) -> None:
     shop = next(iter(stage.repositories.values()))
     pull = shop.repository.pull_requests[3]
     asked: list[str] = []
 
     def meanwhile(execute: Any, sql: str, *more: Any) -> Any:
         if "metrics_sameperson" in sql and not asked:
-            asked.append(sql)  # After GitHub's reply, before it is compared.
+            asked.append(sql)  # after GitHub's response, before it is compared
             actions.edit(shop.deed(), pull, "title", "Changed")
             stage.sync()
         return execute(sql, *more)
@@ -225,7 +225,7 @@ def test_what_was_fetched_anew_while_github_was_asked_stays(stage: Stage) -> Non
 
 
 def _spoil(row: Any, fields: Mapping[str, str], *keys: str, prefix: str = "") -> set[str]:
-    """Makes all exported columns of a row wrong, but for those that name it; which they are."""
+    """Falsifies all exported columns of a row except its identity; returns which they are."""
     names = {column.removeprefix(prefix) for column in fields.values()}
     names = {name for name in names if "__" not in name} - set(keys)
     wrong = {name: _wrong(row._meta.get_field(name), getattr(row, name)) for name in names}

@@ -1,4 +1,4 @@
-"""New definitions of a team reach the figures of what is stored, without asking GitHub."""
+"""A team's new definitions apply to stored figures, without requests to GitHub."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def pull_request(repository: Repository, number: int, **changes: Any) -> PullReq
 
 
 def save(client: Client, **changes: str) -> str:
-    """Saves the settings and lets the workers look; what the page says."""
+    """Saves the settings and runs the workers; returns the page's text."""
     response = client.post("/a/acme/settings/", {**SETTINGS, **changes}, follow=True)
     look_for_due_work()
     return response.content.decode()

@@ -1,4 +1,4 @@
-"""A GitHub that refuses: whatever is due, nothing is asked again before it may."""
+"""GitHub refuses: no due work is retried before it may be."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ REFUSALS: dict[str, dict[str, Any]] = {
 
 @pytest.fixture
 def stage(team: Team, github: Running, settings: Settings) -> Stage:
-    """A team with something to do for every kind of chore that asks GitHub."""
+    """A team with work for every kind of chore that calls GitHub."""
     settings.PUBLIC_URL = "https://tformance.example"
     stage = set_up(team, github)
     shop = stage.track("shop")
@@ -63,7 +63,7 @@ def stage(team: Team, github: Running, settings: Settings) -> Stage:
 
 
 def make_everything_due() -> None:
-    """As if every room wanted it now."""
+    """Makes every chore due now."""
     now = timezone.now()
     GitHubIntegration.objects.update(members_due_at=now, poll_due_at=now, hook_due_at=now)
     TrackedRepository.objects.update(hook_due_at=now)
@@ -73,11 +73,11 @@ def make_everything_due() -> None:
 
 
 def look() -> None:
-    """What workers do with what is due."""
+    """Runs the workers on what is due."""
     work()
     while spot_checks.SPOT_CHECK.turn(timezone.now()):
         pass
-    # Pauses are a second long at first: whatever this machine's speed, they are not over yet.
+    # Pauses are a second long at first; on a slow machine they must not be over yet.
     Lease.objects.exclude(not_before=None).update(not_before=F("not_before") + timedelta(hours=1))
 
 
@@ -91,7 +91,7 @@ def test_nothing_is_asked_again_before_it_may(stage: Stage, refusal: str) -> Non
     asked = [request.path for request in log.requests]
     assert asked
     for _ in range(3):
-        if refusal != "not allowed":  # Which is for people to end: their wish is the due time.
+        if refusal != "not allowed":  # which people must fix: their request is the due time
             make_everything_due()
         look()
     assert [request.path for request in log.requests] == asked
@@ -103,15 +103,15 @@ def test_nothing_is_asked_again_before_it_may(stage: Stage, refusal: str) -> Non
 
 
 def github_is_well_again(stage: Stage) -> None:
-    """The limits are over, and somebody has connected again."""
+    """The limits are over, and a user has connected again."""
     stage.github.simulator.faults.clear()
     RateBudget.objects.all().delete()
     Lease.objects.all().delete()
     IntegrationCredential.objects.update(rejected_at=None, rejection="")
 
 
-def test_an_account_waits_with_everything(stage: Stage) -> None:
-    """A limit that one kind of work was told of holds for all others."""
+def test_a_limit_applies_to_the_whole_account(stage: Stage) -> None:
+    """A limit that one kind of work meets applies to all others."""
     stage.github.simulator.faults.add(Fault("secondary_limit", path="/api/graphql", times=1))
     GitHubIntegration.objects.update(poll_due_at=ago())
     work()
@@ -132,7 +132,7 @@ def test_an_account_waits_with_everything(stage: Stage) -> None:
         ("NEVER_HEARD_OF", "A new kind of error"),
     ],
 )
-def test_what_may_pass_is_asked_again(stage: Stage, kind: str, message: str) -> None:
+def test_temporary_failures_are_retried(stage: Stage, kind: str, message: str) -> None:
     passing = {"type": kind, "message": message}
     error = {name: value for name, value in passing.items() if value}
     body = {"data": None, "errors": [error]}
@@ -148,7 +148,7 @@ def test_what_may_pass_is_asked_again(stage: Stage, kind: str, message: str) -> 
     assert stage.tracked().status == "complete"
 
 
-def test_what_stays_is_told_and_tried_now_and_then(stage: Stage) -> None:
+def test_lasting_failures_are_reported_and_retried_now_and_then(stage: Stage) -> None:
     body = {"data": None, "errors": [{"type": "NEVER_HEARD_OF", "message": "No."}]}
     stage.github.simulator.faults.add(Fault("reply", path="/api/graphql", status=200, body=body))
     stage.begin()
@@ -184,7 +184,7 @@ def test_a_token_is_looked_at_again_once_a_day_for_a_week(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("seconds", [-600, 600])
-def test_what_the_app_signs_goes_by_githubs_clock(
+def test_the_app_signs_by_githubs_clock(
     github: Running, team: Team, alice_client: Client, settings: Settings, seconds: int
 ) -> None:
     apps.set_up(github, settings)

@@ -277,7 +277,7 @@ def test_while_the_list_is_read(github: Running, team: Team, alice_client: Clien
 def test_one_that_moved_between_two_connected_accounts(
     listed: Client, github: Running, work: Work
 ) -> None:
-    """Until the list of its former account is fetched anew, both have it."""
+    """Until its former account's list is fetched again, both list it."""
     connect(listed, "ada")
     work()
     github.act("transfer_repository", repository="acme/website", owner="ada")

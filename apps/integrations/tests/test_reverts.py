@@ -1,4 +1,4 @@
-"""What reverts what, whichever of the two is read first."""
+"""Reverts are linked, whichever of the two is read first."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def saying(shop: Place, message: str) -> There:
 
 
 def reverted(stage: Stage, pull: There) -> int | None:
-    """The number of what it reverts; -1 where it is no revert."""
+    """The number of what it reverts; -1 if it is no revert."""
     row: PullRequest = stage.row(pull)
     if not row.is_revert:
         return -1

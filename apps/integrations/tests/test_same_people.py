@@ -25,7 +25,7 @@ LINUS = f"{PAGE}{small.LINUS}/"
 
 
 def written(shop: Place, by: int, hours: int, email: str, name: str) -> There:
-    """A pull request with a commit that names its author so."""
+    """A pull request with a commit by this author."""
     made = shop.open(ago(hours=hours), by=by)
     for commit in made.commits:
         commit.author = shop.person(by)
@@ -35,7 +35,7 @@ def written(shop: Place, by: int, hours: int, email: str, name: str) -> There:
 
 @pytest.fixture
 def told(stage: Stage) -> tuple[There, There]:
-    """Grace (a member) and Linus (outside) are one person, reviewed by the other and by Ada."""
+    """Grace (a member) and Linus (an outsider) are one person, reviewed by each and by Ada."""
     shop = stage.track("shop")
     first = written(shop, small.GRACE, 20, "grace@navy.example", "Grace Hopper")
     actions.request_review(shop.deed(ago(hours=19), small.GRACE), first, shop.person(small.ADA))
@@ -63,7 +63,7 @@ def decide(client: Client, decision: str, account: int = small.LINUS, member: st
 
 
 def seen(client: Client) -> dict[str, Any]:
-    """What pages tell of people, as programs get it."""
+    """What pages show of people, as JSON."""
     people, reviews, overview = (
         client.get(f"/a/acme/{path}", headers=JSON).json()
         for path in ("compare/people/", "reviews/", "")
@@ -98,7 +98,7 @@ def test_it_works(stage: Stage, told: tuple[There, There], alice_client: Client)
     assert len(stage.github.simulator.log.requests) == asked, "nothing is fetched"
     after = seen(alice_client)
     assert after["merged"] == {"ada": 1, "grace": 2}
-    # The review of her own work by her other account is by no other person.
+    # The review of her own work by her other account does not count.
     assert before["reviews"] == {"ada": 2, "grace": 1, "linus": 2}
     assert after["reviews"] == {"ada": 2, "grace": 2}
     assert after["authors"] == 2
@@ -106,12 +106,12 @@ def test_it_works(stage: Stage, told: tuple[There, There], alice_client: Client)
     assert row.first_review_at == first.reviews[1].submitted_at
     assert row.reviewer_count == 1
     assert stage.row(second).is_external is False
-    # Two reviews of one pull request by one person: one reviewer, who answered once.
+    # Two reviews of one pull request by one person: one reviewer, who responded once.
     third = PullRequest.objects.get(number=3)
     assert third.reviewer_count == 1
     answers = PRReview.objects.filter(pull_request=third).exclude(response_time=None)
     assert [review.reviewer_login for review in answers] == ["linus"]
-    # What GitHub said stays.
+    # GitHub's data stays unchanged.
     assert list(export.reviews(stage.team)) == raw
     logins = {line["author_login"] for line in export.pull_requests(stage.team)}
     assert logins == {"ada", "grace", "linus"}
@@ -208,7 +208,7 @@ def test_by_hand(stage: Stage, told: tuple[There, There], alice_client: Client) 
     assert made.headers["Location"] == f"{PAGE}?q=LIN"
     assert SamePerson.objects.get().member.github_username == "ada"
     assert "Counts as ada" in alice_client.get(f"{PAGE}?q=lin").content.decode()
-    # A whole person becomes another one's: all accounts follow.
+    # A person merged into another brings all their accounts.
     decide(alice_client, "same", small.ADA, "grace")
     assert dict(SamePerson.objects.values_list("login", "member__github_username")) == {
         "linus": "grace",
@@ -216,7 +216,7 @@ def test_by_hand(stage: Stage, told: tuple[There, There], alice_client: Client) 
     }
 
 
-def test_what_cannot_be(stage: Stage, told: tuple[There, There], alice_client: Client) -> None:
+def test_impossible_merges(stage: Stage, told: tuple[There, There], alice_client: Client) -> None:
     for account, member in (
         (small.GRACE, "grace"),
         (small.LINUS, "nobody"),
@@ -229,7 +229,7 @@ def test_what_cannot_be(stage: Stage, told: tuple[There, There], alice_client: C
     assert decide(alice_client, "undo").status_code == 404
     decide(alice_client, "same")
     assert "separate it first" in decide(alice_client, "same", member="ada").json()["message"]
-    # Neither the wrong way round: Grace is the one who has another account.
+    # Nor in reverse: Grace is the one who has another account.
     assert SamePerson.objects.count() == 1
 
 

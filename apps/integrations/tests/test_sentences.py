@@ -1,4 +1,4 @@
-"""What the pages on GitHub say, for one thing and for many."""
+"""Sentences of the pages about GitHub, in singular and plural."""
 
 from __future__ import annotations
 

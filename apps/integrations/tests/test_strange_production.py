@@ -1,4 +1,4 @@
-"""From merge to production: what GitHub tells that is not what it seems."""
+"""From merge to production: GitHub's responses that are not what they seem."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db
 
 
 def test_a_workflow(stage: Stage, shop: Place) -> None:
-    """Runs for pull requests of a fork's `main` are none on ours; and a workflow can go."""
+    """Runs for pull requests of a fork's `main` do not count; and a workflow can be deleted."""
     merged(shop, ago(days=9))
     deploy = {"workflow": "Deploy", "ref": "main", "conclusion": "success"}
     own = do(shop, "run_workflow", ago(days=8), **deploy)
@@ -52,7 +52,7 @@ def test_a_workflow(stage: Stage, shop: Place) -> None:
 
 
 def test_a_prerelease_that_is_promoted(stage: Stage, shop: Place) -> None:
-    """Nothing is new but that it is no prerelease any more: without hooks it is found, too."""
+    """The only change is the prerelease flag: it is found even without hooks."""
     first, second = merged(shop, ago(days=9)), merged(shop, ago(days=7))
     do(shop, "release", ago(days=8), tag="v1", sha=first.merge_commit_oid)
     to = {"tag": "v2", "sha": second.merge_commit_oid, "prerelease": True}
@@ -66,7 +66,7 @@ def test_a_prerelease_that_is_promoted(stage: Stage, shop: Place) -> None:
 
 
 def test_a_commit_that_github_cannot_compare(stage: Stage, shop: Place) -> None:
-    """It is not placed, and keeps nothing that comes after it waiting."""
+    """It is not placed, and does not delay later deployments."""
     merged(shop, ago(days=9))
     deployed(shop, ago(days=8))
     made = [{"message": "Picked", "committed_at": f"{ago(days=7):%FT%TZ}"}]
@@ -84,7 +84,7 @@ def test_a_commit_that_github_cannot_compare(stage: Stage, shop: Place) -> None:
 
 
 def test_a_release_that_is_withdrawn(stage: Stage, shop: Place) -> None:
-    """Deleted, or a draft again: it counts no more, and what it brought waits again."""
+    """Deleted, or a draft again: it no longer counts, and what it brought waits again."""
     pulls = [merged(shop, ago(days=9 - n)) for n in range(3)]
     made = [
         do(shop, "release", ago(days=8.5 - n), tag=f"v{n}", sha=pull.merge_commit_oid)
@@ -101,7 +101,7 @@ def test_a_release_that_is_withdrawn(stage: Stage, shop: Place) -> None:
     look(stage)
     assert stage.row(pulls[1]).deployed_at is None
     assert Deployment.objects.filter(sequence__isnull=False).count() == 1
-    # Published again, by the next of a smaller number: it brings both.
+    # Published again, and followed by one of a smaller number: it brings both.
     draft.draft = False
     look(stage)
     assert stage.row(pulls[1]).deployed_at == stage.row(pulls[2]).deployed_at == draft.published_at
@@ -121,8 +121,8 @@ def test_a_release_that_cannot_be_told_is_not_withdrawn(stage: Stage, shop: Plac
     assert stage.row(second).deployed_at == before
 
 
-def test_what_was_live_once_stays_so(stage: Stage, shop: Place) -> None:
-    """A tag that moves later, and a run that is attempted again, change nothing of before."""
+def test_past_deployments_do_not_change(stage: Stage, shop: Place) -> None:
+    """A moved tag and a repeated run change nothing in the past."""
     first, second = merged(shop, ago(days=9)), merged(shop, ago(days=7))
     run = {"workflow": "Deploy", "conclusion": "success"}
     do(shop, "run_workflow", ago(days=8), sha=first.merge_commit_oid, **run)
@@ -149,7 +149,7 @@ def test_what_was_live_once_stays_so(stage: Stage, shop: Place) -> None:
 
 
 def test_pages_that_take_github_too_long(stage: Stage, shop: Place) -> None:
-    """Smaller ones are asked for until one comes, and nothing is missing in the end."""
+    """Smaller pages are requested until one succeeds, and nothing is missing in the end."""
     pulls = [merged(shop, ago(days=9 - n)) for n in range(4)]
     for n in range(4):
         deployed(shop, ago(days=8.5 - n), pulls[n].merge_commit_oid)
@@ -166,7 +166,7 @@ def test_pages_that_take_github_too_long(stage: Stage, shop: Place) -> None:
 
 
 def test_a_commit_at_whose_comparison_github_fails(stage: Stage, shop: Place) -> None:
-    """Three times, while GitHub answers everything else: then it is one that cannot be placed."""
+    """Three failures while GitHub answers everything else: then it cannot be placed."""
     merged(shop, ago(days=9))
     deployed(shop, ago(days=8))
     made = [{"message": "Picked", "committed_at": f"{ago(days=7):%FT%TZ}"}]
@@ -187,7 +187,7 @@ def test_a_commit_at_whose_comparison_github_fails(stage: Stage, shop: Place) ->
 
 
 def test_runs_that_are_not_granted(stage: Stage, shop: Place) -> None:
-    """Nothing else suffers, and each hour somebody looks whether they are granted by now."""
+    """Nothing else is affected, and each hour checks whether they are granted by now."""
     shop.repository.private = True
     pull = merged(shop, ago(days=9))
     runs = {"workflow": "Deploy", "ref": "main", "conclusion": "success"}
@@ -261,7 +261,7 @@ def test_a_recount_is_due_until_it_is_done(stage: Stage, shop: Place) -> None:
 
 
 def test_deployments_that_are_odd(stage: Stage, shop: Place, bob_client: Client) -> None:
-    """A name with every kind of character, a branch that is gone, and no status at all."""
+    """A name with every kind of character, a deleted branch, and no status at all."""
     name = "Production/EU (日本) 100% #1?"
     merged(shop, ago(days=9))
     deployed(shop, ago(days=8), environment=name)

@@ -1,4 +1,4 @@
-"""What a sync makes of replies that GitHub gives seldom: by the letter of its documents."""
+"""How a sync handles rare responses of GitHub, as documented."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ def shop(stage: Stage) -> Place:
 
 
 def say(shop: Place, body: Any, **more: Any) -> None:
-    """GitHub's next reply."""
+    """GitHub's next response."""
     shop.strike("reply", body=body, times=1, **more)
 
 
 def true_page(shop: Place) -> Json:
-    """What GitHub would say to the first question."""
+    """GitHub's true response to the first query."""
     variables = {"owner": "acme", "name": "shop", "first": 25, "after": None}
     reply = httpx.post(
         f"{shop.github.url}/api/graphql",
@@ -100,7 +100,7 @@ ALLOW_LIST = (
         ),
     ],
 )
-def test_an_allow_list_is_told(stage: Stage, shop: Place, body: Json, status: int) -> None:
+def test_an_ip_allow_list_is_reported(stage: Stage, shop: Place, body: Json, status: int) -> None:
     say(shop, body, status=status)
     run = stage.sync()
     assert run.status == SyncStatus.ERROR
@@ -207,7 +207,7 @@ def test_a_reviewer_that_the_token_may_not_see_spoils_nothing(stage: Stage, shop
     assert stage.row(newest).timeline.get().reviewer_login is None
 
 
-def test_what_lies_below_an_error_is_asked_for_by_itself(stage: Stage, shop: Place) -> None:
+def test_data_below_an_error_is_requested_separately(stage: Stage, shop: Place) -> None:
     newest = shop.repository.pull_requests[30]
     page = true_page(shop)
     page["data"]["repository"]["pullRequests"]["nodes"][0]["reviews"] = None
@@ -219,14 +219,12 @@ def test_what_lies_below_an_error_is_asked_for_by_itself(stage: Stage, shop: Pla
 
 
 def say_nothing_in_parts(shop: Place) -> None:
-    """GitHub tells nothing of a pull request that is asked for field by field either."""
+    """GitHub returns nothing of a pull request that is requested field by field either."""
     nothing = {f"part{n}": [None] for n in range(pull_requests_in_parts()[1])}
     say(shop, {"data": nothing}, contains="PullRequestsInParts")
 
 
-def test_one_that_is_withheld_when_it_is_read_again_is_not_forgotten(
-    stage: Stage, shop: Place
-) -> None:
+def test_one_that_is_withheld_later_is_kept(stage: Stage, shop: Place) -> None:
     stage.sync()
     pull = shop.repository.pull_requests[7]
     stale.mark(stage.tracked("shop"), [(7, pull.node_id)], ago())
@@ -242,7 +240,7 @@ def test_one_that_is_withheld_when_it_is_read_again_is_not_forgotten(
     assert not StalePullRequest.objects.exists()
 
 
-def test_one_that_cannot_be_read_is_not_forgotten_where_hooks_call_it_by_its_former_id(
+def test_one_that_cannot_be_read_is_kept_when_hooks_use_its_former_id(
     stage: Stage, shop: Place
 ) -> None:
     stage.sync()
@@ -256,7 +254,7 @@ def test_one_that_cannot_be_read_is_not_forgotten_where_hooks_call_it_by_its_for
 
 
 @pytest.mark.parametrize("cursor", [None, ""])
-def test_a_page_that_leads_nowhere_is_not_asked_for_ever(
+def test_a_page_without_progress_is_not_requested_forever(
     stage: Stage, shop: Place, cursor: str | None
 ) -> None:
     page = true_page(shop)

@@ -1,4 +1,4 @@
-"""What a sync brings: complete, cheap, and again and again the same."""
+"""What a sync stores: complete, cheap, and the same every time."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.django_db
 
 
 def assert_true(stage: Stage) -> None:
-    """All that is stored is as it is on GitHub."""
+    """Everything stored equals GitHub's data."""
     for place in stage.repositories.values():
         there = place.repository
         stored = Repository.objects.get(team=stage.team, github_repo_id=there.id)
@@ -140,14 +140,14 @@ def test_a_repository_that_was_renamed_and_its_name_taken(stage: Stage, shop: Pl
     stage.sync()
     act(shop.github.simulator, "rename_repository", {"repository": "acme/shop", "name": "store"})
     other = stage.add("shop")
-    other.open(ago(days=1), title="Somebody else's work")
+    other.open(ago(days=1), title="Another author's work")
     del stage.repositories["shop"]
     stage.repositories["store"] = shop
     shop.open(ago(hours=1))
     stage.poll()
     assert_true(stage)
     assert stage.tracked().full_name == "acme/store"
-    assert not PullRequest.objects.filter(title="Somebody else's work").exists()
+    assert not PullRequest.objects.filter(title="Another author's work").exists()
 
 
 def test_a_repository_that_was_transferred(stage: Stage, shop: Place) -> None:
@@ -239,7 +239,7 @@ def test_a_window_is_widened_without_fetching_twice(stage: Stage, shop: Place) -
     with stage.counted() as asked:
         stage.sync()
     assert_true(stage)
-    # The newest page, the page at which the window ended, and what is older.
+    # The newest page, the page at which the window ended, and older ones.
     assert asked.requests <= 2 + (300 - 90) // 37 + 1
     assert stage.tracked().history_complete
 
@@ -279,7 +279,7 @@ def test_a_change_is_seen_in_the_middle_of_a_history(stage: Stage, shop: Place) 
     assert claimed
     steps = 0
 
-    def somebody_edits(tracked: TrackedRepository) -> None:
+    def edit_meanwhile(tracked: TrackedRepository) -> None:
         nonlocal steps
         steps += 1
         if steps == 1:
@@ -287,7 +287,7 @@ def test_a_change_is_seen_in_the_middle_of_a_history(stage: Stage, shop: Place) 
             mark(tracked, [(changed.number, changed.node_id)], datetime.now(UTC))
 
     with stage.counted() as counted:
-        schedule.serve(claimed, on_step=somebody_edits)
+        schedule.serve(claimed, on_step=edit_meanwhile)
     assert counted.operations[-1] == "PullRequests"
     assert counted.operations.index("PullRequestsById") <= 2
     assert_true(stage)
@@ -303,7 +303,7 @@ def test_a_change_in_the_second_of_the_last_sync_is_not_lost(stage: Stage, shop:
     assert_true(stage)
 
 
-def test_asking_again_joins_the_run_that_is_under_way(stage: Stage, shop: Place) -> None:
+def test_a_second_request_joins_the_current_run(stage: Stage, shop: Place) -> None:
     shop.open(ago(days=1))
     assert stage.begin() == stage.begin()
     work()
@@ -321,9 +321,7 @@ def test_a_run_ends_though_its_worker_was_killed_before_it_could_say_so(
     assert run.status == SyncStatus.COMPLETE
 
 
-def test_what_a_killed_worker_left_is_taken_up_when_its_lease_runs_out(
-    stage: Stage, shop: Place
-) -> None:
+def test_a_killed_workers_repository_is_claimed_after_its_lease(stage: Stage, shop: Place) -> None:
     shop.open(ago(days=1))
     stage.begin()
     TrackedRepository.objects.update(status=SyncStatus.SYNCING, due_at=None)

@@ -1,4 +1,4 @@
-"""What a sync makes of everything that GitHub can do to it."""
+"""How a sync handles every fault of GitHub."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def shop(stage: Stage) -> Place:
 
 
 def assert_whole(stage: Stage) -> None:
-    """The sync is complete, and all is as it is on GitHub."""
+    """The sync is complete, and equals GitHub's data."""
     for row in TrackedRepository.objects.for_team(stage.team):
         assert (row.status, row.error, row.failures) == (SyncStatus.COMPLETE, "", 0)
         there = stage.github.simulator.world.repositories[row.github_repo_id]
@@ -81,7 +81,7 @@ def test_pages_that_shift_or_repeat(stage: Stage, shop: Place, kind: str) -> Non
     assert_whole(stage)
 
 
-def test_a_list_that_does_not_move_on_is_not_followed_for_ever(stage: Stage, shop: Place) -> None:
+def test_a_list_without_progress_is_not_followed_forever(stage: Stage, shop: Place) -> None:
     shop.strike("shifted_page")
     with stage.counted() as asked:
         stage.sync()
@@ -127,7 +127,7 @@ def test_failures_in_a_row_wait_longer_and_end_in_a_sentence(stage: Stage, shop:
         work()
     row, run = stage.tracked(), SyncRun.objects.get()
     assert row.status == run.status == SyncStatus.ERROR
-    assert "It is tried again by itself." in row.error
+    assert "It is retried automatically." in row.error
     assert run.finished_at
     shop.heal()
     let_time_pass(hours=2)
@@ -237,7 +237,7 @@ def test_a_token_that_was_refused_by_mistake(stage: Stage, shop: Place) -> None:
     assert_whole(stage)
 
 
-def test_an_organisation_that_shuts_us_out(stage: Stage, shop: Place) -> None:
+def test_an_organisation_that_denies_access(stage: Stage, shop: Place) -> None:
     sso = {"organization": "acme"}
     act(shop.github.simulator, "require_sso", sso)
     run = stage.sync()
@@ -263,7 +263,7 @@ def test_a_repository_that_is_gone_stops_no_other(stage: Stage, shop: Place) -> 
     assert SyncRun.objects.filter(finished_at=None).count() == 0
 
 
-def test_a_hundred_that_cannot_be_polled_keep_no_other_from_it(stage: Stage) -> None:
+def test_a_hundred_failing_repositories_do_not_stop_the_poll_of_others(stage: Stage) -> None:
     places = [stage.track(f"service-{n}") for n in range(101)]
     TrackedRepository.objects.update(
         status=SyncStatus.COMPLETE, watermark=ago(hours=1), history_complete=True, due_at=None
@@ -277,7 +277,7 @@ def test_a_hundred_that_cannot_be_polled_keep_no_other_from_it(stage: Stage) -> 
     assert PullRequest.objects.count() == 2
 
 
-def test_a_figure_that_cannot_be_stored_is_missing_and_asked_for_again(
+def test_a_value_that_cannot_be_stored_is_missing_and_requested_again(
     stage: Stage, shop: Place
 ) -> None:
     bad = shop.repository.pull_requests[40]
@@ -298,7 +298,7 @@ def test_a_figure_that_cannot_be_stored_is_missing_and_asked_for_again(
     assert_whole(stage)
 
 
-def test_what_cannot_be_told_is_not_asked_for_without_end(stage: Stage, shop: Place) -> None:
+def test_unreadable_data_is_not_requested_forever(stage: Stage, shop: Place) -> None:
     shop.repository.pull_requests[40].additions = -5
     stage.sync()
     for _ in range(7):
@@ -310,7 +310,7 @@ def test_what_cannot_be_told_is_not_asked_for_without_end(stage: Stage, shop: Pl
     assert asked.requests == 0
 
 
-def test_a_pull_request_that_github_cannot_tell_stops_nothing(stage: Stage, shop: Place) -> None:
+def test_an_unreadable_pull_request_stops_nothing(stage: Stage, shop: Place) -> None:
     heavy = shop.repository.pull_requests[40]
     for _ in range(99):
         actions.submit_review(shop.deed(heavy.updated_at, small.GRACE), heavy, "COMMENTED")
@@ -333,14 +333,12 @@ def test_a_pull_request_that_github_cannot_tell_stops_nothing(stage: Stage, shop
     assert not StalePullRequest.objects.exists()
 
 
-def test_one_of_a_long_list_that_github_cannot_tell_costs_only_itself(
-    stage: Stage, shop: Place
-) -> None:
+def test_an_unreadable_item_of_a_long_list_costs_only_itself(stage: Stage, shop: Place) -> None:
     long = shop.repository.pull_requests[40]
     for _ in range(150):
         actions.submit_review(shop.deed(long.updated_at, small.GRACE), long, "COMMENTED")
     strange = long.reviews[120]
-    # GitHub may know more states than its schema of today.
+    # GitHub may have more states than its schema of today.
     strange.state = "SUGGESTED"  # type: ignore[assignment]
     stage.sync()
     assert PullRequest.objects.count() == 80
@@ -354,9 +352,7 @@ def test_one_of_a_long_list_that_github_cannot_tell_costs_only_itself(
 
 
 @pytest.mark.parametrize("walk", ["history", "head"])
-def test_a_cursor_that_github_forgot_begins_the_walk_anew(
-    stage: Stage, shop: Place, walk: str
-) -> None:
+def test_an_expired_cursor_restarts_the_walk(stage: Stage, shop: Place, walk: str) -> None:
     if walk == "head":
         stage.sync()
         shop.open_many(60, newest=ago(hours=1), every=timedelta(minutes=1))
@@ -393,7 +389,7 @@ def test_an_accounts_requests_are_few_at_a_time(stage: Stage) -> None:
     assert sum(row is not None for row in claimed) == 4
 
 
-def test_a_crowded_account_holds_up_no_other(stage: Stage, shop: Place) -> None:
+def test_a_busy_account_delays_no_other(stage: Stage, shop: Place) -> None:
     from apps.integrations.sync import schedule
 
     for number in range(15):
@@ -410,8 +406,8 @@ def test_a_crowded_account_holds_up_no_other(stage: Stage, shop: Place) -> None:
     assert claimed.team == other.team
 
 
-def test_a_page_that_takes_longer_than_a_lease_is_taken_over_by_nobody(stage: Stage) -> None:
-    """A quarter of a minute for each of its requests: its lists are long."""
+def test_a_slow_page_keeps_its_lease(stage: Stage) -> None:
+    """Each of its requests takes a quarter of a minute: its lists are long."""
     shop = stage.track("shop")
     shop.open(ago(days=1), commits=450)
     taken: list[object] = []

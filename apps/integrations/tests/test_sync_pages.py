@@ -1,4 +1,4 @@
-"""Asking for a sync and watching it."""
+"""Requesting a sync and watching it."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_asking_for_a_sync(tracking: Client, work: Work) -> None:
     again = tracking.post(SYNC, headers=JSON)
     assert again.json()["run"] != first.json()["run"]
     assert tracking.post(SYNC).headers["location"] == STATUS
-    assert "The sync goes on where it stopped" in messages_of(tracking, STATUS)
+    assert "The sync continues where it stopped" in messages_of(tracking, STATUS)
     work()
     tracking.post(SYNC)
     assert "Everything is here already" in messages_of(tracking, STATUS)

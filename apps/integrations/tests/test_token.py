@@ -58,7 +58,7 @@ def test_wrong_token(github: Running, team: Team, alice_client: Client, value: s
     assert not IntegrationCredential.objects.exists()
 
 
-def test_a_wrong_token_says_nothing_of_the_connection_that_is_there(
+def test_a_wrong_token_does_not_affect_the_existing_connection(
     github: Running, team: Team, alice_client: Client
 ) -> None:
     alice_client.post(TOKEN, {"token": github.token, "organization": "acme"})
@@ -74,7 +74,7 @@ def test_a_wrong_token_says_nothing_of_the_connection_that_is_there(
 
 
 def refused(client: Client, value: str, organization: str = "") -> str:
-    """The page with the form open, and what is wrong at its field."""
+    """The page with the form open, and the error at its field."""
     reply = client.post(TOKEN, {"token": value, "organization": organization})
     assert reply.status_code == 422
     page = " ".join(reply.content.decode().split())

@@ -1,4 +1,4 @@
-"""Tokens that expire are renewed before they do."""
+"""Expiring tokens are renewed in time."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_refused_refresh_asks_to_reconnect(
     assert IntegrationCredential.objects.get().rejected_at
 
 
-def test_github_down_is_tried_again(
+def test_a_refresh_is_retried_when_github_is_down(
     github: Running, expiring: IntegrationCredential, alice_client: Client, work: Work
 ) -> None:
     github.simulator.faults.add(Fault("server_error", path="/login/oauth/access_token"))
@@ -82,18 +82,18 @@ def test_github_down_is_tried_again(
     assert AvailableRepository.objects.count() == 5
 
 
-def test_somebody_else_is_renewing(
+def test_another_worker_is_renewing(
     github: Running, expiring: IntegrationCredential, work: Work
 ) -> None:
     until = timezone.now() + timedelta(seconds=20)
     Lease.objects.create(chore="token", key=expiring.pk, owner="another", until=until)
-    work()  # The old token is still good for some minutes.
+    work()  # The old token is still valid for some minutes.
     assert AvailableRepository.objects.count() == 5
     assert IntegrationCredential.objects.get().access_token == expiring.access_token
 
 
 def _login(conversation: GitHub) -> str:
-    """Asks again while a token is being renewed, as all work does."""
+    """Retries while a token is being renewed, as all work does."""
     for _ in range(200):
         try:
             return str(conversation.get("/user").data["login"])
@@ -104,7 +104,7 @@ def _login(conversation: GitHub) -> str:
 
 @pytest.mark.django_db(transaction=True)
 def test_many_workers_renew_once(github: Running, expiring: IntegrationCredential) -> None:
-    """A refresh ends both old tokens: a second one would burn what the first has stored."""
+    """A refresh ends both old tokens: a second one would end what the first has stored."""
 
     def ask(_: int) -> str:
         try:
@@ -123,7 +123,7 @@ def test_many_workers_renew_once(github: Running, expiring: IntegrationCredentia
 
 @dataclass
 class AnotherWorker:
-    """It has renewed the token at GitHub, and stores it just before this worker's query `after`."""
+    """Another worker that renewed the token at GitHub, and stores it just before query `after`."""
 
     credential: IntegrationCredential
     after: int
@@ -154,7 +154,7 @@ class AnotherWorker:
 def test_a_token_is_never_refused_for_good_because_another_worker_renewed_it(
     github: Running, expiring: IntegrationCredential
 ) -> None:
-    """Whenever the other worker is done, between any two queries of this one."""
+    """Whenever the other worker finishes, between any two queries of this one."""
     outcomes = []
     for after in range(100):
         mine = IntegrationCredential.objects.get()
@@ -162,9 +162,9 @@ def test_a_token_is_never_refused_for_good_because_another_worker_renewed_it(
         with connection.execute_wrapper(other), with_github(mine) as conversation:
             try:
                 outcomes.append(conversation.get("/user").data["login"])
-            except UnavailableError:  # all work is tried again after it
+            except UnavailableError:  # all work is retried after it
                 outcomes.append("later")
-        if other.left >= 0:  # it was not done before this worker was
+        if other.left >= 0:  # it did not finish before this worker
             break
     assert set(outcomes) == {"ada", "later"}
     assert outcomes[-1] == "later"
@@ -175,6 +175,6 @@ def test_disconnecting_meanwhile_leaves_no_token(
 ) -> None:
     stale = IntegrationCredential.objects.get()
     alice_client.delete("/a/acme/integrations/github/disconnect/")
-    keep_good(stale)  # as a worker does that has read the credential just before
+    keep_good(stale)  # like a worker that has just read the credential
     assert github.simulator.log.counts["POST /login/oauth/access_token"] == 1
     assert IntegrationCredential.objects.get().access_token == ""

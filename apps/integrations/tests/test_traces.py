@@ -1,4 +1,4 @@
-"""What webhooks tell is kept as ids alone, and what was deleted is not in the files either."""
+"""Webhook deliveries are stored as ids alone, and deleted data is not in the files either."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SAID = "Grace wrote this about Hopper"
 
 
 def payload(number: int = 7) -> dict[str, Any]:
-    """As GitHub makes them, with much that people said."""
+    """A payload of GitHub's, with many texts of people."""
     grace = {"login": "grace", "id": small.GRACE, "url": "https://github.com/grace"}
     pull = {"number": number, "node_id": "PR_7", "updated_at": "2026-09-01T00:00:00Z"}
     pull |= {"title": SAID, "body": SAID * 400, "user": grace, "merged_by": grace}
@@ -45,11 +45,11 @@ def test_it_works() -> None:
 
 
 @pytest.mark.parametrize("odd", ["", "null", "[]", "{", "[" * 100_000, '{"action": {"a": 1}}'])
-def test_what_is_no_payload_has_no_essence(odd: str) -> None:
+def test_a_payload_that_is_no_object_stores_nothing(odd: str) -> None:
     assert essence.reduce_payload("pull_request", odd) in ("null", "{}")
 
 
-def test_who_took_an_authorization_back_is_known_until_it_is_handled() -> None:
+def test_a_revoked_authorizations_user_is_known_until_it_is_handled() -> None:
     told = json.dumps({"action": "revoked", "sender": {"id": 4, "login": "grace"}})
     assert json.loads(essence.reduce_payload("github_app_authorization", told))["sender"] == {
         "id": 4
@@ -105,7 +105,7 @@ def test_a_deleted_repository_leaves_no_delivery(
 
 
 def _raw(row: WebhookDelivery) -> str:
-    """The payload as the database has it."""
+    """The payload as stored in the database."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT payload FROM integrations_webhookdelivery WHERE id = %s", [row.pk])
         return str(cursor.fetchone()[0])

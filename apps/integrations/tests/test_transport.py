@@ -1,4 +1,4 @@
-"""Every request to GitHub: hostile answers, proxies of the environment, lost files."""
+"""Every request to GitHub: hostile responses, proxies of the environment, missing files."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Seen = list[tuple[str, str, bytes]]
 
 @contextmanager
 def serving(status: int, location: str = "", body: bytes = b"{}") -> Iterator[tuple[str, Seen]]:
-    """A server that answers everything alike, and what was sent to it."""
+    """A server that answers every request alike, and what it received."""
     seen: Seen = []
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -119,7 +119,7 @@ def point(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Callable[[str]
         settings.GITHUB_CLIENT_ID, settings.GITHUB_CLIENT_SECRET = "id", "opensesame"
         app = {"client_id": "id", "secret": "opensesame", "name": "GitHub"}
         settings.SOCIALACCOUNT_PROVIDERS = {"github": {"APPS": [app], "OAUTH_PKCE_ENABLED": True}}
-        # allauth reads the address when it is imported.
+        # allauth reads the URL when it is imported.
         token_url = f"{url}/login/oauth/access_token"
         monkeypatch.setattr(GitHubOAuth2Adapter, "access_token_url", token_url)
 
@@ -129,7 +129,7 @@ def point(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Callable[[str]
 @pytest.mark.django_db
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"null", b'"x"', b"\xff", b'{"a":'])
 @pytest.mark.parametrize("status", [200, 204, 400, 401, 404, 500, 503])
-def test_a_strange_answer_signs_nobody_in(
+def test_a_malformed_response_signs_nobody_in(
     status: int, body: bytes, point: Callable[[str], None]
 ) -> None:
     with serving(status, body=b"" if status == 204 else body) as (url, _):
@@ -191,7 +191,7 @@ def test_a_proxy_that_cannot_be_used_is_refused_at_the_start(value: str, tmp_pat
 
 
 def test_a_socks_proxy_is_used() -> None:
-    """Spoken with by hand: a greeting, a wish, and then what is asked of GitHub itself."""
+    """The protocol by hand: a greeting, a request, and then the traffic for GitHub itself."""
     listening = socket.create_server(("127.0.0.1", 0))
     asked: list[bytes] = []
 
@@ -234,8 +234,8 @@ ANSWERS = [
 
 
 @pytest.mark.parametrize("answer", ANSWERS, ids=[str(each[:60]) for each in ANSWERS])
-def test_whatever_goes_wrong_on_the_way_is_an_error_of_github(answer: bytes) -> None:
-    """So that no row stays as it was when the request was begun."""
+def test_every_transport_failure_is_a_github_error(answer: bytes) -> None:
+    """So no row stays as it was when the request began."""
     listening = socket.create_server(("127.0.0.1", 0))
 
     def speak() -> None:
@@ -258,6 +258,6 @@ def test_whatever_goes_wrong_on_the_way_is_an_error_of_github(answer: bytes) -> 
         listening.close()
 
 
-def test_a_lost_file_of_authorities_is_an_error_of_github(tmp_path: Path) -> None:
+def test_a_missing_authorities_file_is_a_github_error(tmp_path: Path) -> None:
     with pytest.raises(UnavailableError, match="cannot be asked"):
         Transport("https://github.com", str(tmp_path / "gone.pem"))

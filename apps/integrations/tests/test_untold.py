@@ -1,4 +1,4 @@
-"""What GitHub cannot tell is missing, and the rest stays: each leaf that we ask for, in turn."""
+"""What GitHub cannot return is missing, and the rest stays: each requested leaf, in turn."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ Rows = dict[str, dict[tuple[Any, ...], dict[str, Any]]]
 LEAVES = leaves_of(
     build_schema(PUBLISHED.read_text(), assume_valid_sdl=True), parse(document("pull_requests"))
 )
-# What says which repository it is and where its list goes on; without these nothing can be told.
+# They identify the repository and the next page; without these nothing can be stored.
 IDENTIFIES_ALL = {
     *("Query.repository", "Query.rateLimit", "Repository.id", "Repository.nameWithOwner"),
     *("Repository.pullRequests", "PullRequestConnection.nodes", "PullRequestConnection.pageInfo"),
@@ -59,7 +59,7 @@ def shop(stage: Stage) -> Place:
 
 @pytest.fixture
 def rich(shop: Place) -> There:
-    """A pull request that has everything, among some that have little."""
+    """A pull request with all kinds of data, among others with little."""
     made = shop.open(ago(days=3), by=small.GRACE, commits=3, body="Reverts #2", is_draft=True)
     actions.mark_ready(shop.deed(ago(days=2), small.GRACE), made)
     actions.submit_review(shop.deed(ago(days=1.9), small.ADA), made, "CHANGES_REQUESTED")
@@ -78,7 +78,7 @@ def rows(team: Team) -> Rows:
 
 
 def begin_anew() -> None:
-    """Nothing is stored, and nothing was read."""
+    """Deletes everything stored, and restarts the sync."""
     PullRequest.objects.all().delete()
     forget_delays()
     TrackedRepository.objects.update(
@@ -87,19 +87,19 @@ def begin_anew() -> None:
 
 
 def forget_delays() -> None:
-    """What could not be told is no reason to wait any more."""
+    """Makes pull requests that were set aside due at once."""
     StalePullRequest.objects.all().delete()
     Lease.objects.all().delete()
 
 
 def refresh(stage: Stage) -> None:
-    """Everything is asked for once more."""
+    """Fetches everything again."""
     stored = PullRequest.objects.values_list("number", "node_id")
     stale.mark(TrackedRepository.objects.get(), stored, ago())
     work()
 
 
-# Rows that a leaf identifies, or without which a whole list is not told.
+# Rows that a leaf identifies, or whose whole list depends on it.
 LOSES = {
     "PullRequest.id": set(KEYS),
     "PullRequest.number": set(KEYS),
@@ -111,7 +111,7 @@ LOSES = {
     "PullRequestReview.id": {"reviews"},
     "PullRequestReviewConnection.nodes": {"reviews"},
 }
-# They follow from what is told: where less is, from the rest.
+# They are derived: with less data, from the rest.
 FIGURES = {
     *("first_commit_at", "ready_at", "first_review_at", "approved_at", "cycle_time"),
     *("coding_time", "pickup_time", "review_time", "merge_time", "time_to_merge"),
@@ -125,7 +125,7 @@ KINDS = sorted({leaf.partition(".")[0] for leaf in TELLABLE})
 
 
 def differences(before: Rows, after: Rows, may_be_lost: set[str]) -> list[str]:
-    """What is neither as it was nor missing."""
+    """What is neither unchanged nor missing."""
     found: list[str] = []
     for kind, wanted in before.items():
         if kind not in may_be_lost:
@@ -144,14 +144,14 @@ def test_it_works(stage: Stage, shop: Place, rich: There, kind: str) -> None:
     stage.sync()
     whole = rows(stage.team)
     for leaf in (leaf for leaf in TELLABLE if leaf.startswith(f"{kind}.")):
-        # A null that may be comes with an error or without; one that may not has one.
+        # A nullable leaf is null with an error or without; another one only with an error.
         for silent in (False, True) if LEAVES[leaf] else (False,):
             begin_anew()
             shop.strike("null_leaf", leaf=leaf, silent=silent)
             run = stage.sync()
             shop.heal()
             lost = LOSES.get(leaf, set())
-            # Without what identifies a pull request it is missing, and the sync says so.
+            # Without its identity a pull request is missing, and the sync says so.
             expected = SyncStatus.ERROR if lost == set(KEYS) else SyncStatus.COMPLETE
             assert run.status == expected, (leaf, run.error)
             assert ("pull requests" in run.error) is (lost == set(KEYS)), leaf
@@ -172,7 +172,7 @@ def test_what_was_known_before_stays(stage: Stage, shop: Place, rich: There, kin
         shop.heal()
 
 
-# Instants that people's clocks or other programs give, and no calendar of ours has in UTC.
+# Times from wrong clocks or other programs, outside Python's range in UTC.
 STRANGE = [
     *((f"Commit.{name}", at) for name in ("authoredDate", "committedDate") for at in BEYOND),
     *((f"PullRequest.{name}", at) for name in ("createdAt", "updatedAt") for at in BEYOND),
@@ -186,9 +186,7 @@ STRANGE = [
 
 
 @pytest.mark.parametrize("leaf", dict.fromkeys(leaf for leaf, _ in STRANGE))
-def test_what_no_calendar_or_column_holds(
-    stage: Stage, shop: Place, rich: There, leaf: str
-) -> None:
+def test_values_out_of_range(stage: Stage, shop: Place, rich: There, leaf: str) -> None:
     stage.sync()
     whole = rows(stage.team)
     for value in (value for other, value in STRANGE if other == leaf):
@@ -220,7 +218,7 @@ def test_malformed_text_stops_nothing(stage: Stage, shop: Place, sent: str, stor
     assert row.untold == {}
 
 
-def test_the_page_says_what_github_could_not_tell(
+def test_the_page_names_missing_data(
     stage: Stage, shop: Place, rich: There, alice_client: Client
 ) -> None:
     shop.strike("null_leaf", leaf="PullRequest.additions", of=rich.number)
@@ -243,9 +241,7 @@ def test_the_page_says_what_github_could_not_tell(
     assert "<dd>S: +15 −3 in " in page
 
 
-def test_one_commit_that_cannot_be_told_is_kept_by_its_hash(
-    stage: Stage, shop: Place, rich: There
-) -> None:
+def test_an_unreadable_commit_is_kept_by_its_hash(stage: Stage, shop: Place, rich: There) -> None:
     lost = rich.commits[1].oid
     shop.strike("null_leaf", leaf="Commit.additions", of=lost)
     assert stage.sync().status == SyncStatus.COMPLETE
@@ -272,7 +268,7 @@ def test_lists_are_read_from_both_ends(stage: Stage) -> None:
 
 
 def test_long_lists_cost_a_point_for_each_page_that_has_some(stage: Stage) -> None:
-    """Ten of 260 commits and 130 reviews among 1,000 cost 38 points in all; here among fewer."""
+    """Ten of 260 commits and 130 reviews among 1,000 cost 38 points in total; here among fewer."""
     place = stage.track("long")
     place.open_many(100, newest=ago(days=2), every=timedelta(minutes=10))
     pulls = list(place.repository.pull_requests.values())

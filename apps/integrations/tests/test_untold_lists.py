@@ -1,6 +1,6 @@
-"""What GitHub cannot tell of people, teams, repositories and deliveries costs nothing known.
+"""What GitHub cannot return of people, teams, repositories and deliveries loses no stored data.
 
-Each leaf of each query in turn is null, with an error and without where the schema allows it.
+Each leaf of each query in turn is null, with an error and, if the schema allows it, without.
 """
 
 from __future__ import annotations
@@ -51,14 +51,14 @@ def nulls(query: str) -> Iterator[tuple[str, bool]]:
 def nulls_of(text: str) -> Iterator[tuple[str, bool]]:
     for leaf, can_be_null in leaves_of(SCHEMA, parse(text)).items():
         if leaf.startswith("RateLimit."):
-            continue  # `Query.rateLimit` stands for what is asked by the way.
+            continue  # `Query.rateLimit` stands for its optional fields.
         yield leaf, False
         if can_be_null:
             yield leaf, True
 
 
 def turns(*chores: Chore[Any]) -> None:
-    """What a worker does, of these alone."""
+    """The workers' turns of only these chores."""
     while any(chore.turn(datetime.now(UTC)) for chore in chores):
         pass
 
@@ -89,11 +89,11 @@ def discover() -> str:
 
 
 def many_people(shop: Place) -> None:
-    """More than a page of a team's."""
+    """More than a page of people in a team."""
     world = shop.github.simulator.world
     acme = world.organizations[small.ACME]
     for number in range(41_000_000, 41_000_100):
-        world.accounts[number] = Account(number, f"U_{number}", f"p{number}", "User", "Somebody")
+        world.accounts[number] = Account(number, f"U_{number}", f"p{number}", "User", "Person")
         acme.members[number] = "member"
         acme.teams[0].members.append(number)
 
@@ -116,7 +116,7 @@ def test_people(stage: Stage, shop: Place, query: str) -> None:
     assert people() == before
 
 
-def test_one_member_that_is_not_told_costs_no_other(stage: Stage, shop: Place) -> None:
+def test_an_unreadable_member_costs_no_other(stage: Stage, shop: Place) -> None:
     discover()
     world = shop.github.simulator.world
     world.organizations[small.ACME].members[small.LINUS] = "member"
@@ -142,7 +142,7 @@ def deliveries(stage: Stage) -> Rows:
 
 
 def look_twice(stage: Stage, shop: Place) -> None:
-    """Now, and when what could not be told is told again."""
+    """Now, and when the missing data is returned again."""
     for _ in range(2):
         GitHubIntegration.objects.update(production_due_at=ago())
         turns(production_look.LOOK, production.WALK, recounting.RECOUNT)
@@ -189,7 +189,7 @@ def releases_of(shop: Place) -> None:
 def test_deliveries(
     stage: Stage, shop: Place, happened: Callable[[Place], None], queries: tuple[str, ...]
 ) -> None:
-    """Read with the leaf missing, and once more a day later, all is there."""
+    """With the leaf missing, and again a day later, all is there."""
     happened(shop)
     stage.sync()
     before = transaction.savepoint()

@@ -1,4 +1,4 @@
-"""`POST /webhooks/github/`: what is let in, what it leads to, and that nothing is lost."""
+"""`POST /webhooks/github/`: what is accepted, what it causes, and that nothing is lost."""
 
 from __future__ import annotations
 
@@ -159,10 +159,10 @@ def test_a_body_that_was_cut_off_or_altered_is_refused(client: Client, hook: Hoo
     assert post(client, whole, hook=hook, event="ping", **signed).status_code == 202
 
 
-def test_every_refusal_is_told_after_the_same_work(
+def test_every_refusal_takes_the_same_work(
     client: Client, hook: Hook, django_assert_num_queries: Any
 ) -> None:
-    post(client, b"{}", hook=hook, event="ping")  # from then on its secret is remembered
+    post(client, b"{}", hook=hook, event="ping")  # from then on its secret is cached
     wrong: list[dict[str, str]] = [{"secret": "x"}, {"X-GitHub-Hook-ID": "78"}]
     answers = []
     for more in wrong:
@@ -187,7 +187,7 @@ ODD: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("event", ["pull_request", "repository", "member", "ping", "meta"])
-def test_odd_payloads_hold_up_no_others(client: Client, hook: Hook, event: str) -> None:
+def test_odd_payloads_delay_no_others(client: Client, hook: Hook, event: str) -> None:
     for number, payload in enumerate(ODD):
         body = json.dumps({"hook_id": 10**30, **payload}).encode()
         assert post(client, body, hook=hook, event=event, guid=str(number)).status_code == 202
@@ -200,7 +200,7 @@ def test_odd_payloads_hold_up_no_others(client: Client, hook: Hook, event: str) 
 def test_what_cannot_be_handled_is_tried_again_then_set_aside(client: Client, hook: Hook) -> None:
     awaited = Hook.objects.create(host=hook.host, github_repo_id=2, secret="another")
     awaiting: Any = {"X-GitHub-Hook-ID": "78", "X-GitHub-Hook-Installation-Target-ID": "2"}
-    # It says that it is the other hook, which cannot be.
+    # It claims to be the other hook, which cannot be.
     post(
         client,
         b'{"hook_id": 77}',
@@ -343,9 +343,7 @@ def test_a_hook_of_ours_that_we_lost_is_adopted(
     assert after.secret == Hook.objects.get().secret
 
 
-def test_a_hook_that_somebody_altered_is_repaired(
-    github: Running, tracked: TrackedRepository
-) -> None:
+def test_an_altered_hook_is_repaired(github: Running, tracked: TrackedRepository) -> None:
     (on_github,) = hooks_on_github(github)
     on_github.active = False
     on_github.events = ["push"]
@@ -356,7 +354,7 @@ def test_a_hook_that_somebody_altered_is_repaired(
     assert on_github.secret == Hook.objects.get().secret
 
 
-def test_after_a_new_address_github_is_told(
+def test_a_new_url_is_sent_to_github(
     github: Running,
     tracked: TrackedRepository,
     alice_client: Client,
@@ -380,9 +378,7 @@ def test_after_a_new_address_github_is_told(
     assert not caretaking.follow_address()
 
 
-def test_a_hook_that_somebody_deleted_is_made_again(
-    github: Running, tracked: TrackedRepository
-) -> None:
+def test_a_deleted_hook_is_created_again(github: Running, tracked: TrackedRepository) -> None:
     github.simulator.world.repositories[NUMBER].hooks.clear()
     due(tracked)
     (on_github,) = hooks_on_github(github)
@@ -425,7 +421,9 @@ def test_an_address_that_github_cannot_reach_is_said_before(
     assert len(github.simulator.log.requests) == before
 
 
-def test_what_was_signed_before_a_rotation_is_taken_after_it(client: Client, hook: Hook) -> None:
+def test_deliveries_signed_before_a_rotation_are_accepted_after_it(
+    client: Client, hook: Hook
+) -> None:
     hook.previous_secret, hook.secret, hook.rotated_at = hook.secret, "new", timezone.now()
     hook.save()
     old = post(client, b"{}", hook=hook, secret="a secret", guid="1", event="ping")
@@ -451,16 +449,16 @@ def test_new_secrets_lose_no_delivery(
 
 
 def miss(github: Running) -> int:
-    """The number of a pull request whose opening GitHub could not tell us."""
+    """The number of a pull request whose webhook delivery failed."""
     (on_github,) = hooks_on_github(github)
     here = on_github.url
-    on_github.url = "http://127.0.0.1:9/"  # nobody listens
+    on_github.url = "http://127.0.0.1:9/"  # nothing listens there
     number: int = do(github, "open", title="While we were away")["number"]
     on_github.url = here
     return number
 
 
-def test_a_list_of_deliveries_in_which_nothing_is_new_is_free(
+def test_an_unchanged_list_of_deliveries_is_free(
     github: Running, tracked: TrackedRepository
 ) -> None:
     do(github, "open")
@@ -479,7 +477,7 @@ def test_a_list_of_deliveries_in_which_nothing_is_new_is_free(
 def test_missed_deliveries_are_sent_again(github: Running, tracked: TrackedRepository) -> None:
     numbers = [miss(github) for _ in range(3)]
     assert not WebhookDelivery.objects.filter(event="pull_request").exists()
-    for _ in numbers:  # GitHub wants a second between them
+    for _ in numbers:  # GitHub asks for a second between them
         due(tracked)
         assert github.simulator.deliveries.wait()
     work()
@@ -494,7 +492,7 @@ def test_what_fails_again_and_again_is_left_to_the_poll(
     (on_github,) = hooks_on_github(github)
     on_github.url = "http://127.0.0.1:9/"
     do(github, "open")
-    # Looking after the hook would repair its address.
+    # Checking the hook would repair its URL.
     assert tracked.hook
     path = home_of(tracked).deliveries(tracked.hook)
     for _ in range(6):
@@ -586,7 +584,7 @@ def test_a_hook_that_could_not_be_deleted_is_deleted_later(
 def test_what_only_a_person_can_change_is_not_asked_every_two_minutes(
     github: Running, tracked: TrackedRepository
 ) -> None:
-    """Of hundreds of repositories that would take most of what GitHub grants an account."""
+    """With hundreds of repositories that would take most of an account's rate limit."""
     refused = {"message": "Validation Failed", "errors": [{"message": "more than 20 hooks"}]}
     path = f"/api/v3/repos/{NAME}/hooks"
     github.fault("reply", path=path, status=422, body=refused)

@@ -1,4 +1,4 @@
-"""Who wrote a pull request: stored by every way in, recalculated, and read for what came before."""
+"""Who wrote a pull request: stored by every way in, recalculated, and read for older rows."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def by_agent(place: Place, agent: int, at: datetime, co_author: str, **draft: An
         commit.author = commit.committer = account
         commit.author_name = account.login
         commit.author_email = f"{agent}+{account.login}[bot]@users.noreply.github.com"
-        commit.message += f"\n\nCo-Authored-By: Somebody <{co_author}>"
+        commit.message += f"\n\nCo-Authored-By: Linus <{co_author}>"
     return made
 
 
@@ -69,7 +69,7 @@ def assisted(place: Place, at: datetime, trailer: str, **draft: Any) -> There:
 
 @pytest.fixture
 def asked(shop: Place) -> There:
-    """Devin's, which Grace asked for; she and Ada reviewed it."""
+    """Devin's pull request, which Grace asked for; she and Ada reviewed it."""
     made = by_agent(shop, DEVIN, ago(days=5), "grace@home.example")
     actions.submit_review(shop.deed(ago(days=4), small.GRACE), made, "APPROVED")
     actions.submit_review(shop.deed(ago(days=3), small.ADA), made, "APPROVED")
@@ -102,7 +102,7 @@ def test_it_works(stage: Stage, shop: Place, asked: There) -> None:
         claude.number: ("assisted", ["claude"], ["trailer"], None),
         plain.number: ("none", [], [], None),
     }
-    # Of an agent's own pull request whoever asked for it is no reviewer.
+    # The person who asked for an agent's pull request is no reviewer of it.
     assert found[asked.number]["first_review_at"] == export.instant(asked.reviews[1].updated_at)
     assert [found[asked.number][name] for name in ("reviewers", "is_bot", "is_external")] == [
         *(1, True, False)
@@ -110,7 +110,7 @@ def test_it_works(stage: Stage, shop: Place, asked: There) -> None:
     assert found[asked.number]["human_touched"]
     assert not found[again.number]["human_touched"]
     assert [found[plain.number][name] for name in ("reviewers", "ai_reviews")] == [0, 2]
-    # Grace's address is asked for once, whatever the pull requests that name it.
+    # Grace's address is looked up once, however many pull requests name it.
     assert (counted.operations.count("CoAuthors"), CoAuthor.objects.count()) == (1, 1)
 
 
@@ -130,7 +130,7 @@ def test_without_an_answer_nobody_is_told_and_everything_else_is(
     assert stage.row(asked).initiator_login == "grace"
 
 
-def test_what_follows_from_settings_equals_what_is_stored_anew(
+def test_recalculated_rows_equal_newly_stored_ones(
     stage: Stage, shop: Place, asked: There, alice_client: Client
 ) -> None:
     claude = assisted(shop, ago(days=2), "Co-authored-by: Claude <noreply@anthropic.com>")
@@ -174,7 +174,7 @@ def forget_marks() -> None:
     Team.objects.update(recalculate_from=0)
 
 
-def test_rows_of_before_are_unknown_until_they_are_read(
+def test_older_rows_are_unknown_until_they_are_read(
     stage: Stage, shop: Place, asked: There, alice_client: Client
 ) -> None:
     claude = assisted(shop, ago(days=2), "", body="https://claude.ai/code/session")
@@ -219,7 +219,7 @@ def test_what_is_gone_from_github_is_not_asked_for_again(
     assert counted.operations.count("PullRequestsById") == 0
 
 
-def test_somebody_who_is_forgotten_is_no_initiator(stage: Stage, shop: Place, asked: There) -> None:
+def test_a_forgotten_person_is_no_initiator(stage: Stage, shop: Place, asked: There) -> None:
     address = f"{small.ADA}+ada@users.noreply.github.com"
     ada = by_agent(shop, COPILOT, ago(days=3), address, commits=2)
     actions.merge(shop.deed(ago(days=2), small.GRACE), ada, method="squash")

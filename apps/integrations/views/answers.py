@@ -38,7 +38,7 @@ def body(request: HttpRequest) -> dict[str, Any]:
     except (ValueError, RecursionError):
         raise BadBodyError("The body is not JSON.") from None
     if not is_text:
-        raise BadBodyError("The body holds what is no text.")
+        raise BadBodyError("The body contains invalid text.")
     if not isinstance(data, dict):
         raise BadBodyError("The body must be a JSON object.")
     return data

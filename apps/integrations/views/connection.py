@@ -97,7 +97,7 @@ def _begin(request: TeamRequest, organization_id: int | None, sent: Mapping[str,
     if method in installing.METHODS:
         return installing.begin(request, request.team, organization_id, method)
     if method != connecting.METHOD:
-        raise answers.BadBodyError("The method is none of oauth, app and installed.")
+        raise answers.BadBodyError("The method must be oauth, app or installed.")
     return connecting.begin(request, request.team, organization_id)
 
 
@@ -225,7 +225,7 @@ def refresh(request: TeamRequest) -> HttpResponse:
     if wants_json(request):
         return JsonResponse({"refreshing": True}, status=202)
     where = "people" if request.POST.get("from") == "people" else "repositories"
-    return answers.back(request, where, said="People and repositories are being fetched anew.")
+    return answers.back(request, where, said="People and repositories are being fetched again.")
 
 
 def choose_again(request: TeamRequest, state: State) -> HttpResponse | None:
@@ -265,7 +265,7 @@ def _said(chosen: GitHubIntegration) -> str:
     tracked = chosen.tracked_repositories.filter(is_active=True).count()
     if not tracked:
         return f"{chosen.organization_slug} is connected. Now choose the repositories to track."
-    go_on = counted(tracked, "tracked repository goes on", "tracked repositories go on")
+    go_on = counted(tracked, "tracked repository continues", "tracked repositories continue")
     return f"{chosen.organization_slug} is connected again: {go_on} where the sync stopped."
 
 

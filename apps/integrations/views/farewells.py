@@ -25,15 +25,15 @@ def left_on_github(request: TeamRequest, farewell_id: int) -> HttpResponse:
     """Retries now; with `_method=delete` the token is deleted, or the rest was done by hand."""
     row = farewell.of_team(request.team).filter(pk=farewell_id).first()
     if row is None:
-        raise Http404("There is nothing like that left to do.")
+        raise Http404("This is no longer left to do.")
     if answers.effective_method(request) == "DELETE":
         said = _end(request, row)
     elif row.has_given_up:
         said = "Its token is gone: what is left can only be done by hand."
     elif farewell.go_on(row, timezone.now()):
-        said = "All is done on GitHub."
+        said = "Everything is done on GitHub."
     else:
-        said = "It is not all done yet; it goes on by itself."
+        said = "Not everything is done yet; it continues automatically."
     if wants_json(request):
         return JsonResponse({"message": said})
     return answers.back(request, "integrations", said=said)
@@ -41,7 +41,7 @@ def left_on_github(request: TeamRequest, farewell_id: int) -> HttpResponse:
 
 def _end(request: TeamRequest, row: Farewell) -> str:
     if not row.has_given_up:
-        farewell.give_up(row, "Somebody stopped it.")
+        farewell.give_up(row, "A member stopped it.")
         return "The token is deleted here. What is left on GitHub is listed below."
     record(
         "github.farewell.dismissed",
@@ -70,7 +70,7 @@ def words(outcome: Outcome, *, delete_data: bool) -> Iterator[str]:
     if plan.hooks and not any(one.hooks for one in left):
         yield "The webhooks are deleted there."
     if left:
-        yield "What is left to do on GitHub follows by itself, and is listed below until then."
+        yield "What is left to do on GitHub follows automatically, and is listed below until then."
     if plan.pasted:
         yield "A personal access token can only be deleted by its owner, on GitHub."
     if delete_data:

@@ -38,7 +38,7 @@ VERDICTS = {"failed": True, "not-failed": False, "clear": None}
 SAID = {
     "failed": "It counts as failed.",
     "not-failed": "It does not count as failed.",
-    "clear": "The correction is taken back; the evidence holds again.",
+    "clear": "The correction is removed; the evidence applies again.",
 }
 FILTERS = {
     "": "All",
@@ -157,7 +157,7 @@ def as_data(row: Row) -> dict[str, Any]:
 
 
 CHOICES = (
-    ("", "Found by itself", "GitHub deployments to production, else published releases."),
+    ("", "Detected automatically", "GitHub deployments to production, else published releases."),
     ("deployment", "GitHub deployments", "To environments of production, when they succeed."),
     ("release", "Releases", "When one is published; no drafts and no prereleases."),
     ("workflow", "Runs of a workflow", "When one succeeds on the default branch. Name it below."),
@@ -193,14 +193,14 @@ def _choose(request: TeamRequest, repository: Repository) -> HttpResponse:
         team_id=request.team.pk,
         request=request,
         object_name=repository.full_name,
-        source=wanted.source or "found by itself",
+        source=wanted.source or "detected automatically",
         workflow=wanted.workflow,
         tag_pattern=wanted.tag_pattern,
     )
     if wants_json(request):
         [row] = _rows(list(_repositories(request.team, "", "").filter(pk=repository.pk)))
         return JsonResponse(as_data(row))
-    said = f"The source of {repository.full_name} is saved; its figures are counted anew."
+    said = f"The source of {repository.full_name} is saved; its figures are being recalculated."
     return answers.back(request, "production_sources", said=said)
 
 
@@ -260,7 +260,7 @@ def correct(request: TeamRequest, deployment: int) -> HttpResponse:
     rows = Deployment.objects.for_team(request.team)
     found = rows.filter(pk=min(deployment, LARGEST)).first()
     if found is None:
-        raise Http404("The team keeps no such deployment.")
+        raise Http404("The team has no such deployment.")
     try:
         sent = answers.sent(request, "verdict", "note")
         verdict = str(sent.get("verdict") or "")

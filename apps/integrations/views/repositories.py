@@ -260,7 +260,7 @@ def _track_chosen(request: TeamRequest) -> HttpResponse:
     if wants_json(request):
         return JsonResponse({"tracked": [row.full_name for row in rows]})
     if not rows:
-        return _nothing_tracked(request, "No repository fits that pattern.", "no_match")
+        return _nothing_tracked(request, "No repository matches that pattern.", "no_match")
     return answers.back(request, "sync_status")
 
 
@@ -287,7 +287,7 @@ def _select(team: Team, selection: Selection) -> list[AvailableRepository]:
 def _follow_none(request: TeamRequest) -> HttpResponse:
     tracking.follow(request.team, [])
     record("github.repositories.following_ended", team_id=request.team.pk, request=request)
-    said = "New repositories are no longer tracked by themselves."
+    said = "New repositories are no longer tracked automatically."
     return answers.back(request, "repositories", said=said)
 
 
@@ -328,7 +328,7 @@ def _unknown(error: UnknownRepositoriesError) -> str:
     names = ", ".join(error.names[:5]) + (" and others" if len(error.names) > 5 else "")
     return (
         f"Nothing was changed, because GitHub does not show {names} to this team's connection. "
-        "Fetch the list anew, or check the token's access on GitHub."
+        "Fetch the list again, or check the token's access on GitHub."
     )
 
 

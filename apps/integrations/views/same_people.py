@@ -87,7 +87,7 @@ def _decide(request: TeamRequest, account: int, decision: str, data: Any) -> str
     row = _decision(request.team, account, member)
     if row.is_same:
         same_people.separate(request, row)
-        return f"{row.login} is a person of its own again. The figures follow in a moment."
+        return f"{row.login} is a separate person again. The figures follow in a moment."
     same_people.forget_refusal(request, row)
     return f"{row.login} may be suggested again."
 

@@ -95,7 +95,7 @@ class Chore(Generic[M]):
             raise  # If the database is down, nothing can be stored: the lease expires.
         except Exception as error:
             log.exception("%s of %s failed.", self.name, row)
-            ours = UnavailableError(f"tformance failed on what GitHub sent ({error}).")
+            ours = UnavailableError(f"tformance could not process GitHub's response ({error}).")
             return self._answer(row, claim, ours)
         else:
             claim.release()

@@ -182,7 +182,7 @@ def describe_errors(api: NinjaAPI) -> None:
 
     @api.exception_handler(Http404)
     def _(request: HttpRequest, error: Http404) -> HttpResponse:
-        return refuse(request, 404, str(error) or "There is no such thing.")
+        return refuse(request, 404, str(error) or "There is no such resource.")
 
     @api.exception_handler(PermissionDenied)
     def _(request: HttpRequest, error: PermissionDenied) -> HttpResponse:

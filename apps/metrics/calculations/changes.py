@@ -15,7 +15,7 @@ DEVIATIONS = 1.96
 FEWEST = 20
 
 TOO_FEW = "too few to tell"
-CHANCE = "within what chance does"
+CHANCE = "no more than chance"
 UNKNOWN = "no data for the whole of both periods"
 NOT_TESTED = "not tested"
 

@@ -165,7 +165,9 @@ def _place(text: str) -> tuple[datetime, int] | None:
         at, pk = places.parts_of(text)
         return datetime.fromisoformat(at).astimezone(UTC), max(-(2**62), min(int(pk), 2**62))
     except places.UNREADABLE as error:
-        raise BadAddressError("This page of the list cannot be found. Begin anew.") from error
+        raise BadAddressError(
+            "This page of the list cannot be found. Start again from the first page."
+        ) from error
 
 
 def matching(team: Team, filters: Filters, chosen: Choice) -> QuerySet[Deployment]:

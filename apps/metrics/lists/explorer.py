@@ -181,7 +181,9 @@ def _place(query: QueryDict, sort: str) -> keyset.Place | None:
     try:
         return keyset.read(before or after, order, is_back=bool(before))
     except keyset.UnknownPlaceError as error:
-        raise BadAddressError("This page of the list cannot be found. Begin anew.") from error
+        raise BadAddressError(
+            "This page of the list cannot be found. Start again from the first page."
+        ) from error
 
 
 def _one_of(value: str, allowed: tuple[str, ...], name: str) -> str:

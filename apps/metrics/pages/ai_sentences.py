@@ -14,7 +14,7 @@ def answer(found: Overview) -> str:
     """The share, as a lower bound, and what it is of."""
     whole = found.whole
     if not whole.known:
-        return "Of nothing that was merged in this range it is known yet who wrote it."
+        return "It is not known yet who wrote what was merged in this range."
     if not whole.marked:
         return f"No mark says that any of {whole.known:,} merged pull requests was written with AI."
     return (
@@ -34,11 +34,11 @@ def notice(rest: Reading) -> str:
         return ""
     points = "one point" if rest.points == 1 else f"about {rest.points:,} points"
     return (
-        "Agents’ pull requests count as the team’s work now. Of "
-        f"{rest.unread:,} of {rest.whole:,} pull requests, which were stored before that, the "
-        "texts are fetched again in the background, the newest first, for "
-        f"{points} of what GitHub grants; until then they are in no share of who wrote what. "
-        f"What was opened after {rest.newest:%-d %b %Y} has been read."
+        "Agents’ pull requests count as the team’s work now. The texts of "
+        f"{rest.unread:,} of {rest.whole:,} pull requests, which were stored before that, are "
+        "being fetched again in the background, the newest first, for "
+        f"{points} of the GitHub rate limit; until then the shares by author leave them out. "
+        f"Everything opened after {rest.newest:%-d %b %Y} has been read."
     )
 
 

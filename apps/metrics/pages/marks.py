@@ -71,14 +71,14 @@ class Kind:
 def sentence(row: PullRequest) -> str:
     """Who wrote a pull request."""
     if row.ai is None:
-        return "Its texts were not read for marks of AI yet, so it is not known who wrote it."
+        return "Its texts have not been read for AI marks yet, so it is not known who wrote it."
     tools = ", ".join(row.ai_tools)
     said = {
         "agent": f"An agent wrote it ({tools}).",
         "assisted": f"It was written with an assistant ({tools}).",
         "described": f"Its description was written by a program ({tools}); of its code there is "
         "no mark.",
-        "none": "No mark of AI is on it, which does not say that none was used.",
+        "none": "It has no mark of AI, which does not prove that none was used.",
     }[row.ai]
     return f"{said} {_initiator(row)}".strip()
 
@@ -90,7 +90,7 @@ def _initiator(row: PullRequest) -> str:
         return f"{row.initiator_login} asked for it."
     if row.asks_initiator:
         return "Who asked for it is being looked up."
-    return "Who asked for it, nothing tells."
+    return "It is not known who asked for it."
 
 
 def shown_marks(row: PullRequest) -> list[Shown]:
@@ -136,7 +136,7 @@ def table(team: Team) -> list[Kind]:
         ),
         Kind(
             "Trailers and names",
-            "Trailers stand in the last lines of a message; a name ends so, a headline begins so.",
+            "Trailers are the last lines of a message; names end, and headlines begin, with these.",
             _texts((*ai_marks.TRAILERS, *ai_marks.NAME_ENDINGS, *ai_marks.HEADLINE_BEGINNINGS)),
         ),
         Kind(
@@ -146,22 +146,22 @@ def table(team: Team) -> list[Kind]:
         ),
         Kind(
             "In the description, of the description alone",
-            "Who wrote the code, they do not tell.",
+            "They do not say who wrote the code.",
             _texts(ai_marks.DESCRIBED),
         ),
         Kind(
             "Head branches and labels",
-            "A branch begins so; a label is just that.",
+            "A branch begins with it; a label is exactly that.",
             _texts((*ai_marks.BRANCHES, *ai_marks.LABELS)),
         ),
         Kind(
             "Weak marks",
-            "People leave them too. They are shown, and alone make nothing assisted.",
+            "People leave them too. They are shown, but alone do not count as assistance.",
             _texts((*ai_marks.WEAK_BRANCHES, *ai_marks.WEAK_ADDRESSES)),
         ),
         Kind(
             "AI reviewers",
-            "Their reviews, and those of the agents above, are counted apart from people’s.",
+            "Their reviews, and those of the agents above, are counted separately from people’s.",
             [_account(each) for each in ai_marks.REVIEWERS],
         ),
     ]

@@ -205,7 +205,7 @@ def _charts(
         "behind": {"figure": "cycle_time"},
         "counts": charts.counted(points, lambda f: f.spreads["cycle_time"].count),
         "previous": charts.values(before, lambda f: f.spreads["cycle_time"].median),
-        "note": "Weekly; the period before behind it" if before else "",
+        "note": "Weekly, with the period before behind it" if before else "",
     }
     was = charts.values(before, lambda f: f.merged)
     reviewed = {

@@ -83,8 +83,8 @@ def narrowing(filters: Filters) -> str:
     if not any(chosen):
         return ""
     return (
-        "Deployments are nobody’s: filters narrow lead time and pull requests alone, all but that "
-        "by repository."
+        "Deployments have no author: apart from the repository, filters only affect lead time and "
+        "pull requests."
     )
 
 
@@ -100,11 +100,11 @@ class Left:
 
 WHY = {
     "not_deployed": "Their repository deploys; no deployment has brought them so far.",
-    "without_source": "Nothing tells of their deployments; choose a source for the repository.",
-    "live_before": "When they got to production is not known.",
+    "without_source": "Their deployments have no source; choose one for the repository.",
+    "live_before": "It is not known when they reached production.",
     "other_branches": "They count once they are merged into the default branch and deployed.",
-    "unplaced": "GitHub cannot tell what they brought, so they count in the frequency alone.",
-    "never": "Nothing reached production, so they count in nothing.",
+    "unplaced": "GitHub cannot tell what they brought, so they only count in the frequency.",
+    "never": "Nothing reached production, so no figure counts them.",
 }
 
 
@@ -155,9 +155,9 @@ def reason(row: Production | None, applications: Sequence[Application] = ()) -> 
     if row.source == "release":
         return "Found: releases are published, and no deployment to production ever succeeded."
     if row.not_granted:
-        return "GitHub does not let us ask for all that could tell."
+        return "GitHub does not give access to all possible sources."
     if row.fetched_at is None:
-        return "GitHub tells of no deployment to production and of no release so far."
+        return "GitHub has no deployment to production and no release so far."
     return "No deployment to production ever succeeded, and no release was published."
 
 
@@ -199,15 +199,15 @@ def outcome(found: Deployment, brought: Sequence[PullRequest]) -> Iterator[str]:
 def _what(found: Deployment, brought: Sequence[PullRequest]) -> str:
     if found.is_unplaced:
         return (
-            "GitHub cannot tell where its commit lies, so what it brought is not known; it "
-            "counts in the frequency alone."
+            "GitHub cannot tell where its commit is on the branch, so what it brought is not "
+            "known; it only counts in the frequency."
         )
     if found.sequence is None:
         return "What it brought is still being calculated."
     if found.is_first:
         return (
-            "It is the first deployment of this application that is known, so what was new in it "
-            "is not."
+            "It is the first known deployment of this application, so it is not known what was "
+            "new in it."
         )
     if found.is_repeat:
         return "A repeat: the same commit was live already, so it brought nothing."
@@ -232,7 +232,7 @@ def _pull_requests(brought: Sequence[PullRequest]) -> str:
 def failure(found: Deployment) -> str:
     """Whether it failed, and the evidence."""
     if found.deployed_at is None:
-        return "Nothing reached production, so it is no failed deployment."
+        return "Nothing reached production, so it is not a failed deployment."
     if found.marked_failed is not None:
         return _marked(found)
     if found.is_failed:
@@ -241,12 +241,12 @@ def failure(found: Deployment) -> str:
         return "Repeats, rollbacks, restores and what could not be placed are not judged."
     if timezone.now() - found.deployed_at < PROVISIONAL:
         return (
-            "No sign of a failure so far. It is provisional: it is less than seven days old, and "
-            "something may still mend it."
+            "No sign of a failure so far. This is provisional: it is less than seven days old, and "
+            "a fix may still follow."
         )
     return (
-        "No sign of a failure: nothing took it out, nothing it brought was reverted within seven "
-        "days, and no hotfix followed within 48 hours."
+        "No sign of a failure: it was not rolled back, nothing it brought was reverted within "
+        "seven days, and no hotfix followed within 48 hours."
     )
 
 
@@ -257,7 +257,7 @@ def _marked(found: Deployment) -> str:
     when = day(found.marked_at)
     said = format_html("{} marked it as <strong>{}</strong> on {}.{}", who, verdict, when, note)
     if found.marked_failed and found.recovered_at is None:
-        return format_html("{} Nothing has mended it yet.", said)
+        return format_html("{} It has not been mended yet.", said)
     return said
 
 
@@ -270,7 +270,7 @@ def _evidence(found: Deployment) -> SafeString:
     return format_html(
         "It counts as <strong>failed</strong>: {}. That is a proxy; correct it below if it is "
         "wrong.",
-        causes.get(Deployment.Cause(found.failed_by), "something mended it"),
+        causes.get(Deployment.Cause(found.failed_by), "a later deployment mended it"),
     )
 
 

@@ -29,10 +29,10 @@ def why_deploy(found: PullRequest) -> str:
     production = Production.objects.filter(repository=found.repository).first()
     if production is None or not production.source:
         link = reverse("production_sources", args=[slug])
-        text = 'Not known: <a href="{}">no source</a> tells of this repository’s deployments.'
+        text = 'Not known: this repository’s deployments have <a href="{}">no source</a>.'
         return format_html(text, link)
     if found.was_live_before:
-        return "Not known: it was in production by the first deployment that is known."
+        return "Not known: it was in production before the first known deployment."
     if found.base_branch != found.repository.default_branch:
         return f"None: it was merged into {found.base_branch}, not into the default branch."
     merged_at = found.merged_at or timezone.now()

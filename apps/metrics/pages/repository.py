@@ -18,7 +18,7 @@ def repository(request: TeamRequest, filters: Filters, github_repo_id: int) -> A
     """For a repository whose pull requests are stored, by GitHub's id."""
     found = Repository.objects.for_team(request.team).filter(github_repo_id=github_repo_id).first()
     if found is None:
-        raise Http404("The team keeps no such repository.")
+        raise Http404("The team has no such repository.")
     here = replace(filters.narrowed(repo=found.full_name), repository=found.pk)
     answer = overview.answer(request.team, here)
     return replace(

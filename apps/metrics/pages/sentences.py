@@ -162,7 +162,7 @@ def of_flow(
     wip, merged, closed, reopened = links
     if under_way is not None:
         yield format_html(
-            '<a href="{}"><strong>{}</strong> {}</a> {} under way.',
+            '<a href="{}"><strong>{}</strong> {}</a> {} in progress.',
             wip,
             f"{under_way:,}",
             *(("pull request", "is") if under_way == 1 else ("pull requests", "are")),
@@ -241,7 +241,7 @@ def of_repositories(page: Page[Any]) -> str:
 def of_teams(page: Page[Any]) -> str:
     """The caption of a table of teams."""
     shown = caption(page, "team")
-    return f"{shown}; medians. Somebody in several teams counts in each of them."
+    return f"{shown}; medians. A person in several teams counts in each of them."
 
 
 def outcome(pull_request: PullRequest, age: float, wait: Wait | None = None) -> str:

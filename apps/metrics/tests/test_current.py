@@ -316,7 +316,7 @@ def test_others_see_how_far_whoever_reads_it_all_has_come(
         kept.tell(team.pk, kept.Progress(KEPT_FROM + 1, KEPT_FROM + 1, 7))
         assert "and 7 reviews have been read" in alice_client.get(poll).content.decode()
     part = alice_client.get("/a/acme/flow/", headers={"HX-Request": "true"})
-    assert "under way" in part.content.decode()
+    assert "in progress" in part.content.decode()
     assert alice_client.get(poll).status_code == 204
 
 

@@ -117,7 +117,7 @@ def test_a_remembered_filter_goes_on_without_what_is_gone(
     Repository.objects.filter(full_name="acme/old").delete()
     page = alice_client.get(HOME, follow=True)
     assert page.redirect_chain == [(there, 302), (f"{HOME}?range=12m&repo=acme%2Fshop", 302)]
-    told = "There is no repository “acme/old” here. Your last filter goes on without."
+    told = "There is no repository “acme/old” here. Your last filter continues without it."
     assert told in page.content.decode()
     again = alice_client.get(PULLS, follow=True)
     assert again.redirect_chain == [(f"{PULLS}?range=12m&repo=acme%2Fshop", 302)]

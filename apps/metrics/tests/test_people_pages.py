@@ -435,11 +435,11 @@ def test_the_overview_opens_with_what_changed_and_why(
         "The median was 6 h in the 28 days before (20 pull requests). "
         "The mean is 2 h more, most of it pickup 2 h more."
     )
-    assert '<span title="within what chance does">was 5.0</span>' in page
+    assert '<span title="no more than chance">was 5.0</span>' in page
     assert "75th 3\xa0h · 90th 3\xa0h" in page
     side_by_side = bob_client.get("/a/acme/compare/repositories/?range=4w").content.decode()
     assert '<span class="was worse">was 6\xa0h</span>' in side_by_side
-    assert 'title="was 20: within what chance does"' in side_by_side
+    assert 'title="was 20: no more than chance"' in side_by_side
     # None of this is shown for a single person.
     of_people = bob_client.get("/a/acme/compare/people/?range=4w").content.decode()
     assert ada.github_username in of_people

@@ -398,7 +398,7 @@ def test_a_pull_request_goes_on_to_production(
     PullRequest.objects.filter(pk=orders.pk).update(base_branch="release/2")
     assert "None: it was merged into release/2" in page(orders)
     PullRequest.objects.filter(pk=orders.pk).update(base_branch="main", was_live_before=True)
-    assert "in production by the first deployment that is known" in page(orders)
+    assert "in production before the first known deployment" in page(orders)
     Production.objects.all().delete()
     assert "Not known: no source tells of this repository’s deployments." in page(orders)
 

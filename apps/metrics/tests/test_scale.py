@@ -123,7 +123,7 @@ def test_a_large_team_s_list_says_how_many(large: None, alice_client: Client) ->
 def test_without_a_script_figures_come_with_their_page(large: None, alice_client: Client) -> None:
     whole = alice_client.get("/a/acme/flow/?whole=1").content.decode()
     assert WAITS not in whole
-    assert "under way" in whole
+    assert "in progress" in whole
     assert "whole=1" not in whole
 
 

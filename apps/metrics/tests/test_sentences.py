@@ -91,7 +91,7 @@ def test_flow_says_what_is_under_way_and_what_ended() -> None:
     ended = Work(PERIOD, NOW, np.zeros(0), np.zeros(0), 2, 0)
     said = list(sentences.of_flow(1, merged(1), ended, 28, ("/wip", "/all", "/closed", "/again")))
     assert [plain(sentence) for sentence in said] == [
-        "1 pull request is under way.",
+        "1 pull request is in progress.",
         "1 was merged and 2 abandoned in these 28 days.",
     ]
     [only] = sentences.of_flow(None, merged(30), ended, 28, ("/wip", "/all", "/closed", "/again"))

@@ -39,7 +39,7 @@ def note(request: TeamRequest, note: int) -> HttpResponse:
     if found is None:
         raise Http404("There is no such note.")
     if not _may_delete(request, found):
-        raise PermissionDenied("Only its maker or an admin of the team may remove a note.")
+        raise PermissionDenied("Only its author or an admin of the team may remove a note.")
     found.delete()
     figures_changed(request.team.pk)
     record("note.deleted", team_id=request.team.pk, request=request, object_name=str(found))

@@ -129,7 +129,7 @@ def _without_what_is_gone(
     form.full_clean()
     filters = parse(form, request.team, version.first_opened_at)
     remembering.remember(request.membership, filters)
-    messages.info(request, " ".join([*sentences, "Your last filter goes on without."]))
+    messages.info(request, " ".join([*sentences, "Your last filter continues without it."]))
     return redirect(filters.address(request.path))
 
 

@@ -139,7 +139,7 @@ def deployment(request: TeamRequest, deployment: int) -> HttpResponse:
     """One deployment."""
     found = pages.found(request.team, min(deployment, lists.LARGEST))
     if found is None:
-        raise Http404("The team keeps no such deployment.")
+        raise Http404("The team has no such deployment.")
     if wants_json(request):
         [row] = export.deployment_rows(lists.in_order([found.pk]))
         return JsonResponse(pages.data(found, row))

@@ -30,7 +30,7 @@ def pull_request(request: TeamRequest, owner: str, repository: str, number: int)
     )
     found = whole.order_by("-fetched_at", "-pk").first()
     if found is None:
-        raise Http404("The team keeps no such pull request.")
+        raise Http404("The team has no such pull request.")
     now = timezone.now()
     drawn = timeline(found, now)
     if wants_json(request):

@@ -63,7 +63,7 @@ def saved_view(request: TeamRequest, view: int) -> HttpResponse:
     if request.method in ("GET", "HEAD"):
         return redirect(_address(request, found))
     if not may_change(request, found):
-        raise PermissionDenied("Only its maker or an admin of the team may change a view.")
+        raise PermissionDenied("Only its author or an admin of the team may change a view.")
     if request.method == "DELETE" or request.POST.get("_method", "").lower() == "delete":
         return _delete(request, found)
     return _rename(request, found)
@@ -132,7 +132,7 @@ def _query(request: TeamRequest) -> str:
     filters = parse(form, request.team, first)
     query = filters.address("", **chosen.params).removeprefix("?")
     if len(query) > MOST_OF_A_QUERY:
-        raise RefusedError("This list has too many filters to be saved. Take some away first.")
+        raise RefusedError("This list has too many filters to be saved. Remove some first.")
     return query
 
 

@@ -99,7 +99,7 @@ def test_signing_in_never_leads_elsewhere(client: Client, alice: User, goal: str
 
 def test_a_new_password_says_what_outlives_it(alice_client: Client) -> None:
     page = alice_client.get("/accounts/password/change/").content.decode()
-    assert "Keys of the read API go on" in page
+    assert "Keys of the read API stay valid" in page
 
 
 def test_too_many_attempts_are_stopped(client: Client, alice: User) -> None:
