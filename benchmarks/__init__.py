@@ -1,1 +1,1 @@
-"""Measures the sync against the simulator: `make bench`; figures are in docs/performance.md."""
+"""Measures the sync against the simulator: `make bench`; results are in docs/performance.md."""

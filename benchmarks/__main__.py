@@ -1,6 +1,6 @@
-"""`python -m benchmarks [NAME…]`: all measures or those that are named, on PostgreSQL.
+"""`python -m benchmarks [NAME…]`: all measures or the named ones, on PostgreSQL.
 
-Each runs in a process of its own, most in a database of its own, and prints what it found.
+Each runs in a process of its own, most in a database of its own, and prints its result.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ PLAN = (
     ("deployments", 1000),
     ("deployments", 20_000),
 )
-# Each makes the databases and starts the processes that it needs.
+# Each creates the databases and starts the processes that it needs.
 PROGRAMS = {
     "webhooks": [()],
     "freshness": [("50", "20"), ("50", "20", "deployments")],

@@ -1,4 +1,4 @@
-"""The rows that a sync stored, inserted once more with bare `executemany`, page by page."""
+"""The rows of a sync, inserted again with bare `executemany`, page by page."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TABLES = (
     "metrics_pullrequestcommit",
     "metrics_timelineevent",
 )
-PAGE = 37  # pull requests, with all that belongs to them: committed at once, as by the sync
+PAGE = 37  # pull requests with their children: committed at once, as by the sync
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Table:
 
 
 def insert_again(url: str) -> float:
-    """Seconds that it takes on another database with the same tables and indexes."""
+    """Seconds for inserting them into another database with the same tables and indexes."""
     tables = [_read(name) for name in TABLES]
     pages = _pages(tables)
     with psycopg.connect(url) as bare:
@@ -62,7 +62,7 @@ def insert_again(url: str) -> float:
 
 
 def empty(bare: psycopg.Connection) -> None:
-    """Without teams there is nothing else."""
+    """Everything else is deleted with its team."""
     bare.execute("TRUNCATE teams_team CASCADE")
     bare.commit()
 
@@ -88,7 +88,7 @@ def _pages(tables: list[Table]) -> list[list[list[tuple[Any, ...]]]]:
 
 def _read(name: str) -> Table:
     connection.ensure_connection()
-    with connection.connection.cursor() as cursor:  # psycopg's own: JSON comes as objects
+    with connection.connection.cursor() as cursor:  # psycopg's own: JSON arrives as objects
         cursor.execute(sql.SQL("SELECT * FROM {} ORDER BY 1").format(sql.Identifier(name)))
         columns = [column.name for column in cursor.description or ()]
         return Table(name, columns, [tuple(map(_plain, row)) for row in cursor.fetchall()])

@@ -32,7 +32,7 @@ BOTS = ("dependabot", "renovate", "release-bot", "copilot-pull-request-reviewer"
 
 @dataclass(frozen=True)
 class Account:
-    """Somebody on GitHub; `member` is the id of their row, if they are in the team."""
+    """A GitHub account; `member` is the id of their row, if they are in the team."""
 
     id: int
     login: str
@@ -46,7 +46,7 @@ class Account:
 
 @dataclass
 class Company:
-    """Rows by table. Repositories come one after another, each newest first, as a sync does it."""
+    """Rows by table. Repositories come one after another, each newest first, as in a sync."""
 
     pull_requests: int
     seed: int = 1
@@ -100,7 +100,7 @@ class Company:
         ]
 
     def rows(self) -> Iterator[tuple[str, Row]]:
-        """Pull requests and all that belongs to them: each with the name of its table."""
+        """Pull requests and their children, each with the name of its table."""
         weights = [1 / (n + 4) for n in range(self.repositories)]
         shares = [int(self.pull_requests * w / sum(weights)) for w in weights]
         shares[0] += self.pull_requests - sum(shares)

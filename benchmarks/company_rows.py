@@ -1,4 +1,4 @@
-"""The rows of the made-up company, of what each story says, as a sync would store them."""
+"""The rows of the made-up company's stories, as a sync would store them."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def pull_request(
 
 
 def ai_reviews(company: Company, story: Story, facts: PullRequestFacts) -> list[datetime]:
-    """When the reviewer that is an AI reviewed it, from the opening until its end."""
+    """When the AI reviewer reviewed it, from the opening until its end."""
     given = [each.submitted_at for who, each in story.reviews if who == company.bots[-1]]
     end = facts.merged_at or facts.closed_at
     return [at for at in given if at >= facts.opened_at and (end is None or at <= end)]

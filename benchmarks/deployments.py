@@ -1,6 +1,6 @@
-"""What 20,000 deployments brought over 200,000 commits: counted from nothing, and one more.
+"""Counting what 20,000 deployments brought over 200,000 commits: from scratch, and one more.
 
-The rows are made up and stored as a walk leaves them; GitHub is asked nothing.
+The rows are made up and stored as a walk leaves them; nothing is requested from GitHub.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ class Branch:
     parents: dict[str, tuple[str, ...]] = field(default_factory=dict)
     generation: dict[str, int] = field(default_factory=dict)
     line: list[str] = field(default_factory=list)
-    """What the branch was at, commit by commit."""
+    """The branch's commits in order."""
 
     def grow(self, until: int) -> Iterator[str]:
-        """The commits that land pull requests, until there are so many commits."""
+        """The commits that merge pull requests, until there are `until` commits."""
         while len(self.parents) < until:
             yield self._land()
 
@@ -55,7 +55,7 @@ class Branch:
 
 
 class Story:
-    """Pull requests land a few at a time and are deployed; one of thirty is rolled back."""
+    """Merges a few pull requests at a time and deploys them; rolls back one time in thirty."""
 
     def __init__(self, application: Any) -> None:
         self.application, self.repository = application, application.repository
@@ -64,7 +64,7 @@ class Story:
         self.at, self.numbers, self.stored = BEGIN, 0, 0
 
     def tell(self, deployments: int) -> None:
-        """Stores so many deployments more, with all that they bring."""
+        """Stores this many more deployments, with all that they bring."""
         pulls, rows = [], []
         for _ in range(deployments):
             until = len(self.branch.parents) + COMMITS
@@ -146,7 +146,7 @@ class Story:
 
 
 def measure(count: int) -> dict[str, Any]:
-    """Seconds for all of them from nothing, and the median of some that come one by one."""
+    """Seconds for all of them from scratch, and the median of some that come one by one."""
     from django.db import connection
 
     from apps.metrics.models import Application, Production, Repository
@@ -185,7 +185,7 @@ def measure(count: int) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Taken:
-    """Seconds by the clock, and those that our process and the database's worked."""
+    """Wall-clock seconds, and CPU seconds of our process and the database's."""
 
     seconds: float
     of_processors: float
@@ -206,7 +206,7 @@ def _recount(repository: Any) -> Taken:
 
 
 def _of_database() -> float:
-    """Seconds that the database's process has worked; 0 where it runs elsewhere."""
+    """CPU seconds of the database's process; 0 if it runs elsewhere."""
     from django.db import connection
 
     with connection.cursor() as cursor:

@@ -1,7 +1,7 @@
 """Deliveries in disorder, `python -m benchmarks.disorder COUNT`: shuffled, a tenth of them twice.
 
-Workers are killed with -9 on the way and the database goes away once. It prints what came of it,
-and ends with 1 where a row is not as on the simulated GitHub or a delivery is not accounted for.
+Workers are killed with -9 and the database goes away once meanwhile. It prints the result, and
+exits with 1 if a row differs from the simulated GitHub or a delivery is not accounted for.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """From an event on GitHub to its row: `python -m benchmarks.freshness [RATE [SECONDS [WHAT]]]`.
 
 The real web, worker and schedule processes on PostgreSQL and Redis, and a simulated GitHub that
-takes 300 ms a request, in a process of its own. So many a second, somebody edits pull requests, or
-where WHAT is `deployments` tells that something has succeeded to reach production.
+takes 300 ms a request, in a process of its own. RATE times a second, a pull request is edited, or
+if WHAT is `deployments`, a deployment to production succeeds.
 """
 
 from __future__ import annotations
@@ -81,13 +81,13 @@ def _wait_until_ready() -> None:
 
 
 def _edit(github: Served, rate: float, seconds: float) -> tuple[Instants, float]:
-    """Edits titles at that rate; when each was, and how many a second there really were."""
+    """Edits titles at that rate; returns the time of each, and the real rate."""
     chosen, told = random.Random(1), defaultdict[tuple[int, int], deque[datetime]](deque)
     lock = threading.Lock()
     with httpx.Client(base_url=github.url, timeout=60) as client, ThreadPoolExecutor(8) as pool:
 
         def one(number: int, name: str, pull: int, title: str) -> None:
-            with lock:  # GitHub tells a pull request's events in their order
+            with lock:  # GitHub sends a pull request's events in order
                 told[(number, pull)].append(datetime.now(UTC))
             act = {"act": "edit", "repository": name, "number": pull, "actor": "ada"}
             client.post("/_control/acts", json={**act, "title": title}).raise_for_status()
@@ -106,7 +106,7 @@ def _edit(github: Served, rate: float, seconds: float) -> tuple[Instants, float]
 
 
 def _deploy(github: Served, rate: float, seconds: float) -> tuple[dict[str, datetime], float]:
-    """Lets deployments succeed at that rate; when each did, and how many a second there were."""
+    """Lets deployments succeed at that rate; returns the time of each, and the real rate."""
     told: dict[str, datetime] = {}
     with httpx.Client(base_url=github.url, timeout=60) as client, ThreadPoolExecutor(8) as pool:
 
@@ -137,7 +137,7 @@ def _deploy(github: Served, rate: float, seconds: float) -> tuple[dict[str, date
 
 
 class _Watch(threading.Thread):
-    """Notes when the row of each deployment is there that succeeded, to a tenth of a second."""
+    """Records when the row of each successful deployment appears, to a tenth of a second."""
 
     def __init__(self) -> None:
         super().__init__(daemon=True)
@@ -204,7 +204,7 @@ def _said(seconds: list[float]) -> str:
 
 
 def main() -> None:
-    """Prints median, 95th and 99th percentile, and what GitHub was asked."""
+    """Prints median, 95th and 99th percentile, and the requests to GitHub."""
     rate = float(sys.argv[1]) if len(sys.argv) > 1 else 50.0
     seconds = float(sys.argv[2]) if len(sys.argv) > 2 else 40.0
     deploys = sys.argv[3:] == ["deployments"]

@@ -24,7 +24,7 @@ FIRST = 60_000_000
 
 @dataclass(frozen=True)
 class Served:
-    """Where it is, and what it was asked."""
+    """Its URL, and the requests it received."""
 
     url: str
     token: str
@@ -43,7 +43,7 @@ class Served:
 
 @contextmanager
 def serve(pull_requests: list[int], **options: float) -> Iterator[Served]:
-    """A repository for each number, with so many pull requests of 2 reviews and 3 commits."""
+    """A repository for each number, with that many pull requests of 2 reviews and 3 commits."""
     ours, theirs = multiprocessing.Pipe()
     process = multiprocessing.get_context("fork").Process(
         target=_serve, args=(theirs, pull_requests, options), daemon=True
@@ -82,7 +82,7 @@ def world(pull_requests: list[int]) -> World:
 
 
 def _give_small_ids(pull: PullRequest) -> None:
-    """Some of the programs that are measured beside us ask for ids of 32 bits."""
+    """Some of the programs measured for comparison request ids of 32 bits."""
     for thing in (pull, *pull.reviews):
         thing.id %= 2**31
 

@@ -1,7 +1,7 @@
-"""A GitHub with one repository of any size, too large for the simulator to hold.
+"""A GitHub with one repository of any size, too large for the simulator.
 
-One pull request is asked of the simulator; its reply is served again and again, each time with
-numbers, ids, SHAs and instants of its own.
+One pull request is requested from the simulator; its response is served again and again, each time
+with other numbers, ids, SHAs and times.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ HOUR = {"limit": 10**9, "remaining": 10**9, "resetAt": "2100-01-01T00:00:00Z"}
 
 @contextmanager
 def serve(count: int) -> Iterator[Served]:
-    """A repository with so many pull requests, in a process of its own."""
+    """A repository with this many pull requests, in a process of its own."""
     ours, theirs = multiprocessing.Pipe()
     process = multiprocessing.get_context("fork").Process(
         target=_serve, args=(theirs, count), daemon=True
@@ -50,7 +50,7 @@ def _serve(pipe: Connection, count: int) -> None:
 
 
 def _one() -> dict[str, Any]:
-    """A repository with one pull request, as the simulator tells it."""
+    """A repository with one pull request, as the simulator returns it."""
     variables = {"owner": "acme", "name": "service-0", "first": 1, "after": None}
     with running(world([1])) as github:
         reply = httpx.post(
@@ -62,7 +62,7 @@ def _one() -> dict[str, Any]:
 
 
 class _Large:
-    """What is asked of it is counted, as GitHub would."""
+    """A server that counts its requests, as GitHub would."""
 
     def __init__(self, repository: dict[str, Any], count: int) -> None:
         self.repository, self.count = repository, count
@@ -91,7 +91,7 @@ class _Large:
 
 
 def _another(one: Any, number: int, age: int, key: str = "") -> Any:
-    """A pull request like this one, by its number and how many are newer."""
+    """A pull request like this one, with its number and the number of newer ones."""
     if isinstance(one, dict):
         return {name: _another(value, number, age, name) for name, value in one.items()}
     if isinstance(one, list):
@@ -139,4 +139,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: Any) -> None:
-        """Says nothing."""
+        """Logs nothing."""

@@ -1,7 +1,7 @@
 """Loads a made-up company: `python -m benchmarks.load 1000000`, into the settings' database.
 
-By COPY into PostgreSQL, indexes afterwards; by `executemany` into SQLite. The database must be
-empty. Somebody can sign in as alice@example.com with the password `correct horse`.
+By COPY into PostgreSQL, with indexes afterwards; by `executemany` into SQLite. The database must be
+empty. The account alice@example.com with the password `correct horse` can sign in.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def make_team(company: Company) -> None:
 
 @cache
 def _defaults(table: str) -> Row:
-    """What columns have that the company says nothing of."""
+    """The defaults of columns that the company does not set."""
     models = apps.get_models(include_auto_created=True)
     fields = next(each._meta for each in models if each._meta.db_table == table).concrete_fields
     told = {field.column: field.get_default() for field in fields if not field.null}
@@ -118,7 +118,7 @@ def _plain_row(row: Row) -> list[Any]:
 
 @contextmanager
 def without_indexes() -> Iterator[None]:
-    """Drops the indexes and constraints of the large tables, and makes them again: much quicker."""
+    """Drops the indexes and constraints of the large tables, and recreates them: much quicker."""
     if connection.vendor == "sqlite":
         yield
         return
@@ -153,7 +153,7 @@ def _dropped(cursor: Any, table: str) -> list[str]:
 
 
 def _number_on() -> None:
-    """Lets new rows have ids after these."""
+    """Lets new rows get ids after these."""
     if connection.vendor == "sqlite":
         return
     with connection.cursor() as cursor:

@@ -1,4 +1,4 @@
-"""One measure in a fresh process: `python -m benchmarks.measures NAME NUMBER` prints JSON."""
+"""One measure in a new process: `python -m benchmarks.measures NAME NUMBER` prints JSON."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ROUNDS = 7
 
 
 class Clock:
-    """Seconds in all, those spent waiting for GitHub's GraphQL, and this process's own."""
+    """Seconds in total, those spent waiting for GitHub's GraphQL, and this process's own."""
 
     def __init__(self) -> None:
         from apps.integrations.github.client import GitHub
@@ -127,7 +127,7 @@ def first_sync(github: Served, count: int) -> dict[str, Any]:
 
 
 def delta(count: int) -> dict[str, Any]:
-    """Ten changed pull requests among so many."""
+    """Ten changed pull requests among this many."""
     with serve([count], **LATENCY) as github:
         team = track(github)
         sync_all(team)
@@ -141,7 +141,7 @@ def delta(count: int) -> dict[str, Any]:
 
 
 def no_change(count: int) -> dict[str, Any]:
-    """A poll of so many repositories in which nothing happened."""
+    """A poll of this many repositories in which nothing happened."""
     from datetime import UTC, datetime
 
     from apps.integrations.models import GitHubIntegration, SyncRun, TrackedRepository
@@ -161,9 +161,9 @@ def no_change(count: int) -> dict[str, Any]:
 
 
 def own_time(count: int) -> dict[str, Any]:
-    """Our time for a pull request without GitHub's, beside the bare insertion of the same rows.
+    """Our time for a pull request without GitHub's, compared with bare insertion of the same rows.
 
-    Both by turns in one process, the same pages in transactions of their own; medians.
+    Both alternate in one process, with the same pages in transactions of their own; medians.
     """
     from django.db import connection
 
@@ -201,5 +201,5 @@ MEASURES = {
 
 if __name__ == "__main__":
     django.setup()
-    gc.freeze()  # as a worker does
+    gc.freeze()  # like a worker
     print(json.dumps(MEASURES[sys.argv[1]](int(sys.argv[2]))))

@@ -1,11 +1,11 @@
-"""Each page beside the same figures from hand-written SQL: `python -m benchmarks.pages [NAME…]`,
-where a name is a part of what a line begins with.
+"""Each page compared with the same figures from hand-written SQL.
 
-The settings' database holds a made-up company (`python -m benchmarks.load 1000000`). In every round
-a page and its SQL take turns: cold after a pull request was edited, the frame that comes at once
-where figures follow, warm with nothing changed. On SQLite pages are measured alone. Before all
-pages the arrays are made from nothing; after them come 20 readers at once (`readers`), while
-something is edited each second, and what the process holds in memory.
+`python -m benchmarks.pages [NAME…]`, where a name is a part of a line's beginning. The settings'
+database holds a made-up company (`python -m benchmarks.load 1000000`). In every round a page and
+its SQL take turns: cold after a pull request was edited, the frame that comes at once if figures
+follow, warm with nothing changed. On SQLite pages are measured alone. Before all pages the arrays
+are built from scratch; after them come 20 concurrent readers (`readers`), while something is edited
+each second, and the memory of the process.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ RANGES = {"90 days": 90, "5 years": 5 * 365}
 
 @dataclass(frozen=True)
 class Page:
-    """A page, and what its SQL is told."""
+    """A page, and the parameters of its SQL."""
 
     name: str
     path: str
@@ -45,7 +45,7 @@ class Page:
 
 @dataclass
 class Found:
-    """Milliseconds of each round, `own` of them the processor's for the cold page; its queries."""
+    """Milliseconds of each round, `own` being CPU time of the cold page; its queries."""
 
     cold: list[float] = field(default_factory=list)
     own: list[float] = field(default_factory=list)
@@ -73,7 +73,7 @@ def pages(last: datetime) -> Iterator[tuple[str, Page]]:
 
 
 def far_page(address: str, last: datetime, days: int) -> Page:
-    """The explorer's page after ten thousand others; of a quarter, after half of its rows."""
+    """The explorer's page after ten thousand others; for a quarter, after half of its rows."""
     from apps.metrics.models import PullRequest
 
     begin = last.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=days - 1)
@@ -87,7 +87,7 @@ def far_page(address: str, last: datetime, days: int) -> Page:
 
 
 def one_pull_request() -> Page:
-    """One that was much reviewed."""
+    """One with many reviews."""
     from apps.metrics.models import PullRequest
 
     row = PullRequest.objects.filter(reviewer_count__gte=4).select_related("repository").first()
@@ -123,7 +123,7 @@ def measure(client: Any, page: Page, last: datetime) -> Found:
 
 @cache
 def edited() -> Any:
-    """A pull request of the largest repository, the first that was made."""
+    """A pull request of the largest repository, the first created."""
     from apps.metrics.models import PullRequest
 
     return PullRequest.objects.order_by("pk")[0]
@@ -144,7 +144,7 @@ def edit() -> None:
 
 
 def arrays() -> None:
-    """How long they take from nothing, and what an edit costs the next page."""
+    """The time to build them from scratch, and what an edit costs the next page."""
     from apps.metrics.figures import current
 
     team = edited().team
@@ -166,7 +166,7 @@ def arrays() -> None:
 
 
 def readers(path: str, number: int = 20, seconds: float = 20) -> None:
-    """Answers a second to so many at once, while a pull request is edited each second."""
+    """Responses a second to concurrent readers, while a pull request is edited each second."""
     end = time.monotonic() + seconds
 
     def read(_: int) -> int:
@@ -212,7 +212,7 @@ def timed(client: Any, path: str) -> float:
 
 
 def bare(page: Page, last: datetime) -> float:
-    """What psql says that its statements took."""
+    """The time of its statements, as psql reports it."""
     from django.conf import settings
 
     database = settings.DATABASES["default"]

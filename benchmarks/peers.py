@@ -1,7 +1,7 @@
-"""Other programs that read pull requests from GitHub, beside us: `python -m benchmarks.peers`.
+"""Other programs that read pull requests from GitHub, for comparison: `python -m benchmarks.peers`.
 
-Each is installed by its published version into an environment of its own and run for real against
-the simulator, in turn with us. What each stores is counted in its own output.
+The published version of each is installed into an environment of its own and run against the
+simulator, in turn with ours. What each stores is counted in its own output.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from tests.program import ROOT
 
 FOLDER = ROOT / "var" / "peers"
 LONGEST = 600  # seconds
-# Some addresses are fixed in the peers' code, and an Enterprise Server has GraphQL elsewhere.
+# Some URLs are fixed in the peers' code, and an Enterprise Server has GraphQL elsewhere.
 REDIRECT = """
 import os, requests
 send = requests.Session.send
@@ -41,7 +41,7 @@ requests.Session.send = redirected
 
 @dataclass(frozen=True)
 class Peer:
-    """A program, how it is run in a folder, and how the kinds of its rows are told."""
+    """A program, how to run it in a folder, and how to count its rows."""
 
     package: str
     lacks: str
@@ -135,7 +135,7 @@ PEERS = (
 
 
 def run(peer: Peer, count: int) -> dict[str, Any]:
-    """The history of one repository by a peer, in the simulator's own counting."""
+    """The history of one repository by a peer, as counted by the simulator."""
     programs = _installed(peer)
     with tempfile.TemporaryDirectory() as name, serve([count], **LATENCY) as github:
         folder = Path(name)

@@ -1,4 +1,4 @@
-"""tformance's addresses, and a view that only inserts one row."""
+"""tformance's URLs, and a view that only inserts one row."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tformance.urls import urlpatterns as ours
 
 @csrf_exempt
 def bare(request: HttpRequest) -> HttpResponse:
-    """What an endpoint costs that neither verifies nor looks anything up."""
+    """The cost of an endpoint that neither verifies nor looks anything up."""
     WebhookDelivery.objects.create(
         hook_id=1,
         guid=request.headers["X-GitHub-Delivery"],

@@ -1,4 +1,4 @@
-"""tformance's own settings, with one more address: a bare view to compare with."""
+"""tformance's own settings, with one more URL: a bare view to compare with."""
 
 from tformance.settings import *  # noqa: F403
 

@@ -1,6 +1,6 @@
-"""Deliveries accepted a second, beside a bare view on the same server: side by side in one run.
+"""Deliveries accepted a second, compared with a bare view on the same server in the same run.
 
-`python -m benchmarks.webhooks` needs PostgreSQL; it makes a database of its own.
+`python -m benchmarks.webhooks` needs PostgreSQL; it creates a database of its own.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def _wait(address: str) -> None:
 
 
 class Client:
-    """One that keeps its connection and counts what was accepted."""
+    """A client that keeps its connection and counts what was accepted."""
 
     def __init__(self, address: str, path: str) -> None:
         self.connection = http.client.HTTPConnection(urlsplit(f"//{address}").netloc)
@@ -109,7 +109,7 @@ class Client:
 
 
 def _run(address: str, path: str, every: float | None) -> list[float]:
-    """Seconds that each answer took."""
+    """Seconds that each response took."""
     clients = [Client(address, path) for _ in range(CLIENTS)]
     ends = time.perf_counter() + SECONDS
     work = [
@@ -140,7 +140,7 @@ def main() -> None:
         _server(Path(folder), database) as address,
     ):
         for path in (ours, bare):
-            _run(address, path, None)  # warm
+            _run(address, path, None)  # to warm up
         for number in range(ROUNDS):
             fast = {path: len(_run(address, path, None)) / SECONDS for path in (ours, bare)}
             tail = {path: _p99(_run(address, path, CLIENTS / RATE)) for path in (ours, bare)}
