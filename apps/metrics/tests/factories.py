@@ -1,4 +1,4 @@
-"""Stores pull requests for tests as a sync would: instants given, figures calculated."""
+"""Stores pull requests for tests as a sync would: timestamps given, figures calculated."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def make_team(name: str = "Acme", **fields: Any) -> Team:
 
 
 def anyone(team: Team) -> Viewer:
-    """Somebody to whom no figure of the team is closed."""
+    """A viewer who may see all figures of the team."""
     return Viewer(team, User(), sees_everyone=True)
 
 
@@ -65,7 +65,7 @@ def make_member(team: Team, login: str, **fields: Any) -> TeamMember:
 
 @dataclass
 class Review:
-    """A review so many hours after the pull request was opened."""
+    """A review, some hours after the pull request was opened."""
 
     reviewer: TeamMember | None
     hours: float

@@ -1,4 +1,4 @@
-"""Stores deployments for tests as they are once they were counted: what each brought is given."""
+"""Stores counted deployments for tests: what each brought is given."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def make_application(
     source: str = "deployment",
     **fields: Any,
 ) -> Application:
-    """An application that counts, of a repository whose source is known to its end."""
+    """An application that counts, of a repository whose source was read completely."""
     Production.objects.update_or_create(
         repository=repository,
         defaults={
@@ -51,7 +51,7 @@ def make_deployment(
     brought: Sequence[PullRequest] = (),
     **fields: Any,
 ) -> Deployment:
-    """One of an application; those given later come later in its order."""
+    """One of an application; those made later come later in its order."""
     number = next(_ids)
     told = {
         "node_id": f"DE_{number}",
@@ -73,7 +73,7 @@ def make_deployment(
 def make_failed(
     deployment: Deployment, mended_by: Deployment, cause: str = "rollback", **fields: Any
 ) -> Deployment:
-    """Lets a deployment have failed, and another have mended it."""
+    """Makes a deployment failed, and another one its fix."""
     assert mended_by.deployed_at is not None
     assert deployment.deployed_at is not None
     lasted = mended_by.deployed_at - deployment.deployed_at
@@ -94,7 +94,7 @@ def make_failed(
 
 
 def _credit(pull_request: PullRequest, deployment: Deployment) -> None:
-    """The earliest deployment is the one that a pull request's own figures tell of."""
+    """The earliest deployment is the one in a pull request's own figures."""
     at = deployment.deployed_at
     assert at is not None
     assert pull_request.merged_at is not None

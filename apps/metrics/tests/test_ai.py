@@ -38,7 +38,7 @@ ADDRESS = "/a/acme/ai/?range=12m"
 
 @pytest.fixture
 def rows(team: Team) -> list[PullRequest]:
-    """Some hundred of two repositories, of every kind; the first year's are all closed."""
+    """Some hundred in two repositories, of every kind; the first year's are all closed."""
     chance, now = Random(7), timezone.now()
     repositories = [make_repository(team, name) for name in ("acme/shop", "acme/site")]
     people = [make_member(team, login) for login in ("ada", "grace")]
@@ -108,12 +108,12 @@ def test_it_works(team: Team, rows: list[PullRequest]) -> None:
 
 
 def test_the_terminal_says_who_wrote_it(team: Team) -> None:
-    """Also where all authors are agents."""
+    """Also if all authors are agents."""
     repository = make_repository(team, "acme/shop")
     bot = make_member(team, "devin-ai-integration", is_bot=True)
     for kind in ("agent", "agent", "none"):
         make_pull_request(repository, author=bot, fields={"ai": kind, "ai_tools": ["devin"]})
-    # The page of AI counts what was merged, too.
+    # The page of AI counts merged ones, too.
     make_pull_request(repository, author=bot, state="open", fields={"ai": "agent"})
     console = Console(width=160, record=True, file=StringIO())
     console.print(terminal_table.table(team, [repository]))
@@ -123,7 +123,7 @@ def test_the_terminal_says_who_wrote_it(team: Team) -> None:
 
 
 def by_hand(rows: list[PullRequest], values: dict[int, float], groups: tuple[int, ...]) -> Any:
-    """Means over cells of repository and size, weighted as agents' are spread."""
+    """Means over cells of repository and size, weighted by the agents' distribution."""
     cells: dict[tuple[Any, str | None], dict[int, list[float]]] = {}
     for row, group in product(rows, groups):
         if row.pk in values and row.ai == NAMES[group]:

@@ -1,4 +1,4 @@
-"""`/api/v1/`: the same figures as the pages, for whoever holds a key of the team."""
+"""`/api/v1/`: the same figures as the pages, for programs with a key of the team."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ UNKNOWN = "This key is unknown or was revoked, or its owner may not enter the te
 
 
 def make_key(client: Client, page: str = KEYS) -> str:
-    """Makes a key on the page, and copies it as a person would."""
+    """Creates a key on the page, and copies it as a person would."""
     text = client.post(page, {"name": "Wallboard"}).content.decode()
     found = re.search(r"tfk_[\w-]{40,}", text)
     assert found
@@ -112,7 +112,7 @@ def test_figures_are_those_of_the_page(
         ("/members", {"q": "ali"}, "There is no parameter “q” here."),
     ],
 )
-def test_a_parameter_that_there_is_not(
+def test_an_unknown_parameter(
     path: str, query: dict[str, str], known: str, shop: Repository, key: str
 ) -> None:
     reply = ask(path, key, **query)
@@ -151,7 +151,7 @@ def test_saved_views_and_freshness(shop: Repository, key: str, alice_client: Cli
     assert ask("/freshness", key).json()["fetched_at"]
 
 
-def test_what_a_program_has_is_not_sent_again(shop: Repository, key: str) -> None:
+def test_unchanged_data_is_not_sent_again(shop: Repository, key: str) -> None:
     for path in ("/overview", "/pull-requests", "/members", "/team"):
         etag = ask(path, key).headers["ETag"]
         headers = {"Authorization": f"Bearer {key}", "If-None-Match": etag}
@@ -178,12 +178,12 @@ def test_pages_lead_back(shop: Repository, key: str) -> None:
 def test_a_key_that_asks_too_much_waits(
     shop: Repository, key: str, alice_client: Client, settings: Settings
 ) -> None:
-    caches["counts"].clear()  # the keys of earlier tests had the same numbers
+    caches["counts"].clear()  # the keys of earlier tests had the same ids
     settings.API_RATE_LIMIT = 2
     other = make_key(alice_client)
     answers = [ask("/team", key) for _ in range(6)]
     refused = [each for each in answers if each.status_code == 429]
-    assert len(refused) >= 2  # six requests touch at most two minutes
+    assert len(refused) >= 2  # six requests span at most two minutes
     assert 0 < int(refused[0].headers["Retry-After"]) <= 60
     assert "2 times a minute" in refused[0].json()["errors"][0]
     assert ask("/team", other).status_code == 200
@@ -209,13 +209,13 @@ def test_errors_are_sentences(
 
 @pytest.mark.parametrize("path", ["/team", "/pull-requests", "/openapi.json", "/nothing", "/"])
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
-def test_whoever_would_write_is_told_in_a_sentence(path: str, method: str) -> None:
+def test_writing_is_refused_with_a_sentence(path: str, method: str) -> None:
     reply = Client(enforce_csrf_checks=True).generic(method, API + path)
     assert reply.status_code == (404 if path == "/nothing" else 405)
     assert reply.json()["errors"][0].endswith(".")
 
 
-def test_the_root_is_no_page(client: Client) -> None:
+def test_the_root_is_not_found(client: Client) -> None:
     reply = client.get(f"{API}/")
     assert reply.status_code == 404
     assert reply.json() == {"errors": ["There is no /api/v1/."]}
@@ -287,7 +287,7 @@ def test_others_keys(key: str, bob_client: Client, charlie_client: Client) -> No
         {"after": "not-a-cursor"},
     ],
 )
-def test_bad_filters_are_said(shop: Repository, key: str, query: dict[str, str]) -> None:
+def test_invalid_filters_are_reported(shop: Repository, key: str, query: dict[str, str]) -> None:
     reply = ask("/pull-requests", key, **query)
     assert reply.status_code == 400
     assert reply.json()["errors"]
@@ -309,7 +309,7 @@ def test_bots_are_in_or_out_as_the_program_says(
     assert page["bots"] is reply["bots"] is (merged == 4)
 
 
-def test_bots_are_nothing_else(shop: Repository, key: str, alice_client: Client) -> None:
+def test_bots_take_no_other_value(shop: Repository, key: str, alice_client: Client) -> None:
     assert ask("/overview", key, bots="2").status_code == 400
     page = alice_client.get("/a/acme/", {"bots": "2"}, headers=JSON)
     assert page.status_code == 400

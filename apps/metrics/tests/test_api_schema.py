@@ -1,6 +1,6 @@
-"""Requests that schemathesis makes up from the API's own description: none fails, all answers fit.
+"""Requests that schemathesis generates from the API's description: all responses match it.
 
-`API_EXAMPLES` says how many for each address; few with the other tests, many in a campaign.
+`API_EXAMPLES` sets how many for each URL; few with the other tests, many in a campaign.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ OPERATIONS = [each.ok() for each in API.get_all_operations()]
 
 @pytest.fixture
 def key(team: Team, alice_client: Client, settings: Any) -> str:
-    """Of a team with a little of everything."""
+    """A key of a team with a little of everything."""
     settings.API_RATE_LIMIT = 0
     bob, alice = make_member(team, "bob"), make_member(team, "alice")
     for state in ("merged", "open", "closed"):
@@ -66,7 +66,7 @@ def key(team: Team, alice_client: Client, settings: Any) -> str:
 
 @pytest.fixture
 def key_and_connection(key: str) -> Iterator[str]:
-    """The key, while no request closes the test's connection: Django's own client does the same."""
+    """The key; no request closes the test's connection meanwhile, as with Django's own client."""
     ends = (signals.request_started, signals.request_finished)
     for each in ends:
         each.disconnect(close_old_connections)

@@ -1,4 +1,4 @@
-"""METRICS, rule by rule, on examples made by hand, and its promises on any pull request."""
+"""METRICS, rule by rule, on examples made by hand, and its invariants for any pull request."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ ROBOT = Person(9, "dependabot", is_bot=True)
 
 
 def at(hours: float) -> datetime:
-    """An instant so many hours after the pull request was opened."""
+    """A time this many hours after the pull request was opened."""
     return datetime(2026, 3, 2, 9, tzinfo=UTC) + timedelta(hours=hours)
 
 
@@ -57,7 +57,7 @@ def commit(when: float, committed: float | None = None) -> CommitFact:
 
 
 def facts(**changes: Any) -> PullRequestFacts:
-    """Of Alice's pull request, merged ten hours after it was opened, with the changes."""
+    """Alice's pull request, merged ten hours after it was opened, with the given changes."""
     told: dict[str, Any] = {
         "state": "merged",
         "is_draft": False,
@@ -74,7 +74,7 @@ def facts(**changes: Any) -> PullRequestFacts:
 
 
 def figures(**changes: Any) -> Figures:
-    """Of that pull request."""
+    """The figures of that pull request."""
     return calculate(facts(**changes))
 
 
@@ -151,7 +151,7 @@ def test_ready(is_draft: bool, events: list[EventFact], ready_at: datetime | Non
     assert figures(state="open", is_draft=is_draft, events=events).ready_at == ready_at
 
 
-def test_a_draft_merged_as_such_counts_from_its_opening() -> None:
+def test_a_merged_draft_counts_from_its_opening() -> None:
     found = figures(is_draft=True, commits=[commit(-1)])
     assert found.ready_at is None
     assert stages(found) == (hours(1), None, None, hours(10))
@@ -213,13 +213,13 @@ def test_responses_run_from_the_request_to_the_reviewer_s_first_review() -> None
     assert found.responses == (None, hours(4), hours(5), None)
 
 
-def test_whoever_reviews_a_draft_answers_at_once() -> None:
+def test_a_review_of_a_draft_responds_at_once() -> None:
     ready = [EventFact("ready_for_review", at(3))]
     found = figures(reviews=[review(BOB, 1), review(CHARLIE, 4)], events=ready)
     assert found.responses == (0, hours(1))
 
 
-def test_a_ghost_can_not_be_told_from_a_ghost_author() -> None:
+def test_a_ghost_reviewer_may_be_the_ghost_author() -> None:
     found = figures(author=GHOST, reviews=[review(GHOST, 1), review(BOB, 2)])
     assert found.qualifying == (False, True)
 

@@ -16,7 +16,7 @@ from apps.metrics.calculations import changes, moved
 from apps.metrics.calculations.moved import Sample
 
 SECONDS = st.integers(0, 2_000_000)
-FEW_VALUES = st.integers(0, 5)  # Many ties.
+FEW_VALUES = st.integers(0, 5)  # many ties
 FEW_EXAMPLES = settings(max_examples=40, deadline=None)
 VALUES = st.lists(st.one_of(SECONDS, FEW_VALUES), min_size=1, max_size=60)
 STAGES = ("coding_time", "pickup_time", "review_time", "merge_time")
@@ -31,7 +31,7 @@ def test_it_works() -> None:
 
 
 def plain_deviation(now: Sequence[float], before: Sequence[float]) -> float:
-    """Each value against each, and the textbook's variance with ties."""
+    """Compares each value with each, with the textbook's variance for ties."""
     u = sum((x > y) + (x == y) / 2 for x in now for y in before)
     n, m = len(now), len(before)
     whole = n + m
@@ -66,7 +66,7 @@ def test_durations_need_both_the_test_and_the_medians(now: list[int], before: li
 @pytest.mark.parametrize(
     ("now", "before", "expected"),
     [
-        ((20, 20), (20, 20), changes.CHANCE),  # No variance.
+        ((20, 20), (20, 20), changes.CHANCE),  # no variance
         ((0, 50), (0, 50), changes.CHANCE),
         ((19, 19), (0, 100), changes.TOO_FEW),
         ((0, 100), (19, 19), changes.TOO_FEW),
@@ -98,7 +98,7 @@ def test_counts(now: int, before: int, expected: str) -> None:
 
 @st.composite
 def samples(draw: st.DrawFn) -> tuple[Sample, list[int]]:
-    """Pull requests whose stages add up to their cycle times, and a group of each."""
+    """Pull requests whose stages add up to their cycle times, and a group for each."""
     stage = st.one_of(SECONDS, FEW_VALUES)
     rows = draw(st.lists(st.tuples(stage, stage, stage, stage), min_size=1, max_size=40))
     groups = draw(st.lists(st.integers(0, 3), min_size=len(rows), max_size=len(rows)))

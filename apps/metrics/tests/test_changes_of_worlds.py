@@ -1,4 +1,4 @@
-"""What moved the cycle time, on worlds made at random and under every filter, by plain sums."""
+"""What moved the cycle time, in random worlds and under every filter, by plain sums."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_parts_add_up_to_the_second_under_every_filter(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_side_by_side_each_line_is_told_as_on_its_own(seed: int) -> None:
+def test_each_compared_line_has_the_same_verdict_as_alone(seed: int) -> None:
     team = make_world(seed)
     repositories = list(Repository.objects.filter(team=team))
     groups = list(Group.objects.filter(team=team))
@@ -147,7 +147,7 @@ def _is_let_through(row: PullRequest, filters: Filters) -> bool:
     )
 
 
-def test_changes_are_told_of_whole_periods_and_never_of_one_person() -> None:
+def test_changes_need_complete_periods_and_several_people() -> None:
     team = make_team("Judged")
     repository, other = make_repository(team), make_repository(team, "acme/new")
     alice, bob = make_member(team, "alice"), make_member(team, "bob")
@@ -168,14 +168,14 @@ def test_changes_are_told_of_whole_periods_and_never_of_one_person() -> None:
     assert told(RANGE, "size") == changes.NOT_TESTED
     assert told(RANGE, is_stopped=True) == told(RANGE, begins_before=True) == changes.UNKNOWN
     assert told("range=all") == changes.UNKNOWN
-    assert told(f"{RANGE}&repo=acme/new") == changes.UNKNOWN  # It began within the former one.
+    assert told(f"{RANGE}&repo=acme/new") == changes.UNKNOWN  # it began within the previous period
     assert "single person" in told(f"{RANGE}&person=alice")
     group = Group.objects.create(team=team, github_id=1, organization_id=1, slug="one", name="One")
     group.members.set([alice])
     assert "single person" in told(f"{RANGE}&group=one")
     group.members.add(bob)
     assert told(f"{RANGE}&group=one") == "lower"
-    # Nothing in the former period is no zero.
+    # Missing data in the previous period is not zero.
     assert told("since=2025-12-01&until=2026-02-01", "merged") == changes.UNKNOWN
     filters = filters_of(team, RANGE)
     keys = [repository.pk, other.pk]

@@ -1,4 +1,4 @@
-"""What figures are counted on: kept on disk, merged with what came since, and never stale."""
+"""The rows behind figures: cached on disk, merged with later changes, and never stale."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ ALL = "since=2026-01-01&until=2026-12-31"
 
 
 def make_large(team: Team) -> Repository:
-    """So many pull requests that they are worth a file."""
+    """Enough pull requests to be worth a file."""
     repository = make_repository(team)
     make_pull_request(
         repository, author=make_member(team, "alice"), reviews=[Review(make_member(team, "bob"), 1)]
@@ -51,7 +51,7 @@ def make_large(team: Team) -> Repository:
 
 
 def _copies() -> str:
-    """In the database: making so many objects takes longer than the test."""
+    """In SQL: creating so many objects would take longer than the test."""
     own = {"number": "1000000 + n", "node_id": "'PR_more_' || n"}
     columns = PullRequest._meta.concrete_fields
     names = [f.column for f in columns if f.column and not f.primary_key]
@@ -81,7 +81,7 @@ def assert_same(found: Arrays, expected: Arrays) -> None:
 
 
 def assert_current(team: Team) -> None:
-    """What figures are counted on is what the database has."""
+    """The rows behind figures equal the database."""
     found = current(team)
     parts = [a if s is None else a.without(~s) for a, s in found.parts]
     whole, expected = arrays.joined(parts).in_order(), arrays.read(team)
@@ -128,7 +128,7 @@ def test_a_row_that_changes_again_and_again() -> None:
         assert_current(team)
 
 
-def test_what_changed_much_is_kept_anew() -> None:
+def test_many_changes_rewrite_the_file() -> None:
     team = make_team()
     repository = make_large(team)
     assert merged(team) == KEPT_FROM + 1
@@ -153,7 +153,7 @@ def test_what_is_deleted_is_gone_at_once(django_capture_on_commit_callbacks: Any
     assert merged(team) == 11
 
 
-def test_a_repository_that_leaves_bit_by_bit_counts_no_more_and_drops_arrays_once() -> None:
+def test_a_repository_being_deleted_counts_no_more_and_drops_arrays_once() -> None:
     team = make_team()
     leaving = make_large(team)
     make_pull_request(make_repository(team, "acme/stays"))
@@ -167,12 +167,12 @@ def test_a_repository_that_leaves_bit_by_bit_counts_no_more_and_drops_arrays_onc
         assert merged(team) == 1
         assert_current(team)
     assert Team.objects.get(pk=team.pk).figures_key == kept_for
-    # Tracked anew, what is left of it counts again.
+    # If tracked again, what is left of it counts again.
     Repository.objects.filter(pk=leaving.pk).update(is_leaving=False)
     assert merged(team) == KEPT_FROM - 1
 
 
-def test_what_is_too_old_counts_no_more_before_all_of_it_is_deleted() -> None:
+def test_expired_rows_count_no_more_while_they_are_deleted() -> None:
     team = make_team(keep_days=30)
     repository = make_large(team)
     now = NOON + timedelta(days=100)
@@ -188,18 +188,18 @@ def test_what_is_too_old_counts_no_more_before_all_of_it_is_deleted() -> None:
     assert PullRequest.objects.filter(team=team).count() < KEPT_FROM
 
 
-def test_another_machine_s_file_of_what_is_deleted_is_not_used() -> None:
+def test_another_machines_file_of_deleted_rows_is_not_used() -> None:
     team = make_team()
     repository = make_large(team)
     assert merged(team) == KEPT_FROM + 1
-    freshness.gone(team.pk)  # and nothing here is told
+    freshness.gone(team.pk)  # and nothing is announced here
     PullRequest.objects.filter(repository=repository, number__gte=10**6 + 10).delete()
     assert path_of(team).exists()
     assert merged(team) == 11
 
 
 @pytest.mark.parametrize("damage", ["cut", "longer", "empty", "format", "mark", "gone", "header"])
-def test_a_file_that_is_not_whole_is_made_anew(damage: str) -> None:
+def test_a_truncated_file_is_rebuilt(damage: str) -> None:
     team = make_team()
     whole = arrays.read(team)
     kept.write(team.pk, Kept("key", {1: 2}, whole))
@@ -253,7 +253,7 @@ for number in range(1, 10_000):
 """
 
 
-def test_a_writer_that_is_killed_leaves_a_whole_file() -> None:
+def test_a_killed_writer_leaves_a_complete_file() -> None:
     team = make_team()
     environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "tformance.settings"}
     environment["DATA_DIR"] = str(settings.DATA_DIR)
@@ -262,7 +262,7 @@ def test_a_writer_that_is_killed_leaves_a_whole_file() -> None:
         writer = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE)
         assert writer.stdout
         writer.stdout.readline()
-        time.sleep(wait)  # so that it is killed in another step each time
+        time.sleep(wait)  # so that it is killed at another step each time
         writer.send_signal(signal.SIGKILL)
         writer.wait()
         writer.stdout.close()
@@ -281,7 +281,7 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 """
 
 
-def test_a_full_disk_leaves_what_there_is() -> None:
+def test_a_full_disk_keeps_the_former_file() -> None:
     team = make_team()
     kept.write(team.pk, Kept("key", {1: 0}, arrays.read(team)))
     environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "tformance.settings"}
@@ -295,7 +295,7 @@ def test_a_full_disk_leaves_what_there_is() -> None:
     assert not path_of(team).with_suffix(".new").exists()
 
 
-def test_others_see_how_far_whoever_reads_it_all_has_come(
+def test_others_see_the_progress_of_the_reading_process(
     team: Team, alice_client: Client, bob_client: Client, charlie_client: Client
 ) -> None:
     make_large(team)
@@ -303,7 +303,7 @@ def test_others_see_how_far_whoever_reads_it_all_has_come(
     assert "Preparing the figures" in frame
     poll = "/a/acme/figures/prepared/"
     assert alice_client.get(poll).status_code == 204
-    with kept.alone(team.pk):  # as another process that reads them
+    with kept.alone(team.pk):  # like another process that reads them
         kept.tell(team.pk, kept.Progress(KEPT_FROM + 1, 2_000))
         told = f"2,000 of {KEPT_FROM + 1:,} pull requests have been read."
         assert alice_client.get(poll).content.decode() == told

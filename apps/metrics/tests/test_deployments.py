@@ -1,4 +1,4 @@
-"""Graphs made up at random, held against plain sets of ancestors."""
+"""Random commit graphs, compared with plain sets of ancestors."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BEGIN = datetime(2026, 3, 2, 9, tzinfo=UTC)
 
 @st.composite
 def graphs(draw: st.DrawFn) -> dict[str, tuple[str, ...]]:
-    """Up to thirty commits; each has up to three parents among those before it."""
+    """Up to thirty commits, each with up to three parents among those before it."""
     parents: dict[str, tuple[str, ...]] = {}
     for number in range(draw(st.integers(2, 30))):
         before = list(parents)
@@ -102,7 +102,7 @@ def test_each_commit_is_brought_once_and_never_by_the_first(
 
 
 @given(graphs(), st.data())
-def test_going_on_later_is_as_going_through_at_once(
+def test_counting_in_steps_equals_counting_at_once(
     parents: dict[str, tuple[str, ...]], data: st.DataObject
 ) -> None:
     graph = Graph.from_parents(parents)
@@ -118,10 +118,10 @@ def test_going_on_later_is_as_going_through_at_once(
 
 
 @given(graphs(), st.data())
-def test_what_is_pushed_later_changes_nothing_of_what_was_deployed(
+def test_later_pushes_do_not_change_past_deployments(
     parents: dict[str, tuple[str, ...]], data: st.DataObject
 ) -> None:
-    """Also by force, from below what was deployed; and two applications go at their own paces."""
+    """Even if force-pushed from below what was deployed; and two applications are independent."""
     shas = list(parents)
     pushed = data.draw(st.integers(1, len(shas)))
     before = st.tuples(st.sampled_from(["eu", "us"]), st.sampled_from(shas[:pushed]))
@@ -192,7 +192,7 @@ def test_of_equal_instants_an_ancestor_comes_first() -> None:
 def failed(
     shas: dict[int, str], pull_requests: list[PullRequest], parents: dict[str, tuple[str, ...]]
 ) -> dict[str, tuple[str, str]]:
-    """By deployment: why it failed and which one mended it; `shas` are by the hour."""
+    """By deployment: why it failed and which one fixed it; `shas` are an hour apart."""
     graph, application = Graph.from_parents(parents), Application()
     outcomes = [
         application.deploy(deployment(number, sha, hours=hours), graph)
@@ -205,11 +205,11 @@ def failed(
 LINE: dict[str, tuple[str, ...]] = {"a": (), "b": ("a",), "c": ("b",), "d": ("c",)}
 
 
-def test_a_rollback_blames_the_earliest_that_brought_what_it_takes_out() -> None:
+def test_a_rollback_blames_the_earliest_deployment_it_removes() -> None:
     assert failed({1: "a", 2: "b", 3: "c", 4: "a"}, [], LINE) == {"d1": ("rollback", "d3")}
 
 
-def test_a_revert_is_told_within_seven_days_and_by_a_later_deployment_only() -> None:
+def test_a_revert_counts_within_seven_days_and_in_a_later_deployment() -> None:
     feature = PullRequest(1, "b", BEGIN)
     revert = PullRequest(2, "c", BEGIN, is_revert=True, reverts=1)
     week = 7 * 24
@@ -231,7 +231,7 @@ def test_a_hotfix_blames_the_last_before_it_was_opened() -> None:
     assert failed({1: "a", 2: "b", 3: "c", 52: "d"}, [hotfix], LINE) == {}
 
 
-def test_what_cannot_be_placed_is_not_held_to_have_failed() -> None:
+def test_an_unplaced_deployment_never_fails() -> None:
     graph, application = Graph.from_parents(LINE), Application()
     outcomes = [
         application.deploy(deployment(1, "a", hours=1), graph),

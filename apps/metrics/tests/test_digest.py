@@ -1,4 +1,4 @@
-"""The weekly digest: what it says, that it comes once, and how it ends."""
+"""The weekly digest: its content, that it is sent once, and how it ends."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_it_works(team: Team, bob: User, bob_client: Client) -> None:
 
 def test_what_changed_and_what_waits(team: Team, bob: User) -> None:
     shop, ada, ben = make_repository(team), make_member(team, "ada"), make_member(team, "ben")
-    # In India the week begins at half past six in the evening of Sunday.
+    # In India the week begins on Sunday at 18:30 UTC.
     week = datetime(2026, 3, 1, 18, 30, tzinfo=UTC)
     merges = {week: 5, week + timedelta(days=6, hours=23): 7, week - timedelta(minutes=1): 3}
     for at, hours in merges.items():
@@ -116,8 +116,8 @@ def test_a_change_stands_in_a_column_of_its_own(team: Team, bob: User, bob_clien
     assert "&lt;img src=x&gt;" in page
 
 
-def test_production_with_what_each_figure_is_made_of(team: Team, bob: User) -> None:
-    """Where something tells what reaches production; else the mail says nothing of it."""
+def test_production_figures_have_numerators_and_denominators(team: Team, bob: User) -> None:
+    """If there is a source of deployments; else the mail does not mention production."""
     shop, ada = make_repository(team), make_member(team, "ada")
     digest = subscribe(team, bob)
     monday = datetime(2026, 3, 2, 6, tzinfo=UTC)
@@ -162,7 +162,7 @@ def test_no_percentage_against_a_small_week(team: Team, bob: User) -> None:
     assert "%\n" not in text.split("Durations are")[0].replace("100 %  ", "")
 
 
-def test_nothing_in_the_mail_comes_from_elsewhere(team: Team, bob: User) -> None:
+def test_the_mail_loads_nothing_from_other_hosts(team: Team, bob: User) -> None:
     shop = make_repository(team)
     make_pull_request(shop, opened_at=MONDAY, state="open", title="<img src=x> & more")
     message = digest_mail.message(subscribe(team, bob), weekly_digest(team, MONDAY))
@@ -179,7 +179,7 @@ def test_nothing_in_the_mail_comes_from_elsewhere(team: Team, bob: User) -> None
 def test_it_is_due_on_mondays_at_seven_there(team: Team, zone: str) -> None:
     team.timezone = zone
     now = datetime(2026, 3, 1, tzinfo=UTC)
-    for _ in range(60):  # Summer time begins and ends within them.
+    for _ in range(60):  # Daylight saving time begins and ends within them.
         following = digest_mail.next_monday(team, now)
         there = following.astimezone(ZoneInfo(zone))
         assert (there.weekday(), there.hour, there.minute) == (0, 7, 0)
@@ -207,7 +207,7 @@ class Failing(EmailBackend):
         return super().send_messages(messages)
 
 
-def test_a_mail_that_fails_holds_up_nobody_and_is_tried_again(
+def test_a_failing_mail_delays_no_other_and_is_retried(
     team: Team, alice: User, bob: User, settings: Settings
 ) -> None:
     first, _ = subscribe(team, bob), subscribe(team, alice)
@@ -234,7 +234,7 @@ def test_a_worker_that_died_leaves_it_to_the_next(team: Team, bob: User) -> None
 
 
 class Slow(EmailBackend):
-    """Takes long enough for others to look meanwhile."""
+    """Takes long enough for other workers to look meanwhile."""
 
     def send_messages(self, messages: Sequence[mail.EmailMessage]) -> int:
         time.sleep(0.5)

@@ -1,4 +1,4 @@
-"""Every number of every page leads to exactly the pull requests that it is of, under any filter."""
+"""Every number of every page leads to exactly the pull requests it counts, under any filter."""
 
 from __future__ import annotations
 
@@ -38,19 +38,19 @@ COUNT = re.compile(
 )
 FILTERS = ("", "&repo=acme/api&outsiders=0&bots=1&size=S,M,L")
 DAYS = 28
-# One of four hours of the week is enough.
+# One in four hours of the week is enough.
 WAITED = re.compile(r"figure=waited\.\d\.(?!(0|4|8|12|16|20)$)")
 
 
 class Shown(NamedTuple):
-    """A number on a page, and the address that it leads to."""
+    """A number on a page, and the URL that it links to."""
 
     text: str
     address: str
 
     @property
     def figure(self) -> str:
-        """Whose list it is, without its parts."""
+        """The figure's name, without its parts."""
         found = parse_qs(urlsplit(self.address).query).get("figure", [""])[0]
         return found.partition(".")[0]
 
@@ -110,7 +110,7 @@ def world(team: Team) -> Team:
 
 
 def _deploy(repository: Repository, now: datetime) -> None:
-    """Every second one a day after its merge, but for what came before, and lies elsewhere."""
+    """Every second one a day after its merge, except earlier ones and those on other branches."""
     application = make_application(repository)
     rows = repository.pull_requests.filter(merged_at__lt=now - timedelta(days=2))
     for place, row in enumerate(rows.order_by("merged_at")):
@@ -145,19 +145,19 @@ def _turns(chance: random.Random, ended: float) -> list[tuple[str, float]]:
 
 
 def shown(client: Client, path: str) -> Iterator[Shown]:
-    """Every number of a page that leads to a list, those in tables of charts too."""
+    """Every number of a page that links to a list, including those in tables of charts."""
     caches["pages"].clear()
     page = client.get(path)
     assert page.status_code == 200, path
     for address, inner in LINK.findall(page.content.decode()):
         text = " ".join(unescape(re.sub(r"<[^>]+>", "", inner)).split())
         if re.search(r"\d", text) and not WAITED.search(address):
-            # With all fields, whichever columns its list shows.
+            # With all fields, whichever columns the list shows.
             yield Shown(text, re.sub(r"&columns=[^&]*", "", unescape(address)))
 
 
 class Lists:
-    """What addresses lead to, each asked for once."""
+    """The lists behind URLs, each fetched once."""
 
     def __init__(self, client: Client) -> None:
         self.client, self.known = client, {}  # type: ignore[var-annotated]
@@ -183,7 +183,7 @@ class Lists:
 
 
 def is_true(number: Shown, lists: Lists) -> bool:
-    """Whether the list is what the number is of."""
+    """Whether the list matches the number."""
     count = lists.count(number.address)
     if found := COUNT.fullmatch(number.text):
         told = int(found[1].replace(",", ""))
@@ -194,7 +194,7 @@ def is_true(number: Shown, lists: Lists) -> bool:
 
 
 def _others(number: Shown, lists: Lists) -> set[int]:
-    """What else is counted by a number that leads to pull requests: their authors, or reviews."""
+    """Other numbers that link to pull requests: of their authors, or reviews."""
     rows = lists.rows(number.address)
     keys = [row["github_id"] for row in rows]
     if number.figure in ("reviews", "approvals", "changes_requested"):
@@ -225,10 +225,10 @@ def _reviews_on(number: Shown, keys: list[int]) -> int:
 
 
 def _texts(number: Shown, lists: Lists) -> Iterator[str]:
-    """Everything that a page may say of the rows of a list."""
+    """Every text that a page may show for a list's rows."""
     rows = lists.rows(number.address)
     if number.figure == "response_time":
-        yield number.text  # of reviews, which the list has not
+        yield number.text  # of reviews, which the list does not have
         return
     for name in (*DURATIONS, "deploy_time", "lead_time"):
         values = [row[name] for row in rows if row[name] is not None]
@@ -244,7 +244,7 @@ def _texts(number: Shown, lists: Lists) -> Iterator[str]:
 
 
 def pages(team: Team) -> list[str]:
-    """All that have figures."""
+    """All pages with figures."""
     repository = Repository.objects.get(team=team, full_name="acme/api")
     person = TeamMember.objects.get(team=team, github_username="ada")
     return [

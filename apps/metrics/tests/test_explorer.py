@@ -1,4 +1,4 @@
-"""The list of every pull request: its order, its pages in both directions, its words, its files."""
+"""The list of all pull requests: its order, paging in both directions, search, files."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def numbers(reply: Any) -> list[int]:
 
 
 def walk(client: Client, address: str | None, way: str) -> Iterator[list[int]]:
-    """The pages of a list from an address on."""
+    """The pages of a list from a URL on."""
     while address:
         reply = client.get(address, headers=JSON).json()
         yield numbers(reply)
@@ -53,7 +53,7 @@ def shop(team: Team) -> Repository:
 
 @pytest.fixture
 def many(shop: Repository) -> list[PullRequest]:
-    """So many that a list has three pages; most columns have equal values and none at all."""
+    """Enough for three pages; most columns have equal and missing values."""
     chance = random.Random(7)
     people = [None, *(make_member(shop.team, login) for login in ("bob", "Alice", "émile"))]
     now = timezone.now().replace(microsecond=0)
@@ -121,7 +121,7 @@ def _replies(client: Client, address: str | None) -> Iterator[Any]:
 def test_the_order_is_the_same_on_every_database(
     many: list[PullRequest], alice_client: Client
 ) -> None:
-    """By plain Python: in any case, letters by their codes, none last, ties by when they came."""
+    """By plain Python: in any case, letters by their codes, missing values last, ties by key."""
     for sort, key in (
         ("title", lambda each: each.title.replace("É", "é").lower()),
         ("author", lambda each: (each.author_login or "").lower()),
@@ -156,8 +156,8 @@ def test_a_place_stays_where_rows_come_and_go(
 @pytest.mark.parametrize(
     "wrong", ["x", "W10", "WyJsaW5lcyIsMSwxXQ", "WyJtZXJnZWRfYXQiLG51bGwsMV0", "e30", "A" * 5000]
 )
-def test_a_place_that_is_none(wrong: str, many: list[PullRequest], alice_client: Client) -> None:
-    """Nonsense, the place of another order, and none where there is always a value."""
+def test_an_invalid_position(wrong: str, many: list[PullRequest], alice_client: Client) -> None:
+    """Nonsense, the position of another order, and a missing value where there is always one."""
     for way in ("after", "before"):
         query = f"{PULLS}?sort=opened_at&{way}={wrong}"
         assert alice_client.get(query, headers=JSON).status_code == 400
@@ -167,7 +167,7 @@ def test_a_place_that_is_none(wrong: str, many: list[PullRequest], alice_client:
 def test_a_late_page_costs_as_much_as_the_first(
     sort: str, many: list[PullRequest], shop: Repository, alice_client: Client
 ) -> None:
-    """Where to begin is found in memory, or by a condition: no query counts off the rows before."""
+    """The start is found in memory, or by a condition: no query skips the rows before."""
     second = ask(alice_client, f"range=4w&sort={sort}")["next"]
     with CaptureQueriesContext(connection) as asked:
         assert alice_client.get(second, headers=JSON).json()["count"] == 120
@@ -198,7 +198,7 @@ WORDS = (
 
 
 def test_words_in_titles(shop: Repository, alice_client: Client) -> None:
-    """The same on every database: anywhere, in any case, whatever the signs."""
+    """The same on every database: anywhere, in any case, whatever the characters."""
     for title in (
         "Handle empty carts",
         "Übergabe: handle_it",
@@ -232,7 +232,7 @@ def test_numbers_and_addresses(shop: Repository, alice_client: Client) -> None:
 
 
 def test_an_address_leads_to_its_pull_request(shop: Repository, alice_client: Client) -> None:
-    """Whatever the filters: it is open, and the list has what was merged."""
+    """Whatever the filters: it is open, and the list has merged ones."""
     opened = timezone.now() - timedelta(days=400)
     make_pull_request(shop, title="Pay", opened_at=opened, fields={"number": 8})
     there = f"{PULLS}{shop.full_name}/8/"
@@ -275,7 +275,7 @@ def test_a_file_is_called_by_what_it_has_and_noted(
 ) -> None:
     query = "since=2026-01-05&until=2026-02-01&bots=1"
     merged = alice_client.get(f"{PULLS}?{query}&format=csv").headers["content-disposition"]
-    # Where the range begins before the data, the file has what there is, and is called so.
+    # If the range begins before the data, the file has what there is, and is named so.
     assert merged == 'attachment; filename="acme-merged-pull-requests-2026-02-01-to-2026-02-01.csv"'
     behind = alice_client.get(f"{PULLS}?{query}&figure=reviews&format=csv")
     assert '"acme-pull-requests-2026-' in behind.headers["content-disposition"]

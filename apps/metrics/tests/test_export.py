@@ -1,4 +1,4 @@
-"""What leaves the program, row by row."""
+"""Exports, row by row."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_it_works() -> None:
     assert row["labels"] == ["bug", "api"]
     assert row["reviewers"] == 1
     assert list(row) == list(export.PULL_REQUEST_FIELDS)
-    # What was added later comes last: whoever reads CSV by place finds the rest where it was.
+    # New columns come last, so that programs that read CSV by position still work.
     later = ["ai", "ai_tools", "ai_evidence", "initiator_login", "initiator_github_id"]
     later += ["first_ai_review_at", "ai_reviews", "human_touched"]
     later += ["deployed_at", "deploy_time", "lead_time", "deployment"]

@@ -1,4 +1,4 @@
-"""The filter bar: what is chosen stays in the address, and is remembered for who chose it."""
+"""The filter bar: the selection stays in the URL, and is remembered for its user."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def shop(team: Team) -> Repository:
 
 
 def choose(client: Client, **data: object) -> str:
-    """Sends the bar's form; where it leads."""
+    """Sends the bar's form; returns where it redirects to."""
     reply = client.post(FILTERS, {"path": HOME, **data})
     assert reply.status_code == 302
     return reply.headers["Location"]
@@ -96,7 +96,7 @@ def test_a_new_filter_keeps_what_else_a_list_shows(alice_client: Client) -> None
     assert there == f"{PULLS}?range=12m&state=opened&q=add&columns=title%2Clabels"
 
 
-def test_what_is_wrong_is_said_and_nothing_else_is_lost(alice_client: Client) -> None:
+def test_errors_are_reported_and_nothing_else_is_lost(alice_client: Client) -> None:
     there = choose(alice_client, range="12m", repo=["acme/shop", "acme/none"], since="soon")
     assert "acme%2Fnone" in there
     reply = alice_client.get(there)
@@ -109,7 +109,7 @@ def test_what_is_wrong_is_said_and_nothing_else_is_lost(alice_client: Client) ->
     assert alice_client.get(HOME).status_code == 200
 
 
-def test_a_remembered_filter_goes_on_without_what_is_gone(
+def test_a_remembered_filter_continues_without_deleted_values(
     alice_client: Client, team: Team, shop: Repository
 ) -> None:
     make_pull_request(make_repository(team, "acme/old"), opened_at=timezone.now())
@@ -175,7 +175,7 @@ def test_long_lists_are_looked_up(team: Team, alice_client: Client) -> None:
 def test_a_range_ends_where_the_data_ends(
     path: str, since: str, until: str, alice_client: Client
 ) -> None:
-    """What is beyond would cost a week's figures for each week, and show nothing."""
+    """Weeks beyond the data would each cost time, and show nothing."""
     whole = alice_client.get(path, {"range": "all"})
     reply = alice_client.get(path, {"range": "dates", "since": since, "until": until})
     assert reply.status_code == whole.status_code == 200

@@ -1,4 +1,4 @@
-"""Reviews and flow against plain Python over the same rows, and their pages."""
+"""Reviews and flow compared with plain Python over the same rows, and their pages."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ def assert_exchanges(team: Team, filters: Any) -> None:
 
 
 def first_reviews(team: Team) -> list[PRReview]:
-    """Each reviewer's first of each pull request, where it lies in the range."""
+    """Each reviewer's first review of each pull request, if it lies in the range."""
     every = PRReview.objects.filter(team=team, is_qualifying=True, reviewer_github_id__gt=0)
     first: dict[tuple[int, int | None], PRReview] = {}
     for row in every.order_by("submitted_at", "pk"):
@@ -209,7 +209,7 @@ def seconds(review: PRReview) -> float:
 
 
 def was_under_way(row: PullRequest, instant: datetime) -> bool:
-    """Step by step: everything that happened before the instant."""
+    """Step by step: everything that happened before the time."""
     gates = [e.kind for e in row.timeline.all() if e.kind in GATES and e.at < instant]
     if row.opened_at >= instant or (gates and gates[-1] != "reopened"):
         return False
@@ -283,7 +283,7 @@ def test_it_works() -> None:
 
 
 @pytest.mark.django_db
-def test_one_that_went_to_and_fro() -> None:
+def test_a_pull_request_reopened_and_redrafted() -> None:
     team = make_team()
     kinds = ["convert_to_draft", "ready_for_review", "closed", "reopened", "merged"]
     events = [(kind, 24.0 * (n + 1)) for n, kind in enumerate(kinds)]
@@ -317,7 +317,7 @@ def test_people_switched_off_are_left_out() -> None:
     make_pull_request(make_repository(team), author=alice, reviews=[Review(bob, 2)])
     filters = filters_of(team, "range=all")
     assert review_queries.pairs(team, filters) == []
-    # What is said of the team stays as it was.
+    # The team's figures stay as they were.
     assert review_queries.concentration(team, filters) == review_queries.Concentration(1, 1, 1.0)
     found = review_queries.responses(team, filters)
     assert (found.whole.count, found.by_reviewer) == (1, {})
@@ -355,7 +355,7 @@ def test_pages(
 
 
 @pytest.mark.django_db
-def test_percentiles_stand_where_they_lie(shop: Repository, alice_client: Client) -> None:
+def test_percentiles_are_drawn_at_their_values(shop: Repository, alice_client: Client) -> None:
     page = alice_client.get("/a/acme/flow/").content.decode()
     for name, marks in (
         ("cycle_time", [4.12]),  # 10 hours, between 8 and 24
@@ -370,7 +370,7 @@ def test_percentiles_stand_where_they_lie(shop: Repository, alice_client: Client
 
 
 @pytest.mark.django_db
-def test_outsiders_stand_beside_members(shop: Repository, alice_client: Client) -> None:
+def test_outsiders_are_listed_with_members(shop: Repository, alice_client: Client) -> None:
     opened_at = timezone.now().replace(microsecond=0) - timedelta(days=2)
     visitor = {"author_login": "visitor", "author_github_id": 77, "is_external": True}
     make_pull_request(shop, opened_at=opened_at, fields=visitor)
@@ -401,7 +401,7 @@ def test_a_hundred_people_stand_on_a_page_in_the_order_of_all(
     assert "101 to 132 shown" in second
     for n in range(130):
         assert (f">visitor-{n:03}<" in first) != (f">visitor-{n:03}<" in second)
-    # A page that there is not is the nearest one; programs get everybody.
+    # A page that does not exist is the nearest one; programs get everybody.
     assert "101 to 132 shown" in shown(alice_client, f"{path}&page=99")
     assert "1 to 100 shown" in shown(alice_client, f"{path}&page=x")
     assert len(alice_client.get(f"{path}&page=2", headers=JSON).json()["people"]) == 132

@@ -1,4 +1,4 @@
-"""Each line of the table of marks: what it takes, and what it must not."""
+"""Each line of the table of marks: what it matches, and what it must not match."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def commit(
 
 
 def told(**texts: Any) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
-    """What is said of a pull request of Alice's with these texts."""
+    """The result for a pull request of Alice's with these texts."""
     found = marks.read(Texts(**{"author": ALICE, "commits": [commit()], **texts}))
     return found.ai, found.tools, found.evidence
 
@@ -224,7 +224,7 @@ def test_whether_a_person_touched_it() -> None:
     assert marks.is_human_touched([ALICE], [])
     assert marks.is_human_touched([None], [commit()])
     assert marks.is_human_touched([], [commit(account=Actor())])
-    # Whoever writes with aider is a person, with an account or without.
+    # A person writing with aider is a person, with an account or without.
     assert marks.is_human_touched([], [commit(name="Alice (aider)", account=Actor())])
     assert not marks.is_human_touched([], [commit(address="noreply@aider.chat", account=Actor())])
     assert not marks.is_human_touched([DEVIN, DEPENDABOT], [by_devin()])
@@ -281,7 +281,7 @@ def test_the_order_of_commits_changes_no_mark(order: list[int]) -> None:
 
 
 def recorded(name: str) -> dict[str, Counter[str]]:
-    """By repository of a recording: how often each answer is given."""
+    """By repository of a recording: how often each result occurs."""
     path = RECORDINGS / name
     if not path.exists():
         pytest.skip("no recordings in ../shared/data")
@@ -313,12 +313,12 @@ def _commit(one: dict[str, Any], accounts: dict[str, Actor]) -> CommitText:
     return CommitText(one["oid"], one["messageHeadline"], one.get("messageBody") or "", author)
 
 
-def test_the_recorded_work_of_agents_is_told() -> None:
+def test_the_recorded_work_of_agents_is_recognised() -> None:
     for name, counts in recorded("agents.json").items():
         assert counts["agent"] + counts["assisted"] == 14, name
 
 
-def test_nothing_is_told_of_what_people_wrote_before() -> None:
+def test_no_mark_is_found_in_older_work_of_people() -> None:
     assert recorded("tls13-spec.json") == {"tlswg/tls13-spec": Counter(none=998)}
 
 
@@ -327,7 +327,7 @@ def hashed(text: str) -> str:
 
 
 def assert_reduced_says_the_same(texts: Texts) -> None:
-    """What may be stored is read as the whole is, and reducing it again changes nothing."""
+    """Stored texts give the same result as whole ones, and reducing them again changes nothing."""
     whole, kept = marks.read(texts), reduced.texts(texts, hashed)
     found = marks.read(kept)
     assert (found.ai, found.tools, found.evidence) == (whole.ai, whole.tools, whole.evidence)
@@ -360,7 +360,7 @@ SIGNATURES = st.sampled_from(
 
 
 @given(st.data())
-def test_what_is_kept_of_texts_says_what_they_say(data: st.DataObject) -> None:
+def test_reduced_texts_give_the_same_marks(data: st.DataObject) -> None:
     text = st.lists(LINES, max_size=6).map("\n".join)
     commits = [
         CommitText(f"c{n}", "Change", data.draw(text), data.draw(SIGNATURES), data.draw(SIGNATURES))

@@ -1,6 +1,7 @@
-"""One truth: overview, explorer, exports and API have the same figures, for the same filter.
+"""Overview, explorer, exports and API agree on the same figures, for the same filter.
 
-What they must be is counted here in plain Python from the stored rows, in the team's own time zone.
+The expected figures are calculated here in plain Python from the stored rows, in the team's own
+time zone.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from apps.teams.models import Team
 pytestmark = pytest.mark.django_db
 SIZES = ("XS", "S", "M", "L", "XL")
 JSON = {"Accept": "application/json"}
-# Half an hour off the whole hours; half an hour more in summer; an hour more; and a day's edge.
+# Offset by half an hour; half an hour more in summer; an hour more; and at the date line.
 ZONES = ("Asia/Kolkata", "Australia/Lord_Howe", "Europe/Berlin", "Pacific/Kiritimati")
 # Clocks change on 5 April 2026 on Lord Howe and on 29 March 2026 in Berlin.
 DAYS = (date(2026, 3, 27), date(2026, 4, 7))
@@ -52,7 +53,7 @@ FILTERS: tuple[dict[str, Any], ...] = (
 
 @pytest.fixture
 def world(team: Team) -> Team:
-    """Pull requests that were merged around each midnight of some days."""
+    """Pull requests merged around each midnight of some days."""
     chance = random.Random(11)
     people: list[TeamMember | None] = [None, make_member(team, "helper", is_bot=True)]
     people += [make_member(team, login) for login in ("alice", "bob", "dana")]
@@ -89,7 +90,7 @@ def _instants(chance: random.Random) -> Iterator[datetime]:
 
 
 def expected(team: Team, wanted: dict[str, Any]) -> list[PullRequest]:
-    """The rows that a filter is for, in plain Python."""
+    """The rows that match a filter, in plain Python."""
     zone = ZoneInfo(team.timezone)
     found = []
     for each in PullRequest.objects.filter(team=team).select_related("repository"):
@@ -110,7 +111,7 @@ def expected(team: Team, wanted: dict[str, Any]) -> list[PullRequest]:
 
 
 def figures_of(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """What the overview says of rows, from what an export has of them."""
+    """The overview's figures, calculated from export rows."""
     times = [row["cycle_time"] for row in rows if not row["has_old_commit"]]
     lines = [row["additions"] + row["deletions"] for row in rows]
     return {

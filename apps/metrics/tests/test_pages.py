@@ -94,7 +94,7 @@ def test_durations_are_rounded(seconds: int, text: str) -> None:
         (-timedelta(days=7) + timedelta(seconds=1), "in 7 d"),
     ],
 )
-def test_what_is_ago_is_rounded_as_durations_are(ago: timedelta, text: str) -> None:
+def test_relative_times_are_rounded_like_durations(ago: timedelta, text: str) -> None:
     now = timezone.now()
     assert instant_text(now - ago, now) == text
 
@@ -124,7 +124,7 @@ def test_signed_out_people_sign_in(path: str, merged: PullRequest, client: Clien
     assert client.get(path, headers=JSON).status_code == 401
 
 
-def test_a_team_without_data_is_told_what_to_do(
+def test_a_team_without_data_sees_what_to_do(
     team: Team, alice_client: Client, bob_client: Client
 ) -> None:
     for client in (alice_client, bob_client):
@@ -160,7 +160,7 @@ def test_a_wrong_address_is_explained(
         *("format=xml", f"after={'W1tb' * 1000}", f"q={'+'.join(map(str, range(1200)))}"),
     ],
 )
-def test_a_list_that_cannot_be(query: str, merged: PullRequest, alice_client: Client) -> None:
+def test_an_invalid_list(query: str, merged: PullRequest, alice_client: Client) -> None:
     assert alice_client.get(f"{PULLS}?{query}").status_code == 400
 
 
@@ -278,7 +278,7 @@ def test_titles_are_text(shop: Repository, alice_client: Client) -> None:
         assert "<script>alert" not in alice_client.get(path).content.decode()
 
 
-def test_data_that_begins_within_the_range_is_told(team: Team, alice_client: Client) -> None:
+def test_data_that_begins_within_the_range_is_announced(team: Team, alice_client: Client) -> None:
     make_pull_request(make_repository(team), opened_at=timezone.now() - timedelta(days=20))
     told = "within this range, so no weekly figures are given"
     page = alice_client.get("/a/acme/?range=3m").content.decode()
@@ -303,7 +303,7 @@ def test_an_open_page_follows_new_data(
     assert part.headers["HX-Retarget"] == "#figures"
 
 
-def test_a_program_that_has_it_gets_not_modified(merged: PullRequest, alice_client: Client) -> None:
+def test_an_unchanged_page_is_not_modified(merged: PullRequest, alice_client: Client) -> None:
     etag = alice_client.get(HOME, headers=JSON).headers["ETag"]
     reply = alice_client.get(HOME, headers={**JSON, "If-None-Match": etag})
     assert reply.status_code == 304

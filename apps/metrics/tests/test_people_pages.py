@@ -1,4 +1,4 @@
-"""Pages of one repository and one person: what they say, and who may read it."""
+"""Pages of one repository and one person: their content, and who may read them."""
 
 from __future__ import annotations
 
@@ -100,10 +100,10 @@ def test_it_works(
     assert "worse" not in text
 
 
-def test_charts_say_of_how_many_each_week_is(
+def test_charts_show_the_number_of_pull_requests_of_each_week(
     work: list[PullRequest], people: tuple[TeamMember, ...], bob_client: Client
 ) -> None:
-    """Without that, the few of a week that has just begun would be drawn."""
+    """Otherwise the few of a week that has just begun would be drawn."""
     text = bob_client.get(page(people[0])).content.decode()
     for name, count in (("cycle-time", 3), ("response", 1)):
         found = re.search(f'id="{name}-data"[^>]*>(.*?)</script>', text, re.DOTALL)
@@ -144,10 +144,10 @@ def test_a_repository_says_what_it_is(
     assert "https://github.com/acme/shop" in text
 
 
-def test_a_repository_made_anew_is_not_the_one_before(
+def test_a_recreated_repository_is_another_one(
     work: list[PullRequest], team: Team, alice: User, alice_client: Client
 ) -> None:
-    anew = make_repository(team)  # under the same name, as GitHub allows once the first is deleted
+    anew = make_repository(team)  # with the same name, as GitHub allows once the first is deleted
     number, earlier = work[0].number, work[0].fetched_at
     make_pull_request(
         anew,
@@ -203,7 +203,7 @@ def test_requests_that_still_stand(
     ]
 
 
-def test_somebody_from_outside_and_somebody_unknown(shop: Repository, bob_client: Client) -> None:
+def test_an_outsider_and_an_unknown_person(shop: Repository, bob_client: Client) -> None:
     make_pull_request(
         shop,
         opened_at=timezone.now() - timedelta(days=2),
@@ -216,9 +216,7 @@ def test_somebody_from_outside_and_somebody_unknown(shop: Repository, bob_client
     assert bob_client.get("/a/acme/repositories/778/").status_code == 404
 
 
-def test_somebody_from_outside_who_is_called_otherwise_now(
-    shop: Repository, bob_client: Client
-) -> None:
+def test_a_renamed_outsider(shop: Repository, bob_client: Client) -> None:
     for login in ("before", "today"):
         make_pull_request(
             shop,
@@ -233,7 +231,7 @@ def test_somebody_from_outside_who_is_called_otherwise_now(
     assert bob_client.get("/a/acme/pull-requests/?person=today", headers=JSON).json()["count"] == 2
 
 
-def test_who_is_switched_off_has_no_figures(
+def test_an_excluded_person_has_no_figures(
     work: list[PullRequest], people: tuple[TeamMember, ...], alice_client: Client
 ) -> None:
     TeamMember.objects.filter(github_username="ada").update(is_hidden=True)
@@ -241,7 +239,7 @@ def test_who_is_switched_off_has_no_figures(
     assert "figures" not in alice_client.get(page(people[0]), headers=JSON).json()
     others = alice_client.get(page(people[1]), headers=JSON).json()
     assert [each["login"] for each in others["reviewed_with"]] == []
-    # Nor by a filter that says the same; their pull requests can be listed.
+    # Nor by an equivalent filter; their pull requests can be listed.
     login = people[0].github_username
     for path in ("", "reviews/", "flow/", "waiting/", "compare/repositories/"):
         refused = alice_client.get(f"/a/acme/{path}?person={login}")
@@ -276,7 +274,7 @@ def test_people_see_themselves_first(
     assert ">you<" in bob_client.get(page(people[2])).content.decode()
 
 
-def test_ones_own_page_stands_in_the_menu(
+def test_the_users_own_page_is_in_the_menu(
     team: Team,
     people: tuple[TeamMember, ...],
     bob: User,
@@ -305,7 +303,7 @@ def names(client: Client, address: str) -> list[str]:
 
 @pytest.fixture
 def private(team: Team, bob: User, people: tuple[TeamMember, ...], work: list[PullRequest]) -> Team:
-    """The team keeps figures on people private; Bob is Ada on GitHub."""
+    """The team restricts figures on people; Bob is Ada on GitHub."""
     Team.objects.filter(pk=team.pk).update(are_people_private=True)
     signs_in_with_github(bob, people[0])
     return team
@@ -337,7 +335,7 @@ def test_a_private_person_cannot_be_chosen_in_the_filter(
     assert alice_client.get(f"/a/acme/{address}{joined}person=ben").status_code == 200
 
 
-def test_private_reviews_show_totals_and_ones_own(
+def test_private_reviews_show_totals_and_the_viewers_own(
     private: Team, bob_client: Client, alice_client: Client
 ) -> None:
     mine = bob_client.get("/a/acme/reviews/", headers=JSON).json()
@@ -415,7 +413,7 @@ def test_the_overview_opens_with_what_changed_and_why(
     ada, ben, cleo = people
     now = timezone.now().replace(microsecond=0)
     make_pull_request(shop, author=ada, opened_at=now - timedelta(days=100), state="closed")
-    # Twenty in each period, all as long in all but their pickup.
+    # Twenty in each period, equal in everything but their pickup.
     for place in range(40):
         days, author = (40, ada) if place < 20 else (10, (ada, ben)[place % 2])
         hours = 1 if place < 20 else 3
@@ -453,7 +451,7 @@ def test_the_overview_opens_with_what_changed_and_why(
 
 
 def said(page: str, kind: str) -> str:
-    """A paragraph as it is read."""
+    """A paragraph as a user reads it."""
     text = re.sub(r"<[^>]+>", "", page.split(f'class="{kind}">')[1].split("</p>")[0])
     return re.sub(r"[\s\xa0]+", " ", text).strip()
 
@@ -506,7 +504,7 @@ def test_a_team_of_one_is_private_where_people_are(
     assert bob_client.get("/a/acme/compare/teams/", headers=JSON).json()["teams"] == []
 
 
-def test_notes_stand_on_days(team: Team, alice_client: Client, bob_client: Client) -> None:
+def test_notes_belong_to_days(team: Team, alice_client: Client, bob_client: Client) -> None:
     given = {"day": "2026-03-02", "text": "merge queue introduced"}
     assert bob_client.post("/a/acme/notes/", given | {"day": "soon"}).status_code == 422
     bob_client.post("/a/acme/notes/", given)

@@ -48,7 +48,7 @@ def recent(days: float) -> Any:
 
 
 def said(page: str) -> str:
-    """What somebody reads: the page without its marks, in single spaces."""
+    """What a user reads: the page without its markup, in single spaces."""
     text = re.sub(r"<[^>]+>", " ", page.partition('<main id="main"')[2])
     return (
         " ".join(text.replace("\N{NO-BREAK SPACE}", " ").split())
@@ -69,7 +69,7 @@ def live(shop: Repository) -> Application:
 
 @pytest.fixture
 def merged(shop: Repository) -> list[PullRequest]:
-    """Three, each merged ten hours after its opening; the last one deployed by nothing yet."""
+    """Three, each merged ten hours after its opening; the last one not deployed yet."""
     alice, bob = make_member(shop.team, "alice"), make_member(shop.team, "bob")
     return [
         make_pull_request(
@@ -116,7 +116,7 @@ def test_it_works(deployed: list[Deployment], bob_client: Client) -> None:
     assert "A pull request counts for the application" not in page
 
 
-def test_machines_get_the_same_figures(deployed: list[Deployment], bob_client: Client) -> None:
+def test_programs_get_the_same_figures(deployed: list[Deployment], bob_client: Client) -> None:
     reply = bob_client.get(PRODUCTION, headers=JSON).json()
     figures = reply["figures"]
     assert figures["deployments"] == 3
@@ -132,7 +132,7 @@ def test_machines_get_the_same_figures(deployed: list[Deployment], bob_client: C
     [application] = reply["applications"]
     assert application["environment"] == "production"
     assert application["figures"]["deployments"] == 3
-    # What cannot be placed counts in the frequency alone.
+    # One that cannot be placed only counts in the frequency.
     make_deployment(deployed[0].application, recent(3), is_unplaced=True)
     figures = bob_client.get(PRODUCTION, headers=JSON).json()["figures"]
     assert figures["deployments"] == 4
@@ -161,7 +161,7 @@ def eventful(
     last = make_deployment(live, recent(11))
     for days, cause in ((13, "revert"), (12, "hotfix")):
         make_failed(make_deployment(live, recent(days)), last, cause)
-    # What is not placed in the order yet counts in nothing.
+    # One without a place in the order yet counts nowhere.
     make_deployment(live, recent(10), sequence=None)
     other = make_application(shop, "production-eu")
     make_deployment(other, recent(9), merged[:2])
@@ -237,7 +237,7 @@ def test_without_a_source_the_page_says_how_to_get_one(
         assert "Change fail rate" not in page
 
 
-def test_what_is_not_granted_is_said_and_no_zero(
+def test_missing_permissions_are_reported_and_no_zero(
     deployed: list[Deployment], alice_client: Client, bob_client: Client
 ) -> None:
     other = make_repository(deployed[0].team, "acme/web")
@@ -251,7 +251,7 @@ def test_what_is_not_granted_is_said_and_no_zero(
     assert "Ask an admin of the team to grant it." in page
 
 
-def test_what_is_still_being_read_is_said(deployed: list[Deployment], bob_client: Client) -> None:
+def test_incomplete_reading_is_reported(deployed: list[Deployment], bob_client: Client) -> None:
     Production.objects.update(is_complete=False)
     page = said(bob_client.get(PRODUCTION).content.decode())
     assert "Deployments are still being read for 1 of 1 repository" in page
@@ -259,7 +259,7 @@ def test_what_is_still_being_read_is_said(deployed: list[Deployment], bob_client
     assert "Merged, not deployed yet" not in page
 
 
-def test_a_change_beyond_chance_is_told_and_others_are_not(
+def test_only_changes_beyond_chance_are_reported(
     shop: Repository, live: Application, alice_client: Client
 ) -> None:
     """Three times as many deployments, as quick as before."""
@@ -326,7 +326,7 @@ def test_the_list_is_narrowed(deployed: list[Deployment], bob_client: Client) ->
         assert bob_client.get(f"{DEPLOYMENTS}?{query}", headers=JSON).status_code == 400
 
 
-def test_the_list_can_be_taken_away(deployed: list[Deployment], bob_client: Client) -> None:
+def test_the_list_can_be_downloaded(deployed: list[Deployment], bob_client: Client) -> None:
     reply = bob_client.get(f"{DEPLOYMENTS}?format=csv&show=failed")
     text = b"".join(reply).decode()
     [row] = csv.DictReader(io.StringIO(text))
@@ -369,7 +369,7 @@ def test_a_deployment_says_what_it_brought_and_why_it_failed(
     assert reply["pull_requests"] == [failed.pull_requests.get().number]
 
 
-def test_deployments_of_another_team_are_none_of_this_ones(
+def test_deployments_of_another_team_are_not_found(
     deployed: list[Deployment], bob_client: Client
 ) -> None:
     other = make_deployment(make_application(make_repository(make_team("Other"))), recent(1))
@@ -379,7 +379,7 @@ def test_deployments_of_another_team_are_none_of_this_ones(
     assert other.node_id not in ids
 
 
-def test_a_pull_request_goes_on_to_production(
+def test_a_pull_request_shows_its_deployment(
     deployed: list[Deployment], merged: list[PullRequest], live: Application, bob_client: Client
 ) -> None:
     carts, _, orders = merged
@@ -403,7 +403,7 @@ def test_a_pull_request_goes_on_to_production(
     assert "Not known: no source tells of this repository’s deployments." in page(orders)
 
 
-def test_the_overview_tells_what_is_merged_and_waits_for_production(
+def test_the_overview_shows_what_waits_for_production(
     deployed: list[Deployment], merged: list[PullRequest], bob_client: Client
 ) -> None:
     page = said(bob_client.get("/a/acme/").content.decode())

@@ -1,4 +1,4 @@
-"""Aggregates against a few lines of plain Python over the same rows, on worlds made at random."""
+"""Aggregates compared with a few lines of plain Python over the same rows, in random worlds."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ from apps.metrics.tests.production_factories import make_application, make_deplo
 from apps.teams.models import Team
 
 ZONES = ("UTC", "Asia/Kolkata", "America/New_York", "Australia/Lord_Howe", "Pacific/Apia")
-# Summer time begins and ends within these days in New York and on Lord Howe.
+# Daylight saving time begins and ends within these days in New York and on Lord Howe.
 BEGIN = datetime(2026, 2, 20, tzinfo=UTC)
 
 
 def expected_percentile(values: Sequence[float], fraction: float) -> float | None:
-    """Written anew, from the definition: linear between the closest ranks."""
+    """Written independently, from the definition: linear between the closest ranks."""
     if not values:
         return None
     ordered = sorted(values)
@@ -367,6 +367,6 @@ def test_dates_the_wrong_way_round_are_swapped() -> None:
         ("outsiders=maybe", "Outsiders are 1 (in) or 0 (out)."),
     ],
 )
-def test_an_address_that_says_nothing_sensible(address: str, sentence: str) -> None:
+def test_a_senseless_query(address: str, sentence: str) -> None:
     form = FilterForm(QueryDict(address), Choices.for_viewer(anyone(make_team())))
     assert form.sentences == [sentence]

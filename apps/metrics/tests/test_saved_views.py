@@ -58,12 +58,12 @@ def test_a_name_is_taken_once(alice_client: Client, bob_client: Client) -> None:
     ("name", "query"),
     [("", ""), ("x" * 101, ""), ("Ok", "repo=acme/none"), ("Ok", "sort=x"), ("Ok", "since=x")],
 )
-def test_what_cannot_be_saved(name: str, query: str, alice_client: Client) -> None:
+def test_invalid_views_are_refused(name: str, query: str, alice_client: Client) -> None:
     assert alice_client.post(VIEWS, {"name": name, "query": query}).status_code == 422
     assert not SavedView.objects.exists()
 
 
-def test_a_refused_name_is_told_where_it_was_typed(alice_client: Client) -> None:
+def test_a_refused_name_is_reported_at_its_field(alice_client: Client) -> None:
     save(alice_client, "<b>Carts")
     given = {"name": "<b>Carts", "query": QUERY}
     told = alice_client.post(VIEWS, given, headers={"HX-Request": "true"}).content.decode()
@@ -73,7 +73,7 @@ def test_a_refused_name_is_told_where_it_was_typed(alice_client: Client) -> None
     assert "/pull-requests/?" in reply["HX-Redirect"]
 
 
-def test_its_maker_and_admins_change_it(alice_client: Client, bob_client: Client) -> None:
+def test_its_author_and_admins_change_it(alice_client: Client, bob_client: Client) -> None:
     hers, his = save(alice_client, "Hers"), save(bob_client, "His")
     assert bob_client.post(f"{VIEWS}{hers.pk}/", {"name": "Mine"}).status_code == 403
     assert bob_client.delete(f"{VIEWS}{hers.pk}/").status_code == 403

@@ -1,4 +1,4 @@
-"""What a page costs does not grow with the team; a large team's page comes before its figures."""
+"""The cost of a page does not grow with the team; a large team's figures load after the page."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ WAITS = 'class="follows'
 
 
 def make_work(team: Team, number: int) -> PullRequest:
-    """Repositories, people, and what they did within a month."""
+    """Repositories, people, and their activity within a month."""
     for n in range(number):
         shop = make_repository(team, f"acme/shop-{n}")
         author, reviewer = make_member(team, f"author-{n}"), make_member(team, f"reviewer-{n}")
@@ -81,7 +81,7 @@ def test_it_works(team: Team, alice_client: Client) -> None:
 
 @pytest.fixture
 def large(team: Team) -> None:
-    """A team with so many that their figures come after the page."""
+    """A team so large that its figures load after the page."""
     one = make_work(team, 1)
     fields = PullRequest._meta.concrete_fields
     columns = {field.attname: getattr(one, field.attname) for field in fields}
@@ -101,7 +101,7 @@ def test_a_large_team_s_page_comes_before_its_figures(
     part = alice_client.get(path, headers={"HX-Request": "true"}).content.decode()
     assert WAITS not in part
     assert "<html" not in part
-    # What was counted once stands on the page at once, with a script or without.
+    # Once counted, they are on the page at once, with a script or without.
     for again in (path, f"{path}?whole=1"):
         assert part[-500:].strip() in alice_client.get(again).content.decode()
     assert charlie_client.get(path).status_code == 404
@@ -112,7 +112,7 @@ def test_a_large_team_s_list_says_how_many(large: None, alice_client: Client) ->
     assert "Preparing the figures" in alice_client.get(path).content.decode()
     page = alice_client.get(f"{path}&whole=1").content.decode()
     assert page.count('<th scope="row"') == explorer.PAGE
-    # One of them is what it was copied from.
+    # One of them is the original of the copies.
     counted = f"<strong>{LARGE + 1:,}</strong> pull requests"
     after = re.search(r'href="([^"]+after=[^"]+)"', page)
     assert after

@@ -1,4 +1,4 @@
-"""What the pages of figures say, for one pull request and for many."""
+"""Sentences of the pages of figures, in singular and plural."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ LINKS = ("/all", "/old")
 
 
 def plain(text: str) -> str:
-    """Without its elements, and with ordinary spaces."""
+    """Without markup, and with ordinary spaces."""
     inside = [part.partition(">")[2] for part in f">{text}".split("<")]
     return "".join(inside).replace("\N{NO-BREAK SPACE}", " ")
 
@@ -198,7 +198,7 @@ def test_a_long_list_of_choices_says_how_many(counts: tuple[int, int, int, str],
 )
 def test_a_list_says_which_and_in_which_order(query: str, said: str) -> None:
     viewer = Viewer(Team(), User(), sees_everyone=True)
-    viewer.__dict__["main_accounts"] = {}  # of whom a database knows
+    viewer.__dict__["main_accounts"] = {}  # otherwise read from a database
     chosen = explorer.choice(QueryDict(query), viewer)
     asked = Asked(Team(), Filters(PERIOD), NOW)
     behind_it = list_sentences.of_figure(chosen.figure, asked) if chosen.figure else ""

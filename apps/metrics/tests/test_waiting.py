@@ -1,4 +1,4 @@
-"""What an open pull request waits for, and for whom: rule by rule, and against a plain reading."""
+"""What an open pull request waits for, and for whom: by rule, and by an independent reading."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ from apps.metrics.tests.test_calculations import (
 from apps.metrics.tests.test_queries import filters_of
 from apps.teams.models import Team
 
-CORE = 7  # A team on GitHub.
+CORE = 7  # a GitHub team
 
 
 def asked(who: Person, when: float, kind: str = "review_requested") -> EventFact:
@@ -78,21 +78,21 @@ CHANGES = "changes_requested"
         ({"is_draft": True, "events": [EventFact("convert_to_draft", at(3))]}, "draft", 3),
         ({"events": [asked(BOB, 1)]}, "review", 1),
         ({"events": [asked(CHARLIE, 2), asked(BOB, 1)]}, "review", 1),
-        ({"events": [asked(BOB, -1)]}, "review", 0),  # Not before it was ready.
+        ({"events": [asked(BOB, -1)]}, "review", 0),  # not before it was ready
         ({"events": [EventFact("ready_for_review", at(5)), asked(BOB, 1)]}, "review", 5),
         ({"events": [asked(BOB, 1)], "reviews": [review(BOB, 2)]}, "", 0),
         ({"events": [asked(BOB, 1)], "reviews": [review(CHARLIE, 2)]}, "review", 1),
         ({"events": [asked(BOB, 3)], "reviews": [review(BOB, 2)]}, "review", 3),
         ({"events": [asked(BOB, 1), removed(BOB, 2)]}, "", 0),
         ({"events": [asked(BOB, 1), removed(BOB, 2), asked(BOB, 3)]}, "review", 3),
-        ({"events": [asked(ROBOT, 1)]}, "", 0),  # Bots are not waited for.
+        ({"events": [asked(ROBOT, 1)]}, "", 0),  # nobody waits for bots
         ({"events": [asked_team(1)]}, "review", 1),
         ({"events": [asked_team(1)], "reviews": [review(BOB, 2)]}, "", 0),
         ({"events": [asked_team(1)], "reviews": [review(CHARLIE, 2)]}, "review", 1),
         ({"events": [asked_team(1), asked_team(2, "review_request_removed")]}, "", 0),
-        # Nobody knows who is in it.
+        # Its members are unknown.
         ({"events": [asked_team(1, group=None)], "reviews": [review(CHARLIE, 2)]}, "", 0),
-        # Whoever it is, it is no bot, and not the author who replies.
+        # Its member may be anyone but a bot, or the author who replies.
         ({"events": [asked_team(1, group=None)], "reviews": [review(ROBOT, 2)]}, "review", 1),
         ({"events": [asked_team(1, group=None)], "reviews": [review(ALICE, 2)]}, "review", 1),
         ({"reviews": [review(ROBOT, 1, "approved")]}, "", 0),
@@ -127,7 +127,7 @@ REQUESTS = st.one_of(
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(REQUESTS, max_size=8), st.lists(st.builds(review, PEOPLE, HOURS), max_size=5))
-def test_requests_are_read_as_somebody_would(
+def test_requests_match_an_independent_reading(
     events: list[EventFact], reviews: list[ReviewFact]
 ) -> None:
     members = {CORE: {BOB.id or 0}}
@@ -136,7 +136,7 @@ def test_requests_are_read_as_somebody_would(
 
 
 def plain(events: Sequence[EventFact], reviews: Sequence[ReviewFact]) -> list[Request]:
-    """For each who was ever asked, the first request that nothing ended."""
+    """For each person asked, the first request that was not ended."""
 
     def ends(who: tuple[bool, int | None]) -> list[datetime]:
         is_group, number = who
@@ -227,7 +227,7 @@ def test_this_week_and_queues(shop: Repository) -> None:
     assert titles(told[GROUP, CORE].reviews) == ["of a team"]
 
 
-def test_a_page_says_whether_anybody_was_ever_asked(team: Team, alice_client: Client) -> None:
+def test_a_page_says_whether_a_review_was_ever_requested(team: Team, alice_client: Client) -> None:
     shop = make_repository(team)
     ada, ben = make_member(team, "ada"), make_member(team, "ben")
     answered = [Review(ben, 5, "commented")]
@@ -303,7 +303,7 @@ def stop_tracking(repository: Repository) -> None:
     )
 
 
-def test_usual_is_told_of_twenty_waits(shop: Repository) -> None:
+def test_usual_needs_twenty_waits(shop: Repository) -> None:
     team = shop.team
     ada, ben = make_member(team, "ada"), make_member(team, "ben")
     for number in range(20):
@@ -324,7 +324,7 @@ def test_usual_is_told_of_twenty_waits(shop: Repository) -> None:
     assert waits[0].usual == 15.25 * 3600
 
 
-def test_who_merges_is_who_merged_the_last_five(shop: Repository) -> None:
+def test_the_merger_merged_the_last_five(shop: Repository) -> None:
     team = shop.team
     ada, ben, cleo = (make_member(team, name) for name in ("ada", "ben", "cleo"))
     stay(shop, ada, 9, reviews=[Review(ben, 1)])
@@ -338,7 +338,7 @@ def test_who_merges_is_who_merged_the_last_five(shop: Repository) -> None:
     make_pull_request(shop, author=ada, opened_at=ago(9), fields={"merged_by_github_id": 1})
     (wait,) = this_week(team, filters, timezone.now())[0]
     assert wait.whom[0].name == "ada"
-    # Whoever merges need not be a member, but is no bot.
+    # People who merge need not be members, but bots do not count.
     for account, kind, name in ((77, "User", "zoe"), (78, "Bot", "ada")):
         by = {"github_id": account, "login": "zoe", "type": kind}
         fields = {f"merged_by_{name}": value for name, value in by.items()}
