@@ -20,13 +20,13 @@ from apps.audit import triggers
 from apps.teams.models import Membership, Team
 from apps.users.models import User
 
-# How fast examples are made and run is the machine's affair.
+# How fast examples are generated and run depends on the machine.
 settings.register_profile("any", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any")
 
 PASSWORD = "correct horse battery"
 HASHERS = "django.contrib.auth.hashers"
-# Their tests share nothing and take long, each.
+# Each of their tests is independent and slow.
 APART = (
     "tests/chaos/",
     "tests/test_both_databases.py",
@@ -37,7 +37,7 @@ TOGETHER = "tests/pages/"  # share a program and a browser
 
 
 class ByFile(LoadFileScheduling):  # type: ignore[misc]
-    """Gives the tests of a file to one process, those that stand apart to whichever is free."""
+    """Gives the tests of a file to one process, independent ones to whichever is free."""
 
     def _split_scope(self, nodeid: str) -> str:
         if nodeid.startswith(TOGETHER):
@@ -51,7 +51,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
 
 @pytest.fixture(scope="session", autouse=True)
 def _hash_quickly() -> Iterator[None]:
-    """Hashing is slow on purpose, and the tests make many people and sign them in."""
+    """Hashing is slow on purpose, and the tests create many users and sign them in."""
     quick, slow = f"{HASHERS}.MD5PasswordHasher", f"{HASHERS}.PBKDF2PasswordHasher"
     with override_settings(PASSWORD_HASHERS=[quick, slow]):
         yield
@@ -63,7 +63,7 @@ def _person(name: str) -> User:
 
 
 def signed_in(user: User) -> Client:
-    """A browser in which this person is signed in."""
+    """A browser in which this user is signed in."""
     client = Client()
     client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
     return client
@@ -112,7 +112,7 @@ def charlie_client(charlie: User) -> Client:
 def _let_the_audit_log_be_emptied(request: pytest.FixtureRequest) -> Iterator[None]:
     """After a test whose rows are deleted, not rolled back: the database refuses that otherwise.
 
-    Emptying ends as a migration does, which makes the triggers anew.
+    Emptying ends as a migration does, which recreates the triggers.
     """
     mark = request.node.get_closest_marker("django_db")
     named = {"transactional_db", "live_server"} & set(request.fixturenames)
@@ -126,9 +126,9 @@ def _let_the_audit_log_be_emptied(request: pytest.FixtureRequest) -> Iterator[No
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None) -> None:
-    """Emptying the database makes no permissions anew: that takes longer than many a test.
+    """Emptying the database does not recreate permissions, which takes longer than many a test.
 
-    Only the operator's staff have them, and a test of theirs makes what it needs.
+    Only staff have them, and their tests create what they need.
     """
     post_migrate.disconnect(dispatch_uid=f"{create_permissions.__module__}.create_permissions")
     post_migrate.disconnect(create_contenttypes)
@@ -141,7 +141,7 @@ def _forget_content_types(**_: Any) -> None:
 
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Keeps SQLite in a file, as in use: in memory, threads that wait in use fail at once."""
+    """Keeps SQLite in a file, as in production: in memory, waiting threads fail at once."""
     database = connections["default"]
     if database.vendor == "sqlite":
         path = tmp_path_factory.mktemp("database") / "test.sqlite3"

@@ -1,4 +1,4 @@
-"""What a test needs and this machine lacks: a skip with its reason, or a failure where demanded."""
+"""What a test needs and this machine lacks: a skip with its reason, or a failure if required."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 
 def absent(what: str) -> NoReturn:
-    """Skip for want of something; with REQUIRE_SERVICES=1 (on CI) that is a failure."""
+    """Skips because something is missing; with REQUIRE_SERVICES=1 (on CI) it fails."""
     if os.environ.get("REQUIRE_SERVICES") == "1":
         pytest.fail(f"Needed here: {what}")
     pytest.skip(what)

@@ -1,4 +1,4 @@
-"""Every address of the program and who may use it; what has no rule fails a test."""
+"""Every URL of the program and who may use it; one without a rule fails a test."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ PULL_REQUEST = f"{TEAM}pull-requests/<str:owner>/<str:repository>/<int:number>/"
 
 
 class For(Enum):
-    """Who may use an address."""
+    """Who may use a URL."""
 
     EVERYONE = "everyone"
-    SIGNED_IN = "whoever is signed in"
-    OWNER = "whoever has such a second factor"
+    SIGNED_IN = "every signed-in user"
+    OWNER = "the owner of such a second factor"
     MEMBER = "members of the team"
     ADMIN = "admins of the team"
     STAFF = "the operator's staff"
-    KEY = "whoever holds a key of the team"
+    KEY = "a program with a key of the team"
     GITHUB = "GitHub, by its signature"
 
 
 @dataclass(frozen=True)
 class Rule:
-    """Who may use an address, by which methods, and what a form sends."""
+    """Who may use a URL, by which methods, and what a form sends."""
 
     who: For
     methods: tuple[str, ...] = ("GET",)
@@ -43,7 +43,7 @@ RULES: dict[str, Rule] = {
     "webhooks/github/": Rule(For.GITHUB, POST),
     "health/live": Rule(For.EVERYONE),
     "health/ready": Rule(For.EVERYONE),
-    "metrics": Rule(For.EVERYONE),  # who have no METRICS_TOKEN find nothing: test_metrics.py
+    "metrics": Rule(For.EVERYONE),  # without METRICS_TOKEN set it is 404: test_metrics.py
     "": Rule(For.EVERYONE),
     "invitations/": Rule(For.EVERYONE, BOTH),
     "invitations/<str:key>/": Rule(For.EVERYONE),
@@ -86,7 +86,7 @@ RULES: dict[str, Rule] = {
     f"{TEAM}settings/digest/": Rule(For.MEMBER, BOTH),
     "digest/off/<str:token>/": Rule(For.EVERYONE),
     f"{TEAM}how-we-count/": Rule(For.MEMBER),
-    # Where they come from.
+    # Data sources.
     f"{TEAM}promises/": Rule(For.MEMBER),
     f"{TEAM}people/": Rule(For.MEMBER),
     f"{TEAM}people/<int:github_id>/switch/": Rule(For.ADMIN, POST),
@@ -149,7 +149,7 @@ RULES: dict[str, Rule] = {
     "api/v1/members": Rule(For.KEY),
     "api/v1/deployments": Rule(For.KEY),
     "api/v1/repositories": Rule(For.KEY),
-    # Signing in, which is allauth's.
+    # Signing in, by allauth.
     "accounts/login/": Rule(For.EVERYONE),
     "accounts/logout/": Rule(For.EVERYONE),
     "accounts/inactive/": Rule(For.EVERYONE),
@@ -195,17 +195,17 @@ RULES: dict[str, Rule] = {
     "accounts/2fa/webauthn/reauthenticate/": Rule(For.SIGNED_IN),
 }
 STAFF = Rule(For.STAFF)
-# The door of the staff's own pages leads whoever is refused to the sign-in.
+# The staff's own pages redirect refused visitors to the sign-in.
 DOORS = ("admin/login/", "admin/logout/", "admin/(?P<url>.*)$")
 
 
 def routes() -> Iterator[str]:
-    """Every address that the program answers at, as its patterns say it."""
+    """Every URL of the program, as a pattern."""
     return _below(get_resolver().url_patterns, "")
 
 
 def rule_of(route: str) -> Rule | None:
-    """What is promised about an address; None where nothing is."""
+    """The rule of a URL; None if it has none."""
     return STAFF if route.startswith("admin/") else RULES.get(route)
 
 

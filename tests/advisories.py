@@ -1,7 +1,7 @@
-"""`python -m tests.advisories`: known weaknesses of everything that the lock files name.
+"""`python -m tests.advisories`: known vulnerabilities of everything in the lock files.
 
-It asks PyPI's advisories by pip-audit and npm's by `npm audit`, so that it needs the internet.
-Exit codes: 0 nothing is known, 1 something is, 2 the services could not be asked.
+It queries PyPI's advisories by pip-audit and npm's by `npm audit`, so it needs the internet. Exit
+codes: 0 none is known, 1 some are, 2 the services could not be reached.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ ADVICE = "Run it where the internet can be reached, for example on a schedule of
 
 
 def python() -> tuple[int, list[str]]:
-    """What pip-audit knows about the packages of Python."""
+    """What pip-audit knows about the Python packages."""
     command = [str(Path(sys.executable).parent / "pip-audit"), "--progress-spinner=off"]
     command += ["--disable-pip", "--require-hashes", "--format=json"]
     done = _run([*command, *(f"--requirement={name}" for name in LOCKS)])
@@ -43,7 +43,7 @@ def python() -> tuple[int, list[str]]:
 
 
 def javascript() -> tuple[int, list[str]]:
-    """What npm knows about the packages of JavaScript."""
+    """What npm knows about the JavaScript packages."""
     npm = os.environ.get("NPM", "npm").split()
     found = _json(_run([*npm, "audit", "--json"]).stdout)
     if "vulnerabilities" not in found:
@@ -55,7 +55,7 @@ def javascript() -> tuple[int, list[str]]:
 
 
 def verdict(answers: Iterable[tuple[int, list[str]]]) -> int:
-    """Prints them; a known weakness outweighs a service that could not be asked."""
+    """Prints them; a known vulnerability outweighs a service that could not be reached."""
     codes = set()
     for code, lines in answers:
         codes.add(code)

@@ -1,4 +1,4 @@
-"""What an answer says, whatever it is packed in."""
+"""The text of a response, whatever its format."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 def text_of(reply: Any) -> str:
-    """Its body as text; of an archive, what all its files say."""
+    """Its body as text; for an archive, the text of all its files."""
     body = b"".join(reply)
     if not zipfile.is_zipfile(io.BytesIO(body)):
         return body.decode(errors="replace")

@@ -21,7 +21,7 @@ FLAGS = (
     "--disable-sync",
 )
 
-# The rules of axe whose answer differs between light and dark.
+# The axe rules whose result differs between light and dark.
 COLOURS = {"runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}}
 RUN = """async (options) => {
     const found = await axe.run({resultTypes: ["violations"], ...options});
@@ -32,13 +32,13 @@ OPEN_ALL = "for (const each of document.querySelectorAll('details')) each.open =
 
 
 def find() -> str:
-    """Its path; empty where there is none."""
+    """Its path; empty if there is none."""
     names = (os.environ.get("TEST_BROWSER", ""), *NAMES)
     return next((path for name in names if name and (path := shutil.which(name))), "")
 
 
 def violations(page: Page, options: Mapping[str, Any] | None = None) -> list[str]:
-    """What axe finds: a rule and where it is broken. A document gets axe once."""
+    """What axe finds: a rule and where it is violated. axe is loaded once into a document."""
     if not page.evaluate("'axe' in window"):
         page.evaluate(Axe().axe_script)
     page.evaluate("Promise.allSettled(document.getAnimations().map(each => each.finished))")

@@ -1,4 +1,4 @@
-"""What the tests across the apps share: a simulated GitHub, the running program, a browser."""
+"""Shared by the tests across the apps: a simulated GitHub, the running program, a browser."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ Means = Callable[..., AbstractContextManager[Program]]
 
 @pytest.fixture(scope="module")
 def github() -> Iterator[Running]:
-    """A GitHub with an organisation of some weeks."""
+    """A GitHub with an organisation a few weeks old."""
     with running(small_world()) as simulator:
         yield simulator
 
 
 def small_world() -> World:
-    """An organisation of some people and some weeks."""
+    """A small organisation with a few weeks of history."""
     return generate(3, datetime.now(UTC), people=12, repositories=6, pull_requests=160, months=4)
 
 
 @pytest.fixture(scope="session")
 def chromium() -> str:
-    """Where the system's Chromium is."""
+    """The path of the system's Chromium."""
     return find() or absent("no Chromium; `apt install chromium`, or name one with TEST_BROWSER")
 
 
-# Playwright's loop must not outlive the module: Django refuses the database beside a running loop.
+# Playwright's loop must not outlive the module: Django refuses the database while a loop runs.
 @pytest.fixture(scope="module")
 def browser(chromium: str) -> Iterator[Browser]:
     with launched(chromium) as browser:
@@ -58,7 +58,7 @@ def launched(chromium: str) -> Iterator[Browser]:
 
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
-    """A visitor of their own, at a desk."""
+    """A visitor of their own, with a desktop screen."""
     desk = {"width": 1280, "height": 900}
     with visitor(browser, viewport=desk, locale="en-GB") as context:
         yield context
@@ -66,7 +66,7 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 
 @contextmanager
 def visitor(browser: Browser, **options: Any) -> Iterator[BrowserContext]:
-    """Somebody whose browser may refuse nothing that a page wants."""
+    """A visitor whose browser may refuse nothing that a page requests."""
     context = browser.new_context(**options)
     context.set_default_timeout(15_000)
     refused: list[str] = []
@@ -88,7 +88,7 @@ def page(context: BrowserContext) -> Page:
 
 @dataclass(frozen=True)
 class Installation:
-    """A program, and the GitHub that it knows and is known to."""
+    """A program, and the GitHub connected with it."""
 
     program: Program
     github: Running
@@ -96,7 +96,7 @@ class Installation:
 
 @contextmanager
 def installation(means: Means, folder: Path, world: World) -> Iterator[Installation]:
-    """A program by these means beside a GitHub of this world, with its OAuth app registered."""
+    """A program started this way, with a GitHub of this world and its OAuth app registered."""
     url = free_address()
     paths = ("/accounts/github/login/callback/", "/integrations/github/callback/")
     with running(world, callback_urls=tuple(url + path for path in paths)) as github:

@@ -1,4 +1,4 @@
-"""A door to a server on this machine that can be shut, as when the server is down."""
+"""A proxy to a server on this machine that can be shut, as if the server were down."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 
 
 class Door:
-    """Listens on a port of its own and passes everything on while it is open."""
+    """Listens on a port of its own and forwards everything while it is open."""
 
     def __init__(self, host: str, port: int) -> None:
         self._behind = (host, port)
@@ -19,13 +19,13 @@ class Door:
         self.open()
 
     def open(self) -> None:
-        """Lets everybody in, at the same port as before."""
+        """Accepts connections, at the same port as before."""
         self._listener = socket.create_server(("127.0.0.1", self.port))
         self.port = self._listener.getsockname()[1]
         threading.Thread(target=self._serve, args=(self._listener,), daemon=True).start()
 
     def shut(self) -> None:
-        """Refuses whoever comes, and cuts off whoever is inside."""
+        """Refuses connections, and cuts those that are open."""
         if self._listener:
             _end(self._listener)
         for one in self._open:

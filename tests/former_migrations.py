@@ -1,6 +1,6 @@
 """Fills a database by the migrations that squashed ones replace: `python -m … [APP=NAME …]`.
 
-Without names it is as the last version before had it.
+Without names, as the last version before had it.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from typing import Any
 import django
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
-# Where an early version stood.
+# The migrations of an early version.
 EARLY = {
     "audit": "0002_initial",
     "integrations": "0001_initial",
     "metrics": "0003_initial",
     "teams": "0002_initial",
 }
-# What the squashed migrations of before had; that of audit was the same as today's, and is known.
+# The former squashed migrations; audit's was the same as today's, and is known.
 BETWEEN = {
     "integrations": "0010_essence_of_payloads",
     "metrics": "0013_bounds",
@@ -44,12 +44,12 @@ def main(names: dict[str, str]) -> None:
     state = executor.migrate(list((last | names).items()))
     for app, name in squashed:
         if names != BETWEEN or app in BETWEEN:
-            executor.recorder.record_unapplied(app, name)  # nobody knew of it
+            executor.recorder.record_unapplied(app, name)  # unknown to that version
     _fill(state.apps.get_model)
 
 
 def _fill(model: Callable[[str, str], Any]) -> None:
-    """Something of every app."""
+    """Rows of every app."""
     user = model("users", "User").objects.create(email="alice@example.com")
     team = model("teams", "Team").objects.create(name="Acme", slug="acme")
     model("teams", "Membership").objects.create(team=team, user=user, role="admin")

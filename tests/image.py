@@ -1,8 +1,8 @@
-"""`make image-check`: deploy/Containerfile is built, and its program run from the image's own root.
+"""`make image-check`: builds deploy/Containerfile, and runs its program from the image's own root.
 
-It needs no daemon, no registry of images and no container: buildah builds on Debian as debootstrap
-lays it out, and the root that comes of it is run by `chroot`, read-only, as the image's user, with
-no capability. Needs root, and takes some minutes: Debian and PyPI are asked for what belongs in it.
+It needs no daemon, no image registry and no container: buildah builds on Debian as debootstrap lays
+it out, and `chroot` runs the resulting root, read-only, as the image's user, without capabilities.
+It needs root and takes some minutes: packages come from Debian and PyPI.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from tformance.ports import free_port
 NEEDED = ("buildah", "debootstrap", "unshare")
 BASE, IMAGE = "localhost/debian-python", "localhost/tformance"
 RELEASE, PACKAGES = "bookworm", "python3,python3-venv,ca-certificates"
-# How this machine reaches PyPI is no part of the image.
+# How this machine reaches PyPI is not part of the image.
 OF_THIS_MACHINE = ("/etc/pip.conf", "/etc/xdg/pip", "/etc/ssl/certs")
 INSIDE = """
 set -e
@@ -46,34 +46,34 @@ exec chroot "$1" setpriv --reuid="${3%:*}" --regid="${3#*:}" --clear-groups \
 
 
 class Store:
-    """Where buildah keeps images: a folder of its own."""
+    """buildah's image store: a folder of its own."""
 
     def __init__(self, folder: Path) -> None:
         where = ("--root", str(folder / "images"), "--runroot", str(folder / "run"))
         self._buildah = ("buildah", *where, "--storage-driver", "vfs")
 
     def __call__(self, *arguments: str | Path) -> str:
-        """Run one of buildah's commands; what it says goes on, what it answers comes back."""
+        """Runs a buildah command; passes its messages on, and returns its output."""
         command = [*self._buildah, *map(str, arguments)]
         return subprocess.run(
             command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True
         ).stdout
 
     def take(self, folder: Path, name: str) -> None:
-        """Make an image of a folder."""
+        """Makes an image of a folder."""
         container = self("from", "scratch").strip()
         self("copy", "--quiet", container, folder, "/")
         self("commit", "--quiet", "--rm", container, name)
 
     def build(self) -> None:
-        """As docs/deploy.md says, but on a base that was made here."""
+        """As in docs/deploy.md, but on a base built here."""
         mounts = [f"--volume={path}:{path}:ro" for path in OF_THIS_MACHINE if Path(path).exists()]
         told = ("--file", "deploy/Containerfile", "--tag", IMAGE, "--format", "docker")
         here = ("--isolation", "chroot", "--pull-never", "--build-arg", f"BASE={BASE}")
         self("build", *told, *here, *mounts, ".")
 
     def configuration(self) -> dict[str, Any]:
-        """What the image says of user, environment, command and health check."""
+        """The image's user, environment, command and health check."""
         found = json.loads(self("inspect", "--type", "image", IMAGE))
         return dict(found["Docker"]["config"])
 
@@ -93,7 +93,7 @@ def lay_out_debian(folder: Path) -> None:
 
 
 class Image:
-    """An unpacked image, and what it says how it is run."""
+    """An unpacked image and its configuration."""
 
     def __init__(self, root: Path, data: Path, said: dict[str, Any], port: int) -> None:
         self.said, self.data, self.port = said, data, str(port)
@@ -107,12 +107,12 @@ class Image:
         return [*alone, *self._inside, *environment, *here]
 
     def run(self, *command: str) -> int:
-        """How a command inside ends."""
+        """Runs a command inside; returns its exit code."""
         return subprocess.run(self._command(*command), stderr=subprocess.DEVNULL).returncode
 
     @contextmanager
     def serving(self) -> Iterator[str]:
-        """Runs its command while the block runs; the address."""
+        """Runs its command during the block; yields the URL."""
         url = f"http://127.0.0.1:{self.port}"
         with (self.data.parent / "test.log").open("wb") as log:
             process = subprocess.Popen(self._command(*self.said["Cmd"]), stdout=log, stderr=log)
@@ -124,14 +124,14 @@ class Image:
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    """As an engine stops a container: its first process is asked to end."""
+    """As an engine stops a container: asks its first process to end."""
     [first] = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     os.kill(int(first), signal.SIGTERM)
     process.wait(30)
 
 
 def look(url: str) -> None:
-    """A stranger makes an account and a team, and sees its page."""
+    """A stranger creates an account and a team, and sees its page."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=find(), args=list(FLAGS))
         page = browser.new_page()
@@ -143,7 +143,7 @@ def look(url: str) -> None:
 
 
 def check(folder: Path) -> None:
-    """Builds it, runs it, and looks."""
+    """Builds it, runs it, and checks it."""
     store = Store(folder)
     lay_out_debian(folder / "debian")
     store.take(folder / "debian", BASE)

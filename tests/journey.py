@@ -1,4 +1,4 @@
-"""What a newcomer does in a browser, step by step: from an account to the whole history."""
+"""A newcomer's steps in a browser: from an account to the whole history."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def section(page: Page, name: str) -> Locator:
 
 
 def connect(page: Page) -> None:
-    """Over to GitHub, and back with its consent."""
+    """To GitHub, and back with its consent."""
     section(page, "GitHub").click()
     page.get_by_role("button", name="Connect GitHub").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("wants to use your account")
@@ -52,7 +52,7 @@ def choose_organization(page: Page, login: str) -> None:
 
 
 def track_everything(page: Page, known: str) -> None:
-    """Tick all repositories, once the `known` one is listed."""
+    """Ticks all repositories, once `known` is listed."""
     section(page, "Repositories").click()
     expect(page.get_by_role("rowheader").filter(has_text=known)).to_be_visible()
     page.get_by_role("button", name="Select all shown").first.click()
@@ -61,5 +61,5 @@ def track_everything(page: Page, known: str) -> None:
 
 
 def wait_for_the_history(page: Page) -> None:
-    """On the page of the sync, until each repository is up to date."""
+    """On the sync page, until each repository is up to date."""
     expect(page.get_by_role("status").first).to_have_text("Up to date", timeout=SYNC)

@@ -1,8 +1,8 @@
-"""`python -m tests.live`: connect, sync and webhooks against the GitHub that the environment names.
+"""`python -m tests.live`: connect, sync and webhooks with the GitHub that the environment names.
 
-Never part of the tests: it needs a real GitHub, a token, and for webhooks an address that GitHub
-reaches. It changes nothing there but the webhook, which it takes away again.
-Exit codes: 0 everything held, 1 something did not, 2 something is missing.
+Never part of the test suite: it needs a real GitHub, a token, and for webhooks a URL that GitHub
+reaches. It changes nothing there but the webhook, which it deletes again. Exit codes: 0 everything
+held, 1 something did not, 2 something is missing.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class NotHeldError(Exception):
 
 @dataclass
 class Visitor:
-    """An admin's program: a session, and its CSRF token."""
+    """An admin's program: a session and its CSRF token."""
 
     http: httpx.Client
 
@@ -64,7 +64,7 @@ def _good(reply: httpx.Response) -> httpx.Response:
 
 
 def run(program: Program, given: Mapping[str, str], *, with_hooks: bool) -> None:
-    """The whole way; raises NotHeldError."""
+    """The whole journey. Raises NotHeldError."""
     with httpx.Client(base_url=program.url, timeout=60, follow_redirects=True) as http:
         visitor = Visitor(http)
         _sign_up(visitor)
@@ -140,7 +140,7 @@ def _say(what: str, result: str) -> None:
 
 
 def main(given: Mapping[str, str]) -> int:
-    """Starts a program in a folder of its own, and goes the whole way."""
+    """Starts a program in a folder of its own, and makes the whole journey."""
     if not given.get("GITHUB_TOKEN") or "/" not in given.get("LIVE_REPOSITORY", ""):
         sys.stderr.write(NEEDS)
         return 2

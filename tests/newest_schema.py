@@ -1,6 +1,6 @@
-"""`python -m tests.newest_schema`: what we send to GitHub, held against its newest schema.
+"""`python -m tests.newest_schema`: checks our GitHub queries against its newest schema.
 
-Exit codes: 0 GitHub understands every document, 1 it does not, 2 the schema could not be had.
+Exit codes: 0 GitHub understands every document, 1 it does not, 2 the schema was not available.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ CHECKS = "github_understands or will_take_away or would_be_noticed"
 
 
 def main() -> int:
-    """Installs it beside, and runs the tests of the contract against it."""
+    """Installs it separately, and runs the contract tests against it."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         npm = os.environ.get("NPM", "npm").split()

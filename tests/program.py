@@ -1,4 +1,4 @@
-"""The real program in processes of its own, on one machine's means or on a company's."""
+"""The real program in processes of its own, on one machine or with a company's services."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ COMMAND = str(Path(sys.executable).parent / "tformance")
 POSTGRES = os.environ.get("TEST_POSTGRES_URL", "postgresql://postgres@127.0.0.1:5432/postgres")
 REDIS = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379")
 START = 180  # seconds
-LONGEST = 300  # seconds that a command may take, however much else the machine does
+LONGEST = 300  # seconds that a command may take, however busy the machine is
 DATABASE = "tformance.sqlite3"
 PREPARE = "import django; django.setup(); from tformance.up import prepare; prepare()"
 
 
 @dataclass(frozen=True)
 class Program:
-    """A running program: its address, its folder, and what its processes print."""
+    """A running program: its URL, its folder, and its processes' output."""
 
     url: str
     folder: Path
     environment: Mapping[str, str]
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run a `tformance` command on the same settings."""
+        """Runs a `tformance` command with the same settings."""
         return tformance(*arguments, **self.environment)
 
 
@@ -57,7 +57,7 @@ def clean_environment(**settings: str) -> dict[str, str]:
 
 
 def tformance(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
-    """Run the command as a user does."""
+    """Runs the command as a user does."""
     return subprocess.run(
         [COMMAND, *arguments],
         capture_output=True,
@@ -69,7 +69,7 @@ def tformance(*arguments: str, **settings: str) -> subprocess.CompletedProcess[s
 
 
 def manage(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
-    """Run one of Django's commands."""
+    """Runs one of Django's commands."""
     return subprocess.run(
         [sys.executable, "manage.py", *arguments],
         capture_output=True,
@@ -81,7 +81,7 @@ def manage(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]
 
 
 def free_address() -> str:
-    """Where a program can be."""
+    """A free URL for a program."""
     return f"http://127.0.0.1:{free_port()}"
 
 
@@ -113,7 +113,7 @@ def on_one_machine(
 
 @contextmanager
 def on_services(folder: Path, url: str, **settings: str) -> Iterator[Program]:
-    """PostgreSQL, Redis, and web, worker and schedule apart, as docs/deploy.md has them."""
+    """PostgreSQL, Redis, and web, worker and schedule separately, as in docs/deploy.md."""
     with ExitStack() as stack:
         database = stack.enter_context(postgres_database())
         broker = stack.enter_context(redis_database())
@@ -133,7 +133,7 @@ def on_services(folder: Path, url: str, **settings: str) -> Iterator[Program]:
 
 @contextmanager
 def postgres_database(template: str = "template1") -> Iterator[str]:
-    """A new database's address; it is dropped afterwards."""
+    """A new database's URL; it is dropped afterwards."""
     name = f"tformance_test_{secrets.token_hex(4)}"
     try:
         server = psycopg.connect(POSTGRES, autocommit=True, connect_timeout=5)
@@ -142,7 +142,7 @@ def postgres_database(template: str = "template1") -> Iterator[str]:
     with server:
         create = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
         server.execute(create.format(sql.Identifier(name), sql.Identifier(template)))
-        # What a test stores need not outlive a loss of power.
+        # A test's data need not survive a loss of power.
         quick = sql.SQL("ALTER DATABASE {} SET synchronous_commit = off")
         server.execute(quick.format(sql.Identifier(name)))
     try:
@@ -154,7 +154,7 @@ def postgres_database(template: str = "template1") -> Iterator[str]:
 
 @contextmanager
 def redis_database() -> Iterator[str]:
-    """The address of an empty Redis database that nobody else uses; it is emptied afterwards."""
+    """The URL of an empty Redis database of its own; it is emptied afterwards."""
     for number in range(1, 16):
         client = redis.Redis.from_url(f"{REDIS}/{number}", socket_connect_timeout=5)
         try:
@@ -171,7 +171,7 @@ def redis_database() -> Iterator[str]:
 
 
 def procfile() -> dict[str, str]:
-    """The commands of deploy/Procfile by their parts."""
+    """The commands of deploy/Procfile by part."""
     lines = (ROOT / "deploy/Procfile").read_text().splitlines()
     return {part: command for part, _, command in (line.partition(": ") for line in lines)}
 
@@ -203,7 +203,7 @@ def _process(
 
 
 def wait_until_ready(program: Program, *processes: subprocess.Popen[bytes]) -> None:
-    """Returns when it serves; raises TimeoutError, with what its processes printed last."""
+    """Returns when it serves. Raises TimeoutError with the last output of its processes."""
     deadline = time.monotonic() + START
     while time.monotonic() < deadline and all(process.poll() is None for process in processes):
         try:

@@ -1,7 +1,7 @@
-"""Every regular expression of the program, held against texts that were made to stop it.
+"""Every regular expression of the program, tried with texts made to stall it.
 
-`python -m tests.regular_expressions` is killed where the work grows faster than the text.
-The texts are made of each pattern's own parts, so that a new expression is covered by itself.
+`python -m tests.regular_expressions` is killed if the work grows faster than the text. The texts
+are made of each pattern's own parts, so that a new expression is covered automatically.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 READS = ("compile", "match", "fullmatch", "search", "sub", "subn", "split", "findall", "finditer")
 LENGTH = 100_000  # characters: a quadratic expression takes minutes for them, a linear one no time
-MOST_WORK = 60  # seconds of a processor for all of it, which takes some five
-OUR_OWN = ("apps/integrations/github/documents.py",)  # reads nothing but queries of the program
-MANY = 8  # repetitions from which on a part can be repeated without end
+MOST_WORK = 60  # CPU seconds for all of it, which takes about five
+OUR_OWN = ("apps/integrations/github/documents.py",)  # reads only the program's own queries
+MANY = 8  # from this many repetitions on, a part counts as unbounded
 
 
 @dataclass(frozen=True)
 class Expression:
-    """A regular expression, and where it stands."""
+    """A regular expression and its location."""
 
     place: str
     pattern: str
     flags: int
-    is_anchored: bool  # whether texts are only read from their beginning
+    is_anchored: bool  # whether texts are only matched from their beginning
 
 
 def expressions(*folders: str) -> Iterator[Expression]:
-    """Those of the program's code. Raises where one is not written out in it."""
+    """Those of the program's code. Raises if one is not a literal."""
     for path in sorted(path for folder in folders for path in (ROOT / folder).rglob("*.py")):
         if "tests" not in path.parts:
             yield from _in_file(path)
@@ -58,7 +58,7 @@ def _in_file(path: Path) -> Iterator[Expression]:
 
 
 def _uses(node: ast.Call, source: str) -> set[str]:
-    """What is done with it: by the call itself, or by the name that it is given."""
+    """How it is used: by the call itself, or by the name that it is assigned to."""
     method = ast.unparse(node.func).removeprefix("re.")
     if method != "compile":
         return {method}
@@ -77,7 +77,7 @@ _CALLS = {f"re.{name}" for name in READS} | {"RegexValidator", "validators.Regex
 
 
 def hostile(expression: Expression) -> Iterator[str]:
-    """Long texts that the expression may begin to fit, in many ways, and does not fit."""
+    """Long texts that the expression may begin to match in many ways, and does not match."""
     tree = list(parser.parse(expression.pattern, expression.flags))
     for before, part in _repeated(tree):
         for unit in {part, before + part, before}:
@@ -87,7 +87,7 @@ def hostile(expression: Expression) -> Iterator[str]:
 
 
 def _repeated(tree: list[Any], before: str = "") -> Iterator[tuple[str, str]]:
-    """Samples of each part that can be repeated without end, and of what stands before it."""
+    """Samples of each unbounded part, and of what precedes it."""
     yield before, ""
     for kind, value in tree:
         name = str(kind)
@@ -118,7 +118,7 @@ def _inside(name: str, value: Any) -> list[list[Any]]:
 
 
 def _sample(tree: list[Any]) -> str:
-    """A text that fits, or nearly."""
+    """A text that matches, or nearly."""
     found = ""
     for kind, value in tree:
         match str(kind):
@@ -158,7 +158,7 @@ def _written(item: tuple[Any, Any]) -> str:
 
 
 def hold(expression: Expression) -> None:
-    """Comes back soon, unless the expression is bad."""
+    """Returns soon, unless the expression is bad."""
     compiled = re.compile(expression.pattern, expression.flags)
     is_bytes = isinstance(expression.pattern, bytes)
     for written in hostile(expression):
@@ -170,7 +170,7 @@ def hold(expression: Expression) -> None:
 
 
 def main(*patterns: str) -> None:
-    """Holds these patterns, or each expression of the program, against hostile texts."""
+    """Tries these patterns, or each expression of the program, with hostile texts."""
     work = 2 if patterns else MOST_WORK
     resource.setrlimit(resource.RLIMIT_CPU, (work, work))
     found = [Expression(text, text, 0, is_anchored=False) for text in patterns]

@@ -1,8 +1,8 @@
 """`python -m tests.release_check`: the client's tests on the oldest and the newest allowed Python.
 
-What of Python itself reaches the client (certificates, proxies, addresses) differs most between
-these two. Each gets an environment of its own, installed from the lock files.
-Exit codes: 0 all pass, 1 some do not, 2 a Python is missing or nothing could be installed.
+The parts of Python that affect the client (certificates, proxies, addresses) differ most between
+these two. Each gets an environment of its own, installed from the lock files. Exit codes: 0 all
+pass, 1 some do not, 2 a Python is missing or the installation failed.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def check(python: str) -> int:
 
 
 def main() -> int:
-    """Says of each of the two Pythons how it went."""
+    """Reports the result for each of the two Pythons."""
     versions = allowed()
     outcomes = []
     for version in (versions[0], versions[-1]):

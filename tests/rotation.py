@@ -1,7 +1,7 @@
 """`python -m tests.rotation CREDENTIALS`: keys are rotated while a sync runs and pages are read.
 
-In a process of its own, on the database of DATABASE_URL, which must be new. What it prints is JSON:
-how many secrets were rotated in how many seconds, and how much went on meanwhile.
+In a process of its own, on the database of DATABASE_URL, which must be new. It prints JSON: how
+many secrets were rotated in how many seconds, and how much happened meanwhile.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ PAGES = ("", "github/webhooks/", "github/repos/")
 
 
 class Meanwhile(threading.Thread):
-    """Does something again and again until it is told to stop; what went wrong is kept."""
+    """Repeats something until it is stopped; keeps the error."""
 
     def __init__(self, act: Any) -> None:
         super().__init__(daemon=True)
@@ -47,13 +47,13 @@ class Meanwhile(threading.Thread):
             connections.close_all()
 
     def stop(self) -> None:
-        """Waits for what is under way."""
+        """Waits for the current round."""
         self.over.set()
         self.join()
 
 
 def main(credentials: int) -> dict[str, Any]:
-    """The whole play; raises AssertionError where anything failed."""
+    """The whole scenario. Raises AssertionError if anything failed."""
     django.setup()
     from django.conf import settings
     from django.core.management import call_command

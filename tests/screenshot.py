@@ -37,7 +37,7 @@ def main() -> None:
 
 @contextmanager
 def demo(folder: Path) -> Iterator[tuple[str, str, str]]:
-    """A demo while the block runs: its address, who signs in, and the password."""
+    """A demo during the block: its URL, its user, and the password."""
     process = subprocess.Popen(
         [COMMAND, "demo"],
         cwd=ROOT,
@@ -56,7 +56,7 @@ def demo(folder: Path) -> Iterator[tuple[str, str, str]]:
 
 
 def fill(page: Page) -> None:
-    """Connect the made-up organisation and fetch all of it."""
+    """Connects the made-up organisation and fetches all of it."""
     journey.connect(page)
     journey.choose_organization(page, "acme")
     journey.track_everything(page, "acme/billing-service")

@@ -1,6 +1,7 @@
 """Writes the squashed migrations again, up to the newest: `python -m tests.squash_migrations`.
 
-Each makes the tables of its app as the models have them now, and replaces all numbered migrations.
+Each creates the tables of its app as the models have them now, and replaces all numbered
+migrations.
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ import django
 if TYPE_CHECKING:
     from django.db.migrations.operations import CreateModel
 
-# Of another app the first is enough: on an empty database the squashed one stands in its place, and
-# a database that has the former squashed ones has it.
+# For another app the first is enough: an empty database has the squashed one instead, and a
+# database with the former squashed ones has it.
 FIRST = "0001_initial"
 ANY_USER = ("__setting__", "AUTH_USER_MODEL")
-# What each needs before it: an app of ours, or another program's migration.
+# The dependencies of each: an app of ours, or a library's migration.
 APPS: dict[str, list[str | tuple[str, str]]] = {
     "users": [("auth", "0012_alter_user_first_name_max_length")],
     "teams": [
@@ -49,7 +50,7 @@ def main() -> None:
 
 
 def _name_numbered(folder: Path) -> None:
-    """What depends on a former squashed migration depends on the last that it replaced."""
+    """Dependencies on a former squashed migration become ones on the last that it replaced."""
     for path in folder.glob("0*.py"):
         text = path.read_text()
         if "0001_squashed_" in text:

@@ -1,4 +1,4 @@
-"""Someone at a terminal."""
+"""A user at a terminal."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.program import COMMAND, DATABASE, clean_environment, prepared
 
 
 class Terminal:
-    """A data folder without a row, or with nothing at all, and a token for a simulated GitHub."""
+    """A data folder, empty or not there yet, and a token for a simulated GitHub."""
 
     def __init__(self, github: Running, folder: Path, *, is_new: bool = False) -> None:
         if not is_new:

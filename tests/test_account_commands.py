@@ -67,7 +67,7 @@ def test_a_password_comes_from_stdin_alone() -> None:
     assert run("user", "create", "b@example.com", "--password", "x").exit_code == 2
 
 
-def test_somebody_is_switched_off_and_on(alice: User, bob: User) -> None:
+def test_an_account_is_switched_off_and_on(alice: User, bob: User) -> None:
     browser = signed_in(bob)
     done("user", "disable", "bob@example.com")
     assert browser.get("/teams/new/").status_code == 302
@@ -81,7 +81,7 @@ def test_somebody_is_switched_off_and_on(alice: User, bob: User) -> None:
     assert signed_in(User.objects.get(pk=alice.pk)).get("/admin/").status_code == 302
 
 
-def test_who_is_in_a_team(team: Team, charlie: User) -> None:
+def test_members_of_a_team(team: Team, charlie: User) -> None:
     done("team", "add", "acme", "charlie@example.com")
     done("team", "add", "acme", "charlie@example.com", "--role", "admin")
     assert Membership.objects.get(user=charlie).role == "admin"

@@ -44,8 +44,8 @@ def test_it_works(staff_client: Client, address: str) -> None:
     assert staff_client.get(address, {"q": "anything"}).status_code == 200
 
 
-def test_what_opens_somebodys_session_is_not_there(staff_client: Client) -> None:
-    """The keys of sessions, of factors and of addresses that are to be confirmed."""
+def test_keys_of_sessions_are_not_shown(staff_client: Client) -> None:
+    """The keys of sessions, of factors and of addresses that await confirmation."""
     page = staff_client.get("/admin/").content.decode()
     assert "/admin/mfa/authenticator/" in page
     for path in ("usersessions/usersession", "account/emailconfirmation", "sessions/session"):
@@ -112,7 +112,7 @@ def onlooker(bob: User, bob_client: Client) -> Client:
 
 @pytest.mark.parametrize("model", list(admin.site._registry), ids=lambda model: model.__name__)
 def test_no_filter_tells_a_secret(onlooker: Client, model: type[Model]) -> None:
-    """Not by a field of the row, nor by one of a row that belongs to it."""
+    """Neither by a field of the row, nor by one of a related row."""
     address = f"/admin/{model._meta.app_label}/{model._meta.model_name}/"
     paths = [field.name for field in model._meta.concrete_fields if SECRET.search(field.name)]
     for relation in model._meta.get_fields():

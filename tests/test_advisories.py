@@ -1,4 +1,4 @@
-"""`make audit`, whose services are not asked here: what it makes of their answers."""
+"""`make audit` with stand-ins for the services: how it handles their answers."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ NPM_DOWN = '{"message": "405 Method Not Allowed"}'
 
 
 def audit(folder: Path, pip_says: str, npm_says: str) -> subprocess.CompletedProcess[str]:
-    """The command beside programs that say this."""
+    """The command with stand-in programs that print this."""
     for name, says in (("pip-audit", pip_says), ("npm", npm_says)):
         script = folder / name
         script.write_text(f"#!/bin/sh\ncat <<'E'\n{says}\nE\n")
         script.chmod(stat.S_IRWXU)
     (folder / "python").symlink_to(sys.executable)
-    # The program beside Python is taken, hence a Python of the test's own.
+    # It uses the program next to Python, hence a Python of the test's own.
     code = f"import sys; sys.executable = {str(folder / 'python')!r}; import runpy; "
     code += "runpy.run_module('tests.advisories', run_name='__main__')"
     path = f"{folder}{os.pathsep}{os.environ['PATH']}"

@@ -1,4 +1,4 @@
-"""A backup that is made while the program runs, restored elsewhere, and gone on with."""
+"""A backup made while the program runs, restored elsewhere, and continued from."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.terminal import Terminal
 def terminals(
     request: pytest.FixtureRequest, github: Running, name: str, tmp_path: Path
 ) -> Iterator[tuple[Terminal, Terminal]]:
-    """An installation that knows a repository, and an empty one elsewhere that has its keys."""
+    """An installation with a repository, and an empty one elsewhere with its keys."""
     with ExitStack() as stack:
         made = []
         for place in ("here", "elsewhere"):
@@ -58,7 +58,7 @@ def test_it_works(
     restored = elsewhere.run("restore", str(file))
     assert restored.returncode == 0, restored.stderr
     assert elsewhere.rows("pull-requests") == here.rows("pull-requests")
-    # What a machine keeps for figures names the data by this key.
+    # The figures cached on a machine name the data by this key.
     keys = {each.run("manage", "shell", "-v0", "-c", KEY).stdout.strip() for each in terminals}
     assert len(keys) == 2
     opened = act(github.simulator, "open", {"repository": name, "title": "After the backup"})

@@ -1,4 +1,4 @@
-"""What must be the same on PostgreSQL as on SQLite, where the other tests run."""
+"""What must be the same on PostgreSQL as on SQLite, which the other tests use."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 from tests.program import POSTGRES, ROOT, clean_environment, manage, postgres_database, tformance
 
-# Each run starts Python and makes the tables, which takes longer than most of these tests.
+# Each run starts Python and creates the tables, which takes longer than most of these tests.
 METRICS = (
     "apps/metrics/tests/test_explorer.py",
     "apps/metrics/tests/test_flow_and_reviews.py",
@@ -47,7 +47,7 @@ def test_it_works(modules: tuple[str, ...]) -> None:
 
 
 def test_a_database_user_who_may_not_make_the_extension(tmp_path: Path) -> None:
-    """Everything but the index is there; after the extension, the next migration makes it."""
+    """Everything but the index exists; after the extension, the next migration creates it."""
     with postgres_database() as database:
         name = urlsplit(database).path.removeprefix("/")
         own = f"{POSTGRES.rpartition('/')[0]}/{name}"

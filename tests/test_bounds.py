@@ -1,4 +1,4 @@
-"""What people write is bounded by the database itself, on both kinds, whatever a form lets by."""
+"""The database itself limits what users write, on both kinds, whatever a form lets through."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from apps.users.models import User
 TEXTS = (models.CharField, models.TextField, models.JSONField)
 APPS = ("users", "teams", "audit")
 MODELS = [*(each for app in APPS for each in apps.get_app_config(app).get_models()), SavedView]
-# What a hash or the program itself writes.
+# Written by the program, or hashes.
 OURS = {("session", "session_key"), ("attempts", "name"), ("team", "figures_key")}
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
 def test_it_works(model: type[models.Model]) -> None:
-    """Every field that holds text has a bound of its own."""
+    """Every field that holds text has a limit of its own."""
     names = {each.name for each in model._meta.constraints}
     kind = model._meta.model_name
     texts = [field.name for field in model._meta.concrete_fields if isinstance(field, TEXTS)]
@@ -62,7 +62,7 @@ def test_a_view_that_is_too_long_is_refused_and_nothing_is_stored(
 
 
 def test_a_page_to_go_on_to_is_bounded(alice: User) -> None:
-    """What waits in a session of a stranger's is stored, too."""
+    """What waits in a stranger's session is stored, too."""
     client = Client()
     client.get("/accounts/login/", {"next": "/" + "x" * 3_000})
     form = {"login": alice.email, "password": "wrong", "next": "/" + "x" * 500_000}

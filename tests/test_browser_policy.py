@@ -1,4 +1,4 @@
-"""What browsers are told; tests/pages holds that no page of ours wants more."""
+"""The security headers; tests/pages checks that no page of ours needs more."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_throttling_sees_who_asks(settings: Settings, alice: User) -> None:
 
 
 def _sign_in(form: dict[str, str], forwarded_for: str) -> str:
-    """What the page says; nothing where it led on."""
+    """The page's text; empty if it redirected."""
     headers = {"x-forwarded-for": forwarded_for}
     return Client().post("/accounts/login/", form, headers=headers).content.decode()
 

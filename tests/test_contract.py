@@ -1,4 +1,4 @@
-"""What we send to GitHub is held against what GitHub publishes."""
+"""Our queries are checked against GitHub's published schema."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ each_document = pytest.mark.parametrize("text", DOCUMENTS.values(), ids=DOCUMENT
 
 @cache
 def published() -> GraphQLSchema:
-    """GitHub's whole schema, as its package brings it."""
+    """GitHub's whole schema, from its package."""
     return build_schema(PUBLISHED.read_text(), assume_valid_sdl=True)
 
 

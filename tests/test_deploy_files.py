@@ -28,13 +28,13 @@ UNITS = sorted((ROOT / "deploy/systemd").glob("*.service"))
 
 
 def found(program: str, package: str) -> str:
-    """Where a program is."""
+    """The path of a program."""
     return shutil.which(program) or absent(f"no {program}; `apt install {package}`")
 
 
 @pytest.fixture
 def units(tmp_path: Path) -> Path:
-    """The units with the command of this checkout, since systemd looks whether it is there."""
+    """The units with the command of this checkout, since systemd checks that it exists."""
     for unit in UNITS:
         text = unit.read_text().replace("/opt/tformance/bin/tformance", COMMAND)
         (tmp_path / unit.name).write_text(text)
@@ -47,7 +47,7 @@ def analyze(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_it_works(units: Path) -> None:
-    """Every unit is one that systemd understands."""
+    """Every unit is valid for systemd."""
     for unit in UNITS:
         checked = analyze("verify", units / unit.name)
         assert checked.returncode == 0, checked.stderr
@@ -56,7 +56,7 @@ def test_it_works(units: Path) -> None:
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.stem)
 def test_units_leave_little_open(unit: Path, units: Path) -> None:
-    """systemd's own measure goes from 0 (closed) to 10 (open)."""
+    """systemd's own rating goes from 0 (closed) to 10 (open)."""
     checked = analyze("security", "--offline=true", "--threshold=20", units / unit.name)
     assert checked.returncode == 0, checked.stdout[-300:]
 

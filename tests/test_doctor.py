@@ -34,7 +34,7 @@ def test_it_works(program: Program) -> None:
     assert result.stdout.endswith("All is well.\n")
 
 
-def test_what_is_missing_is_told_with_what_to_do(tmp_path: Path, github: Running) -> None:
+def test_missing_parts_are_reported_with_advice(tmp_path: Path, github: Running) -> None:
     settings = {"DATA_DIR": str(tmp_path), "PUBLIC_URL": free_address()}
     result = tformance("doctor", GITHUB_URL=github.url, **settings)
     assert result.returncode == 1
@@ -44,7 +44,7 @@ def test_what_is_missing_is_told_with_what_to_do(tmp_path: Path, github: Running
     assert "Traceback" not in result.stderr
 
 
-def test_what_cannot_be_reached_is_told(tmp_path: Path) -> None:
+def test_unreachable_services_are_reported(tmp_path: Path) -> None:
     result = tformance(
         "doctor",
         DATA_DIR=str(tmp_path),
@@ -79,19 +79,19 @@ def test_a_server_whose_limits_are_off(tmp_path: Path, github: Running) -> None:
     assert "ok      GITHUB_TOKEN: GitHub accepts it" in result.stdout
 
 
-def test_another_installation_at_the_address_is_told(program: Program, tmp_path: Path) -> None:
+def test_another_installation_at_the_address_is_reported(program: Program, tmp_path: Path) -> None:
     result = tformance("doctor", **{**program.environment, "DATA_DIR": str(tmp_path)})
     assert result.returncode == 1
     assert "problem web: another installation of tformance answers" in result.stdout
 
 
-def test_an_address_that_github_cannot_reach_is_told(tmp_path: Path) -> None:
+def test_an_address_that_github_cannot_reach_is_reported(tmp_path: Path) -> None:
     settings = {"DATA_DIR": str(tmp_path), "PUBLIC_URL": "http://127.0.0.1:1"}
     result = tformance("doctor", GITHUB_URL="https://github.invalid", **settings)
     assert "note    webhooks: GitHub cannot reach http://127.0.0.1:1" in result.stdout
 
 
-def test_a_bad_token_is_told_and_not_shown(program: Program) -> None:
+def test_a_bad_token_is_reported_and_not_shown(program: Program) -> None:
     settings = {**program.environment, "GITHUB_TOKEN": "ghp_opensesame"}
     result = tformance("doctor", **settings)
     assert result.returncode == 1
@@ -99,7 +99,7 @@ def test_a_bad_token_is_told_and_not_shown(program: Program) -> None:
     assert "opensesame" not in result.stdout + result.stderr
 
 
-def test_a_token_that_may_too_little_is_told(program: Program, github: Running) -> None:
+def test_a_token_with_too_few_scopes_is_reported(program: Program, github: Running) -> None:
     world = github.simulator.world
     before = world.tokens[github.token].scopes
     world.tokens[github.token].scopes = ["public_repo"]

@@ -1,4 +1,4 @@
-"""The folder that is Celery's broker on one machine: whole messages, each taken once."""
+"""The folder that is Celery's broker on one machine: whole messages, each received once."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from kombu import Connection
 
 WRITERS = READERS = 2
-MESSAGES = 800  # of each writer
+MESSAGES = 800  # from each writer
 STOP = "stop"
 
 
@@ -26,7 +26,7 @@ def write(folder: Path, writer: int) -> None:
 
 
 def read(folder: Path) -> list[list[int]]:
-    """What one reader gets until it is told to stop."""
+    """What one reader receives until it is told to stop."""
     with connection(folder) as broker, broker.SimpleQueue("work", no_ack=True) as queue:
         return list(iter(lambda: queue.get(timeout=60).payload, STOP))
 
@@ -44,7 +44,7 @@ def test_messages_are_whole_and_taken_once(tmp_path: Path) -> None:
     assert not list((tmp_path / "work").iterdir())
 
 
-def test_what_is_no_message_is_left_out(tmp_path: Path) -> None:
+def test_an_invalid_message_is_skipped(tmp_path: Path) -> None:
     (tmp_path / "work" / "0-folder").mkdir(parents=True)
     for number, content in enumerate((b"", b'{"half', b"\xff\xfe", b"{}", b"[]", b"null")):
         (tmp_path / "work" / f"0-{number}").write_bytes(content)
@@ -54,7 +54,7 @@ def test_what_is_no_message_is_left_out(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "work").iterdir()] == ["0-folder"]
 
 
-def test_what_was_taken_and_not_done_comes_back(tmp_path: Path) -> None:
+def test_an_unfinished_message_comes_back(tmp_path: Path) -> None:
     with connection(tmp_path) as broker, broker.SimpleQueue("work") as queue:
         queue.put("first")
         assert queue.get(timeout=5).payload == "first"

@@ -30,7 +30,7 @@ CALLBACK = "http://localhost:8000/accounts/github/login/callback/"
 def visitor(
     github: Running, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Client]:
-    """Somebody signed out, where GitHub sign-in is set up."""
+    """A signed-out visitor, with GitHub sign-in set up."""
     app = OAuthApp("Iv1.signin", "s3cret", "tformance", [CALLBACK])
     github.simulator.world.oauth_apps[app.client_id] = app
     settings.GITHUB_URL = github.url
@@ -51,13 +51,13 @@ def visitor(
 
 
 def ask(visitor: Client, query: str = "") -> dict[str, str]:
-    """What GitHub's consent page is asked for."""
+    """The parameters of GitHub's consent page."""
     location = visitor.post(f"/accounts/github/login/{query}").headers["Location"]
     return dict(parse_qsl(urlsplit(location).query))
 
 
 def agree(github: Running, asked: dict[str, str], login: str, button: str = "1") -> str:
-    """Presses a button on the consent page; where that leads back to."""
+    """Presses a button on the consent page; returns where it redirects back to."""
     form = {**asked, "login": login, "authorize": button, "granted": asked["scope"]}
     answer = httpx.post(f"{github.url}/login/oauth/authorize", data=form)
     return answer.headers["location"].removeprefix("http://localhost:8000")
@@ -94,7 +94,7 @@ def test_it_works(visitor: Client, github: Running) -> None:
     assert "gho_" not in kept()
 
 
-def test_no_more_is_asked_for_than_who_it_is(visitor: Client, github: Running) -> None:
+def test_only_the_identity_is_requested(visitor: Client, github: Running) -> None:
     asked = ask(visitor)
     assert asked["scope"] == "user:email"
     assert asked["code_challenge_method"] == "S256"
@@ -126,7 +126,7 @@ def test_an_equal_address_alone_opens_nobodys_account(visitor: Client, github: R
     assert "gho_" not in kept()
 
 
-def test_whoever_cancels_is_told_that_nothing_changed(visitor: Client, github: Running) -> None:
+def test_cancelling_reports_that_nothing_changed(visitor: Client, github: Running) -> None:
     back = agree(github, ask(visitor), person(github), button="0")
     page = visitor.get(back, follow=True).content.decode()
     assert "You cancelled on the other side" in page
@@ -149,7 +149,7 @@ def test_an_answer_works_once_and_in_its_own_browser(visitor: Client, github: Ru
     assert "did not work" in visitor.get(back, follow=True).content.decode()
 
 
-def test_github_out_of_reach_is_told(
+def test_github_out_of_reach_is_reported(
     visitor: Client, github: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     back = agree(github, ask(visitor), person(github))

@@ -1,4 +1,4 @@
-"""What keeps the installation closed, over every address; without its guard, each test fails."""
+"""What protects the installation, over every URL; without its guard, each test fails."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def test_what_every_answer_says(acme: Belongings, alice: User) -> None:
 ELSEWHERE = (
     *("https://evil.example/", "//evil.example/", "/\\evil.example/", "javascript:alert(1)"),
     *("\t//evil.example", "http:///evil.example", "https://testserver@evil.example/"),
-    "http://[::1",  # which cannot be read
+    "http://[::1",  # which cannot be parsed
 )
 ACCOUNTS = [
     route
@@ -157,7 +157,7 @@ def test_no_address_leads_elsewhere(acme: Belongings, alice: User, route: str) -
         form = {**sign_in, "password1": PASSWORD, "next": goal}
         replies = signed_in(alice).get(path, {"next": goal}), Client().post(path, form)
         for reply in replies:
-            # As what `next` says it may be passed on; as a place to go to it may not.
+            # As a value of `next` it may be passed on; as a target of a redirect it may not.
             leads = reply.headers.get("Location", "").partition("?")[0]
             assert reply.status_code < 500, (route, goal)
             assert "evil" not in leads, (route, goal)
@@ -180,7 +180,7 @@ class _Elsewhere(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def inside() -> Iterator[http.server.HTTPServer]:
-    """A server of the company's own that nobody outside reaches."""
+    """A server of the company's own that is unreachable from outside."""
     with http.server.ThreadingHTTPServer(
         ("127.0.0.1", 0), type("I", (_Elsewhere,), {"asked": []})
     ) as server:

@@ -1,4 +1,4 @@
-"""/health/live and /health/ready, as a load balancer asks them."""
+"""/health/live and /health/ready, as a load balancer calls them."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ def test_it_works(client: Client, db: None) -> None:
     assert reply.json() == {"database": "ok", "broker": "ok", "data": "ok"}
 
 
-def test_whoever_cannot_write_is_not_ready(
+def test_a_full_disk_is_not_ready(
     client: Client, db: None, settings: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A full disk: tried at most every ten seconds, told once."""
+    """A full disk: tried at most every ten seconds, reported once."""
     folder, settings.DATA_DIR = settings.DATA_DIR, Path("/proc")
     health._tried.clear()
     for _ in range(3):
@@ -39,7 +39,7 @@ def test_whoever_cannot_write_is_not_ready(
 
 
 def test_machines_may_ask_by_address(client: Client, db: None) -> None:
-    """As Prometheus and load balancers do; pages answer at their own name alone."""
+    """As Prometheus and load balancers do; pages only respond at their own name."""
     for address in ("/health/live", "/health/ready"):
         assert client.get(address, headers={"host": "10.0.0.7:8000"}).status_code == 200
     assert client.get("/", headers={"host": "10.0.0.7:8000"}).status_code == 400
@@ -50,7 +50,7 @@ def test_nobody_may_keep_the_answer(client: Client, db: None) -> None:
         assert "no-store" in client.get(address)["Cache-Control"]
 
 
-def test_a_missing_broker_is_told(client: Client, db: None, settings: Any) -> None:
+def test_a_missing_broker_is_reported(client: Client, db: None, settings: Any) -> None:
     nowhere = "redis://127.0.0.1:1/0"
     backend = "tformance.cache.Cache"
     settings.REDIS_URL = nowhere

@@ -1,4 +1,4 @@
-"""What strangers and members write makes no more work than it is long."""
+"""Texts of strangers and members are processed in time linear in their length."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def acme(team: Team, bob: User) -> Belongings:
 
 
 def held(*patterns: str) -> subprocess.CompletedProcess[str]:
-    """These regular expressions, or the program's own, against hostile texts in another process."""
+    """These regular expressions, or the program's own, with hostile texts in another process."""
     command = [sys.executable, "-m", "tests.regular_expressions", *patterns]
     return subprocess.run(
         command, cwd=ROOT, env=clean_environment(), capture_output=True, text=True
@@ -52,7 +52,7 @@ def test_a_bad_expression_would_be_found(pattern: str) -> None:
 
 
 def test_no_text_of_a_users_becomes_a_regular_expression() -> None:
-    """Each is written out in the code: `expressions` refuses what is put together."""
+    """Each is a literal in the code: `expressions` refuses assembled ones."""
     assert len(list(expressions("apps", "tformance"))) > 10
     for path in [*ROOT.glob("apps/**/*.py"), *ROOT.glob("tformance/**/*.py")]:
         if "tests" not in path.parts:
@@ -155,7 +155,7 @@ KEYS = [
 def test_the_log_of_a_refused_request_holds_no_secret_of_its_address(
     route: str, acme: Belongings, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Found in the program's own list of addresses, so that a new one is covered."""
+    """Found in the program's own list of URLs, so that a new one is covered."""
     secret = "q7Zk2mB9sXw4tYv8rLp3"
     path = acme.path(route, **dict.fromkeys(("key", "token"), secret))
     assert secret in path

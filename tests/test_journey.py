@@ -1,6 +1,6 @@
-"""The whole journey in a browser, by a company's means: to a figure, and to the PR behind it.
+"""The whole journey in a browser, with a company's services: to a figure, and to its PR.
 
-On one machine it is that of tests/pages, which goes on from there.
+On one machine the journey is in tests/pages, and continues from there.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def test_it_works(installed: Installation, page: Page) -> None:
 
 
 def look_around(page: Page, github: Running) -> None:
-    """From the page of the sync, where the history is whole."""
+    """From the sync page, with the whole history."""
     see_the_count(page, github)
     see_people(page, github)
     merged = see_the_figure(page, github)
@@ -51,7 +51,7 @@ def look_around(page: Page, github: Running) -> None:
 
 
 def see_people(page: Page, github: Running) -> None:
-    """All members of the organisation, as GitHub has them."""
+    """All members of the organisation, as on GitHub."""
     world = github.simulator.world
     acme = world.account("acme")
     assert acme
@@ -62,7 +62,7 @@ def see_people(page: Page, github: Running) -> None:
 
 
 def of_acme(github: Running) -> list[PullRequest]:
-    """Every pull request of the organisation, as GitHub has it."""
+    """Every pull request of the organisation, as on GitHub."""
     repositories = github.simulator.world.repositories.values()
     return [pr for r in repositories if r.owner.login == "acme" for pr in r.pull_requests.values()]
 
@@ -73,7 +73,7 @@ def see_the_count(page: Page, github: Running) -> None:
 
 
 def see_the_figure(page: Page, github: Running) -> list[PullRequest]:
-    """How many were merged in a year, bots aside; counted here once more from GitHub's own rows."""
+    """How many were merged in a year, bots aside; counted here again from GitHub's own rows."""
     merged = [pr for pr in of_acme(github) if pr.state == "MERGED" and by_a_person(pr)]
     journey.section(page, "Overview").click()
     page.get_by_text("12 months").click()
@@ -85,14 +85,14 @@ def see_the_figure(page: Page, github: Running) -> list[PullRequest]:
 
 
 def follow_a_merge(page: Page, github: Running, count: int) -> None:
-    """Somebody merges while the overview is open: the hook tells, and the figure changes."""
+    """A merge while the overview is open: the hook reports it, and the figure changes."""
     journey.section(page, "Overview").click()
     page.get_by_text("12 months").click()
     figure = page.get_by_role("link", name=f"{count} merged pull requests")
     expect(figure).to_be_visible()
     here = page.url
     billing = github.simulator.world.repository("acme/billing-service")
-    for _ in range(120):  # hooks are made one a second, after the history
+    for _ in range(120):  # hooks are created one a second, after the history
         if billing and billing.hooks:
             break
         page.wait_for_timeout(500)
@@ -120,7 +120,7 @@ def by_a_person(pull_request: PullRequest) -> bool:
 
 
 def open_one_of(page: Page, merged: list[PullRequest]) -> None:
-    """The first of the list: it is one of those counted, and leads to GitHub."""
+    """The first of the list: it is one of those counted, and links to GitHub."""
     page.get_by_role("main").get_by_role("row").nth(1).get_by_role("link").first.click()
     heading = page.get_by_role("heading", level=1)
     expect(heading).not_to_have_text("Pull requests")

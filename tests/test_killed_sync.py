@@ -1,4 +1,4 @@
-"""A sync that is killed with -9 and begun again, at the terminal."""
+"""A sync on the command line that is killed with -9 and started again."""
 
 from __future__ import annotations
 
@@ -48,16 +48,14 @@ def end_lease(folder: Path) -> None:
 
 
 def answered(github: Running, operation: str) -> int:
-    """Without those of which somebody was killed who waited for them."""
+    """Answered requests, without those of a killed process that waited for them."""
     asked = github.simulator.log.requests
     return sum(each.operation == operation and each.fault is None for each in asked)
 
 
-def test_what_was_on_its_way_is_all_that_is_asked_for_again(
-    github: Running, tmp_path: Path
-) -> None:
+def test_only_the_request_in_flight_is_repeated(github: Running, tmp_path: Path) -> None:
     killed = Terminal(github, tmp_path / "killed")
-    # It strikes none, and counts the lists that are read from the top.
+    # It causes no fault, and counts the lists that are read from the top.
     lists = github.simulator.faults.add(
         Fault("slow", "/api/graphql", contains='"after":null', rate=0)
     )
@@ -65,7 +63,7 @@ def test_what_was_on_its_way_is_all_that_is_asked_for_again(
         kill_while_a_page_is_on_its_way(killed, github)
         end_lease(tmp_path / "killed")
     assert killed.run("sync", NAME).returncode == 0
-    # Whoever syncs again is also shown what is new at the top.
+    # A second sync also reads the new changes at the top.
     others = sum(answered(github, name) for name in ("Members", "Deployments", "Releases"))
     again_from_the_top = lists.seen - others - 1
     assert answered(github, "PullRequests") == PAGES + again_from_the_top

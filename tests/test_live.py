@@ -1,4 +1,4 @@
-"""`make test-live`, pointed at the simulator: there it must hold, and say what it needs."""
+"""`make test-live`, pointed at the simulator: there it must succeed, and say what it needs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lines of the log: as JSON for programs, with what they belong to; and a log that stays small."""
+"""Log lines: as JSON for programs, with their context; and a log that stays small."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_a_request_has_a_number(client: Client, db: None, sent: str, kept: bool)
 
 
 def test_logs_are_turned_over(tmp_path: Path) -> None:
-    """A part goes on writing into the file that it holds open."""
+    """A part continues to write into the file that it holds open."""
     log = tmp_path / "web.log"
     with log.open("ab", buffering=0) as part:
         for number in range(6):

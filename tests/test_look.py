@@ -1,4 +1,4 @@
-"""The colours of the product can be read; tests/pages looks at the pages themselves."""
+"""The colours of the product are readable; tests/pages checks the pages themselves."""
 
 from __future__ import annotations
 

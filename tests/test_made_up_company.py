@@ -1,4 +1,4 @@
-"""The company that pages are measured with is as a sync would have stored it."""
+"""The made-up company for measuring pages is as a sync would have stored it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def rows(team: Team) -> list[Any]:
 
 
 def test_it_works() -> None:
-    """Calculating it anew changes nothing, not even when a row was changed last."""
+    """Recalculating it changes nothing, not even when a row was changed last."""
     fill(Company(150, repositories=4, team=77))
     team = Team.objects.get(pk=77)
     assert PullRequest.objects.for_team(team).count() == 150

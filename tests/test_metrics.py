@@ -1,4 +1,4 @@
-"""`/metrics`, as Prometheus asks for it."""
+"""`/metrics`, as Prometheus requests it."""
 
 from __future__ import annotations
 
@@ -53,17 +53,17 @@ def test_it_works(team: Team, bob: User) -> None:
     assert found["tformance_stale_pull_requests",] == 0
 
 
-def test_nothing_of_a_team_is_told(team: Team, bob: User) -> None:
+def test_no_metric_names_a_team(team: Team, bob: User) -> None:
     acme = belongings(team, bob, 1_000)
     assert acme.mark not in ask().content.decode()
 
 
-def test_without_the_token_nothing_is_told() -> None:
+def test_without_the_token_nothing_is_shown() -> None:
     assert ask("").status_code == ask("é").status_code == ask(TOKEN[:-1]).status_code == 401
     assert Client().get("/metrics").status_code == 401
 
 
-def test_where_none_is_set_nothing_is_there(settings: Settings) -> None:
+def test_without_a_token_set_it_is_not_found(settings: Settings) -> None:
     settings.METRICS_TOKEN = ""
     assert ask("").status_code == 404
 
@@ -77,7 +77,7 @@ def samples() -> dict[tuple[str, ...], float]:
 
 
 def test_what_happens_is_counted(alice_client: Client, team: Team) -> None:
-    """Pages by their view, deliveries by our answer; the address of a team is in neither."""
+    """Pages by their view, deliveries by our response; a team's URL is in neither."""
     page, hook = ("GET", "200", "team_members"), ("401",)
     before = samples()
     alice_client.get("/a/acme/settings/members/")
@@ -98,8 +98,8 @@ def test_prometheus_may_ask_by_address() -> None:
     assert Client().get("/metrics", headers=wanted).status_code == 200
 
 
-def test_a_machine_without_pages_tells_what_it_counted() -> None:
-    """At an address of its own, behind the same token; what stands in the database is not told."""
+def test_a_machine_without_pages_serves_its_counters() -> None:
+    """At an address of its own, with the same token; without what the database holds."""
     port = free_port()
     metrics_server.begin("127.0.0.1", port)
     TASKS.labels("look_for_due_work", "success").observe(1)
@@ -119,8 +119,8 @@ def test_a_taken_address_ends_no_worker(caplog: pytest.LogCaptureFixture) -> Non
     assert "METRICS_ADDRESS" in caplog.text
 
 
-def test_alerts_are_about_what_is_told(team: Team, bob: User) -> None:
-    """promtool understands the rules, and each series in them is one of ours."""
+def test_alerts_use_existing_series(team: Team, bob: User) -> None:
+    """promtool accepts the rules, and each series in them is one of ours."""
     belongings(team, bob, 1_000)
     rules, config = ROOT / "deploy/prometheus-rules.yml", ROOT / "deploy/prometheus.yml"
     tool = shutil.which("promtool") or absent("no promtool; `apt install prometheus`")

@@ -1,4 +1,4 @@
-"""Mail whose server is dead, slow or refusing: nobody notices but by waiting."""
+"""Mail whose server is down, slow or refusing: users notice only a delay."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ NOW = datetime.now(UTC)
 
 
 class Server(socketserver.ThreadingTCPServer):
-    """Speaks as much SMTP as a client needs; `refuses` answers to commands in its own way."""
+    """Speaks as much SMTP as a client needs; `refuses` gives its own answers to commands."""
 
     allow_reuse_address = daemon_threads = True
 
@@ -67,7 +67,7 @@ class Dialogue(socketserver.StreamRequestHandler):
 
 @contextmanager
 def server(settings: Settings, **refuses: str) -> Iterator[Server]:
-    """A mail server, which the program uses while the block runs."""
+    """A mail server, which the program uses during the block."""
     with Server(**refuses) as running:
         threading.Thread(target=running.serve_forever, daemon=True).start()
         settings.EMAIL_PORT = running.server_address[1]
@@ -86,7 +86,7 @@ def _by_smtp(settings: Settings) -> None:
 
 
 def send(*, later: timedelta = timedelta(0)) -> int:
-    """What workers do at that instant; how many attempts there were."""
+    """Runs the workers at that time; returns the number of attempts."""
     now = datetime.now(UTC) + later
     return sum(1 for _ in iter(lambda: outbox.send_due(now), False))
 
@@ -118,7 +118,7 @@ def test_it_works(client: Client, alice: User, settings: Settings) -> None:
 
 
 def test_nothing_fails_with_the_mail_server(client: Client, team: Team, settings: Settings) -> None:
-    """Signing up and inviting, at a server that is dead."""
+    """Signing up and inviting, with a mail server that is down."""
     settings.ACCOUNT_EMAIL_VERIFICATION = "mandatory"
     form = {"email": "dana@example.com", "password1": PASSWORD}
     assert client.post("/accounts/signup/", form, follow=True).status_code == 200
@@ -135,7 +135,7 @@ def test_nothing_fails_with_the_mail_server(client: Client, team: Team, settings
 @pytest.mark.parametrize(
     "refuses", [{"silence": "yes"}, {"EHLO": "421 later", "HELO": "421 later"}]
 )
-def test_a_server_that_does_not_serve_is_asked_once_a_pause(
+def test_a_failing_server_is_tried_once_a_pause(
     client: Client, alice: User, bob: User, settings: Settings, refuses: dict[str, str]
 ) -> None:
     forget_password(client, alice.email)
@@ -153,7 +153,7 @@ def test_a_server_that_does_not_serve_is_asked_once_a_pause(
     assert waits[-1] > waits[0]
 
 
-def test_one_that_is_refused_holds_up_no_other(
+def test_a_refused_message_delays_no_other(
     client: Client, alice: User, bob: User, settings: Settings
 ) -> None:
     forget_password(client, alice.email)
@@ -185,7 +185,7 @@ def test_after_days_it_is_given_up(client: Client, alice: User) -> None:
 
 
 def test_what_waits_opens_nothing(client: Client, alice: User, settings: Settings) -> None:
-    """Its links are encrypted, follow a new key, and get lost with the old one."""
+    """Its links are encrypted, follow a key rotation, and are lost with the old key."""
     forget_password(client, alice.email)
     assert not any("reset/key" in text for text in strings())
     old, new = settings.TOKEN_ENCRYPTION_KEYS[0], Fernet.generate_key().decode()
@@ -210,7 +210,7 @@ def test_doctor_says_it_and_sends_a_test(client: Client, alice: User, settings: 
 
 
 def test_a_message_keeps_its_parts(settings: Settings) -> None:
-    """Headers and HTML too, as the digest has them."""
+    """Headers and HTML too, as in the digest."""
     from django.core.mail import EmailMultiAlternatives
 
     message = EmailMultiAlternatives(

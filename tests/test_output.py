@@ -16,7 +16,7 @@ from tests.terminal import Terminal
 from tformance.cli import main
 from tformance.output import visible
 
-# These run until they are stopped, hand over to another program, or write a file.
+# These run until they are stopped, become another program, or write a file.
 OTHERS = {"up", "demo", "simulator", "web", "worker", "schedule", "release", "manage"}
 OTHERS |= {"backup", "restore", "upgrade", "user", "team"}
 COMMANDS = {
@@ -35,13 +35,13 @@ EMOJI = "Ship it \U0001f680"
 
 @dataclass(frozen=True)
 class Shell:
-    """A terminal whose output goes wrong."""
+    """A terminal whose output fails."""
 
     terminal: Terminal
     name: str
 
     def run(self, command: str, broken: str, **settings: str) -> subprocess.CompletedProcess[str]:
-        """Runs a command with its stdout redirected as bash says it."""
+        """Runs a command with its stdout redirected by bash."""
         arguments = [part.format(name=self.name) for part in COMMANDS[command]]
         return subprocess.run(
             ["bash", "-c", f'set -o pipefail; "$0" "$@" {broken}', COMMAND, *arguments],
@@ -74,7 +74,7 @@ def _synced(github: Running, name: str, folder: Path) -> Shell:
 
 
 def one_line(done: subprocess.CompletedProcess[str]) -> str:
-    """The line that tells it; the progress of a sync may stand before it."""
+    """The line that reports it; the progress of a sync may precede it."""
     assert "Traceback" not in done.stderr
     assert "Exception ignored" not in done.stderr
     lines = [line for line in done.stderr.splitlines() if line.startswith("tformance: ")]
@@ -139,7 +139,7 @@ def test_nothing_commands_the_terminal(code: int) -> None:
 
 
 def test_an_export_to_a_terminal_is_only_shown(shell: Shell) -> None:
-    """With `script`'s terminal in place of a pipe, which gets titles as they are."""
+    """With `script`'s terminal in place of a pipe, which gets titles unchanged."""
     code = (
         "from apps.metrics.models import PullRequest; "
         "PullRequest.objects.update(title='\\x1b]0;x\\x07\\x9b2J')"

@@ -1,4 +1,4 @@
-"""Passkeys in Chromium, whose virtual authenticator stands in for a finger on a device."""
+"""Passkeys in Chromium, whose virtual authenticator stands in for a device."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ DEVICE = {
 
 @pytest.fixture(scope="module")
 def program(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
-    # A passkey belongs to a host's name: an address made of numbers can have none.
+    # A passkey belongs to a host name: an IP address cannot have one.
     url = free_address().replace("127.0.0.1", "localhost")
     with on_one_machine(tmp_path_factory.mktemp("data"), url) as program:
         yield program
@@ -65,7 +65,7 @@ def _as_second_factor(program: Program, page: Page) -> None:
 @pytest.mark.browser
 def test_a_device_that_gives_no_answer(program: Program, page: Page) -> None:
     page.goto(f"{program.url}/accounts/login/")
-    _hold_a_device(page)  # which holds no passkey of this address
+    _hold_a_device(page)  # without a passkey for this address
     page.get_by_role("button", name="Use a passkey").click()
     expect(page.get_by_role("alert")).to_contain_text("The device gave no answer")
 

@@ -1,4 +1,4 @@
-"""PostgreSQL behind a real PgBouncer in transaction mode: any statement may come to any session."""
+"""PostgreSQL behind a real PgBouncer in transaction mode: any statement may run in any session."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ PullRequest.objects.bulk_create(
 
 
 def program() -> str:
-    """Where PgBouncer is; the folder of Debian's is in few people's PATH."""
+    """The path of PgBouncer; Debian's folder is rarely in PATH."""
     path = f"{os.environ['PATH']}{os.pathsep}/usr/sbin"
     return shutil.which("pgbouncer", path=path) or absent("no pgbouncer; `apt install pgbouncer`")
 
@@ -51,7 +51,7 @@ def pgbouncer(url: str) -> Iterator[str]:
     parts, port = urlsplit(url), free_port()
     name = parts.path.strip("/")
     with TemporaryDirectory() as folder:
-        os.chmod(folder, 0o755)  # it runs as somebody else where we are root
+        os.chmod(folder, 0o755)  # it runs as another user where we are root
         config = Path(folder) / "pgbouncer.ini"
         config.write_text(
             f"[databases]\n{name} = host={parts.hostname} port={parts.port or 5432} "
@@ -82,7 +82,7 @@ def _wait(url: str) -> None:
 
 @pytest.fixture(scope="module")
 def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """The program's settings, with a database that was made and filled through the pool."""
+    """The program's settings, with a database created and filled through the pool."""
     folder = tmp_path_factory.mktemp("data")
     with postgres_database() as url, pgbouncer(url) as through:
         settings = {"DATA_DIR": str(folder), "DATABASE_URL": through}
@@ -93,7 +93,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
 
 
 def test_it_works(machine: dict[str, str]) -> None:
-    """Exports in parallel are whole, and in order."""
+    """Parallel exports are complete, and in order."""
     command = [COMMAND, "export", "pull-requests"]
     environment = clean_environment(**machine)
     running = [

@@ -1,4 +1,4 @@
-"""`tformance up` and `tformance demo`, as the operator and the newcomer meet them."""
+"""`tformance up` and `tformance demo`, as operators and newcomers use them."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_it_works(settings: dict[str, str], tmp_path: Path) -> None:
 
 
 def kill_what_waits_for_work(folder: Path) -> None:
-    """The worker's processes are killed with -9; those that come in their place go on."""
+    """Kills the worker's processes with -9; their replacements continue."""
     worker = part(folder, b"worker")
     wait_until(lambda: (folder / "heartbeat").exists())
     for child in Path(f"/proc/{worker}/task/{worker}/children").read_text().split():
@@ -138,7 +138,7 @@ def test_a_part_that_ends_is_named_and_ends_the_rest(
 
 
 def part(folder: Path, word: bytes) -> int:
-    """The oldest process of the folder that has this word in its command."""
+    """The oldest process of the folder with this word in its command."""
     found = processes_of(folder)
     return min(i for i in found if word in Path(f"/proc/{i}/cmdline").read_bytes().split(b"\0"))
 
@@ -160,7 +160,7 @@ def test_the_demo_says_one_line_and_finds_its_data_again(tmp_path: Path) -> None
 
 
 def demo(folder: Path) -> str:
-    """Start and end the demo; the line that it said."""
+    """Starts and ends the demo; returns its line."""
     with started("demo", DATA_DIR=str(folder)) as (process, line):
         address = re.search(r"http://localhost:\d+", line)
         assert address

@@ -1,6 +1,6 @@
-"""A real repository's 998 pull requests, from the terminal: every exported field and figure.
+"""A real repository's 998 pull requests, on the command line: every exported field and figure.
 
-What is expected is computed here from the recording by METRICS, in a few lines of its own.
+The expected values are calculated here from the recording by METRICS, in a few independent lines.
 """
 
 from __future__ import annotations
@@ -257,6 +257,6 @@ def test_since_leaves_out_what_did_not_change(
     assert fresh.run("sync", NAME, "--since", "2024-01-01").returncode == 0
     expected = {n for n, pull in recorded.items() if pull["updatedAt"] >= "2024-01-01"}
     assert {row["number"] for row in fresh.rows("pull-requests")} == expected
-    # Asked for more, it goes on where it stopped and ends with everything.
+    # Asked for more, it continues where it stopped and ends with everything.
     assert fresh.run("sync", NAME).returncode == 0
     assert len(fresh.rows("pull-requests")) == 998

@@ -1,4 +1,4 @@
-"""Redis, which others may write to and listen at: nothing of it is run, and TLS is verified."""
+"""Redis, which others may write to and read: nothing from it is executed, and TLS is verified."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_nothing_is_unpickled(data: bytes, capsys: pytest.CaptureFixture[str]) -
 
 
 def test_the_program_unpickles_nothing() -> None:
-    """Neither by itself, nor by what Celery and its schedule would do by default."""
+    """Neither our code, nor Celery and its schedule, which would by default."""
     for path in [*ROOT.glob("apps/**/*.py"), *ROOT.glob("tformance/**/*.py")]:
         words = path.read_text() if "tests" not in path.parts else ""
         assert not {"import pickle", "import shelve", "import marshal"} & set(words.splitlines())
@@ -81,7 +81,7 @@ def test_the_program_unpickles_nothing() -> None:
 
 @pytest.fixture(scope="module")
 def over_tls(files: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A Redis with a password, and a certificate for `localhost` that an own authority signed."""
+    """A Redis with a password, and a certificate for `localhost` signed by a private authority."""
     port, password = free_port(), secrets.token_hex(8)
     command = (
         *("redis-server", "--port", "0", "--tls-port", str(port), "--save", ""),
@@ -127,7 +127,7 @@ def _told(folder: Path, **settings: str) -> dict[str, str]:
 
 @pytest.mark.services
 def test_a_closed_connection_is_an_error_that_celery_expects() -> None:
-    """A worker goes on after an outage; anything else would end it."""
+    """A worker continues after an outage; any other error would end it."""
     with redis_database() as url:
         broker = Connection(url, transport="tformance.redis_broker:Transport")
         channel, expected = broker.channel(), broker.connection_errors
@@ -143,7 +143,7 @@ def test_tls_is_verified_alike(over_tls: str, files: dict[str, Path], tmp_path: 
     assert _told(tmp_path, REDIS_URL=over_tls, REDIS_CA_FILE=str(files["ca"])) == well
     bad = {"cache": "None", "health": "unreachable", "celery": "OperationalError"}
     assert _told(tmp_path, REDIS_URL=over_tls) == bad
-    by_address = over_tls.replace("localhost", "127.0.0.1")  # which the certificate is not for
+    by_address = over_tls.replace("localhost", "127.0.0.1")  # which the certificate does not cover
     assert _told(tmp_path, REDIS_URL=by_address, REDIS_CA_FILE=str(files["ca"])) == bad
 
 

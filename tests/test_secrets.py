@@ -1,4 +1,4 @@
-"""No secret leaves: everything a full run writes is searched for every secret that it used."""
+"""No secret leaks: everything a full run writes is searched for every secret that it used."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def github(settings: Settings) -> Iterator[Running]:
 
 @pytest.fixture
 def log() -> Iterator[io.StringIO]:
-    """What would be written to standard error, at the most talkative level."""
+    """What would be logged to standard error, at the most verbose level."""
     written = io.StringIO()
     handler = logging.StreamHandler(written)
     handler.setFormatter(RedactingFormatter("%(levelname)s %(name)s: %(message)s"))
@@ -98,7 +98,7 @@ def test_it_works(
 
 
 def _a_full_run(client: Client, github: Running) -> Iterator[str]:
-    """Connects in each way, syncs, makes hooks, and goes wrong in between; what was answered."""
+    """Connects in each way, syncs, creates hooks, and provokes errors; yields the responses."""
     yield from _by_the_app(client)
     small.connect(client)
     tasks.look_for_due_work()
@@ -126,7 +126,7 @@ def _a_full_run(client: Client, github: Running) -> Iterator[str]:
 
 
 def _by_the_app(client: Client) -> Iterator[str]:
-    """Makes the GitHub App by its manifest, installs it, and connects by it."""
+    """Creates the GitHub App from its manifest, installs it, and connects by it."""
     page = client.get("/a/acme/integrations/github/app/?organization=acme").content.decode()
     yield page
     action, manifest = apps.manifest_of(page, "Make it for acme")
@@ -139,7 +139,7 @@ def _by_the_app(client: Client) -> Iterator[str]:
 
 
 def _disconnecting(client: Client, github: Running) -> Iterator[str]:
-    """While GitHub is down: a token is kept until it can be told."""
+    """While GitHub is down: a token is kept until it can be revoked."""
     small.connect(client)
     github.simulator.faults.add(Fault("server_error"))
     for method in (client.get, client.delete):
@@ -150,11 +150,11 @@ def _disconnecting(client: Client, github: Running) -> Iterator[str]:
 
 
 def _secrets(github: Running) -> set[str]:
-    """Every secret that either side knows of."""
+    """Every secret that either side knows."""
     found = {CLASSIC, *github.simulator.world.tokens}
     found |= {app.client_secret for app in github.simulator.world.oauth_apps.values()}
     made = GitHubApp.objects.get()
-    # A line of the key is enough of it to look for: pages and tables break lines in their own ways.
+    # A line of the key is enough to search for: pages and tables break lines in their own ways.
     found |= {made.client_secret, made.webhook_secret, made.private_key.splitlines()[1]}
     assert any(token.startswith("ghs_") for token in found)
     for credential in IntegrationCredential.objects.all():
@@ -166,13 +166,13 @@ def _secrets(github: Running) -> set[str]:
 
 
 def _second_factor(user: User) -> set[str]:
-    """An app's secret, and what the recovery codes are made from."""
+    """An app's secret, and the seed of the recovery codes."""
     totp = TOTP.activate(user, generate_totp_secret()).instance.data["secret"]
     return {decrypt(kept) for kept in (totp, RecoveryCodes.activate(user).instance.data["seed"])}
 
 
 def _dump() -> str:
-    """All rows as they stand in the database: what a backup or a thief has."""
+    """All rows as they are in the database: what a backup or a thief has."""
     rows = []
     with connection.cursor() as cursor:
         for table in connection.introspection.table_names(cursor):
@@ -248,7 +248,7 @@ def test_error_pages_show_no_secret(settings: Settings, client: Client, db: None
 
 
 def test_settings_are_not_dumped() -> None:
-    """`manage.py diffsettings` is the operator's own; the report of a crash is not."""
+    """`manage.py diffsettings` is for the operator; a crash report is not."""
     shown = str(get_default_exception_reporter_filter().get_safe_settings())
     for secret in (our_settings.SECRET_KEY, *our_settings.TOKEN_ENCRYPTION_KEYS):
         assert secret not in shown

@@ -1,4 +1,4 @@
-"""Who may open what: every address × every kind of visitor, and nothing of another team."""
+"""Who may open what: every URL × every kind of visitor, and nothing of another team."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ OF_A_TEAM = [route for route in RULES if route.startswith(TEAM)]
 
 @dataclass(frozen=True)
 class Town:
-    """Acme and Beta, who track the same repository, and everyone who comes to the doors."""
+    """Acme and Beta, who track the same repository, and every kind of visitor."""
 
     acme: Belongings
     beta: Belongings
@@ -36,7 +36,7 @@ class Town:
 
 @pytest.fixture(scope="module")
 def built(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[Town]:
-    """A town, built once; what a test changes in it is rolled back to here."""
+    """A town, built once; a test's changes are rolled back to this state."""
     nobody_answers = override_settings(GITHUB_URL="http://127.0.0.1:1")
     with django_db_blocker.unblock(), nobody_answers, transaction.atomic():
         yield _build()
@@ -102,7 +102,7 @@ def _ask(client: Client, method: str, path: str, data: Any = None, **more: Any) 
 
 @pytest.mark.parametrize(("route", "method"), list(_cases()))
 def test_visitors(town: Town, route: str, method: str) -> None:
-    """And of the other team, which tracks the same repository, nobody of Acme sees anything."""
+    """And nobody of Acme sees anything of the other team, which tracks the same repository."""
     rule, path = RULES[route], town.acme.path(route)
     accept = {"accept": "application/json"}
     for visitor, client in town.clients.items():
@@ -239,7 +239,7 @@ QUERIES = ("repo={0}/{0}", "person={0}-login", "group={0}", "q={0}", "repository
 
 @pytest.mark.parametrize("query", QUERIES)
 def test_names_of_another_team_in_a_query(town: Town, query: str) -> None:
-    """They find nothing: neither its figures nor whether it is there."""
+    """They find nothing: neither its figures nor whether it exists."""
     for page in (
         "",
         "pull-requests/",

@@ -1,4 +1,4 @@
-"""Settings: each bad value is one clear line and exit code 2, each is in the docs."""
+"""Settings: each invalid value is one clear line and exit code 2, each is in the docs."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ def test_the_docs_list_every_setting_and_no_other() -> None:
 
 
 def read_by_the_program() -> set[str]:
-    """Every name that the program's code asks the environment for."""
+    """Every environment variable that the program's code reads."""
     readers = (
         "authorities|issuer|sign_up|text|flag|choice|number|private_key|url|service_url|email_url"
         "|listening"
@@ -244,8 +244,8 @@ def test_a_secret_file_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
     assert told == "ghp_x"
 
 
-def test_what_is_kept_is_for_us_alone(tmp_path: Path) -> None:
-    """In a folder that others may look into, and where files are that others may read."""
+def test_stored_files_are_private(tmp_path: Path) -> None:
+    """In a folder that others may read, with existing files that others may read."""
     folder = tmp_path / "open"
     (folder / "log").mkdir(parents=True)
     folder.chmod(0o755)

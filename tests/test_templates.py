@@ -20,7 +20,7 @@ LONGEST_LINE, MOST_CONDITIONS = 160, 1
 TAG = r"\{%.*?%\}|\{\{.*?\}\}"
 COMMENT = re.compile(r"\{#.*?#\}|\{% comment %\}.*?\{% endcomment %\}", re.DOTALL)
 ELEMENT = re.compile(rf"</?([a-z][\w-]*)((?:{TAG}|\"(?:{TAG}|[^\"])*\"|[^>\"])*)>", re.IGNORECASE)
-# What stands within a sentence; a badge, a button or an item of a menu does not.
+# Elements within a sentence; a badge, a button or a menu item is not.
 INLINE = {"a", "b", "code", "em", "i", "small", "span", "strong"}
 ALONE = re.compile(r"badge|button|aria-current|class=\"(label|stat|truncate|value)")
 BLOCK = re.compile(r"\{% (?:end)?block\b.*?%\}")
@@ -30,7 +30,7 @@ WORD = re.compile(r"[A-Za-z]{2}")
 
 
 def sentences(template: str) -> Iterator[str]:
-    """The text of a template, cut where an element, a sentence or an item of a list ends."""
+    """The text of a template, cut where an element, a sentence or a list item ends."""
     standing_alone: list[bool] = []
 
     def cut(element: re.Match[str]) -> str:
@@ -58,7 +58,7 @@ def _within(part: str) -> Iterator[str]:
 
 
 def conditions(sentence: str) -> int:
-    """How many conditions decide what a sentence says; none where it has no words of its own."""
+    """How many conditions decide what a sentence says; 0 if it has no words of its own."""
     return len(CONDITION.findall(sentence)) if WORD.search(re.sub(TAG, "", sentence)) else 0
 
 

@@ -1,4 +1,4 @@
-"""The terminal's errors: one clear line, the promised exit code, nothing lost."""
+"""Errors on the command line: one clear line, the documented exit code, nothing lost."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def largest(github: Running) -> str:
 
 @pytest.fixture(scope="module")
 def folder_after_a_sync(github: Running, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data folder that has the repository as it is at first."""
+    """A data folder with the repository in its first state."""
     folder = tmp_path_factory.mktemp("synced")
     done = Terminal(github, folder).run("sync", largest(github))
     assert done.returncode == 0, done.stderr
@@ -128,13 +128,13 @@ def test_a_part_of_the_history_says_since_when(terminal: Terminal, name: str) ->
 
 
 @pytest.mark.parametrize("wrong", ["acme", "https://github.com/acme/app", "a/b/c", "acme/"])
-def test_what_is_no_name(terminal: Terminal, wrong: str) -> None:
+def test_an_invalid_name(terminal: Terminal, wrong: str) -> None:
     done = terminal.run("sync", wrong)
     assert done.returncode == 2
     assert "OWNER/REPO" in done.stderr
 
 
-def test_what_is_no_date(terminal: Terminal, name: str) -> None:
+def test_an_invalid_date(terminal: Terminal, name: str) -> None:
     done = terminal.run("sync", name, "--since", "yesterday")
     assert done.returncode == 2
     assert "2026-01-31" in done.stderr
@@ -182,7 +182,7 @@ def test_an_audit_finds_every_field_equal(synced: Terminal) -> None:
     assert rest.startswith(f"{equal} fields equal in 30 pull requests")
 
 
-def test_single_sign_on_is_told(synced: Terminal, name: str, github: Running) -> None:
+def test_single_sign_on_is_reported(synced: Terminal, name: str, github: Running) -> None:
     owner = name.partition("/")[0]
     act(github.simulator, "require_sso", {"organization": owner})
     try:
@@ -196,7 +196,7 @@ def test_single_sign_on_is_told(synced: Terminal, name: str, github: Running) ->
     assert "30 could not be compared" in audited.stderr
 
 
-def test_an_audit_of_nothing_is_none(terminal: Terminal) -> None:
+def test_an_audit_without_data(terminal: Terminal) -> None:
     done = terminal.run("audit")
     assert done.returncode == 1
     assert "no pull request is stored" in done.stderr
@@ -222,7 +222,7 @@ def test_an_audit_shows_and_repairs_a_difference(
         pull_request.title = before
 
 
-def test_an_audit_tells_what_only_changed_meanwhile(
+def test_an_audit_marks_changes_since_the_sync(
     synced: Terminal, name: str, github: Running
 ) -> None:
     repository = github.simulator.world.repository(name)

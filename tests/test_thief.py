@@ -21,7 +21,7 @@ MADE_BY_MIGRATIONS = {"auth_permission", "django_content_type", "django_migratio
 
 @pytest.fixture
 def opened(team: Team, alice: User, bob: User) -> dict[str, str]:
-    """All that lets somebody in without a password, made and used through the pages."""
+    """Everything that gives access without a password, created and used through the pages."""
     client, visitor = Client(), Client()
     client.post("/accounts/login/", {"login": alice.email, "password": PASSWORD})
     client.post(INVITE, {"email": "", "role": "admin"})
@@ -52,7 +52,7 @@ def _found(pattern: str, text: str) -> str:
 
 
 def strings() -> Iterator[str]:
-    """Every value of every row that is stored in use, and every word in it."""
+    """Every value of every row, and every word in it."""
     with connection.cursor() as cursor:
         for table in set(connection.introspection.table_names(cursor)) - MADE_BY_MIGRATIONS:
             cursor.execute(f"SELECT * FROM {connection.ops.quote_name(table)}")
@@ -63,7 +63,7 @@ def strings() -> Iterator[str]:
 
 
 def doors_opened_by(text: str) -> list[str]:
-    """What a string lets somebody in by."""
+    """The kinds of access that a string gives."""
     visitor = Client()
     visitor.cookies["tformance_session"] = text
     by_cookie = visitor.get("/accounts/profile/").status_code == 200
@@ -77,7 +77,7 @@ def doors_opened_by(text: str) -> list[str]:
 
 
 def test_it_works(opened: dict[str, str]) -> None:
-    """What people hold opens each its own door, so that a closed one means something."""
+    """The users' own secrets do give access, so that the other tests mean something."""
     assert doors_opened_by(opened["session"]) == ["cookie"]
     assert doors_opened_by(opened["invitation"]) == ["link"]
     assert doors_opened_by(opened["key"]) == ["key"]
@@ -86,7 +86,7 @@ def test_it_works(opened: dict[str, str]) -> None:
 
 def test_no_string_of_the_database_opens_a_door(opened: dict[str, str]) -> None:
     kept = set(strings())
-    opened["reset"] = opened["reset"].partition("-")[2]  # what comes before names the account
+    opened["reset"] = opened["reset"].partition("-")[2]  # the part before names the account
     for name, secret in opened.items():
         assert not [each for each in kept if secret in each], name
     long = {

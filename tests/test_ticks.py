@@ -47,7 +47,7 @@ def test_it_works(page: Page) -> None:
     with page.expect_request(f"{HERE}repos/"):
         page.goto(HERE)
     page.get_by_role("checkbox").nth(1).check()
-    with page.expect_request(f"{HERE}repos/"):  # the list that comes now asks again
+    with page.expect_request(f"{HERE}repos/"):  # the list that arrives now requests again
         page.evaluate("document.getElementById('repository-list').dataset.former = '1'")
         waiting[0].fulfill(body=LIST, content_type="text/html")
     assert page.locator("#repository-list[data-former]").count() == 0

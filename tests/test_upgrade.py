@@ -1,4 +1,4 @@
-"""An older version's database goes on through the migrations of this one, on both databases."""
+"""An older version's database is migrated by this version, on both databases."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ TRIGGERS = """
     SELECT tgrelid::regclass, pg_get_triggerdef(oid), pg_get_functiondef(tgfoid)
     FROM pg_trigger WHERE NOT tgisinternal
 """
-# PostgreSQL keeps the names of the indexes of a column that is renamed.
+# PostgreSQL keeps the names of the indexes of a renamed column.
 RENAMED = {
     "teams_invitation_key_key": "teams_invitation_key_hash_key",
     "teams_invitation_key_ded04a8e_like": "teams_invitation_key_hash_084baada_like",
@@ -42,7 +42,7 @@ RENAMED = {
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.services)])
 def machines(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Settings, Settings]]:
-    """One whose database is empty, and a new one."""
+    """One with an empty database, and a new one."""
     empty = {"DATA_DIR": str(tmp_path / "empty")}
     if request.param == "sqlite":
         yield empty, {"DATA_DIR": str(prepared())}
@@ -54,9 +54,9 @@ def machines(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[S
 
 
 def test_it_works(machines: tuple[Settings, Settings]) -> None:
-    """An early version's: what was stored is there, and the tables are as those of a new machine.
+    """An early version's: its rows are kept, and the tables equal those of a new machine.
 
-    One between that and this is that of the test below.
+    A version between that and this one is tested below.
     """
     old, new = machines
     _fill(old, EARLY)
@@ -101,13 +101,13 @@ def _renamed(row: tuple[object, ...]) -> tuple[str, ...]:
 
 
 def _parts(statement: str) -> list[str]:
-    """Its columns and constraints apart, whose order nobody promises."""
+    """Its columns and constraints separately, whose order is not guaranteed."""
     columns = statement.replace(" (", ", ", 1).removesuffix(")")
     return re.split(r', (?="|CONSTRAINT)', columns)
 
 
-def test_a_backup_of_before_leads_back(tmp_path: Path) -> None:
-    """What waits is told; the upgrade keeps what was there; that can be restored elsewhere."""
+def test_the_backup_of_an_upgrade_can_be_restored(tmp_path: Path) -> None:
+    """Pending migrations are listed; data is kept, and the backup can be restored elsewhere."""
     old, elsewhere = ({"DATA_DIR": str(tmp_path / name)} for name in ("old", "elsewhere"))
     _fill(old, BETWEEN)
     told = tformance("upgrade", "--check", **old)

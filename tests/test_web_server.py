@@ -1,4 +1,4 @@
-"""The web server that ships, without a proxy before it: slow clients, and reloads under load."""
+"""The bundled web server, without a proxy before it: slow clients, and reloads under load."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ import pytest
 
 from tests.program import DATABASE, ROOT, START, clean_environment, free_address, prepared, procfile
 
-PATIENCE = 60  # seconds: a server that waits for its clients would keep others waiting for ever
+PATIENCE = 60  # seconds: a server that waits for its clients would keep others waiting forever
 HOST = b"Host: 127.0.0.1\r\n"
 FORM = b"Content-Type: application/x-www-form-urlencoded\r\n"
 SLOW = {
@@ -47,7 +47,7 @@ class Web:
     log: Path
 
     def ask(self, path: str = "/accounts/login/", **headers: str) -> int:
-        """The status of the answer on a new connection."""
+        """The response's status on a new connection."""
         connection = http.client.HTTPConnection(self.address, timeout=PATIENCE)
         try:
             connection.request("GET", path, headers=headers)
@@ -58,7 +58,7 @@ class Web:
             connection.close()
 
     def begin(self, sent: bytes) -> socket.socket:
-        """A client that sends this and then falls silent."""
+        """A client that sends this and then stops."""
         host, _, port = self.address.partition(":")
         client = socket.create_connection((host, int(port)), timeout=PATIENCE)
         client.sendall(sent)
@@ -192,7 +192,7 @@ def _workers(web: Web) -> set[int]:
     return {int(pid) for pid in found.split()}
 
 
-def test_what_was_begun_is_answered_before_the_end(folder: Path) -> None:
+def test_open_requests_are_answered_before_the_end(folder: Path) -> None:
     with serving(folder) as web:
         begun = b"POST /webhooks/github/ HTTP/1.1\r\n" + HOST + b"Content-Length: 2\r\n\r\n"
         with web.begin(begun + b"{") as client:

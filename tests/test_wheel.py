@@ -23,7 +23,7 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Built as `make wheel` builds it."""
+    """Built as by `make wheel`."""
     if not (ROOT / "node_modules/echarts").is_dir():
         absent("no charts in node_modules; `make setup` brings them")
     # In a copy: building leaves folders behind, and other tests read this checkout.
@@ -49,7 +49,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def command(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The `tformance` command of an environment that has the wheel and its dependencies alone."""
+    """The `tformance` command of an environment with only the wheel and its dependencies."""
     folder = tmp_path_factory.mktemp("environment")
     subprocess.run([sys.executable, "-m", "venv", folder], check=True)
     pip = [folder / "bin/python", "-m", "pip", "install", "-q", "--disable-pip-version-check"]

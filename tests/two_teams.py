@@ -1,4 +1,4 @@
-"""Two teams that track the same repository, and everything that an id can stand for in each."""
+"""Two teams that track the same repository, with an object for every kind of id."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ CONVERTED = re.compile(r"<(?:\w+:)?(\w+)>|\(\?P<(\w+)>[^)]*\)")
 
 @dataclass(frozen=True)
 class Belongings:
-    """What stands for a team's rows in addresses, forms and queries."""
+    """Ids and names of a team's rows, for URLs, forms and queries."""
 
     team: Team
     ids: Mapping[str, Any]
@@ -45,7 +45,7 @@ class Belongings:
     key: str
 
     def path(self, route: str, **others: Any) -> str:
-        """The address of a route, for rows of this team unless others are named."""
+        """The URL of a route, for rows of this team unless others are named."""
         ids = {**self.ids, **others}
         return "/" + CONVERTED.sub(lambda m: str(ids[m[1] or m[2]]), route).rstrip("$").replace(
             "^", ""
@@ -61,7 +61,7 @@ def undone() -> Iterator[None]:
 
 
 def belongings(team: Team, member: User, start: int) -> Belongings:
-    """Rows of each kind; numbers begin at `start`, titles say whose they are."""
+    """Rows of each kind; numbers begin at `start`, titles name their team."""
     mark = f"of{team.slug}only"
     integration = _connected(team, start, mark)
     own = _tracked(integration, start + 1, f"{mark}/{mark}")
@@ -144,7 +144,7 @@ def _tracked(integration: GitHubIntegration, number: int, full_name: str) -> Tra
 
 
 def _deployed(tracked: TrackedRepository, mark: str) -> Deployment:
-    """What the repository's pull request was brought by."""
+    """The deployment that brought the repository's pull request."""
     live = production_factories.make_application(tracked.repository, f"{mark} live")
     brought = tracked.repository.pull_requests.get()
     return production_factories.make_deployment(live, timezone.now(), [brought], name=mark)

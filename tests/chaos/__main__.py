@@ -19,7 +19,7 @@ LONGEST = 240  # seconds
 
 @contextmanager
 def databases(vendor: str, folder: Path) -> Iterator[Callable[[], AbstractContextManager[str]]]:
-    """Makes databases that have all tables; migrating once serves all of them."""
+    """Creates databases with all tables; migrating once serves all of them."""
     numbers = count()
 
     @contextmanager

@@ -1,8 +1,8 @@
 """Hooks in disorder: shuffled, some twice, the web without its database, workers killed with -9.
 
 `python -m tests.chaos.deliveries COUNT [SEED]` runs on the PostgreSQL of DATABASE_URL, which must
-be new. In the end every row must be as on GitHub, every delivery accounted for, and ten of them
-must have cost less than a point.
+be new. In the end every row must equal GitHub's, every delivery must be accounted for, and ten of
+them must have cost less than a point.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from tests.door import Door, door
 from tests.program import ROOT
 from tformance.ports import free_port
 
-AT_ONCE = 500  # deliveries that are shuffled together
+AT_ONCE = 500  # deliveries shuffled together
 SECONDS_AN_ACT = 0.03
 TWICE = 0.1
 LATENCY = 0.1  # seconds that GitHub takes for a request
@@ -41,10 +41,10 @@ LONGEST_ROUND = 120.0
 
 
 class DeliveryStorm(Storm):
-    """Tells everything by hooks and nothing by polls."""
+    """Changes are reported by hooks only, not by polls."""
 
     def blow(self, count: int) -> list[str]:
-        """What is wrong after so many deliveries, a line each."""
+        """What is wrong after this many deliveries, a line each."""
         self.random = self.patience = random.Random(self.seed)
         self.expected: set[tuple[int, str]] = set()
         self.refused = self.sent = 0
@@ -63,7 +63,7 @@ class DeliveryStorm(Storm):
             return self._wrong()
 
     def _possible(self, pull: Any) -> list[str]:
-        """What hooks tell of: comments outside of reviews are found by polls."""
+        """Changes that hooks report: comments outside of reviews are found by polls."""
         return [act for act in super()._possible(pull) if act != "comment"]
 
     def _act(self, act: str, given: dict[str, Any]) -> None:
@@ -90,7 +90,7 @@ class DeliveryStorm(Storm):
         assert self.simulator.deliveries.wait(30)
 
     def _send_in_chunks(self) -> None:
-        """As a proxy may pass a delivery on: no header tells how long it is."""
+        """As a proxy may forward a delivery: without a length header."""
         from apps.integrations.github.signature import sign
         from apps.integrations.models import Hook
 
@@ -107,7 +107,7 @@ class DeliveryStorm(Storm):
         assert reply.status_code == 202, reply.text
 
     def _round(self, behind: Door, size: int, *, is_first: bool) -> None:
-        """Some hundred changes whose deliveries are shuffled as one."""
+        """Some hundred changes whose deliveries are shuffled together."""
         from github_simulator.hooks import HookFaults
 
         deliveries = self.simulator.deliveries
@@ -124,7 +124,7 @@ class DeliveryStorm(Storm):
         self._ask_again()
 
     def _weather(self, behind: Door | None) -> None:
-        """Kills a worker now and then until all was sent; in the middle the database is away."""
+        """Kills a worker now and then until all was sent; in the middle the database is down."""
         deliveries, began = self.simulator.deliveries, time.monotonic()
         killed_at = began
         quarter = len(deliveries.attempted) + deliveries.waiting // 4
@@ -140,23 +140,23 @@ class DeliveryStorm(Storm):
         self._kill_one()
 
     def _kill_one(self) -> None:
-        """With -9; its lease runs out at once."""
+        """With -9; its lease expires at once."""
         from apps.integrations.models import Lease
 
         self.kill()
         Lease.objects.exclude(until=None).delete()
 
     def _take_stock(self, before: int) -> None:
-        """What GitHub has sent since, and what of it came to nothing."""
+        """What GitHub has sent since, and which of it failed."""
         for one in list(self.simulator.deliveries.attempted)[before:]:
             self.sent += not one.redelivery
             self.refused += one.status_code == 503
             self.expected.add((one.hook.id, one.guid))
 
     def _ask_again(self) -> None:
-        """What was refused is found in GitHub's list and sent again: the hooks' next visits.
+        """Refused deliveries are found in GitHub's list and sent again: the hooks' next checks.
 
-        A worker may be on a visit at the same time, so that one more is needed.
+        A worker may be checking at the same time, so one more check is needed.
         """
         from django.utils import timezone
 
@@ -179,7 +179,7 @@ class DeliveryStorm(Storm):
         return self.expected - set(WebhookDelivery.objects.values_list("hook__hook_id", "guid"))
 
     def _settle(self) -> None:
-        """No worker is left that could be in the way."""
+        """Waits until no worker is left that could interfere."""
         from apps.integrations.tasks import look_for_due_work
         from apps.integrations.tests.stage import let_time_pass
 
@@ -211,7 +211,7 @@ class DeliveryStorm(Storm):
 
 @contextmanager
 def web(folder: Path) -> Iterator[Door]:
-    """A real web process; what it is given is the door to its database."""
+    """A real web process; its database is behind the given door."""
     database = urlsplit(os.environ["DATABASE_URL"])
     with door(database.hostname or "127.0.0.1", database.port or 5432) as behind:
         address = urlsplit(os.environ["PUBLIC_URL"]).netloc
@@ -242,7 +242,7 @@ def _wait(url: str) -> None:
 
 
 def main() -> int:
-    """Runs a storm of deliveries; 0 where all is well."""
+    """Runs a storm of deliveries; 0 if all is well."""
     count, seed = int(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 1
     os.environ["PUBLIC_URL"] = f"http://127.0.0.1:{free_port()}"
     django.setup()

@@ -1,7 +1,7 @@
-"""One storm: a GitHub that changes and fails, workers that die, and in the end the truth.
+"""One storm: a GitHub that changes and fails, workers that die, and in the end a comparison.
 
-`python -m tests.chaos.storm SEED` runs on the database of DATABASE_URL, which must be new. The
-same seed makes the same world, faults and events; only the processes' timing is the machine's.
+`python -m tests.chaos.storm SEED` runs on the database of DATABASE_URL, which must be new. The same
+seed makes the same world, faults and events; only the processes' timing depends on the machine.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from typing import Any
 
 import django
 
-AGO = 1800  # seconds: after the world's last change, and before the newest that a walk believes
+AGO = 1800  # seconds: after the world's last change, and before the newest that a walk trusts
 LOOKS = ("NewestChanges", "NewestDeliveries", "NewestReleases")
-"""Of many repositories at once: in no repository's books."""
+"""Requests about many repositories, counted in none of them."""
 PLAN = json.loads((Path(__file__).parent / "plan.json").read_text())
 
 
 @dataclass
 class Storm:
-    """The driver of a storm; it alone knows what is true."""
+    """The driver of a storm; only it knows the true state."""
 
     seed: int
     folder: Path
@@ -43,13 +43,13 @@ class Storm:
         with self._github(), self._workers():
             self._begin()
             for _ in range(PLAN["kills_of_a_first_sync"]):
-                self._wait_for_pages(2)  # the first page of all is read again by every walk
+                self._wait_for_pages(2)  # every walk reads the very first page again
                 self.kill_in_transaction()
             self.change_many_long_ago()
             for _ in range(PLAN["steps"]):
                 self._event()
                 time.sleep(PLAN["seconds_between_steps"])
-            # What only happens in a moment's race happens at least once, late enough to matter.
+            # Rare races happen at least once, late enough to matter.
             self.kill_in_transaction()
             for _ in range(2):
                 self.hint_in_flight()
@@ -89,12 +89,12 @@ class Storm:
             self._served.__exit__(None, None, None)
 
     def _calm_down(self) -> None:
-        """Nothing fails any more, and GitHub is patient; its index has everything."""
+        """Nothing fails any more, GitHub responds quickly, and its index is complete."""
         self.simulator.faults.clear()
         for place in self.places:
             for number in list(place.late):
                 self._act("list", {"repository": place.full_name, "number": number})
-            if PLAN["null_leaves"]:  # what could not be told can be now, and webhooks tell of it
+            if PLAN["null_leaves"]:  # what was unreadable is readable now, and webhooks report it
                 self._hint(place, list(place.pull_requests.values()))
         self.simulator.limits.reset()
         self.simulator.options = dataclasses.replace(
@@ -166,7 +166,7 @@ class Storm:
         schedule.begin(team, TrackedRepository.objects.for_team(team), SyncRun.Reason.FIRST)
         return team
 
-    # What happens
+    # Events
 
     def _event(self) -> None:
         weights = PLAN["event_weights"]
@@ -176,7 +176,7 @@ class Storm:
         happens()
 
     def change(self) -> None:
-        """Somebody does something, and a webhook tells of it, or gets lost."""
+        """A change, whose webhook is delivered or lost."""
         place = self.random.choice(self.places)
         pull = self._change_one(place)
         if pull is not None and self.random.random() > PLAN["share_of_hints_lost"]:
@@ -223,7 +223,7 @@ class Storm:
         stale.mark(tracked, told, datetime.now(UTC))
 
     def change_many_long_ago(self) -> None:
-        """So much that a walk needs several pages for it, longer ago than walks overlap."""
+        """So many changes that a walk needs several pages, longer ago than walks overlap."""
         from apps.integrations.models import TrackedRepository
 
         place = max(self.places, key=lambda place: len(place.pull_requests))
@@ -237,12 +237,12 @@ class Storm:
         self.ask([place])
 
     def quiet_change(self) -> None:
-        """Something that does not move `updatedAt`: only its webhook tells of it."""
+        """A change that does not affect `updatedAt`: only its webhook reports it."""
         place = self.random.choice(self.places)
         self._change_quietly(place, [self.random.choice(self._untouched(place))])
 
     def _untouched(self, place: Any) -> list[Any]:
-        """Pull requests so far down that no later walk from the top comes by."""
+        """Pull requests so far down that no later walk from the top reaches them."""
         by_age = self._by_age(place)
         return by_age[: max(2, len(by_age) - 40)]
 
@@ -255,7 +255,7 @@ class Storm:
         self._hint(place, pulls)
 
     def deploy(self) -> None:
-        """Somebody deploys, or goes back; sometimes no webhook tells of it, sometimes it fails."""
+        """A deployment, or a rollback; some without a webhook, some failing."""
         place = self.random.choice(self.places)
         at = self.simulator.clock.now() - timedelta(seconds=self.random.randint(1, 600))
         given = {"repository": place.full_name, "actor": "alice", "at": at.isoformat()}
@@ -285,14 +285,14 @@ class Storm:
         mine.update(production_due_at=datetime.now(UTC))
 
     def late_pull_request(self) -> None:
-        """One that GitHub's index shows long after it was opened; no webhook tells of it."""
+        """One that GitHub's index shows long after it was opened; no webhook reports it."""
         place = self.random.choice(self.places)
         at = self.simulator.clock.now() - timedelta(seconds=AGO)
         given = {"repository": place.full_name, "actor": "alice", "at": at.isoformat()}
         self._act("open", {**given, "late": True})
 
     def time_passes(self) -> None:
-        """Minutes later, all at once: due times come, leases run out."""
+        """Minutes pass at once: due times come, leases expire."""
         self._forget_leases()
         self.interruptions += 1
 
@@ -309,7 +309,7 @@ class Storm:
         GitHubIntegration.objects.filter(team=self.team).update(poll_due_at=datetime.now(UTC))
 
     def ask(self, places: list[Any] | None = None) -> None:
-        """Somebody presses the button."""
+        """A user presses the button."""
         from apps.integrations.models import SyncRun, TrackedRepository
         from apps.integrations.sync import schedule
 
@@ -318,7 +318,7 @@ class Storm:
         schedule.begin(self.team, rows, SyncRun.Reason.MANUAL)
 
     def _reconnect(self) -> None:
-        """Where GitHub refused the token twice in a row, somebody connects again."""
+        """If GitHub refused the token twice in a row, a user connects again."""
         from apps.integrations.models import IntegrationCredential
 
         rejected = IntegrationCredential.objects.filter(rejected_at__isnull=False)
@@ -334,13 +334,13 @@ class Storm:
         """All workers, while one of them waits to store pull requests."""
         with self._nobody_writes():
             deadline = time.monotonic() + 2
-            while not (waits := self._somebody_wants_to_write()) and time.monotonic() < deadline:
+            while not (waits := self._is_a_write_waiting()) and time.monotonic() < deadline:
                 time.sleep(0.02)
             self.events.append("in transaction" if waits else "not in transaction")
             for pid in list(self.workers.alive):
                 self.workers.kill(pid)
                 self.interruptions += 1
-        self._forget_leases()  # the dead hold them no more
+        self._forget_leases()  # killed workers hold them no more
 
     def _wait_for_pages(self, number: int) -> None:
         from apps.integrations.models import SyncRun
@@ -359,21 +359,21 @@ class Storm:
                     cursor.execute("LOCK TABLE metrics_pullrequest IN SHARE MODE")
             yield
 
-    def _somebody_wants_to_write(self) -> bool:
+    def _is_a_write_waiting(self) -> bool:
         from django.db import connection
 
         if connection.vendor != "postgresql":
-            return False  # SQLite does not tell, so all that can be done is to wait
+            return False  # SQLite does not say who waits, so all that can be done is to wait
         with connection.cursor() as cursor:
             cursor.execute(
-                # Not pg_stat_activity, which stands still within a transaction.
+                # Not pg_stat_activity, which does not change within a transaction.
                 "SELECT count(*) FROM pg_locks WHERE NOT granted "
                 "AND relation = 'metrics_pullrequest'::regclass"
             )
             return cursor.fetchone() != (0,)
 
     def stall(self) -> None:
-        """A worker stands still with GitHub's answer in hand until its lease has run out."""
+        """Suspends a worker with GitHub's response in hand until its lease has expired."""
         from apps.integrations.tests.stage import let_time_pass
 
         self.interruptions += 2
@@ -387,13 +387,13 @@ class Storm:
         time.sleep(1)
 
     def hint_in_flight(self) -> None:
-        """A pull request changes, and its webhook comes, while it is being fetched."""
+        """A pull request changes, and its webhook arrives, while it is being fetched."""
         place, pulls = self._refresh_in_flight()
         self._change_quietly(place, pulls)
         self.workers.go_on()
 
     def change_in_flight(self, place: Any) -> None:
-        """Something changes while a walk is under way, and no webhook tells of it."""
+        """Something changes during a walk, without a webhook."""
         self.time_passes()
         self._answer_in_flight(f'"{place.name}"', lambda: self.ask([place]))
         given = {"repository": place.full_name, "number": min(place.pull_requests)}
@@ -408,7 +408,7 @@ class Storm:
         return place, pulls
 
     def _answer_in_flight(self, asked: str, begin: Callable[[], None]) -> None:
-        """Stops all workers while one of them has asked for this and holds the answer."""
+        """Suspends all workers while one of them has sent this request and holds the response."""
         from github_simulator.faults import Fault
 
         slow = Fault("slow", "/api/graphql", contains=asked, seconds=0.6, times=1)
@@ -417,11 +417,11 @@ class Storm:
         self._wait(lambda: slow.struck > 0)
         self.events.append("in flight" if slow.struck else "not in flight")
         self._stop_outside_transactions()
-        time.sleep(0.9)  # GitHub answers; the answer waits in the socket
+        time.sleep(0.9)  # GitHub answers; the response waits in the socket
         self.simulator.faults.active.remove(slow)
 
     def _stop_outside_transactions(self) -> None:
-        """Stops all workers; one that stood still with a lock would hold up everybody."""
+        """Suspends all workers; one suspended with a lock would block everybody."""
         for _ in range(100):
             for pid in list(self.workers.alive):
                 self.workers.stop(pid)
@@ -463,7 +463,7 @@ class Storm:
         return rows.filter(attempts=0).exists()
 
     def _wait(self, happened: Callable[[], bool], seconds: float = 5) -> None:
-        """Not for ever: where faults hold the work up, the storm goes on without."""
+        """Not forever: if faults block the work, the storm goes on without it."""
         from apps.integrations.tests.stage import let_time_pass
 
         deadline = time.monotonic() + seconds
@@ -474,7 +474,7 @@ class Storm:
                 self._reconnect()
 
     def database_restarts(self) -> None:
-        """Every connection but ours is cut, on PostgreSQL; SQLite has none to cut."""
+        """Every connection but ours is cut, on PostgreSQL; SQLite has none."""
         from django.db import connection
 
         if connection.vendor == "postgresql":
@@ -485,7 +485,7 @@ class Storm:
                     "WHERE datname = current_database() AND pid <> pg_backend_pid()"
                 )
 
-    # What must be true in the end
+    # Final checks
 
     def _drain(self) -> None:
         from apps.integrations.tasks import look_for_due_work
@@ -529,14 +529,14 @@ class Storm:
         ]
 
     def _missed(self) -> list[str]:
-        """On PostgreSQL, which tells who waits, a storm without such a kill shows too little."""
+        """On PostgreSQL, which shows who waits, a storm without such a kill shows too little."""
         from django.db import connection
 
         was_hit = connection.vendor != "postgresql" or "in transaction" in self.events
         return [] if was_hit else ["No worker was killed within a transaction"]
 
     def _spent_twice(self) -> list[str]:
-        """Each answered point is in the books, but for what was in flight when something broke."""
+        """Each answered point is recorded, except for those in flight when something failed."""
         from django.db.models import Sum
 
         from apps.integrations.models import ProductionWalk, TrackedRepository
@@ -558,7 +558,7 @@ class Storm:
         return [] if answered <= booked + allowed else [f"Spent without use: {self.spent}"]
 
     def _differences_from_a_calm_sync(self) -> list[str]:
-        """Every column of every row, against those of a team that saw no storm."""
+        """Every column of every row, compared with a team that saw no storm."""
         from apps.integrations.tasks import look_for_due_work
         from tests.chaos.rows import rows_of
 
@@ -573,7 +573,7 @@ class Storm:
 
 
 def main() -> int:
-    """Runs the storm of a seed; 0 where all is well."""
+    """Runs the storm of a seed; 0 if all is well."""
     import tempfile
 
     django.setup()

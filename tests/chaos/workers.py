@@ -1,7 +1,7 @@
-"""Real worker processes that can be killed and stopped, forked from one that has all loaded.
+"""Real worker processes that can be killed and suspended, forked from a preloaded one.
 
-Run as a module it reads a line for each worker to start and answers with its process id. Such a
-worker has no broker at all: it looks into the database again and again, as after a nudge.
+Run as a module it reads a line for each worker to start and prints its process id. Such a worker
+has no broker at all: it polls the database, as after a nudge.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Workers:
             self.start()
 
     def start(self) -> int:
-        """One more."""
+        """Starts one more."""
         assert self.nursery.stdin
         assert self.nursery.stdout
         self.nursery.stdin.write("\n")
@@ -42,19 +42,19 @@ class Workers:
         return pid
 
     def kill(self, pid: int) -> None:
-        """With -9, and another one takes its place."""
+        """Kills it with -9, and starts another one."""
         os.kill(pid, signal.SIGKILL)
         self.alive.remove(pid)
         self.start()
 
     def stop(self, pid: int) -> None:
-        """Stands still until it is told to go on."""
+        """Suspends it."""
         os.kill(pid, signal.SIGSTOP)
         self.alive.remove(pid)
         self.stopped.append(pid)
 
     def go_on(self) -> None:
-        """All that stand still."""
+        """Resumes all suspended ones."""
         for pid in self.stopped:
             os.kill(pid, signal.SIGCONT)
         self.alive += self.stopped

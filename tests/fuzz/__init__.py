@@ -1,1 +1,1 @@
-"""Requests by the thousand that nobody would write by hand, and what must hold for each of them."""
+"""Generated requests by the thousand, and what must hold for each of them."""

@@ -12,7 +12,7 @@ from tests.fuzz.place import Ask, Place
 
 @dataclass
 class Form:
-    """Where a form leads, how, and what its fields hold."""
+    """A form's action, method, and field values."""
 
     method: str
     action: str
@@ -45,7 +45,7 @@ class _Reader(HTMLParser):
 
 
 def forms_of(place: Place) -> list[Form]:
-    """What an admin and somebody signed out find on the pages that they may open."""
+    """The forms on the pages that an admin and a signed-out visitor may open."""
     found: dict[str, Form] = {}
     for route, rule in RULES.items():
         if "GET" not in rule.methods or route.startswith("api/"):

@@ -1,4 +1,4 @@
-"""What is sent: forms as pages have them and as nobody fills them in, deliveries, callbacks."""
+"""The requests: forms filled in as on pages and at random, deliveries, callbacks."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ NASTY = (
         "file:///etc/passwd",
     ),
 )
-# Work that grows faster than the text, where nothing bounds it.
+# Texts whose processing grows faster than their length, unless bounded.
 COSTLY = (
     *("*" + "a*" * 120 + "b", "://" * 2_000, "-" * 20_000, "a@" * 5_000, "[" * 20_000),
     *("1990-01-01", "2199-12-31", "\x1b" * 300, "{" * 5_000, "((a+)+)+" * 40 + "!"),
@@ -72,7 +72,7 @@ def texts(place: Place) -> st.SearchStrategy[str]:
 
 @st.composite
 def filled(draw: Any, place: Place, form: Form) -> list[tuple[str, str]]:
-    """A form's fields: as they are, changed, left out, twice, or of another form."""
+    """A form's fields: unchanged, changed, left out, twice, or of another form."""
     pairs: list[tuple[str, str]] = []
     value = texts(place)
     for name, values in form.fields.items():
@@ -88,7 +88,7 @@ def filled(draw: Any, place: Place, form: Form) -> list[tuple[str, str]]:
 
 @st.composite
 def form_asks(draw: Any, place: Place, forms: list[Form]) -> Ask:
-    """A form that somebody sends, who need not have seen it."""
+    """A submitted form, perhaps by a visitor who cannot see it."""
     form = draw(st.sampled_from(forms))
     pairs = draw(filled(place, form))
     headers = {"accept": draw(st.sampled_from(ACCEPT))}
@@ -104,7 +104,7 @@ def form_asks(draw: Any, place: Place, forms: list[Form]) -> Ask:
 
 @st.composite
 def encoded(draw: Any, pairs: list[tuple[str, str]]) -> tuple[bytes, str]:
-    """The body that carries them, or one that is broken."""
+    """The body with them, or a malformed one."""
     plain = "application/x-www-form-urlencoded"
     what = draw(st.integers(0, 9))
     if what <= 5:
@@ -120,7 +120,7 @@ def encoded(draw: Any, pairs: list[tuple[str, str]]) -> tuple[bytes, str]:
 
 @st.composite
 def address_asks(draw: Any, place: Place) -> Ask:
-    """Any address by any method, with ids of either team or of nobody."""
+    """Any URL by any method, with ids of either team or of none."""
     route = draw(st.sampled_from([*RULES, *_admin_routes()]))
     value = texts(place)
     team = draw(st.sampled_from([place.acme, place.beta]))
@@ -137,7 +137,7 @@ def address_asks(draw: Any, place: Place) -> Ask:
     body, kind = draw(encoded(query)) if method not in ("GET", "HEAD") else (b"", "")
     headers = {"accept": draw(st.sampled_from(ACCEPT))}
     if draw(st.integers(0, 4)) == 0:
-        # A server joins what a client repeats by commas, however long that becomes.
+        # A server joins repeated headers with commas, however long that becomes.
         headers[draw(st.sampled_from(["origin", "referer", "user-agent", "x-forwarded-for"]))] = (
             ",".join([draw(value)] * 60).replace("\r", "").replace("\n", "")
         )
@@ -152,7 +152,7 @@ def _admin_routes() -> list[str]:
 
 @st.composite
 def callback_asks(draw: Any, place: Place, states: list[str]) -> Ask:
-    """What GitHub sends back by way of a browser, or what somebody makes look like it."""
+    """GitHub's response by way of a browser, or a forgery of one."""
     paths = (
         "/integrations/github/callback/",
         "/a/acme/integrations/github/callback/",
@@ -214,14 +214,14 @@ def hook_asks(draw: Any, hook: Hook, examples: list[tuple[str, Any]]) -> Ask:
 
 
 def published_examples() -> list[tuple[str, Any]]:
-    """GitHub's own example payloads by their events."""
+    """GitHub's own example payloads by event."""
     events = json.loads(PUBLISHED.read_text())
     return [(event["name"], example) for event in events for example in event["examples"]]
 
 
 @st.composite
 def damaged(draw: Any, payload: Any, hook: Hook) -> Any:
-    """The payload, of our repository, with up to two of its parts replaced."""
+    """The payload, for our repository, with up to two of its parts replaced."""
     payload = json.loads(json.dumps(payload))
     if isinstance(payload.get("repository"), dict):
         payload["repository"]["id"] = hook.github_repo_id

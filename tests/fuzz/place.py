@@ -1,4 +1,4 @@
-"""The installation that is asked, and what every answer must keep to."""
+"""The installation under test, and what every response must satisfy."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from conftest import signed_in
 from tests.answers import text_of
 from tests.two_teams import Belongings, belongings
 
-NOWHERE = "http://127.0.0.1:1"  # in place of GitHub: nobody answers there
+NOWHERE = "http://127.0.0.1:1"  # in place of GitHub: nothing listens there
 SCRIPT = "<script>alert(1)</script>"
 HOOK = "/webhooks/github/"
 INSIDERS = {"neighbour", "key of beta", "staff"}  # who may see and change what is Beta's
@@ -33,7 +33,7 @@ INSIDERS = {"neighbour", "key of beta", "staff"}  # who may see and change what 
 
 @dataclass(frozen=True)
 class Ask:
-    """A request, and who sends it."""
+    """A request and its sender."""
 
     visitor: str
     method: str
@@ -55,7 +55,7 @@ class Place:
     rows_of_beta: list[Any]
 
     def send(self, ask: Ask) -> Any:
-        """The answer, after everything that must hold of it was looked at."""
+        """The response, after all invariants were checked."""
         client = Client(raise_request_exception=False)
         client.cookies = self.cookies[ask.visitor].copy()
         reply = client.generic(
@@ -93,7 +93,7 @@ class Place:
 
     @contextmanager
     def untouched(self, *visitors: str) -> Iterator[None]:
-        """Undoes what the block changes; nothing of Beta's may have changed without Beta."""
+        """Undoes what the block changes; only Beta may have changed Beta's rows."""
         for each in caches.all():
             each.clear()
         mail.outbox.clear()
@@ -116,7 +116,7 @@ def _noting(writes: list[str]) -> Any:
 
 
 def of_others(team: Belongings) -> list[str]:
-    """What stands in the rows of that team, and in no request."""
+    """Texts in that team's rows that are in no request."""
     return [f"{team.mark} {word}" for word in ("change", "person", "event", "failed", "key")]
 
 

@@ -1,4 +1,4 @@
-"""Generated requests: no failure of ours, no row of another team, no secret in an answer.
+"""Generated requests: no internal error, no row of another team, no secret in a response.
 
 A few hundred here; `make fuzz` sends a hundred thousand, with another seed each time.
 """
@@ -31,7 +31,7 @@ from tests.fuzz.place import NOWHERE, Ask, Place, make_place
 pytestmark = pytest.mark.django_db
 SEED = int(os.environ.get("FUZZ_SEED", "1"))
 REQUESTS = int(os.environ.get("FUZZ_REQUESTS", "400"))
-TOGETHER = 8  # requests that see what those before them changed
+TOGETHER = 8  # requests that see the changes of those before them
 ROUND = 1_000  # examples after which hypothesis forgets what it has tried
 
 
@@ -44,7 +44,7 @@ def place(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator
 
 
 def send(share: float, strategy: st.SearchStrategy[Any], check: Callable[[Any], None]) -> None:
-    """Checks that share of all requests."""
+    """Checks this share of all requests."""
     left, seeds = max(int(REQUESTS * share) // TOGETHER, 1), count(SEED)
     while left > 0:
         examples = min(left, ROUND)
@@ -54,7 +54,7 @@ def send(share: float, strategy: st.SearchStrategy[Any], check: Callable[[Any], 
             max_examples=examples,
             deadline=None,
             database=None,
-            phases=[Phase.generate],  # what fails says all; making it small takes minutes
+            phases=[Phase.generate],  # the failing example is enough; shrinking it takes minutes
             suppress_health_check=list(HealthCheck),
         )
         @given(st.lists(strategy, min_size=TOGETHER, max_size=TOGETHER))
@@ -75,7 +75,7 @@ def _send_all(place: Place) -> Callable[[list[Ask]], None]:
 
 
 def test_it_works(place: Place) -> None:
-    """Forms as pages have them."""
+    """Forms as on pages."""
     forms = forms_of(place)
     assert len(forms) > 30
     send(0.3, generate.form_asks(place, forms), _send_all(place))
@@ -111,7 +111,7 @@ def test_deliveries(place: Place) -> None:
 
 
 def test_the_read_api(place: Place) -> None:
-    """As its own description has it, and as it must not be asked."""
+    """As in its own description, and otherwise."""
     description = Client().get("/api/v1/openapi.json").json()
     operations = [
         found.ok() for found in schemathesis.openapi.from_dict(description).get_all_operations()

@@ -1,4 +1,4 @@
-"""One program, one browser and one team with its history for all tests of pages."""
+"""One program, one browser and one team with its history for all page tests."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def browser(chromium: str) -> Iterator[Browser]:
 
 @dataclass(frozen=True)
 class Filled:
-    """A team with its history, another without anything, and Alice, signed in to both."""
+    """A team with its history, an empty one, and Alice, signed in to both."""
 
     program: Program
     github: Running
@@ -61,7 +61,7 @@ def filled(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 def first_link(page: Page, address: str) -> str:
-    """Where the first row of the table on this page leads."""
+    """The link in the first row of the table on this page."""
     page.goto(address)
     row = page.get_by_role("main").get_by_role("row").nth(1)
     return row.get_by_role("link").first.get_attribute("href") or ""
@@ -69,7 +69,7 @@ def first_link(page: Page, address: str) -> str:
 
 @pytest.fixture
 def alice(filled: Filled, browser: Browser) -> Iterator[BrowserContext]:
-    """Alice's browser, at a desk."""
+    """Alice's browser, with a desktop screen."""
     desk = {"width": 1280, "height": 900}
     with visitor(browser, viewport=desk, storage_state=filled.session) as context:
         yield context

@@ -1,4 +1,4 @@
-"""The pages of figures in a browser: they draw, fit, follow and agree."""
+"""The pages of figures in a browser: they draw, fit, update and agree."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ new PerformanceObserver((list) => {
 
 
 def opened(context: BrowserContext, filled: Filled, address: str) -> Page:
-    """A page of Harbour's; what it complains of in the console fails the test."""
+    """A page of Harbour's; errors in its console fail the test."""
     page = context.new_page()
     page.on("console", lambda message: pytest.fail(message.text))
     page.on("pageerror", lambda error: pytest.fail(str(error)))
@@ -62,14 +62,12 @@ def test_a_bar_opens_exactly_its_pull_requests(alice: BrowserContext, filled: Fi
     expect(page.locator(".list-count")).to_contain_text("counted in cycle time")
 
 
-def test_a_deployment_is_corrected_by_keys_and_taken_back(
-    alice: BrowserContext, filled: Filled
-) -> None:
+def test_a_deployment_is_corrected_by_keyboard(alice: BrowserContext, filled: Filled) -> None:
     page = opened(alice, filled, "production/deployments/?range=12m")
     links = page.get_by_role("main").locator("tbody th a")
     addresses = links.evaluate_all("all => all.map(each => each.href)")
     correct = page.locator("summary", has_text="Correct this")
-    for address in addresses:  # Repeats, rollbacks and what never succeeded cannot have failed.
+    for address in addresses:  # repeats, rollbacks and unsuccessful ones cannot have failed
         page.goto(address)
         if correct.count():
             break
@@ -124,7 +122,7 @@ def _tap_twice(page: Page, team: str) -> None:
 
 
 def tap(page: Page, place: int) -> None:
-    """On a bar of the chart of merged pull requests."""
+    """Taps a bar of the chart of merged pull requests."""
     area = "document.getElementById('merged')"
     x, y = page.evaluate(
         f"echarts.getInstanceByDom({area}).convertToPixel({{seriesIndex: 0}}, [{place}, 0])"
@@ -135,9 +133,9 @@ def tap(page: Page, place: int) -> None:
 
 
 def test_headers_and_first_columns_stay_in_sight(browser: Browser, filled: Filled) -> None:
-    """Of tables that fit in the window, of wider ones in their own place.
+    """For tables that fit in the window, and for wider ones in their own scroll area.
 
-    On a phone tables move only sideways, and the page alone up and down.
+    On a phone tables scroll only sideways, and only the page scrolls up and down.
     """
     for width in (1280, 390):
         window = {"width": width, "height": 500}
@@ -241,9 +239,7 @@ def test_labels_are_looked_up_and_stay_ticked(alice: BrowserContext, filled: Fil
     page.get_by_role("button", name="Reset", exact=True).click()
 
 
-def test_a_page_that_somebody_types_in_stays_as_it_is(
-    alice: BrowserContext, filled: Filled
-) -> None:
+def test_a_page_stays_unchanged_while_a_user_types(alice: BrowserContext, filled: Filled) -> None:
     page = opened(alice, filled, "pull-requests/?range=all")
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
@@ -271,7 +267,7 @@ def test_nothing_moves_while_charts_appear(alice: BrowserContext, filled: Filled
     ("address", "most"), [("", 450_000), ("flow/", 450_000), ("pull-requests/", 60_000)]
 )
 def test_a_first_view_is_light(browser: Browser, filled: Filled, address: str, most: int) -> None:
-    """Bytes as they were sent: pages compressed, files compressed and kept for ever."""
+    """Bytes as sent: pages compressed, files compressed and cached forever."""
     context = browser.new_context(storage_state=filled.session)
     page = context.new_page()
     answers: list[Response] = []
@@ -287,7 +283,7 @@ def test_a_first_view_is_light(browser: Browser, filled: Filled, address: str, m
 
 
 def test_what_moved_the_mean_adds_up(alice: BrowserContext, filled: Filled) -> None:
-    """To the second, on the made-up GitHub's history and under each filter."""
+    """To the second, on the simulated GitHub's history and under each filter."""
     page = opened(alice, filled, "")
     found = 0
     for address in ("range=3m", "range=4w", "range=3m&size=M,L", "range=3m&bots=1", "range=12m"):

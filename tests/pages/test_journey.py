@@ -1,4 +1,4 @@
-"""The journey on one machine goes on: from the history to a figure, and to the PR behind it."""
+"""The journey on one machine continues: from the history to a figure, and to its PR."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every page, full of data: accessible in light and dark, whole on a phone, usable by keyboard."""
+"""Every page, full of data: accessible in light and dark, complete on a phone, usable by keys."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ ACCOUNT = ("/accounts/profile/", "/accounts/email/", "/accounts/password/change/
 
 
 class Tab:
-    """A tab at a desk; what the page in it asked for, and what went wrong there."""
+    """A tab with a desktop screen; its page's requests and errors."""
 
     def __init__(self, context: BrowserContext) -> None:
         self.page = page = context.new_page()
@@ -77,7 +77,7 @@ class Tab:
         page.on("console", lambda said: said.type == "error" and self.errors.append(said.text))
 
     def open(self, address: str) -> Page:
-        """A page of ours as it is at first, in light colours and without movement."""
+        """Opens one of our pages in light colours and without animation."""
         self.page.goto("about:blank")
         self.asked.clear()
         self.errors.clear()
@@ -88,7 +88,7 @@ class Tab:
 
 
 class Tabs:
-    """Two tabs, where somebody is signed in and where not: making one takes longer than a page."""
+    """Two tabs, one signed in and one not: creating one takes longer than a page."""
 
     def __init__(self, browser: Browser, filled: Filled) -> None:
         self.filled = filled
@@ -127,7 +127,7 @@ def test_it_works(tabs: Tabs) -> None:
 
 @pytest.mark.parametrize("path", [*OUTSIDE, *ACCOUNT, *INSIDE])
 def test_every_page(tabs: Tabs, path: str) -> None:
-    """All that is asked of a page in one visit: opening it is what takes long."""
+    """All checks of a page in one visit: opening it is what takes long."""
     look_at(tabs.of(path), tabs.address(path), tabs.filled.program.url)
 
 
@@ -136,12 +136,12 @@ def test_every_page_of_a_team_without_data(tabs: Tabs, path: str) -> None:
     look_at(tabs.of(path), f"{tabs.filled.empty}{path}", tabs.filled.program.url)
 
 
-def test_a_page_that_is_not_there(tabs: Tabs) -> None:
+def test_a_missing_page(tabs: Tabs) -> None:
     see_that_it_can_be_read(tabs.open("/none/"))
 
 
 def look_at(tab: Tab, address: str, home: str) -> None:
-    """Is it whole, accessible, usable by keys, and does it want nothing from elsewhere?"""
+    """It must be complete, accessible, usable by keyboard, and request nothing from other hosts."""
     page = tab.open(address)
     see_that_keys_reach_everything(page)
     see_that_it_can_be_read(page)
@@ -150,7 +150,7 @@ def look_at(tab: Tab, address: str, home: str) -> None:
 
 
 def see_that_keys_reach_everything(page: Page) -> None:
-    """And that it shows where the keyboard is."""
+    """Also checks that the keyboard focus is visible."""
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.textContent").strip() == "Skip to the content"
     for _ in range(min(page.evaluate(FOCUSABLE), 40)):
@@ -159,7 +159,7 @@ def see_that_keys_reach_everything(page: Page) -> None:
         assert where is None or where["shown"], where
 
 
-# How many elements can be tabbed to; what has the focus, and whether anything shows it.
+# How many elements can be tabbed to; which has the focus, and whether that is visible.
 FOCUSABLE = """() => [...document.querySelectorAll('a[href], button, input, select, summary')]
     .filter(e => e.checkVisibility() && !e.disabled && e.type !== 'hidden').length - 1"""
 WHERE = """() => {
@@ -177,7 +177,7 @@ WHERE = """() => {
 
 
 def see_that_it_can_be_read(page: Page) -> None:
-    """At a desk, there at 200 %, and on a phone; in light and dark; with everything opened too."""
+    """On a desktop, also at 200 %, and on a phone; in light and dark; also fully expanded."""
     assert violations(page) == []
     page.emulate_media(color_scheme="dark")
     assert violations(page, COLOURS) == []
@@ -201,7 +201,7 @@ def see_that_nothing_is_cut_off(page: Page, *widths: int) -> None:
 
 
 def test_the_answer_breaks_its_lines_at_any_width(tabs: Tabs) -> None:
-    """Where lines end differs by the fonts that a machine has."""
+    """Where lines end depends on the machine's fonts."""
     page = tabs.open("?range=12m")
     for width in range(320, 441, 4):
         page.set_viewport_size({"width": width, "height": 844})
@@ -220,7 +220,7 @@ def test_the_figure_is_reached_by_keyboard_alone(tabs: Tabs) -> None:
 
 
 def focus(page: Page, words: str) -> None:
-    """Press Tab until the element with these words has the focus."""
+    """Presses Tab until the element with these words has the focus."""
     for _ in range(80):
         page.keyboard.press("Tab")
         if words in page.evaluate("document.activeElement.textContent"):
@@ -229,7 +229,7 @@ def focus(page: Page, words: str) -> None:
 
 
 def see_that_a_week_is_not_over(page: Page) -> None:
-    """What is not complete is drawn with dots, as are days with notes."""
+    """Incomplete weeks are drawn with dots, as are days with notes."""
     chart = json.loads(page.locator("#cycle-time-data").inner_text())
     # On a Sunday the range has all of the week.
     dotted = len(chart["series"]) if any(chart["partial"]) else 0
@@ -244,7 +244,7 @@ ELSEWHERE = ("health/", "metrics", "openapi.json", f"{TEAM}settings/data/archive
 
 
 def others() -> list[str]:
-    """Every other address without a name in it."""
+    """Every other URL without parameters."""
     pages = [route for route, rule in RULES.items() if "GET" in rule.methods and "^" not in route]
     plain = [page for page in pages if "<" not in page.removeprefix(TEAM)]
     seen = {*INSIDE, *(each[1:] for each in (*OUTSIDE, *ACCOUNT))}
@@ -255,11 +255,11 @@ def others() -> list[str]:
     ]
 
 
-def test_no_page_wants_more(alice: BrowserContext, filled: Filled) -> None:
-    """The fixture of the context fails where a browser refused anything."""
+def test_no_page_needs_more(alice: BrowserContext, filled: Filled) -> None:
+    """The context's fixture fails if a browser refused anything."""
     page, home = alice.new_page(), filled.program.url
     for address in others():
-        # What is asked for until figures are prepared is no page: a browser stays where it is.
+        # The URL polled until figures are prepared is no page.
         if "logout" not in address and "figures/prepared" not in address:
             inside = address.replace(TEAM, f"{filled.team.removeprefix(home)[1:]}")
             page.goto(f"{home}/{inside}", wait_until="load")
