@@ -103,7 +103,7 @@ def _until_production(name: str) -> Callable[[Sequence[int]], str]:
 def _called(team: Team, account: int) -> str:
     if account == behind.GHOST:
         return "deleted accounts"
-    return accounts.login_of(team, account) or "somebody"
+    return accounts.login_of(team, account) or "someone"
 
 
 _GIVEN = {

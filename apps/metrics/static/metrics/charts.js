@@ -203,7 +203,7 @@
     }];
   }
 
-  // What somebody noted on a day: the numbers of the list below the charts.
+  // Notes on days: the numbers of the list below the charts.
   function notes(chart) {
     const places = [...new Set(chart.notes.map((note) => note.place))];
     if (!places.length) return [];

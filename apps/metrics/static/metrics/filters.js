@@ -41,7 +41,7 @@ window.addEventListener("pageshow", () => {
   for (const field of document.querySelectorAll("[data-look-up]")) field.disabled = false;
 });
 
-// An open page follows new data, but not while somebody types in it or looks elsewhere.
+// An open page follows new data, but not while the user types in it or the tab is hidden.
 document.addEventListener("htmx:beforeRequest", (event) => {
   if (!event.target.matches(".fresh")) return;
   const busy = document.querySelector("#figures details.menu[open], #figures input:focus");
