@@ -1,4 +1,4 @@
-"""`python -m github_simulator`: the simulator without the program that it was made for."""
+"""`python -m github_simulator`: the simulator without tformance."""
 
 from __future__ import annotations
 

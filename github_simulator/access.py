@@ -35,12 +35,12 @@ def expand(scopes: Iterable[str]) -> set[str]:
 
 
 def is_granted(token: Token, scope: str) -> bool:
-    """Fine-grained tokens have permissions instead of scopes: they are never refused for one."""
+    """Fine-grained tokens have permissions instead of scopes: never refused for a scope."""
     return token.organizations is not None or scope in expand(token.scopes)
 
 
 def permission(world: World, repository: Repository, account: Account | None) -> Permission | None:
-    """What the account may do with the repository; None where it may not know of it."""
+    """The account's permission on the repository; None if it may not see it."""
     if account is None:
         return None if repository.private else "READ"
     if repository.owner is account or is_owner(world, repository.owner, account):
@@ -61,7 +61,7 @@ def is_member(world: World, repository: Repository, account: Account) -> bool:
 
 
 def can_see(world: World, repository: Repository, token: Token | None) -> bool:
-    """Whether a request with this token is told that the repository exists."""
+    """Whether a request with this token may see the repository."""
     if token is None:
         return not repository.private
     if token.installation is not None:
@@ -76,7 +76,7 @@ def can_see(world: World, repository: Repository, token: Token | None) -> bool:
 def allows(token: Token | None, wanted: str) -> bool:
     """Whether a token may do what `wanted` says, such as `members=read`.
 
-    Only tokens of a GitHub App's installation are held to permissions here.
+    Only installation tokens of a GitHub App have their permissions checked here.
     """
     if token is None or token.installation is None:
         return True
@@ -86,7 +86,7 @@ def allows(token: Token | None, wanted: str) -> bool:
 
 
 def is_insider(world: World, owner: Account, token: Token | None) -> bool:
-    """Whether the token is told who is in an organisation, concealed members included."""
+    """Whether the token may see an organisation's members, including concealed ones."""
     organization = world.organizations.get(owner.id)
     if organization is None or token is None:
         return False
@@ -98,7 +98,7 @@ def is_insider(world: World, owner: Account, token: Token | None) -> bool:
 def restriction(
     world: World, owner: Account, token: Token | None
 ) -> Literal["oauth", "saml"] | None:
-    """Why an organisation turns this token away, if it does."""
+    """Why an organisation refuses this token, if it does."""
     organization = world.organizations.get(owner.id)
     if organization is None or token is None:
         return None
@@ -114,6 +114,6 @@ def _is_restricted(organization: Organization, token: Token) -> bool:
     return (
         organization.restricts_oauth_apps
         and token.client_id is not None
-        and not token.value.startswith("ghu_")  # a GitHub App is let in by being installed
+        and not token.value.startswith("ghu_")  # a GitHub App has access by being installed
         and token.client_id not in organization.approved_apps
     )

@@ -1,6 +1,6 @@
-"""What people do to pull requests: each changes the world and says which hook events follow.
+"""What people do to pull requests: each action changes the world and returns hook events.
 
-The generator, the live world and the control address all act through here, so that `updated_at`,
+The generator, the live world and the control endpoint all use these actions, so that `updated_at`,
 the timeline and the counts never contradict each other.
 """
 
@@ -27,14 +27,14 @@ from .world import (
     World,
 )
 
-# Ids grow with time as GitHub's do; pull requests passed 2^31 in the simulator's 2025.
+# Ids grow with time as GitHub's do; pull request ids passed 2^31 in the simulator's 2025.
 _EPOCH = 1_600_000_000
 _PER_SECOND = {"PR": 13, "PRR": 19, "LA": 41, "DE": 17, "DES": 43, "RE": 1, "WFR": 90}
 
 
 @dataclass(frozen=True)
 class Deed:
-    """Who does something, where and when."""
+    """The actor, place and time of an action."""
 
     world: World
     repository: Repository
@@ -44,7 +44,7 @@ class Deed:
 
 @dataclass(frozen=True)
 class Draft:
-    """What a pull request is opened with."""
+    """The contents of a new pull request."""
 
     title: str
     head_ref: str
@@ -59,7 +59,7 @@ class Draft:
 
 
 def new_id(world: World, kind: str, at: datetime) -> int:
-    """An id that nothing else of the world has, in the order of time."""
+    """An id that nothing else in the world has, in order of time."""
     number = int((at.timestamp() - _EPOCH) * _PER_SECOND[kind])
     while number in world.used_ids:
         number += 1
@@ -68,7 +68,7 @@ def new_id(world: World, kind: str, at: datetime) -> int:
 
 
 def requested_reviewers(pull_request: PullRequest) -> list[Account | Team]:
-    """Who is asked for a review and has not answered: their review ends the request."""
+    """Requested reviewers who have not answered: a review ends the request."""
     waiting: dict[str, Account | Team] = {}
     reviewed = [(r.submitted_at, r.author) for r in pull_request.reviews if r.submitted_at]
     for event in pull_request.timeline:
@@ -95,7 +95,7 @@ def next_number(repository: Repository) -> int:
 
 
 def open_pull_request(deed: Deed, draft: Draft) -> tuple[PullRequest, list[Happening]]:
-    """Open a pull request; hooks hear `opened`."""
+    """Opens a pull request; hooks receive `opened`."""
     repository = deed.repository
     number = draft.number or next_number(repository)
     identity = new_id(deed.world, "PR", deed.at)
@@ -125,14 +125,14 @@ def open_pull_request(deed: Deed, draft: Draft) -> tuple[PullRequest, list[Happe
 
 
 def push(deed: Deed, pull_request: PullRequest, commits: list[Commit]) -> list[Happening]:
-    """Add commits; hooks hear `synchronize`."""
+    """Adds commits; hooks receive `synchronize`."""
     before = pull_request.head_oid
     pull_request.commits.extend(commits)
     return _synchronized(deed, pull_request, before)
 
 
 def force_push(deed: Deed, pull_request: PullRequest, commits: list[Commit]) -> list[Happening]:
-    """Replace all commits, as after a rebase; hooks hear `synchronize`."""
+    """Replaces all commits, as after a rebase; hooks receive `synchronize`."""
     before = pull_request.head_oid
     pull_request.commits = list(commits)
     happened(deed, pull_request, "HeadRefForcePushedEvent")
@@ -140,14 +140,14 @@ def force_push(deed: Deed, pull_request: PullRequest, commits: list[Commit]) -> 
 
 
 def mark_ready(deed: Deed, pull_request: PullRequest) -> list[Happening]:
-    """End the draft; hooks hear `ready_for_review`."""
+    """Ends the draft; hooks receive `ready_for_review`."""
     pull_request.is_draft = False
     happened(deed, pull_request, "ReadyForReviewEvent")
     return [told(deed, pull_request, "ready_for_review")]
 
 
 def convert_to_draft(deed: Deed, pull_request: PullRequest) -> list[Happening]:
-    """Make it a draft again; hooks hear `converted_to_draft`."""
+    """Turns it back into a draft; hooks receive `converted_to_draft`."""
     pull_request.is_draft = True
     happened(deed, pull_request, "ConvertToDraftEvent")
     return [told(deed, pull_request, "converted_to_draft")]
@@ -156,7 +156,7 @@ def convert_to_draft(deed: Deed, pull_request: PullRequest) -> list[Happening]:
 def request_review(
     deed: Deed, pull_request: PullRequest, reviewer: Account | Team
 ) -> list[Happening]:
-    """Ask a person or a team for a review."""
+    """Asks a person or a team for a review."""
     happened(deed, pull_request, "ReviewRequestedEvent", requested_reviewer=reviewer)
     return [told(deed, pull_request, "review_requested", reviewer=reviewer)]
 
@@ -164,7 +164,7 @@ def request_review(
 def remove_review_request(
     deed: Deed, pull_request: PullRequest, reviewer: Account | Team
 ) -> list[Happening]:
-    """Take a review request back."""
+    """Withdraws a review request."""
     happened(deed, pull_request, "ReviewRequestRemovedEvent", requested_reviewer=reviewer)
     return [told(deed, pull_request, "review_request_removed", reviewer=reviewer)]
 
@@ -172,7 +172,7 @@ def remove_review_request(
 def submit_review(
     deed: Deed, pull_request: PullRequest, state: ReviewState, body: str = "", comments: int = 0
 ) -> list[Happening]:
-    """Review as the actor, with so many comments on lines."""
+    """Reviews as the actor, with this many comments on lines."""
     identity = new_id(deed.world, "PRR", deed.at)
     review = Review(
         id=identity,
@@ -186,7 +186,7 @@ def submit_review(
         commit_oid=pull_request.head_oid,
     )
     pull_request.reviews.append(review)
-    if state == "PENDING":  # nobody but its author sees a pending review
+    if state == "PENDING":  # only its author sees a pending review
         return []
     pull_request.comments += comments
     _touch(deed, pull_request)
@@ -230,7 +230,7 @@ def edit_review(
 
 
 def dismiss_review(deed: Deed, pull_request: PullRequest, review: Review) -> list[Happening]:
-    """Dismiss a review: its state is rewritten, the timeline keeps the former one."""
+    """Dismisses a review: its state is rewritten, the timeline keeps the former one."""
     before, review.state, review.updated_at = review.state, "DISMISSED", deed.at
     happened(
         deed, pull_request, "ReviewDismissedEvent", review=review, previous_review_state=before
@@ -239,14 +239,14 @@ def dismiss_review(deed: Deed, pull_request: PullRequest, review: Review) -> lis
 
 
 def comment(deed: Deed, pull_request: PullRequest) -> list[Happening]:
-    """Say something in the conversation; our hooks do not hear of it."""
+    """Comments in the conversation; our hooks do not receive it."""
     pull_request.comments += 1
     _touch(deed, pull_request)
     return []
 
 
 def add_label(deed: Deed, pull_request: PullRequest, label: Label) -> list[Happening]:
-    """Put a label on."""
+    """Adds a label."""
     if label not in pull_request.labels:
         pull_request.labels.append(label)
     _touch(deed, pull_request)
@@ -254,7 +254,7 @@ def add_label(deed: Deed, pull_request: PullRequest, label: Label) -> list[Happe
 
 
 def remove_label(deed: Deed, pull_request: PullRequest, label: Label) -> list[Happening]:
-    """Take a label off."""
+    """Removes a label."""
     pull_request.labels = [kept for kept in pull_request.labels if kept is not label]
     _touch(deed, pull_request)
     return [told(deed, pull_request, "unlabeled", label=label)]
@@ -287,7 +287,7 @@ def reopen(deed: Deed, pull_request: PullRequest) -> list[Happening]:
 def merge(
     deed: Deed, pull_request: PullRequest, method: MergeMethod | None = None
 ) -> list[Happening]:
-    """Merge: hooks hear `closed`, with `merged` true."""
+    """Merges; hooks receive `closed`, with `merged` true."""
     pull_request.merge_method = method or pull_request.merge_method
     pull_request.state, pull_request.is_draft = "MERGED", False
     pull_request.merged_at = pull_request.closed_at = deed.at
@@ -300,7 +300,7 @@ def merge(
 
 
 def told(deed: Deed, pull_request: PullRequest, action: str, **extra: Any) -> Happening:
-    """What hooks hear of a pull request."""
+    """The hook event of a pull request."""
     return Happening("pull_request", action, deed.repository, pull_request, None, deed.actor, extra)
 
 
@@ -309,7 +309,7 @@ def _touch(deed: Deed, pull_request: PullRequest) -> None:
 
 
 def happened(deed: Deed, pull_request: PullRequest, kind: str, **details: Any) -> None:
-    """One more event of its timeline, by the name of its GraphQL type."""
+    """Adds an event to its timeline, by the name of its GraphQL type."""
     number = new_id(deed.world, "LA", deed.at)
     pull_request.timeline.append(
         TimelineEvent(
@@ -334,7 +334,7 @@ def _count(pull_request: PullRequest) -> None:
 
 
 def pushed(deed: Deed) -> None:
-    """The repository says when it was last written to."""
+    """Updates the repository's time of its last push."""
     repository = deed.repository
     known = repository.pushed_at
     repository.pushed_at = repository.updated_at = max(known, deed.at) if known else deed.at

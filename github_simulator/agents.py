@@ -1,7 +1,7 @@
-"""Who wrote it in the invented world: people, people with an assistant, agents.
+"""Authorship in the generated world: people, people with an assistant, agents.
 
-What was generated as people's work is given to agents and assistants afterwards, more of it lately
-than long ago, with the marks that the tools leave and with what is easily taken for one.
+People's generated work is given to agents and assistants afterwards, more of it lately than long
+ago, with the marks that the tools leave and with lookalikes.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _RABBIT = "<!-- This is an auto-generated comment: release notes by coderabbit.a
 
 
 class Desk:
-    """Changes one pull request; every choice is by the seed."""
+    """Changes one pull request; every choice depends on the seed."""
 
     def __init__(self, world: World, cast: Cast, rng: Random) -> None:
         self.world, self.cast, self.rng = world, cast, rng
@@ -35,7 +35,7 @@ class Desk:
     # Agents
 
     def copilot(self, pull: PullRequest) -> None:
-        """Its account opens and commits; the person who asked is a co-author by noreply address."""
+        """Its account opens and commits; the requester is a co-author by noreply address."""
         person, agent = pull.author, self.cast.agents["copilot-swe-agent"]
         self._authored(pull, agent, _slug("copilot", pull))
         if person and self.rng.random() < 0.9:
@@ -43,7 +43,7 @@ class Desk:
         self._review(pull, agent, pull.created_at + timedelta(minutes=self.rng.randint(3, 90)))
 
     def devin(self, pull: PullRequest) -> None:
-        """The person who asked is a co-author by an own address, which GitHub knows."""
+        """The requester is a co-author by an own address, which GitHub knows."""
         person, agent = pull.author, self.cast.agents["devin-ai-integration"]
         self._authored(pull, agent, _slug("devin", pull))
         _add(pull, _DEVIN.format(number=pull.id))
@@ -58,7 +58,7 @@ class Desk:
         pull.head_ref = _slug("cursor", pull)
 
     def _authored(self, pull: PullRequest, agent: Account, branch: str) -> None:
-        """The agent opens it; what the person did later stays the person's."""
+        """The agent opens it; later work of the person stays the person's."""
         pull.author, pull.head_ref = agent, branch
         _sign(pull.commits, agent, agent.login, noreply(agent))
 
@@ -87,15 +87,15 @@ class Desk:
 
     def labelled(self, pull: PullRequest) -> None:
         home = zlib.crc32((pull.head_repository or "").encode())
-        number = 9_000_000_000 + home  # one label a repository, made after all others
+        number = 9_000_000_000 + home  # one label a repository, created after all others
         name = "claude-code-assisted"
         pull.labels.append(Label(number, node_id("LA", number), name, "d97757"))
 
     def described(self, pull: PullRequest) -> None:
-        """Only its description is a program's."""
+        """A program only wrote its description."""
         _add(pull, self.rng.choice((_RABBIT, "<!-- CURSOR_SUMMARY -->")))
 
-    # What is no mark
+    # No marks
 
     def prose(self, pull: PullRequest) -> None:
         pull.title = self.rng.choice(
@@ -110,7 +110,7 @@ class Desk:
         """An editor added this to commits without AI."""
         _trailer(pull.commits[-1:], _WEAK)
 
-    # Reviewers that are no people
+    # Reviewers that are not people
 
     def reviewed(self, pull: PullRequest, login: str) -> None:
         when = (ready(pull) or pull.created_at) + timedelta(minutes=self.rng.randint(2, 12))
@@ -156,7 +156,7 @@ def _add(pull: PullRequest, text: str) -> None:
 
 
 Change = Callable[[Desk, PullRequest], None]
-# The shares of the newest work, in percent; a year ago there was a fifth of it.
+# The shares of the newest work, in per cent; a year ago they were a fifth.
 SHARES: tuple[tuple[float, Change], ...] = (
     (9.0, Desk.copilot),
     (4.0, Desk.devin),
@@ -172,11 +172,11 @@ SHARES: tuple[tuple[float, Change], ...] = (
     (0.8, Desk.quoted),
     (2.0, Desk.weak),
 )
-REVIEWERS = {"coderabbitai": 3, "copilot-pull-request-reviewer": 4}  # every so many repositories
+REVIEWERS = {"coderabbitai": 3, "copilot-pull-request-reviewer": 4}  # one in this many repositories
 
 
 def join(world: World, cast: Cast, seed: int, start: datetime, now: datetime) -> None:
-    """Agents and assistants take their part of the organisation's work."""
+    """Agents and assistants take over a part of the organisation's work."""
     rng = Random(f"agents {seed}")
     desk = Desk(world, cast, rng)
     owned = [each for each in world.repositories.values() if each.owner is cast.acme.account]
@@ -202,7 +202,7 @@ def _change(desk: Desk, rng: Random, pull: PullRequest, share_of_now: float) -> 
 
 
 def _home(pull: PullRequest, desk: Desk) -> str | None:
-    """Its own repository's name: an agent works in no fork."""
+    """Its own repository's name: an agent does not work in a fork."""
     owner = desk.cast.acme.account
     return pull.head_repository if pull.head_repository_owner is owner else None
 

@@ -1,4 +1,4 @@
-"""What becomes of an installation, told to its app's hook.
+"""Changes of an installation, sent to its app's hook.
 
 https://docs.github.com/webhooks/webhook-events-and-payloads#installation
 """
@@ -21,7 +21,7 @@ def install(
     sender: Account,
     repositories: set[int] | None,
 ) -> Installation:
-    """Puts an app on an account; where it is already, changes which repositories it is for."""
+    """Installs an app on an account; if it is installed already, changes its repositories."""
     known = [
         each
         for each in simulator.world.installations.values()
@@ -61,7 +61,7 @@ def unsuspend(
 
 
 def ask(app: GitHubApp, permissions: dict[str, str], events: list[str]) -> None:
-    """Its owner lets an app ask for more. Where it is installed, somebody has to accept that."""
+    """An app requests more permissions; an owner must accept them where it is installed."""
     app.permissions, app.events = {**app.permissions, **permissions}, [*app.events, *events]
 
 
@@ -74,7 +74,7 @@ def asks_for_more(installation: Installation) -> dict[str, str]:
 def accept(
     simulator: Simulator, installation: Installation, permissions: dict[str, str] | None = None
 ) -> None:
-    """An owner agrees to what the app asks for now, or to these permissions."""
+    """An owner accepts what the app requests now, or these permissions."""
     app = installation.app
     installation.permissions = dict(app.permissions if permissions is None else permissions)
     held = {*installation.permissions, "metadata"}
@@ -90,7 +90,7 @@ def choose(
     repositories: set[int] | None,
     sender: Account | None = None,
 ) -> None:
-    """Changes which repositories an installation is for."""
+    """Changes the repositories of an installation."""
     before = apps.reached(simulator.world, installation)
     installation.repositories = repositories
     after = apps.reached(simulator.world, installation)
@@ -109,7 +109,7 @@ def choose(
 
 
 def revoke_user(simulator: Simulator, app: GitHubApp, person: Account) -> None:
-    """A person takes back what they let the app do in their name."""
+    """A person revokes the app's authorisation."""
     client = simulator.world.oauth_apps[app.client_id]
     simulator.authorizations.revoke_grant(client, person)
     told = Happening("github_app_authorization", "revoked", sender=person, app=app)

@@ -1,4 +1,4 @@
-"""Pages on which people make GitHub Apps from manifests, and install and change them."""
+"""Pages for creating GitHub Apps from manifests, and for installing and changing them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .world import Account, GitHubApp, Installation, World
 
 
 async def new_app(request: Request) -> Response:
-    """A manifest comes from elsewhere by a form; whoever confirms it owns the app then."""
+    """A form elsewhere submits a manifest; the person who confirms it then owns the app."""
     simulator, form = simulator_of(request), await request.form()
     owner = _owner(request)
     if "organization" in request.path_params and owner is None:
@@ -139,7 +139,7 @@ def _chosen(world: World, account: Account, form: FormData) -> set[int] | None:
 
 
 def _install(request: Request, app: GitHubApp, form: FormData) -> Response:
-    """Then back to the app: by its user authorization, or to its setup address."""
+    """Redirects back to the app: to its user authorisation, or to its setup URL."""
     simulator = simulator_of(request)
     world = simulator.world
     person = world.account(str(form.get("login", "")))
@@ -176,7 +176,7 @@ def _back(target: str, **answer: str | None) -> Response:
 
 
 async def installation(request: Request) -> Response:
-    """What an installation reaches, and buttons that change, suspend or remove it."""
+    """The repositories of an installation, and buttons that change, suspend or remove it."""
     simulator = simulator_of(request)
     found = simulator.world.installations.get(request.path_params["installation_id"])
     if found is None:
@@ -221,12 +221,12 @@ _INSTALLATION = "settings/installations/{installation_id:int}"
 routes = [
     Route("/settings/apps/new", new_app, methods=["POST"]),
     Route("/organizations/{organization}/settings/apps/new", new_app, methods=["POST"]),
-    # An Enterprise Server's address, and that of github.com.
+    # An Enterprise Server's URL, and github.com's.
     Route("/github-apps/{slug}/installations/new", installing, methods=_BOTH),
     Route("/apps/{slug}/installations/new", installing, methods=_BOTH),
     Route(f"/{_INSTALLATION}", installation, methods=_BOTH),
     Route(f"/organizations/{{organization}}/{_INSTALLATION}", installation, methods=_BOTH),
-    # Where GitHub leads whoever shall accept new permissions.
+    # Where GitHub redirects an owner who must accept new permissions.
     Route(f"/{_INSTALLATION}/permissions/update", installation, methods=_BOTH),
     Route(
         f"/organizations/{{organization}}/{_INSTALLATION}/permissions/update",

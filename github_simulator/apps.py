@@ -1,4 +1,4 @@
-"""GitHub Apps without HTTP: how they are made and installed, prove who they are, and get tokens.
+"""GitHub Apps without HTTP: creation, installation, identity, and tokens.
 
 https://docs.github.com/apps/creating-github-apps
 """
@@ -25,10 +25,10 @@ from .world import Account, GitHubApp, Hook, Installation, OAuthApp, Repository,
 TOKEN_LIFETIME = timedelta(hours=1)
 CODE_LIFETIME = timedelta(hours=1)
 LONGEST_JWT = 600  # seconds
-DRIFT = 60  # seconds that GitHub forgives
+DRIFT = 60  # seconds that GitHub tolerates
 LONGEST_NAME = 34
 MOST_CALLBACKS = 10
-# What each event needs; others cannot be subscribed to, or come by themselves.
+# The permission for each event; others cannot be subscribed to, or come automatically.
 NEEDED = {
     "member": "members",
     "membership": "members",
@@ -57,7 +57,7 @@ _KNOWN = {
 
 
 def problem(world: World, manifest: Any) -> str:
-    """Why a manifest is refused; empty where it is good."""
+    """Why a manifest is refused; empty if it is valid."""
     if not isinstance(manifest, dict):
         return "The manifest is no JSON object."
     if unknown := sorted(set(manifest) - _KNOWN):
@@ -99,7 +99,10 @@ def _is_url(value: object) -> bool:
 def register(
     simulator: Simulator, manifest: Mapping[str, Any], owner: Account, name: str
 ) -> tuple[str, Registration]:
-    """Makes an app as its manifest says; the code for its secrets, told once. Raises AppError."""
+    """Creates an app from its manifest; returns the one-time code for its secrets.
+
+    Raises AppError.
+    """
     world, now = simulator.world, simulator.clock.now()
     slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
     taken = {app.slug for app in world.apps.values()}
@@ -147,7 +150,7 @@ def _made(
 
 
 def bot(world: World, slug: str) -> Account:
-    """As whom an app acts."""
+    """The account that an app acts as."""
     number = _free(world.accounts, 0)
     found = world.account(slug) or Account(number, f"BOT_{number}", slug, "Bot")
     return world.accounts.setdefault(found.id, found)
@@ -180,7 +183,7 @@ def identify(world: World, assertion: str, now: float) -> GitHubApp:
     return app
 
 
-# By the simulator's clock, which tests move: not by the machine's.
+# By the simulator's clock, which tests move, not by the machine's.
 _UNCHECKED: Any = {"verify_exp": False, "verify_iat": False, "verify_sub": False}
 
 
@@ -216,7 +219,7 @@ def install(
     repositories: set[int] | None = None,
     permissions: Mapping[str, str] | None = None,
 ) -> Installation:
-    """Puts an app on an account, or changes which repositories it is for there."""
+    """Installs an app on an account, or changes its repositories there."""
     world, now = simulator.world, simulator.clock.now()
     world.last_installation += 1
     number = world.last_installation
@@ -249,7 +252,7 @@ def new_installation_token(
     value: str = "",
     lifetime: timedelta = TOKEN_LIFETIME,
 ) -> Token:
-    """A token of an installation, for all that it may do or for less."""
+    """An installation's token, for all its permissions or fewer."""
     token = Token(
         value or new_token("ghs", simulator.random),
         installation.app.bot,
@@ -264,7 +267,7 @@ def new_installation_token(
 
 
 def uninstall(world: World, installation: Installation) -> None:
-    """Takes an app off an account: its tokens die at once."""
+    """Removes an app from an account: its tokens end at once."""
     del world.installations[installation.id]
     for token in world.tokens.values():
         if token.installation is installation:
@@ -272,7 +275,7 @@ def uninstall(world: World, installation: Installation) -> None:
 
 
 def may_install(world: World, person: Account, account: Account) -> bool:
-    """Whether this person may put apps on that account: their own, or one that they own."""
+    """Whether this person may install apps on that account: their own, or one that they own."""
     organization = world.organizations.get(account.id)
     if organization is None:
         return account is person
@@ -280,7 +283,7 @@ def may_install(world: World, person: Account, account: Account) -> bool:
 
 
 def of_person(world: World, person: Account, client_id: str) -> list[Installation]:
-    """The installations of an app that this person is told of: where they can read something."""
+    """The app's installations visible to this person: where they can read something."""
     return [
         each
         for each in world.installations.values()
@@ -294,5 +297,5 @@ def _takes_part(world: World, person: Account, account: Account) -> bool:
 
 
 def reached(world: World, installation: Installation) -> list[Repository]:
-    """The repositories that an installation is for."""
+    """The repositories of an installation."""
     return [each for each in world.repositories.values() if installation.reaches(each)]

@@ -1,4 +1,4 @@
-"""Who hears of a happening: the hooks that subscribed to it, and the apps that are installed."""
+"""The recipients of a happening: subscribed hooks, and installed apps."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from .payloads import payload
 from .state import Simulator
 from .world import GitHubApp, Hook, Installation, World
 
-# What became of a repository that is somewhere else now is told to its owner alone.
+# A deleted or transferred repository is only reported to its owner.
 _NOT_FOR_ITSELF = (("repository", "deleted"), ("repository", "transferred"))
 
 
 def tell(simulator: Simulator, happening: Happening) -> None:
-    """Queue a delivery for each hook that subscribed to what happened."""
+    """Queues a delivery for each subscribed hook."""
     hooks = [] if happening.app else list(_subscribed(simulator.world, happening))
     apps = list(_installed(simulator.world, happening))
     if not hooks and not apps:
@@ -33,7 +33,7 @@ def tell(simulator: Simulator, happening: Happening) -> None:
 
 
 def _installed(world: World, happening: Happening) -> Iterator[tuple[GitHubApp, dict[str, Any]]]:
-    """Apps that are told, with what their payload says of the installation."""
+    """Installed apps, with what their payload says of the installation."""
     if happening.app:
         yield happening.app, {}
         return

@@ -1,4 +1,4 @@
-"""Who is asking: tokens by header, OAuth apps by Basic authentication."""
+"""Authentication: tokens by header, OAuth apps by Basic authentication."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from .world import OAuthApp, Token, World
 
 
 class BadCredentialsError(Exception):
-    """The header names a token or an app that does not exist, ran out or was revoked."""
+    """The header names a token or an app that does not exist, has expired or was revoked."""
 
 
 def assertion(authorization: str | None) -> str:
-    """The JSON web token of a GitHub App in an Authorization header; empty where there is none."""
+    """The JSON web token of a GitHub App in an Authorization header; empty if there is none."""
     scheme, _, value = (authorization or "").strip().partition(" ")
     is_token = scheme.lower() == "bearer" and value.count(".") == 2 and value.startswith("ey")
     return value.strip() if is_token else ""
@@ -23,7 +23,7 @@ def assertion(authorization: str | None) -> str:
 def authenticate(
     world: World, authorization: str | None, now: datetime
 ) -> tuple[Token | None, OAuthApp | None]:
-    """The token or the app that an Authorization header stands for; neither without one."""
+    """The token or the app of an Authorization header; neither without one."""
     scheme, _, value = (authorization or "").strip().partition(" ")
     match scheme.lower():
         case "":
@@ -37,7 +37,7 @@ def authenticate(
 
 
 def living_token(world: World, value: str, now: datetime) -> Token:
-    """The token of this value. Raises BadCredentialsError where it is unknown or dead."""
+    """The token with this value. Raises BadCredentialsError if it is unknown or invalid."""
     token = world.tokens.get(value)
     if token is None or token.revoked or (token.expires_at and token.expires_at <= now):
         raise BadCredentialsError

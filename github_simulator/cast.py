@@ -1,4 +1,4 @@
-"""Who is in the generated world: invented people, bots and three organisations."""
+"""The people of the generated world: invented people, bots and three organisations."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ OUTSIDERS: tuple[tuple[str, str | None, int], ...] = (
     ("tofuhacker42", None, 8),
     ("ezra-vantongeren", "Ezra Vantongeren", -8),
 )
-# Agents, AI reviewers and GitHub's own automation, by the ids that they have on GitHub.
+# Agents, AI reviewers and GitHub's own automation, with their ids on GitHub.
 AGENTS: tuple[tuple[str, int, AccountType], ...] = (
     ("copilot-swe-agent", 198982749, "Bot"),
     ("devin-ai-integration", 158243242, "Bot"),
@@ -82,7 +82,7 @@ TEAMS: tuple[tuple[str, str], ...] = (
 
 @dataclass
 class Cast:
-    """The accounts of the world by the part that they play; `zones` are hours from UTC."""
+    """The accounts of the world by role; `zones` are hours from UTC."""
 
     people: list[Account]
     outsiders: list[Account]
@@ -116,15 +116,15 @@ class _Registry:
 
 
 def _person(registry: _Registry, login: str, name: str | None) -> Account:
-    shown = registry.rng.random() < 0.35  # most people keep their address to themselves
+    shown = registry.rng.random() < 0.35  # most people conceal their address
     address = f"{login}@mail.example"
     made = registry.add(login, "User", name, address if shown else None)
-    made.emails = (address,)  # GitHub knows whose commits have it, and tells nobody the address
+    made.emails = (address,)  # GitHub knows whose commits have it, and shows the address to nobody
     return made
 
 
 def assemble(world: World, rng: Random, people: int) -> Cast:
-    """Put accounts, organisations and teams into the world; at least two people."""
+    """Adds accounts, organisations and teams to the world; at least two people."""
     registry = _Registry(world, rng)
     listed = [*PEOPLE, *((f"engineer-{n}", f"Engineer {n}", n % 12 - 6) for n in range(41, 5000))]
     members = [_person(registry, login, name) for login, name, _ in listed[: max(people, 2)]]
@@ -179,7 +179,7 @@ def _small(
 
 
 def hire_agents(world: World, cast: Cast) -> None:
-    """Let the agents into the world, under the ids by which they are known."""
+    """Adds the agents to the world, with their real ids."""
     for login, number, kind in AGENTS:
         prefix = "U" if kind == "User" else "BOT"
         made = Account(number, node_id(prefix, number), login, kind)

@@ -1,4 +1,4 @@
-"""Whether anything changed since somebody looked."""
+"""Detects changes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass
 class Changes:
-    """Counts each time that a pull request is made or updated, so that sorted lists can be kept."""
+    """Counts each creation or update of a pull request, so that sorted lists can be cached."""
 
     count: int = 0
 

@@ -11,7 +11,7 @@ class Clock:
 
     def __init__(self) -> None:
         self.offset = timedelta()
-        self.date_off = timedelta()  # how far the header `Date` is from the truth
+        self.date_off = timedelta()  # the error of the header `Date`
 
     def now(self) -> datetime:
         return (datetime.now(UTC) + self.offset).replace(microsecond=0)

@@ -1,4 +1,4 @@
-"""Whom a commit's message names as co-authors, and the accounts that their addresses lead to."""
+"""The co-authors named in a commit's message, and the accounts of their addresses."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Coauthor:
 
 
 def coauthors(world: World, message: str) -> list[Coauthor]:
-    """In the order of the lines."""
+    """In the order of the trailers."""
     return [
         Coauthor(found["name"], found["email"], account_of(world, found["email"]))
         for found in _TRAILER.finditer(message)
@@ -31,7 +31,7 @@ def coauthors(world: World, message: str) -> list[Coauthor]:
 
 
 def account_of(world: World, email: str) -> Account | None:
-    """Whose address that is, as far as GitHub knows."""
+    """The account with this address, as far as GitHub knows."""
     if found := _NOREPLY.fullmatch(email):
         number = found["id"]
         return world.accounts.get(int(number)) if number else world.account(found["login"])

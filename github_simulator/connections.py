@@ -1,7 +1,7 @@
 """Cursor pagination, as strict as GitHub's: `first` or `last`, 1 to 100, opaque cursors.
 
-A cursor holds the sort key of its item and not a position, so that a list that changes between two
-pages neither repeats nor skips what stayed in place.
+A cursor holds the sort key of its item, not a position, so that changes between two pages neither
+repeat nor skip what stayed in place.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ MAXIMUM = 100
 
 @dataclass
 class Connection:
-    """One page of a list, with what its edges, its page info and its total need."""
+    """One page of a list, with the data of its edges, page info and total count."""
 
     items: Sequence[Any]
     keys: Sequence[Key]
     total: int
     has_next: bool
     has_previous: bool
-    owner: Any = None  # whose list it is, where an edge or the list itself has to say more
+    owner: Any = None  # the list's owner, if an edge or the list itself has more fields
 
 
 def paginate(
@@ -37,7 +37,7 @@ def paginate(
     *,
     owner: Any = None,
 ) -> Connection:
-    """The page that the arguments ask for. Raises GitHubError where GitHub refuses them."""
+    """The page for these arguments. Raises GitHubError if GitHub refuses them."""
     _check(info, arguments.get("first"), arguments.get("last"))
     start, end = _bounds(ordered, arguments)
     if _spoiled(info) == "shifted_page" and start > 0:
@@ -51,7 +51,7 @@ def paginate(
 
 
 def _bounds(ordered: Ordered, arguments: dict[str, Any]) -> tuple[int, int]:
-    """The places of the page's first item and of the one after its last."""
+    """The positions of the page's first item and of the one after its last."""
     start, end = 0, len(ordered)
     if (after := arguments.get("after")) is not None:
         start = ordered.up_to(after)
@@ -65,13 +65,13 @@ def _bounds(ordered: Ordered, arguments: dict[str, Any]) -> tuple[int, int]:
 
 
 def _spoiled(info: GraphQLResolveInfo) -> str | None:
-    """The fault that this list suffers, if any. Only the pull requests' own list is spoiled."""
+    """The fault of this list, if any. Only the pull requests' own list is affected."""
     fault = info.context.fault
     return fault.kind if fault and info.field_name == "pullRequests" else None
 
 
 def _check(info: GraphQLResolveInfo, first: int | None, last: int | None) -> None:
-    """Refuse as GitHub does; its name of the error for both at once is unconfirmed."""
+    """Refuses as GitHub does; its name of the error for both at once is unconfirmed."""
     name = info.field_name
     if first is not None and last is not None:
         words = f"Passing both `first` and `last` to paginate the `{name}` connection"
@@ -90,7 +90,7 @@ def _check_range(name: str, argument: str, value: int) -> None:
         words = f"Requesting {value} records on the `{name}` connection exceeds"
         limit = f"the `{argument}` limit of {MAXIMUM} records."
         raise GitHubError("EXCESSIVE_PAGINATION", f"{words} {limit}")
-    if value < 1:  # the documentation wants 1 to 100
+    if value < 1:  # the documentation requires 1 to 100
         words = f"`{argument}` on the `{name}` connection cannot be less than"
         raise GitHubError("INVALID_PAGINATION", f"{words} {'one' if value == 0 else 'zero'}.")
 

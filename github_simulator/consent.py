@@ -1,4 +1,4 @@
-"""The page on which a tester chooses whom to be and what to grant."""
+"""The page on which a tester chooses an identity and the scopes to grant."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _MEANINGS = {
 
 
 def page(world: World, asked: Asked, chosen: Account, sent: dict[str, str], focus: bool) -> str:
-    """The page as HTML. `sent` are the request's parameters, which come back with the form."""
+    """The page as HTML. `sent` are the request's parameters, which the form sends again."""
     parts = urlsplit(asked.redirect_uri)
     return filled(
         "consent.html",

@@ -1,4 +1,4 @@
-"""The simulator's own address, `/_control/`: no part of GitHub, and open to whoever reaches it."""
+"""The simulator's own endpoint, `/_control/`: not part of GitHub, and open to every client."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SHAPES = ("rest_status", "newer_errors")
 
 
 class Told(JSONResponse):
-    """JSON of ASCII alone, so that every text can be told."""
+    """ASCII-only JSON, so that every text can be sent."""
 
     def render(self, content: Any) -> bytes:
         return json.dumps(content).encode()
@@ -42,7 +42,7 @@ def _simulator(request: Request) -> Simulator:
 
 
 async def _given(request: Request) -> Json:
-    """The JSON of the request. Raises ImpossibleError where it is no object."""
+    """The JSON of the request. Raises ImpossibleError if it is no object."""
     try:
         given = json.loads(await request.body() or b"{}")
     except ValueError as error:

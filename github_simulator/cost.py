@@ -1,4 +1,4 @@
-"""What a GraphQL query costs, by GitHub's published formula. Pure.
+"""The cost of a GraphQL query, by GitHub's published formula. Pure.
 
 https://docs.github.com/graphql/overview/rate-limits-and-node-limits-for-the-graphql-api
 """
@@ -94,7 +94,7 @@ class _Counter:
         return here + self.selections(node.selection_set, kind, parents * count)
 
     def _count(self, node: FieldNode, kind: GraphQLNamedType) -> int | None:
-        """How many children a parent can have here; None where the field is no connection."""
+        """How many children a parent can have here; None if the field is no connection."""
         arguments = {each.name.value: self._value(each.value) for each in node.arguments}
         if node.name.value == "nodes" and "ids" in arguments:
             return len(arguments["ids"] or ())

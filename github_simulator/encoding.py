@@ -1,7 +1,7 @@
-"""JSON as it leaves, also with what UTF-8 cannot hold.
+"""JSON as sent, including what UTF-8 cannot encode.
 
-A character from U+DC80 to U+DCFF leaves as the raw byte that Python reads it for (U+DCFF as 0xff),
-another half of a surrogate pair as its escape.
+A character from U+DC80 to U+DCFF is sent as the raw byte that Python decodes to it (U+DCFF as
+0xff), another lone surrogate as its escape.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _HALVES = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 
 
 def encoded(body: Any) -> bytes:
-    """The bytes of a reply or of a hook's payload."""
+    """The bytes of a response or of a hook's payload."""
     text = json.dumps(body, separators=(",", ":"), ensure_ascii=False)
     try:
         return text.encode()

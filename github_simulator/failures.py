@@ -1,4 +1,4 @@
-"""How a struck request fails on the wire."""
+"""How a request with a fault fails on the wire."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ FOREVER = 24 * 3600.0
 
 
 class CutError(Exception):
-    """The reply goes no further."""
+    """The response ends here."""
 
 
 async def fail(
     fault: Fault, now: float, app: ASGIApp, scope: Scope, receive: Receive, send: Send
 ) -> None:
-    """Let the request fail; faults that only spoil GraphQL's data leave that to its endpoint."""
+    """Makes the request fail; faults that only change GraphQL's data are left to its endpoint."""
     scope["state"]["fault"] = fault
     if reply := reply_of(fault, now, graphql=scope["path"] == "/api/graphql"):
         await reply(scope, receive, send)
@@ -45,7 +45,7 @@ async def fail(
 
 
 def reply_of(fault: Fault, now: float, *, graphql: bool) -> Response | None:
-    """The reply of a fault that does not even look at the request; `now` in epoch seconds."""
+    """The response of a fault that ignores the request; `now` in epoch seconds."""
     match fault.kind:
         case "server_error":
             return _server_error(fault.status or 502, graphql=graphql)
@@ -70,7 +70,7 @@ def reply_of(fault: Fault, now: float, *, graphql: bool) -> Response | None:
 def primary_limit(
     status: int, *, graphql: bool, newer: bool = False, reset: int | None = None
 ) -> Response:
-    """The hour's budget is used up; GraphQL says so with 200, in one of two shapes."""
+    """The hour's budget is used up; GraphQL reports it with 200, in one of two shapes."""
     message = "API rate limit exceeded for this user ID."
     headers = {"x-ratelimit-remaining": "0"}
     if reset is not None:
@@ -84,7 +84,7 @@ def primary_limit(
 
 
 def secondary_limit(status: int | None, seconds: float | None, *, graphql: bool) -> Response:
-    """Asked too fast; `retry-after` only where it is given."""
+    """Too many requests; `retry-after` only if given."""
     headers = {} if seconds is None else {"retry-after": str(int(seconds))}
     if graphql and status in (None, 200):
         return JSONResponse({"errors": [{"message": SECONDARY}]}, headers=headers)
@@ -92,7 +92,7 @@ def secondary_limit(status: int | None, seconds: float | None, *, graphql: bool)
 
 
 def _graphql_error(fault: Fault) -> Response:
-    """Nothing but an error; without a `type` where that is empty, as GitHub also sends them."""
+    """Only an error; without a `type` if that is empty, as GitHub also sends them."""
     words = fault.message or SOMETHING_WENT_WRONG
     shape = error(fault.type, words) if fault.type else {"message": words}
     return JSONResponse({"data": None, "errors": [shape]})

@@ -1,4 +1,4 @@
-"""What can go wrong, on purpose: faults that are switched on through the control address."""
+"""Faults on purpose, which are switched on through the control endpoint."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 Kind = Literal[
-    "server_error",  # `status`, 502 unless said otherwise
-    "slow",  # answers after `seconds`
-    "timeout",  # never answers
-    "cut",  # closes the connection without a word
-    "half_body",  # closes the connection in the middle of the reply
-    "unauthorized",  # 401, as if the token had died, or as `message` says
-    "redirect",  # `status` (301 unless said otherwise) to the same path at the host `to`
+    "server_error",  # `status`, 502 by default
+    "slow",  # responds after `seconds`
+    "timeout",  # never responds
+    "cut",  # closes the connection without a response
+    "half_body",  # closes the connection in the middle of the response
+    "unauthorized",  # 401, as if the token were invalid, or with `message`
+    "redirect",  # `status` (301 by default) to the same path at the host `to`
     "primary_limit",  # as if the hour's budget were used up; `status` 403 or 429 for REST
-    "secondary_limit",  # with `retry-after` where `seconds` are given; `status` 403, 429 or 200
+    "secondary_limit",  # with `retry-after` if `seconds` are given; `status` 403, 429 or 200
     "null_data",  # GraphQL: 200, no data, "Something went wrong"
     "resource_limits",  # GraphQL: 200, no data and RESOURCE_LIMITS_EXCEEDED
     "graphql_error",  # GraphQL: 200, no data and an error of this `type`, with this `message`
-    "null_leaf",  # GraphQL: `leaf`, such as Commit.additions, cannot be told, and an error says so
+    "null_leaf",  # GraphQL: `leaf`, such as Commit.additions, is null, with an error
     "strange_leaf",  # GraphQL: `leaf` is `value`, whatever its type
     "partial_data",  # GraphQL: 200, the second half of a page null and RESOURCE_LIMITS_EXCEEDED
     "shifted_page",  # GraphQL: a page begins with the last item of the page before
     "duplicated_page",  # GraphQL: a page holds every item twice
-    "reply",  # `body` as JSON, or as it is where `headers` name a content-type, with `status`
+    "reply",  # `body` as JSON, or unchanged if `headers` set a content-type, with `status`
 ]
 KINDS: tuple[str, ...] = get_args(Kind)
 GRAPHQL_ALONE = ("graphql_error", "null_leaf", "strange_leaf")
@@ -32,7 +32,7 @@ GRAPHQL_ALONE = ("graphql_error", "null_leaf", "strange_leaf")
 
 @dataclass
 class Fault:
-    """One way to fail. It meets requests whose path begins with `path` and body has `contains`.
+    """One way to fail. It affects requests whose path begins with `path` and body has `contains`.
 
     `nth` strikes only the n-th such request from now (the first is 1), `rate` a share of them;
     `times` ends the fault after so many strikes. `newer` asks for the error shape of 2026.
@@ -77,7 +77,7 @@ class Fault:
         return path.startswith(self.path) and self.contains.encode() in body
 
     def strikes(self, source: random.Random) -> bool:
-        """Count a request that the fault concerns, and tell whether it is hit."""
+        """Counts a matching request; returns whether it is hit."""
         self.seen += 1
         if self.times is not None and self.struck >= self.times:
             return False
@@ -88,7 +88,7 @@ class Fault:
 
 @dataclass
 class Faults:
-    """The faults that are switched on. The same seed and requests meet the same fate."""
+    """The active faults. The same seed and requests give the same result."""
 
     seed: int
     active: list[Fault] = field(default_factory=list)
@@ -105,7 +105,7 @@ class Faults:
         self.random = random.Random(self.seed)
 
     def strike(self, path: str, body: bytes) -> list[Fault]:
-        """The faults that this request meets: of those that are no leaf's, the first counts."""
+        """The faults of this request: of those without a leaf, only the first counts."""
         return [
             fault
             for fault in self.active

@@ -1,7 +1,7 @@
-"""What every request passes on its way in and out, whatever room of GitHub it is for.
+"""The gateway of every request and response, whatever part of GitHub handles it.
 
-In: latency, faults, the version header, the User-Agent, who is asking, rate limits.
-Out: GitHub's headers on every reply, and the log.
+In: latency, faults, the version header, the User-Agent, authentication, rate limits. Out: GitHub's
+headers on every response, and the log.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ LOCKED_OUT = "Maximum number of login attempts exceeded. Please try again later.
 
 
 class Gateway:
-    """ASGI middleware. Rooms find `request.state.token` and `request.state.oauth_app`."""
+    """ASGI middleware. Endpoints find `request.state.token` and `request.state.oauth_app`."""
 
     def __init__(self, app: ASGIApp, simulator: Simulator) -> None:
         self.app = app
@@ -52,7 +52,7 @@ class Gateway:
         try:
             await self._handle(scope, receive, send)
         except ClientDisconnect:
-            pass  # whoever asked was killed, say
+            pass  # the client has disconnected
         finally:
             self._write_down(scope)
 
@@ -64,7 +64,7 @@ class Gateway:
             await self._struck_or(self.app, scope, receive, self._noting_status(scope, send))
 
     def _in_time(self, scope: Scope, send: Send) -> Send:
-        """The reply leaves when a request of its kind is due; our own work is a part of that."""
+        """Sends the response when a request of its kind is due; our own work is included."""
         began = time.monotonic()
 
         async def outward(message: Message) -> None:
@@ -142,7 +142,7 @@ class Gateway:
 
     def _limited(self, scope: Scope) -> Response | None:
         if scope["path"] in (GRAPHQL, RATE_LIMIT) or not self.simulator.limits.enabled:
-            return None  # GraphQL knows its price later; asking for the limits is free
+            return None  # GraphQL's cost is known later; requesting the limits is free
         limits, account = self.simulator.limits, caller(scope)
         if limits.window(account, "core").remaining > 0:
             return None
@@ -173,7 +173,7 @@ class Gateway:
         return self._noting_status(scope, outward)
 
     def _charge(self, scope: Scope, status: int) -> None:
-        """A conditional request answered 304 is free; GraphQL charges for itself."""
+        """A conditional request answered 304 is free; GraphQL counts its own cost."""
         if resource_of(scope) == "core" and scope["path"] != RATE_LIMIT and status != 304:
             self.simulator.limits.charge(caller(scope), "core", 1)
 

@@ -23,7 +23,7 @@ from .world import Account, Label, PullRequest, Repository, World
 
 @dataclass(frozen=True)
 class Plan:
-    """A repository to make: `weight` is its share of the pull requests, `pace` above 1 is slow."""
+    """A repository to generate: `weight` is its share of pull requests, `pace` above 1 is slow."""
 
     name: str
     weight: float
@@ -131,7 +131,7 @@ def _repository(setting: Setting, owner: Account, plan: Plan) -> Repository:
 
 
 def _permit(repository: Repository, people: list[Account]) -> None:
-    """Who works here may push; owners may everything and other members read without a word."""
+    """People who work here may push; owners may do everything, other members read."""
     repository.permissions = {account.id: "push" for account in people}
 
 
@@ -179,7 +179,7 @@ def _openings(setting: Setting, count: int, until: datetime) -> list[datetime]:
 
 
 def _idleness(day: datetime) -> float:
-    """The chance that nothing is begun on a day when otherwise something would be."""
+    """The chance that nothing is begun on an otherwise busy day."""
     holidays = (day.month == 12 and day.day > 21) or (day.month == 1 and day.day < 3)
     return 0.88 if day.weekday() >= 5 else 0.8 if holidays else 0.0
 
@@ -190,7 +190,7 @@ def _fill(
     until = setting.start + timedelta(days=150) if plan.archived else setting.now
     number = 0
     for opened_at in _openings(setting, count, until):
-        number += 1 + int(setting.rng.expovariate(1.1))  # issues take numbers too
+        number += 1 + int(setting.rng.expovariate(1.1))  # issues take numbers, too
         maker = _maker(setting, cast, plan, repository, opened_at)
         pull_request = maker(setting, habits, repository, opened_at, number).live()
         _strange_author(setting.rng, cast, pull_request)

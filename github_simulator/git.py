@@ -1,7 +1,7 @@
 """A repository's history: real parents, branches and tags.
 
-What was merged is on its branch: the first look lays all merges in their order, later ones follow.
-So worlds, recordings and tests need not say what follows from their pull requests.
+Merged work is on its branch: the first access adds all merges in order, later ones follow. So
+worlds, recordings and tests need not say what follows from their pull requests.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from weakref import WeakKeyDictionary
 from .changes import CHANGES
 from .world import Account, Commit, Git, PullRequest, Repository
 
-WEB_FLOW = ("GitHub", "noreply@github.com")  # who commits what is merged by a button
+WEB_FLOW = ("GitHub", "noreply@github.com")  # who commits merges by button
 _EPOCH = datetime(2015, 1, 1, tzinfo=UTC)
 _KEPT = 16  # histories of a repository
-_SHORTEST = 7  # digits of an abbreviated name
+_SHORTEST = 7  # digits of an abbreviated SHA
 _laid: WeakKeyDictionary[Repository, int] = WeakKeyDictionary()
 _histories: WeakKeyDictionary[Repository, dict[str, list[str]]] = WeakKeyDictionary()
 
 
 def new_oid(*parts: object) -> str:
-    """A commit's name, made from what it is about."""
+    """A commit's SHA, derived from its contents."""
     return hashlib.sha1(repr(parts).encode(), usedforsecurity=False).hexdigest()
 
 
@@ -34,7 +34,7 @@ def is_empty(repository: Repository) -> bool:
 
 
 def git_of(repository: Repository) -> Git:
-    """The repository's history, with everything that was merged so far."""
+    """The repository's history, with everything merged so far."""
     if _laid.get(repository) != CHANGES.count and not is_empty(repository):
         _begin(repository)
         for pull_request in _not_laid(repository):
@@ -82,7 +82,7 @@ def _lay(repository: Repository, pull_request: PullRequest) -> None:
 
 
 def attach(repository: Repository, pull_request: PullRequest) -> None:
-    """Give the pull request's own commits parents: the branch as it was when it was opened."""
+    """Gives the pull request's own commits parents: the branch when it was opened."""
     git = repository.git
     tip = git.heads.get(pull_request.base_ref) or git.heads[repository.default_branch]
     before = _as_of(git, tip, pull_request.created_at)
@@ -133,13 +133,13 @@ def _by_button(pull_request: PullRequest, message: str, author: Account | None) 
 
 
 def noreply(account: Account) -> str:
-    """The address that GitHub gives an account, by which commits are known to be its."""
+    """The address that GitHub gives an account, by which its commits are recognised."""
     suffix = "[bot]" if account.type == "Bot" else ""
     return f"{account.id}+{account.login}{suffix}@users.noreply.github.com"
 
 
 def _rebased(pull_request: PullRequest, tip: str) -> list[Commit]:
-    """The commits once more on top; the last has the name that the pull request tells."""
+    """The commits again on top; the last has the SHA that the pull request reports."""
     made: list[Commit] = []
     when = pull_request.merged_at or pull_request.updated_at
     for commit in pull_request.commits:
@@ -152,7 +152,7 @@ def _rebased(pull_request: PullRequest, tip: str) -> list[Commit]:
 
 
 def find(repository: Repository, oid: str) -> Commit | None:
-    """The commit of this name, on a branch or in a pull request."""
+    """The commit with this SHA, on a branch or in a pull request."""
     git = git_of(repository)
     if oid not in git.commits:
         for pull_request in repository.pull_requests.values():
@@ -163,7 +163,7 @@ def find(repository: Repository, oid: str) -> Commit | None:
 
 
 def resolve(repository: Repository, name: str) -> str | None:
-    """The commit that a branch, a tag, a pull request's branch or a SHA stands for."""
+    """The commit of a branch, a tag, a pull request's branch or a SHA."""
     git = git_of(repository)
     short = name.removeprefix("refs/heads/").removeprefix("refs/tags/")
     own = {p.head_ref: p.head_oid for p in repository.pull_requests.values() if p.state == "OPEN"}
@@ -202,7 +202,7 @@ def _log(git: Git, oid: str) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class Comparison:
-    """How two commits stand to each other; `ahead` are the head's own, the oldest first."""
+    """How two commits relate; `ahead` are the head's own, the oldest first."""
 
     base: str
     head: str
@@ -218,7 +218,7 @@ class Comparison:
 
 
 def compare(repository: Repository, base: str, head: str) -> Comparison:
-    """What `base...head` is about."""
+    """The result of `base...head`."""
     theirs, own = set(history(repository, base)), history(repository, head)
     common = [oid for oid in own if oid in theirs]
     known = repository.git.commits

@@ -26,7 +26,7 @@ _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 class GrantError(Exception):
-    """An error with the name and the sentence that GitHub gives it."""
+    """An error with GitHub's name and message."""
 
     def __init__(self, error: str, description: str) -> None:
         super().__init__(description)
@@ -35,7 +35,7 @@ class GrantError(Exception):
 
 @dataclass(frozen=True)
 class Asked:
-    """What an app asks a person for; `challenge` is PKCE's, by S256."""
+    """What an app requests from a person; `challenge` is PKCE's, by S256."""
 
     app: OAuthApp
     redirect_uri: str
@@ -46,7 +46,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Authorization:
-    """A person's yes, waiting to be exchanged for a token."""
+    """A person's consent, waiting to be exchanged for a token."""
 
     asked: Asked
     account: Account
@@ -56,7 +56,7 @@ class Authorization:
 
 @dataclass
 class Authorizations:
-    """Codes that were not yet exchanged, and who authorised what before."""
+    """Codes that are not exchanged yet, and earlier authorisations."""
 
     world: World
     source: random.Random
@@ -64,7 +64,7 @@ class Authorizations:
     granted: dict[tuple[int, str], set[str]] = field(default_factory=dict)
 
     def authorize(self, asked: Asked, account: Account, scopes: list[str], now: datetime) -> str:
-        """The code for a person's yes, perhaps to fewer scopes than were asked for."""
+        """The code for a person's consent, possibly with fewer scopes than requested."""
         code = f"{self.source.getrandbits(80):020x}"
         chosen = normalized(scopes)
         self.codes[code] = Authorization(asked, account, chosen, now + CODE_LIFETIME)
@@ -72,7 +72,7 @@ class Authorizations:
         return code
 
     def is_settled(self, asked: Asked, account: Account) -> bool:
-        """True where this person gave this app all of these scopes before: no page is shown."""
+        """Whether this person gave this app all of these scopes before: no page is shown."""
         before = self.granted.get((account.id, asked.app.client_id))
         return before is not None and set(asked.scopes) <= expand(before)
 
@@ -97,7 +97,7 @@ class Authorizations:
         return self._issue(app, found.account, found.scopes, now)
 
     def refresh(self, app: OAuthApp, refresh_token: str, now: datetime) -> Token:
-        """A new pair of tokens; both old ones die. Raises GrantError."""
+        """A new pair of tokens; both old ones end. Raises GrantError."""
         old = next((t for t in self.world.tokens.values() if _refreshes(t, refresh_token)), None)
         if old is None or old.client_id != app.client_id or _is_stale(old, now):
             raise GrantError(
@@ -107,7 +107,7 @@ class Authorizations:
         return self._issue(app, old.account, old.scopes, now)
 
     def reset(self, token: Token) -> Token:
-        """The same token under a new value."""
+        """The same token with a new value."""
         token.revoked = True
         renewed = Token(
             new_token("gho", self.source), token.account, list(token.scopes), token.client_id
@@ -117,7 +117,7 @@ class Authorizations:
         return renewed
 
     def revoke_grant(self, app: OAuthApp, account: Account) -> None:
-        """Kill all tokens that the app has of this person."""
+        """Revokes all tokens that the app has of this person."""
         self.granted.pop((account.id, app.client_id), None)
         for token in self.world.tokens.values():
             if token.client_id == app.client_id and token.account is account:
@@ -135,7 +135,7 @@ class Authorizations:
         return token
 
     def _make_room(self, new: Token) -> None:
-        """The oldest of ten tokens of the same person, app and scopes dies silently."""
+        """The oldest of ten tokens of the same person, app and scopes ends silently."""
         same = [token for token in self.world.tokens.values() if _is_alike(token, new)]
         for token in same[: max(0, len(same) - TOKENS_PER_SCOPE + 1)]:
             token.revoked = True
@@ -150,13 +150,13 @@ MISMATCH = GrantError(
 
 
 def normalized(scopes: list[str]) -> list[str]:
-    """The scopes without those that another one of them covers, in order."""
+    """The sorted scopes without those that another one includes."""
     kept = [s for s in set(scopes) if not any(s in expand([o]) for o in set(scopes) - {s})]
     return sorted(kept)
 
 
 def is_registered(app: OAuthApp, redirect_uri: str) -> bool:
-    """True where the address is one of the app's, exactly; on loopback any port will do."""
+    """Whether the URL is exactly one of the app's; on loopback any port is allowed."""
     if redirect_uri in app.callback_urls:
         return True
     asked = urlsplit(redirect_uri)

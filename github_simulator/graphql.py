@@ -59,7 +59,7 @@ class Refused(Exception):  # noqa: N818  (it is no fault of ours)
 
 
 class BudgetSpentError(Exception):
-    """The account has no points left this hour."""
+    """The account has no points left in this hour."""
 
 
 async def endpoint(request: Request) -> Response:
@@ -179,14 +179,14 @@ def _execute(document: DocumentNode, context: Context, body: Json) -> ExecutionR
 
 
 def _insist(result: ExecutionResult) -> None:
-    """A mistake of the simulator's own is a 500, and no reply that GitHub could have given."""
+    """A bug of the simulator is a 500, never a response that GitHub could give."""
     for each in result.errors or ():
         if not isinstance(each.original_error, GitHubError | GraphQLError | None):
             raise each.original_error
 
 
 def _takes_too_long(request: Request, context: Context) -> Response | None:
-    """As long as the nodes take; past GitHub's patience the work is given up, and still paid."""
+    """As long as the nodes take; beyond GitHub's time limit the query is aborted, but paid."""
     options = context.simulator.options
     needed = context.nodes * options.node_latency
     request.state.seconds = min(needed, options.patience)

@@ -51,7 +51,7 @@ def schema(lacks: frozenset[str] = frozenset()) -> GraphQLSchema:
 
 
 class _Older(Visitor):
-    """Takes out what is named.
+    """Removes what is named.
 
     `DeployedEvent`, `Repository.deployments`, a value of an enum or a member of a union.
     """

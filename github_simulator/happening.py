@@ -1,4 +1,4 @@
-"""What happens in the world, as those are told who listen."""
+"""Events in the world, as reported to listeners."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from .world import (
 
 @dataclass(frozen=True)
 class Happening:
-    """Something happened in the world that hooks may want to hear of.
+    """An event in the world that hooks may subscribe to.
 
-    `event` and `action` are those of a webhook, such as `pull_request` and `closed`.
-    `extra` holds what only this event's payload has, such as `changes` or `requested_reviewer`.
+    `event` and `action` are those of a webhook, such as `pull_request` and `closed`. `extra` holds
+    what only this event's payload has, such as `changes` or `requested_reviewer`.
     """
 
     event: str
@@ -32,5 +32,5 @@ class Happening:
     sender: Account | None = None
     extra: dict[str, Any] = field(default_factory=dict)
     organization: Organization | None = None
-    app: GitHubApp | None = None  # only its hook hears of it
+    app: GitHubApp | None = None  # only its hook receives it
     installation: Installation | None = None

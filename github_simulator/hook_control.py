@@ -1,4 +1,4 @@
-"""/_control/hooks: what goes wrong on the way to hooks, and what became of deliveries."""
+"""/_control/hooks: delivery faults, and the outcomes of deliveries."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .state import Simulator
 
 
 async def faults(request: Request) -> Response:
-    """GET tells the faults; POST sets those that it names, DELETE ends them all."""
+    """GET returns the faults; POST sets the named ones, DELETE ends them all."""
     simulator: Simulator = request.app.state.simulator
     deliveries = simulator.deliveries
     if request.method == "DELETE":

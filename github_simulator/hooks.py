@@ -1,4 +1,4 @@
-"""Sends hooks' deliveries in the background, as GitHub does: signed, once, in no promised order.
+"""Sends webhook deliveries in the background, as GitHub does: signed, once, in no guaranteed order.
 
 https://docs.github.com/webhooks/webhook-events-and-payloads#delivery-headers
 """
@@ -34,7 +34,7 @@ Home = Repository | Organization | GitHubApp
 
 @dataclass
 class HookFaults:
-    """What goes wrong on the way; `drop` and `duplicate` are shares, `delay` is in seconds."""
+    """Delivery faults; `drop` and `duplicate` are shares, `delay` is in seconds."""
 
     drop: float = 0.0
     duplicate: float = 0.0
@@ -44,7 +44,10 @@ class HookFaults:
 
 @dataclass
 class Delivery:
-    """One attempt to tell one hook. `guid` names the event: other hooks and attempts share it."""
+    """One delivery attempt to one hook.
+
+    `guid` identifies the event: other hooks and attempts share it.
+    """
 
     id: int
     guid: str
@@ -69,7 +72,7 @@ class Delivery:
 
 
 class Deliveries:
-    """All hooks' deliveries: those on their way and those of the last days."""
+    """All deliveries: pending ones and those of the last days."""
 
     def __init__(self, clock: Clock, seed: int, url: Callable[[], str]) -> None:
         self.clock, self.url = clock, url
@@ -87,7 +90,7 @@ class Deliveries:
     def send(
         self, home: Home, hook: Hook, event: str, action: str | None, body: bytes, guid: str
     ) -> None:
-        """Queue one delivery, or two or none where a fault says so."""
+        """Queues one delivery, or two or none if a fault says so."""
         if len(body) > LARGEST or self.random.random() < self.faults.drop:
             return
         copies = 2 if self.random.random() < self.faults.duplicate else 1
@@ -96,7 +99,7 @@ class Deliveries:
             self._queue(Delivery(self._next(), guid, hook, home, event, action, body, now))
 
     def redeliver(self, former: Delivery) -> None:
-        """Try again with the same body and GUID."""
+        """Retries with the same body and GUID."""
         again = Delivery(
             self._next(),
             former.guid,
@@ -117,7 +120,7 @@ class Deliveries:
         return sorted(mine, key=lambda delivery: -delivery.id)
 
     def wait(self, seconds: float = 10.0) -> bool:
-        """Wait until everything queued so far was sent; false where that took longer."""
+        """Waits until everything queued so far was sent; False if that took longer."""
         until = time.monotonic() + seconds
         while self._waiting.unfinished_tasks and time.monotonic() < until:
             time.sleep(0.005)
@@ -125,11 +128,11 @@ class Deliveries:
 
     @property
     def waiting(self) -> int:
-        """How many are on their way."""
+        """How many are pending."""
         return self._waiting.unfinished_tasks
 
     def close(self) -> None:
-        """Send nothing more."""
+        """Sends nothing more."""
         if self._worker:
             self._waiting.put(None)
             self._worker.join(timeout=1)
@@ -139,7 +142,7 @@ class Deliveries:
         return self._numbers
 
     def _queue(self, delivery: Delivery) -> None:
-        """Signed with the secret of this moment."""
+        """Signed with the current secret."""
         form = delivery.hook.content_type == "form"
         quoted = b"payload=" + quote_plus(delivery.body).encode()
         delivery.sent = quoted if form else delivery.body
@@ -158,7 +161,7 @@ class Deliveries:
                     self._waiting.task_done()
 
     def _batch(self) -> list[Delivery]:
-        """The next delivery; with the fault, all of a moment in any order. Empty at the end."""
+        """The next delivery; with the fault, all of a moment in random order. Empty at the end."""
         first = self._waiting.get()
         if first is None or self.faults.delay:
             time.sleep(self.faults.delay)

@@ -1,4 +1,4 @@
-"""Instants as GitHub writes them."""
+"""Timestamps as GitHub writes them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def optional_zulu(instant: datetime | None) -> str | None:
 
 
 def with_offset(instant: datetime) -> str:
-    """As git keeps it, with the offset of whoever made the commit."""
+    """As git stores it, with the committer's offset."""
     if not instant.utcoffset():
         return zulu(instant)
     return instant.isoformat(timespec="seconds")

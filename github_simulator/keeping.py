@@ -1,4 +1,4 @@
-"""Keeps a world on disk, so that a simulator goes on where it stopped: tokens, hooks, new work."""
+"""Saves a world to disk, so that a simulator continues where it stopped: tokens, hooks, work."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from . import world
 from .state import Simulator
 from .world import World
 
-INTERVAL = 15.0  # seconds between two savings
+INTERVAL = 15.0  # seconds between two saves
 
 
 @dataclass(frozen=True)
 class Kept:
-    """What outlives a restart: the world, how its chances go on, and what it was made of."""
+    """What survives a restart: the world, its random state, and its origin."""
 
     world: World
     shape: dict[str, list[str]]
@@ -28,7 +28,7 @@ class Kept:
 
 
 def load(path: Path) -> Kept | None:
-    """What was kept; None where nothing was, or where an older version wrote it."""
+    """The saved state; None if there is none, or an older version wrote it."""
     try:
         kept = pickle.loads(path.read_bytes())  # noqa: S301 - our own file, mode 600
     except FileNotFoundError:
@@ -39,7 +39,7 @@ def load(path: Path) -> Kept | None:
 
 
 def save(simulator: Simulator, path: Path) -> None:
-    """Write all of it, or nothing."""
+    """Saves all of it, or nothing."""
     kept = Kept(simulator.world, _shape(), simulator.random.getstate())
     fresh = path.with_suffix(".fresh")
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -49,13 +49,13 @@ def save(simulator: Simulator, path: Path) -> None:
 
 
 def restore(simulator: Simulator, kept: Kept) -> None:
-    """Let the chances go on, so that no token and no number is given twice."""
+    """Restores the random state, so that no token and no number is given twice."""
     simulator.random = random.Random()
     simulator.random.setstate(kept.chances)
 
 
 async def keep(simulator: Simulator, path: Path) -> None:
-    """Save every now and then until cancelled, and once more at the end."""
+    """Saves now and then until cancelled, and again at the end."""
     try:
         while True:
             await asyncio.sleep(INTERVAL)

@@ -1,4 +1,4 @@
-"""Fields of a reply that cannot be told, or hold what they should not."""
+"""Fields of a response that are null, or hold invalid values."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Spoil = Callable[..., Any]
 
 
 def spoiling(faults: Iterable[Fault]) -> Spoil | None:
-    """A middleware of the execution that spoils these leaves; None where there are none."""
+    """An execution middleware that changes these leaves; None if there are none."""
     spoiled = [fault for fault in faults if fault.leaf]
 
     def spoil(tell: Callable[..., Any], source: Any, info: GraphQLResolveInfo, **given: Any) -> Any:
@@ -37,7 +37,7 @@ def spoiling(faults: Iterable[Fault]) -> Spoil | None:
 
 
 def _names(leaf: str, info: GraphQLResolveInfo) -> bool:
-    """Whether a field is this one, by its type or by an interface of that."""
+    """Whether a field is this one, by its type or by one of its interfaces."""
     kind, _, name = leaf.partition(".")
     if name != info.field_name:
         return False

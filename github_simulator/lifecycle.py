@@ -1,4 +1,4 @@
-"""How one invented pull request fares, from its first commit to its merge, or to the present."""
+"""The life of one generated pull request, from its first commit to its merge, or to the present."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MORNING, _EVENING = 8, 19
 
 
 class TheFutureError(Exception):
-    """The story goes on later than the present: the pull request stays as it is."""
+    """The story continues after the present: the pull request stays as it is."""
 
 
 @dataclass
@@ -39,7 +39,7 @@ class Habits:
 
 @dataclass
 class Setting:
-    """What all stories of a world share."""
+    """Shared by all stories of a world."""
 
     world: World
     rng: Random
@@ -49,7 +49,7 @@ class Setting:
 
 
 def at_work(rng: Random, instant: datetime, hours_from_utc: int) -> datetime:
-    """The instant, or the next working hour of someone in that zone; some work at odd hours."""
+    """The time, or the next working hour in that zone; some work at odd hours."""
     if rng.random() < 0.05:
         return instant
     local = instant + timedelta(hours=hours_from_utc)
@@ -64,7 +64,7 @@ def at_work(rng: Random, instant: datetime, hours_from_utc: int) -> datetime:
 
 
 class Story:
-    """One pull request being lived; its clock only moves forward."""
+    """One pull request in progress; its clock only moves forward."""
 
     def __init__(
         self,
@@ -83,7 +83,7 @@ class Story:
         self.pull_request: PullRequest
 
     def live(self) -> PullRequest:
-        """Open the pull request and let it go on until it ends or the present comes."""
+        """Opens the pull request and continues until it ends or the present is reached."""
         self.open()
         last = self.linger if self.is_left_lying else self.end
         try:
@@ -95,7 +95,7 @@ class Story:
         return self.pull_request
 
     def linger(self) -> None:
-        """Nobody goes on with it. Somebody tidies up weeks later, or never."""
+        """Abandoned. It is closed weeks later, or never."""
         self.pace = 1.0
         if self.rng.random() < 0.95:
             actions.close(self.later(self.author, 24 * 26, 0.6), self.pull_request)
@@ -103,7 +103,7 @@ class Story:
     # Time
 
     def later(self, who: Account | None, median_hours: float, spread: float = 1.0) -> Deed:
-        """Somebody acts after a while, in their working hours."""
+        """An action after a while, in the person's working hours."""
         hours = min(self.rng.lognormvariate(log(median_hours * self.pace), spread), 24 * 50)
         instant = self.clock + timedelta(seconds=max(20, round(hours * 3600)))
         if who is not None and who.type != "Bot":
@@ -115,7 +115,7 @@ class Story:
         return self.deed(who)
 
     def soon(self, who: Account | None) -> Deed:
-        """Somebody acts within minutes."""
+        """An action within minutes."""
         self.clock += timedelta(seconds=self.rng.randint(5, 400))
         if self.clock > self.setting.now:
             raise TheFutureError
@@ -156,7 +156,7 @@ class Story:
     def first_commits(self) -> list[Commit]:
         rng = self.rng
         count = min(1 + int(rng.expovariate(0.55)), 25)
-        old = 24 * 55 if rng.random() < 0.015 else 0  # a branch that lay around
+        old = 24 * 55 if rng.random() < 0.015 else 0  # a branch that was left lying around
         hours = min(rng.lognormvariate(log(5 * self.pace), 1.2), 24 * 25) + old
         if hours < 2 and count > 1:
             hours *= 2
@@ -183,7 +183,7 @@ class Story:
 
     def be_reviewed(self) -> None:
         self.reviewers = self.choose_reviewers()
-        if self.habits.critic:  # a program has looked before any person does
+        if self.habits.critic:  # a program has reviewed before any person does
             deed = self.soon(self.habits.critic)
             actions.submit_review(deed, self.pull_request, "COMMENTED", "Two remarks.", 2)
         if self.rng.random() < self.habits.unreviewed or not self.reviewers:
@@ -225,7 +225,7 @@ class Story:
             prose.review_text(rng),
             rng.randint(1, 6),
         )
-        if rng.random() < 0.4:  # an answer in a thread is an empty review of its own
+        if rng.random() < 0.4:  # a reply in a thread is an empty review of its own
             actions.submit_review(self.soon(self.author), self.pull_request, "COMMENTED", "", 1)
         self.amend()
         actions.request_review(self.soon(self.author), self.pull_request, reviewer)
@@ -306,7 +306,7 @@ def invented_commit(
 
 
 def rewritten(commit: Commit, instant: datetime) -> Commit:
-    """The commit after a rebase: new name and commit date, the author date stays."""
+    """The commit after a rebase: new SHA and commit date, the author date stays."""
     return Commit(
         **{
             **vars(commit),

@@ -15,7 +15,7 @@ from typing import Literal, Protocol
 Resource = Literal["core", "graphql"]
 
 WINDOW = 3600
-ANONYMOUS = 0  # the account id under which requests without a token are counted
+ANONYMOUS = 0  # the account id for requests without a token
 ANONYMOUS_LIMIT = 60
 MOST_FAILURES = 10
 LOCKOUT = 900
@@ -56,7 +56,7 @@ class Limits:
     concurrency: int = 100
     special: dict[int, int] = field(default_factory=dict)  # by account, such as an installation's
     enabled: bool = True  # an Enterprise Server may have them off: then /rate_limit is 404
-    rest_status: int = 403  # or 429, where the hour's budget is used up
+    rest_status: int = 403  # or 429, when the hour's budget is used up
     newer_errors: bool = False  # GraphQL's error shape of 2026
     _in_progress: Counter[int] = field(default_factory=Counter)
     _failures: dict[str, deque[float]] = field(default_factory=dict)
@@ -76,23 +76,23 @@ class Limits:
         self.window(account, resource).used += points
 
     def exhaust(self, account: int, resource: Resource) -> None:
-        """Use up what is left of this hour."""
+        """Uses up the rest of this hour."""
         window = self.window(account, resource)
         window.used = window.limit
 
     def too_fast(self, account: int, resource: Resource, points: int) -> bool:
-        """Count the points against the last minute; true where that breaks a secondary limit."""
+        """Counts points against the last minute; true if that exceeds a secondary limit."""
         return self._exceeds(account, resource, points, self.per_minute[resource], 60)
 
     def too_much_content(self, account: int) -> bool:
-        """Count one content-creating request; true where that breaks a secondary limit."""
+        """Counts one content-creating request; true if that exceeds a secondary limit."""
         minute = self._exceeds(account, "content/minute", 1, self.content_per_minute, 60)
         hour = self._exceeds(account, "content/hour", 1, self.content_per_hour, WINDOW)
         return minute or hour
 
     @contextmanager
     def one_more(self, account: int) -> Iterator[bool]:
-        """Count a request while it is handled; true where there are too many at once."""
+        """Counts a request while it is handled; true if there are too many at once."""
         self._in_progress[account] += 1
         try:
             yield self._in_progress[account] > self.concurrency
@@ -104,12 +104,12 @@ class Limits:
         times.append(self.clock.timestamp())
 
     def is_locked_out(self, authorization: str | None) -> bool:
-        """Whoever keeps sending the same dead token is turned away for a while."""
+        """A client that keeps sending the same invalid token is refused for a while."""
         times = self._failures.get(authorization or "", deque())
         return len(times) == MOST_FAILURES and times[0] > self.clock.timestamp() - LOCKOUT
 
     def reset(self) -> None:
-        """Everyone begins anew; the maxima stay as they are."""
+        """Resets all counters; the maxima stay as they are."""
         self._failures.clear()
         self._windows.clear()
         self._recent.clear()

@@ -1,4 +1,4 @@
-"""`--live`: time goes on. Every few seconds somebody opens, reviews, amends or merges something."""
+"""`--live`: time goes on. Every few seconds a pull request is opened, reviewed or merged."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from .world import Account, Commit, Deployment, PullRequest, Repository, StatusS
 
 UNDER_WAY = 45  # pull requests; with more of them, new ones are opened more rarely
 MOST_MADE = 4000  # then nothing new is opened, so that memory stays bounded
-DELIVERED = 0.06  # of all steps are towards production
+DELIVERED = 0.06  # the share of steps that deploy
 JOB_FAILS = 0.05
-FRESH = timedelta(days=14)  # older work is left alone: merged now, it would bend every figure
+FRESH = timedelta(days=14)  # older work is left alone: merged now, it would distort every figure
 
 
 class Life:
-    """What happens by itself in a world."""
+    """Spontaneous events in a world."""
 
     def __init__(self, simulator: Simulator) -> None:
         self.simulator = simulator
@@ -33,7 +33,7 @@ class Life:
         self.made = 0
 
     def step(self) -> list[Happening]:
-        """Somebody does one thing, now; whoever listens is told."""
+        """One action, now; listeners are notified."""
         if self.rng.random() < DELIVERED and (told := self._deliver()):
             return self._tell(told)
         fresh = self._fresh_work()
@@ -50,10 +50,10 @@ class Life:
             self.simulator.announce(happening)
         return happenings
 
-    # To production
+    # Deployments
 
     def _deliver(self) -> list[Happening]:
-        """What is under way ends; else what landed since the last deployment is deployed."""
+        """Ends pending deployments; else deploys what was merged since the last one."""
         delivering = [r for r in self._repositories() if r.deployments]
         if not delivering:
             return []
@@ -70,7 +70,7 @@ class Life:
         made, told = deployments.deploy(deed, target)
         return told + deployments.set_status(deed, made, "IN_PROGRESS")
 
-    # Where
+    # Places
 
     def _repositories(self) -> list[Repository]:
         every = self.simulator.world.repositories.values()
@@ -85,10 +85,10 @@ class Life:
             if pull_request.state == "OPEN" and pull_request.created_at > since
         ]
 
-    # Who
+    # People
 
     def _people(self, repository: Repository) -> list[Account]:
-        """Who worked here lately; else who may."""
+        """The people who worked here lately; else those who may."""
         accounts = self.simulator.world.accounts
         lately = list(repository.pull_requests.values())[-60:]
         authors = [p.author for p in lately if p.author and p.author.type == "User"]
@@ -105,7 +105,7 @@ class Life:
         simulator = self.simulator
         return Deed(simulator.world, repository, actor, simulator.clock.now())
 
-    # What
+    # Contents
 
     def _open(self) -> list[Happening]:
         repositories = self._repositories()
@@ -193,7 +193,7 @@ def _age(deployment: Deployment) -> tuple[datetime, int]:
 
 
 def _verdict(pull_request: PullRequest) -> str | None:
-    """What the last deciding review said, unless there were commits since it asked for changes."""
+    """The last deciding review, unless commits followed its request for changes."""
     decided = [
         review
         for review in pull_request.reviews
@@ -208,7 +208,7 @@ def _verdict(pull_request: PullRequest) -> str | None:
 
 @asynccontextmanager
 async def going_on(simulator: Simulator) -> AsyncIterator[None]:
-    """Let the world live while the server runs, where that was asked for."""
+    """Runs the live world with the server, if requested."""
     task = asyncio.create_task(_run(simulator)) if simulator.options.live else None
     try:
         yield

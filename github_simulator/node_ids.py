@@ -1,4 +1,4 @@
-"""Node ids as GitHub makes them: a prefix and a packed list of numbers. Opaque to everyone else."""
+"""Node ids in GitHub's form: a prefix and a packed list of numbers. Opaque to everyone else."""
 
 from __future__ import annotations
 

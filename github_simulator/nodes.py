@@ -1,4 +1,4 @@
-"""What GraphQL serves of the world, and finding it by its global node id."""
+"""GraphQL's nodes of the world, and finding them by global node id."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Thing = PullRequest | Review | Commit | TimelineEvent
 
 @dataclass(frozen=True)
 class Placed:
-    """Something of a pull request, with where it belongs."""
+    """A child of a pull request, with its parent."""
 
     repository: Repository
     pull_request: PullRequest
@@ -36,7 +36,7 @@ class Placed:
 
 @dataclass(frozen=True)
 class GitCommit:
-    """A commit as git knows it, whatever pull requests it is in."""
+    """A commit in git, whatever pull requests it is in."""
 
     repository: Repository
     thing: Commit
@@ -44,7 +44,7 @@ class GitCommit:
 
 @dataclass(frozen=True)
 class Delivered:
-    """A deployment, one of its statuses or a release, with where it belongs."""
+    """A deployment, a status or a release, with its repository."""
 
     repository: Repository
     thing: Deployment | DeploymentStatus | Release
@@ -79,7 +79,7 @@ Served = (
 
 
 def type_name(value: Served) -> str:
-    """The GraphQL type of what stands behind an interface or a union."""
+    """The GraphQL type of an object behind an interface or a union."""
     if isinstance(value, Placed):
         return _thing_name(value.thing)
     if isinstance(value, GitCommit | Delivered):
@@ -98,7 +98,7 @@ def _thing_name(thing: Thing) -> str:
 
 
 class NodeIndex:
-    """Everything by node id. What is new is found by looking again; what is gone is not served."""
+    """Everything by node id. New objects are found by scanning again; deleted ones are gone."""
 
     def __init__(self, world: World) -> None:
         self.world = world

@@ -30,7 +30,7 @@ def _simulator(request: Request) -> Simulator:
 
 
 async def ask(request: Request) -> Response:
-    """The consent page; at once back to the app where the person agreed to all of it before."""
+    """The consent page; redirects to the app at once if the person agreed to all of it before."""
     simulator, sent = _simulator(request), dict(request.query_params)
     app = simulator.world.oauth_apps.get(sent.get("client_id", ""))
     if app is None:
@@ -49,7 +49,7 @@ async def ask(request: Request) -> Response:
 
 
 def _first(simulator: Simulator) -> Account:
-    """The person whose token the simulator prints, as they are the one to begin with."""
+    """The person whose token the simulator prints, as the default choice."""
     token = simulator.world.tokens.get(simulator.token)
     return token.account if token else consent.people(simulator.world)[0]
 
@@ -73,7 +73,7 @@ async def decide(request: Request) -> Response:
 
 
 def _asked(app: OAuthApp, sent: Mapping[str, str]) -> Asked:
-    """What the app asks for. Raises GrantError where it may not."""
+    """What the app requests. Raises GrantError if it may not."""
     redirect_uri = sent.get("redirect_uri") or next(iter(app.callback_urls), "")
     if not is_registered(app, redirect_uri):
         raise MISMATCH
@@ -98,10 +98,10 @@ def _granted(simulator: Simulator, asked: Asked, account: Account, scopes: list[
 
 
 def _failed(app: OAuthApp, sent: Mapping[str, str], error: GrantError) -> Response:
-    """Back to the app with the error; a strange address is never followed."""
+    """Redirects back to the app with the error; never to an unregistered URL."""
     asked = sent.get("redirect_uri", "")
     target = asked if is_registered(app, asked) else next(iter(app.callback_urls), "")
-    if target in CALLBACKS or not target:  # these name no port: nobody would be there
+    if target in CALLBACKS or not target:  # these name no port: nothing would listen there
         return HTMLResponse(f"<h1>{error.error}</h1><p>{error.description}</p>", 400)
     answer = {"error": error.error, "error_description": error.description}
     answer |= {"error_uri": f"{_DOCS}/troubleshooting-authorization-request-errors"}

@@ -1,4 +1,4 @@
-"""Pull requests that broke importers: very many reviews, very many commits, people who are gone."""
+"""Pull requests that broke importers: many reviews, many commits, deleted people."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MANY_COMMITS = 300
 
 
 def add(setting: Setting, cast: Cast, repository: Repository) -> None:
-    """Put one oddity of each kind into the repository."""
+    """Adds one oddity of each kind to the repository."""
     _debated(setting, cast, repository)
     _long(setting, cast, repository)
     _pending(setting, cast, repository)
@@ -25,7 +25,7 @@ def add(setting: Setting, cast: Cast, repository: Repository) -> None:
 
 
 def forget(pull_request: PullRequest, account: Account) -> None:
-    """The account was deleted: nothing of this pull request knows it any more."""
+    """The account was deleted: nothing of this pull request names it any more."""
     pull_request.author = None if pull_request.author is account else pull_request.author
     pull_request.merged_by = None if pull_request.merged_by is account else pull_request.merged_by
     if pull_request.head_repository_owner is account:
@@ -92,7 +92,7 @@ def _long(setting: Setting, cast: Cast, repository: Repository) -> None:
 
 
 def _pending(setting: Setting, cast: Cast, repository: Repository) -> None:
-    """The owner has begun a review and not sent it: only they see it."""
+    """The owner has begun a review and not submitted it: only they see it."""
     for pull_request in reversed(repository.pull_requests.values()):
         if pull_request.state == "OPEN" and pull_request.author is not cast.people[0]:
             deed = Deed(setting.world, repository, cast.people[0], setting.now)
@@ -103,7 +103,7 @@ def _pending(setting: Setting, cast: Cast, repository: Repository) -> None:
 
 
 def _strange_text(setting: Setting, cast: Cast, repository: Repository) -> None:
-    """A NUL byte in the texts, and a commit that a wrong clock has dated a year ahead."""
+    """A NUL byte in the texts, and a commit dated a year ahead by a wrong clock."""
     author, at = cast.people[1], setting.now - timedelta(days=3)
     commit = _commit(setting, repository, author, 999)
     commit.authored_at = commit.committed_at = setting.now + timedelta(days=365)
@@ -112,7 +112,7 @@ def _strange_text(setting: Setting, cast: Cast, repository: Repository) -> None:
 
 
 def _backport(setting: Setting, cast: Cast, repository: Repository) -> None:
-    """The commits of a merged pull request once more, against a release branch."""
+    """The commits of a merged pull request again, against a release branch."""
     merged = [p for p in repository.pull_requests.values() if p.merged_at and len(p.commits) > 1]
     if not merged:
         return

@@ -1,4 +1,4 @@
-"""Lists in order, and the opaque cursors that stand for places in them."""
+"""Sorted lists, and the opaque cursors of positions in them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PREFIX = "cursor:v2:"
 
 @dataclass(frozen=True)
 class Ordered:
-    """Items with their sort keys, ascending; read in either direction."""
+    """Items with their sort keys, ascending; readable in either direction."""
 
     keys: Sequence[Key]
     items: Sequence[Any]
@@ -39,15 +39,15 @@ class Ordered:
         return len(self.keys)
 
     def before(self, cursor: str) -> int:
-        """How many come before the cursor's place. Raises GitHubError for a cursor that is none."""
+        """How many come before the cursor's position. Raises GitHubError for an invalid cursor."""
         return self._rank(cursor, bisect_right if self.descending else bisect_left)
 
     def up_to(self, cursor: str) -> int:
-        """How many come before the cursor's place or are at it."""
+        """How many come before the cursor's position or are at it."""
         return self._rank(cursor, bisect_left if self.descending else bisect_right)
 
     def part(self, start: int, end: int) -> tuple[Sequence[Key], Sequence[Any]]:
-        """The keys and items from place `start` to before `end`, in reading direction."""
+        """The keys and items from position `start` to before `end`, in reading direction."""
         if not self.descending:
             return self.keys[start:end], self.items[start:end]
         chosen = slice(len(self) - end, len(self) - start)
@@ -66,7 +66,7 @@ def encode(key: Key) -> str:
 
 
 def decode(cursor: str) -> Key:
-    """The sort key in a cursor. Raises GitHubError where it is none of ours."""
+    """The sort key in a cursor. Raises GitHubError if it is invalid."""
     try:
         text = base64.b64decode(cursor, validate=True).decode()
         key = json.loads(text.removeprefix(PREFIX)) if text.startswith(PREFIX) else None
@@ -92,13 +92,13 @@ _kept: WeakKeyDictionary[Repository, tuple[tuple[int, int], Ordered]] = WeakKeyD
 
 
 def listed(repository: Repository) -> list[PullRequest]:
-    """Those that GitHub's index has: one may come late, though it is counted and can be asked."""
+    """Those in GitHub's index: one may come late, though it is counted and returned by id."""
     every = repository.pull_requests.values()
     return [each for each in every if each.number not in repository.late]
 
 
 def newest_last(repository: Repository) -> Ordered:
-    """The repository's pull requests by `updatedAt`, sorted anew only after a change."""
+    """The repository's pull requests by `updatedAt`, sorted again only after a change."""
     state = (CHANGES.count, len(repository.pull_requests))
     known = _kept.get(repository)
     if known is None or known[0] != state:

@@ -1,4 +1,4 @@
-"""Pages for people: what links to GitHub lead to, plain, and open to whoever reaches them."""
+"""The plain pages that links to GitHub lead to, open to every client."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ SHOWN = 100
 
 
 def simulator_of(request: Request) -> Simulator:
-    """The simulator that was asked."""
+    """The simulator of a request."""
     simulator: Simulator = request.app.state.simulator
     return simulator
 
 
 def page(title: str, content: str, *path: tuple[str, str]) -> Response:
-    """A page below a trail of names and addresses."""
+    """A page with breadcrumbs."""
     trail = [("Simulator", "/"), *path]
     links = " / ".join(f'<a href="{escape(url)}">{escape(name)}</a>' for name, url in trail)
     filled = consent.filled("page.html", title=escape(title), path=links, content=content)

@@ -1,4 +1,4 @@
-"""What a hook is sent about something that happened.
+"""The payload of a webhook event.
 
 https://docs.github.com/webhooks/webhook-events-and-payloads
 """
@@ -33,7 +33,7 @@ from .world import GHOST, Hook, Organization, PullRequest, Repository, Review, T
 
 
 class _Painter:
-    """Draws one happening; everything is as it is now, not as it will be when it is delivered."""
+    """Renders one event; everything is as it is now, not as at the time of delivery."""
 
     def __init__(self, simulator: Simulator, happening: Happening) -> None:
         self.url, self.world, self.happening = simulator.url, simulator.world, happening
@@ -136,7 +136,7 @@ class _Painter:
         return {"membership": {k: drawn[k] for k in (*_MEMBERSHIP, "user")}}
 
     def delivery(self) -> Json:
-        """What is delivered; a field of the extra that is no object of the world stays as it is."""
+        """The payload; a field of the extra that is no object of the world is unchanged."""
         repository, extra = self.happening.repository, dict(self.happening.extra)
         if repository is None:
             raise ValueError(f"A {self.happening.event} event is about a repository.")
@@ -155,18 +155,18 @@ _MEMBERSHIP = ("url", "state", "role", "organization_url")
 
 
 def payload(simulator: Simulator, happening: Happening) -> Json:
-    """The body of the deliveries about a happening."""
+    """The body of an event's deliveries."""
     return _Painter(simulator, happening).whole()
 
 
 def ping(simulator: Simulator, home: Repository | Organization, hook: Hook, own: Json) -> Json:
-    """What a new hook is sent first. `own` is the hook as REST shows it."""
+    """The first delivery to a new hook. `own` is the hook as REST shows it."""
     drawn: Json = {"zen": "Approachable is better than simple.", "hook_id": hook.id, "hook": own}
     return drawn | _home(simulator, home, hook)
 
 
 def removed(simulator: Simulator, home: Repository | Organization, hook: Hook, own: Json) -> Json:
-    """What a hook is sent last, when it was deleted."""
+    """The last delivery to a hook, when it was deleted."""
     drawn: Json = {"action": "deleted", "hook_id": hook.id, "hook": own}
     return drawn | _home(simulator, home, hook)
 

@@ -1,4 +1,4 @@
-"""Titles, branches and bodies of invented pull requests."""
+"""Titles, branches and bodies of generated pull requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What happens between approval and merge: the queue, auto-merge, another base."""
+"""Between approval and merge: the queue, auto-merge, another base."""
 
 from __future__ import annotations
 
@@ -8,32 +8,32 @@ from .world import PullRequest
 
 
 def enqueue(deed: Deed, pull_request: PullRequest) -> list[Happening]:
-    """Put it into the merge queue."""
+    """Adds it to the merge queue."""
     happened(deed, pull_request, "AddedToMergeQueueEvent")
     return [told(deed, pull_request, "enqueued")]
 
 
 def dequeue(deed: Deed, pull_request: PullRequest, reason: str) -> list[Happening]:
-    """Take it out, or drop it because a check failed; hooks name the reason in their own way."""
+    """Removes it, or drops it because a check failed; hooks name the reason in their own way."""
     happened(deed, pull_request, "RemovedFromMergeQueueEvent", reason=reason)
     return [told(deed, pull_request, "dequeued", reason=reason)]
 
 
 def enable_auto_merge(deed: Deed, pull_request: PullRequest, method: str) -> list[Happening]:
-    """Let it merge itself as soon as it may."""
+    """Enables merging as soon as it is allowed."""
     kind = "AutoSquashEnabledEvent" if method == "squash" else "AutoMergeEnabledEvent"
     happened(deed, pull_request, kind)
     return [told(deed, pull_request, "auto_merge_enabled")]
 
 
 def disable_auto_merge(deed: Deed, pull_request: PullRequest, reason: str) -> list[Happening]:
-    """Take that back; a push by somebody without the right does, too."""
+    """Disables that; a push by a person without write access does, too."""
     happened(deed, pull_request, "AutoMergeDisabledEvent", reason=reason)
     return [told(deed, pull_request, "auto_merge_disabled", reason=reason)]
 
 
 def change_base(deed: Deed, pull_request: PullRequest, base: str) -> list[Happening]:
-    """Aim at another branch."""
+    """Changes the base branch."""
     before, pull_request.base_ref = pull_request.base_ref, base
     happened(deed, pull_request, "BaseRefChangedEvent", base_refs=(before, base))
     sha = {"from": pull_request.base_oid}

@@ -1,8 +1,8 @@
 """Loads a recording of real repositories into a world.
 
-What the recording has is served as it is; additions that it does not know are 0, as GitHub always
-sends a number. Only what follows from it is added: a merge is an event of the timeline, whoever
-merged can write to the repository and is a member, and who merged most is the admin.
+Recorded data is served unchanged; unknown additions are 0, since GitHub always sends a number. Only
+derived data is added: a merge is an event of the timeline, mergers can write to the repository and
+are members, and the one who merged most is the admin.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Role = Literal["admin", "member"]
 
 
 def load(path: Path) -> World:
-    """The world of a recording. Raises OSError or ValueError where the file can't be read."""
+    """The world of a recording. Raises OSError or ValueError if the file cannot be read."""
     try:
         return _world(json.loads(path.read_text(encoding="utf-8")))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -50,7 +50,7 @@ def _world(recorded: Json) -> World:
 
 
 def node_id(kind: str, number: int) -> str:
-    """An opaque id in the old format, for what the recording gives none."""
+    """An opaque id in the old format, for objects without a recorded one."""
     return base64.b64encode(f"0{len(kind)}:{kind}{number}".encode()).decode()
 
 
@@ -135,7 +135,7 @@ def _pull_request(pull: Json, logins: dict[str, Account], labels: dict[str, Labe
 
 
 def _timeline(pull: Json, logins: dict[str, Account]) -> list[TimelineEvent]:
-    """Who merged and when is recorded. Who closed what was not merged is not."""
+    """Mergers and merge times are recorded; who closed an unmerged pull request is not."""
     if not pull["mergedAt"]:
         return []
     actor, when = logins.get(pull["mergedBy"]), _instant(pull["mergedAt"])
@@ -151,7 +151,7 @@ def _label(name: str, labels: dict[str, Label]) -> Label:
 
 
 def _commit(commit: Json, logins: dict[str, Account]) -> Commit:
-    """Some recordings also know whose it is by its address, and the rest of its message."""
+    """Some recordings also have the account of the commit's address, and the whole message."""
     author, body = logins.get(commit.get("authorLogin") or ""), commit.get("messageBody") or ""
     return Commit(
         oid=commit["oid"],

@@ -1,4 +1,4 @@
-"""How GitHub's GraphQL says no: HTTP 200 and `errors`, each with a `type` and often a `path`."""
+"""GraphQL's refusals: HTTP 200 and `errors`, each with a `type` and often a `path`."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def error(kind: str, message: str, **more: Any) -> dict[str, Any]:
 
 
 def from_execution(raised: GraphQLError) -> dict[str, Any]:
-    """An error of one field, as GitHub puts it beside the data that it could give."""
+    """An error of one field, as GitHub adds it to the data that it could return."""
     formatted: dict[str, Any] = {}
     extensions = dict(raised.extensions or {})
     if kind := extensions.pop("type", None):
@@ -137,7 +137,7 @@ def from_validation(raised: GraphQLError, paths: Mapping[int, list[str]]) -> dic
 
 
 def paths_of(document: DocumentNode) -> dict[int, list[str]]:
-    """Where each field stands, by the identity of its node: query, viewer, login."""
+    """The path of each field, by the identity of its node: query, viewer, login."""
     found: dict[int, list[str]] = {}
     for definition in document.definitions:
         if isinstance(definition, OperationDefinitionNode):

@@ -1,4 +1,4 @@
-"""Apps that were made by a manifest, and the secrets that GitHub tells of them once."""
+"""Apps created from a manifest, and their secrets, which GitHub returns once."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .world import GitHubApp
 
 
 class AppError(Exception):
-    """A refusal, with the status and the sentence that GitHub gives it."""
+    """A refusal, with GitHub's status and message."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -18,7 +18,7 @@ class AppError(Exception):
 
 @dataclass(frozen=True)
 class Registration:
-    """A fresh app and the secrets that GitHub tells once."""
+    """A new app and its secrets, which GitHub returns once."""
 
     app: GitHubApp
     client_secret: str
@@ -28,12 +28,12 @@ class Registration:
 
 @dataclass
 class Registrations:
-    """Codes of apps that were made by a manifest and whose secrets were not yet fetched."""
+    """Codes of apps created from a manifest whose secrets are not fetched yet."""
 
     codes: dict[str, Registration] = field(default_factory=dict)
 
     def redeem(self, code: str, now: datetime) -> Registration:
-        """What belongs to a code, once. Raises AppError."""
+        """The registration of a code, once. Raises AppError."""
         found = self.codes.pop(code, None)
         if found is None or found.expires_at <= now:
             raise AppError(404, "Not Found")

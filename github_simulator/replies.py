@@ -1,4 +1,4 @@
-"""The JSON error bodies that GitHub's REST interface answers with."""
+"""The JSON error bodies of GitHub's REST API."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ DOCS = "https://docs.github.com/rest"
 
 
 class Reply(JSONResponse):
-    """JSON as GitHub sends it, whatever is in its texts."""
+    """JSON as GitHub sends it, whatever its texts contain."""
 
     def render(self, content: Any) -> bytes:
         return encoded(content)
@@ -27,7 +27,7 @@ def refusal(
 
 
 def not_found() -> JSONResponse:
-    """What GitHub says where there is nothing, and where the caller may not know that there is."""
+    """GitHub's answer if there is nothing, or the caller may not know that there is."""
     return refusal(404, "Not Found")
 
 

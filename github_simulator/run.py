@@ -1,4 +1,4 @@
-"""Starting the simulator: `tformance simulator`, or `python -m github_simulator`."""
+"""Starts the simulator: `tformance simulator`, or `python -m github_simulator`."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ def run(
     kept: Path | None = None,
     **options: Any,
 ) -> None:
-    """Serve until interrupted, after one line with the address, a token and an OAuth app.
+    """Serves until interrupted, after one line with the URL, a token and an OAuth app.
 
-    `kept` is where the world is kept between two runs; `options` are the fields of
+    `kept` is the file that keeps the world between two runs; `options` are the fields of
     `state.Options`.
     """
     try:
@@ -49,7 +49,8 @@ def run(
         keeping.restore(simulator, before)
     simulator.url = f"http://{host}:{listening.getsockname()[1]}"
     _say_where(simulator)
-    # uvicorn raises the signal that ended it once more: then as an exception, so that all is kept.
+    # uvicorn raises the signal that ended it again: here as an exception, so that the world is
+    # saved.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with suppress(KeyboardInterrupt), listening:
         asyncio.run(_serve(uvicorn.Server(configuration(simulator)), simulator, listening, kept))
@@ -76,7 +77,7 @@ async def _serve(
 
 
 def prepare(data: Path | None, world: World | None = None, **options: Any) -> Simulator:
-    """A simulator of a given world, of a recording or of the made world, ready to be served."""
+    """A simulator of a given world, a recording or the generated world, ready to be served."""
     chosen = Options(**options)
     world = world or (load(data) if data else generate(chosen.seed, datetime.now(UTC)))
     value = chosen.personal_token or personal_token(chosen.seed)

@@ -1,4 +1,4 @@
-"""Which OAuth scopes a GraphQL query needs, told before it runs, as GitHub tells it."""
+"""The OAuth scopes that a GraphQL query needs, checked before it runs, as GitHub does."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from graphql import (
 from .access import expand
 from .world import Token
 
-# (type, field): any one of these scopes will do
+# (type, field): any one of these scopes is enough
 NEEDED: dict[tuple[str, str], tuple[str, ...]] = {
     ("User", "email"): ("user:email", "read:user"),
     ("User", "organizations"): ("read:org",),
@@ -32,7 +32,7 @@ NEEDED: dict[tuple[str, str], tuple[str, ...]] = {
 
 
 def missing(schema: GraphQLSchema, document: DocumentNode, token: Token) -> list[dict[str, Any]]:
-    """One error for each field that the token's scopes do not reach."""
+    """One error for each field that the token's scopes do not include."""
     if token.organizations is not None:
         return []  # a fine-grained token has permissions instead
     types = TypeInfo(schema)

@@ -1,4 +1,4 @@
-"""The simulator as a web application, laid out as GitHub Enterprise Server."""
+"""The simulator as a web application, with the URLs of GitHub Enterprise Server."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from .state import Simulator
 
 
 def routes() -> list[BaseRoute]:
-    """The routes of every room."""
+    """The routes of all endpoints."""
     rooms = (graphql, rest, oauth, hook_control, control, settings_pages, app_pages, pages)
     return [route for room in rooms for route in room.routes]
 
@@ -41,14 +41,14 @@ async def nothing_here(request: Request, error: Exception) -> Response:
 
 
 def application(simulator: Simulator) -> ASGIApp:
-    """The whole of a simulated GitHub: its rooms behind its gateway."""
+    """The whole simulated GitHub: its endpoints behind its gateway."""
     handlers: dict[Any, Any] = {404: nothing_here, 405: nothing_here, **control.exceptions}
     app = Starlette(
         routes=routes(),
         exception_handlers=handlers,
         lifespan=lambda _: going_on(simulator),
     )
-    app.router.redirect_slashes = False  # GitHub answers 404 to a trailing slash
+    app.router.redirect_slashes = False  # GitHub returns 404 for a trailing slash
     app.state.simulator = simulator
     simulator.listeners.append(partial(audience.tell, simulator))
     return Gateway(app, simulator)
@@ -60,7 +60,7 @@ def configuration(simulator: Simulator, **more: Any) -> uvicorn.Config:
         application(simulator),
         http=SeverableProtocol,
         log_level="warning",
-        date_header=False,  # the gateway tells GitHub's time
+        date_header=False,  # the gateway sends GitHub's time
         timeout_graceful_shutdown=1,
         **more,
     )

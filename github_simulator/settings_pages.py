@@ -1,4 +1,4 @@
-"""Pages that decide what tokens and apps may reach: single sign-on, approvals, tokens."""
+"""Pages that decide what tokens and apps may access: single sign-on, approvals, tokens."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _organization(request: Request) -> Organization | None:
 
 
 async def sign_on(request: Request) -> Response:
-    """Single sign-on: whoever passes may use the organisation with all of their tokens."""
+    """Single sign-on: a person who passes may use the organisation with all of their tokens."""
     organization = _organization(request)
     if organization is None:
         return not_found()
@@ -47,7 +47,7 @@ async def sign_on(request: Request) -> Response:
 
 
 async def application(request: Request) -> Response:
-    """What an app may reach; here everybody may approve it for an organisation."""
+    """What an app may access; here everybody may approve it for an organisation."""
     world = simulator_of(request).world
     app = world.oauth_apps.get(request.path_params["client_id"])
     if app is None:

@@ -1,4 +1,4 @@
-"""Where the simulator listens, and connections that can be cut on purpose."""
+"""The listening socket, and connections that can be cut on purpose."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _open: dict[tuple[str, int], asyncio.Transport] = {}
 
 
 class SeverableProtocol(H11Protocol):
-    """uvicorn's protocol, which remembers the transport of each client."""
+    """uvicorn's protocol, which remembers each client's transport."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -26,8 +26,8 @@ class SeverableProtocol(H11Protocol):
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens; port 0 takes any that is free. Raises OSError where it can't."""
-    # Only where TCP is named does asyncio switch Nagle's delay off, 40 ms a request.
+    """A listening socket; port 0 takes any free one. Raises OSError if it fails."""
+    # asyncio turns Nagle's algorithm off, 40 ms a request, only if TCP is named.
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -40,12 +40,12 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def cut(scope: Scope) -> None:
-    """Drop the request's connection at once, with whatever was not sent yet."""
+    """Drops the request's connection at once, with whatever was not sent yet."""
     if transport := _open.get(scope["client"]):
         transport.abort()
 
 
 def close(scope: Scope) -> None:
-    """Close the request's connection after what was written, finished or not."""
+    """Closes the request's connection after what was written, finished or not."""
     if transport := _open.get(scope["client"]):
         transport.close()

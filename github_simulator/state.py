@@ -1,4 +1,4 @@
-"""What one running simulator is: its world, its clock, its limits, its faults and its log."""
+"""A running simulator: its world, clock, limits, faults and log."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Options:
 
     latency: float = 0.0
     node_latency: float = 0.0
-    patience: float = 10.0  # a query that takes longer is given up
+    patience: float = 10.0  # a query that takes longer is aborted
     live: bool = False
     live_interval: float = 5.0
     seed: int = 1
@@ -36,7 +36,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Request:
-    """One answered request, as the log keeps it."""
+    """One answered request in the log."""
 
     method: str
     path: str
@@ -53,7 +53,7 @@ class RequestLog:
     counts: Counter[str] = field(default_factory=Counter)
     points: int = 0
     first_at: float = 0.0
-    seconds: float = 0.0  # from the first answer to the last
+    seconds: float = 0.0  # from the first response byte to the last
 
     def clear(self) -> None:
         self.requests.clear()
@@ -90,10 +90,10 @@ class Simulator:
         self.registrations = Registrations()
         self.deliveries = Deliveries(self.clock, self.options.seed, lambda: self.url)
         self.listeners: list[Listener] = []
-        self.lacks: frozenset[str] = frozenset()  # what an older server's schema has not
-        self.url = ""  # web address, such as http://127.0.0.1:9100; set when the port is known
+        self.lacks: frozenset[str] = frozenset()  # what an older server's schema lacks
+        self.url = ""  # base URL, such as http://127.0.0.1:9100; set when the port is known
 
     def announce(self, happening: Happening) -> None:
-        """Tell everyone who listens; the server lets hooks listen."""
+        """Notifies all listeners; the server makes hooks listen."""
         for listener in self.listeners:
             listener(happening)

@@ -1,4 +1,4 @@
-"""Pull requests of another kind: by bots, in a hurry, from outside."""
+"""Special pull requests: by bots, in a hurry, by outsiders."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class BotStory(Story):
 
 
 class RevertStory(Story):
-    """Takes a merge back, in a hurry."""
+    """Reverts a merge, in a hurry."""
 
     def __init__(self, *args: object, reverted: PullRequest) -> None:
         super().__init__(*args)  # type: ignore[arg-type]
@@ -75,7 +75,7 @@ class RevertStory(Story):
 
 
 class ForkStory(Story):
-    """Somebody from outside contributes from a fork; some delete it afterwards."""
+    """An outsider contributes from a fork; some delete it afterwards."""
 
     def __init__(self, *args: object, outsider: Account, fork: str) -> None:
         super().__init__(*args)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""What happened to a pull request, in order and in plain words, as its page tells it."""
+"""The events of a pull request, in order and in plain words, for its page."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def state(pull_request: PullRequest) -> str:
 
 def _commits(pull_request: PullRequest) -> Iterator[Told]:
     for commit in pull_request.commits:
-        name = commit.author.login if commit.author else commit.author_name or "somebody"
+        name = commit.author.login if commit.author else commit.author_name or "someone"
         headline = commit.message.partition("\n")[0]
         yield commit.authored_at, f"{name} committed {commit.oid[:7]}: {headline}"
 

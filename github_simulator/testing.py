@@ -33,15 +33,15 @@ class Running:
     simulator: Simulator
 
     def act(self, name: str, /, **given: Any) -> dict[str, Any]:
-        """Make something happen while it runs, as docs/simulator.md tells; what the act answers."""
+        """Causes an event while it runs, see docs/simulator.md; returns the act's answer."""
         return self._control("acts", {"act": name, **given})
 
     def fault(self, kind: Kind, **given: Any) -> None:
-        """Switch a fault on, as docs/simulator.md tells."""
+        """Switches a fault on, see docs/simulator.md."""
         self._control("faults", {"kind": kind, **given})
 
     def _control(self, address: str, given: dict[str, Any]) -> dict[str, Any]:
-        content = json.dumps(given)  # of ASCII alone: httpx refuses half a surrogate pair
+        content = json.dumps(given)  # ASCII-only: httpx refuses lone surrogates
         reply = httpx.post(f"{self.url}/_control/{address}", content=content, timeout=30)
         if reply.is_error:
             raise ValueError(reply.json()["error"])
@@ -58,9 +58,9 @@ def running(
     tls: tuple[Path, Path] | None = None,
     **options: Any,
 ) -> Iterator[Running]:
-    """Serve a world, a recording or the default world on loopback while the block runs.
+    """Serves a world, a recording or the default world on loopback during the block.
 
-    With `tls`, a certificate for `localhost` and its key, as https.
+    With `tls`, a certificate for `localhost` and its key, over https.
     """
     simulator = prepare(data, world, **options)
     listening = listen("127.0.0.1", port)
@@ -79,10 +79,10 @@ def running(
 
 
 class PromptServer(uvicorn.Server):
-    """Ends at once: uvicorn by itself looks only ten times a second whether it shall.
+    """Stops at once: uvicorn by itself only checks ten times a second whether it should.
 
-    After `end` nothing is listening any more and idle connections are closed; what uvicorn then
-    still waits for, it waits for in its own thread.
+    After `end` nothing is listening any more and idle connections are closed; anything else uvicorn
+    waits for in its own thread.
     """
 
     def __init__(self, config: uvicorn.Config) -> None:
@@ -100,12 +100,12 @@ class PromptServer(uvicorn.Server):
                 await asyncio.wait_for(self._told.wait(), 0.1)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        # Called back when uvicorn waits for the first time: everything is closed by then.
+        # Called when uvicorn first waits: everything is closed by then.
         asyncio.get_running_loop().call_soon(self._closed.set)
         await super().shutdown(sockets)
 
     def end(self) -> None:
-        """Stop listening. Returns when that is done."""
+        """Stops listening. Returns when that is done."""
         self.should_exit = True
         if self._loop:
             self._loop.call_soon_threadsafe(self._told.set)

@@ -17,7 +17,7 @@ Prefix = Literal["ghp", "gho", "ghu", "ghr", "ghs"]
 ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
 
 
-# Of tformance where it runs on this machine, at any port.
+# tformance on this machine, at any port.
 CALLBACKS = tuple(
     f"{home}{path}"
     for path in ("/integrations/github/callback/", "/accounts/github/login/callback/")

@@ -1,4 +1,4 @@
-"""A repository as it is, as plain JSON: what a client should have stored in the end."""
+"""A repository as plain JSON: what a client should have stored in the end."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Json = dict[str, Any]
 
 
 def truth(repository: Repository) -> Json:
-    """Everything that is known of the repository, its pull requests by number."""
+    """Everything known of the repository, its pull requests by number."""
     ordered = sorted(repository.pull_requests.items())
     return {
         "id": repository.id,
@@ -34,7 +34,7 @@ def truth(repository: Repository) -> Json:
 
 
 def production(repository: Repository) -> Json:
-    """What came after the merge, and the default branch's history, the newest commit first."""
+    """What follows the merge, and the default branch's history, the newest commit first."""
     git, branch = git_of(repository), repository.default_branch
     names = history(repository, git.heads[branch]) if branch in git.heads else []
     return {

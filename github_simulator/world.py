@@ -1,7 +1,7 @@
 """The world that the simulator serves: plain objects in memory, keyed as GitHub keys them.
 
 Everything that GitHub would send is derived from these objects; nothing else holds state about
-accounts, repositories and pull requests. Instants are aware datetimes; where git keeps an offset
+accounts, repositories and pull requests. Timestamps are aware datetimes; where git keeps an offset
 (commit dates) the offset is kept.
 """
 
@@ -33,10 +33,10 @@ class Account:
     name: str | None = None
     email: str | None = None
     email_verified: bool = True
-    emails: tuple[str, ...] = ()  # others that GitHub knows to be this account's
+    emails: tuple[str, ...] = ()  # other addresses that GitHub knows for this account
 
     def knows(self, email: str) -> bool:
-        """Whether commits with this address, in lower case, are shown as its."""
+        """Whether commits with this address, in lower case, belong to it."""
         return email in (each.casefold() for each in (self.email or "", *self.emails))
 
 
@@ -45,7 +45,7 @@ GHOST = Account(10137, "MDQ6VXNlcjEwMTM3", "ghost", name="Deleted user")
 
 @dataclass(eq=False)
 class Organization:
-    """An organisation: its account, who is in it (login's account and role), its teams."""
+    """An organisation: its account, its members (login's account and role), its teams."""
 
     account: Account
     members: dict[int, Literal["admin", "member"]] = field(default_factory=dict)  # account id
@@ -88,14 +88,14 @@ class Commit:
     author_email: str | None = None
     author: Account | None = None
     committer: Account | None = None
-    committer_name: str | None = None  # the author's, where it is not said
+    committer_name: str | None = None  # by default the author's
     committer_email: str | None = None
-    parents: tuple[str, ...] = ()  # none yet, until somebody asks for the history
+    parents: tuple[str, ...] = ()  # none until the history is first needed
 
 
 @dataclass(eq=False)
 class Git:
-    """A repository's commits by name, and where its branches and tags are."""
+    """A repository's commits by SHA, and its branches and tags."""
 
     commits: dict[str, Commit] = field(default_factory=dict)
     heads: dict[str, str] = field(default_factory=dict)
@@ -186,18 +186,18 @@ class Deployment:
     node_id: str
     environment: str
     oid: str
-    ref: str  # the branch, tag or SHA that was asked for
+    ref: str  # the requested branch, tag or SHA
     creator: Account | None
     created_at: datetime
     updated_at: datetime
-    production: bool = False  # as REST alone tells
+    production: bool = False  # only in REST
     transient: bool = False
     statuses: list[DeploymentStatus] = field(default_factory=list)
 
 
 @dataclass(eq=False)
 class Release:
-    """`created_at` is the date of the commit that its tag had; a draft's tag need not exist."""
+    """`created_at` is the date of its tag's commit; a draft's tag need not exist."""
 
     id: int
     node_id: str
@@ -223,7 +223,7 @@ class Workflow:
 
 @dataclass(eq=False)
 class WorkflowRun:
-    """One run, as its last attempt left it."""
+    """One run, in the state of its last attempt."""
 
     id: int
     node_id: str

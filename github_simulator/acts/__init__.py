@@ -1,7 +1,7 @@
-"""What tests and demos make happen in the world through the control address, by name.
+"""What tests and demos cause through the control endpoint, by name.
 
-Each act takes its parameters from JSON, acts as somebody, lets hooks hear of it and answers what
-the caller needs to go on.
+Each act takes its parameters from JSON, acts as an account, notifies hooks and returns what the
+caller needs to continue.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ ACTS: dict[str, Act] = {
 
 
 def act(simulator: Simulator, name: str, given: Json) -> Json:
-    """Do it now. Raises ImpossibleError with a reason where it can't be done."""
+    """Performs the act now. Raises ImpossibleError with a reason if it is impossible."""
     if name not in ACTS:
         raise ImpossibleError(f"There is no act {name!r}; known: {', '.join(sorted(ACTS))}.")
     try:

@@ -1,4 +1,4 @@
-"""What happens to GitHub Apps: they are made, installed, changed, suspended and removed."""
+"""Acts of GitHub Apps: create, install, change, suspend and remove."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _installation(simulator: Simulator, given: Json) -> Installation:
 
 
 def _register_app(simulator: Simulator, given: Json) -> Json:
-    """What its owner would fill in by hand; all that GitHub tells of it, the secrets too."""
+    """What its owner would fill in by hand; returns the app's data, including its secrets."""
     owner = named.account(simulator, given["owner"])
     manifest = {"redirect_url": simulator.url, "url": simulator.url, **given.get("manifest", {})}
     if reason := apps.problem(simulator.world, manifest):
@@ -48,7 +48,7 @@ def _register_app(simulator: Simulator, given: Json) -> Json:
 
 
 def _install_app(simulator: Simulator, given: Json) -> Json:
-    """A token as GitHub Actions has it, or any GitHub App's installation."""
+    """A token like GitHub Actions', or any GitHub App's installation."""
     owner = named.account(simulator, given["owner"])
     asked = given.get("permissions", ["contents", "metadata", "pull_requests"])
     permissions = asked if isinstance(asked, dict) else dict.fromkeys(asked, "read")
@@ -69,7 +69,7 @@ def _install_app(simulator: Simulator, given: Json) -> Json:
 
 
 def _without_key(simulator: Simulator, slug: str) -> GitHubApp:
-    """An app of GitHub's own, which nobody else can speak for."""
+    """An app of GitHub's own, which nobody else can act as."""
     account = apps.bot(simulator.world, slug)
     return GitHubApp(0, "A_0", slug, slug, slug, account, account)
 
@@ -89,7 +89,7 @@ def _ask(simulator: Simulator, given: Json) -> None:
 
 
 def _accept(simulator: Simulator, given: Json) -> None:
-    """What is asked for, where nothing else is said."""
+    """Accepts what is requested, unless permissions are given."""
     app_events.accept(simulator, _installation(simulator, given), given.get("permissions"))
 
 

@@ -1,4 +1,4 @@
-"""What happens after the merge: pushes to branches, tags, deployments, releases, runs."""
+"""Acts after the merge: pushes to branches, tags, deployments, releases, runs."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _doing(do: Callable[[Deed, Json], Found]) -> Act:
 
 
 def _oid(deed: Deed, given: Json) -> str:
-    """What `ref` or `sha` names; the default branch where neither is given."""
+    """The commit of `ref` or `sha`; of the default branch if neither is given."""
     name = given.get("sha") or given.get("ref") or deed.repository.default_branch
     found = resolve(deed.repository, name)
     if found is None:
@@ -48,7 +48,7 @@ def _push_branch(deed: Deed, given: Json) -> Found:
 
 
 def _reset_branch(deed: Deed, given: Json) -> Found:
-    """A forced push: to a commit, or back by so many first parents."""
+    """A force push: to a commit, or back by a number of first parents."""
     branch = _branch(deed, given)
     git_of(deed.repository)
     if "drop" in given:
@@ -128,7 +128,7 @@ def _delete_release(deed: Deed, given: Json) -> Found:
 
 
 def _run_workflow(deed: Deed, given: Json) -> Found:
-    """With a `conclusion` it has ended `minutes` later, else it goes on."""
+    """With a `conclusion` it ended `minutes` later, else it is still running."""
     of = workflows.workflow(deed, given["workflow"])
     trigger = workflows.Trigger(_branch(deed, given), _oid(deed, given), given.get("event", "push"))
     run, happenings = workflows.start(deed, of, trigger)
@@ -155,7 +155,7 @@ def _finish_run(deed: Deed, given: Json) -> Found:
 
 
 def _rerun(deed: Deed, given: Json) -> Found:
-    """One more attempt, which ends at once where a `conclusion` is given."""
+    """Another attempt, which ends at once if a `conclusion` is given."""
     run = _run(deed, given)
     happenings = workflows.again(deed, run)
     if conclusion := given.get("conclusion"):

@@ -1,4 +1,4 @@
-"""What the parameters of an act name: accounts, repositories, pull requests and the rest."""
+"""The objects that an act's parameters name: accounts, repositories, pull requests and others."""
 
 from __future__ import annotations
 

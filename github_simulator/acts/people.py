@@ -1,4 +1,4 @@
-"""What happens to accounts, organisations, tokens and OAuth apps."""
+"""Acts of accounts, organisations, tokens and OAuth apps."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .named import Act, Json
 
 
 def _delete_account(simulator: Simulator, given: Json) -> None:
-    """The account turns into a ghost: nobody stands where it stood."""
+    """The account becomes a ghost: its places are empty."""
     account, world = named.account(simulator, given["login"]), simulator.world
     del world.accounts[account.id]
     for organization in world.organizations.values():

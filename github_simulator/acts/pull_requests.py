@@ -1,4 +1,4 @@
-"""What people do to pull requests."""
+"""Acts of pull requests."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from .named import Act, Json
 
 
 def announce(simulator: Simulator, happenings: list[Happening]) -> None:
-    """Whoever listens is told, in this order."""
+    """Notifies all listeners, in this order."""
     for happening in happenings:
         simulator.announce(happening)
 
 
 def commits(deed: Deed, given: Json) -> list[Commit]:
-    """The commits that an act describes; one where it says nothing."""
+    """The commits that an act describes; one by default."""
     described = given.get("commits") or [{"message": given.get("title", "Work on it")}]
     pulls = deed.repository.pull_requests.values()
-    # A forced push leaves as many commits as there were, and an event.
+    # A force push keeps the number of commits, and adds an event.
     so_far = [
         sum(len(pull.commits) for pull in pulls),
         sum(len(pull.timeline) for pull in pulls),
@@ -55,7 +55,7 @@ def _commit(deed: Deed, described: Json, identity: tuple[int, ...]) -> Commit:
 
 
 def _signed(deed: Deed, described: Json) -> Json:
-    """Who made it: the actor, or as it is described. An account is told by its address."""
+    """The author: the actor, or as described. An account is identified by its address."""
     actor = deed.actor
     if "author_email" not in described and "author_name" not in described:
         name, email = (actor.name, actor.email) if actor else (None, None)
@@ -87,7 +87,7 @@ def _open(simulator: Simulator, given: Json) -> Json:
 
 
 def _hide(repository: Repository, number: int) -> None:
-    """Counted, and told to who asks for it, but in no list: an index that comes late."""
+    """Counted, and returned by id, but in no list: an index that comes late."""
     repository.late.add(number)
     CHANGES.count += 1
 
@@ -98,7 +98,7 @@ def _unlist(simulator: Simulator, given: Json) -> None:
 
 
 def _list(simulator: Simulator, given: Json) -> None:
-    """The index has it now; its `updatedAt` stays as old as it is."""
+    """The index has it now; its `updatedAt` stays unchanged."""
     named.repository(simulator, given).late.discard(given["number"])
     CHANGES.count += 1
 

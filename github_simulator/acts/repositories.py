@@ -1,4 +1,4 @@
-"""What owners do to repositories."""
+"""Acts of repository owners."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _delete_repository(simulator: Simulator, given: Json) -> None:
 
 
 def _create_repository(simulator: Simulator, given: Json) -> Json:
-    """Also under the name of one that was deleted: its id tells the two apart."""
+    """A deleted repository's name can be used again: its id tells the two apart."""
     login, _, name = given["repository"].partition("/")
     owner, world = named.account(simulator, login), simulator.world
     if any(each.full_name == f"{owner.login}/{name}" for each in world.repositories.values()):

@@ -1,4 +1,4 @@
-"""What happens to an organisation's teams; its hooks hear of them as `team` and `membership`."""
+"""Acts of an organisation's teams; its hooks receive `team` and `membership`."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def _remove_member(simulator: Simulator, given: Json) -> None:
 
 
 def leave_all(simulator: Simulator, organization: Organization, account: Account) -> None:
-    """Takes who left the organisation out of its teams."""
+    """Removes a former member of the organisation from its teams."""
     for team in organization.teams:
         if account.id in team.members:
             team.members.remove(account.id)

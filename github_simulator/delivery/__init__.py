@@ -1,4 +1,4 @@
-"""What comes after the merge: branches, deployments, releases and workflow runs.
+"""What follows the merge: branches, deployments, releases and workflow runs.
 
-Each function changes the world and says which hook events follow, as those of `actions` do.
+Each function changes the world and returns hook events, as those of `actions` do.
 """

@@ -1,4 +1,4 @@
-"""What is done to branches and tags without a pull request."""
+"""Changes of branches and tags without a pull request."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..world import Commit
 
 
 def push(deed: Deed, branch: str, commits: list[Commit]) -> list[Happening]:
-    """Commits on top of a branch; a new branch begins where the default one is."""
+    """Adds commits to a branch; a new branch begins where the default one is."""
     git = git_of(deed.repository)
     tip = git.heads.get(branch) or git.heads[deed.repository.default_branch]
     for commit in commits:
@@ -22,14 +22,14 @@ def push(deed: Deed, branch: str, commits: list[Commit]) -> list[Happening]:
 
 
 def reset(deed: Deed, branch: str, oid: str) -> list[Happening]:
-    """A forced push: the branch is there now, whatever it had before."""
+    """A force push: moves the branch there, whatever it had before."""
     git_of(deed.repository).heads[branch] = oid
     pushed(deed)
     return []
 
 
 def rewrite(deed: Deed, branch: str, count: int) -> list[Happening]:
-    """A forced push that drops the last so many first parents of a branch."""
+    """A force push that drops this many first parents of a branch."""
     git = git_of(deed.repository)
     tip = git.heads[branch]
     for _ in range(count):
@@ -40,7 +40,7 @@ def rewrite(deed: Deed, branch: str, count: int) -> list[Happening]:
 
 
 def tag(deed: Deed, name: str, oid: str) -> list[Happening]:
-    """Put a tag there, or move it."""
+    """Sets a tag there, or moves it."""
     git_of(deed.repository).tags[name] = oid
     pushed(deed)
     return []

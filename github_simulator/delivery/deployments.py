@@ -1,4 +1,4 @@
-"""Deployments and what becomes of them.
+"""Deployments and their statuses.
 
 https://docs.github.com/rest/deployments
 """
@@ -16,17 +16,17 @@ from ..world import Deployment, DeploymentStatus, StatusState
 
 @dataclass(frozen=True)
 class Target:
-    """What is deployed where; `ref` is what was asked for, the SHA where nothing else is said."""
+    """What is deployed where; `ref` is the requested ref, by default the SHA."""
 
     oid: str
     environment: str = "production"
     ref: str = ""
-    production: bool | None = None  # by the environment's name where it is not said
+    production: bool | None = None  # by default decided by the environment's name
     transient: bool = False
 
 
 def deploy(deed: Deed, target: Target) -> tuple[Deployment, list[Happening]]:
-    """Ask for a deployment; hooks hear `deployment`."""
+    """Requests a deployment; hooks receive `deployment`."""
     number = new_id(deed.world, "DE", deed.at)
     named = target.environment == "production"
     made = Deployment(
@@ -48,7 +48,7 @@ def deploy(deed: Deed, target: Target) -> tuple[Deployment, list[Happening]]:
 def set_status(
     deed: Deed, deployment: Deployment, state: StatusState, description: str = ""
 ) -> list[Happening]:
-    """A status more; a success makes what was live there before inactive."""
+    """Adds a status; a success makes what was live there before inactive."""
     told = _add(deed, deployment, state, description)
     ends_others = state == "SUCCESS" and not deployment.transient
     every = list(deed.repository.deployments.values()) if ends_others else []

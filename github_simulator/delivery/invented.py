@@ -1,4 +1,4 @@
-"""How the invented world reaches production: who deploys what, how often, and what goes wrong."""
+"""How the generated world reaches production: what is deployed, how often, and what fails."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from . import deployments, releases, workflows
 
 @dataclass(frozen=True)
 class Habit:
-    """A repository's way to production; `days` are week days, none means after each merge."""
+    """A repository's way to production; `days` are weekdays, none means after each merge."""
 
     environments: tuple[str, ...] = ()
     days: tuple[int, ...] = ()
@@ -49,7 +49,7 @@ _JOB_FAILS, _ROLLED_BACK, _REPEATED = 0.04, 0.03, 0.01
 
 
 def deliver(world: World, robot: Account, seed: int, start: datetime, now: datetime) -> None:
-    """Bring what was merged to production, in those repositories that do."""
+    """Deploys merged work, in repositories that deploy."""
     rng = Random(f"delivery {seed}")
     for repository in world.repositories.values():
         habit = HABITS.get(repository.name)
@@ -59,7 +59,7 @@ def deliver(world: World, robot: Account, seed: int, start: datetime, now: datet
             pull_request.merge_method = habit.method
             _queued(world, repository, pull_request, rng)
         way = _Way(world, repository, robot, rng, now)
-        began = start + timedelta(days=25)  # what was merged before is not known to be deployed
+        began = start + timedelta(days=25)  # earlier merges are not known to be deployed
         landed = [commit for commit in _landed(repository) if commit.committed_at > began]
         for place, environment in enumerate(habit.environments):
             way.deploy(environment, landed, habit.days, late=place * 50)
@@ -70,7 +70,7 @@ def deliver(world: World, robot: Account, seed: int, start: datetime, now: datet
 
 
 def _queued(world: World, repository: Repository, pull: PullRequest, rng: Random) -> None:
-    """What a queue's bot merged was put into the queue before; sometimes its checks failed once."""
+    """Adds the queue events before a queue bot's merges; sometimes checks failed once."""
     if not (pull.merged_at and pull.merged_by and pull.merged_by.type == "Bot"):
         return
     events = [event for event in pull.timeline if event.type == "MergedEvent"]
@@ -95,7 +95,7 @@ def _queued(world: World, repository: Repository, pull: PullRequest, rng: Random
 
 
 def _landed(repository: Repository) -> list[Commit]:
-    """The default branch along first parents, the oldest first, without its root."""
+    """The default branch along first parents, oldest first, without its root."""
     git, found = git_of(repository), list[Commit]()
     name = git.heads.get(repository.default_branch)
     while name and git.commits[name].parents:
@@ -105,7 +105,7 @@ def _landed(repository: Repository) -> list[Commit]:
 
 
 class _Way:
-    """One repository's way; its clock only moves forward."""
+    """One repository's deployments; its clock only moves forward."""
 
     def __init__(
         self, world: World, repository: Repository, robot: Account, rng: Random, now: datetime
@@ -135,7 +135,7 @@ class _Way:
     def _moments(
         self, landed: list[Commit], days: tuple[int, ...], late: int
     ) -> Iterator[tuple[datetime, str]]:
-        """When somebody or something deploys, and what is newest then."""
+        """When deployments happen, and the newest commit then."""
         last: datetime | None = None
         for commit, following in zip(landed, [*landed[1:], None], strict=True):
             at = commit.committed_at + timedelta(minutes=self.rng.randint(6, 45) + late)
@@ -161,7 +161,7 @@ class _Way:
     # Releases
 
     def release(self, landed: list[Commit]) -> None:
-        """Every other week a version, sometimes a candidate before it, and a draft in the end."""
+        """Every other week a version, sometimes a candidate before it, and finally a draft."""
         due, minor = None, 0
         for commit in landed:
             at = commit.committed_at + timedelta(hours=self.rng.randint(1, 20))
@@ -183,7 +183,7 @@ class _Way:
     # Workflow runs
 
     def run(self, landed: list[Commit]) -> None:
-        """Tests and a deployment after each merge; what failed is often run again."""
+        """Tests and a deployment after each merge; failed ones are often run again."""
         for commit in landed:
             for name in ("Tests", "Deploy"):
                 self._run(commit, name)
@@ -205,7 +205,7 @@ class _Way:
 
 
 def _next_train(after: datetime, days: tuple[int, ...]) -> datetime:
-    """Half past ten on the next of these week days."""
+    """10:30 on the next of these weekdays."""
     at = after.replace(hour=10, minute=30, second=0, microsecond=0)
     while at <= after or at.weekday() not in days:
         at += timedelta(days=1)

@@ -15,7 +15,7 @@ from .branches import tag
 
 @dataclass(frozen=True)
 class Version:
-    """What a release is made of; a draft makes no tag."""
+    """The contents of a release; a draft creates no tag."""
 
     tag: str
     oid: str
@@ -25,7 +25,7 @@ class Version:
 
 
 def release(deed: Deed, version: Version) -> tuple[Release, list[Happening]]:
-    """Make a release; hooks hear of one that is no draft."""
+    """Creates a release; hooks are notified unless it is a draft."""
     number = new_id(deed.world, "RE", deed.at)
     git = git_of(deed.repository)
     known = git.tags.get(version.tag, version.oid)
@@ -47,7 +47,7 @@ def release(deed: Deed, version: Version) -> tuple[Release, list[Happening]]:
 
 
 def publish(deed: Deed, made: Release, oid: str) -> list[Happening]:
-    """End the draft: its tag is there from now on."""
+    """Ends the draft: its tag exists from now on."""
     if made.tag not in git_of(deed.repository).tags:
         tag(deed, made.tag, oid)
     made.draft, made.published_at, made.updated_at = False, deed.at, deed.at
@@ -56,13 +56,13 @@ def publish(deed: Deed, made: Release, oid: str) -> list[Happening]:
 
 
 def edit(deed: Deed, made: Release, name: str) -> list[Happening]:
-    """Call it otherwise."""
+    """Renames it."""
     before, made.name, made.updated_at = made.name, name, deed.at
     return [_told(deed, made, "edited", changes={"name": {"from": before}})]
 
 
 def delete(deed: Deed, made: Release) -> list[Happening]:
-    """Take it away; its tag stays."""
+    """Deletes it; its tag stays."""
     del deed.repository.releases[made.id]
     return [_told(deed, made, "deleted")]
 

@@ -13,7 +13,7 @@ from ..world import Workflow, WorkflowRun
 
 @dataclass(frozen=True)
 class Trigger:
-    """What a run is of, and why it runs."""
+    """The commit of a run, and its trigger."""
 
     branch: str
     oid: str
@@ -21,7 +21,7 @@ class Trigger:
 
 
 def workflow(deed: Deed, name: str) -> Workflow:
-    """The repository's workflow of that name, made where there is none."""
+    """The repository's workflow of that name, created if missing."""
     for each in deed.repository.workflows.values():
         if each.name == name:
             return each
@@ -33,7 +33,7 @@ def workflow(deed: Deed, name: str) -> Workflow:
 
 
 def start(deed: Deed, of: Workflow, trigger: Trigger) -> tuple[WorkflowRun, list[Happening]]:
-    """A run begins; hooks hear `requested` and `in_progress`."""
+    """Starts a run; hooks receive `requested` and `in_progress`."""
     number = new_id(deed.world, "WFR", deed.at)
     before = [run for run in deed.repository.runs.values() if run.workflow is of]
     made = WorkflowRun(
@@ -56,13 +56,13 @@ def start(deed: Deed, of: Workflow, trigger: Trigger) -> tuple[WorkflowRun, list
 
 
 def finish(deed: Deed, run: WorkflowRun, conclusion: str) -> list[Happening]:
-    """The attempt ends; hooks hear `completed`."""
+    """Ends the attempt; hooks receive `completed`."""
     run.status, run.conclusion, run.updated_at = "completed", conclusion, deed.at
     return [_told(deed, run, "completed")]
 
 
 def again(deed: Deed, run: WorkflowRun) -> list[Happening]:
-    """Another attempt: it overwrites what is known of the one before."""
+    """Another attempt, which overwrites the one before."""
     run.attempt += 1
     run.status, run.conclusion = "in_progress", None
     run.started_at = run.updated_at = deed.at

@@ -1,4 +1,4 @@
-"""What each field of the schema answers, by type and field name."""
+"""The result of each schema field, by type and field name."""
 
 from __future__ import annotations
 

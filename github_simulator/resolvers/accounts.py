@@ -12,7 +12,7 @@ from .context import Info, Resolver, Resolvers, constant
 from .repositories import of_owner, one_of_owner
 from .roots import organization as find_organization
 
-BEGINNING = datetime(2011, 1, 1, tzinfo=UTC)  # the world does not know when accounts were made
+BEGINNING = datetime(2011, 1, 1, tzinfo=UTC)  # the world does not know when accounts were created
 
 
 def _organization(account: Account, info: Info) -> Organization:

@@ -1,4 +1,4 @@
-"""Commits, who made them, and the history that they are in."""
+"""Commits, their authors, and the history that contains them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .context import Info, Resolver, Resolvers
 
 @dataclass(frozen=True)
 class Actor:
-    """Who made a commit, as git says it, and the account that GitHub finds for that address."""
+    """A commit's author according to git, and the account that GitHub finds for the address."""
 
     name: str | None
     email: str | None
@@ -40,7 +40,7 @@ def _committer(placed: GitCommit, info: Info) -> Actor:
 
 
 def _authors(placed: GitCommit, info: Info, **arguments: Any) -> Connection:
-    """The author, and everybody whom the message names as a co-author."""
+    """The author, and all co-authors named in the message."""
     author, when = _author(placed, info), placed.thing.authored_at
     others = [
         Actor(each.name, each.email, when, each.account)
@@ -78,7 +78,7 @@ def _parents(placed: GitCommit, info: Info, **arguments: Any) -> Connection:
 
 
 def _history(placed: GitCommit, info: Info, **arguments: Any) -> Connection:
-    """Page after page of the same history, also where the branch has moved in between."""
+    """Page after page of the same history, even if the branch has moved in between."""
     info.context.admit_reader(placed.repository, "contents")
     head = placed.thing.oid
     if after := arguments.get("after"):
@@ -107,7 +107,7 @@ def _commit(repository: Repository, oid: str | None) -> GitCommit | None:
 
 
 def commit_of(name: str) -> Any:
-    """A resolver of the commit that an attribute of something delivered names."""
+    """A resolver of the commit named by an attribute of a delivery."""
     return lambda delivered, info: _commit(delivered.repository, getattr(delivered.thing, name))
 
 
@@ -119,7 +119,7 @@ def default_branch(repository: Repository, info: Info) -> Branch | None:
 
 
 def ref(repository: Repository, name: str) -> Branch | None:
-    """A branch or a tag that is there."""
+    """A branch or a tag that exists."""
     git, short = git_of(repository), name.removeprefix("refs/heads/").removeprefix("refs/tags/")
     if short in git.heads:
         return repository, short

@@ -1,4 +1,4 @@
-"""What every resolver can reach."""
+"""The context of every resolver."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ NOT_ACCESSIBLE = "Resource not accessible by integration"
 
 @dataclass
 class Context:
-    """One query: who asks, what it costs, and how many nodes it has been given."""
+    """One query: its caller, its cost, and the number of nodes it returned."""
 
     simulator: Simulator
     token: Token
@@ -49,7 +49,7 @@ class Context:
     fault: Fault | None = None
     struck: Sequence[Fault] = ()
     nodes: int = 0
-    sso_url: str | None = None  # where a single sign-on is asked for
+    sso_url: str | None = None  # if single sign-on is required
 
     @property
     def world(self) -> World:
@@ -71,7 +71,7 @@ class Context:
         return access.can_see(self.world, repository, self.token)
 
     def admit(self, owner: Account) -> None:
-        """Raise GitHubError where this organisation turns the token away."""
+        """Raises GitHubError if this organisation refuses the token."""
         if reason := access.restriction(self.world, owner, self.token):
             if reason == "saml":
                 self.sso_url = self.world.organizations[owner.id].saml_url
@@ -79,7 +79,7 @@ class Context:
             raise GitHubError("FORBIDDEN", message, saml_failure=reason == "saml")
 
     def admit_insider(self, owner: Account) -> None:
-        """Raise GitHubError where the token may not know who is in this organisation."""
+        """Raises GitHubError if the token may not see this organisation's members."""
         if self.token.installation is not None and not self.is_insider(owner):
             raise GitHubError("FORBIDDEN", NOT_ACCESSIBLE)
         chosen = self.token.organizations
@@ -87,23 +87,23 @@ class Context:
             raise GitHubError("FORBIDDEN", "Resource not accessible by personal access token")
 
     def is_insider(self, owner: Account) -> bool:
-        """Whether the token is told who is in this organisation, concealed members included."""
+        """Whether the token may see this organisation's members, including concealed ones."""
         return access.is_insider(self.world, owner, self.token)
 
     def admit_reader(self, repository: Repository, permission: str) -> None:
-        """Raise GitHubError where an installation's token may not read this of a private one."""
+        """Raises GitHubError if an installation's token may not read this of a private one."""
         if repository.private and not access.allows(self.token, f"{permission}=read"):
             raise GitHubError("FORBIDDEN", NOT_ACCESSIBLE)
 
     def may_write(self, repository: Repository) -> bool:
-        """Whether the token is shown what only those see who can push, such as drafts."""
+        """Whether the token sees what requires push access, such as drafts."""
         if self.token.installation is not None:
             return access.allows(self.token, "contents=write")
         held = access.permission(self.world, repository, self.viewer)
         return held in ("WRITE", "ADMIN")
 
     def is_open(self, owner: Account) -> bool:
-        """Whether lists show what belongs to this organisation."""
+        """Whether lists include what belongs to this organisation."""
         chosen = self.token.organizations
         granted = chosen is None or owner.id in chosen or owner.id not in self.world.organizations
         return granted and access.restriction(self.world, owner, self.token) is None

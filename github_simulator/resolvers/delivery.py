@@ -64,7 +64,7 @@ def _creator(delivered: Delivered, info: Info) -> Account:
 
 
 def _ref(delivered: Delivered, info: Info) -> Branch | None:
-    """Null where what was deployed was no branch and no tag, or is gone."""
+    """Null if what was deployed was no branch or tag, or is gone."""
     return ref(delivered.repository, getattr(delivered.thing, "ref", ""))
 
 

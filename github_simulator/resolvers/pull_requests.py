@@ -16,7 +16,7 @@ from .context import Info, Resolvers, constant
 
 
 def _of(name: str) -> Any:
-    """The attribute of the pull request, commit, review or event itself."""
+    """An attribute of the pull request, commit, review or event itself."""
     return lambda placed, info: getattr(placed.thing, name)
 
 
@@ -77,7 +77,7 @@ def _reviews(placed: Placed, info: Info, **arguments: Any) -> Connection:
 
 
 def _visible_reviews(placed: Placed, info: Info) -> list[Review]:
-    """A pending review is shown to nobody but its author."""
+    """Only its author sees a pending review."""
     viewer = info.context.viewer
     return [
         review
@@ -113,7 +113,7 @@ def _review_comments(placed: Placed, info: Info, **arguments: Any) -> Connection
 
 
 def _comments(placed: Placed, info: Info, **arguments: Any) -> Connection:
-    """Those of the conversation: this world counts them and keeps no text."""
+    """Comments of the conversation: this world counts them and keeps no text."""
     pull_request = placed.pull_request
     on_lines = sum(review.comments for review in pull_request.reviews)
     count = max(0, pull_request.comments - on_lines)
@@ -151,7 +151,7 @@ def merge_commit(placed: Placed, info: Info) -> GitCommit | None:
 
 
 def _head_repository(placed: Placed, info: Info) -> Repository | None:
-    """The fork that the branch is in; a recorded one is known by its name alone."""
+    """The fork of the branch; a recorded one is known by its name alone."""
     full_name = placed.pull_request.head_repository
     if full_name is None:
         return None

@@ -49,7 +49,7 @@ def of_owner(account: Account, info: Info, **arguments: Any) -> Connection:
 
 
 def _owned(account: Account, info: Info, arguments: dict[str, Any]) -> Iterator[Repository]:
-    """The account's own repositories, and those that its affiliations ask for."""
+    """The account's own repositories, and those that its affiliations add."""
     affiliations = arguments.get("ownerAffiliations") or ["OWNER"]
     for repository in info.context.world.repositories.values():
         if not (info.context.can_see(repository) and info.context.is_open(repository.owner)):

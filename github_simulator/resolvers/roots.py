@@ -1,4 +1,4 @@
-"""Where a query begins: the fields of Query, and the rate limit."""
+"""The root fields of Query, and the rate limit."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def _node(source: object, info: Info, id: str) -> Served:  # noqa: A002  (GraphQ
 
 
 def _is_visible(found: Served, info: Info) -> bool:
-    """Whether the viewer may know of it. Raises GitHubError where an organisation is closed."""
+    """Whether the viewer may see it. Raises GitHubError if an organisation refuses access."""
     of_one = isinstance(found, Placed | GitCommit | Delivered)
     repository: object = getattr(found, "repository", None) if of_one else found
     if isinstance(repository, Repository):
@@ -75,7 +75,7 @@ def _is_visible(found: Served, info: Info) -> bool:
 
 
 def _permission(found: Served) -> str:
-    """What an installation needs to read it; empty where that is nothing."""
+    """The permission that an installation needs to read it; empty for none."""
     match found:
         case Placed():
             return "pull_requests"
@@ -111,7 +111,7 @@ def _node_or_error(info: Info, node_id: str) -> Served | GitHubError:
 
 
 def _viewer(source: object, info: Info) -> Account:
-    """Who asks. An app's installation is told a user whose login says that it is a bot."""
+    """The caller. An app's installation gets a user whose login shows that it is a bot."""
     viewer: Account = info.context.viewer
     return replace(viewer, login=f"{viewer.login}[bot]") if viewer.type == "Bot" else viewer
 

@@ -74,7 +74,7 @@ def full_user(url: str, world: World, account: Account) -> Json:
 
 
 def private_user(url: str, world: World, account: Account) -> Json:
-    """What only the account itself is told."""
+    """What only the account itself may see."""
     owned = [r for r in world.repositories.values() if r.owner is account and r.private]
     return full_user(url, world, account) | {
         "user_view_type": "private",
@@ -153,7 +153,7 @@ def full_team(url: str, organization: Organization, team: Team) -> Json:
 
 
 def team_anywhere(url: str, world: World, team: Team) -> Json:
-    """A team without knowing whose it is; of the first organisation where it was deleted."""
+    """A team by itself; of the first organisation if it was deleted."""
     home = next((o for o in world.organizations.values() if team in o.teams), None)
     return full_team(url, home or next(iter(world.organizations.values())), team)
 

@@ -54,7 +54,7 @@ def installation_shape(url: str, installation: Installation) -> Json:
 
 
 def chosen_repository(repository: Repository) -> Json:
-    """A repository as `installation` events name it."""
+    """A repository as `installation` events show it."""
     return {
         "id": repository.id,
         "node_id": repository.node_id,

@@ -1,4 +1,4 @@
-"""/applications/{client_id}: an app checks, resets and revokes the tokens that it was given."""
+"""/applications/{client_id}: an app checks, resets and revokes its tokens."""
 
 from __future__ import annotations
 

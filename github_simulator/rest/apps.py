@@ -1,4 +1,4 @@
-"""/app, /app-manifests and /installation: GitHub Apps, what they are installed on, their tokens."""
+"""/app, /app-manifests and /installation: GitHub Apps, their installations and tokens."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ async def itself(call: Call) -> Any:
 
 
 async def converted(call: Call) -> Any:
-    """The secrets of an app that was made by a manifest: told once, within an hour."""
+    """The secrets of an app created from a manifest: returned once, within an hour."""
     try:
         found = call.simulator.registrations.redeem(
             call.parameter("code"), call.simulator.clock.now()
@@ -119,7 +119,7 @@ def _counted(call: Call, found: Sequence[Repository]) -> Json:
 
 
 async def of_user(call: Call) -> Any:
-    """The installations that a user's token leads to: of the app that it was made by."""
+    """The installations of a user's token: of the app that created it."""
     token, account = call.signed_in()
     if not token.value.startswith("ghu_"):
         raise RefusedError(

@@ -1,4 +1,4 @@
-"""Pictures of accounts: initials on a colour that the id decides."""
+"""Account avatars: initials on a colour derived from the id."""
 
 from __future__ import annotations
 

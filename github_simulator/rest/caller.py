@@ -1,4 +1,4 @@
-"""What the caller of a REST address, perhaps nobody, may see and do."""
+"""What the caller of a REST endpoint, possibly anonymous, may see and do."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _RANK_OF = {"READ": "pull", "WRITE": "push", "ADMIN": "admin", None: "none"}
 
 @dataclass(frozen=True)
 class Access:
-    """A caller's eyes and hands."""
+    """A caller's access."""
 
     world: World
     token: Token | None
@@ -29,11 +29,11 @@ class Access:
 
     @property
     def is_fine_grained(self) -> bool:
-        """Such a token has permissions in place of scopes."""
+        """Whether the token has permissions instead of scopes."""
         return self.token is not None and self.token.organizations is not None
 
     def has_scope(self, *wanted: str) -> bool:
-        """True with any of the scopes, or with one that covers it."""
+        """Whether it has any of the scopes, or one that includes it."""
         token = self.token
         return token is not None and any(is_granted(token, scope) for scope in wanted)
 
@@ -44,16 +44,16 @@ class Access:
         return organization.members.get(self.identity) == "admin"
 
     def restricted(self, organization: Organization) -> bool:
-        """True where the organisation keeps this OAuth app out."""
+        """Whether the organisation refuses this OAuth app."""
         return restriction(self.world, organization.account, self.token) == "oauth"
 
     def barred_by_saml(self, organization: Organization) -> bool:
-        """True where the token must be authorised for single sign-on first."""
+        """Whether the token must be authorised for single sign-on first."""
         barred = restriction(self.world, organization.account, self.token) == "saml"
         return barred and self.is_member(organization)
 
     def granted(self, account: Account) -> bool:
-        """False where a fine-grained token was not made for this account."""
+        """False if a fine-grained token was not created for this account."""
         chosen = self.token.organizations if self.token else None
         return chosen is None or account.id in chosen
 
@@ -62,7 +62,7 @@ class Access:
         return _RANK_OF[permission(self.world, repository, self.account)]
 
     def blocked(self, repository: Repository) -> Organization | None:
-        """The organisation whose rules keep the token from what its person may see."""
+        """The organisation whose rules deny the token what its person may see."""
         organization = self.world.organizations.get(repository.owner.id)
         if organization is None or not repository.private or self.permission(repository) == "none":
             return None
@@ -70,9 +70,9 @@ class Access:
         return organization if closed else None
 
     def sees(self, repository: Repository) -> bool:
-        """True where the token reads the repository."""
+        """Whether the token can read the repository."""
         return can_see(self.world, repository, self.token) and self.blocked(repository) is None
 
     def may(self, repository: Repository, rank: str) -> bool:
-        """True where the person has at least this permission on the repository."""
+        """Whether the person has at least this permission on the repository."""
         return RANKS.index(self.permission(repository)) >= RANKS.index(rank)

@@ -1,4 +1,4 @@
-"""/repos/…/commits and …/compare: the history as REST tells it."""
+"""/repos/…/commits and …/compare: the history in REST."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SHOWN = 250
 
 
 async def commits(call: Call) -> Any:
-    """Those of a branch, a tag or a commit: `sha`, else the default branch."""
+    """The commits of a branch, a tag or a commit: `sha`, else the default branch."""
     repository = find_repository(call)
     if is_empty(repository):
         raise RefusedError(409, "Git Repository is empty.")
@@ -48,7 +48,7 @@ def _named(repository: Repository, name: str) -> Commit:
 
 
 async def comparison(call: Call) -> Any:
-    """What the head has that the base has not, and where they part."""
+    """The head's commits that the base lacks, and their merge base."""
     repository = find_repository(call)
     names = call.parameter("names").split("...")
     if len(names) != 2 or is_empty(repository):
@@ -86,7 +86,7 @@ def _drawn(call: Call, repository: Repository, found: Comparison, names: str) ->
 
 
 def _page(call: Call, names: list[str]) -> Any:
-    """All of the first 250, or the page asked for."""
+    """All of the first 250, or the requested page."""
     return call.page(names) if call.query("page") or call.query("per_page") else names
 
 

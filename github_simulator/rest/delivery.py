@@ -47,7 +47,7 @@ async def statuses(call: Call) -> Any:
 
 
 def _releases(call: Call) -> tuple[Repository, list[Release]]:
-    """The newest first, drafts for those alone who can push."""
+    """The newest first, drafts only for callers with push access."""
     repository = find_repository(call)
     may_write = call.access.may(repository, "push")
     found = [each for each in repository.releases.values() if may_write or not each.draft]

@@ -187,7 +187,7 @@ def _minimal(url: str, repository: Repository) -> Json:
 
 
 def delivered(url: str, repository: Repository, extra: dict[str, Any]) -> Json:
-    """What a hook is told: objects of the world as REST shows them, the rest as it is."""
+    """The part of a hook's payload: objects of the world as in REST, the rest unchanged."""
     told: Json = {}
     deployment = extra.get("deployment")
     for name, value in extra.items():

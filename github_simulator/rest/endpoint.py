@@ -1,4 +1,4 @@
-"""What every REST endpoint shares: its caller, refusals, pages, validators and addresses."""
+"""Common to every REST endpoint: caller, refusals, pages, validators and URLs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PREFIX = "/api/v3"
 
 
 class RefusedError(Exception):
-    """The endpoint answers with an error instead."""
+    """The endpoint responds with an error instead."""
 
     def __init__(
         self, status: int, message: str, headers: dict[str, str] | None = None, **body: Any
@@ -55,14 +55,14 @@ PUBLIC = (
 
 @dataclass
 class Call:
-    """One request: who asks, for what, and the headers that the reply will carry."""
+    """One request: its caller, its target, and the headers of the response."""
 
     request: Request
     simulator: Simulator
     access: Access
     headers: dict[str, str] = field(default_factory=dict)
-    base: str = ""  # the address that pages link to, by ids, below /api/v3
-    permission: str = ""  # what the endpoint asks of an installation's token
+    base: str = ""  # the URL that pages link to, by ids, below /api/v3
+    permission: str = ""  # the permission that an installation's token needs
 
     @property
     def world(self) -> World:
@@ -83,7 +83,10 @@ class Call:
         return self.request.query_params.get(name, default)
 
     def signed_in(self) -> tuple[Token, Account]:
-        """The caller's token and account. Refuses with 401 without, with 403 where it is no one."""
+        """The caller's token and account.
+
+        Refuses with 401 without a token, with 403 without an account.
+        """
         token = self.access.token
         if token is None:
             raise RefusedError(401, "Requires authentication")
@@ -94,14 +97,14 @@ class Call:
     def admit_installation(self, *, public: bool = False) -> None:
         """Refuses with 403 an installation's token without the endpoint's permission.
 
-        What is `public` can be read without.
+        What is `public` needs no permission.
         """
         readable = public and self.permission in PUBLIC
         if not readable and not allows(self.access.token, self.permission):
             raise NOT_ACCESSIBLE
 
     async def body(self) -> dict[str, Any]:
-        """The JSON object that was sent. Refuses with 400 where there is none."""
+        """The JSON object of the request. Refuses with 400 if there is none."""
         try:
             sent = json.loads(await self.request.body() or b"{}")
         except ValueError as error:
@@ -111,7 +114,7 @@ class Call:
         return sent
 
     def page(self, items: Sequence[Item]) -> Sequence[Item]:
-        """The items of the page asked for; sets the Link header where there are more."""
+        """The items of the requested page; sets the Link header if there are more."""
         size = _number(self.query("per_page"), 30, 100)
         page = _number(self.query("page"), 1, 10**9)
         last = max(1, -(-len(items) // size))
@@ -151,7 +154,7 @@ def endpoint(
     permission: str = "metadata=read",
     status: int = 200,
 ) -> Route:
-    """A route below /api/v3. The reply says which `scopes` it accepts, or which `permission`."""
+    """A route below /api/v3. The response says which `scopes` it accepts, or which `permission`."""
 
     async def answer(request: Request) -> Response:
         simulator: Simulator = request.app.state.simulator
@@ -195,7 +198,7 @@ def _matches(asked: str, tag: str) -> bool:
 
 
 def guard_organization(call: Call, organization: Organization) -> None:
-    """Refuse where the organisation's rules keep this token out."""
+    """Refuses if the organisation's rules deny this token."""
     name = organization.account.login
     if call.access.restricted(organization):
         raise RefusedError(
@@ -216,7 +219,7 @@ def guard_organization(call: Call, organization: Organization) -> None:
 
 
 def tell_of_partial_results(call: Call) -> None:
-    """Name in a header the organisations that are left out for want of single sign-on."""
+    """Names in a header the organisations left out for lack of single sign-on."""
     every = call.world.organizations.values()
     barred = [str(each.account.id) for each in every if call.access.barred_by_saml(each)]
     if barred:
@@ -224,7 +227,7 @@ def tell_of_partial_results(call: Call) -> None:
 
 
 def find_organization(call: Call) -> Organization:
-    """The organisation of the address, by name or by id. Refuses with 404."""
+    """The organisation in the URL, by name or by id. Refuses with 404."""
     if "organization_id" in call.request.path_params:
         found = call.world.organizations.get(int(call.parameter("organization_id")))
     else:
@@ -238,7 +241,7 @@ def find_organization(call: Call) -> Organization:
 
 
 def find_repository(call: Call) -> Repository:
-    """The repository of the address. Refuses: 404 unseen, 301 or 307 renamed, 403, 451."""
+    """The repository in the URL. Refuses: 404 invisible, 301 or 307 renamed, 403, 451."""
     found = _named(call)
     if found is None:
         raise NOT_FOUND
@@ -285,7 +288,7 @@ def _by_id(call: Call, repository: Repository) -> str:
 
 
 def _rest(call: Call, prefix: str, named: int) -> str:
-    """What follows the name or the id in the address asked for."""
+    """The part of the URL after the name or the id."""
     path = call.request.url.path.removeprefix(PREFIX)
     skipped = named if path.startswith(prefix) else 1
     parts = path.split("/")[2 + skipped :]

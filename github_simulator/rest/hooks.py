@@ -1,4 +1,4 @@
-"""/repos/…/hooks and /orgs/…/hooks: making, changing and watching hooks.
+"""/repos/…/hooks and /orgs/…/hooks: creating, changing and watching hooks.
 
 https://docs.github.com/rest/repos/webhooks
 """
@@ -51,7 +51,7 @@ Home = Repository | Organization
 
 
 def _home(call: Call) -> Home:
-    """What the hooks belong to. Refuses with 404 who may not manage them."""
+    """The owner of the hooks. Refuses with 404 callers who may not manage them."""
     if call.request.path_params.keys() & {"organization", "organization_id"}:
         organization = find_organization(call)
         guard_organization(call, organization)
@@ -76,7 +76,7 @@ def _hook(call: Call) -> tuple[Home, Hook]:
 
 
 def _is_own(call: Call, home: Home, hook: Hook) -> bool:
-    """An OAuth app sees only those of an organisation's hooks that it made."""
+    """An OAuth app sees only those of an organisation's hooks that it created."""
     token = call.access.token
     of_app = isinstance(home, Organization) and token is not None and token.client_id is not None
     return not of_app or (token is not None and hook.app == token.client_id)
@@ -125,7 +125,7 @@ def _word(home: Home) -> str:
 
 
 def _settings(body: Json) -> dict[str, str]:
-    """The config that was sent, complete. Refuses with 422."""
+    """The submitted config, complete. Refuses with 422."""
     sent = body.get("config")
     if not isinstance(sent, dict) or not sent.get("url"):
         raise _invalid("url cannot be blank")
@@ -180,7 +180,7 @@ def _free_id(call: Call) -> int:
 
 
 async def change(call: Call) -> Any:
-    """A config replaces the former one whole: without a secret the hook has none from then on."""
+    """A config replaces the former one as a whole: without a secret the hook has none then."""
     (home, hook), body = _hook(call), await call.body()
     if "config" in body:
         _apply(hook, _settings(body))
@@ -208,7 +208,7 @@ async def change_config(call: Call) -> Any:
 
 
 def changed_config(call: Call, hook: Hook, body: Json) -> Json:
-    """The config after a change, in which what is not named stays as it is. Refuses with 422."""
+    """The config after a change; fields not named stay unchanged. Refuses with 422."""
     for name in CONFIG_TYPES.keys() & body.keys():
         _check_type(name, body[name])
     before = {name: getattr(hook, name) for name in ("url", "content_type", "secret")}
@@ -248,7 +248,7 @@ def _send(call: Call, home: Home, hook: Hook, event: str, action: str | None, bo
 
 
 async def deliveries(call: Call) -> Any:
-    """Pages by cursor; `status=failure` means answers from 400 on, so no time-outs."""
+    """Pages by cursor; `status=failure` means responses from 400 on, so no time-outs."""
     return delivery_pages(call, _hook(call)[1])
 
 
@@ -282,7 +282,7 @@ def _delivery(call: Call) -> Delivery:
 
 
 def found_delivery(call: Call, hook: Hook) -> Delivery:
-    """The delivery of the address. Refuses with 404."""
+    """The delivery in the URL. Refuses with 404."""
     wanted = int(call.parameter("delivery_id"))
     found = next((d for d in call.simulator.deliveries.of(hook) if d.id == wanted), None)
     if found is None:

@@ -1,4 +1,4 @@
-"""/repos/…/issues: to GitHub a pull request is an issue too, and here there are no others."""
+"""/repos/…/issues: to GitHub a pull request is also an issue, and here there are no others."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SAME = (
 
 
 async def issues(call: Call) -> Any:
-    """Open ones, newest first, unless asked otherwise; unlike pull requests, also `since`."""
+    """Open ones, newest first, by default; unlike pull requests, with `since`."""
     repository = find_repository(call)
     state, since = call.query("state", "open"), _since(call)
     chosen = [
@@ -39,7 +39,7 @@ async def issues(call: Call) -> Any:
 def _since(call: Call) -> datetime | None:
     text = call.query("since", "")
     try:
-        # A plus that was not encoded is a space by now, as GitHub knows too.
+        # An unencoded plus arrives as a space, which GitHub tolerates.
         return datetime.fromisoformat(text.replace(" ", "+")) if text else None
     except ValueError:
         errors: list[Any] = [{"field": "since", "code": "invalid"}]

@@ -11,7 +11,7 @@ _UNUSED = ("search", "integration_manifest", "code_search")
 
 
 async def about(call: Call) -> Any:
-    """What an Enterprise Server says of itself; it may ask for the same as github.com."""
+    """What an Enterprise Server says of itself; also available from github.com."""
     return {
         "verifiable_password_authentication": False,
         "installed_version": "3.17.0",
@@ -20,7 +20,7 @@ async def about(call: Call) -> Any:
 
 
 async def rate_limit(call: Call) -> Any:
-    """Free to ask for. 404 where the limits are off, as an Enterprise Server may have it."""
+    """Free. 404 if the limits are off, as on some Enterprise Servers."""
     if not call.simulator.limits.enabled:
         raise NOT_FOUND
     account = call.access.token.counted_as if call.access.token else ANONYMOUS

@@ -25,7 +25,7 @@ async def organization(call: Call) -> Any:
 
 
 async def members(call: Call) -> Any:
-    """Those who conceal their membership are shown to members only; items carry no role."""
+    """Concealed members are shown to members only; items have no role."""
     found = find_organization(call)
     guard_organization(call, found)
     role = call.query("role", "all")
@@ -51,7 +51,7 @@ def _shown(call: Call, found: Organization, role: str) -> list[Account]:
 
 
 async def one_membership(call: Call) -> Any:
-    """Somebody's role, for whoever may know who is in the organisation."""
+    """A person's role, for callers who may see the organisation's members."""
     found = find_organization(call)
     guard_organization(call, found)
     account = call.world.account(call.parameter("login"))

@@ -26,7 +26,7 @@ _LINKS = {
 
 
 def association(world: World, repository: Repository, author: Account | None) -> str:
-    """How an account stands to a repository, in GitHub's words."""
+    """An account's relation to a repository, in GitHub's words."""
     if author is None:
         return "NONE"
     if author is repository.owner:
@@ -72,7 +72,7 @@ def _addresses(url: str, repository: Repository, pull_request: PullRequest) -> J
 def simple_pull_request(
     url: str, world: World, repository: Repository, pull_request: PullRequest
 ) -> Json:
-    """A pull request as it is in lists and in a review's payload: without any counts."""
+    """A pull request as in lists and in a review's payload: without counts."""
     addresses = _addresses(url, repository, pull_request)
     asked = requested_reviewers(pull_request)
     return {
@@ -160,7 +160,7 @@ def _merger(url: str, pull_request: PullRequest) -> Json | None:
 def review_shape(
     url: str, world: World, repository: Repository, pull_request: PullRequest, review: Review
 ) -> Json:
-    """A review as REST shows it; unlike a pull request's, its deleted author is null."""
+    """A review in REST; unlike a pull request's, its deleted author is null."""
     addresses = _addresses(url, repository, pull_request)
     page = f"{addresses['html_url']}#pullrequestreview-{review.id}"
     shape = {
@@ -223,6 +223,6 @@ def _signature(commit: Commit, moment: datetime) -> Json:
 
 
 def newer_version(shape: Any) -> Any:
-    """What API version 2026-03-10 leaves of a pull request."""
+    """What API version 2026-03-10 keeps of a pull request."""
     dropped = ("merge_commit_sha", "assignee")
     return {key: value for key, value in shape.items() if key not in dropped}

@@ -19,7 +19,7 @@ COMMITS_SHOWN = 250
 
 
 async def pull_requests(call: Call) -> Any:
-    """Open ones, newest first, unless asked otherwise."""
+    """Open ones, newest first, by default."""
     repository = find_repository(call)
     state = call.query("state", "open")
     chosen = [p for p in repository.pull_requests.values() if _in_state(p, state)]
@@ -92,13 +92,13 @@ async def reviews(call: Call) -> Any:
 
 
 def _visible(call: Call, review: Review) -> bool:
-    """Nobody but its author sees a pending review."""
+    """Only its author sees a pending review."""
     author = review.author.id if review.author else None
     return review.state != "PENDING" or author == call.access.identity
 
 
 async def review_comments(call: Call) -> Any:
-    """None are told: this world counts comments and keeps no text of them."""
+    """None: this world counts comments and keeps no text of them."""
     _found(call)
     return call.page([])
 

@@ -52,7 +52,7 @@ _ADDRESSES = {
 
 
 def plain_repository(url: str, repository: Repository) -> Json:
-    """A repository as it is inside other objects: without the caller's permissions."""
+    """A repository inside other objects: without the caller's permissions."""
     full_name = repository.full_name
     own, page = f"{url}/api/v3/repos/{full_name}", f"{url}/{full_name}"
     waiting = sum(p.state == "OPEN" for p in repository.pull_requests.values())
@@ -138,7 +138,7 @@ def full_repository(call: Call, repository: Repository) -> Json:
 
 
 def full_listed(call: Call, repositories: Iterable[Repository], default_sort: str) -> list[Json]:
-    """A page of repositories, in the order asked for."""
+    """A page of repositories, in the requested order."""
     return [
         listed_repository(call, r) for r in call.page(_sorted(call, repositories, default_sort))
     ]

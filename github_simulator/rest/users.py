@@ -105,7 +105,7 @@ async def person_by_id(call: Call) -> Any:
 
 
 async def persons_repositories(call: Call) -> Any:
-    """Public ones only, as GitHub has it: one's own private ones are in /user/repos."""
+    """Public ones only, as on GitHub: one's own private ones are in /user/repos."""
     if "account_id" in call.request.path_params:
         account = call.world.accounts.get(int(call.parameter("account_id")))
     else:

@@ -25,7 +25,7 @@ async def workflows(call: Call) -> Any:
 
 
 def _workflow(call: Call) -> tuple[Repository, Workflow]:
-    """By its id, or by the name of its file."""
+    """By its id, or by its file name."""
     repository, wanted = find_repository(call), call.parameter("workflow")
     for each in repository.workflows.values():
         if wanted in (str(each.id), each.path.rpartition("/")[2]):
@@ -48,7 +48,7 @@ async def runs(call: Call) -> Any:
 
 
 def _listed(call: Call, repository: Repository, every: list[WorkflowRun]) -> Any:
-    """The newest first. `total_count` tells of all, but a filtered list ends at a thousand."""
+    """The newest first. `total_count` counts all, but a filtered list ends at a thousand."""
     between = _between(call.query("created"))
     found = [run for run in every if _is_asked_for(call, run, between)]
     found.sort(key=lambda run: (run.created_at, run.id), reverse=True)
@@ -74,7 +74,7 @@ def _is_asked_for(call: Call, run: WorkflowRun, between: tuple[datetime, datetim
 
 
 def _between(text: str) -> tuple[datetime, datetime]:
-    """A range of the search syntax: `A..B`, `>=A`, `<B`, or a day. Refuses what is none."""
+    """A range of the search syntax: `A..B`, `>=A`, `<B`, or a day. Refuses anything else."""
     try:
         return _range(text)
     except ValueError as error:
@@ -99,7 +99,7 @@ def _range(text: str) -> tuple[datetime, datetime]:
 
 
 def _ends(text: str) -> tuple[datetime, datetime]:
-    """An instant, twice, or the first and the last second of a day."""
+    """A timestamp, twice, or the first and the last second of a day."""
     begin = datetime.fromisoformat(text.replace(" ", "+"))
     begin = begin if begin.tzinfo else begin.replace(tzinfo=UTC)
     return begin, begin + timedelta(days=1) - _SECOND if len(text) == len("2026-01-01") else begin

@@ -1,4 +1,4 @@
-"""A small GitHub of our own making: Alice runs Acme, Bob works there, Charlie does not."""
+"""A small world of our own: Alice runs Acme, Bob works there, Charlie does not."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Query = Callable[..., dict[str, Any]]
 
 
 def pull_request(number: int, author: Account | None, **more: Any) -> PullRequest:
-    """One that was opened `number` hours after that Monday morning."""
+    """Opened `number` hours after that Monday morning."""
     opened = MORNING + timedelta(hours=number)
     return PullRequest(
         id=2**31 + number,
@@ -109,7 +109,7 @@ def http(github: Running) -> Iterator[httpx.Client]:
 
 @pytest.fixture
 def query(http: httpx.Client) -> Query:
-    """Ask GraphQL, as Alice unless said otherwise."""
+    """Queries GraphQL, by default as Alice."""
 
     def ask(text: str, token: str = "ghp_alice", **variables: Any) -> dict[str, Any]:
         reply = http.post(

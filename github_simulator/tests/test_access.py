@@ -1,4 +1,4 @@
-"""What Alice, Bob and Charlie are told over GraphQL, and with which tokens."""
+"""What Alice, Bob and Charlie see in GraphQL, and with which tokens."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LISTED = """{ viewer { organizations(first: 9) { nodes { login } }
 
 
 def give_token(github: Running, scopes: list[str], **more: object) -> str:
-    """A further token of Alice's."""
+    """Another token of Alice's."""
     alice = github.simulator.world.accounts[1]
     token = Token("gho_other", alice, scopes, **more)  # type: ignore[arg-type]
     github.simulator.world.tokens[token.value] = token
@@ -36,7 +36,7 @@ def test_a_member_reads(query: Query) -> None:
     assert answer["data"]["repository"]["viewerPermission"] == "READ"
 
 
-def test_charlie_is_told_nothing_of_a_private_repository(query: Query) -> None:
+def test_charlie_sees_no_trace_of_a_private_repository(query: Query) -> None:
     answer = query(SECRET, token="ghp_charlie")
     assert answer["data"] == {"repository": None}
     assert answer["errors"][0]["type"] == "NOT_FOUND"
@@ -149,7 +149,7 @@ def test_a_renamed_repository_is_found_by_both_names(github: Running, query: Que
     assert answer["errors"][0]["type"] == "NOT_FOUND"
 
 
-def test_a_token_that_died_is_refused_and_then_locked_out(
+def test_an_invalid_token_is_refused_and_then_locked_out(
     github: Running, http: httpx.Client
 ) -> None:
     github.simulator.world.tokens["ghp_alice"].revoked = True
@@ -161,7 +161,7 @@ def test_a_token_that_died_is_refused_and_then_locked_out(
     assert statuses[10:] == [403] * 2
 
 
-def test_whoever_names_no_user_agent_is_turned_away(http: httpx.Client) -> None:
+def test_requests_without_user_agent_are_refused(http: httpx.Client) -> None:
     reply = http.get("/api/v3/rate_limit", headers={"User-Agent": ""})
     assert reply.status_code == 403
     assert "User-Agent" in reply.text

@@ -1,4 +1,4 @@
-"""REST and GraphQL tell the same of the same pull request, each in its own way."""
+"""REST and GraphQL return the same for the same pull request, each in its own form."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_it_works(alice: httpx.Client, name: str) -> None:
 
 
 def told(rest: dict[str, Any]) -> dict[str, Any]:
-    """What REST calls otherwise."""
+    """Fields with another name in REST."""
     return {
         "id": str(rest["id"]),
         "body": rest["body"] or "",

@@ -1,4 +1,4 @@
-"""GitHub Apps: made by a manifest, installed, and held to what they may do."""
+"""GitHub Apps: created from a manifest, installed, and limited to their permissions."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def github() -> Iterator[Running]:
 
 @pytest.fixture(scope="module")
 def app(github: Running) -> dict[str, Any]:
-    """Made in the browser, its secrets fetched once."""
+    """Created in the browser, its secrets fetched once."""
     sent = {"manifest": json.dumps(MANIFEST), "create": "1", "name": "Reader"}
     made = httpx.post(f"{github.url}/organizations/acme/settings/apps/new?state=s1", data=sent)
     back = urlsplit(made.headers["location"])
@@ -60,7 +60,7 @@ def app(github: Running) -> dict[str, Any]:
 
 
 def signed(app: dict[str, Any], **claims: Any) -> dict[str, str]:
-    """The App's own token; a claim that is a time is counted from now."""
+    """The App's own token; a claim that is a time is relative to now."""
     now = int(time.time())
     times = {k: now + v.seconds for k, v in claims.items() if isinstance(v, timedelta)}
     said = {"iat": now - 60, "exp": now + 500, "iss": str(app["id"]), **claims, **times}
@@ -223,7 +223,7 @@ def test_bad_manifests(github: Running, change: dict[str, Any]) -> None:
     assert "Invalid GitHub App" in reply.text
 
 
-def test_what_the_hook_is_told(github: Running, app: dict[str, Any]) -> None:
+def test_the_apps_hook_receives_events(github: Running, app: dict[str, Any]) -> None:
     number, _ = installed(github)
     github.act("choose_repositories", installation=number, repositories=["acme/api"])
     github.act("choose_repositories", installation=number)
@@ -231,7 +231,7 @@ def test_what_the_hook_is_told(github: Running, app: dict[str, Any]) -> None:
     github.act("add_member", organization="acme", login="charlie")
     github.act("remove_member", organization="acme", login="charlie")
     github.act("suspend_installation", installation=number)
-    github.act("open", repository="acme/api", actor="bob")  # not told: suspended
+    github.act("open", repository="acme/api", actor="bob")  # not sent: suspended
     github.act("unsuspend_installation", installation=number)
     github.act("accept_permissions", installation=number, permissions=app["permissions"])
     github.act("revoke_app_authorization", app="reader", login="alice")
@@ -270,7 +270,7 @@ def _config(
 
 
 def test_the_hook_is_led_elsewhere(github: Running) -> None:
-    """What is not named stays as it is; from then on events go to the new address."""
+    """Unnamed fields stay as they are; from then on events go to the new URL."""
     other = github.act("register_app", owner="acme", name="Moving", manifest={**MANIFEST})
     mine = signed(other)
     holds(models.WebhookConfig, _config(github, mine, method="GET").json())
@@ -310,7 +310,7 @@ NOT_VALID = "The URL you've entered is not valid"
         ({"content_type": "xml"}, "content_type must be json or form"),
     ],
 )
-def test_a_config_that_is_none(
+def test_an_invalid_config(
     github: Running, app: dict[str, Any], sent: dict[str, Any], words: str
 ) -> None:
     reply = _config(github, signed(app), sent)
@@ -323,7 +323,7 @@ def _messages(reply: httpx.Response) -> list[str]:
     return [each["message"] for each in reply.json().get("errors", [])]
 
 
-def test_whose_hook_is_not_to_be_changed(github: Running) -> None:
+def test_hooks_of_others_cannot_be_changed(github: Running) -> None:
     bare = github.act("register_app", owner="bob", name="Without a hook")
     sent = {"url": HOOK}
     assert _config(github, signed(bare), sent).status_code == 404
@@ -333,7 +333,7 @@ def test_whose_hook_is_not_to_be_changed(github: Running) -> None:
 DEPLOYMENTS = '{ repository(owner: "acme", name: "secret") { deployments { totalCount } } }'
 
 
-def test_an_app_that_asks_for_more_waits_until_somebody_accepts() -> None:
+def test_new_permissions_wait_until_they_are_accepted() -> None:
     with running(acme()) as github:
         manifest = {"default_permissions": {"pull_requests": "read"}, "default_events": []}
         hook = {"hook_attributes": {"url": HOOK}}

@@ -1,4 +1,4 @@
-"""Pages: what GitHub insists on, and what a cursor survives."""
+"""Pages: GitHub's requirements, and what a cursor survives."""
 
 from __future__ import annotations
 

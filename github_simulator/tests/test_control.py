@@ -1,4 +1,4 @@
-"""The simulator's own address: what tests and demos do to the world, and learn of it."""
+"""The simulator's control endpoint: what tests and demos do to the world, and read of it."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ def test_a_token_runs_out(http: httpx.Client, query: Query) -> None:
     assert reply.status_code == 401
 
 
-def test_listeners_hear_of_it(github: Running, http: httpx.Client) -> None:
+def test_listeners_are_notified(github: Running, http: httpx.Client) -> None:
     heard: list[Happening] = []
     github.simulator.listeners.append(heard.append)
     act(http, "merge", number=2)
@@ -168,7 +168,7 @@ def test_the_truth(http: httpx.Client) -> None:
     assert http.get("/_control/truth/acme/nope").status_code == 404
 
 
-def test_tests_have_a_short_way(github: Running, query: Query) -> None:
+def test_the_python_helpers(github: Running, query: Query) -> None:
     github.act("merge", repository="acme/api", number=3, actor="alice")
     assert pull(query, 3)["state"] == "MERGED"
     with pytest.raises(ValueError, match="no pull request 99"):
@@ -219,7 +219,7 @@ def test_state(http: httpx.Client) -> None:
         ({"act": "open", "repository": "acme/api", "actor": "zoe"}, "no account zoe"),
     ],
 )
-def test_what_cannot_be_done_is_said(
+def test_impossible_acts_are_reported(
     http: httpx.Client, given: dict[str, Any], reason: str
 ) -> None:
     reply = http.post("/_control/acts", json=given)

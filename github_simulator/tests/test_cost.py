@@ -7,7 +7,7 @@ from graphql import OperationDefinitionNode, build_schema, parse
 
 from github_simulator.cost import Cost, cost
 
-# What the documentation's examples ask for, cut down to what counts.
+# What the documentation's examples query, reduced to what counts.
 SCHEMA = build_schema(
     """
     type Query { viewer: User!  nodes(ids: [ID!]!): [User]! }

@@ -1,4 +1,4 @@
-"""The page about the simulator names every fault and every act, and none that is not there."""
+"""The simulator's docs name every fault and every act, and no others."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "simulator.md"
 
 
 def first_column(heading: str) -> set[str]:
-    """What the first column of the section's table names in code."""
+    """The names in code in the first column of the section's table."""
     section = PAGE.read_text(encoding="utf-8").split(f"\n## {heading}\n")[1].split("\n## ")[0]
     rows = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
     return {name for row in rows for name in re.findall(r"`([^`]+)`", row)}

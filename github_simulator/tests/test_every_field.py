@@ -1,4 +1,4 @@
-"""Whatever the schema offers can be asked for: no field of the generated world fails."""
+"""Every field of the schema can be queried in the generated world without failure."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ TOO_BIG = "Int cannot represent"  # a databaseId above 2^31: an error on GitHub,
 
 
 def selection(kind: GraphQLNamedType, depth: int) -> str:
-    """Every field of a type, and of what it leads to, as deep as that."""
+    """Every field of a type, and of what it leads to, to this depth."""
     if isinstance(kind, GraphQLUnionType):
         return " ".join(f"... on {each.name} {{ {selection(each, depth)} }}" for each in kind.types)
     assert isinstance(kind, GraphQLObjectType | GraphQLInterfaceType)
@@ -36,7 +36,7 @@ def selection(kind: GraphQLNamedType, depth: int) -> str:
 
 
 def field(alias: str, name: str, asked: GraphQLField, depth: int) -> str:
-    """The field under an alias of its own: unions' members differ in what they promise."""
+    """The field under an alias of its own: types of a union may disagree on nullability."""
     kind = get_named_type(asked.type)
     if any(is_required_argument(each) for each in asked.args.values()):
         return ""

@@ -1,4 +1,4 @@
-"""What goes wrong on purpose, as a client meets it."""
+"""Faults on purpose, as a client meets them."""
 
 from __future__ import annotations
 

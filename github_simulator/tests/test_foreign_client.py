@@ -1,4 +1,4 @@
-"""A client that was made for GitHub, by others, finds its way around."""
+"""A third-party client made for GitHub works here."""
 
 from __future__ import annotations
 

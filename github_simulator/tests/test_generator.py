@@ -126,7 +126,7 @@ def test_agents_review_their_own_work_and_other_programs_review_too(world: World
     assert {"coderabbitai", "copilot-pull-request-reviewer"} <= reviewers
 
 
-def test_marks_and_what_is_none(world: World) -> None:
+def test_marks_and_lookalikes(world: World) -> None:
     everything = list(pull_requests(world))
     for mark in ("noreply@anthropic.com", "Made-with: Cursor", "<copilot@github.com>"):
         assert any(mark in messages(p) for p in everything), mark
@@ -169,7 +169,7 @@ def deployed(world: World) -> list[Deployment]:
     return [d for r in world.repositories.values() for d in r.deployments.values()]
 
 
-def test_nothing_is_later_than_now(world: World) -> None:
+def test_no_event_is_in_the_future(world: World) -> None:
     assert max(s.created_at for d in deployed(world) for s in d.statuses) <= NOW
     runs = [run for r in world.repositories.values() for run in r.runs.values()]
     assert max(run.updated_at for run in runs) <= NOW

@@ -1,4 +1,4 @@
-"""What GraphQL answers, and how it refuses."""
+"""GraphQL's responses and refusals."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_a_commit_keeps_its_offset_only_as_git_timestamp(merged: dict[str, Any])
     }
 
 
-def test_a_pending_review_is_nobody_elses(query: Query, merged: dict[str, Any]) -> None:
+def test_only_its_author_sees_a_pending_review(query: Query, merged: dict[str, Any]) -> None:
     assert [each["state"] for each in merged["reviews"]["nodes"]] == ["APPROVED"]
     own = query(PULL_REQUEST, token="ghp_bob", number=1)["data"]["repository"]["pullRequest"]
     pending = [each for each in own["reviews"]["nodes"] if each["state"] == "PENDING"]
@@ -116,7 +116,7 @@ def test_a_database_id_above_two_to_the_31_is_an_error_of_its_field(query: Query
     assert "Int cannot represent" in error["message"]
 
 
-def test_the_rate_limit_is_told_and_deducted(query: Query) -> None:
+def test_the_rate_limit_is_reported_and_deducted(query: Query) -> None:
     asked = "{ rateLimit { limit cost remaining used nodeCount resetAt } viewer { login } }"
     query(asked)
     told = query(asked)["data"]["rateLimit"]
@@ -192,7 +192,7 @@ def test_one_operation_of_several_is_named(http: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize("asked", ["{", "query { viewer { login }", "?"])
-def test_a_query_that_is_none_is_refused(query: Query, asked: str) -> None:
+def test_an_invalid_query_is_refused(query: Query, asked: str) -> None:
     assert query(asked)["errors"][0]["message"].startswith("Parse error")
 
 

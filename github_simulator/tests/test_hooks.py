@@ -1,4 +1,4 @@
-"""Hooks as an app meets them: made, pinged, delivered, failed, redelivered, changed, deleted."""
+"""Hooks as an app uses them: created, pinged, delivered, failed, redelivered, changed, deleted."""
 
 from __future__ import annotations
 
@@ -187,7 +187,7 @@ def test_events_that_a_repository_does_not_have(alice: httpx.Client, ear: Ear, e
     assert alice.post(HOOKS, json=wanted(ear, event)).status_code == 422
 
 
-def test_who_is_no_admin_or_has_no_scope(github: Running, alice: httpx.Client, ear: Ear) -> None:
+def test_hooks_need_an_admin_and_a_scope(github: Running, alice: httpx.Client, ear: Ear) -> None:
     world = github.simulator.world
     bob, admin = world.account("bob"), world.account("alice")
     assert bob is not None
@@ -290,7 +290,7 @@ def test_deliveries_are_lost_or_come_twice(github: Running, alice: httpx.Client,
     assert len(ear.heard) == 4
 
 
-def test_an_organizations_hook_hears_of_members(
+def test_an_organizations_hook_receives_member_events(
     github: Running, alice: httpx.Client, ear: Ear
 ) -> None:
     world = github.simulator.world
@@ -325,7 +325,7 @@ def test_an_organizations_hook_hears_of_members(
     assert told[0].payload["membership"]["user"]["login"] == "bob"
 
 
-def test_a_repositorys_own_hook_does_not_hear_that_it_is_gone(
+def test_a_repositorys_own_hook_is_not_notified_of_its_deletion(
     github: Running, alice: httpx.Client, ear: Ear
 ) -> None:
     made(alice, ear, "repository")

@@ -1,4 +1,4 @@
-"""A world that is kept goes on where it stopped, whatever way it was stopped."""
+"""A saved world continues where it stopped, however it was stopped."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tformance.ports import free_port
 
 @contextmanager
 def simulator(kept: Path, stop: signal.Signals) -> Iterator[httpx.Client]:
-    """A simulator of its own process, and a conversation with it; it ends by this signal."""
+    """A simulator in its own process, and a client for it; it ends by this signal."""
     port = free_port()
     command = [sys.executable, "-m", "github_simulator", f"--keep={kept}", f"--port={port}"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
@@ -82,7 +82,7 @@ def _hooks(client: httpx.Client) -> list[int]:
     return [hook["id"] for hook in client.get("/repos/acme/web/hooks").json()]
 
 
-def test_a_spoilt_file_begins_anew(tmp_path: Path) -> None:
+def test_a_corrupt_file_starts_a_new_world(tmp_path: Path) -> None:
     (tmp_path / "world").write_bytes(b"nothing")
     with simulator(tmp_path / "world", signal.SIGTERM) as client:
         assert pulls(client)

@@ -1,4 +1,4 @@
-"""Any leaf of a reply can be told as null, or hold what it should not."""
+"""Any leaf of a response can be null, or hold an invalid value."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def pulls(answer: dict[str, Any]) -> list[Any]:
 
 
 def at(data: Any, path: list[str | int]) -> Any:
-    """What stands at a path, or the null on the way to it."""
+    """The value at a path, or the null on the way to it."""
     for step in path:
         if data is None:
             return None
@@ -59,7 +59,7 @@ def test_what_cannot_be_null_takes_its_node_along(github: Running, query: Query)
     assert [each["path"] for each in answer["errors"]] == [path]
 
 
-def test_of_one_pull_request_alone_and_without_a_word(github: Running, query: Query) -> None:
+def test_only_one_pull_request_and_without_an_error(github: Running, query: Query) -> None:
     github.fault("null_leaf", leaf="PullRequest.author", of=2, silent=True)
     answer = query(WALK)
     authors = [each["author"] for each in pulls(answer)[:3]]
@@ -80,14 +80,14 @@ def test_several_at_once_and_by_an_interface(github: Running, query: Query) -> N
 
 
 @pytest.mark.parametrize("instant", ["9999-12-31T23:59:59-01:00", "292278994-08-17T07:12:55Z"])
-def test_an_instant_out_of_this_world(github: Running, query: Query, instant: str) -> None:
+def test_an_impossible_timestamp(github: Running, query: Query, instant: str) -> None:
     github.fault("strange_leaf", leaf="Commit.authoredDate", value=instant)
     commits = pulls(query(WALK))[0]["commits"]["nodes"]
     assert commits[0]["commit"]["authoredDate"] == instant
 
 
 @pytest.mark.parametrize(("title", "sent"), [("a\ud83db", rb"a\ud83db"), ("a\udcffb", b"a\xffb")])
-def test_texts_that_are_none(github: Running, http: httpx.Client, title: str, sent: bytes) -> None:
+def test_invalid_texts(github: Running, http: httpx.Client, title: str, sent: bytes) -> None:
     github.act("edit", repository="acme/api", number=2, actor="bob", title=title)
     assert sent in http.post("/api/graphql", json={"query": WALK}).content
     assert sent in http.get("/api/v3/repos/acme/api/pulls/2").content

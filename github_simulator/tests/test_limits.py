@@ -84,14 +84,14 @@ def test_a_spent_budget_is_refused_by_graphql(
     assert shape.items() <= error.items()
 
 
-def test_an_hour_later_the_budget_is_whole(github: Running, http: httpx.Client) -> None:
+def test_the_budget_is_reset_after_an_hour(github: Running, http: httpx.Client) -> None:
     github.simulator.limits.exhaust(1, "core")
     assert http.get(REST).status_code == 403
     github.simulator.clock.advance(WINDOW + 1)
     assert remaining(http.get(REST)) == 4999
 
 
-def test_nobody_in_particular_has_sixty_requests(http: httpx.Client) -> None:
+def test_anonymous_clients_have_sixty_requests(http: httpx.Client) -> None:
     del http.headers["Authorization"]
     assert http.get(REST).headers["x-ratelimit-limit"] == "60"
 

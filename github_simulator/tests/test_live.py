@@ -1,4 +1,4 @@
-"""With `live`, the world goes on by itself and hooks hear of it."""
+"""With `live`, the world continues by itself and hooks are notified."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The OAuth dance as an app goes through it: pages, codes, tokens, and how each is refused."""
+"""The OAuth flow of an app: pages, codes, tokens, and how each is refused."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_it_works(browser: httpx.Client) -> None:
     assert me.headers["x-oauth-scopes"] == "read:org, read:user, repo"
 
 
-def test_signed_in_as_somebody_else_with_fewer_scopes(browser: httpx.Client) -> None:
+def test_another_person_with_fewer_scopes(browser: httpx.Client) -> None:
     code = returned(press(browser, login="bob", granted=["read:user"]))["code"]
     token = exchange(browser, code=code).json()
     assert token["scope"] == "read:user"
@@ -96,7 +96,7 @@ def test_cancelled(browser: httpx.Client) -> None:
     assert "code" not in answer
 
 
-def test_who_agreed_before_is_not_asked_again(browser: httpx.Client) -> None:
+def test_earlier_consent_is_not_asked_again(browser: httpx.Client) -> None:
     press(browser)
     again = browser.get("/login/oauth/authorize", params=asking())
     assert "code" in returned(again)

@@ -1,4 +1,4 @@
-"""The simulator's pages for people: where links to GitHub lead, sign-on and approvals."""
+"""The simulator's pages for people: targets of links to GitHub, sign-on and approvals."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_titles_are_escaped(github: Running, visitor: httpx.Client) -> None:
 @pytest.mark.parametrize(
     "address", ["/nobody", "/acme/nothing", "/acme/web/pull/999999", "/orgs/alice/sso"]
 )
-def test_what_is_not_there(visitor: httpx.Client, address: str) -> None:
+def test_missing_pages(visitor: httpx.Client, address: str) -> None:
     assert visitor.get(address).status_code == 404
 
 

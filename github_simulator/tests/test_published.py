@@ -1,4 +1,4 @@
-"""Every REST reply and every webhook parses with the models made from GitHub's published ones."""
+"""Every REST response and every webhook parses with models made from GitHub's published ones."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def everything(client: httpx.Client, address: str) -> list[Any]:
 
 
 def holds(model: Any, value: Any) -> None:
-    """Parses, and nothing in it is under a name that GitHub does not have."""
+    """Parses, and has no name that GitHub does not have."""
     TypeAdapter(model).validate_python(value)
     if isinstance(model, type) and issubclass(model, BaseModel):
         names = {field.alias or name for name, field in model.model_fields.items()}
@@ -144,7 +144,7 @@ def test_what_the_server_says_of_itself(alice: httpx.Client) -> None:
 
 
 def picked(github: Running) -> Iterator[tuple[Repository, PullRequest]]:
-    """Of every kind of pull request a few."""
+    """A few pull requests of every kind."""
     for repository in github.simulator.world.repositories.values():
         if repository.private and repository.owner.login not in ("acme", "alice"):
             continue
@@ -178,7 +178,7 @@ def test_hooks_and_deliveries(github: Running, alice: httpx.Client) -> None:
     assert alice.delete(own).status_code == 204
 
 
-def test_what_an_app_is_told_of_its_token(github: Running, alice: httpx.Client) -> None:
+def test_an_app_reads_its_tokens_data(github: Running, alice: httpx.Client) -> None:
     answer = alice.post(
         "/applications/Iv1.app/token", auth=("Iv1.app", "s3cret"), json={"access_token": "app"}
     )
@@ -187,7 +187,7 @@ def test_what_an_app_is_told_of_its_token(github: Running, alice: httpx.Client) 
 
 @pytest.fixture
 def heard(github: Running, alice: httpx.Client) -> Iterator[list[tuple[str, bytes]]]:
-    """What two hooks that subscribe to everything are sent."""
+    """What two hooks that subscribe to everything receive."""
     found: list[tuple[str, bytes]] = []
 
     class Handler(BaseHTTPRequestHandler):

@@ -143,7 +143,7 @@ def test_it_works(small: Path) -> None:
 
 
 def test_what_the_recording_does_not_know(small: Path) -> None:
-    """GitHub always has a number; and the timeline tells only what follows from the record."""
+    """GitHub always has a number; and the timeline has only what follows from the recording."""
     [served] = walk(small, "acme/api")
     assert (served["additions"], served["deletions"], served["changedFiles"]) == (0, 0, 0)
     assert served["body"] == ""
@@ -184,7 +184,7 @@ def test_every_field_of_a_real_repository() -> None:
 
 
 def expected(pull: Json, users: dict[str, Json]) -> Json:
-    """What GitHub would answer for a recorded pull request."""
+    """GitHub's response for a recorded pull request."""
     author = users[pull["author"]]
     same = ("number", "title", "state", "baseRefName", "headRefName", "headRefOid")
     instants = ("createdAt", "updatedAt", "closedAt", "mergedAt")

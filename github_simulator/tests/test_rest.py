@@ -1,4 +1,4 @@
-"""REST as strict as GitHub: who sees what, pages, validators, redirects and refusals."""
+"""REST as strict as GitHub: visibility, pages, validators, redirects and refusals."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from github_simulator.world import Account, Organization, Repository, Token, Wor
 
 @pytest.fixture(scope="module")
 def generated() -> bytes:
-    """A world as it is kept: generating it takes ten times as long as reading it."""
+    """A saved world: generating it takes ten times as long as reading it."""
     return pickle.dumps(generate(2, datetime.now(UTC), repositories=25, pull_requests=900))
 
 
@@ -34,7 +34,7 @@ def world(github: Running) -> World:
 
 
 class Caller(httpx.Client):
-    """Somebody with a token of certain scopes."""
+    """A client with a token of certain scopes."""
 
     def __init__(self, github: Running, login: str, *scopes: str, app: str | None = None) -> None:
         value = f"{login} {' '.join(scopes)} {app}".replace(" ", "_")
@@ -308,7 +308,7 @@ def test_a_fine_grained_token_sees_what_it_was_made_for(github: Running) -> None
         assert answer.status_code == 200
         assert answer.headers["x-accepted-github-permissions"] == "pull_requests=read"
         assert not {"x-oauth-scopes", "x-accepted-oauth-scopes"} & set(answer.headers)
-        # GitHub lists none to such a token, whatever it was made for.
+        # GitHub lists none for such a token, whatever it was created for.
         assert client.get("/user/orgs").json() == []
         assert client.get("/orgs/acme").status_code == 200
         repository(github, "harbor-tools/pier").private = True

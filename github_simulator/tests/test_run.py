@@ -26,7 +26,7 @@ LINE = re.compile(
 
 @pytest.fixture
 def announced() -> Iterator[re.Match[str]]:
-    """What `python -m github_simulator` says when it starts."""
+    """The output of `python -m github_simulator` at its start."""
     command = [sys.executable, "-m", "github_simulator", "--port=0"]
     root = Path(__file__).resolve().parents[2]
     with subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True) as process:
@@ -41,7 +41,7 @@ def announced() -> Iterator[re.Match[str]]:
 
 
 def test_it_works(announced: re.Match[str]) -> None:
-    """One line says all that a client needs; Ctrl-C ends it quietly."""
+    """One line has everything that a client needs; Ctrl-C ends it quietly."""
     headers = {"Authorization": f"Bearer {announced['token']}"}
     asked = {"query": "{ viewer { login } }"}
     reply = httpx.post(f"{announced['url']}/api/graphql", json=asked, headers=headers, timeout=20)
@@ -63,7 +63,7 @@ def test_tokens_look_like_github_s_and_stay_the_same() -> None:
 
 
 def start(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Start where it can't."""
+    """Starts it where it cannot."""
     command = [sys.executable, "-m", "github_simulator", *arguments]
     root = Path(__file__).resolve().parents[2]
     return subprocess.run(
@@ -88,7 +88,7 @@ def test_a_port_that_is_taken_is_one_clear_line() -> None:
     assert "Address already in use" in done.stderr
 
 
-def test_who_hangs_up_halfway_leaves_no_error(
+def test_a_dropped_connection_leaves_no_error(
     github: Running, caplog: pytest.LogCaptureFixture
 ) -> None:
     address = urlsplit(github.url)

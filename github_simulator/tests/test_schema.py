@@ -1,4 +1,4 @@
-"""Our schema promises nothing that GitHub's published schema does not."""
+"""Our schema has nothing that GitHub's published schema lacks."""
 
 from __future__ import annotations
 
