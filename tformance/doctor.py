@@ -207,7 +207,7 @@ def _hooks() -> Iterator[Finding]:
     if registration.is_reachable():
         yield Finding(OK, "webhooks", f"GitHub is given {registration.address()}")
     else:
-        todo = "Changes are found by asking every five minutes; for webhooks, set PUBLIC_URL."
+        todo = "Changes are found by polling every five minutes; for webhooks, set PUBLIC_URL."
         yield Finding(NOTE, "webhooks", f"GitHub cannot reach {settings.PUBLIC_URL}", todo)
 
 

@@ -32,11 +32,11 @@ A_DAY = timedelta(days=1)
 
 NO_RIGHT = (
     "The token may not create hooks here (GitHub requires admin rights on the repository). "
-    "Changes are found by asking every five minutes instead."
+    "Changes are found by polling every five minutes instead."
 )
 ARCHIVED = "It is archived: nothing changes there, so it needs no hook."
 NOT_REACHABLE = (
-    "GitHub cannot reach this address, so no hooks are created and changes are found by asking "
+    "GitHub cannot reach this address, so no hooks are created and changes are found by polling "
     "every five minutes. Set PUBLIC_URL to an address that GitHub can reach."
 )
 

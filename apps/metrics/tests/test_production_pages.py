@@ -232,7 +232,7 @@ def test_without_a_source_the_page_says_how_to_get_one(
 ) -> None:
     for client, offers in ((alice_client, "Choose a source"), (bob_client, "An admin of the team")):
         page = said(client.get(PRODUCTION).content.decode())
-        assert "No source tells of deployments yet" in page
+        assert "No source of deployments yet" in page
         assert offers in page
         assert "Change fail rate" not in page
 
