@@ -224,7 +224,7 @@ def test_newest_changes(stage: Stage) -> None:
     for place in places:
         place.open(ago(days=2))
     stage.sync()
-    known = list(Repository.objects.order_by("pk").values())
+    known = [dict(row) for row in Repository.objects.order_by("pk").values()]
     for n, (place, (leaf, silent)) in enumerate(zip(places, leaves, strict=True)):
         place.open(ago(hours=1))
         only = {"of": f"nodes.{n}", "contains": "query NewestChanges("}
@@ -235,7 +235,8 @@ def test_newest_changes(stage: Stage) -> None:
     let_time_pass(minutes=10)
     stage.poll()
     assert_whole(stage)
-    for row, before in zip(Repository.objects.order_by("pk").values(), known, strict=True):
+    found = [dict(row) for row in Repository.objects.order_by("pk").values()]
+    for row, before in zip(found, known, strict=True):
         changed = {name for name in row if row[name] != before[name]}
         assert changed <= {"modified_at", "fetched_at", "revision"}, row
 
