@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 SIGNIFICANT = 0.05
 DEVIATIONS = 1.96
 FEWEST = 20
+_GROUP = 41  # Where the bits of a group begin, above those of a value.
 
 TOO_FEW = "too few to tell"
 CHANCE = "no more than chance"
@@ -33,14 +34,29 @@ class Verdict:
         return bool(self.direction)
 
 
+Middle = tuple[int, float | None]
+"""How many durations there are, and their median; none where there are none."""
+
+
 def of_durations(now: Sequence[float], before: Sequence[float]) -> Verdict:
-    """By Mann-Whitney's U, if the medians differ in the same direction."""
-    after, former = np.asarray(now, float), np.asarray(before, float)
+    """By Mann-Whitney's U, where the medians differ in the same direction."""
+    after, former = np.asarray(now), np.asarray(before)
     if min(len(after), len(former)) < FEWEST:
         return Verdict(reason=TOO_FEW)
     deviation = rank_sum_deviation(after, former)
-    medians = float(np.median(after) - np.median(former))
-    if two_sided(deviation) >= SIGNIFICANT or deviation * medians <= 0:
+    return of_ranked(_middle(after), _middle(former), deviation)
+
+
+def _middle(values: NDArray[Any]) -> Middle:
+    return len(values), float(np.median(values))
+
+
+def of_ranked(now: Middle, before: Middle, deviation: float) -> Verdict:
+    """The same of durations of which `rank_sum_deviations` are known."""
+    (count, median), (former, former_median) = now, before
+    if median is None or former_median is None or min(count, former) < FEWEST:
+        return Verdict(reason=TOO_FEW)
+    if two_sided(deviation) >= SIGNIFICANT or deviation * (median - former_median) <= 0:
         return Verdict(reason=CHANCE)
     return _directed(deviation)
 
@@ -77,19 +93,38 @@ def two_sided(deviation: float) -> float:
 
 
 def rank_sum_deviation(now: NDArray[Any], before: NDArray[Any]) -> float:
-    """Mann-Whitney's U of the first sample, in standard deviations from its mean.
+    """Mann-Whitney's U of the first in standard deviations from its mean; 0 where all are equal."""
+    values, is_now = np.concatenate([now, before]), np.arange(len(now) + len(before)) < len(now)
+    return float(rank_sum_deviations(values, is_now, np.zeros(len(values), np.int64), 1)[0])
+
+
+def rank_sum_deviations(
+    values: NDArray[Any], is_now: NDArray[Any], groups: NDArray[Any], number: int
+) -> NDArray[Any]:
+    """The same of each group 0, 1, … of durations, which are whole seconds and not below 0.
 
     It is 0 if all are equal. Equal values share their ranks, and the variance is corrected for
     ties; there is no continuity correction.
     """
-    count, former = len(now), len(before)
-    ordered, own = np.sort(np.concatenate([now, before])), np.sort(now)
-    # Equal values share the average of their first and last rank.
-    places = np.searchsorted(ordered, own) + np.searchsorted(ordered, own, side="right")
-    lasts = np.flatnonzero(np.append(ordered[1:] != ordered[:-1], True))
-    sizes = np.diff(lasts, prepend=-1)
-    whole = count + former
-    u = float((places + 1).sum()) / 2 - count * (count + 1) / 2
-    ties = float((sizes.astype(float) ** 3 - sizes).sum()) / (whole * (whole - 1))
+    # One number for each: its group, its value, and in the last bit whether it is one of now.
+    ordered = np.sort((groups.astype(np.int64) << _GROUP) | (values.astype(np.int64) << 1) | is_now)
+    ends = np.searchsorted(ordered, np.arange(number + 1, dtype=np.int64) << _GROUP)
+    alike = ordered >> 1
+    starts = np.flatnonzero(np.append(True, alike[1:] != alike[:-1])[: len(alike)])
+    sizes = np.diff(starts, append=len(ordered))
+    own = np.add.reduceat(ordered & 1, starts) if len(starts) else starts
+    of_group = ordered[starts] >> _GROUP
+
+    def summed(numbers: NDArray[Any]) -> NDArray[Any]:
+        return np.bincount(of_group, weights=numbers, minlength=number)
+
+    whole, count = np.diff(ends), summed(own)
+    former = whole - count
+    # Equal ones have all ranks from the first to the last of them; twice their mean is whole.
+    ranks = summed(own * (2 * (starts - ends[of_group]) + sizes + 1)) / 2
+    u = ranks - count * (count + 1) / 2
+    ties = summed(sizes.astype(float) ** 3 - sizes) / np.maximum(whole * (whole - 1), 1)
     variance = count * former / 12 * (whole + 1 - ties)
-    return (u - count * former / 2) / math.sqrt(variance) if variance > 0 else 0.0
+    is_spread = variance > 0
+    deviations = np.sqrt(np.where(is_spread, variance, 1))
+    return np.where(is_spread, (u - count * former / 2) / deviations, 0.0)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 
@@ -15,9 +14,8 @@ from apps.metrics.calculations.moved import Moved, Part, Sample
 from apps.metrics.figures import counting, masks
 from apps.metrics.figures.arrays import Array
 from apps.metrics.figures.columns import AIS, NONE, SIZES
-from apps.metrics.figures.masks import FROM_FIRST_COMMIT
-from apps.metrics.figures.queries import DURATIONS, STAGES
-from apps.metrics.figures.rows import Rows, Some
+from apps.metrics.figures.queries import DURATIONS, STAGES, Figures
+from apps.metrics.figures.rows import Columns, Rows
 from apps.metrics.filters.chosen import Filters
 from apps.metrics.filters.periods import Period
 from apps.metrics.models import Group, Repository, TeamMember
@@ -55,13 +53,16 @@ class Causes:
     parts: Mapping[str, Sequence[Part[str]]] = field(default_factory=dict)
 
 
-def compared(team: Team, filters: Filters) -> Changes:
-    """The filters' period compared with the one before."""
+def compared(team: Team, filters: Filters, now: Figures, before: Figures) -> Changes:
+    """The filters' period against the one before, of each of which these are the figures."""
     if found := why_not(team, filters):
         return found
     if not len(begun(team, filters)):
         return Changes()
-    return between(*(masks.merged(team, filters, period) for period in _periods(filters)))
+    rows = [masks.merged(team, filters, period) for period in _periods(filters)]
+    groups = [np.zeros(len(each), np.int64) for each in rows]
+    [found] = between([now], [before], *zip(rows, groups, strict=True))
+    return found
 
 
 def why_not(team: Team, filters: Filters) -> Changes | None:
@@ -72,9 +73,48 @@ def why_not(team: Team, filters: Filters) -> Changes | None:
     return None if is_whole else Changes()
 
 
-def between(now: Rows | Some, before: Rows | Some) -> Changes:
-    """What differs beyond chance; missing data is not zero."""
-    return Changes(_verdicts(now, before)) if len(now) and len(before) else Changes()
+Grouped = tuple[Columns, Array]
+"""Pull requests, and the group 0, 1, … of each."""
+
+
+def between(
+    now: Sequence[Figures], before: Sequence[Figures], mine: Grouped, former: Grouped
+) -> list[Changes]:
+    """What differs beyond chance in each group, by its figures and rows of both periods."""
+    deviations = {name: _deviations(name, mine, former, len(now)) for name in DURATIONS}
+    return [
+        _changes(*both, {name: deviations[name][group] for name in DURATIONS})
+        for group, both in enumerate(zip(now, before, strict=True))
+    ]
+
+
+def _deviations(name: str, now: Grouped, before: Grouped, number: int) -> list[float]:
+    (values, groups), (former, former_groups) = (_counted(name, *each) for each in (now, before))
+    is_now = np.arange(len(values) + len(former)) < len(values)
+    of_both = np.concatenate([values, former]), is_now, np.concatenate([groups, former_groups])
+    found: list[float] = changes.rank_sum_deviations(*of_both, number).tolist()
+    return found
+
+
+def _counted(name: str, rows: Columns, groups: Array) -> tuple[Array, Array]:
+    counted = masks.counted(rows, name)
+    return rows[name][counted], groups[counted]
+
+
+def _changes(now: Figures, before: Figures, deviations: Mapping[str, float]) -> Changes:
+    """No data is no zero."""
+    if not now.merged or not before.merged:
+        return Changes()
+    merged = changes.of_counts(now.merged, before.merged)
+    found = {"merged": merged, "merged_per_week": merged}
+    for name, deviation in deviations.items():
+        own, former = now.spreads[name], before.spreads[name]
+        middles = (own.count, own.median), (former.count, former.median)
+        found[name] = changes.of_ranked(*middles, deviation)
+    for name, part in (("review_coverage", "reviewed"), ("revert_rate", "reverts")):
+        shares = [(getattr(each, part), each.merged) for each in (now, before)]
+        found[name] = changes.of_shares(*shares)
+    return Changes(found)
 
 
 def causes(team: Team, filters: Filters) -> Causes | None:
@@ -120,26 +160,6 @@ def begun(team: Team, filters: Filters) -> Rows:
     start = filters.period.previous.start.timestamp()
     rows = masks.all_of(team).keep(lambda part: part["opened_at"] <= start)
     return masks.narrowed(rows, team, of_any)
-
-
-def _verdicts(now: Rows | Some, before: Rows | Some) -> dict[str, Verdict]:
-    whole, former = len(now), len(before)
-    merged = changes.of_counts(whole, former)
-    found = {"merged": merged, "merged_per_week": merged}
-    for name in DURATIONS:
-        found[name] = changes.of_durations(_values(now, name), _values(before, name))
-    for name, column in (("review_coverage", "reviewer_count"), ("revert_rate", "is_revert")):
-        part, former_part = (int((rows[column] > 0).sum()) for rows in (now, before))
-        found[name] = changes.of_shares((part, whole), (former_part, former))
-    return found
-
-
-def _values(rows: Rows | Some, name: str) -> Any:
-    values = rows[name]
-    there = values != NONE
-    if name in FROM_FIRST_COMMIT:
-        there &= rows["has_old_commit"] == 0
-    return values[there]
 
 
 def _young(rows: Rows) -> Rows:

@@ -161,6 +161,20 @@ def different(values: Array) -> tuple[Array, Array]:
     return owners[used], places[slots]
 
 
+def among(values: Array, lines: Sequence[Sequence[int]]) -> tuple[Array, Array]:
+    """The places of the values that some line has, and which line that is: maybe several."""
+    own = np.array([value for line in lines for value in line], np.int64)
+    which = np.repeat(np.arange(len(lines)), [len(line) for line in lines])
+    order = np.argsort(own, kind="stable")
+    kinds, kind_of = different(values)
+    first = np.searchsorted(own[order], kinds)
+    often = np.searchsorted(own[order], kinds, "right") - first
+    count = often[kind_of]
+    places = np.repeat(np.arange(len(values)), count)
+    nth = np.arange(len(places)) - np.repeat(np.cumsum(count) - count, count)
+    return places, which[order][np.repeat(first[kind_of], count) + nth]
+
+
 def latest(groups: Array, keys: Array, number: int) -> Array:
     """The greatest key of each group."""
     found = np.full(number, NONE, np.int64)

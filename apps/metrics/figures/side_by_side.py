@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from apps.metrics.figures import change_queries, masks, queries
-from apps.metrics.figures.arrays import Array
-from apps.metrics.figures.change_queries import OF_A_PERSON, Changes
+from apps.metrics.figures import change_queries, counting, masks, queries
+from apps.metrics.figures.change_queries import OF_A_PERSON, Changes, Grouped
 from apps.metrics.figures.queries import Figures
 from apps.metrics.figures.rows import Rows, Some
 from apps.metrics.filters.chosen import Filters
+from apps.metrics.filters.periods import Period
+from apps.metrics.models import Group
 from apps.teams.models import Team
-
-Divide = Callable[[Rows], Sequence[Array]]
-"""The positions of the rows of each line."""
 
 
 @dataclass(frozen=True)
@@ -27,54 +25,66 @@ class Former:
     changes: Changes
 
 
-def of_repositories(team: Team, filters: Filters, keys: Sequence[int]) -> list[Former]:
-    """For each repository, in this order."""
+def members(groups: Sequence[Group]) -> dict[int, list[int]]:
+    """The keys of the members of each team, by its key."""
+    through = Group.members.through.objects.filter(group__in=groups)
+    found: dict[int, list[int]] = {group.pk: [] for group in groups}
+    for key, member in through.values_list("group", "teammember"):
+        found[key].append(member)
+    return found
 
-    def divide(rows: Rows) -> list[Array]:
-        found = rows["repository_id"]
-        order = np.argsort(found, kind="stable")
-        starts = np.searchsorted(found[order], keys)
-        ends = np.searchsorted(found[order], keys, "right")
-        return [order[start:end] for start, end in zip(starts, ends, strict=True)]
 
+def of_repositories(
+    team: Team, filters: Filters, keys: Sequence[int], now: Sequence[Figures]
+) -> list[Former]:
+    """Of each repository, in this order, with its figures of now."""
     begun = change_queries.begun(team, filters)["repository_id"]
     why_not = [None if has_begun else Changes() for has_begun in np.isin(keys, begun)]
-    return _of_each(team, filters, divide, why_not)
+    return _of_each(team, filters, "repository_id", [[key] for key in keys], now, why_not)
 
 
-def of_teams(team: Team, filters: Filters, members: Sequence[Sequence[int]]) -> list[Former]:
-    """For each team, by the keys of its members."""
-
-    def divide(rows: Rows) -> list[Array]:
-        authors = rows["author_id"]
-        return [np.flatnonzero(np.isin(authors, np.array(own, np.int64))) for own in members]
-
+def of_teams(
+    team: Team, filters: Filters, members: Sequence[Sequence[int]], now: Sequence[Figures]
+) -> list[Former]:
+    """Of each team, by the keys of its members, with its figures of now."""
     has_begun = len(change_queries.begun(team, filters)) > 0
     usually = None if has_begun else Changes()
     why_not = [usually if len(own) > 1 else Changes(why_not=OF_A_PERSON) for own in members]
-    return _of_each(team, filters, divide, why_not)
+    return _of_each(team, filters, "author_id", members, now, why_not)
+
+
+def figures_of_teams(
+    team: Team, filters: Filters, members: Sequence[Sequence[int]]
+) -> list[Figures]:
+    """Of each team, by the keys of its members: somebody in several counts in each of them."""
+    rows = masks.merged(team, filters, filters.period)
+    return _figures(_lines(rows, "author_id", members), len(members), filters.period)
 
 
 def _of_each(
-    team: Team, filters: Filters, divide: Divide, why_not: Sequence[Changes | None]
+    team: Team,
+    filters: Filters,
+    name: str,
+    lines: Sequence[Sequence[int]],
+    now: Sequence[Figures],
+    why_not: Sequence[Changes | None],
 ) -> list[Former]:
-    """`why_not` says for which lines nothing is judged."""
+    """`lines` has what each has in a column; `why_not` says of which nothing is judged."""
     period = filters.period
-    now, before = (masks.merged(team, filters, each) for each in (period, period.previous))
-    there = list(divide(before))
-    mine = [Some(now, places) for places in divide(now)]
-    former = [Some(before, places) for places in there]
+    mine, former = (
+        _lines(masks.merged(team, filters, each), name, lines) for each in (period, period.previous)
+    )
+    before = _figures(former, len(lines), period.previous)
     usually = change_queries.why_not(team, filters)
-    changes = [
-        usually or instead or change_queries.between(*pair)
-        for instead, *pair in zip(why_not, mine, former, strict=True)
-    ]
-    figures = _figures(before, there, period.previous.weeks)
-    return [Former(*each) for each in zip(figures, changes, strict=True)]
+    changes = change_queries.between(now, before, mine, former)
+    judged = [usually or instead or own for instead, own in zip(why_not, changes, strict=True)]
+    return [Former(*each) for each in zip(before, judged, strict=True)]
 
 
-def _figures(rows: Rows, places: Sequence[Array], weeks: float) -> list[Figures]:
-    if not places:
-        return []
-    groups = np.repeat(np.arange(len(places)), [len(each) for each in places])
-    return queries.by_groups(Some(rows, np.concatenate(places)), groups, [weeks] * len(places))
+def _lines(rows: Rows, name: str, lines: Sequence[Sequence[int]]) -> Grouped:
+    places, groups = counting.among(rows[name], lines)
+    return Some(rows, places), groups
+
+
+def _figures(found: Grouped, number: int, period: Period) -> list[Figures]:
+    return queries.by_groups(*found, [period.weeks] * number)

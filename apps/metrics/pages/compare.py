@@ -75,7 +75,8 @@ def repositories(request: TeamRequest, filters: Filters) -> Answer:
 
 
 def _former_repositories(team: Team, filters: Filters, lines: Sequence[Line]) -> list[Former]:
-    return side_by_side.of_repositories(team, filters, [line.key for line in lines])
+    keys, figures = [line.key for line in lines], [line.figures for line in lines]
+    return side_by_side.of_repositories(team, filters, keys, figures)
 
 
 def people(request: TeamRequest, filters: Filters) -> Answer:

@@ -9,7 +9,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Count
 from django.http import Http404
 
-from apps.metrics.figures import group_queries, names, side_by_side, waiting_queries
+from apps.metrics.figures import names, side_by_side, waiting_queries
 from apps.metrics.figures.side_by_side import Former
 from apps.metrics.figures.waiting_queries import GROUP, Queue, Whom
 from apps.metrics.filters.chosen import Filters
@@ -27,25 +27,28 @@ def groups(request: TeamRequest, filters: Filters) -> Answer:
     """The teams side by side, by name."""
     viewer = viewer_of(request)
     shown = list(_visible(viewer))
-    members, called = group_queries.members(shown), names.of_teams(shown)
+    members, called = side_by_side.members(shown), names.of_teams(shown)
+    figures = side_by_side.figures_of_teams(
+        request.team, filters, [members[group.pk] for group in shown]
+    )
     lines = [
         Line(
             called[group.pk],
             group.pk,
-            figures,
+            own,
             is_own=group.is_own,
             called=group.slug,
             key=group.pk,
         )
-        for group, figures in group_queries.by_group(request.team, filters, members).items()
+        for group, own in zip(shown, figures, strict=True)
     ]
     columns = [
         MEASURES[name] for name in compare.OF_REPOSITORIES if name != WEEKLY or filters.tells_weeks
     ]
 
     def before(team: Team, filters: Filters, lines: Sequence[Line]) -> list[Former]:
-        theirs = {group.pk: own for group, own in members.items()}
-        return side_by_side.of_teams(team, filters, [theirs[line.key] for line in lines])
+        theirs = [members[line.key] for line in lines]
+        return side_by_side.of_teams(team, filters, theirs, [line.figures for line in lines])
 
     return compare.answer(request, filters, lines, columns, "teams", before)
 

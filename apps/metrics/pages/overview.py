@@ -79,7 +79,7 @@ def answer(team: Team, filters: Filters) -> Answer:
     """The figures of all pull requests that match the filters."""
     now_is = timezone.now()
     (now, before), points = queries.figures_and_series(team, filters)
-    compared = change_queries.compared(team, filters)
+    compared = change_queries.compared(team, filters, now, before)
     path = reverse("pull_requests", args=[team.slug])
     shown = tiles(now, before, filters, path, changes=compared, points=points)
     late, how_many = waiting_queries.this_week(team, filters, now_is)

@@ -49,6 +49,17 @@ def test_ranks_are_those_of_comparing_each_with_each(now: list[int], before: lis
 
 
 @FEW_EXAMPLES
+@given(st.lists(st.tuples(st.one_of(SECONDS, FEW_VALUES), st.booleans(), st.integers(0, 3))))
+def test_ranks_of_groups_are_those_of_each(rows: list[tuple[int, bool, int]]) -> None:
+    values, is_now, groups = np.array(rows, np.int64).reshape(-1, 3).T
+    found = changes.rank_sum_deviations(values, is_now, groups, 5)
+    for group in range(5):
+        both = [[v for v, now, own in rows if own == group and now == which] for which in (1, 0)]
+        expected = plain_deviation(*both) if all(both) else 0
+        assert found[group] == pytest.approx(expected, abs=1e-9)
+
+
+@FEW_EXAMPLES
 @given(st.lists(FEW_VALUES, min_size=15, max_size=60), st.lists(FEW_VALUES, min_size=15))
 def test_durations_need_both_the_test_and_the_medians(now: list[int], before: list[int]) -> None:
     found = changes.of_durations(now, before)

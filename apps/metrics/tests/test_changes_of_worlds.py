@@ -13,7 +13,7 @@ import pytest
 from apps.metrics.calculations import changes
 from apps.metrics.calculations.changes import Verdict
 from apps.metrics.figures import queries, side_by_side
-from apps.metrics.figures.change_queries import causes, compared
+from apps.metrics.figures.change_queries import Changes, causes, compared
 from apps.metrics.figures.queries import Figures
 from apps.metrics.figures.side_by_side import Former
 from apps.metrics.filters.chosen import Coverage, Filters
@@ -100,12 +100,18 @@ def test_each_compared_line_has_the_same_verdict_as_alone(seed: int) -> None:
     for address in FILTERS:
         filters = filters_of(team, RANGE + address)
         alone = [replace(filters, repository=each.pk) for each in repositories]
-        lines = side_by_side.of_repositories(team, filters, [each.pk for each in repositories])
+        keys, figures = (
+            [each.pk for each in repositories],
+            [queries.figures(team, f) for f in alone],
+        )
+        lines = side_by_side.of_repositories(team, filters, keys, figures)
         assert [told(line) for line in lines] == [on_its_own(team, each) for each in alone]
         if filters.groups:
             continue
         alone = [replace(filters, groups=[each.slug]) for each in groups]
-        lines = side_by_side.of_teams(team, filters, members)
+        figures = [queries.figures(team, each) for each in alone]
+        assert side_by_side.figures_of_teams(team, filters, members) == figures
+        lines = side_by_side.of_teams(team, filters, members, figures)
         assert [told(line) for line in lines] == [on_its_own(team, each) for each in alone]
 
 
@@ -114,8 +120,11 @@ def told(line: Former) -> tuple[Figures, list[Verdict]]:
 
 
 def on_its_own(team: Team, filters: Filters) -> tuple[Figures, list[Verdict]]:
-    _, before = queries.figures_and_before(team, filters)
-    return told(Former(before, compared(team, filters)))
+    return told(Former(queries.figures_and_before(team, filters)[1], judged(team, filters)))
+
+
+def judged(team: Team, filters: Filters) -> Changes:
+    return compared(team, filters, *queries.figures_and_before(team, filters))
 
 
 def plain(team: Team, filters: Filters) -> tuple[Sequence[int], Sequence[int]]:
@@ -159,7 +168,7 @@ def test_changes_need_complete_periods_and_several_people() -> None:
 
     def told(address: str, name: str = "cycle_time", **coverage: bool) -> str:
         filters = replace(filters_of(team, address), coverage=Coverage(**coverage))
-        found = compared(team, filters).verdict(name)
+        found = judged(team, filters).verdict(name)
         return found.direction or found.reason
 
     assert told(RANGE) == "lower"
@@ -179,8 +188,11 @@ def test_changes_need_complete_periods_and_several_people() -> None:
     assert told("since=2025-12-01&until=2026-02-01", "merged") == changes.UNKNOWN
     filters = filters_of(team, RANGE)
     keys = [repository.pk, other.pk]
-    _, new = side_by_side.of_repositories(team, filters, keys)
+    figures = [queries.figures(team, replace(filters, repository=key)) for key in keys]
+    _, new = side_by_side.of_repositories(team, filters, keys, figures)
     assert new.changes.verdict("cycle_time").reason == changes.UNKNOWN
-    both, alone = side_by_side.of_teams(team, filters, [[alice.pk, bob.pk], [alice.pk]])
+    members = [[alice.pk, bob.pk], [alice.pk]]
+    figures = side_by_side.figures_of_teams(team, filters, members)
+    both, alone = side_by_side.of_teams(team, filters, members, figures)
     assert both.changes.verdict("cycle_time").direction == "lower"
     assert "single person" in alone.changes.verdict("cycle_time").reason
