@@ -1,9 +1,12 @@
-"""Counts rows by group: exact percentiles, sums and distinct values, for all groups at once."""
+"""Counting rows by groups: exact percentiles, sums and distinct values, each group's at once.
+
+Whole numbers are sorted much quicker than they are looked up or compared by their places, so that
+what belongs together is packed into one number and all of these are sorted.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -12,11 +15,8 @@ from apps.metrics.figures.arrays import Array
 from apps.metrics.figures.columns import NONE
 
 FRACTIONS = (0.5, 0.75, 0.9)
-_BITS = 40  # of a value: seconds, or lines; the group is in the bits above
+_BITS = 40  # of a value: seconds, lines, or a key; the group stands above them
 _VALUE = (1 << _BITS) - 1
-_LARGE = 200  # rows of a group
-_SLOTS = 4_194_301  # prime, so that keys of some thousand people or repositories rarely collide
-_WORTH_SLOTS = 20_000  # rows
 
 
 class Spread(NamedTuple):
@@ -30,43 +30,21 @@ class Spread(NamedTuple):
 
 
 def spreads(values: Array, groups: Array, number: int) -> list[Spread]:
-    """Of each group 0, 1, …; nulls do not count."""
-    there = values != NONE
-    values, groups = values[there], groups[there]
-    if len(values) > _LARGE * number:
-        return _of_large_groups(values, groups, number)
-    ordered = np.sort((groups.astype(np.int64) << _BITS) | values)
+    """Of each group 0, 1, …; those that are null do not count."""
+    ordered = _in_groups(values, groups)
     starts = np.searchsorted(ordered, np.arange(number + 1, dtype=np.int64) << _BITS)
-    return _between(ordered & _VALUE, starts)
-
-
-def _of_large_groups(values: Array, groups: Array, number: int) -> list[Spread]:
-    """The same without sorting each group."""
-    places, starts = by_group(groups, number)
-    found = values[places].copy()
-    for begin, end in pairwise(starts.tolist()):
-        if begin < end:
-            low = [int(fraction * (end - begin - 1)) for fraction in FRACTIONS]
-            high = [min(place + 1, end - begin - 1) for place in low]
-            found[begin:end].partition(low + high)
-    return _between(found, starts)
-
-
-def _between(ordered: Array, starts: Array) -> list[Spread]:
-    counts = np.diff(starts)
+    counts, ordered = np.diff(starts), ordered & _VALUE
     percentiles = (_percentiles(ordered, starts[:-1], counts, each) for each in FRACTIONS)
     found = zip(counts.tolist(), *(each.tolist() for each in percentiles), strict=True)
     return [Spread(*each) if each[0] else Spread() for each in found]
 
 
-def by_group(groups: Array, number: int) -> tuple[Array | slice, Array]:
-    """The rows grouped: their positions, and the bounds of each group."""
-    starts = np.concatenate([[0], np.cumsum(np.bincount(groups, minlength=number))])
-    if (groups[1:] >= groups[:-1]).all():
-        return slice(None), starts
-    # Two-byte numbers are radix-sorted, without comparisons.
-    small = groups.astype(np.int16) if number < 2**15 else groups
-    return np.argsort(small, kind="stable"), starts
+def _in_groups(values: Array, groups: Array) -> Array:
+    """Values with their groups above them, in order; those that are null are left out."""
+    there = values != NONE
+    ordered: Array = (groups[there].astype(np.int64) << _BITS) | values[there]
+    ordered.sort()
+    return ordered
 
 
 def spread(values: Array) -> Spread:
@@ -101,22 +79,18 @@ def sums(values: Array, groups: Array, number: int) -> list[float]:
 
 def number(values: Array) -> int:
     """How many different ones there are."""
-    return len(different(values)[0])
+    return len(_firsts(np.sort(values)))
 
 
 def distinct(values: Array, groups: Array, number: int) -> list[int]:
     """How many different values each group has; null is none."""
-    there = values != NONE
-    values, groups = values[there], groups[there]
-    kinds, places = different(values)
-    pairs = groups.astype(np.int64) * len(kinds) + places
-    if len(kinds) * number <= max(_SLOTS, len(pairs)):
-        has = np.zeros(len(kinds) * number, bool)
-        has[pairs] = True
-        return [int(count) for count in has.reshape(number, len(kinds)).sum(axis=1)]
-    ordered = np.sort(pairs)
-    is_first = np.concatenate([[True], ordered[1:] != ordered[:-1]])
-    return counts(ordered[is_first] // len(kinds), number)
+    ordered = _in_groups(values, groups)
+    return counts(ordered[_firsts(ordered)] >> _BITS, number)
+
+
+def _firsts(ordered: Array) -> Array:
+    """The place of the first of each kind."""
+    return np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1])[: len(ordered)])
 
 
 def table(groups: Array, number: int, classes: Array, of_each: int) -> list[list[int]]:
@@ -142,23 +116,17 @@ def grouped(*columns: Array) -> tuple[Array, list[tuple[int, ...]]]:
 
 
 def different(values: Array) -> tuple[Array, Array]:
-    """The sorted distinct values, and the position of each row's value among them.
-
-    Each value has a slot of its own, unless two collide; without a collision nothing is sorted.
-    """
-    if len(values) < _WORTH_SLOTS:
-        return np.unique(values, return_inverse=True)
-    is_small = values.min() >= 0 and values.max() < _SLOTS
-    slots = values if is_small else values % _SLOTS
-    owners, is_used = np.zeros(_SLOTS, np.int64), np.zeros(_SLOTS, bool)
-    owners[slots], is_used[slots] = values, True
-    if not is_small and (owners[slots] != values).any():
-        return np.unique(values, return_inverse=True)
-    used = np.flatnonzero(is_used)
-    used = used[np.argsort(owners[used])]
-    places = np.empty(_SLOTS, np.int32)
-    places[used] = np.arange(len(used), dtype=np.int32)
-    return owners[used], places[slots]
+    """The different values in their order, and the place of each row's among them."""
+    # Each with its row below it.
+    bits = len(values).bit_length()
+    packed = (values.astype(np.int64) << bits) | np.arange(len(values))
+    packed.sort()
+    ordered = packed >> bits
+    firsts = _firsts(ordered)
+    places = np.empty(len(values), np.int32)
+    kinds = np.arange(len(firsts), dtype=np.int32)
+    places[packed & ((1 << bits) - 1)] = np.repeat(kinds, np.diff(firsts, append=len(values)))
+    return ordered[firsts], places
 
 
 def among(values: Array, lines: Sequence[Sequence[int]]) -> tuple[Array, Array]:

@@ -15,7 +15,7 @@ from apps.metrics.figures.arrays import Array
 from apps.metrics.figures.columns import NONE, SIZES
 from apps.metrics.figures.counting import Spread
 from apps.metrics.figures.masks import FROM_FIRST_COMMIT
-from apps.metrics.figures.rows import Columns, Rows, Some
+from apps.metrics.figures.rows import Columns, Rows
 from apps.metrics.filters.chosen import Filters
 from apps.metrics.filters.periods import Period, Span
 from apps.metrics.models import PullRequest, Repository
@@ -236,11 +236,9 @@ def of_rows(rows: Rows, weeks: float) -> Figures:
     return by_groups(rows, np.zeros(len(rows), np.int64), [weeks])[0]
 
 
-def by_groups(whole: Columns, groups: Array, weeks: Sequence[float]) -> list[Figures]:
-    """Of the rows of each group 0, 1, …, each of which lasts this many weeks."""
+def by_groups(rows: Columns, groups: Array, weeks: Sequence[float]) -> list[Figures]:
+    """Of the rows of each group 0, 1, …, each of which lasts so many weeks."""
     number = len(weeks)
-    order, _ = counting.by_group(groups, number)
-    rows, groups = Some(whole, order), groups[order]
     young, reviewed = rows["has_old_commit"] == 0, rows["reviewer_count"] > 0
     old = counting.counts(groups[~young], number)
     spreads = {name: _spreads(rows, name, groups, old) for name in DURATIONS}

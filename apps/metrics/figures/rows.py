@@ -12,6 +12,8 @@ import numpy as np
 from apps.metrics.figures.arrays import IN_ORDER, ROW, Array, Arrays, Table
 from apps.metrics.models import PullRequest
 
+FEW = 4
+"""Rows that are no more than one of so many are picked, and not looked for again."""
 Place = Array | slice
 """Rows of an array: their positions, or a slice."""
 
@@ -25,12 +27,12 @@ class Columns(Protocol):
 class _Narrowed:
     """Some rows of one part of a team's arrays; columns by name.
 
-    While it is a slice, outdated rows (see `stands`) are still included: a slice costs nothing, and
-    any narrowing leaves them out.
+    As long as they are many, they are a slice of which `chosen` says which rows are meant: a
+    condition on all rows of a slice is found quicker than some of them are picked.
     """
 
-    def __init__(self, arrays: Arrays, place: Place, stands: Array | None = None) -> None:
-        self.arrays, self.place, self.stands = arrays, place, stands
+    def __init__(self, arrays: Arrays, place: Place, chosen: Array | None = None) -> None:
+        self.arrays, self.place, self.chosen = arrays, place, chosen
 
     def __getitem__(self, name: str) -> Array:
         return self.arrays.pull_requests[name][self.place]
@@ -39,23 +41,38 @@ class _Narrowed:
         """The rows that match the mask."""
         if not isinstance(self.place, slice):
             return _Narrowed(self.arrays, self.place[mask])
-        if self.stands is not None:
-            mask = mask & self.stands[self.place]
-        return _Narrowed(self.arrays, np.flatnonzero(mask) + self.place.start)
+        chosen = mask if self.chosen is None else self.chosen & mask
+        found = _Narrowed(self.arrays, self.place, chosen)
+        return found if np.count_nonzero(chosen) * FEW > len(chosen) else found.picked
 
     def between(self, name: str, begin: float, end: float) -> _Narrowed:
         """Those with a value from `begin` up to, but not including, `end`."""
         if name == IN_ORDER["pull_requests"] and isinstance(self.place, slice):
-            first, last = (self.place.start + place for place in _span(self[name], begin, end))
-            return _Narrowed(self.arrays, slice(first, last), self.stands)
+            first, last = _span(self[name], begin, end)
+            chosen = None if self.chosen is None else self.chosen[first:last]
+            start = self.place.start
+            return _Narrowed(self.arrays, slice(start + first, start + last), chosen)
         return self.keep((self[name] >= begin) & (self[name] < end))
 
     @cached_property
-    def standing(self) -> _Narrowed:
-        """Without outdated rows."""
-        if self.stands is None or not isinstance(self.place, slice):
+    def picked(self) -> _Narrowed:
+        """The same rows and no others."""
+        if self.chosen is None or not isinstance(self.place, slice):
             return self
-        return _Narrowed(self.arrays, np.flatnonzero(self.stands[self.place]) + self.place.start)
+        return _Narrowed(self.arrays, np.flatnonzero(self.chosen) + self.place.start)
+
+    @property
+    def numbers(self) -> Array:
+        """The places of the rows."""
+        place = self.picked.place
+        return np.arange(place.start, place.stop) if isinstance(place, slice) else place
+
+    @property
+    def flags(self) -> Array:
+        """Of all rows of the part whether they are among these."""
+        found = np.zeros(len(self.arrays), bool)
+        found[self.place] = True if self.chosen is None else self.chosen
+        return found
 
 
 def _span(ordered: Array, begin: float, end: float) -> tuple[int, int]:
@@ -99,33 +116,30 @@ class Rows(_Columns):
 
     @classmethod
     def from_parts(cls, parts: Sequence[tuple[Arrays, Array | None]]) -> Rows:
-        """All of a team."""
+        """All of a team: arrays, and which of their rows stand, None where all do."""
         return cls([_Narrowed(arrays, slice(0, len(arrays)), stands) for arrays, stands in parts])
 
     def __len__(self) -> int:
         return len(self["id"])
 
     def _columns(self, name: str) -> list[Array]:
-        return [part.standing[name] for part in self.parts]
+        return [part.picked[name] for part in self.parts]
 
     def keep(self, test: Test) -> Rows:
         """Those that match the test."""
         return Rows([part.keep(test(part)) for part in self.parts])
 
     def only(self, mask: Array) -> Rows:
-        """Those that match the mask, which has an entry for each."""
-        standing = [part.standing for part in self.parts]
-        masks = np.split(mask, np.cumsum([len(part["id"]) for part in standing])[:-1])
-        return Rows([part.keep(own) for part, own in zip(standing, masks, strict=True)])
+        """Those for which it holds; it has a place for each of them."""
+        picked = [part.picked for part in self.parts]
+        masks = np.split(mask, np.cumsum([len(part["id"]) for part in picked])[:-1])
+        return Rows([part.keep(own) for part, own in zip(picked, masks, strict=True)])
 
     @cached_property
     def numbers(self) -> Array:
         """A small number for each, the same as in `Below.pull_requests`."""
         begins = np.cumsum([0, *(len(part.arrays) for part in self.parts)])
-        found = [
-            np.arange(len(part.arrays))[part.standing.place] + begin
-            for part, begin in zip(self.parts, begins, strict=False)
-        ]
+        found = [part.numbers + begin for part, begin in zip(self.parts, begins, strict=False)]
         return np.concatenate([np.zeros(0, np.int64), *found])
 
     def where(self, name: str, *values: int) -> Rows:
@@ -139,8 +153,8 @@ class Rows(_Columns):
         return Rows([part.between(name, begin, end) for part in self.parts])
 
     def below(self, table: str, begin: float = -math.inf, end: float = math.inf) -> Below:
-        """Their children: the rows of another table from `begin` up to, but not at, `end`."""
-        return Below([_below(part.standing, table, begin, end) for part in self.parts])
+        """What belongs to them: the rows of another table from `begin` on and before `end`."""
+        return Below([_below(part, table, begin, end) for part in self.parts])
 
     def labelled(self, *labels: int, column: str = "labels") -> Rows:
         """Those with one of some labels, or texts of another list, by their codes."""
@@ -218,9 +232,8 @@ class Below(_Columns):
 def _below(part: _Narrowed, name: str, begin: float, end: float) -> tuple[Arrays, Table, Array]:
     table: Table = getattr(part.arrays, name)
     first, last = _span(table[IN_ORDER[name]], begin, end)
-    is_there = np.zeros(len(part.arrays), bool)
-    is_there[part.place] = True
-    return part.arrays, table, np.flatnonzero(is_there[table[ROW][first:last]]) + first
+    places = np.flatnonzero(part.flags[table[ROW][first:last]]) + first
+    return part.arrays, table, places
 
 
 def fetched(keys: Sequence[int]) -> list[PullRequest]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 from urllib.parse import urlencode
 
@@ -104,10 +105,15 @@ class Filters:
         return urlencode(self.params, doseq=True)
 
     def address(self, path: str, **changes: object) -> str:
-        """The path with these filters, some of them changed; None removes one."""
-        params: dict[str, Any] = {**self.params, **changes}
-        text = urlencode({k: v for k, v in params.items() if v not in (None, "", [])}, doseq=True)
+        """The path with these filters, some of them changed; None takes one away."""
+        changed = {key: _told(key, value) for key, value in changes.items()}
+        text = "&".join(filter(None, {**self._as_told, **changed}.values()))
         return f"{path}?{text}" if text else path
+
+    @cached_property
+    def _as_told(self) -> dict[str, str]:
+        """What an address says of each: a page has hundreds of addresses."""
+        return {key: _told(key, value) for key, value in self.params.items()}
 
     def of_everyone(self) -> Filters:
         """The same filters for any kind of author."""
@@ -148,3 +154,7 @@ class Filters:
         if not most:
             return f"Without {last}." if last else ""
         return f"Without {', '.join(most)} and {last}."
+
+
+def _told(key: str, value: object) -> str:
+    return "" if value in (None, "", []) else urlencode({key: value}, doseq=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, Protocol
 from urllib.parse import urlencode
@@ -82,7 +82,7 @@ class Chart:
     @property
     def data(self) -> dict[str, Any]:
         """For the script."""
-        return asdict(self)
+        return {**vars(self), "series": [vars(each) for each in self.series]}
 
     @property
     def data_id(self) -> str:

@@ -91,7 +91,9 @@ def weekly_digest(team: Team, now: datetime) -> WeeklyDigest:
         week,
         figures,
         before,
-        tiles(figures, before, filters, path, SHOWN, changes=compared(team, filters)),
+        tiles(
+            figures, before, filters, path, SHOWN, changes=compared(team, filters, figures, before)
+        ),
         waiting_queries.waiting(team, filters, OLDEST),
         settings.PUBLIC_URL + filters.address(reverse("overview", args=[team.slug])),
         _production(team, filters),

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.paginator import Paginator
 from django.urls import reverse
-from django.utils.html import format_html
+from django.utils.html import escape
 from django.utils.safestring import SafeString
 
 from apps.metrics.figures import counting, masks, queries, review_queries
@@ -139,7 +139,7 @@ def _each(points: Sequence[Spread | None], key: str) -> list[float | None]:
 
 def _matrix(team: Team, filters: Filters, path: str) -> Matrix:
     found = review_queries.busiest(team, filters, MOST_IN_MATRIX)
-    base = charts.base(filters, path)
+    base = escape(charts.base(filters, path))
     by_pair = {(pair.reviewer, pair.author): pair for pair in found.pairs}
     most = max((pair.reviews for pair in found.pairs), default=1)
     authors = [author for author, _ in found.authors]
@@ -158,7 +158,7 @@ def _cell(
     most: int,
     reviewer: Account,
     author: Account,
-    base: str,
+    base: SafeString,
 ) -> str:
     pair = by_pair.get((reviewer, author))
     if pair is None:
@@ -166,10 +166,10 @@ def _cell(
         return '<td class="self"></td>' if is_self else "<td></td>"
     on = counted(pair.pull_requests, "pull request")
     reviews = counted(pair.reviews, "review")
-    title = f"{pair.reviewer_login} gave {pair.author_login} {reviews} on {on}"
+    title = escape(f"{pair.reviewer_login} gave {pair.author_login} {reviews} on {on}")
     heat = -(-pair.reviews * HEATS // most)
-    shown: str = f"{pair.reviews}"
+    shown = f"{pair.reviews}"
     if author != review_queries.HIDDEN:
-        link = f"{base}figure=reviews.{reviewer or GHOST}.{author or GHOST}"
-        shown = format_html('<a class="plain" href="{}">{}</a>', link, shown)
-    return format_html('<td class="heat-{}" title="{}">{}</td>', heat, title, shown)
+        figure = f"figure=reviews.{reviewer or GHOST}.{author or GHOST}"
+        shown = f'<a class="plain" href="{base}{figure}">{shown}</a>'
+    return f'<td class="heat-{heat}" title="{title}">{shown}</td>'

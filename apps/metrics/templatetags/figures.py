@@ -9,7 +9,7 @@ from typing import Any
 from django import template
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import format_html, strip_tags
+from django.utils.html import format_html, format_html_join, strip_tags
 from django.utils.safestring import SafeString
 
 from apps.metrics.calculations.pull_requests import Exclusions, is_excluded
@@ -111,7 +111,7 @@ def cycle_time_answer(context: dict[str, Any]) -> str:
 def trend(context: dict[str, Any], tile: Tile) -> str:
     """A figure compared with the period before; why it has no verdict, on hover."""
     filters: Filters = context["filters"]
-    if filters.range == "all" or not filters.coverage.is_read:
+    if not _has_before(filters):
         return ""
     if tile.change.before is None:
         return "no data before"
@@ -121,29 +121,49 @@ def trend(context: dict[str, Any], tile: Tile) -> str:
     return format_html('<span title="{}">was {}</span>', why_no_change(tile), before)
 
 
+def _has_before(filters: Filters) -> bool:
+    """Whether figures stand beside those of the period before."""
+    return filters.range != "all" and filters.coverage.is_read
+
+
 def why_no_change(tile: Tile) -> str:
     """Why a figure is neither better nor worse than before."""
     return "reads the same" if tile.told.is_change else tile.told.reason
 
 
 @register.simple_tag(takes_context=True)
-def compared(context: dict[str, Any], tile: Tile) -> SafeString:
-    """A figure of a table; the former one below it if they differ beyond chance, else on hover.
+def compared(context: dict[str, Any], tile: Tile, length: float | None) -> SafeString:
+    """A figure of a table with its bar, where it has one, linked to its pull requests, if any.
 
-    Linked to its pull requests, if there are any.
+    The former one stands below it where they differ beyond chance, else it is told on hover.
     """
+    return format_html("{}{}", _compared(context["filters"], tile), _bar(tile.field, length))
+
+
+def _compared(filters: Filters, tile: Tile) -> SafeString:
     now, before = tile.change.now, tile.change.before
-    if before is None or not trend(context, tile):
+    if before is None or not _has_before(filters):
         return linked(now, tile.unit, tile.link)
     was = f"was {figure_text(before, tile.unit)}"
     if change_text(tile):
         below = format_html('<span class="was {}">{}</span>', tile.verdict, was)
         return format_html("{}{}", linked(now, tile.unit, tile.link), below)
-    text = figure_text(now, tile.unit)
-    shown = format_html('<span title="{}: {}">{}</span>', was, why_no_change(tile), text)
+    text, why = figure_text(now, tile.unit), f"{was}: {why_no_change(tile)}"
     if not tile.link:
-        return shown
-    return format_html('<a class="plain" href="{}">{}</a>', tile.link, shown)
+        return format_html('<span title="{}">{}</span>', why, text)
+    link = '<a class="plain" href="{}"><span title="{}">{}</span></a>'
+    return format_html(link, tile.link, why, text)
+
+
+def _bar(field: str, length: float | None) -> SafeString:
+    if length is None:
+        return SafeString("")
+    return format_html(
+        '<svg class="length of-{}" viewBox="0 0 100 3" preserveAspectRatio="none" '
+        'aria-hidden="true"><rect width="{}" height="3"/></svg>',
+        field,
+        width(length),
+    )
 
 
 @register.simple_tag
@@ -159,6 +179,20 @@ def sparkline(tile: Tile) -> SafeString:
         tile.field,
         path,
     )
+
+
+@register.simple_tag
+def chart_rows(chart: Chart) -> SafeString:
+    """The rows of the table behind a chart: of the days of years there are many."""
+    cell = '<td class="figure">{}</td>'
+    rows = (
+        (
+            label,
+            format_html_join("", cell, ((linked(value, chart.unit, link),) for value, link in row)),
+        )
+        for label, row in chart.rows
+    )
+    return format_html_join("", '<tr><th scope="row">{}</th>{}</tr>', rows)
 
 
 @register.filter
