@@ -16,6 +16,7 @@ from apps.metrics.figures.columns import NONE
 
 FRACTIONS = (0.5, 0.75, 0.9)
 _BITS = 40  # of a value: seconds, lines, or a key; the group stands above them
+_PART = 1 << 16  # rows
 _VALUE = (1 << _BITS) - 1
 
 
@@ -33,7 +34,8 @@ def spreads(values: Array, groups: Array, number: int) -> list[Spread]:
     """Of each group 0, 1, …; those that are null do not count."""
     ordered = _in_groups(values, groups)
     starts = np.searchsorted(ordered, np.arange(number + 1, dtype=np.int64) << _BITS)
-    counts, ordered = np.diff(starts), ordered & _VALUE
+    counts = np.diff(starts)
+    ordered &= _VALUE
     percentiles = (_percentiles(ordered, starts[:-1], counts, each) for each in FRACTIONS)
     found = zip(counts.tolist(), *(each.tolist() for each in percentiles), strict=True)
     return [Spread(*each) if each[0] else Spread() for each in found]
@@ -42,7 +44,8 @@ def spreads(values: Array, groups: Array, number: int) -> list[Spread]:
 def _in_groups(values: Array, groups: Array) -> Array:
     """Values with their groups above them, in order; those that are null are left out."""
     there = values != NONE
-    ordered: Array = (groups[there].astype(np.int64) << _BITS) | values[there]
+    ordered: Array = np.left_shift(groups[there], _BITS, dtype=np.int64)
+    ordered |= values[there]
     ordered.sort()
     return ordered
 
@@ -71,9 +74,8 @@ def counts(groups: Array, number: int) -> list[int]:
 
 
 def sums(values: Array, groups: Array, number: int) -> list[float]:
-    """Of each group; nulls count as nothing."""
-    there = values != NONE
-    found = np.bincount(groups[there], weights=values[there], minlength=number)
+    """Of each group, of values that are not below 0; what is null counts as nothing."""
+    found = np.bincount(groups, weights=np.maximum(values, 0), minlength=number)
     return [float(each) for each in found.tolist()]
 
 
@@ -103,11 +105,10 @@ def table(groups: Array, number: int, classes: Array, of_each: int) -> list[list
 
 
 def grouped(*columns: Array) -> tuple[Array, list[tuple[int, ...]]]:
-    """The group of each row, and each group's values of the columns."""
-    if not len(columns[0]):
-        return np.zeros(0, np.int64), []
-    groups, of_groups = np.zeros(len(columns[0]), np.int64), list[Array]()
-    for column in columns:
+    """Which group each row is in, and the values of the columns in each group."""
+    values, groups = different(columns[0])
+    of_groups = [values]
+    for column in columns[1:]:
         values, places = different(column)
         kept, groups = different(groups * len(values) + places)
         of_groups = [each[kept // len(values)] for each in of_groups]
@@ -117,16 +118,11 @@ def grouped(*columns: Array) -> tuple[Array, list[tuple[int, ...]]]:
 
 def different(values: Array) -> tuple[Array, Array]:
     """The different values in their order, and the place of each row's among them."""
-    # Each with its row below it.
-    bits = len(values).bit_length()
-    packed = (values.astype(np.int64) << bits) | np.arange(len(values))
-    packed.sort()
-    ordered = packed >> bits
-    firsts = _firsts(ordered)
-    places = np.empty(len(values), np.int32)
-    kinds = np.arange(len(firsts), dtype=np.int32)
-    places[packed & ((1 << bits) - 1)] = np.repeat(kinds, np.diff(firsts, append=len(values)))
-    return ordered[firsts], places
+    # Part by part, each of which the processor holds: of millions there are few kinds.
+    begins = range(0, max(len(values), 1), _PART)
+    parts = [np.unique(values[begin : begin + _PART], return_inverse=True) for begin in begins]
+    kinds = np.unique(np.concatenate([own for own, _ in parts]))
+    return kinds, np.concatenate([np.searchsorted(kinds, own)[places] for own, places in parts])
 
 
 def among(values: Array, lines: Sequence[Sequence[int]]) -> tuple[Array, Array]:

@@ -160,10 +160,11 @@ def by_repository(team: Team, filters: Filters) -> dict[Repository, Figures]:
     """Side by side, by name, which a recreated repository shares with its predecessor."""
     known = {row.pk: row for row in Repository.objects.for_team(team)}
     rows = masks.merged(team, filters, filters.period)
-    groups, keys = counting.grouped(rows["repository_id"])
+    keys, groups = rows.kinds("repository_id")
     figures = by_groups(rows, groups, [filters.period.weeks] * len(keys))
-    # One that was just stored has no name yet.
-    found = {known[pk]: each for (pk,), each in zip(keys, figures, strict=True) if pk in known}
+    # One that came a moment ago has no name yet.
+    pairs = zip(keys.tolist(), figures, strict=True)
+    found = {known[pk]: each for pk, each in pairs if pk in known}
     return dict(sorted(found.items(), key=lambda each: (each[0].full_name, each[0].pk)))
 
 
@@ -179,12 +180,12 @@ def authors(team: Team, filters: Filters) -> dict[int | None, tuple[str, Figures
     rows = rows.keep(lambda part: ~np.isin(part["author_id"], hidden))
     # An agent's work without a known initiator counts for no person.
     rows = rows.keep(lambda part: (part["ai"] != masks.AGENT) | (part["author_account"] != NONE))
-    groups, keys = counting.grouped(rows["author_account"])
+    keys, groups = rows.kinds("author_account")
     figures = by_groups(rows, groups, [filters.period.weeks] * len(keys))
     called = names.authors(counting.latest(groups, rows["id"], len(keys)))
     return {
         None if account == NONE else account: (name or "", each)
-        for (account,), name, each in zip(keys, called, figures, strict=True)
+        for account, name, each in zip(keys.tolist(), called, figures, strict=True)
     }
 
 
@@ -242,7 +243,8 @@ def by_groups(rows: Columns, groups: Array, weeks: Sequence[float]) -> list[Figu
     young, reviewed = rows["has_old_commit"] == 0, rows["reviewer_count"] > 0
     old = counting.counts(groups[~young], number)
     spreads = {name: _spreads(rows, name, groups, old) for name in DURATIONS}
-    totals = {name: counting.sums(rows[name][young], groups[young], number) for name in STAGES}
+    of_young = groups[young]
+    totals = {name: counting.sums(rows[name][young], of_young, number) for name in STAGES}
     lines = counting.spreads(rows["lines"], groups, number)
     sizes = counting.table(groups, number, rows["size"], len(SIZES))
     reviewed_counts = counting.counts(groups[reviewed], number)

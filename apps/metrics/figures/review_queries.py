@@ -60,13 +60,18 @@ def reviews(team: Team, filters: Filters) -> Below:
 
 
 def seen(team: Team, filters: Filters) -> Below:
-    """The same without those by people excluded by an admin."""
+    """The same without those by people who were switched off by an admin."""
+    return once(("seen reviews", team.pk, str(filters)), lambda: _seen(team, filters))
+
+
+def _seen(team: Team, filters: Filters) -> Below:
     return of_seen(reviews(team, filters), team)
 
 
 def of_seen(found: Below, team: Team) -> Below:
-    """The same for given reviews."""
-    return found.keep(~np.isin(found["reviewer_id"], masks.hidden(team)))
+    """Those of some reviews."""
+    hidden = masks.hidden(team)
+    return found.keep(~np.isin(found["reviewer_id"], hidden)) if hidden else found
 
 
 @dataclass(frozen=True)
@@ -79,10 +84,13 @@ class _Side:
 
     @classmethod
     def of(
-        cls, accounts: Array, keys: Array, names_of: Callable[[Array], list[str | None]]
+        cls,
+        different: tuple[Array, Array],
+        keys: Array,
+        names_of: Callable[[Array], list[str | None]],
     ) -> _Side:
-        """Names come from the latest of their rows, which have these keys."""
-        kinds, places = counting.different(accounts)
+        """They are called as on the latest of their rows, which have these keys."""
+        kinds, places = different
         names = names_of(counting.latest(places, keys, len(kinds)))
         special = {HIDDEN: SWITCHED_OFF, NONE: GHOST}
         pairs = zip(kinds.tolist(), names, strict=True)
@@ -106,19 +114,28 @@ class _Side:
         return mask[self.places]
 
 
-def _sides(found: Below, team: Team) -> tuple[_Side, _Side]:
-    is_hidden = np.isin(found.of_pull_request("author_id"), masks.hidden(team))
-    authors = np.where(is_hidden, HIDDEN, found.of_pull_request("author_account"))
-    return (
-        _Side.of(found["account"], found["id"], names.reviewers),
-        _Side.of(authors, found["pull_request_id"], names.authors),
+def _sides(team: Team, filters: Filters) -> tuple[_Side, _Side]:
+    found, hidden = seen(team, filters), masks.hidden(team)
+    authors = found.of_pull_request("author_account")
+    if hidden:
+        is_hidden = np.isin(found.of_pull_request("author_id"), hidden)
+        authors = np.where(is_hidden, HIDDEN, authors)
+    of_authors = counting.different(authors), found["pull_request_id"], names.authors
+    return _reviewers(team, filters), _Side.of(*of_authors)
+
+
+def _reviewers(team: Team, filters: Filters) -> _Side:
+    found = seen(team, filters)
+    return once(
+        ("reviewers", team.pk, str(filters)),
+        lambda: _Side.of(found.kinds("account"), found["id"], names.reviewers),
     )
 
 
 def pairs(team: Team, filters: Filters) -> list[Pair]:
     """Who reviewed whom; people excluded by an admin only appear as reviewed."""
     found = seen(team, filters)
-    return _pairs(found, *_sides(found, team), np.ones(len(found), bool))
+    return _pairs(found, *_sides(team, filters), np.ones(len(found), bool))
 
 
 @dataclass(frozen=True)
@@ -137,7 +154,7 @@ class Busiest:
 def busiest(team: Team, filters: Filters, most: int) -> Busiest:
     """At most `most` of both."""
     found = seen(team, filters)
-    sides = _sides(found, team)
+    sides = _sides(team, filters)
     shown = [side.busiest(most) for side in sides]
     masks_of = [side.has(places) for side, places in zip(sides, shown, strict=True)]
     reviewers, authors = (side.at(places) for side, places in zip(sides, shown, strict=True))
@@ -184,7 +201,7 @@ def load(
 ) -> list[Load]:
     """What each reviewer gave, by name; shares are of all reviews, of `total` if given."""
     found = seen(team, filters)
-    reviewers = _Side.of(found["account"], found["id"], names.reviewers)
+    reviewers = _reviewers(team, filters)
     groups, number = reviewers.places, len(reviewers.accounts)
     counted = zip(
         reviewers.at(range(number)),
@@ -223,7 +240,7 @@ def concentration(team: Team, filters: Filters) -> Concentration:
     found = reviews(team, filters)
     if not len(found):
         return Concentration()
-    kinds, places = counting.different(found["account"])
+    kinds, places = found.kinds("account")
     most = max(counting.counts(places, len(kinds)))
     return Concentration(len(found), len(kinds), most / len(found))
 
@@ -238,17 +255,16 @@ class Responses:
 
 
 def responses(team: Team, filters: Filters) -> Responses:
-    """In total, by week or month, and by reviewer's GitHub id, without excluded people."""
-    found = reviews(team, filters)
-    found = found.keep(found["response_time"] != NONE)
+    """In all, for each week or month, and for each reviewer by GitHub's id who is not hidden."""
+    found, visible = reviews(team, filters), seen(team, filters)
     times, number = found["response_time"], len(filters.period.spans())
-    visible = of_seen(found, team)
-    groups, keys = counting.grouped(visible["account"])
+    keys, groups = visible.kinds("account")
     of_reviewer = counting.spreads(visible["response_time"], groups, len(keys))
+    by_key = zip(keys.tolist(), of_reviewer, strict=True)
     places = counting.bins(found["submitted_at"], boundaries(filters))
     return Responses(
         counting.spread(times),
-        {account(key): each for (key,), each in zip(keys, of_reviewer, strict=True)},
+        {account(key): each for key, each in by_key if each.count},
         [each if each.count else None for each in counting.spreads(times, places, number)],
     )
 
@@ -261,10 +277,10 @@ def boundaries(filters: Filters) -> list[float]:
 def given(team: Team, filters: Filters) -> dict[Account, tuple[str, int]]:
     """Names and numbers of reviews given, by GitHub's id."""
     found = seen(team, filters)
-    groups, keys = counting.grouped(found["account"])
+    keys, groups = found.kinds("account")
     called = names.reviewers(counting.latest(groups, found["id"], len(keys)))
     counts = counting.counts(groups, len(keys))
     return {
         account(key): (name or "", count)
-        for (key,), name, count in zip(keys, called, counts, strict=True)
+        for key, name, count in zip(keys.tolist(), called, counts, strict=True)
     }

@@ -9,6 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
+from apps.metrics.figures import counting
 from apps.metrics.figures.arrays import IN_ORDER, ROW, Array, Arrays, Table
 from apps.metrics.models import PullRequest
 
@@ -101,11 +102,21 @@ class _Columns:
     def _found(self) -> dict[str, Array]:
         return {}
 
+    @cached_property
+    def _kinds(self) -> dict[str, tuple[Array, Array]]:
+        return {}
+
     def __getitem__(self, name: str) -> Array:
         if name not in self._found:
             parts = self._columns(name) or [np.zeros(0, np.int64)]
             self._found[name] = parts[0] if len(parts) == 1 else np.concatenate(parts)
         return self._found[name]
+
+    def kinds(self, name: str) -> tuple[Array, Array]:
+        """The different values of a column in their order, and the place of each row's."""
+        if name not in self._kinds:
+            self._kinds[name] = counting.different(self[name])
+        return self._kinds[name]
 
 
 class Rows(_Columns):
