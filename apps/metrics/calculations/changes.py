@@ -35,11 +35,11 @@ class Verdict:
 
 
 Middle = tuple[int, float | None]
-"""How many durations there are, and their median; none where there are none."""
+"""The number of durations, and their median; None without durations."""
 
 
 def of_durations(now: Sequence[float], before: Sequence[float]) -> Verdict:
-    """By Mann-Whitney's U, where the medians differ in the same direction."""
+    """By Mann-Whitney's U, if the medians differ in the same direction."""
     after, former = np.asarray(now), np.asarray(before)
     if min(len(after), len(former)) < FEWEST:
         return Verdict(reason=TOO_FEW)
@@ -52,7 +52,7 @@ def _middle(values: NDArray[Any]) -> Middle:
 
 
 def of_ranked(now: Middle, before: Middle, deviation: float) -> Verdict:
-    """The same of durations of which `rank_sum_deviations` are known."""
+    """The same with a known result of `rank_sum_deviations`."""
     (count, median), (former, former_median) = now, before
     if median is None or former_median is None or min(count, former) < FEWEST:
         return Verdict(reason=TOO_FEW)
@@ -93,7 +93,7 @@ def two_sided(deviation: float) -> float:
 
 
 def rank_sum_deviation(now: NDArray[Any], before: NDArray[Any]) -> float:
-    """Mann-Whitney's U of the first in standard deviations from its mean; 0 where all are equal."""
+    """Mann-Whitney's U of the first sample, in standard deviations from its mean."""
     values, is_now = np.concatenate([now, before]), np.arange(len(now) + len(before)) < len(now)
     return float(rank_sum_deviations(values, is_now, np.zeros(len(values), np.int64), 1)[0])
 
@@ -101,12 +101,12 @@ def rank_sum_deviation(now: NDArray[Any], before: NDArray[Any]) -> float:
 def rank_sum_deviations(
     values: NDArray[Any], is_now: NDArray[Any], groups: NDArray[Any], number: int
 ) -> NDArray[Any]:
-    """The same of each group 0, 1, … of durations, which are whole seconds and not below 0.
+    """The same for each group 0, 1, … of durations, which are whole seconds of at least 0.
 
     It is 0 if all are equal. Equal values share their ranks, and the variance is corrected for
     ties; there is no continuity correction.
     """
-    # One number for each: its group, its value, and in the last bit whether it is one of now.
+    # One number for each: its group, its value, and whether it is of the first sample.
     ordered = np.sort((groups.astype(np.int64) << _GROUP) | (values.astype(np.int64) << 1) | is_now)
     ends = np.searchsorted(ordered, np.arange(number + 1, dtype=np.int64) << _GROUP)
     alike = ordered >> 1
@@ -120,7 +120,7 @@ def rank_sum_deviations(
 
     whole, count = np.diff(ends), summed(own)
     former = whole - count
-    # Equal ones have all ranks from the first to the last of them; twice their mean is whole.
+    # Equal values share the mean of their ranks; twice the mean is an integer.
     ranks = summed(own * (2 * (starts - ends[of_group]) + sizes + 1)) / 2
     u = ranks - count * (count + 1) / 2
     ties = summed(sizes.astype(float) ** 3 - sizes) / np.maximum(whole * (whole - 1), 1)

@@ -54,7 +54,7 @@ class Causes:
 
 
 def compared(team: Team, filters: Filters, now: Figures, before: Figures) -> Changes:
-    """The filters' period against the one before, of each of which these are the figures."""
+    """The filters' period compared with the one before, given the figures of both."""
     if found := why_not(team, filters):
         return found
     if not len(begun(team, filters)):
@@ -74,13 +74,13 @@ def why_not(team: Team, filters: Filters) -> Changes | None:
 
 
 Grouped = tuple[Columns, Array]
-"""Pull requests, and the group 0, 1, … of each."""
+"""Pull requests, and each one's group 0, 1, …"""
 
 
 def between(
     now: Sequence[Figures], before: Sequence[Figures], mine: Grouped, former: Grouped
 ) -> list[Changes]:
-    """What differs beyond chance in each group, by its figures and rows of both periods."""
+    """What differs beyond chance in each group, from the figures and rows of both periods."""
     deviations = {name: _deviations(name, mine, former, len(now)) for name in DURATIONS}
     return [
         _changes(*both, {name: deviations[name][group] for name in DURATIONS})
@@ -102,7 +102,7 @@ def _counted(name: str, rows: Columns, groups: Array) -> tuple[Array, Array]:
 
 
 def _changes(now: Figures, before: Figures, deviations: Mapping[str, float]) -> Changes:
-    """No data is no zero."""
+    """Missing data is not zero."""
     if not now.merged or not before.merged:
         return Changes()
     merged = changes.of_counts(now.merged, before.merged)

@@ -1,7 +1,7 @@
-"""Counting rows by groups: exact percentiles, sums and distinct values, each group's at once.
+"""Counts rows by group: exact percentiles, sums and distinct values, for all groups at once.
 
-Whole numbers are sorted much quicker than they are looked up or compared by their places, so that
-what belongs together is packed into one number and all of these are sorted.
+NumPy sorts integers much faster than it looks them up or sorts their positions, so a group and a
+value are packed into one integer, and these are sorted.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from apps.metrics.figures.arrays import Array
 from apps.metrics.figures.columns import NONE
 
 FRACTIONS = (0.5, 0.75, 0.9)
-_BITS = 40  # of a value: seconds, lines, or a key; the group stands above them
+_BITS = 40  # of a value: seconds, lines, or a key; the group is in the bits above
 _PART = 1 << 16  # rows
 _VALUE = (1 << _BITS) - 1
 
@@ -31,7 +31,7 @@ class Spread(NamedTuple):
 
 
 def spreads(values: Array, groups: Array, number: int) -> list[Spread]:
-    """Of each group 0, 1, …; those that are null do not count."""
+    """Of each group 0, 1, …; nulls do not count."""
     ordered = _in_groups(values, groups)
     starts = np.searchsorted(ordered, np.arange(number + 1, dtype=np.int64) << _BITS)
     counts = np.diff(starts)
@@ -42,7 +42,7 @@ def spreads(values: Array, groups: Array, number: int) -> list[Spread]:
 
 
 def _in_groups(values: Array, groups: Array) -> Array:
-    """Values with their groups above them, in order; those that are null are left out."""
+    """The sorted values with their groups in the upper bits, without nulls."""
     there = values != NONE
     ordered: Array = np.left_shift(groups[there], _BITS, dtype=np.int64)
     ordered |= values[there]
@@ -74,7 +74,7 @@ def counts(groups: Array, number: int) -> list[int]:
 
 
 def sums(values: Array, groups: Array, number: int) -> list[float]:
-    """Of each group, of values that are not below 0; what is null counts as nothing."""
+    """Of each group, for values of at least 0; nulls count as nothing."""
     found = np.bincount(groups, weights=np.maximum(values, 0), minlength=number)
     return [float(each) for each in found.tolist()]
 
@@ -91,7 +91,7 @@ def distinct(values: Array, groups: Array, number: int) -> list[int]:
 
 
 def _firsts(ordered: Array) -> Array:
-    """The place of the first of each kind."""
+    """The position of the first of each run of equal values."""
     return np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1])[: len(ordered)])
 
 
@@ -105,7 +105,7 @@ def table(groups: Array, number: int, classes: Array, of_each: int) -> list[list
 
 
 def grouped(*columns: Array) -> tuple[Array, list[tuple[int, ...]]]:
-    """Which group each row is in, and the values of the columns in each group."""
+    """The group of each row, and each group's values of the columns."""
     values, groups = different(columns[0])
     of_groups = [values]
     for column in columns[1:]:
@@ -117,8 +117,8 @@ def grouped(*columns: Array) -> tuple[Array, list[tuple[int, ...]]]:
 
 
 def different(values: Array) -> tuple[Array, Array]:
-    """The different values in their order, and the place of each row's among them."""
-    # Part by part, each of which the processor holds: of millions there are few kinds.
+    """The sorted distinct values, and the position of each row's value among them."""
+    # In parts that fit into the processor's cache: millions of rows have few distinct values.
     begins = range(0, max(len(values), 1), _PART)
     parts = [np.unique(values[begin : begin + _PART], return_inverse=True) for begin in begins]
     kinds = np.unique(np.concatenate([own for own, _ in parts]))
@@ -126,7 +126,7 @@ def different(values: Array) -> tuple[Array, Array]:
 
 
 def among(values: Array, lines: Sequence[Sequence[int]]) -> tuple[Array, Array]:
-    """The places of the values that some line has, and which line that is: maybe several."""
+    """The positions of the values that a line has, and that line; maybe several for a value."""
     own = np.array([value for line in lines for value in line], np.int64)
     which = np.repeat(np.arange(len(lines)), [len(line) for line in lines])
     order = np.argsort(own, kind="stable")

@@ -238,7 +238,7 @@ def of_rows(rows: Rows, weeks: float) -> Figures:
 
 
 def by_groups(rows: Columns, groups: Array, weeks: Sequence[float]) -> list[Figures]:
-    """Of the rows of each group 0, 1, …, each of which lasts so many weeks."""
+    """Of the rows of each group 0, 1, …, each of which lasts this many weeks."""
     number = len(weeks)
     young, reviewed = rows["has_old_commit"] == 0, rows["reviewer_count"] > 0
     old = counting.counts(groups[~young], number)

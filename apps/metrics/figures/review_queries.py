@@ -60,7 +60,7 @@ def reviews(team: Team, filters: Filters) -> Below:
 
 
 def seen(team: Team, filters: Filters) -> Below:
-    """The same without those by people who were switched off by an admin."""
+    """The same without those by people excluded by an admin."""
     return once(("seen reviews", team.pk, str(filters)), lambda: _seen(team, filters))
 
 
@@ -69,7 +69,7 @@ def _seen(team: Team, filters: Filters) -> Below:
 
 
 def of_seen(found: Below, team: Team) -> Below:
-    """Those of some reviews."""
+    """The same for given reviews."""
     hidden = masks.hidden(team)
     return found.keep(~np.isin(found["reviewer_id"], hidden)) if hidden else found
 
@@ -89,7 +89,7 @@ class _Side:
         keys: Array,
         names_of: Callable[[Array], list[str | None]],
     ) -> _Side:
-        """They are called as on the latest of their rows, which have these keys."""
+        """Names come from the latest of their rows, which have these keys."""
         kinds, places = different
         names = names_of(counting.latest(places, keys, len(kinds)))
         special = {HIDDEN: SWITCHED_OFF, NONE: GHOST}
@@ -255,7 +255,7 @@ class Responses:
 
 
 def responses(team: Team, filters: Filters) -> Responses:
-    """In all, for each week or month, and for each reviewer by GitHub's id who is not hidden."""
+    """In total, by week or month, and by reviewer's GitHub id, without excluded people."""
     found, visible = reviews(team, filters), seen(team, filters)
     times, number = found["response_time"], len(filters.period.spans())
     keys, groups = visible.kinds("account")

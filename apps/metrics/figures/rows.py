@@ -14,7 +14,7 @@ from apps.metrics.figures.arrays import IN_ORDER, ROW, Array, Arrays, Table
 from apps.metrics.models import PullRequest
 
 FEW = 4
-"""Rows that are no more than one of so many are picked, and not looked for again."""
+"""When at most one row in this many is left, the positions of the rows replace the mask."""
 Place = Array | slice
 """Rows of an array: their positions, or a slice."""
 
@@ -28,8 +28,8 @@ class Columns(Protocol):
 class _Narrowed:
     """Some rows of one part of a team's arrays; columns by name.
 
-    As long as they are many, they are a slice of which `chosen` says which rows are meant: a
-    condition on all rows of a slice is found quicker than some of them are picked.
+    While they are many, they are a slice with a mask (`chosen`): testing all rows of a slice is
+    faster than gathering some of them.
     """
 
     def __init__(self, arrays: Arrays, place: Place, chosen: Array | None = None) -> None:
@@ -57,20 +57,20 @@ class _Narrowed:
 
     @cached_property
     def picked(self) -> _Narrowed:
-        """The same rows and no others."""
+        """The same rows as positions."""
         if self.chosen is None or not isinstance(self.place, slice):
             return self
         return _Narrowed(self.arrays, np.flatnonzero(self.chosen) + self.place.start)
 
     @property
     def numbers(self) -> Array:
-        """The places of the rows."""
+        """The positions of the rows."""
         place = self.picked.place
         return np.arange(place.start, place.stop) if isinstance(place, slice) else place
 
     @property
     def flags(self) -> Array:
-        """Of all rows of the part whether they are among these."""
+        """A mask over all rows of the part."""
         found = np.zeros(len(self.arrays), bool)
         found[self.place] = True if self.chosen is None else self.chosen
         return found
@@ -113,7 +113,7 @@ class _Columns:
         return self._found[name]
 
     def kinds(self, name: str) -> tuple[Array, Array]:
-        """The different values of a column in their order, and the place of each row's."""
+        """The sorted distinct values of a column, and the position of each row's value."""
         if name not in self._kinds:
             self._kinds[name] = counting.different(self[name])
         return self._kinds[name]
@@ -127,7 +127,7 @@ class Rows(_Columns):
 
     @classmethod
     def from_parts(cls, parts: Sequence[tuple[Arrays, Array | None]]) -> Rows:
-        """All of a team: arrays, and which of their rows stand, None where all do."""
+        """All of a team, from arrays with a mask of their current rows, None if all are current."""
         return cls([_Narrowed(arrays, slice(0, len(arrays)), stands) for arrays, stands in parts])
 
     def __len__(self) -> int:
@@ -141,7 +141,7 @@ class Rows(_Columns):
         return Rows([part.keep(test(part)) for part in self.parts])
 
     def only(self, mask: Array) -> Rows:
-        """Those for which it holds; it has a place for each of them."""
+        """Those that match the mask, which has an entry for each."""
         picked = [part.picked for part in self.parts]
         masks = np.split(mask, np.cumsum([len(part["id"]) for part in picked])[:-1])
         return Rows([part.keep(own) for part, own in zip(picked, masks, strict=True)])
@@ -164,7 +164,7 @@ class Rows(_Columns):
         return Rows([part.between(name, begin, end) for part in self.parts])
 
     def below(self, table: str, begin: float = -math.inf, end: float = math.inf) -> Below:
-        """What belongs to them: the rows of another table from `begin` on and before `end`."""
+        """Their children: the rows of another table from `begin` up to, but not at, `end`."""
         return Below([_below(part, table, begin, end) for part in self.parts])
 
     def labelled(self, *labels: int, column: str = "labels") -> Rows:

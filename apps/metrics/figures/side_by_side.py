@@ -37,7 +37,7 @@ def members(groups: Sequence[Group]) -> dict[int, list[int]]:
 def of_repositories(
     team: Team, filters: Filters, keys: Sequence[int], now: Sequence[Figures]
 ) -> list[Former]:
-    """Of each repository, in this order, with its figures of now."""
+    """For each repository, in this order, given its current figures."""
     begun = change_queries.begun(team, filters)["repository_id"]
     why_not = [None if has_begun else Changes() for has_begun in np.isin(keys, begun)]
     return _of_each(team, filters, "repository_id", [[key] for key in keys], now, why_not)
@@ -46,7 +46,7 @@ def of_repositories(
 def of_teams(
     team: Team, filters: Filters, members: Sequence[Sequence[int]], now: Sequence[Figures]
 ) -> list[Former]:
-    """Of each team, by the keys of its members, with its figures of now."""
+    """For each team, by the keys of its members, given its current figures."""
     has_begun = len(change_queries.begun(team, filters)) > 0
     usually = None if has_begun else Changes()
     why_not = [usually if len(own) > 1 else Changes(why_not=OF_A_PERSON) for own in members]
@@ -56,7 +56,7 @@ def of_teams(
 def figures_of_teams(
     team: Team, filters: Filters, members: Sequence[Sequence[int]]
 ) -> list[Figures]:
-    """Of each team, by the keys of its members: somebody in several counts in each of them."""
+    """For each team, by the keys of its members; a person in several teams counts in each."""
     rows = masks.merged(team, filters, filters.period)
     return _figures(_lines(rows, "author_id", members), len(members), filters.period)
 
@@ -69,7 +69,7 @@ def _of_each(
     now: Sequence[Figures],
     why_not: Sequence[Changes | None],
 ) -> list[Former]:
-    """`lines` has what each has in a column; `why_not` says of which nothing is judged."""
+    """`lines` has values of a column; `why_not` says for which lines nothing is judged."""
     period = filters.period
     mine, former = (
         _lines(masks.merged(team, filters, each), name, lines) for each in (period, period.previous)

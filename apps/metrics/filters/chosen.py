@@ -105,14 +105,14 @@ class Filters:
         return urlencode(self.params, doseq=True)
 
     def address(self, path: str, **changes: object) -> str:
-        """The path with these filters, some of them changed; None takes one away."""
+        """The path with these filters, some of them changed; None removes one."""
         changed = {key: _told(key, value) for key, value in changes.items()}
         text = "&".join(filter(None, {**self._as_told, **changed}.values()))
         return f"{path}?{text}" if text else path
 
     @cached_property
     def _as_told(self) -> dict[str, str]:
-        """What an address says of each: a page has hundreds of addresses."""
+        """Each as in an address, encoded once: a page has hundreds of addresses."""
         return {key: _told(key, value) for key, value in self.params.items()}
 
     def of_everyone(self) -> Filters:

@@ -122,7 +122,7 @@ def trend(context: dict[str, Any], tile: Tile) -> str:
 
 
 def _has_before(filters: Filters) -> bool:
-    """Whether figures stand beside those of the period before."""
+    """Whether figures are compared with those of the period before."""
     return filters.range != "all" and filters.coverage.is_read
 
 
@@ -133,9 +133,9 @@ def why_no_change(tile: Tile) -> str:
 
 @register.simple_tag(takes_context=True)
 def compared(context: dict[str, Any], tile: Tile, length: float | None) -> SafeString:
-    """A figure of a table with its bar, where it has one, linked to its pull requests, if any.
+    """A figure of a table with its bar, if it has one, linked to its pull requests, if any.
 
-    The former one stands below it where they differ beyond chance, else it is told on hover.
+    The former one is below it if they differ beyond chance, else on hover.
     """
     return format_html("{}{}", _compared(context["filters"], tile), _bar(tile.field, length))
 
@@ -183,7 +183,7 @@ def sparkline(tile: Tile) -> SafeString:
 
 @register.simple_tag
 def chart_rows(chart: Chart) -> SafeString:
-    """The rows of the table behind a chart: of the days of years there are many."""
+    """The rows of the table behind a chart, which may have thousands."""
     cell = '<td class="figure">{}</td>'
     rows = (
         (
