@@ -20,7 +20,7 @@ from apps.integrations.github.errors import GitHubError
 from apps.integrations.github.pull_requests import Batch
 from apps.integrations.models import IntegrationCredential, TrackedRepository
 from apps.integrations.storing.texts import UNTOLD
-from apps.integrations.sync import stale, walk
+from apps.integrations.sync import batches, stale, walk
 from apps.integrations.work import leases
 from apps.integrations.work.chores import Chore
 from apps.metrics.models import PullRequest, Repository
@@ -94,6 +94,6 @@ def _store(
     rows = PullRequest.objects.filter(repository=tracked.repository_id)
     newer = set(rows.filter(fetched_at__gt=asked_at).values_list("number", flat=True))
     batch.pull_requests = [each for each in batch.pull_requests if each.number not in newer]
-    walk.store(tracked, batch, asked_at)
+    batches.store(tracked, batch, asked_at)
     asked = rows.filter(pk__in=[row.pk for row in wanted], marks__isnull=True)
     asked.update(marks={UNTOLD: True})

@@ -11,17 +11,15 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from operator import attrgetter
 from typing import Any
 
-from django.db import DataError, IntegrityError, transaction
+from django.db import transaction
 from django.db.models import F, Q
 
 from apps.integrations.github import limits, pull_requests
 from apps.integrations.github.client import GitHub
 from apps.integrations.github.errors import CredentialsRejectedError, GitHubError, WaitError
 from apps.integrations.github.pull_requests import Batch, Known, Spoilt, WalkPage
-from apps.integrations.github.records import PullRequest
 from apps.integrations.github.telling import all_untold
 from apps.integrations.models import (
     StalePullRequest,
@@ -30,7 +28,7 @@ from apps.integrations.models import (
     WebhookDelivery,
 )
 from apps.integrations.storing import ingest
-from apps.integrations.sync import co_authors, counts, kept_pages, stale
+from apps.integrations.sync import batches, co_authors, counts, kept_pages, stale
 from apps.integrations.sync.co_authors import Question
 from apps.integrations.work import budget
 from apps.integrations.work.leases import Claim, LeaseLostError
@@ -184,7 +182,7 @@ def _refresh(github: GitHub, work: Work, wanted: Sequence[StalePullRequest], now
     with transaction.atomic():
         _save(work, github, changes)
         SYNC_PAGES.inc()
-        spoilt = store(work.tracked, batch, now)
+        spoilt = batches.store(work.tracked, batch, now)
         kept = spoilt | {record.number for record in batch.pull_requests if all_untold(record)}
         done = stale.settle(wanted, kept)
         _make_visible(work.tracked, done)
@@ -342,7 +340,7 @@ def _store_page(github: GitHub, work: Work, page: WalkPage, changes: dict[str, A
         SYNC_PAGES.inc()
         if is_changed:
             work.tracked.repository = ingest.repository(work.tracked.team, page.repository)
-        store(work.tracked, page.batch, page.asked_at)
+        batches.store(work.tracked, page.batch, page.asked_at)
         _count_in_run(work, github, pages=1, pull_requests=len(page.batch.pull_requests))
 
 
@@ -377,33 +375,3 @@ def cost(github: GitHub) -> dict[str, Any]:
     """The cost since it was last counted, as column updates."""
     usage = github.usage
     return {"points": F("points") + usage.points, "requests": F("requests") + usage.requests}
-
-
-def store(tracked: TrackedRepository, batch: Batch, now: datetime) -> set[int]:
-    """Stores a batch; a pull request that cannot be stored is set aside and stops no others.
-
-    Returns the numbers set aside; not the ids, which GitHub has in two formats.
-    """
-    spoilt = list(batch.spoilt)
-    try:
-        with transaction.atomic():
-            ingest.pull_requests(tracked.repository, batch.pull_requests, now)
-    except (DataError, IntegrityError, ValueError, OverflowError):
-        spoilt += _store_one_by_one(tracked, batch, now)
-    aside = {item.number for item in spoilt}
-    again = [each for each in batch.pull_requests if each.number not in aside and all_untold(each)]
-    marked: list[Spoilt | PullRequest] = [*spoilt, *again]
-    for item in sorted(marked, key=attrgetter("number")):  # in the order of other transactions
-        stale.set_aside(tracked, item, now)
-    return aside
-
-
-def _store_one_by_one(tracked: TrackedRepository, batch: Batch, now: datetime) -> list[Spoilt]:
-    spoilt = []
-    for record in batch.pull_requests:
-        try:
-            with transaction.atomic():
-                ingest.pull_requests(tracked.repository, [record], now)
-        except (DataError, IntegrityError, ValueError, OverflowError) as error:
-            spoilt.append(Spoilt(record.id, record.number, str(error), record.updated_at))
-    return spoilt

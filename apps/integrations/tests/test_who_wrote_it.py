@@ -190,8 +190,8 @@ def test_older_rows_are_unknown_until_they_are_read(
     assert (unread[asked.number]["ai"], unread[asked.number]["initiator_login"]) == ("agent", None)
     assert unread[claude.number]["ai"] is None
     page = " ".join(alice_client.get("/a/acme/ai/").content.decode().split())
-    assert "Of 2 of 2 pull requests, which were stored before that" in page
-    assert "for one point of what GitHub grants" in page
+    assert "The texts of 2 of 2 pull requests, which were stored before that" in page
+    assert "for one point of the GitHub rate limit" in page
     told = alice_client.get("/a/acme/ai/", headers={"Accept": "application/json"}).json()
     assert (told["merged"]["unknown"], told["unread"]) == (2, 2)
     with stage.counted() as counted:
