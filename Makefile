@@ -104,7 +104,7 @@ types: .venv/installed-dev
 	@command -v npm >/dev/null || { echo "Installing npm …"; $(PIP) -r requirements-node.lock; }
 	@touch $@
 
-# Whoever has what the tests need keeps it; npm empties the folder first. A newer npm installs the same.
+# An existing development install is kept; npm empties the folder first. A newer npm installs the same.
 DEV := $(wildcard node_modules/installed-dev)
 node_modules/installed: package-lock.json | .venv/npm
 	@echo "Installing what draws the charts …"

@@ -1,11 +1,11 @@
 """Everything fails in turn while pages are read: `python -m benchmarks.outages [MINUTES]`, as root.
 
-Behind nginx with TLS and PgBouncer: two `web`s, two `worker`s and `schedule`, each with a folder
-of its own, on a PostgreSQL and a Redis of their own, on small disks. What ends is started anew
-after two seconds, as systemd does. Meanwhile pages are read, teams are made, and on a simulated
-GitHub pull requests are opened, edited, reviewed, merged and deployed. It prints which reads
-failed during what, the memory of the parts every ten minutes, and what is missing in the end:
-teams whose making was answered, and every stored field that is not as it is on GitHub.
+Behind nginx with TLS and PgBouncer: two `web`s, two `worker`s and `schedule`, each with a folder of
+its own, on a PostgreSQL and a Redis of their own, on small disks. A process that ends is restarted
+after two seconds, as by systemd. Meanwhile pages are read, teams are created, and on a simulated
+GitHub pull requests are opened, edited, reviewed, merged and deployed. It prints which reads failed
+during which fault, the memory of the parts every ten minutes, and what is wrong in the end: missing
+teams whose creation was confirmed, and every stored field that differs from GitHub.
 """
 
 from __future__ import annotations
@@ -39,15 +39,15 @@ from tformance.ports import free_port
 
 REPOSITORIES, PULL_REQUESTS = 4, 60
 PAGES = ("", "pull-requests/", "reviews/", "settings/members/")
-PAUSE = 15.0  # seconds between two faults, and that one lasts which ends by itself
-CALM = 900.0  # seconds that it may take in the end until all is told
+PAUSE = 15.0  # seconds between two faults, and the length of a temporary one
+CALM = 900.0  # seconds until everything must be consistent in the end
 DISK = "256m"
 WRONG = "+600", "-600"  # seconds that a clock is ahead or behind
 ANOTHER_CLOCK = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
 
 
 class Kept:
-    """A program that is started anew two seconds after it ended, until it is stopped."""
+    """A program that is restarted two seconds after it ended, until it is stopped."""
 
     def __init__(self, name: str, command: list[str], folder: Path, **options: object) -> None:
         self.name, self._command, self._options = name, command, options
@@ -77,7 +77,7 @@ class Kept:
 
     @contextmanager
     def halted(self) -> Iterator[None]:
-        """Neither answers nor refuses, as a machine that is gone."""
+        """Neither responds nor refuses, like a machine that is gone."""
         for number in (signal.SIGSTOP, signal.SIGCONT):
             for pid in (self.process.pid, *self.children()):
                 with suppress(ProcessLookupError):
@@ -86,7 +86,7 @@ class Kept:
                 yield
 
     def memory(self) -> float:
-        """MB of it and its processes, with their shares of what they have together."""
+        """MB of it and its processes, with their shares of common memory."""
         pages = []
         for pid in (self.process.pid, *self.children()):
             with suppress(OSError):
@@ -103,7 +103,7 @@ class Kept:
 
 
 class Site:
-    """All that runs, and what is done to it."""
+    """The running system, and the faults done to it."""
 
     def __init__(self, folder: Path, stack: ExitStack, github: Running) -> None:
         self.folder, self._stack, self.github = folder, stack, github
@@ -167,7 +167,7 @@ class Site:
         return False
 
     def _start_parts(self) -> list[str]:
-        """Where the two `web`s answer."""
+        """Starts the parts; returns where the two `web`s listen."""
         keys = {"SECRET_KEY": "secret-key", "TOKEN_ENCRYPTION_KEYS": "token-encryption-keys"}
         keys = {name: (self.disks[1] / file).read_text() for name, file in keys.items()}
         addresses = [f"127.0.0.1:{free_port()}" for _ in range(2)]
@@ -205,7 +205,7 @@ class Site:
 
     @contextmanager
     def full_disks(self) -> Iterator[None]:
-        """Nothing more can be written, neither by PostgreSQL nor by the program."""
+        """Neither PostgreSQL nor the program can write any more."""
         files = [disk / "filling" for disk in self.disks]
         for each in files:
             with suppress(OSError), each.open("wb") as file:
@@ -216,7 +216,7 @@ class Site:
             each.unlink()
 
     def faults(self) -> Iterator[tuple[str, Callable[[], object]]]:
-        """What is done in turn, again and again."""
+        """The faults in turn, again and again."""
         kill = signal.SIGKILL
         while True:
             web, worker = random.choice(self.webs), random.choice(self.workers)
@@ -266,7 +266,7 @@ def for_a_while(state: AbstractContextManager[None]) -> None:
 
 
 class Visitor:
-    """Somebody who reads pages and makes teams, and counts what failed during what."""
+    """A visitor who reads pages and creates teams, and counts failures by fault."""
 
     def __init__(self, site: Site) -> None:
         self.happening = "nothing"
@@ -323,7 +323,7 @@ def wait_until(happened: Callable[[], bool], seconds: float) -> None:
 
 
 def work(github: Running, ends: float) -> None:
-    """Something happens on GitHub, about once a second; what cannot be at the moment does not."""
+    """An event on GitHub about once a second; impossible ones are skipped."""
     repositories = list(github.simulator.world.repositories.values())
     acts = ("edit", "edit", "edit", "open", "review", "merge", "deploy")
     while time.monotonic() < ends:
@@ -361,14 +361,14 @@ def connect(github: Running) -> None:
 
 
 def missing(site: Site, visitor: Visitor) -> list[str]:
-    """Teams that are not there though their making was answered."""
+    """Teams that are missing although their creation was confirmed."""
     with psycopg.connect(site.direct) as database:
         names = {name for (name,) in database.execute("SELECT name FROM teams_team")}
     return [name for name in visitor.made if name not in names]
 
 
 def differences(site: Site) -> list[str]:
-    """Every stored field that is not as it is on GitHub, or not what follows from that."""
+    """Every stored field that differs from GitHub, or from what is derived from it."""
     from django.db import connection
 
     from apps.integrations.tests import comparison, delivered
@@ -414,7 +414,7 @@ def blow(minutes: float) -> int:
 
 
 def tell(site: Site, visitor: Visitor, done: Counter[str]) -> int:
-    """Prints what was counted; 1 where anything was lost."""
+    """Prints the counts; 1 if anything was lost."""
     for name, times in done.items():
         print(f"{times} × {name}: {visitor.reads[name]} reads")
     for what, times in sorted(visitor.failed.items()):

@@ -73,7 +73,7 @@ def test_each_part_has_a_unit() -> None:
 def nginx(folder: Path, port: int, *upstreams: str, without: str = "") -> Iterator[None]:
     """deploy/nginx.conf on this port, with a certificate of its own, before these addresses.
 
-    It can be one in which somebody left the line of this header out.
+    `without` removes the line of this header.
     """
     plain = free_port()
     pair = {"certificate": folder / "own.pem", "key": folder / "own.key"}
@@ -125,7 +125,7 @@ def behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
 
 @pytest.mark.services
 def test_behind_the_proxy_everything_is_https(behind: Program) -> None:
-    """The page is served, its cookies are secure, and a client cannot say who it is."""
+    """The page is served, its cookies are secure, and a client cannot forge its address."""
     port = urlsplit(behind.environment["PUBLIC_URL"]).port or 0
     with (
         TemporaryDirectory() as folder,  # nginx's own user must reach it
@@ -146,7 +146,9 @@ def test_behind_the_proxy_everything_is_https(behind: Program) -> None:
         ("X-Forwarded-Proto", "leads to itself for ever, since it seems to be asked without TLS"),
     ],
 )
-def test_what_the_proxy_does_not_hand_on_is_told(behind: Program, without: str, told: str) -> None:
+def test_missing_headers_of_the_proxy_are_reported(
+    behind: Program, without: str, told: str
+) -> None:
     port = free_port()
     with (
         TemporaryDirectory() as folder,
