@@ -74,7 +74,7 @@ def test_a_deployment_is_corrected_by_keyboard(alice: BrowserContext, filled: Fi
     before = page.locator(".verdict-section > p").first.inner_text()
     for verdict, note, said in (
         ("It failed", "Carts were empty", "It counts as failed."),
-        ("What the evidence says", "", "The correction is taken back"),
+        ("What the evidence says", "", "The correction is removed"),
     ):
         correct.focus()
         page.keyboard.press("Enter")

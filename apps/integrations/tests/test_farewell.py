@@ -161,7 +161,7 @@ def test_trying_again_and_stopping(connected: Client, github: Running) -> None:
     row = Farewell.objects.get()
     address = f"{PAGE}github/left/{row.pk}/"
     connected.post(address)
-    assert "not all done yet" in messages_of(connected)
+    assert "Not everything is done yet" in messages_of(connected)
     connected.post(address, {"_method": "delete"})
     row.refresh_from_db()
     assert row.access_token == ""

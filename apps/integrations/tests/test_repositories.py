@@ -241,9 +241,9 @@ def test_new_repositories_as_they_appear(github: Running, listed: Client, work: 
     listed.post("/a/acme/integrations/github/refresh/")
     work()
     assert tracked() == {"acme/api-service", "acme/new-service"}
-    assert "New repositories that fit <code>*-service</code>" in messages_of(listed, REPOS)
+    assert "New repositories that match <code>*-service</code>" in messages_of(listed, REPOS)
     listed.post(REPOS, {"action": "follow-none"})
-    assert "no longer tracked by themselves" in messages_of(listed, REPOS)
+    assert "no longer tracked automatically" in messages_of(listed, REPOS)
     add_repository(world, world.accounts[ACME], "late-service", 61_000_009)
     listed.post("/a/acme/integrations/github/refresh/")
     work()

@@ -360,7 +360,7 @@ def test_a_deployment_says_what_it_brought_and_why_it_failed(
     assert f"Recovered after 2 h, by {back.sha[:7]}" in page_of_failed
     assert "It mended" in page(back)
     assert "A rollback: it went back to an earlier commit" in page(back)
-    assert "first deployment of this application that is known" in page(first)
+    assert "first known deployment of this application" in page(first)
     assert "No sign of a failure" in page(mending)
     assert "never succeeded" in page(never)
     reply = bob_client.get(f"{DEPLOYMENTS}{failed.pk}/", headers=JSON).json()
@@ -400,7 +400,7 @@ def test_a_pull_request_shows_its_deployment(
     PullRequest.objects.filter(pk=orders.pk).update(base_branch="main", was_live_before=True)
     assert "in production before the first known deployment" in page(orders)
     Production.objects.all().delete()
-    assert "Not known: no source tells of this repository’s deployments." in page(orders)
+    assert "Not known: this repository’s deployments have no source." in page(orders)
 
 
 def test_the_overview_shows_what_waits_for_production(

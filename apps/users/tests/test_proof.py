@@ -145,7 +145,7 @@ def test_where_no_mail_is_sent_nobody_waits_for_it(mallory: Client, settings: Se
     added = mallory.post("/accounts/email/", {"action_add": "", "email": OWN}, follow=True)
     assert EmailAddress.objects.filter(email=OWN).exists()
     page = added.content.decode()
-    assert f"sends no mail yet: the link that confirms {OWN} stands in the log" in page
+    assert f"sends no mail yet: the link that confirms {OWN} is in the log" in page
     assert f"We have sent a link to {OWN}" not in page
 
 
