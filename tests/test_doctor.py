@@ -53,8 +53,9 @@ def test_unreachable_services_are_reported(tmp_path: Path) -> None:
         REDIS_URL="redis://127.0.0.1:1/0",
     )
     assert result.returncode == 1
-    assert "database: postgresql cannot be reached" in result.stdout
-    assert "broker: Redis cannot be reached" in result.stdout
+    assert "database: postgresql cannot be reached: connection" in result.stdout
+    assert "broker: Redis cannot be reached: Error 111" in result.stdout
+    assert "worker: " not in result.stdout, "nobody can know"
     assert "GitHub: http://127.0.0.1:1: GitHub cannot be reached" in result.stdout
     assert "Traceback" not in result.stderr
 

@@ -15,6 +15,7 @@ from redis.exceptions import RedisError
 from tformance import doctor_mail, doctor_sign_in, environment
 from tformance.findings import NOTE, OK, PROBLEM, Finding
 from tformance.output import visible
+from tformance.redaction import redact
 
 OLDEST_SERVER = (3, 17)  # the oldest version that GitHub supports itself
 SILENCE = 120.0  # seconds without a sign of life that are still normal
@@ -60,16 +61,18 @@ def _settings() -> Iterator[Finding]:
 
 
 def _database() -> Iterator[Finding]:
-    from django.db import connection
+    from django.db import DatabaseError, connection
 
     from tformance import health
 
     kind = connection.vendor
-    state = health.database()
-    if state == "unreachable":
-        yield Finding(PROBLEM, "database", f"{kind} cannot be reached", "Check DATABASE_URL.")
+    try:
+        has_all = health.has_all_tables()
+    except DatabaseError as error:
+        text = f"{kind} cannot be reached: {_in_a_line(error)}"
+        yield Finding(PROBLEM, "database", text, "Check DATABASE_URL.")
         return
-    if state == "migrations missing":
+    if not has_all:
         todo = "Run `tformance release`, or start with `tformance up`."
         yield Finding(PROBLEM, "database", "its tables are not up to date", todo)
     else:
@@ -111,10 +114,17 @@ def _broker() -> Iterator[Finding]:
     from tformance import health
 
     name = "Redis" if settings.REDIS_URL else f"a folder in {settings.DATA_DIR}"
-    if health.broker() == "ok":
-        yield Finding(OK, "broker", name)
+    try:
+        health.reach_broker()
+    except (RedisError, OSError) as error:
+        text = f"{name} cannot be reached: {_in_a_line(error)}"
+        yield Finding(PROBLEM, "broker", text, "Check REDIS_URL.")
     else:
-        yield Finding(PROBLEM, "broker", f"{name} cannot be reached", "Check REDIS_URL.")
+        yield Finding(OK, "broker", name)
+
+
+def _in_a_line(error: Exception) -> str:
+    return redact(" ".join(str(error).split()))
 
 
 def _terminal_only() -> bool:
@@ -134,15 +144,14 @@ def _terminal_only() -> bool:
 
 
 def _worker() -> Iterator[Finding]:
-    from tformance import heartbeat
+    from tformance import health, heartbeat
 
     if _terminal_only():
         yield Finding(OK, "worker", "not needed, since only the command line is used here")
         return
-    try:
-        age = heartbeat.age()
-    except RedisError:
-        return  # reported already
+    if health.broker() != "ok":
+        return  # told already
+    age = heartbeat.age()
     todo = "Start `tformance up`, or a worker and a schedule as docs/deploy.md shows."
     if age is None:
         yield Finding(PROBLEM, "worker", "has never given a sign of life", todo)

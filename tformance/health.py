@@ -86,21 +86,31 @@ def installation() -> str:
 def database() -> str:
     """`ok`, `unreachable`, or `migrations missing`."""
     try:
-        executor = MigrationExecutor(connection)
-        targets = executor.loader.graph.leaf_nodes()
-        return "migrations missing" if executor.migration_plan(targets) else "ok"
+        return "ok" if has_all_tables() else "migrations missing"
     except DatabaseError:
         return "unreachable"
 
 
+def has_all_tables() -> bool:
+    """Whether no migration waits. Raises `DatabaseError` where the database cannot be asked."""
+    executor = MigrationExecutor(connection)
+    return not executor.migration_plan(executor.loader.graph.leaf_nodes())
+
+
 def broker() -> str:
-    """`ok` or `unreachable`; without Redis the broker is a folder beside the database."""
-    if not settings.REDIS_URL:
-        return "ok" if os.access(settings.DATA_DIR, os.W_OK) else "unreachable"
+    """`ok` or `unreachable`."""
     try:
+        reach_broker()
+    except (RedisError, OSError):
+        return "unreachable"
+    return "ok"
+
+
+def reach_broker() -> None:
+    """Raises `RedisError` or `OSError`; without Redis the broker is a folder in DATA_DIR."""
+    if settings.REDIS_URL:
         tls = settings.REDIS_TLS
         with Redis.from_url(settings.REDIS_URL, socket_connect_timeout=5, **tls) as client:
             client.ping()
-    except RedisError:
-        return "unreachable"
-    return "ok"
+    elif not os.access(settings.DATA_DIR, os.W_OK):
+        raise PermissionError(f"{settings.DATA_DIR} cannot be written")
