@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sqlite3
 import stat
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -55,6 +58,10 @@ def test_it_works(
     made = here.run("backup", str(file))
     assert made.returncode == 0, made.stderr
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    half = tmp_path / "half"
+    half.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    refused = elsewhere.run("restore", str(half))
+    assert (refused.returncode, refused.stderr.count("\n")) == (1, 1), refused.stderr
     restored = elsewhere.run("restore", str(file))
     assert restored.returncode == 0, restored.stderr
     assert elsewhere.rows("pull-requests") == here.rows("pull-requests")
@@ -100,8 +107,34 @@ def test_a_backup_of_the_other_database(github: Running, tmp_path: Path, backed_
     assert "is of SQLite, and DATABASE_URL names PostgreSQL" in refused.stderr
 
 
-def test_a_file_that_is_no_backup(github: Running, tmp_path: Path) -> None:
-    (tmp_path / "notes").write_text("not a database")
-    refused = Terminal(github, tmp_path, is_new=True).run("restore", str(tmp_path / "notes"))
-    assert refused.returncode == 1
-    assert "is no backup of tformance" in refused.stderr
+def _half(backup: Path) -> None:
+    os.truncate(backup, backup.stat().st_size // 2)
+
+
+def _of_another_program(backup: Path) -> None:
+    backup.unlink()
+    with closing(sqlite3.connect(backup)) as other:
+        other.execute("CREATE TABLE notes (text)")
+
+
+def _of_a_later_version(backup: Path) -> None:
+    with closing(sqlite3.connect(backup)) as later:
+        later.execute("UPDATE django_migrations SET name = '0999_later' WHERE app = 'teams'")
+        later.commit()
+
+
+def test_a_file_that_cannot_be_restored(github: Running, tmp_path: Path, backed_up: Path) -> None:
+    """It is refused in a sentence, and the database stays as empty as it was."""
+    terminal, file = Terminal(github, tmp_path, is_new=True), tmp_path / "backup"
+    for spoil, told in (
+        (lambda it: it.write_text("not a database"), "is no backup of tformance"),
+        (_of_another_program, "is no backup of tformance"),
+        (_half, "is not whole"),
+        (_of_a_later_version, "is of a later version"),
+    ):
+        shutil.copyfile(backed_up, file)
+        spoil(file)
+        refused = terminal.run("restore", str(file))
+        assert refused.returncode == 1
+        assert refused.stderr.startswith(f"Error: {file} {told}")
+        assert not (tmp_path / "tformance.sqlite3").exists()

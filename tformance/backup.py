@@ -10,7 +10,7 @@ import os
 import shutil
 import sqlite3
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -57,6 +57,7 @@ def restore(source: Path) -> None:
 
     with up.alone():
         _refuse_strange(source)
+        _refuse_newer(source)
         if connection.introspection.table_names():
             raise click.ClickException(
                 "The database is not empty. Restore into a new DATA_DIR or DATABASE_URL."
@@ -91,8 +92,16 @@ def _copy_out(target: Path) -> None:
 
 def _copy_in(source: Path) -> None:
     if _is_sqlite():
-        shutil.copyfile(source, _database()["NAME"])
-        os.chmod(_database()["NAME"], 0o600)
+        name = Path(_database()["NAME"])
+        aside = name.with_name(f".{name.name}.{os.getpid()}")
+        try:
+            shutil.copyfile(source, aside)
+            aside.chmod(0o600)
+            aside.rename(name)
+        except OSError as error:
+            raise click.ClickException(f"The backup could not be copied: {error}.") from None
+        finally:
+            aside.unlink(missing_ok=True)
     else:
         whole = ("--single-transaction", "--exit-on-error")
         _postgres("pg_restore", *whole, "--no-owner", str(source))
@@ -105,15 +114,21 @@ def _postgres(program: str, *arguments: str) -> None:
     for name, value in database.get("OPTIONS", {}).items():
         if isinstance(value, str):
             environment[f"PG{name.upper()}"] = value
+    _run(program, *where, *arguments, **environment)
+
+
+def _run(program: str, *arguments: str, **environment: str) -> str:
+    """What it prints. Raises `click.ClickException` where it is missing or fails."""
     if not shutil.which(program):
         raise click.ClickException(
             f"{program} is missing. On Debian: apt install postgresql-client"
         )
-    command = [program, *where, *arguments]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True)  # noqa: S603
+    command, known = [program, *arguments], environment or None
+    done = subprocess.run(command, env=known, capture_output=True, text=True)  # noqa: S603
     if done.returncode:
         last = done.stderr.strip().splitlines()[-1:] or ["it said nothing"]
         raise click.ClickException(f"{program} failed: {last[0]}")
+    return done.stdout
 
 
 def _refuse_strange(source: Path) -> None:
@@ -125,6 +140,39 @@ def _refuse_strange(source: Path) -> None:
     if is_sqlite != _is_sqlite():
         theirs, ours = ("SQLite", "PostgreSQL") if is_sqlite else ("PostgreSQL", "SQLite")
         raise click.ClickException(f"{source} is of {theirs}, and DATABASE_URL names {ours}.")
+
+
+def _refuse_newer(source: Path) -> None:
+    """What it knows of migrations says whether it is whole, ours, and of no later version."""
+    from django.db.migrations.loader import MigrationLoader
+
+    known: dict[str, str] = {}
+    for app, name in MigrationLoader(None).disk_migrations:
+        known[app] = max(name, known.get(app, ""))
+    applied = set(_sqlite_knows(source) if _is_sqlite() else _postgres_knows(source))
+    if "teams" not in {app for app, _ in applied}:
+        raise click.ClickException(f"{source} is no backup of tformance.")
+    if any(app in known and name > known[app] for app, name in applied):
+        raise click.ClickException(f"{source} is of a later version. Install that one, or a newer.")
+
+
+def _sqlite_knows(source: Path) -> Iterator[tuple[str, str]]:
+    try:
+        with closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)) as theirs:
+            if theirs.execute("PRAGMA quick_check").fetchone() != ("ok",):
+                raise sqlite3.DatabaseError
+            tables = theirs.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+            if ("django_migrations",) in tables.fetchall():
+                yield from theirs.execute("SELECT app, name FROM django_migrations")
+    except sqlite3.DatabaseError:
+        raise click.ClickException(f"{source} is not whole. Take another backup.") from None
+
+
+def _postgres_knows(source: Path) -> Iterator[tuple[str, str]]:
+    rows = _run("pg_restore", "--data-only", "--table=django_migrations", "--file=-", str(source))
+    for row in rows.splitlines():
+        if len(cells := row.split("\t")) == 4:  # id, app, name, applied
+            yield cells[1], cells[2]
 
 
 def _count_anew() -> None:
