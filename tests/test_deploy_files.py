@@ -117,9 +117,9 @@ def nginx(folder: Path, port: int, *upstreams: str, without: str = "") -> Iterat
 def behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
     """The program, for a proxy that ends TLS at another port."""
     found("nginx", "nginx-light")
-    web, public = free_address(), {"PUBLIC_URL": f"https://127.0.0.1:{free_port()}", "PROXIES": "1"}
-    bind = ("--bind", urlsplit(web).netloc)
-    with on_one_machine(tmp_path_factory.mktemp("data"), web, *bind, **public) as program:
+    web, public = free_address(), f"https://127.0.0.1:{free_port()}"
+    folder, bind = tmp_path_factory.mktemp("data"), urlsplit(web).netloc
+    with on_one_machine(folder, web, "--bind", bind, PUBLIC_URL=public, PROXIES="1") as program:
         yield program
 
 
