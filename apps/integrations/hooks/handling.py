@@ -25,6 +25,7 @@ from apps.integrations.hooks.events import (
     pull_request_changed,
 )
 from apps.integrations.models import Hook, WebhookDelivery
+from apps.integrations.storing.updating import update
 from apps.integrations.work import leases
 from apps.integrations.work.chores import Turn
 
@@ -106,7 +107,8 @@ def _handle(rows: Sequence[WebhookDelivery], now: datetime) -> int:
     for row in rows:
         _handle_one(row, marks, now, is_alone=len(rows) == 1)
     marks.write()
-    WebhookDelivery.objects.bulk_update(rows, _SETTLED)
+    settled = {row.pk: [getattr(row, name) for name in _SETTLED] for row in rows}
+    update(WebhookDelivery, _SETTLED, settled)
     done = [row.pk for row in rows if row.state in (State.HANDLED, State.IGNORED)]
     WebhookDelivery.objects.filter(pk__in=done).update(payload="")  # no longer needed
     return len(rows)
