@@ -25,6 +25,7 @@ from apps.integrations.sync import (
     production_look,
     rereading,
     schedule,
+    stale_deployments,
 )
 from apps.integrations.work import clock, leases
 from apps.integrations.work.chores import Turn
@@ -52,6 +53,7 @@ CHORES: tuple[Callable[[datetime], Turn], ...] = (
     app_hook.turn,
     farewell.turn,
     schedule.turn,
+    stale_deployments.STALE.turn,
     production_look.LOOK.turn,
     production.WALK.turn,
     recounting.RECOUNT.turn,

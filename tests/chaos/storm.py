@@ -22,7 +22,7 @@ from typing import Any
 import django
 
 AGO = 1800  # seconds: after the world's last change, and before the newest that a walk trusts
-LOOKS = ("NewestChanges", "NewestDeliveries", "NewestReleases")
+LOOKS = ("NewestChanges", "NewestDeliveries", "NewestReleases", "DeploymentsById")
 """Requests about many repositories, counted in none of them."""
 PLAN = json.loads((Path(__file__).parent / "plan.json").read_text())
 

@@ -105,16 +105,19 @@ def deployments(
 
 
 def deployments_by_id(github: GitHub, ids: Sequence[str]) -> list[Told]:
-    """Deployments by id; those that are gone or unreadable are left out."""
+    """Deployments by id; those that are gone or unreadable are left out.
+
+    Raises NotGrantedError if the permission is missing for all of them.
+    """
     reply = github.graphql("deployments_by_id", {"ids": list(ids)})
     spoilt = problems_by_item([p for p in reply.problems if p.kind != "NOT_FOUND"], "nodes")
-    for problems in spoilt.values():
-        if isinstance(error_from_problem(problems[0]), ScopeMissingError):
-            raise NotGrantedError("deployments")
     found = decode(reply.data, records.NodesReply[DeploymentNode]).nodes
     there = [each for index, each in enumerate(found) if each and index not in spoilt]
+    errors = (error_from_problem(problems[0]) for problems in spoilt.values())
+    if not there and any(isinstance(error, ScopeMissingError) for error in errors):
+        raise NotGrantedError("deployments")
     whole = [_with_all_statuses(github, each) for each in there]
-    return [one for each in whole if (one := _deployment(each))]
+    return [one for each in whole if _has_statuses(each) and (one := _deployment(each))]
 
 
 def _with_all_statuses(github: GitHub, found: DeploymentNode) -> DeploymentNode:
@@ -133,25 +136,20 @@ def _with_all_statuses(github: GitHub, found: DeploymentNode) -> DeploymentNode:
     return msgspec.structs.replace(found, statuses=records.Page(nodes=statuses))
 
 
-_UNDECIDED = frozenset({"", "PENDING", "QUEUED", "WAITING", "IN_PROGRESS"})
-
-
 def _deployment(found: DeploymentNode) -> Told | None:
     """The deployment, if its commit and time are known; else None."""
     if not found.commit_oid or not found.created_at:
         return None
     statuses = found.statuses.items if found.statuses else []
     succeeded = [each.created_at for each in statuses if each.state == "SUCCESS"]
-    state = _latest(found, statuses)
     return Told(
         id=found.id,
         sha=found.commit_oid,
         requested_at=found.created_at,
         deployed_at=min((at for at in succeeded if at), default=None),
         environment=found.environment or found.original_environment or "",
-        state=state.lower(),
+        state=_latest(found, statuses).lower(),
         name=(found.ref and found.ref.name) or "",
-        is_final=_has_statuses(found) and (bool(succeeded) or state not in _UNDECIDED),
     )
 
 

@@ -121,10 +121,7 @@ class RepositoryNode(Record, frozen=True):
 
 @dataclass(frozen=True)
 class Told:
-    """A delivery as its source reports it; `deployed_at` None: it has not succeeded (yet).
-
-    `is_final`: no relevant change can follow.
-    """
+    """A delivery as its source reports it; `deployed_at` None: it has not succeeded (yet)."""
 
     id: str
     sha: str
@@ -134,7 +131,6 @@ class Told:
     state: str = ""
     name: str = ""
     url: str = ""
-    is_final: bool = True
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ _PARTS: Mapping[str, tuple[str, ...]] = {
     "pull_request": ("number", "node_id", "updated_at"),
     "review": ("submitted_at",),
     "comment": ("updated_at",),
-    "deployment": ("node_id",),
+    "deployment": ("node_id", "environment"),
     "deployment_status": ("state", "environment"),
 }
 _OWN = ("action", "hook_id")

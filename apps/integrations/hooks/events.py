@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from django.db.models import Q, QuerySet
@@ -23,8 +23,7 @@ from apps.integrations.models import (
     WebhookDelivery,
 )
 from apps.integrations.repositories import suspension
-from apps.integrations.sync import production_look, stale
-from apps.metrics.calculations.deployments import is_production
+from apps.integrations.sync import production_look, stale, stale_deployments
 from apps.metrics.models import PullRequest
 
 _EARLIEST, _LATEST = 2000, 3000  # years; other times cannot be GitHub's
@@ -52,28 +51,57 @@ class Marks:
 
     node_ids: dict[tuple[int, int | None], dict[int, str]] = field(default_factory=dict)
     """Node ids by repository, App installation and number; as the payloads report them."""
+    deployments: dict[tuple[int, int | None], dict[str, set[str]]] = field(default_factory=dict)
+    """Environments of deployments by repository, installation, and node id."""
 
     def add(self, row: WebhookDelivery, number: int, node_id: str) -> None:
         """Adds the pull request of a delivery."""
-        if row.github_repo_id:
-            place = (row.github_repo_id, row.installation_id if row.hook.app_id else None)
+        if place := _place(row):
             self.node_ids.setdefault(place, {})[number] = node_id
+
+    def add_deployment(self, row: WebhookDelivery, node_id: str, environments: set[str]) -> None:
+        """Adds the deployment of a delivery, with the environments that the payload names."""
+        if place := _place(row):
+            told = self.deployments.setdefault(place, {})
+            told[node_id] = told.get(node_id, set()) | environments
 
     def write(self) -> None:
         """Marks them for every team that tracks their repository."""
-        found: dict[int, tuple[TrackedRepository, dict[int, str]]] = {}
-        for (github_repo_id, installation), told in self.node_ids.items():
-            rows = TrackedRepository.objects.filter(github_repo_id=github_repo_id, is_active=True)
-            if installation is not None:
-                rows = rows.filter(integration__in=suspension.of_installation(installation))
-            for tracked in rows.select_related("repository"):
-                found.setdefault(tracked.pk, (tracked, {}))[1].update(told)
         now = datetime.now(UTC)
-        for _, (tracked, wanted) in sorted(found.items()):
+        for tracked, wanted in _by_tracked(self.node_ids).items():
             pulls = PullRequest.objects.filter(repository=tracked.repository, number__in=wanted)
             known = dict(pulls.values_list("number", "node_id"))
             stale.mark(tracked, {**wanted, **known}.items(), now)
+        stale_deployments.mark(_by_tracked(self.deployments), now)
         self.node_ids.clear()
+        self.deployments.clear()
+
+
+_Place = tuple[int, int | None]
+_Id = TypeVar("_Id", int, str)
+_Told = TypeVar("_Told")
+
+
+def _place(row: WebhookDelivery) -> _Place | None:
+    if row.github_repo_id is None:
+        return None
+    return row.github_repo_id, row.installation_id if row.hook.app_id else None
+
+
+def _by_tracked(
+    told: Mapping[_Place, Mapping[_Id, _Told]],
+) -> dict[TrackedRepository, dict[_Id, _Told]]:
+    """By each repository that a team tracks, in the order of their keys."""
+    found: dict[TrackedRepository, dict[_Id, _Told]] = {}
+    for installation in {installation for _, installation in told}:
+        ids = [number for number, other in told if other == installation]
+        rows = TrackedRepository.objects.filter(github_repo_id__in=ids, is_active=True)
+        if installation is not None:
+            rows = rows.filter(integration__in=suspension.of_installation(installation))
+        for tracked in rows.select_related("repository__team"):
+            some = told[tracked.github_repo_id, installation]
+            found.setdefault(tracked, {}).update(some)
+    return dict(sorted(found.items(), key=lambda one: one[0].pk))
 
 
 @dataclass(frozen=True)
@@ -142,24 +170,23 @@ def people_changed(delivered: Delivered) -> None:
 
 
 def deployment_changed(delivered: Delivered) -> None:
-    """Has a production deployment fetched once it has succeeded or failed."""
+    """Marks the deployment stale once it has succeeded, failed or become inactive."""
     status = _part(delivered.payload, "deployment_status")
-    if status.get("state") not in ("success", "failure", "error"):
+    deployment = _part(delivered.payload, "deployment")
+    if status.get("state") not in ("success", "failure", "error", "inactive"):
         return
-    rows = delivered.tracked.select_related("team")
-    environment = status.get("environment")
-    if isinstance(environment, str):
-        told = {row.pk: row.team.production_environments for row in rows}
-        keys = [pk for pk, patterns in told.items() if is_production(environment, patterns)]
-        rows = rows.filter(pk__in=keys)
-    node_id = _part(delivered.payload, "deployment").get("node_id")
-    production_look.deployment_changed(rows, node_id if isinstance(node_id, str) else "")
+    node_id = deployment.get("node_id")
+    if not isinstance(node_id, str) or not _NODE_ID.fullmatch(node_id):
+        raise PayloadError("The payload names no deployment of GitHub's.")
+    told = (status.get("environment"), deployment.get("environment"))
+    environments = {name for name in told if isinstance(name, str)}
+    delivered.marks.add_deployment(delivered.row, node_id, environments)
 
 
 def release_changed(delivered: Delivered) -> None:
     """Has the releases fetched again."""
     if delivered.row.action in ("published", "released", "edited", "deleted", "unpublished"):
-        production_look.hint(delivered.tracked, "release_found")
+        production_look.release_changed(delivered.tracked)
 
 
 def run_changed(delivered: Delivered) -> None:
@@ -241,6 +268,9 @@ HANDLERS: Mapping[str, Callable[[Delivered], None]] = {
     "ping": hook_confirmed,
     "meta": hook_removed,
 }
+
+GATHERING = frozenset({pull_request_changed, deployment_changed})
+"""Handlers that only gather marks."""
 
 # Known events that mean nothing for tformance's data.
 IGNORED = frozenset(

@@ -16,13 +16,13 @@ from apps.encryption import EncryptionKeyError
 from apps.integrations.github import limits
 from apps.integrations.hooks import essence
 from apps.integrations.hooks.events import (
+    GATHERING,
     HANDLERS,
     IGNORED,
     Delivered,
     Marks,
     PayloadError,
     id_of,
-    pull_request_changed,
 )
 from apps.integrations.models import Hook, WebhookDelivery
 from apps.integrations.storing.updating import update
@@ -118,8 +118,8 @@ def _handle_one(row: WebhookDelivery, marks: Marks, now: datetime, *, is_alone: 
     """Handles one delivery; a failing one is retried, then set aside and shown."""
     row.attempts += 1
     try:
-        if HANDLERS.get(row.event) is pull_request_changed and not is_alone:
-            row.state = _run(row, marks)  # It only gathers marks.
+        if HANDLERS.get(row.event) in GATHERING and not is_alone:
+            row.state = _run(row, marks)
         else:
             with transaction.atomic():
                 row.state = _run(row, marks)

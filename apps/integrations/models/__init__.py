@@ -20,7 +20,7 @@ from apps.integrations.models.privacy import (
     ForgottenAccount,
     TeamKey,
 )
-from apps.integrations.models.production import ProductionWalk
+from apps.integrations.models.production import ProductionWalk, StaleDeployment
 from apps.integrations.models.tracking import (
     KeptPage,
     SpotCheck,
@@ -48,6 +48,7 @@ __all__ = [
     "ProductionWalk",
     "RateBudget",
     "SpotCheck",
+    "StaleDeployment",
     "StalePullRequest",
     "SyncRun",
     "SyncStatus",

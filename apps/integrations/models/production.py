@@ -1,4 +1,4 @@
-"""How far each repository's deployments have been read."""
+"""How far each repository's deployments have been read, and which are to be fetched anew."""
 
 from __future__ import annotations
 
@@ -65,3 +65,20 @@ class ProductionWalk(BaseTeamModel):
 
     def __str__(self) -> str:
         return f"{self.tracked} to production"
+
+
+class StaleDeployment(BaseTeamModel):
+    """A deployment that a webhook reported, to be fetched by its node id."""
+
+    tracked = models.ForeignKey(TrackedRepository, models.CASCADE, related_name="stale_deployments")
+    node_id = models.CharField(max_length=100)
+    marked_at = models.DateTimeField()
+    due_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["tracked", "node_id"], name="stale_deployment_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.tracked} {self.node_id}"

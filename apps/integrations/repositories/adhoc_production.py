@@ -10,7 +10,7 @@ from apps.integrations.github.errors import GitHubError, UnavailableError, WaitE
 from apps.integrations.models import ProductionWalk, TrackedRepository
 from apps.integrations.repositories.adhoc import ATTEMPTS, Note, pause
 from apps.integrations.storing import deliveries, recounting
-from apps.integrations.sync import production, production_look
+from apps.integrations.sync import production, production_look, stale_deployments
 from apps.integrations.work import leases
 from apps.integrations.work.leases import Claim, LeaseLostError
 from apps.metrics.models import Deployment, Production, Source
@@ -61,6 +61,7 @@ def read(tracked: TrackedRepository, chosen: tuple[str, str] | None, note: Note)
     try:
         _patiently(lambda: production_look.look_at(tracked), note)
         for _ in range(ROUNDS):
+            _patiently(lambda: stale_deployments.read(tracked), note)
             _patiently(lambda: _walk(tracked), note, lambda: _reached(tracked))
             _count(of.pk)
             if not _is_due(tracked):

@@ -5,8 +5,8 @@ Which of them count depends on the source chosen for a repository, or detected.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -23,9 +23,8 @@ from apps.metrics.models import Application, Deployment, Production, Repository,
 
 RELEASES = "releases"
 MOST_ENVIRONMENTS = 200
-WAITS_FOR = timedelta(days=30)
-"""How long GitHub lets a deployment wait for an approval."""
-MAY_STILL_SUCCEED = timedelta(days=2)
+MAY_SUCCEED = timedelta(days=30)
+"""How long GitHub lets a deployment wait for an approval, and a failed job be run again."""
 SOONEST, LATEST = timedelta(minutes=1), timedelta(days=1)
 _DECIDING = ("deployed_at", "is_withdrawn", "is_left_out")
 _LONGEST = {"node_id": 100, "sha": 64, "name": 255, "url": 500, "state": 20}
@@ -36,6 +35,7 @@ def production(repository: Repository) -> Production:
     found, _ = Production.objects.get_or_create(
         repository=repository, defaults={"team_id": repository.team_id}
     )
+    found.repository = repository  # As it was read, with its team.
     return found
 
 
@@ -50,12 +50,15 @@ def application(repository: Repository, source: str, environment: str) -> Applic
     return found
 
 
-def deployments(of: Production, told: Sequence[Told], now: datetime) -> None:
-    """Stores deployments to production environments.
+def deployments(of: Production, told: Sequence[Told], asked_at: datetime) -> set[str]:
+    """Stores deployments to production environments, as GitHub reported them at `asked_at`.
 
-    A status can move one to another environment, where it alone counts then.
+    A status can move one to another environment, where it alone counts then. Returns the ids of
+    those that were stored after `asked_at`: they are newer, and left as they are.
     """
     _lock(of)
+    newer = _stored_since(of, told, asked_at)
+    told = [one for one in told if one.id not in newer]
     _leave_where_it_was(of, told)
     by_environment: dict[str, list[Told]] = {}
     patterns = of.repository.team.production_environments
@@ -68,7 +71,18 @@ def deployments(of: Production, told: Sequence[Told], now: datetime) -> None:
     for environment, some in sorted(by_environment.items()):
         where = application(of.repository, Source.DEPLOYMENT, environment)
         page = _page(of, environment)
-        _store(of, where, [(one, page) for one in some], now)
+        _store(of, where, [(one, page) for one in some], asked_at)
+    return newer
+
+
+def _stored_since(of: Production, told: Sequence[Told], asked_at: datetime) -> set[str]:
+    rows = Deployment.objects.filter(
+        application__repository=of.repository,
+        application__source=Source.DEPLOYMENT,
+        node_id__in=[one.id for one in told],
+        modified_at__gt=asked_at,
+    )
+    return set(rows.values_list("node_id", flat=True))
 
 
 def _page(of: Production, environment: str) -> str:
@@ -256,17 +270,11 @@ def _changes(row: Deployment, one: Told, url: str, now: datetime) -> dict[str, A
     told = {k: v[: _LONGEST[k]] if isinstance(v, str) else v for k, v in told.items()}
     if told["deployed_at"]:
         told["look_again_at"] = None
-    elif not _was_hinted(row, now):
+    else:
         told["look_again_at"] = _again(one, now)
     if row.application.source == Source.DEPLOYMENT:
         told["is_left_out"] = False
     return {name: value for name, value in told.items() if getattr(row, name, None) != value}
-
-
-def _was_hinted(row: Deployment, asked_at: datetime) -> bool:
-    """Whether a webhook reported a change after the request whose response is being stored."""
-    at = row.look_again_at
-    return at is not None and asked_at < at <= datetime.now(UTC)
 
 
 def _deployed_at(row: Deployment, one: Told) -> datetime | None:
@@ -278,16 +286,18 @@ def _deployed_at(row: Deployment, one: Told) -> datetime | None:
     return min((at for at in (row.deployed_at, one.deployed_at) if at), default=None)
 
 
-def ask_again(keys: Sequence[int], now: datetime) -> None:
+def ask_again(repository: Repository, node_ids: Collection[str], now: datetime) -> None:
     """Reschedules deployments that are gone or unreadable this time, which look the same."""
+    rows = Deployment.objects.filter(
+        application__repository=repository, node_id__in=node_ids, look_again_at__isnull=False
+    )
+    keys = list(rows.values_list("pk", flat=True))
     rows = Deployment.objects.filter(pk__in=keys)
-    rows.filter(requested_at__gt=now - WAITS_FOR).update(look_again_at=now + LATEST)
-    rows.filter(requested_at__lte=now - WAITS_FOR).update(look_again_at=None)
+    rows.filter(requested_at__gt=now - MAY_SUCCEED).update(look_again_at=now + LATEST)
+    rows.filter(requested_at__lte=now - MAY_SUCCEED).update(look_again_at=None)
 
 
 def _again(one: Told, now: datetime) -> datetime | None:
     """When to check an unsuccessful deployment again; less and less often."""
     age = now - one.requested_at
-    if age > (MAY_STILL_SUCCEED if one.is_final else WAITS_FOR):
-        return None
-    return now + min(max(age / 2, SOONEST), LATEST)
+    return None if age > MAY_SUCCEED else now + min(max(age / 2, SOONEST), LATEST)

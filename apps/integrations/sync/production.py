@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import takewhile
 
 from django.db import transaction
-from django.db.models import F, Min, QuerySet
+from django.db.models import F, QuerySet
 
 from apps.integrations.access.conversation import with_github
 from apps.integrations.github import limits, production
@@ -32,7 +32,7 @@ from apps.integrations.work import leases
 from apps.integrations.work.chores import Chore
 from apps.integrations.work.policy import Verdict
 from apps.metrics.calculations.deployments import is_production
-from apps.metrics.models import Deployment, Production, Source
+from apps.metrics.models import Production, Source
 from apps.pauses import growing
 
 TURN = timedelta(seconds=20)
@@ -152,7 +152,6 @@ class _Turn:
     def _things(self) -> tuple[tuple[str, Callable[[GitHub, datetime], bool]], ...]:
         return (
             ("deployments", self._deployments),
-            ("deployments", self._look_again),
             ("contents", self._releases),
             ("actions", workflow_walk.Workflow(self.row, self.production).step),
             ("contents", self.branch.step),
@@ -178,8 +177,7 @@ class _Turn:
 
     def finish(self) -> None:
         """Nothing is left for now: sets the next check."""
-        looks = self._undecided().aggregate(at=Min("look_again_at"))["at"]
-        at = [looks, self.row.runs_due_at if self.production.source == Source.WORKFLOW else None]
+        at = [self.row.runs_due_at if self.production.source == Source.WORKFLOW else None]
         at += [datetime.now(UTC) + AGAIN] if self.gaps else []
         done: dict[str, object] = dict.fromkeys(self.gaps, False)
         done |= {"due_at": min(filter(None, at), default=None), "error": ""}
@@ -199,7 +197,7 @@ class _Turn:
         if self.production.is_chosen and self.production.source != Source.DEPLOYMENT:
             return False
         if not row.deployments_cursor:
-            # Reloaded, since a hint may arrive at any time.
+            # Reloaded, since a check for new deployments may find one at any time.
             row.refresh_from_db(fields=["deployment_found"])
             is_new = row.deployment_found != row.deployment_seen or not row.deployments_read
             row.environments = [] if is_new else self._missing_environments()
@@ -261,24 +259,6 @@ class _Turn:
         )
         known = [name for name in self.production.environments if is_production(name, patterns)]
         return sorted(set(known) - there)
-
-    def _undecided(self) -> QuerySet[Deployment]:
-        return Deployment.objects.filter(
-            application__repository=self.production.repository, look_again_at__isnull=False
-        )
-
-    def _look_again(self, github: GitHub, now: datetime) -> bool:
-        due = self._undecided().filter(look_again_at__lte=now).order_by("look_again_at")
-        rows = dict(due.values_list("node_id", "pk")[: self.row.page_size])
-        if not rows:
-            return False
-        told = production.deployments_by_id(github, list(rows))
-        missing = set(rows) - {one.id for one in told}
-        with transaction.atomic():
-            leases.renew_held()
-            deliveries.deployments(self.production, told, now)
-            deliveries.ask_again([rows[key] for key in missing], now)
-        return True
 
     # Releases
 

@@ -6,7 +6,6 @@ import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from apps.integrations.access.conversation import with_github
@@ -24,7 +23,7 @@ from apps.integrations.storing import deliveries
 from apps.integrations.sync.production import walk_of
 from apps.integrations.work.chores import Chore
 from apps.integrations.work.policy import Verdict
-from apps.metrics.models import Deployment, Production, Source
+from apps.metrics.models import Production, Source
 
 EVERY = timedelta(minutes=10)
 POINTS_AN_HOUR = 250
@@ -113,14 +112,11 @@ def _note_permissions(of: Production, newest: Newest) -> bool:
     return bool(before - after)
 
 
-def hint(tracked: QuerySet[TrackedRepository], field: str) -> None:
-    """Has repositories walked now, since a webhook reported something new.
-
-    `field` is `deployment_found` or `release_found`.
-    """
+def release_changed(tracked: QuerySet[TrackedRepository]) -> None:
+    """Has the releases fetched again, since a webhook reported one."""
     rows = ProductionWalk.objects.filter(tracked__in=tracked)
     # A unique value: a walk in progress does not take it for what it has read.
-    rows.update(due_at=datetime.now(UTC), **{field: f"?{uuid.uuid4().hex}"})
+    rows.update(due_at=datetime.now(UTC), release_found=f"?{uuid.uuid4().hex}")
 
 
 def ask_what_was_refused(integrations: QuerySet[GitHubIntegration]) -> None:
@@ -131,19 +127,6 @@ def ask_what_was_refused(integrations: QuerySet[GitHubIntegration]) -> None:
     refused.update(not_granted=[])
     rows = ProductionWalk.objects.filter(tracked__repository__in=repositories)
     rows.update(due_at=datetime.now(UTC), runs_due_at=None)
-
-
-def deployment_changed(tracked: QuerySet[TrackedRepository], node_id: str) -> None:
-    """Has one deployment fetched: by its id if known, else with the new ones."""
-    now = datetime.now(UTC)
-    known = Deployment.objects.filter(
-        application__repository__tracking__in=tracked, node_id=node_id, deployed_at=None
-    )
-    there = set(known.values_list("application__repository", flat=True))
-    with transaction.atomic():  # The walk first: a worker that reads it locks both in this order.
-        ProductionWalk.objects.filter(tracked__in=tracked).update(due_at=now)
-        known.update(look_again_at=now)
-        hint(tracked.exclude(repository__in=there), "deployment_found")
 
 
 def run_ended(tracked: QuerySet[TrackedRepository]) -> None:

@@ -20,7 +20,7 @@ from apps.integrations.models import (
 )
 from apps.integrations.repositories import adhoc_production
 from apps.integrations.storing import corrections, deliveries, recounting
-from apps.integrations.sync import production_look
+from apps.integrations.sync import stale_deployments
 from apps.integrations.tests import delivered, hooked
 from apps.integrations.tests.stage import NEVER, Place, Stage, ago, set_up, work
 from apps.metrics.models import (
@@ -70,14 +70,12 @@ def merged(place: Place, at: datetime, method: str = "merge", **draft: Any) -> A
 def deployed(place: Place, at: datetime, ref: str = "", state: str = "SUCCESS", **to: Any) -> Any:
     ref = ref or place.repository.default_branch
     made = do(place, "deploy", at, ref=ref, **to)
-    do(
-        place,
-        "set_deployment_status",
-        at + timedelta(minutes=4),
-        deployment=made["id"],
-        state=state,
-    )
+    status(place, made, state, at + timedelta(minutes=4))
     return made
+
+
+def status(place: Place, made: Any, state: str, at: datetime, **more: Any) -> None:
+    do(place, "set_deployment_status", at, deployment=made["id"], state=state, **more)
 
 
 def elsewhere(place: Place, at: datetime) -> str:
@@ -237,22 +235,29 @@ def test_statuses_that_come_days_later(stage: Stage, shop: Place) -> None:
     deployed(shop, back(days=8))
     merged(shop, back(days=7))
     waits = do(shop, "deploy", back(days=6), ref="main")
+    failed = do(shop, "deploy", back(days=6), ref="main")
+    status(shop, failed, "FAILURE", back(days=5))
+    long_ago = do(shop, "deploy", back(days=40), ref="main")
+    status(shop, long_ago, "FAILURE", back(days=40))
     stage.sync()
     look(stage)
     row = Deployment.objects.get(node_id=waits["node_id"])
+    again = Deployment.objects.get(node_id=failed["node_id"])
     assert (row.deployed_at, row.sequence, row.state) == (None, None, "pending")
-    done = {"deployment": waits["id"], "state": "SUCCESS"}
-    do(shop, "set_deployment_status", back(hours=1), **done)
+    assert (again.deployed_at, again.sequence, again.state) == (None, None, "failure")
+    assert Deployment.objects.get(node_id=long_ago["node_id"]).look_again_at is None
+    status(shop, waits, "SUCCESS", back(hours=1))
+    status(shop, failed, "SUCCESS", back(hours=2))  # Its job was run again.
     # Missing the first time, it is requested again.
     shop.strike("null_leaf", leaf="Deployment.commitOid", of=waits["node_id"], times=1)
     for _ in range(2):
         Deployment.objects.exclude(look_again_at=None).update(look_again_at=ago())
-        ProductionWalk.objects.update(due_at=ago())
-        work()
-    ProductionWalk.objects.update(due_at=ago())
-    work()
+        with stage.counted() as asked:
+            work()
+        assert asked.operations.count("DeploymentsById") == 1
     row.refresh_from_db()
-    assert row.deployed_at == back(hours=1)
+    again.refresh_from_db()
+    assert (again.deployed_at, row.deployed_at) == (back(hours=2), back(hours=1))
     # A later one makes it inactive, which does not change when it was live.
     deployed(shop, back(minutes=30))
     look(stage)
@@ -296,15 +301,17 @@ def test_a_status_change_during_a_request_is_not_lost(stage: Stage, shop: Place)
     look(stage)
     row = Deployment.objects.get(node_id=waits["node_id"])
     assert row.look_again_at
-    before = Told(row.node_id, row.sha, row.requested_at, None, "production", is_final=False)
-    do(shop, "set_deployment_status", ago(), deployment=waits["id"], state="SUCCESS")
-    production_look.deployment_changed(TrackedRepository.objects.all(), row.node_id)
-    with transaction.atomic():
-        of = Production.objects.get(repository=row.application.repository)
-        deliveries.deployments(of, [before], datetime.now(UTC) - timedelta(seconds=1))
-    work()
-    row.refresh_from_db()
-    assert row.deployed_at
+    before = Told(row.node_id, row.sha, row.requested_at, None, "production", "in_progress")
+    asked_at = datetime.now(UTC)
+    status(shop, waits, "SUCCESS", ago())
+    stale_deployments.mark({stage.tracked(): {row.node_id: ["production"]}}, datetime.now(UTC))
+    of = Production.objects.get(repository=row.application.repository)
+    for _ in range(2):  # Stored first, and stored last.
+        with transaction.atomic():
+            deliveries.deployments(of, [before], asked_at)
+        work()
+        row.refresh_from_db()
+        assert (bool(row.deployed_at), row.state) == (True, "success")
 
 
 def test_a_status_moves_a_deployment_to_another_environment(stage: Stage, shop: Place) -> None:
@@ -557,7 +564,7 @@ def test_hooks_report_deployments_releases_and_runs(
     hooked.do(github, "deploy", ref="main", state="SUCCESS", environment="preview-7")
     hooked.do(github, "release", tag="v1")
     work()
-    assert [log.operation for log in github.simulator.log.requests].count("Deployments") == 1
+    assert [log.operation for log in github.simulator.log.requests].count("DeploymentsById") == 1
     row = PullRequest.objects.get(repository=tracked.repository)
     assert row.deployment == Deployment.objects.get(node_id=made["node_id"])
     recounting.choose(tracked.repository, "workflow", workflow="Deploy")

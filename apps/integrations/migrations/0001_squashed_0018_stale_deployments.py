@@ -27,6 +27,7 @@ class Migration(migrations.Migration):
         ('integrations', '0015_co_authors'),
         ('integrations', '0016_counted_and_never_shown'),
         ('integrations', '0017_bounded_production'),
+        ('integrations', '0018_stale_deployments'),
     ]
 
     initial = True
@@ -490,6 +491,22 @@ class Migration(migrations.Migration):
                     ],
                     options={
                         'abstract': False,
+                    },
+                ),
+                migrations.CreateModel(
+                    name='StaleDeployment',
+                    fields=[
+                        ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                        ('team', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='teams.team')),
+                        ('created_at', models.DateTimeField(auto_now_add=True)),
+                        ('modified_at', models.DateTimeField(auto_now=True)),
+                        ('tracked', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='stale_deployments', to='integrations.trackedrepository')),
+                        ('node_id', models.CharField(max_length=100)),
+                        ('marked_at', models.DateTimeField()),
+                        ('due_at', models.DateTimeField(db_index=True)),
+                    ],
+                    options={
+                        'constraints': [models.UniqueConstraint(fields=('tracked', 'node_id'), name='stale_deployment_once')],
                     },
                 ),
                 migrations.CreateModel(
