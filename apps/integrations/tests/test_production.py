@@ -279,7 +279,7 @@ def test_the_terminal_continues_while_there_is_progress(
     tracked = stage.tracked("shop")
     shop.strike("server_error", contains="query BranchTip")
     said: list[str] = []
-    assert "is incomplete" in adhoc_production.read(tracked, None, said.append)
+    assert "incomplete" in adhoc_production.read(tracked, None, said.append)
     # What is known is shown.
     assert Application.objects.filter(is_current=True).exists()
     shop.heal()
