@@ -64,7 +64,7 @@ class ConnectClient(OAuth2Client):  # type: ignore[misc]
             code=code,
             code_verifier=pkce_code_verifier or "",
         )
-        if "access_token" not in answer:
+        if not answer.get("access_token"):
             raise problems.ConnectError(problems.from_code(str(answer.get("error", ""))))
         return answer
 
@@ -132,13 +132,16 @@ def refresh(refresh_token: str) -> Grant:
         grant_type="refresh_token",
         refresh_token=refresh_token,
     )
-    if "access_token" not in data:
+    if not data.get("access_token"):
         raise problems.ConnectError(problems.from_code(str(data.get("error", ""))))
     return _grant(ConnectAdapter(HttpRequest()), data)
 
 
 def _grant(adapter: ConnectAdapter, data: dict[str, Any]) -> Grant:
-    token = adapter.parse_token(data)  # an unsaved SocialToken
+    try:
+        token = adapter.parse_token(data)  # an unsaved SocialToken
+    except (OverflowError, TypeError, ValueError):  # of when it ends
+        raise problems.ConnectError(problems.UNEXPECTED) from None
     return Grant(
         token.token, token.token_secret, token.expires_at, scopes.parse(str(data.get("scope", "")))
     )

@@ -258,6 +258,10 @@ def test_github_is_down(
         ),
         (Fault("server_error", path="/login/oauth/access_token"), "GitHub could not be reached"),
         (Fault("half_body", path="/login/oauth/access_token"), "GitHub could not be reached"),
+        *(
+            (Fault("reply", path="/login/oauth/access_token", body=body), "does not understand")
+            for body in ({"access_token": ""}, {"access_token": "x", "expires_in": 10**18}, [])
+        ),
     ],
 )
 def test_github_fails_on_the_way(
