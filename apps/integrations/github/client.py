@@ -243,7 +243,9 @@ class GitHub:
             try:
                 envelope = msgspec.json.decode(tidied(response.content), type=replies.Envelope)
             except (msgspec.DecodeError, UnicodeDecodeError):
-                raise UnavailableError("GitHub's reply was cut off.") from None
+                raise UnavailableError(
+                    "GitHub's response was cut off, or came from something else."
+                ) from None
             self._account(envelope, response.headers)
             if error := replies.error_from_problems(envelope, response.headers, _now()):
                 raise error
@@ -368,7 +370,9 @@ def _json(response: httpx.Response) -> Any:
     try:
         return msgspec.json.decode(tidied(response.content))
     except (msgspec.DecodeError, UnicodeDecodeError):
-        raise UnavailableError("GitHub's reply was cut off.") from None
+        raise UnavailableError(
+            "GitHub's response was cut off, or came from something else."
+        ) from None
 
 
 def next_link(headers: Mapping[str, str]) -> str:
