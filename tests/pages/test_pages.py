@@ -200,6 +200,28 @@ def see_that_nothing_is_cut_off(page: Page, *widths: int) -> None:
         assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+def test_paper_is_white_and_has_nothing_to_press(tabs: Tabs) -> None:
+    """In dark colours, too: a printer leaves out what is behind a text."""
+    page = tabs.open("")
+    page.emulate_media(media="print", color_scheme="dark")
+    assert page.evaluate("getComputedStyle(document.body).color") == "rgb(28, 29, 32)"
+    expect(page.locator(".hides")).to_be_visible()
+    expect(page.get_by_role("button", name="PNG")).to_have_count(0)
+    expect(page.locator(".segments, .side").locator("visible=true")).to_have_count(0)
+    names = page.locator("[data-chart] svg text").first
+    expect(names).to_have_attribute("fill", "rgb(93, 96, 104)")
+    page.emulate_media(media="screen")
+
+
+def test_without_scripts_charts_are_tables(browser: Browser, filled: Filled) -> None:
+    with browser.new_context(storage_state=filled.session, java_script_enabled=False) as context:
+        page = context.new_page()
+        page.goto(filled.team)
+        expect(page.locator(".chart-area").locator("visible=true")).to_have_count(0)
+        page.locator("figure summary").first.press("Enter")
+        expect(page.locator("figure table").first).to_be_visible()
+
+
 def test_the_answer_breaks_its_lines_at_any_width(tabs: Tabs) -> None:
     """Where lines end depends on the machine's fonts."""
     page = tabs.open("?range=12m")

@@ -440,10 +440,13 @@
     const button = event.target.closest("[data-chart-save]");
     if (button) save(button.dataset.chartSave);
   });
-  addEventListener("resize", () => {
+  function fit() {
     for (const { instance } of drawn.values()) instance.resize();
     redraw();
-  });
+  }
+
+  addEventListener("resize", fit);
+  matchMedia("print").addEventListener("change", fit); // paper has another width, and is white
   document.addEventListener("tformance:theme", redraw);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
   document.addEventListener("htmx:afterSettle", drawAll);
