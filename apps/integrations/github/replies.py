@@ -38,6 +38,9 @@ _SIGN_ON = "saml enforcement"
 _OF_THE_REQUEST = (400, 405, 406, 409, 413, 414, 415, 422)
 # Errors that GitHub documents as final. Any other error may pass, and is retried.
 _FINAL = ("UNPROCESSABLE", "MISSING_PAGINATION_BOUNDARIES", "EXCESSIVE_PAGINATION")
+_TOO_OLD = (
+    "An Enterprise Server may be too old: `tformance doctor` says whether its release is supported."
+)
 _CAMEL = re.compile(r"[a-z]+(?:[A-Z][a-z]+)+")
 _GAVE_UP = (
     "something went wrong while executing your query",
@@ -241,7 +244,9 @@ def error_from_problem(problem: Problem) -> GitHubError:
         return AddressRefusedError()
     if problem.kind == "FORBIDDEN":
         return _forbidden(text)
-    if problem.kind in _FINAL or problem.is_of_the_query:
+    if problem.is_of_the_query:
+        return RefusedError(f"GitHub refused the query: {text}.", advice=_TOO_OLD)
+    if problem.kind in _FINAL:
         return RefusedError(f"GitHub refused the query: {text or problem.kind}")
     return UnavailableError(f"GitHub could not answer: {text or problem.kind or 'no reason given'}")
 

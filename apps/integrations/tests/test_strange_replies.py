@@ -81,6 +81,15 @@ def test_an_enterprise_server_without_limits(stage: Stage, shop: Place) -> None:
     assert not RateBudget.objects.exists()
 
 
+def test_an_enterprise_server_that_is_too_old(stage: Stage, shop: Place) -> None:
+    shop.github.simulator.lacks = frozenset({"PullRequest.fullDatabaseId"})
+    error = stage.sync().error
+    assert (
+        "Field 'fullDatabaseId' doesn't exist on type 'PullRequest'. An Enterprise Server" in error
+    )
+    assert "may be too old" in error
+
+
 ALLOW_LIST = (
     "Although you appear to have the correct authorization credentials, the `acme` organization "
     "has an IP allow list enabled, and your IP address is not permitted to access this resource."
