@@ -121,7 +121,7 @@ def open_pull_request(deed: Deed, draft: Draft) -> tuple[PullRequest, list[Happe
     _count(pull_request)
     repository.pull_requests[number] = pull_request
     pushed(deed)
-    return pull_request, [told(deed, pull_request, "opened")]
+    return pull_request, [hook_event(deed, pull_request, "opened")]
 
 
 def push(deed: Deed, pull_request: PullRequest, commits: list[Commit]) -> list[Happening]:
@@ -143,14 +143,14 @@ def mark_ready(deed: Deed, pull_request: PullRequest) -> list[Happening]:
     """Ends the draft; hooks receive `ready_for_review`."""
     pull_request.is_draft = False
     happened(deed, pull_request, "ReadyForReviewEvent")
-    return [told(deed, pull_request, "ready_for_review")]
+    return [hook_event(deed, pull_request, "ready_for_review")]
 
 
 def convert_to_draft(deed: Deed, pull_request: PullRequest) -> list[Happening]:
     """Turns it back into a draft; hooks receive `converted_to_draft`."""
     pull_request.is_draft = True
     happened(deed, pull_request, "ConvertToDraftEvent")
-    return [told(deed, pull_request, "converted_to_draft")]
+    return [hook_event(deed, pull_request, "converted_to_draft")]
 
 
 def request_review(
@@ -158,7 +158,7 @@ def request_review(
 ) -> list[Happening]:
     """Asks a person or a team for a review."""
     happened(deed, pull_request, "ReviewRequestedEvent", requested_reviewer=reviewer)
-    return [told(deed, pull_request, "review_requested", reviewer=reviewer)]
+    return [hook_event(deed, pull_request, "review_requested", reviewer=reviewer)]
 
 
 def remove_review_request(
@@ -166,7 +166,7 @@ def remove_review_request(
 ) -> list[Happening]:
     """Withdraws a review request."""
     happened(deed, pull_request, "ReviewRequestRemovedEvent", requested_reviewer=reviewer)
-    return [told(deed, pull_request, "review_request_removed", reviewer=reviewer)]
+    return [hook_event(deed, pull_request, "review_request_removed", reviewer=reviewer)]
 
 
 def submit_review(
@@ -250,14 +250,14 @@ def add_label(deed: Deed, pull_request: PullRequest, label: Label) -> list[Happe
     if label not in pull_request.labels:
         pull_request.labels.append(label)
     _touch(deed, pull_request)
-    return [told(deed, pull_request, "labeled", label=label)]
+    return [hook_event(deed, pull_request, "labeled", label=label)]
 
 
 def remove_label(deed: Deed, pull_request: PullRequest, label: Label) -> list[Happening]:
     """Removes a label."""
     pull_request.labels = [kept for kept in pull_request.labels if kept is not label]
     _touch(deed, pull_request)
-    return [told(deed, pull_request, "unlabeled", label=label)]
+    return [hook_event(deed, pull_request, "unlabeled", label=label)]
 
 
 def edit(
@@ -267,21 +267,21 @@ def edit(
     before = getattr(pull_request, field_name)
     setattr(pull_request, field_name, text)
     _touch(deed, pull_request)
-    return [told(deed, pull_request, "edited", changes={field_name: {"from": before}})]
+    return [hook_event(deed, pull_request, "edited", changes={field_name: {"from": before}})]
 
 
 def close(deed: Deed, pull_request: PullRequest) -> list[Happening]:
     """Close without merging."""
     pull_request.state, pull_request.closed_at = "CLOSED", deed.at
     happened(deed, pull_request, "ClosedEvent")
-    return [told(deed, pull_request, "closed")]
+    return [hook_event(deed, pull_request, "closed")]
 
 
 def reopen(deed: Deed, pull_request: PullRequest) -> list[Happening]:
     """Open a closed pull request again."""
     pull_request.state, pull_request.closed_at = "OPEN", None
     happened(deed, pull_request, "ReopenedEvent")
-    return [told(deed, pull_request, "reopened")]
+    return [hook_event(deed, pull_request, "reopened")]
 
 
 def merge(
@@ -296,10 +296,10 @@ def merge(
     happened(deed, pull_request, "MergedEvent")
     happened(deed, pull_request, "ClosedEvent")
     pushed(deed)
-    return [told(deed, pull_request, "closed")]
+    return [hook_event(deed, pull_request, "closed")]
 
 
-def told(deed: Deed, pull_request: PullRequest, action: str, **extra: Any) -> Happening:
+def hook_event(deed: Deed, pull_request: PullRequest, action: str, **extra: Any) -> Happening:
     """The hook event of a pull request."""
     return Happening("pull_request", action, deed.repository, pull_request, None, deed.actor, extra)
 
@@ -346,4 +346,6 @@ def _synchronized(deed: Deed, pull_request: PullRequest, before: str) -> list[Ha
     _count(pull_request)
     _touch(deed, pull_request)
     pushed(deed)
-    return [told(deed, pull_request, "synchronize", before=before, after=pull_request.head_oid)]
+    return [
+        hook_event(deed, pull_request, "synchronize", before=before, after=pull_request.head_oid)
+    ]

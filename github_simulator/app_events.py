@@ -31,7 +31,7 @@ def install(
         choose(simulator, known[0], repositories, sender)
         return known[0]
     made = apps.install(simulator, app, account, repositories)
-    _tell(simulator, made, "created", sender, repositories=_chosen(simulator, made))
+    _notify(simulator, made, "created", sender, repositories=_chosen(simulator, made))
     return made
 
 
@@ -40,7 +40,7 @@ def uninstall(
 ) -> None:
     chosen = _chosen(simulator, installation)
     apps.uninstall(simulator.world, installation)
-    _tell(simulator, installation, "deleted", sender, repositories=chosen)
+    _notify(simulator, installation, "deleted", sender, repositories=chosen)
 
 
 def suspend(
@@ -48,14 +48,16 @@ def suspend(
 ) -> None:
     installation.suspended_at = simulator.clock.now()
     installation.suspended_by = sender or installation.app.owner
-    _tell(simulator, installation, "suspend", sender, repositories=_chosen(simulator, installation))
+    _notify(
+        simulator, installation, "suspend", sender, repositories=_chosen(simulator, installation)
+    )
 
 
 def unsuspend(
     simulator: Simulator, installation: Installation, sender: Account | None = None
 ) -> None:
     installation.suspended_at = installation.suspended_by = None
-    _tell(
+    _notify(
         simulator, installation, "unsuspend", sender, repositories=_chosen(simulator, installation)
     )
 
@@ -81,7 +83,7 @@ def accept(
     installation.events = [each for each in app.events if apps.NEEDED.get(each) in held]
     installation.updated_at = simulator.clock.now()
     chosen = _chosen(simulator, installation)
-    _tell(simulator, installation, "new_permissions_accepted", None, repositories=chosen)
+    _notify(simulator, installation, "new_permissions_accepted", None, repositories=chosen)
 
 
 def choose(
@@ -105,7 +107,7 @@ def choose(
                 "repositories_removed": removed if action == "removed" else [],
                 "requester": None,
             }
-            _tell(simulator, installation, action, sender, "installation_repositories", **told)
+            _notify(simulator, installation, action, sender, "installation_repositories", **told)
 
 
 def revoke_user(simulator: Simulator, app: GitHubApp, person: Account) -> None:
@@ -120,7 +122,7 @@ def _chosen(simulator: Simulator, installation: Installation) -> list[dict[str, 
     return [chosen_repository(each) for each in apps.reached(simulator.world, installation)]
 
 
-def _tell(
+def _notify(
     simulator: Simulator,
     installation: Installation,
     action: str,

@@ -16,7 +16,7 @@ from .world import GitHubApp, Hook, Installation, World
 _NOT_FOR_ITSELF = (("repository", "deleted"), ("repository", "transferred"))
 
 
-def tell(simulator: Simulator, happening: Happening) -> None:
+def notify(simulator: Simulator, happening: Happening) -> None:
     """Queues a delivery for each subscribed hook."""
     hooks = [] if happening.app else list(_subscribed(simulator.world, happening))
     apps = list(_installed(simulator.world, happening))
@@ -38,11 +38,11 @@ def _installed(world: World, happening: Happening) -> Iterator[tuple[GitHubApp, 
         yield happening.app, {}
         return
     for each in world.installations.values():
-        if not each.suspended_at and _hears(each, happening):
+        if not each.suspended_at and _is_subscribed(each, happening):
             yield each.app, {"installation": {"id": each.id, "node_id": f"MDI{each.id}"}}
 
 
-def _hears(installation: Installation, happening: Happening) -> bool:
+def _is_subscribed(installation: Installation, happening: Happening) -> bool:
     if happening.event not in installation.events:
         return False
     if happening.repository:

@@ -34,8 +34,8 @@ class Life:
 
     def step(self) -> list[Happening]:
         """One action, now; listeners are notified."""
-        if self.rng.random() < DELIVERED and (told := self._deliver()):
-            return self._tell(told)
+        if self.rng.random() < DELIVERED and (events := self._deliver()):
+            return self._notify(events)
         fresh = self._fresh_work()
         rate = 0.01 if len(fresh) >= UNDER_WAY else 0.03
         may_open = self.made < MOST_MADE
@@ -43,9 +43,9 @@ class Life:
             happenings = self._open()
         else:
             happenings = self._go_on(*self.rng.choice(fresh)) if fresh else []
-        return self._tell(happenings)
+        return self._notify(happenings)
 
-    def _tell(self, happenings: list[Happening]) -> list[Happening]:
+    def _notify(self, happenings: list[Happening]) -> list[Happening]:
         for happening in happenings:
             self.simulator.announce(happening)
         return happenings
@@ -67,8 +67,8 @@ class Life:
         if head == last.oid:
             return []
         target = deployments.Target(head, last.environment, production=last.production)
-        made, told = deployments.deploy(deed, target)
-        return told + deployments.set_status(deed, made, "IN_PROGRESS")
+        made, events = deployments.deploy(deed, target)
+        return events + deployments.set_status(deed, made, "IN_PROGRESS")
 
     # Places
 
@@ -165,11 +165,11 @@ class Life:
         return actions.merge(deed, pull_request) if chance < 0.2 else []
 
     def _amend(self, deed: Deed, pull_request: PullRequest) -> list[Happening]:
-        told = actions.push(deed, pull_request, self._commits(deed, 1))
+        events = actions.push(deed, pull_request, self._commits(deed, 1))
         reviewer = pull_request.reviews[-1].author
         if reviewer:
-            told += actions.request_review(deed, pull_request, reviewer)
-        return told
+            events += actions.request_review(deed, pull_request, reviewer)
+        return events
 
     def _review(self, repository: Repository, pull_request: PullRequest) -> list[Happening]:
         reviewer = self._reviewer(repository, pull_request)

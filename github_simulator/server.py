@@ -50,7 +50,7 @@ def application(simulator: Simulator) -> ASGIApp:
     )
     app.router.redirect_slashes = False  # GitHub returns 404 for a trailing slash
     app.state.simulator = simulator
-    simulator.listeners.append(partial(audience.tell, simulator))
+    simulator.listeners.append(partial(audience.notify, simulator))
     return Gateway(app, simulator)
 
 

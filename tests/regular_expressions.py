@@ -157,7 +157,7 @@ def _written(item: tuple[Any, Any]) -> str:
     return f"\\U{value:08x}"
 
 
-def hold(expression: Expression) -> None:
+def match_hostile_texts(expression: Expression) -> None:
     """Returns soon, unless the expression is bad."""
     compiled = re.compile(expression.pattern, expression.flags)
     is_bytes = isinstance(expression.pattern, bytes)
@@ -178,7 +178,7 @@ def main(*patterns: str) -> None:
         sys.stdout.write(f"{expression.place}\n")
         sys.stdout.flush()
         if not expression.place.startswith(OUR_OWN):
-            hold(expression)
+            match_hostile_texts(expression)
 
 
 if __name__ == "__main__":

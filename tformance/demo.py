@@ -110,7 +110,7 @@ def _sign_in(folder: Path) -> str:
     from apps.teams.membership import create_team
     from apps.users.models import User
 
-    password = environment.kept(folder / "password", secrets.token_urlsafe(9))
+    password = environment.read_or_create(folder / "password", secrets.token_urlsafe(9))
     alice, _ = User.objects.get_or_create(email=EMAIL, defaults={"first_name": "Alice"})
     if not alice.check_password(password):
         alice.set_password(password)

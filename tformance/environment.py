@@ -279,13 +279,15 @@ def _keep_private(folder: Path) -> None:
 
 def secret_key(folder: Path) -> str:
     """The setting `SECRET_KEY`, or a generated one kept in `folder` with mode 600."""
-    return text("SECRET_KEY") or kept(folder / "secret-key", secrets.token_urlsafe(50))
+    return text("SECRET_KEY") or read_or_create(folder / "secret-key", secrets.token_urlsafe(50))
 
 
 def encryption_keys(folder: Path) -> list[str]:
     """`TOKEN_ENCRYPTION_KEYS`, newest first; if not set, one is generated and kept in `folder`."""
     value = text("TOKEN_ENCRYPTION_KEYS")
-    value = value or kept(folder / "token-encryption-keys", Fernet.generate_key().decode())
+    value = value or read_or_create(
+        folder / "token-encryption-keys", Fernet.generate_key().decode()
+    )
     keys = [key.strip() for key in value.split(",") if key.strip()]
     for key in keys:
         try:
@@ -300,7 +302,7 @@ def encryption_keys(folder: Path) -> list[str]:
     return keys
 
 
-def kept(path: Path, fresh: str) -> str:
+def read_or_create(path: Path, fresh: str) -> str:
     """The file's content; if it does not exist, `fresh` is written to it with mode 600."""
     if not path.exists():
         _write_once(path, fresh)

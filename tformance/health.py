@@ -22,7 +22,7 @@ INSTALLATION = "X-Tformance-Installation"
 RETRY = 10.0  # seconds between two attempts to write
 log = logging.getLogger(__name__)
 _tried: dict[str, tuple[float, str]] = {}
-_told: dict[str, str] = {}
+_reported: dict[str, str] = {}
 
 
 @never_cache
@@ -49,9 +49,9 @@ def ready(request: HttpRequest) -> JsonResponse:
 def _tell_changes(found: dict[str, str]) -> None:
     """Log an outage once when it begins and once when it ends."""
     for name, state in found.items():
-        if state != _told.get(name, "ok"):
+        if state != _reported.get(name, "ok"):
             log.warning("Health: %s is %s.", name, state)
-        _told[name] = state
+        _reported[name] = state
 
 
 def _and_then(state: str, name: str, write: Callable[[], None]) -> str:

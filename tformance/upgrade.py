@@ -27,13 +27,13 @@ def check() -> bool:
     known = json.loads(TIMES.read_text())
     waiting = list(_waiting())
     for name, takes_back in waiting:
-        told = _told(known["seconds"].get(name), known["company"])
+        told = _duration(known["seconds"].get(name), known["company"])
         click.echo(f"{name}: {told}" + ("" if takes_back else "; only a backup leads back"))
     click.echo(f"{len(waiting)} migrations wait." if waiting else "Nothing waits.")
     return bool(waiting)
 
 
-def _told(took: float | None, company: str) -> str:
+def _duration(took: float | None, company: str) -> str:
     """A migration is one transaction: what it changes is locked for as long as it takes."""
     if took is None:
         return "was not measured"

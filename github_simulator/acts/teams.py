@@ -20,21 +20,21 @@ def _create(simulator: Simulator, given: Json) -> Json:
     if any(each.slug == team.slug for each in organization.teams):
         raise named.ImpossibleError(f"There is a team {team.slug} already.")
     organization.teams.append(team)
-    _tell(simulator, organization, team, "created")
+    _notify(simulator, organization, team, "created")
     return {"team": team.slug}
 
 
 def _rename(simulator: Simulator, given: Json) -> Json:
     organization, team = _named(simulator, given)
     before, team.name, team.slug = team.name, given["name"], _slug(given["name"])
-    _tell(simulator, organization, team, "edited", changes={"name": {"from": before}})
+    _notify(simulator, organization, team, "edited", changes={"name": {"from": before}})
     return {"team": team.slug}
 
 
 def _delete(simulator: Simulator, given: Json) -> None:
     organization, team = _named(simulator, given)
     organization.teams.remove(team)
-    _tell(simulator, organization, team, "deleted")
+    _notify(simulator, organization, team, "deleted")
 
 
 def _add_member(simulator: Simulator, given: Json) -> None:
@@ -75,7 +75,7 @@ def _slug(name: str) -> str:
     return "-".join(name.lower().split())
 
 
-def _tell(
+def _notify(
     simulator: Simulator, organization: Organization, team: Team, action: str, **extra: Any
 ) -> None:
     told = {"team": team, **extra}

@@ -42,18 +42,18 @@ def deploy(deed: Deed, target: Target) -> tuple[Deployment, list[Happening]]:
         transient=target.transient,
     )
     deed.repository.deployments[number] = made
-    return made, [_told(deed, "deployment", {"deployment": made})]
+    return made, [_hook_event(deed, "deployment", {"deployment": made})]
 
 
 def set_status(
     deed: Deed, deployment: Deployment, state: StatusState, description: str = ""
 ) -> list[Happening]:
     """Adds a status; a success makes what was live there before inactive."""
-    told = _add(deed, deployment, state, description)
+    events = _add(deed, deployment, state, description)
     ends_others = state == "SUCCESS" and not deployment.transient
     every = list(deed.repository.deployments.values()) if ends_others else []
     live = [each for each in every if _was_live_before(each, deployment)]
-    return [told, *(_add(deed, each, "INACTIVE", "") for each in live)]
+    return [events, *(_add(deed, each, "INACTIVE", "") for each in live)]
 
 
 def _was_live_before(each: Deployment, newer: Deployment) -> bool:
@@ -75,10 +75,10 @@ def _add(deed: Deed, deployment: Deployment, state: StatusState, description: st
     )
     deployment.statuses.append(status)
     deployment.updated_at = max(deployment.updated_at, deed.at)
-    return _told(deed, "deployment_status", {"deployment": deployment, "status": status})
+    return _hook_event(deed, "deployment_status", {"deployment": deployment, "status": status})
 
 
-def _told(deed: Deed, event: str, about: dict[str, object]) -> Happening:
+def _hook_event(deed: Deed, event: str, about: dict[str, object]) -> Happening:
     CHANGES.count += 1
     return Happening(event, "created", deed.repository, sender=deed.actor, extra=about)
 

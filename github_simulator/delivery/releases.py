@@ -42,8 +42,8 @@ def release(deed: Deed, version: Version) -> tuple[Release, list[Happening]]:
         prerelease=version.prerelease,
     )
     deed.repository.releases[number] = made
-    told = [_told(deed, made, "created")]
-    return made, told if version.draft else told + publish(deed, made, known)
+    events = [_hook_event(deed, made, "created")]
+    return made, events if version.draft else events + publish(deed, made, known)
 
 
 def publish(deed: Deed, made: Release, oid: str) -> list[Happening]:
@@ -52,22 +52,22 @@ def publish(deed: Deed, made: Release, oid: str) -> list[Happening]:
         tag(deed, made.tag, oid)
     made.draft, made.published_at, made.updated_at = False, deed.at, deed.at
     kind = "prereleased" if made.prerelease else "released"
-    return [_told(deed, made, action) for action in ("published", kind)]
+    return [_hook_event(deed, made, action) for action in ("published", kind)]
 
 
 def edit(deed: Deed, made: Release, name: str) -> list[Happening]:
     """Renames it."""
     before, made.name, made.updated_at = made.name, name, deed.at
-    return [_told(deed, made, "edited", changes={"name": {"from": before}})]
+    return [_hook_event(deed, made, "edited", changes={"name": {"from": before}})]
 
 
 def delete(deed: Deed, made: Release) -> list[Happening]:
     """Deletes it; its tag stays."""
     del deed.repository.releases[made.id]
-    return [_told(deed, made, "deleted")]
+    return [_hook_event(deed, made, "deleted")]
 
 
-def _told(deed: Deed, made: Release, action: str, **more: object) -> Happening:
+def _hook_event(deed: Deed, made: Release, action: str, **more: object) -> Happening:
     about = {"release": made, **more}
     CHANGES.count += 1
     return Happening("release", action, deed.repository, sender=deed.actor, extra=about)

@@ -50,15 +50,15 @@ def start(deed: Deed, of: Workflow, trigger: Trigger) -> tuple[WorkflowRun, list
         updated_at=deed.at,
     )
     deed.repository.runs[number] = made
-    told = [_told(deed, made, "requested")]
+    events = [_hook_event(deed, made, "requested")]
     made.status = "in_progress"
-    return made, [*told, _told(deed, made, "in_progress")]
+    return made, [*events, _hook_event(deed, made, "in_progress")]
 
 
 def finish(deed: Deed, run: WorkflowRun, conclusion: str) -> list[Happening]:
     """Ends the attempt; hooks receive `completed`."""
     run.status, run.conclusion, run.updated_at = "completed", conclusion, deed.at
-    return [_told(deed, run, "completed")]
+    return [_hook_event(deed, run, "completed")]
 
 
 def again(deed: Deed, run: WorkflowRun) -> list[Happening]:
@@ -66,9 +66,9 @@ def again(deed: Deed, run: WorkflowRun) -> list[Happening]:
     run.attempt += 1
     run.status, run.conclusion = "in_progress", None
     run.started_at = run.updated_at = deed.at
-    return [_told(deed, run, "requested"), _told(deed, run, "in_progress")]
+    return [_hook_event(deed, run, "requested"), _hook_event(deed, run, "in_progress")]
 
 
-def _told(deed: Deed, run: WorkflowRun, action: str) -> Happening:
+def _hook_event(deed: Deed, run: WorkflowRun, action: str) -> Happening:
     about = {"run": run}
     return Happening("workflow_run", action, deed.repository, sender=deed.actor, extra=about)

@@ -170,8 +170,8 @@ def _conversation(row: Farewell) -> GitHub:
 
 
 def _delete(row: Farewell, hook: dict[str, Any], github: GitHub) -> None:
-    of = "organization_id" if hook.get("organization_id") else "github_repo_id"
-    mine = {of: hook.get("organization_id") or hook["repository_id"]}
+    owner_field = "organization_id" if hook.get("organization_id") else "github_repo_id"
+    mine = {owner_field: hook.get("organization_id") or hook["repository_id"]}
     if Hook.objects.filter(host=settings.GITHUB_URL, **mine).exists():
         return  # A team tracks it again and has taken over the hook.
     try:
@@ -180,8 +180,8 @@ def _delete(row: Farewell, hook: dict[str, Any], github: GitHub) -> None:
         log.info("The hook of %s is gone already, or not ours to delete.", hook["repository"])
     record("github.hook.removed", team_id=row.team_id, object_name=hook["repository"])
     # A team that has just begun to track it may have taken over the hook: check that again.
-    rows = (GitHubIntegration if of == "organization_id" else TrackedRepository).objects
-    live = {"wants_one_hook": True} if of == "organization_id" else {"is_active": True}
+    rows = (GitHubIntegration if owner_field == "organization_id" else TrackedRepository).objects
+    live = {"wants_one_hook": True} if owner_field == "organization_id" else {"is_active": True}
     rows.filter(**live, **mine).update(hook_due_at=timezone.now())
 
 

@@ -95,7 +95,7 @@ def _look_after(tracked: TrackedRepository, now: datetime) -> None:
         caretaking.settle(tracked, now + A_DAY, ARCHIVED)
         return
     with with_github(tracked.integration.credential, has_turn=True) as github:
-        due_at = _see_to(tracked, github, now)
+        due_at = _update_hook(tracked, github, now)
     caretaking.settle(tracked, due_at)
 
 
@@ -116,7 +116,7 @@ CHORE = Chore(
 )
 
 
-def _see_to(tracked: TrackedRepository, github: GitHub, now: datetime) -> datetime | None:
+def _update_hook(tracked: TrackedRepository, github: GitHub, now: datetime) -> datetime | None:
     """Does what the repository's hook needs; returns when it is due again."""
     if not tracked.is_active:
         if hook := _let_go(tracked):

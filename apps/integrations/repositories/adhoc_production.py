@@ -52,46 +52,46 @@ def read(tracked: TrackedRepository, chosen: tuple[str, str] | None, note: Note)
     """Reads and counts everything; returns what is missing as a sentence, empty if nothing."""
     if chosen:
         recounting.choose(tracked.repository, chosen[0], workflow=chosen[1])
-    of = deliveries.production(tracked.repository)
+    row = deliveries.production(tracked.repository)
     production.walk_of(tracked)
     undecided = Deployment.objects.filter(application__repository=tracked.repository)
     undecided.filter(look_again_at__isnull=False).update(look_again_at=datetime.now(UTC))
     ProductionWalk.objects.filter(tracked=tracked).update(runs_due_at=None)
-    Production.objects.filter(pk=of.pk).update(not_granted=[])
+    Production.objects.filter(pk=row.pk).update(not_granted=[])
     try:
         _patiently(lambda: production_look.look_at(tracked), note)
         for _ in range(ROUNDS):
             _patiently(lambda: stale_deployments.read(tracked), note)
             _patiently(lambda: _walk(tracked), note, lambda: _reached(tracked))
-            _count(of.pk)
+            _count(row.pk)
             if not _is_due(tracked):
                 break
     except GitHubError as error:
-        _count(of.pk)  # As far as it is known.
+        _count(row.pk)  # As far as it is known.
         return f"The deployments of {tracked.full_name} are incomplete. {error}"
     return ""
 
 
 def remarks(tracked: TrackedRepository, chosen: tuple[str, str] | None) -> Iterator[str]:
     """Remarks on deployment figures, a sentence each."""
-    of = Production.objects.filter(repository=tracked.repository).first()
-    if of and of.is_chosen and chosen is None:
-        source = Source(of.source).label + (f" ({of.workflow})" if of.workflow else "")
+    row = Production.objects.filter(repository=tracked.repository).first()
+    if row and row.is_chosen and chosen is None:
+        source = Source(row.source).label + (f" ({row.workflow})" if row.workflow else "")
         yield (
             f"The deployments of {tracked.full_name} come from “{source}”, as was chosen before; "
             f"--production {FOUND} detects the source again."
         )
-    for permission in of.not_granted if of else ():
+    for permission in row.not_granted if row else ():
         yield f"GitHub does not show {PERMISSIONS[permission]} of {tracked.full_name}: not granted."
     if (
-        of
-        and of.source == Source.WORKFLOW
-        and not of.repository.applications.filter(
+        row
+        and row.source == Source.WORKFLOW
+        and not row.repository.applications.filter(
             is_current=True, deployments__isnull=False
         ).exists()
     ):
-        known = f" There are: {', '.join(of.workflows)}." if of.workflows else ""
-        yield f"No run of the workflow “{of.workflow}” was found in {tracked.full_name}.{known}"
+        known = f" There are: {', '.join(row.workflows)}." if row.workflows else ""
+        yield f"No run of the workflow “{row.workflow}” was found in {tracked.full_name}.{known}"
 
 
 def _patiently(

@@ -142,16 +142,16 @@ def _rows(found: Sequence[Repository]) -> list[Row]:
 
 def as_data(row: Row) -> dict[str, Any]:
     """A repository's source as JSON."""
-    of = row.production
+    production = row.production
     return {
         "github_repo_id": row.repository.github_repo_id,
         "full_name": row.repository.full_name,
-        "source": of.source if of else "",
-        "is_chosen": bool(of and of.is_chosen),
-        "workflow": of.workflow if of else "",
-        "tag_pattern": of.tag_pattern if of else "",
+        "source": production.source if production else "",
+        "is_chosen": bool(production and production.is_chosen),
+        "workflow": production.workflow if production else "",
+        "tag_pattern": production.tag_pattern if production else "",
         "reason": row.reason,
-        "not_granted": of.not_granted if of else [],
+        "not_granted": production.not_granted if production else [],
         "applications": [each.environment for each in row.applications],
     }
 

@@ -89,40 +89,42 @@ FIVE = ("deployments_per_week", "lead_time", "change_fail_rate", "recovery_time"
 
 
 @dataclass(frozen=True)
-class Told(Tile):
+class ProductionFigure(Tile):
     """One of the five figures, with its numerator and denominator in words."""
 
     made_of: Sequence[str] = ()
 
 
-def told(
+def production_figures(
     now: Delivery,
     before: Delivery,
     changes: Changes,
     points: Sequence[DeliveryPoint],
     links: Mapping[str, str],
-) -> list[Told]:
+) -> list[ProductionFigure]:
     """The five figures in their order."""
     measures = [DELIVERY[name] for name in FIVE]
-    return [_told(each, now, before, changes, points, links) for each in measures]
+    return [_figure(each, now, before, changes, points, links) for each in measures]
 
 
-def told_of_a_week(now: Delivery, before: Delivery, changes: Changes) -> list[Told]:
+def weekly_production_figures(
+    now: Delivery, before: Delivery, changes: Changes
+) -> list[ProductionFigure]:
     """The same for a week: how many deployments, not how many a week."""
     measures = [_DEPLOYMENTS, *(DELIVERY[name] for name in FIVE[1:])]
-    return [_told(each, now, before, changes, (), {}) for each in measures]
+    return [_figure(each, now, before, changes, (), {}) for each in measures]
 
 
-def _told(
+def _figure(
     measure: Measure,
     now: Delivery,
     before: Delivery,
     changes: Changes,
     points: Sequence[DeliveryPoint],
     links: Mapping[str, str],
-) -> Told:
+) -> ProductionFigure:
     whole = [point for point in points if not point.span.is_partial]
-    return Told(
+    return ProductionFigure(
         measure,
         Change.between(measure.value(now), measure.value(before), measure.count(before)),
         links.get(measure.field, ""),

@@ -23,7 +23,7 @@ from apps.metrics.models import Production
 from apps.metrics.pages import sentences
 from apps.metrics.pages.answer import current_version
 from apps.metrics.pages.coverage import covered
-from apps.metrics.pages.delivery import Told, told_of_a_week
+from apps.metrics.pages.delivery import ProductionFigure, weekly_production_figures
 from apps.metrics.pages.measures import Tile, tiles
 from apps.teams.models import Team
 from apps.teams.zones import zone_of
@@ -43,7 +43,7 @@ class WeeklyDigest:
     tiles: Sequence[Tile]
     waiting: Sequence[waiting_queries.Waiting]
     address: str
-    production: Sequence[Told] = ()
+    production: Sequence[ProductionFigure] = ()
     """Empty without a source of deployments."""
 
     @property
@@ -100,11 +100,13 @@ def weekly_digest(team: Team, now: datetime) -> WeeklyDigest:
     )
 
 
-def _production(team: Team, filters: Filters) -> list[Told]:
+def _production(team: Team, filters: Filters) -> list[ProductionFigure]:
     if not Production.objects.for_team(team).exclude(source="").exists():
         return []
     now, before = production_queries.figures_and_before(team, filters)
-    return told_of_a_week(now, before, production_changes.compared(team, filters, now, before))
+    return weekly_production_figures(
+        now, before, production_changes.compared(team, filters, now, before)
+    )
 
 
 def _params(week: Period) -> dict[str, Sequence[str]]:

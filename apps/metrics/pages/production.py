@@ -22,7 +22,7 @@ from apps.metrics.pages import charts
 from apps.metrics.pages import production_sentences as sentences
 from apps.metrics.pages.answer import Answer
 from apps.metrics.pages.charts import STAGE_NAMES, Chart, Series, Value
-from apps.metrics.pages.delivery import DELIVERY, delivery_data, told
+from apps.metrics.pages.delivery import DELIVERY, delivery_data, production_figures
 from apps.metrics.pages.measures import Measure
 from apps.metrics.pages.production_sentences import Left
 from apps.teams.access import TeamRequest
@@ -113,7 +113,7 @@ def production(request: TeamRequest, filters: Filters) -> Answer:
     left = production_queries.unplaced(team, filters)
     changes = production_changes.compared(team, filters, now, before)
     links = _links(team, filters)
-    figures = told(now, before, changes, points, links)
+    figures = production_figures(now, before, changes, points, links)
     sides = production_queries.by_application(team, filters)
     stages = stages_of(now, before)
     undeployed, longest = longest_waiting(team, filters)
@@ -200,15 +200,15 @@ def _left_out(left: production_queries.Unplaced, links: Mapping[str, str]) -> li
 def sources_of(team: Team) -> Sources:
     """Over all repositories whose pull requests are stored."""
     rows = list(Production.objects.for_team(team))
-    told = [row for row in rows if row.source]
+    with_source = [row for row in rows if row.source]
     missing = Counter(name for row in rows for name in row.not_granted)
     return Sources(
-        len(told),
-        len(rows) - len(told),
+        len(with_source),
+        len(rows) - len(with_source),
         Repository.objects.for_team(team).count() - len(rows),
         sorted(missing),
         sum(bool(row.not_granted) for row in rows),
-        sum(row.is_recount_due or not row.is_complete for row in told),
+        sum(row.is_recount_due or not row.is_complete for row in with_source),
     )
 
 
