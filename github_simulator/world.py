@@ -280,7 +280,7 @@ class Repository:
     runs: dict[int, WorkflowRun] = field(default_factory=dict)
     late: set[int] = field(default_factory=set)  # numbers that lists do not have yet
     hooks: dict[int, Hook] = field(default_factory=dict)
-    unavailable: int | None = None  # the status that stands in its place: 403, 410 or 451
+    unavailable: int | None = None  # the status returned instead: 403, 410 or 451
 
     @property
     def full_name(self) -> str:

@@ -124,7 +124,7 @@ def _of_a_later_version(backup: Path) -> None:
 
 
 def test_a_file_that_cannot_be_restored(github: Running, tmp_path: Path, backed_up: Path) -> None:
-    """It is refused in a sentence, and the database stays as empty as it was."""
+    """It is refused with a sentence, and the database stays empty."""
     terminal, file = Terminal(github, tmp_path, is_new=True), tmp_path / "backup"
     for spoil, told in (
         (lambda it: it.write_text("not a database"), "is no backup of tformance"),

@@ -115,7 +115,7 @@ def nginx(folder: Path, port: int, *upstreams: str, without: str = "") -> Iterat
 
 @pytest.fixture(scope="module")
 def behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
-    """The program, for a proxy that ends TLS at another port."""
+    """The program, behind a proxy that terminates TLS at another port."""
     found("nginx", "nginx-light")
     web, public = free_address(), f"https://127.0.0.1:{free_port()}"
     folder, bind = tmp_path_factory.mktemp("data"), urlsplit(web).netloc

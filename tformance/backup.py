@@ -118,7 +118,7 @@ def _postgres(program: str, *arguments: str) -> None:
 
 
 def _run(program: str, *arguments: str, **environment: str) -> str:
-    """What it prints. Raises `click.ClickException` where it is missing or fails."""
+    """Its output. Raises `click.ClickException` if it is missing or fails."""
     if not shutil.which(program):
         raise click.ClickException(
             f"{program} is missing. On Debian: apt install postgresql-client"
@@ -143,7 +143,7 @@ def _refuse_strange(source: Path) -> None:
 
 
 def _refuse_newer(source: Path) -> None:
-    """What it knows of migrations says whether it is whole, ours, and of no later version."""
+    """Its table of migrations shows whether it is complete, ours, and of no later version."""
     from django.db.migrations.loader import MigrationLoader
 
     known: dict[str, str] = {}

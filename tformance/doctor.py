@@ -196,7 +196,7 @@ def _public_url() -> Iterator[Finding]:
 
 
 def _pages(page: httpx.Response) -> Iterator[Finding]:
-    """Checks by machines are answered at any address; pages want what only the proxy can tell."""
+    """Health checks work at any address; pages need headers that only the proxy can set."""
     address = page.url
     if page.status_code == httpx.codes.BAD_REQUEST:
         text = f"{address} answers 400, since it is asked by another name"

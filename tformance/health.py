@@ -92,7 +92,7 @@ def database() -> str:
 
 
 def has_all_tables() -> bool:
-    """Whether no migration waits. Raises `DatabaseError` where the database cannot be asked."""
+    """Whether no migration is pending. Raises `DatabaseError` if the database is unreachable."""
     executor = MigrationExecutor(connection)
     return not executor.migration_plan(executor.loader.graph.leaf_nodes())
 

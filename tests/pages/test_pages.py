@@ -201,7 +201,7 @@ def see_that_nothing_is_cut_off(page: Page, *widths: int) -> None:
 
 
 def test_paper_is_white_and_has_nothing_to_press(tabs: Tabs) -> None:
-    """In dark colours, too: a printer leaves out what is behind a text."""
+    """In dark colours, too: printers leave out backgrounds."""
     page = tabs.open("")
     page.emulate_media(media="print", color_scheme="dark")
     assert page.evaluate("getComputedStyle(document.body).color") == "rgb(28, 29, 32)"

@@ -91,7 +91,7 @@ def _place(row: WebhookDelivery) -> _Place | None:
 def _by_tracked(
     told: Mapping[_Place, Mapping[_Id, _Told]],
 ) -> dict[TrackedRepository, dict[_Id, _Told]]:
-    """By each repository that a team tracks, in the order of their keys."""
+    """By each repository that a team tracks, in order of their keys."""
     found: dict[TrackedRepository, dict[_Id, _Told]] = {}
     for installation in {installation for _, installation in told}:
         ids = [number for number, other in told if other == installation]

@@ -40,7 +40,7 @@ def redeliver(github: GitHub, path: str, hook: Hook, now: datetime) -> datetime 
         try:
             github.rest("POST", f"{path}/{missed.attempt_id}/attempts")
         except NotFoundError:
-            missed.delete()  # GitHub no longer keeps it, or the hook was created anew since.
+            missed.delete()  # GitHub no longer keeps it, or the hook was recreated since.
     following = hook.missed.filter(due_at__isnull=False).order_by("due_at").first()
     return following.due_at if following else None
 

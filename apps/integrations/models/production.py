@@ -1,4 +1,4 @@
-"""How far each repository's deployments have been read, and which are to be fetched anew."""
+"""How far each repository's deployments have been read, and which are to be fetched again."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ LATER = timedelta(hours=1)
 
 
 def mark(told: Mapping[TrackedRepository, Mapping[str, Collection[str]]], now: datetime) -> None:
-    """Has production deployments fetched anew; an existing mark is renewed.
+    """Has production deployments fetched again; an existing mark is renewed.
 
     `told` has the environments by repository and id: a status may name another one than its
     deployment. Without any, it may be a production deployment.

@@ -31,7 +31,7 @@ def github(settings: Settings) -> Iterator[Running]:
 
 @pytest.fixture
 def stage(team: Team, github: Running) -> Stage:
-    """A team that is connected to the small GitHub, and tracks nothing yet."""
+    """A team connected to the simulated GitHub that tracks nothing yet."""
     return set_up(team, github)
 
 

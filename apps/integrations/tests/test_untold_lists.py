@@ -209,7 +209,7 @@ def test_deliveries(
 
 
 def assert_whole(stage: Stage) -> None:
-    """All is stored as it is on GitHub, and nothing is said against it."""
+    """Everything is stored as on GitHub, without a remark."""
     for place in stage.repositories.values():
         row = stage.tracked(place.repository.full_name)
         assert (row.status, row.error) == (SyncStatus.COMPLETE, ""), row.full_name
@@ -218,7 +218,7 @@ def assert_whole(stage: Stage) -> None:
 
 
 def test_newest_changes(stage: Stage) -> None:
-    """Of each repository another leaf is missing once; a poll later all is there."""
+    """Each repository lacks another leaf once; after another poll nothing is missing."""
     leaves = [each for each in nulls("NewestChanges") if not each[0].startswith("Query.")]
     places = [stage.track(f"r{n:02}") for n, _ in enumerate(leaves)]
     for place in places:
@@ -242,7 +242,7 @@ def test_newest_changes(stage: Stage) -> None:
 
 
 def test_rest_of_lists(stage: Stage, shop: Place) -> None:
-    """Each item past the first page lacks another leaf; told later, all is there."""
+    """Each item past the first page lacks another leaf; a later fetch completes it."""
     long = shop.open(ago(days=5), commits=160)
     for _ in range(130):
         actions.submit_review(shop.deed(ago(days=4), small.GRACE), long, "COMMENTED")
@@ -257,7 +257,7 @@ def test_rest_of_lists(stage: Stage, shop: Place) -> None:
             shop.strike("null_leaf", leaf=leaf, silent=silent, of=f"rest{n}.0.rest.nodes.{k}")
     assert stage.sync().status == SyncStatus.COMPLETE
     row = stage.row(long)
-    # Where a leaf may not be null, GitHub takes its row along; all others are there.
+    # If a leaf is not nullable, GitHub drops its row; all others are there.
     assert 150 <= row.commits.count() < 160
     assert 125 <= row.reviews.count() < 130
     shop.heal()
@@ -267,7 +267,7 @@ def test_rest_of_lists(stage: Stage, shop: Place) -> None:
 
 
 def test_open_pull_requests(stage: Stage, shop: Place) -> None:
-    """What was closed and never shown is found as soon as the list of open ones is told."""
+    """A closed one that was never shown is found once the list of open ones is complete."""
     shop.open(ago(days=3))
     shop.open(ago(days=2))
     stage.sync()
@@ -283,7 +283,7 @@ def test_open_pull_requests(stage: Stage, shop: Place) -> None:
 
 
 def test_pull_request_names(stage: Stage, shop: Place) -> None:
-    """Those of which a page tells nothing are found by their names, told then or later."""
+    """Pull requests that a page cannot return are found by name, at once or later."""
     shop.open(ago(days=3))
     shop.open(ago(days=2))
     before = transaction.savepoint()
