@@ -6,6 +6,8 @@ import re
 import shutil
 import socket
 import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -19,7 +21,7 @@ from apps.measures import TASKS
 from apps.teams.models import Team
 from apps.users.models import User
 from tests.absence import absent
-from tests.program import ROOT
+from tests.program import ROOT, clean_environment
 from tests.two_teams import belongings
 from tformance import metrics_server
 from tformance.ports import free_port
@@ -117,6 +119,27 @@ def test_a_taken_address_ends_no_worker(caplog: pytest.LogCaptureFixture) -> Non
     with socket.create_server(("127.0.0.1", 0)) as taken:
         metrics_server.begin(*taken.getsockname())
     assert "METRICS_ADDRESS" in caplog.text
+
+
+COUNTING = """
+from apps.measures import REQUESTS
+for number in range(400):
+    REQUESTS.labels(f"view-{number}", "GET", "200").observe(0.1)
+print("counted")
+"""
+
+
+def test_where_no_room_is_left_processes_go_on(tmp_path: Path) -> None:
+    """None may write more than 16 KB into a file, less than a counter file begins with."""
+    counted = subprocess.run(
+        ["bash", "-c", 'ulimit -f 16; exec "$@"', "bash", sys.executable, "-c", COUNTING],
+        cwd=ROOT,
+        env=clean_environment(PROMETHEUS_MULTIPROC_DIR=str(tmp_path)),
+        capture_output=True,
+        text=True,
+    )
+    assert counted.stdout == "counted\n", counted.stderr
+    assert "is not told" in counted.stderr
 
 
 def test_alerts_use_existing_series(team: Team, bob: User) -> None:
