@@ -58,6 +58,7 @@ def pgbouncer(url: str) -> Iterator[str]:
             f"dbname={name} user={parts.username}\n"
             f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nauth_type = any\n"
             "unix_socket_dir =\npool_mode = transaction\ndefault_pool_size = 2\n"
+            "server_login_retry = 1\n"
         )
         config.chmod(0o644)
         someone = ["-u", "nobody"] if os.getuid() == 0 else []
