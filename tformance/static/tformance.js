@@ -1,4 +1,4 @@
-// What the pages cannot do alone: the colour scheme, menus that close, copying a link.
+// What the pages need a script for: the colour scheme, closing menus, copying a link.
 "use strict";
 
 document.documentElement.classList.add("has-script");

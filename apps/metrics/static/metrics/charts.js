@@ -1,4 +1,4 @@
-// One way to make a chart: <div data-chart id="x"> beside <script type="application/json" id="x-data">.
+// The one way to make a chart: <div data-chart id="x"> next to <script type="application/json" id="x-data">.
 "use strict";
 
 (() => {
@@ -14,7 +14,7 @@
     return echarts.color.modifyAlpha(opaque(colour(name)), share);
   }
 
-  // ECharts knows hexadecimal colours; a browser tells every other kind as rgb.
+  // ECharts takes hexadecimal colours; a browser returns all others as rgb.
   function opaque(text) {
     const probe = document.createElement("i");
     probe.style.color = text;
@@ -97,7 +97,7 @@
     return axis;
   }
 
-  // Shares are drawn of the whole, small ones of a part of it that has whole per cents.
+  // Shares are drawn up to 100 %, small ones up to a whole number of per cents.
   function shareEnd(largest) {
     return [0.04, 0.08, 0.2, 0.4].find((end) => largest <= end) || 1;
   }
@@ -124,7 +124,7 @@
     return /^\d{4}-\d\d$/.test(label) ? monthName(label) : label;
   }
 
-  // Weeks and months that are whole; the rest is drawn by `unfinished`.
+  // Complete weeks and months; `unfinished` draws the others.
   function line(series, chart, style, last) {
     const { partial, labels } = chart;
     const ends = !partial[labels.length - 1];
@@ -163,7 +163,7 @@
     }
   }
 
-  // A week or month of which the range has only a part: dotted, and its point hollow.
+  // An incomplete week or month: dotted, and its point hollow.
   function unfinished(series, chart, style, last) {
     const { partial, labels } = chart;
     const whole = line(series, chart, style, last);

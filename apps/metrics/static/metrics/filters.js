@@ -1,9 +1,9 @@
-// What the filter bar and the lists cannot do alone: finding in long lists, and staying still.
+// What the filter bar and the lists need a script for: searching long lists, and staying still.
 "use strict";
 
 const picked = (found) => found.closest(".picker").querySelector(".picked");
 
-// Lists that are whole on the page: hide what does not match.
+// Lists that are complete on the page: hide what does not match.
 document.addEventListener("input", (event) => {
   if (!event.target.matches("[data-find]")) return;
   const wanted = event.target.value.toLowerCase();
@@ -12,7 +12,7 @@ document.addEventListener("input", (event) => {
   }
 });
 
-// Lists that are looked up: what was ticked moves up and stays while one looks further.
+// Lists searched on the server: ticked options move up and stay during further searches.
 document.addEventListener("change", (event) => {
   const found = event.target.closest(".found");
   if (!found) return;
@@ -31,7 +31,7 @@ document.addEventListener("htmx:afterSwap", (event) => {
   }
 });
 
-// What is only looked for is no name yet; for labels and branches it may be one.
+// A search text is no option yet; for labels and branches it may become one.
 document.addEventListener("submit", (event) => {
   for (const field of event.target.querySelectorAll("[data-look-up]")) {
     if (!field.dataset.free) field.disabled = true;
@@ -70,7 +70,7 @@ document.addEventListener("htmx:afterSettle", () => {
   Object.assign(kept, { open: [], scrolled: [], focused: -1 });
 });
 
-// Figures that come after their page may fail to come: then the page says so.
+// Figures that load after their page may fail to load: then the page says so.
 for (const name of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) {
   document.addEventListener(name, (event) => {
     if (!event.target.matches(".follows")) return;
