@@ -301,6 +301,7 @@ def test_others_see_the_progress_of_the_reading_process(
     make_large(team)
     frame = bob_client.get("/a/acme/pull-requests/").content.decode()
     assert "Preparing the figures" in frame
+    assert "format=csv" in frame
     poll = "/a/acme/figures/prepared/"
     assert alice_client.get(poll).status_code == 204
     with kept.alone(team.pk):  # like another process that reads them

@@ -30,7 +30,16 @@ FORMATS = {"csv": (CSV, "csv"), "excel": (CSV, "csv"), "jsonl": (JSON_LINES, "js
 FORMAT_NAMES = (("csv", "CSV"), ("excel", "CSV for Excel"), ("jsonl", "JSON Lines"))
 
 
-@figures_page("metrics/explorer.html", "metrics/explorer_part.html", is_list=True)
+def _menus(request: TeamRequest, filters: Filters) -> dict[str, Any]:
+    """What the menus offer, also while the list is still being prepared."""
+    try:
+        chosen = explorer.choice(request.GET, viewer_of(request))
+    except explorer.BadAddressError:
+        return {}  # The list says what is wrong.
+    return {"downloads": _Here(request.path, filters, chosen).downloads()}
+
+
+@figures_page("metrics/explorer.html", "metrics/explorer_part.html", is_list=True, around=_menus)
 def pull_requests(request: TeamRequest, filters: Filters) -> Answer | HttpResponseBase:
     """The list, or with `format=csv`, `excel` or `jsonl` all of it as a file.
 
@@ -61,7 +70,6 @@ def pull_requests(request: TeamRequest, filters: Filters) -> Answer | HttpRespon
             "next": here.page(page)["next"],
             "previous": here.page(page)["previous"],
         },
-        {"downloads": here.downloads()},
     )
 
 

@@ -40,6 +40,8 @@ COUNTED_EVERY = 60  # seconds
 
 
 Asked = Callable[[Filters], "Answer | HttpResponseBase"]
+Around = Callable[[TeamRequest, Filters], Context]
+"""What surrounds the part and does not depend on data."""
 
 
 def figures_page(
@@ -49,6 +51,7 @@ def figures_page(
     may_follow: bool = False,
     is_list: bool = False,
     has_range: bool = True,
+    around: Around = lambda _request, _filters: {},
 ) -> Callable[[Callable[..., Answer | HttpResponseBase]], Callable[..., HttpResponseBase]]:
     """A team's page under the filter bar; htmx gets only the part, and only if it is new.
 
@@ -70,6 +73,7 @@ def figures_page(
                     may_follow=may_follow,
                     is_list=is_list,
                     has_range=has_range,
+                    around=around,
                 )
 
         return page
@@ -86,6 +90,7 @@ def _page(
     may_follow: bool,
     is_list: bool,
     has_range: bool,
+    around: Around,
 ) -> HttpResponseBase:
     if remembered := remembering.opens_with(request):
         return redirect(f"{request.path}?{remembered}")
@@ -104,9 +109,11 @@ def _page(
     filters = covered(request.team, filters, fresh, version.first_opened_at, timezone.now())
     if filters.refusal and not is_list:
         return refused(request, [filters.refusal])
-    bar = _bar(request, filters, choices, has_range=has_range) | _state(
-        request, filters, fresh, version
-    )
+    bar = {
+        **_bar(request, filters, choices, has_range=has_range),
+        **_state(request, filters, fresh, version),
+        **around(request, filters),
+    }
     if version.is_empty and not wants_json(request):
         return render(request, "metrics/empty.html", bar)
     key = _cache_key(request, version.etag)
