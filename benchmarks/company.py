@@ -30,6 +30,11 @@ HOUR, DAY = 3600, 86400
 BOTS = ("dependabot", "renovate", "release-bot", "copilot-pull-request-reviewer")
 
 
+def _id(number: int) -> int:
+    """As far apart as the ids of accounts on GitHub."""
+    return number * 104_729 % 250_000_007
+
+
 @dataclass(frozen=True)
 class Account:
     """A GitHub account; `member` is the id of their row, if they are in the team."""
@@ -51,17 +56,20 @@ class Company:
     pull_requests: int
     seed: int = 1
     repositories: int = 500
+    largest: float = 0
+    """The share of pull requests in the largest repository; else it has one in twenty."""
     now: datetime = field(default_factory=lambda: datetime.now(UTC).replace(microsecond=0))
     team: int = 1
 
     def __post_init__(self) -> None:
         self.random = Random(self.seed)
         self.ids = {name: count(1) for name in ("pr", "review", "commit", "link", "event")}
-        self.members = [Account(1000 + n, f"person-{n}", "User", n) for n in range(1, MEMBERS + 1)]
-        self.outsiders = [Account(50_000 + n, f"visitor-{n}") for n in range(OUTSIDERS)]
+        self.members = [Account(_id(n), f"person-{n}", "User", n) for n in range(1, MEMBERS + 1)]
+        self.members_by_id = {who.id: who for who in self.members}
+        self.outsiders = [Account(_id(5_000 + n), f"visitor-{n}") for n in range(OUTSIDERS)]
         now = str(self.now)[:19]
         self.stamps: Row = {"team_id": self.team, "created_at": now, "modified_at": now}
-        self.bots = [Account(90_000 + n, login, "Bot") for n, login in enumerate(BOTS)]
+        self.bots = [Account(_id(9_000 + n), login, "Bot") for n, login in enumerate(BOTS)]
 
     def member_rows(self) -> list[Row]:
         return [
@@ -102,6 +110,8 @@ class Company:
     def rows(self) -> Iterator[tuple[str, Row]]:
         """Pull requests and their children, each with the name of its table."""
         weights = [1 / (n + 4) for n in range(self.repositories)]
+        if self.largest:
+            weights[0] = sum(weights[1:]) * self.largest / (1 - self.largest)
         shares = [int(self.pull_requests * w / sum(weights)) for w in weights]
         shares[0] += self.pull_requests - sum(shares)
         for repository, number in enumerate(shares, start=1):

@@ -128,7 +128,7 @@ def review(
 
 def event(company: Company, pull_request: int, event: EventFact) -> Row:
     pk = next(company.ids["event"])
-    asked = company.members[event.reviewer - 1001] if event.reviewer else None
+    asked = company.members_by_id[event.reviewer] if event.reviewer else None
     return {
         **company.stamps,
         "id": pk,

@@ -1,5 +1,7 @@
 """Loads a made-up company: `python -m benchmarks.load 1000000`, into the settings' database.
 
+With `LARGEST=0.3` three of ten pull requests are in one repository.
+
 By COPY into PostgreSQL, with indexes afterwards; by `executemany` into SQLite. The database must be
 empty. The account alice@example.com with the password `correct horse` can sign in.
 """
@@ -172,4 +174,4 @@ BEGUN = time.perf_counter()
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tformance.settings")
     django.setup()
-    load(Company(int(sys.argv[1])))
+    load(Company(int(sys.argv[1]), largest=float(os.environ.get("LARGEST") or 0)))
