@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 import numpy as np
 from django.db.models import Count, Max, Min, OuterRef, QuerySet, Subquery, Sum
@@ -156,9 +157,18 @@ def nothing(period: Period) -> Figures:
     return of_rows(Rows([]), period.weeks)
 
 
-def by_repository(team: Team, filters: Filters) -> dict[Repository, Figures]:
+class Named(NamedTuple):
+    """A repository, of which a team may have hundreds: what a table needs of it."""
+
+    pk: int
+    full_name: str
+    github_repo_id: int
+
+
+def by_repository(team: Team, filters: Filters) -> dict[Named, Figures]:
     """Side by side, by name, which a recreated repository shares with its predecessor."""
-    known = {row.pk: row for row in Repository.objects.for_team(team)}
+    names = Repository.objects.for_team(team).order_by().values_list(*Named._fields)
+    known = {each.pk: each for each in map(Named._make, names)}
     rows = masks.merged(team, filters, filters.period)
     keys, groups = rows.kinds("repository_id")
     figures = by_groups(rows, groups, [filters.period.weeks] * len(keys))

@@ -24,6 +24,7 @@ from apps.metrics.filters.form import Option
 from apps.metrics.models import PullRequest, Repository
 from apps.metrics.pages import sentences, week
 from apps.metrics.pages.charts import Chart, spark
+from apps.metrics.pages.compare import Cell
 from apps.metrics.pages.measures import Tile
 from apps.metrics.pages.timeline import Bar, stage_bars
 from apps.metrics.pages.verdict import how_much
@@ -132,12 +133,14 @@ def why_no_change(tile: Tile) -> str:
 
 
 @register.simple_tag(takes_context=True)
-def compared(context: dict[str, Any], tile: Tile, length: float | None) -> SafeString:
-    """A figure of a table with its bar, if it has one, linked to its pull requests, if any.
+def compared(context: dict[str, Any], cells: Sequence[Cell]) -> SafeString:
+    """A line's figures, each linked to its pull requests, if any, with its bar, if it has one.
 
-    The former one is below it if they differ beyond chance, else on hover.
+    The former figure is below it if they differ beyond chance, else on hover.
     """
-    return format_html("{}{}", _compared(context["filters"], tile), _bar(tile.field, length))
+    filters: Filters = context["filters"]
+    shown = ((_compared(filters, tile), _bar(tile.field, length)) for tile, length in cells)
+    return format_html_join("", '<td class="figure">{}{}</td>', shown)
 
 
 def _compared(filters: Filters, tile: Tile) -> SafeString:

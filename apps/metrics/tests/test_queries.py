@@ -197,7 +197,7 @@ def assert_weeks(
 
 def assert_groups(team: Team, filters: Filters, rows: Sequence[PullRequest]) -> None:
     for repository, found in queries.by_repository(team, filters).items():
-        assert_figures(found, [row for row in rows if row.repository == repository])
+        assert_figures(found, [row for row in rows if row.repository_id == repository.pk])
     for account, found in queries.by_author(team, filters).items():
         assert_figures(found, [row for row in rows if row.author_github_id == account])
 
