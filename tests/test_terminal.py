@@ -115,9 +115,12 @@ def test_a_count_that_is_not_met_keeps_no_deployment_back(tmp_path: Path) -> Non
     assert made["node_id"] in {row["id"] for row in terminal.rows("deployments")}
 
 
-def test_one_repository_by_two_spellings(terminal: Terminal, name: str) -> None:
+def test_one_repository_by_two_spellings(terminal: Terminal, name: str, github: Running) -> None:
+    github.fault("graphql_error", contains="query Members(", type="FORBIDDEN")
     done = terminal.run("sync", name, name.upper())
+    github.simulator.faults.clear()
     assert done.returncode == 0, done.stderr
+    assert done.stderr.count("cannot be read, so everyone counts as external") == 1
     assert done.stdout.count(name) == 1
 
 

@@ -202,6 +202,8 @@ def _sync(
     tracked = list({row.pk: row for row in found}.values())
     if not tracked:
         return INCOMPLETE
+    for integration in {row.integration for row in tracked}:
+        adhoc.find_people(integration, _report)
     _read_for_marks(tracked)
     for row in tracked:
         stale.try_again(row, datetime.now(UTC))

@@ -43,11 +43,10 @@ def team(slug: str) -> Team:
 
 
 def track(team: Team, full_name: str, note: Note) -> TrackedRepository:
-    """Looks a repository up and tracks it; `note` is called with what the token does not allow."""
+    """Looks a repository up and tracks it; `note` is called with what is waited for."""
     credential = _credential(team)
     found = _look_up(credential, full_name, note)
     integration = _integration(team, credential, found)
-    _find_people(integration, note)
     repository = ingest.repository(team, found)
     tracked, _ = TrackedRepository.objects.update_or_create(
         team=team,
@@ -161,7 +160,8 @@ def _integration(
     return integration
 
 
-def _find_people(integration: GitHubIntegration, note: Note) -> None:
+def find_people(integration: GitHubIntegration, note: Note) -> None:
+    """Reads an account's people; `note` is called with what the token does not allow."""
     try:
         left_out = _patiently(
             integration.credential,
