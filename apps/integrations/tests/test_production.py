@@ -563,7 +563,13 @@ def test_hooks_report_deployments_releases_and_runs(
     github.simulator.log.clear()
     hooked.do(github, "deploy", ref="main", state="SUCCESS", environment="preview-7")
     hooked.do(github, "release", tag="v1")
+    # What a status moves to production is, however old.
+    moved = hooked.do(github, "deploy", ref="main", environment="staging")
+    there = github.simulator.world.repositories[tracked.github_repo_id].deployments[moved["id"]]
+    there.environment = "production"
+    hooked.do(github, "set_deployment_status", deployment=moved["id"], state="FAILURE")
     work()
+    assert Deployment.objects.get(node_id=moved["node_id"]).state == "failure"
     assert [log.operation for log in github.simulator.log.requests].count("DeploymentsById") == 1
     row = PullRequest.objects.get(repository=tracked.repository)
     assert row.deployment == Deployment.objects.get(node_id=made["node_id"])
