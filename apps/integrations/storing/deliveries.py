@@ -50,34 +50,34 @@ def application(repository: Repository, source: str, environment: str) -> Applic
     return found
 
 
-def deployments(of: Production, told: Sequence[Told], asked_at: datetime) -> set[str]:
+def deployments(production: Production, told: Sequence[Told], asked_at: datetime) -> set[str]:
     """Stores deployments to production environments, as GitHub reported them at `asked_at`.
 
     A status can move one to another environment, where it alone counts then. Returns the ids of
     those that were stored after `asked_at`: they are newer, and left as they are.
     """
-    _lock(of)
-    newer = _stored_since(of, told, asked_at)
+    _lock(production)
+    newer = _stored_since(production, told, asked_at)
     told = [one for one in told if one.id not in newer]
-    _leave_where_it_was(of, told)
+    _leave_where_it_was(production, told)
     by_environment: dict[str, list[Told]] = {}
-    patterns = of.repository.team.production_environments
-    rows = Application.objects.filter(repository=of.repository, source=Source.DEPLOYMENT)
+    patterns = production.repository.team.production_environments
+    rows = Application.objects.filter(repository=production.repository, source=Source.DEPLOYMENT)
     known = set(rows.values_list("environment", flat=True))
     for one in told:
         environment = tidy(one.environment)
         if environment[:255] in known or is_production(environment, patterns):
             by_environment.setdefault(environment, []).append(one)
     for environment, some in sorted(by_environment.items()):
-        where = application(of.repository, Source.DEPLOYMENT, environment)
-        page = _page(of, environment)
-        _store(of, where, [(one, page) for one in some], asked_at)
+        where = application(production.repository, Source.DEPLOYMENT, environment)
+        page = _page(production, environment)
+        _store(production, where, [(one, page) for one in some], asked_at)
     return newer
 
 
-def _stored_since(of: Production, told: Sequence[Told], asked_at: datetime) -> set[str]:
+def _stored_since(production: Production, told: Sequence[Told], asked_at: datetime) -> set[str]:
     rows = Deployment.objects.filter(
-        application__repository=of.repository,
+        application__repository=production.repository,
         application__source=Source.DEPLOYMENT,
         node_id__in=[one.id for one in told],
         modified_at__gt=asked_at,
@@ -85,16 +85,16 @@ def _stored_since(of: Production, told: Sequence[Told], asked_at: datetime) -> s
     return set(rows.values_list("node_id", flat=True))
 
 
-def _page(of: Production, environment: str) -> str:
+def _page(production: Production, environment: str) -> str:
     """An environment's page; empty while the repository's URL is unknown."""
-    name = of.repository.full_name.partition("@")[0]
+    name = production.repository.full_name.partition("@")[0]
     return f"{settings.GITHUB_URL}/{name}/deployments/{quote(environment, safe='')}"
 
 
-def _leave_where_it_was(of: Production, told: Sequence[Told]) -> None:
+def _leave_where_it_was(production: Production, told: Sequence[Told]) -> None:
     environments = {one.id[:100]: tidy(one.environment)[:255] for one in told}
     rows = Deployment.objects.filter(
-        application__repository=of.repository,
+        application__repository=production.repository,
         application__source=Source.DEPLOYMENT,
         node_id__in=environments,
         is_left_out=False,
@@ -103,45 +103,45 @@ def _leave_where_it_was(of: Production, told: Sequence[Told]) -> None:
     moved = [pk for pk, key, environment in there if environments[key] != environment]
     if moved:
         Deployment.objects.filter(pk__in=moved).update(is_left_out=True, look_again_at=None)
-        _count_anew(of)
+        _count_anew(production)
 
 
-def releases(of: Production, page: Page, now: datetime) -> None:
+def releases(production: Production, page: Page, now: datetime) -> None:
     """Stores published releases, and records which are listed."""
-    _lock(of)
-    where = application(of.repository, Source.RELEASE, RELEASES)
-    _store(of, where, [(one, one.url) for one in page.items], now)
+    _lock(production)
+    where = application(production.repository, Source.RELEASE, RELEASES)
+    _store(production, where, [(one, one.url) for one in page.items], now)
     listed = [*(one.id for one in page.items), *page.untold]
     where.deployments.filter(node_id__in=listed).update(told_at=now)
-    leave_out(where, of.tag_pattern)
+    leave_out(where, production.tag_pattern)
 
 
-def withdraw_releases(of: Production, begun_at: datetime) -> None:
+def withdraw_releases(production: Production, begun_at: datetime) -> None:
     """After a complete list: releases missing from it no longer count."""
-    _lock(of)
-    where = application(of.repository, Source.RELEASE, RELEASES)
+    _lock(production)
+    where = application(production.repository, Source.RELEASE, RELEASES)
     gone = where.deployments.filter(Q(told_at=None) | Q(told_at__lt=begun_at), is_withdrawn=False)
     if gone.update(is_withdrawn=True):
-        leave_out(where, of.tag_pattern)
-        _count_anew(of)
+        leave_out(where, production.tag_pattern)
+        _count_anew(production)
 
 
-def runs(of: Production, told: Sequence[Told], now: datetime) -> None:
+def runs(production: Production, told: Sequence[Told], now: datetime) -> None:
     """Stores successful runs of the named workflow; the first version seen is kept."""
-    _lock(of)
-    where = application(of.repository, Source.WORKFLOW, of.workflow)
-    _store(of, where, [(one, one.url) for one in told], now)
+    _lock(production)
+    where = application(production.repository, Source.WORKFLOW, production.workflow)
+    _store(production, where, [(one, one.url) for one in told], now)
 
 
-def _count_anew(of: Production) -> None:
+def _count_anew(production: Production) -> None:
     """Invalidates pages that list the deployments, and has their results counted again."""
-    freshness.changed(of.repository_id)
-    recount_requests.ask(Production.objects.filter(pk=of.pk))
+    freshness.changed(production.repository_id)
+    recount_requests.ask(Production.objects.filter(pk=production.pk))
 
 
-def _lock(of: Production) -> None:
+def _lock(production: Production) -> None:
     """Locks first, in the order in which counting and storing pull requests lock rows."""
-    rows = Repository.objects.select_for_update(no_key=True).filter(pk=of.repository_id)
+    rows = Repository.objects.select_for_update(no_key=True).filter(pk=production.repository_id)
     list(rows.values_list("pk"))
 
 
@@ -158,18 +158,18 @@ def leave_out(where: Application, pattern: str) -> None:
             seen.add(sha)
 
 
-def settle(of: Production) -> bool:
+def settle(production: Production) -> bool:
     """Detects the source, unless a person chose it, and which applications count.
 
     Returns whether any of that changed.
     """
-    source = source_of(of)
-    has_changed = source != of.source
+    source = source_of(production)
+    has_changed = source != production.source
     if has_changed:
-        of.source = source
-        Production.objects.filter(pk=of.pk, is_chosen=False).update(source=source)
-    rows = list(Application.objects.filter(repository=of.repository))
-    counting = {row.pk for row in rows if row.source == source and _is_wanted(of, row)}
+        production.source = source
+        Production.objects.filter(pk=production.pk, is_chosen=False).update(source=source)
+    rows = list(Application.objects.filter(repository=production.repository))
+    counting = {row.pk for row in rows if row.source == source and _is_wanted(production, row)}
     for row in rows:
         if row.is_current != (row.pk in counting):
             Application.objects.filter(pk=row.pk).update(is_current=not row.is_current)
@@ -177,57 +177,61 @@ def settle(of: Production) -> bool:
     return has_changed
 
 
-def wanted(of: Production) -> list[Application]:
+def wanted(production: Production) -> list[Application]:
     """The applications that should count, according to what is stored."""
-    source = source_of(of)
-    rows = Application.objects.filter(repository=of.repository, source=source).order_by("pk")
-    return [row for row in rows.select_related("repository") if _is_wanted(of, row)]
+    source = source_of(production)
+    rows = Application.objects.filter(repository=production.repository, source=source).order_by(
+        "pk"
+    )
+    return [row for row in rows.select_related("repository") if _is_wanted(production, row)]
 
 
-def source_of(of: Production) -> str:
+def source_of(production: Production) -> str:
     """The chosen source, else the one detected in stored data."""
-    return of.source if of.is_chosen else _found(of)
+    return production.source if production.is_chosen else _found(production)
 
 
-def current(of: Production) -> QuerySet[Application]:
+def current(production: Production) -> QuerySet[Application]:
     """The applications that count."""
-    return Application.objects.filter(repository=of.repository, is_current=True).order_by("pk")
+    return Application.objects.filter(repository=production.repository, is_current=True).order_by(
+        "pk"
+    )
 
 
-def _found(of: Production) -> str:
-    rows = Application.objects.filter(repository=of.repository)
+def _found(production: Production) -> str:
+    rows = Application.objects.filter(repository=production.repository)
     of_each = Deployment.objects.filter(application=OuterRef("pk"))
     succeeded = rows.filter(Exists(of_each.filter(deployed_at__isnull=False)))
     names = succeeded.filter(source=Source.DEPLOYMENT).values_list("environment", flat=True)
-    patterns = of.repository.team.production_environments
+    patterns = production.repository.team.production_environments
     if any(is_production(name, patterns) for name in names):
         return Source.DEPLOYMENT.value
     published = rows.filter(Exists(of_each.filter(is_left_out=False)), source=Source.RELEASE)
     return Source.RELEASE.value if published.exists() else ""
 
 
-def _is_wanted(of: Production, row: Application) -> bool:
+def _is_wanted(production: Production, row: Application) -> bool:
     if row.source == Source.DEPLOYMENT:
-        return is_production(row.environment, of.repository.team.production_environments)
+        return is_production(row.environment, production.repository.team.production_environments)
     if row.source == Source.WORKFLOW:
-        return bool(row.environment == of.workflow[:255])
-    return row.source == Source.RELEASE or row.environment == of.repository.default_branch
+        return bool(row.environment == production.workflow[:255])
+    return row.source == Source.RELEASE or row.environment == production.repository.default_branch
 
 
-def note_environments(of: Production, told: Iterable[Told]) -> None:
+def note_environments(production: Production, told: Iterable[Told]) -> None:
     """Counts environment names, for an admin to choose from; production ones are always kept."""
-    counts: dict[str, int] = dict(of.environments)
+    counts: dict[str, int] = dict(production.environments)
     for one in told:
         name = tidy(one.environment)[:255]
         if name in counts or len(counts) < MOST_ENVIRONMENTS or is_production(name):
             counts[name] = counts.get(name, 0) + 1
-    if counts != of.environments:
-        of.environments = counts
-        Production.objects.filter(pk=of.pk).update(environments=counts)
+    if counts != production.environments:
+        production.environments = counts
+        Production.objects.filter(pk=production.pk).update(environments=counts)
 
 
 def _store(
-    of: Production, where: Application, told: Sequence[tuple[Told, str]], now: datetime
+    production: Production, where: Application, told: Sequence[tuple[Told, str]], now: datetime
 ) -> None:
     incoming = {one.id[:100]: (one, url) for one, url in told}
     # Locked, so that webhook changes made meanwhile are applied after what is stored here.
@@ -252,9 +256,9 @@ def _store(
                 bringing.rewind_to(where, row)
     Deployment.objects.bulk_create(fresh)
     if told_anew:
-        freshness.changed(of.repository_id)  # Invalidates pages that list it.
+        freshness.changed(production.repository_id)  # Invalidates pages that list it.
     if fresh or moved:
-        recount_requests.ask(Production.objects.filter(pk=of.pk))
+        recount_requests.ask(Production.objects.filter(pk=production.pk))
 
 
 def _changes(row: Deployment, one: Told, url: str, now: datetime) -> dict[str, Any]:

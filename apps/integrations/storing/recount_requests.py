@@ -18,9 +18,9 @@ def ask(rows: QuerySet[Production]) -> None:
     rows.update(is_recount_due=True, recount_requests=F("recount_requests") + 1)
 
 
-def answered(of: Production) -> None:
+def answered(production: Production) -> None:
     """Marks it as counted, unless a new request came since the row was read."""
-    rows = Production.objects.filter(pk=of.pk, recount_requests=of.recount_requests)
+    rows = Production.objects.filter(pk=production.pk, recount_requests=production.recount_requests)
     rows.update(is_recount_due=False)
 
 

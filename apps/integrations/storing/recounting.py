@@ -27,19 +27,19 @@ def choose(
     repository: Repository, source: str, *, workflow: str = "", tag_pattern: str = ""
 ) -> Production:
     """Stores an admin's choice; an empty source means that it is detected again."""
-    of = deliveries.production(repository)
-    if workflow != of.workflow:
+    production = deliveries.production(repository)
+    if workflow != production.workflow:
         ProductionWalk.objects.filter(tracked__repository=repository).update(
             workflow_id=None, runs_until=None, runs_read=False, runs_due_at=None, runs_etag=""
         )
-    of.is_chosen = bool(source)
-    of.source = source
-    of.workflow = workflow if source == Source.WORKFLOW else ""
-    of.tag_pattern = tag_pattern
-    of.save(update_fields=["is_chosen", "source", "workflow", "tag_pattern"])
+    production.is_chosen = bool(source)
+    production.source = source
+    production.workflow = workflow if source == Source.WORKFLOW else ""
+    production.tag_pattern = tag_pattern
+    production.save(update_fields=["is_chosen", "source", "workflow", "tag_pattern"])
     ask(repository.pk)
     _walk_again(repository.pk)
-    return of
+    return production
 
 
 def _walk_again(repository_id: int) -> None:
@@ -54,38 +54,40 @@ def follow_settings(team: Team) -> None:
     ProductionWalk.objects.filter(team=team).update(due_at=datetime.now(UTC))
 
 
-def recount(of: Production) -> None:
+def recount(production: Production) -> None:
     """Detects source and applications, and counts what is not counted yet."""
-    if of.source == Source.MERGE:
-        deliveries.application(of.repository, Source.MERGE, of.repository.default_branch)
-    release = of.repository.applications.filter(source=Source.RELEASE).first()
+    if production.source == Source.MERGE:
+        deliveries.application(
+            production.repository, Source.MERGE, production.repository.default_branch
+        )
+    release = production.repository.applications.filter(source=Source.RELEASE).first()
     if release:
-        deliveries.leave_out(release, of.tag_pattern)
-    if deliveries.settle(of):
-        _follow_applications(of)
-    for application in deliveries.current(of).select_related("repository__team"):
+        deliveries.leave_out(release, production.tag_pattern)
+    if deliveries.settle(production):
+        _follow_applications(production)
+    for application in deliveries.current(production).select_related("repository__team"):
         leases.renew_held()
         bringing.count(application)
         failing.refresh(application)
         is_merge = application.source == Source.MERGE
         if not (is_merge or application.is_rooted) and bringing.eligible(application).exists():
-            _walk_again(of.repository_id)
-    recount_requests.answered(of)
+            _walk_again(production.repository_id)
+    recount_requests.answered(production)
 
 
-def _follow_applications(of: Production) -> None:
+def _follow_applications(production: Production) -> None:
     """Updates pull requests to the applications that count now."""
-    rows = PullRequest.objects.filter(repository=of.repository, brought_by__isnull=False)
+    rows = PullRequest.objects.filter(repository=production.repository, brought_by__isnull=False)
     keys = sorted(set(rows.order_by().values_list("pk", flat=True)))
     for begin in range(0, len(keys), AT_ONCE):
         leases.renew_held()
         with transaction.atomic():
-            freshness.changed(of.repository_id)
-            crediting.credit(of.repository, keys[begin : begin + AT_ONCE])
+            freshness.changed(production.repository_id)
+            crediting.credit(production.repository, keys[begin : begin + AT_ONCE])
     with transaction.atomic():
-        freshness.changed(of.repository_id)
-        crediting.nothing_before(of.repository)
-        crediting.note_before(of.repository)
+        freshness.changed(production.repository_id)
+        crediting.nothing_before(production.repository)
+        crediting.note_before(production.repository)
 
 
 def _due(now: datetime) -> QuerySet[Production]:
@@ -93,8 +95,8 @@ def _due(now: datetime) -> QuerySet[Production]:
     return rows.select_related("repository__team").order_by("pk")
 
 
-def _recount(of: Production, now: datetime) -> None:
-    recount(of)
+def _recount(production: Production, now: datetime) -> None:
+    recount(production)
 
 
 RECOUNT = Chore("recount of deployments", _due, _recount)
