@@ -46,6 +46,7 @@ BAD = [
     ("DATABASE_URL", "sqlite:////no/such/folder/x.sqlite3", "there is no folder"),
     ("REDIS_URL", "localhost:6379", "must begin with redis://"),
     ("REDIS_URL", "redis://localhost:many/0", "is no address"),
+    ("REDIS_URL", "redis://:12#34@localhost/0", "write # as %23"),
     ("DEBUG", "maybe", "neither yes nor no"),
     ("LOG_LEVEL", "loud", "is not one of DEBUG"),
     ("LOG_FORMAT", "xml", "is not one of JSON, LINE"),

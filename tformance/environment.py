@@ -243,13 +243,16 @@ def email_url(name: str) -> dict[str, Any]:
 
 def _split(name: str, value: str, example: str) -> SplitResult:
     shown = "the value" if "@" in value else f"“{value}”"
+    reason = f"{shown} is no address; write it like {example}."
+    if "@" in value:
+        reason += " In a password, write # as %23, / as %2F and ? as %3F."
     try:
         parts = urlsplit(value)
         port = parts.port
     except ValueError:
-        refuse(name, f"{shown} is no address; write it like {example}.")
-    if port == 0 or any(character.isspace() for character in value):
-        refuse(name, f"{shown} is no address; write it like {example}.")
+        refuse(name, reason)
+    if port == 0 or parts.fragment or any(character.isspace() for character in value):
+        refuse(name, reason)
     return parts
 
 
