@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -246,6 +247,13 @@ def test_github_is_down(
     assert nothing_is_stored()
 
 
+UNREADABLE_GRANTS: tuple[Any, ...] = (
+    {"access_token": ""},
+    {"access_token": "x", "expires_in": 10**18},
+    [],
+)
+
+
 @pytest.mark.parametrize(
     ("fault", "said"),
     [
@@ -260,7 +268,7 @@ def test_github_is_down(
         (Fault("half_body", path="/login/oauth/access_token"), "GitHub could not be reached"),
         *(
             (Fault("reply", path="/login/oauth/access_token", body=body), "does not understand")
-            for body in ({"access_token": ""}, {"access_token": "x", "expires_in": 10**18}, [])
+            for body in UNREADABLE_GRANTS
         ),
     ],
 )
