@@ -130,7 +130,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('modified_at', models.DateTimeField(auto_now=True)),
-                ('reason', models.CharField(choices=[('first', 'Repositories were chosen'), ('manual', 'Somebody asked'), ('schedule', 'The schedule'), ('terminal', 'The command line')], max_length=20)),
+                ('reason', models.CharField(choices=[('first', 'Repositories were chosen'), ('manual', 'A member asked'), ('schedule', 'The schedule'), ('terminal', 'The command line')], max_length=20)),
                 ('status', models.CharField(choices=[('pending', 'Pending'), ('syncing', 'Syncing'), ('waiting', 'Waiting'), ('complete', 'Complete'), ('error', 'Error')], default='pending', max_length=20)),
                 ('started_at', models.DateTimeField(auto_now_add=True)),
                 ('finished_at', models.DateTimeField(null=True)),

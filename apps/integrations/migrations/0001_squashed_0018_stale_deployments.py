@@ -336,7 +336,7 @@ class Migration(migrations.Migration):
                         ('team', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='teams.team')),
                         ('created_at', models.DateTimeField(auto_now_add=True)),
                         ('modified_at', models.DateTimeField(auto_now=True)),
-                        ('reason', models.CharField(choices=[('first', 'Repositories were chosen'), ('manual', 'Somebody asked'), ('schedule', 'The schedule'), ('terminal', 'The command line')], max_length=20)),
+                        ('reason', models.CharField(choices=[('first', 'Repositories were chosen'), ('manual', 'A member asked'), ('schedule', 'The schedule'), ('terminal', 'The command line')], max_length=20)),
                         ('status', models.CharField(choices=[('pending', 'Pending'), ('syncing', 'Syncing'), ('waiting', 'Waiting'), ('complete', 'Complete'), ('error', 'Error')], default='pending', max_length=20)),
                         ('started_at', models.DateTimeField(auto_now_add=True)),
                         ('finished_at', models.DateTimeField(null=True)),

@@ -19,7 +19,7 @@ class SyncRun(BaseTeamModel):
 
     class Reason(models.TextChoices):
         FIRST = "first", "Repositories were chosen"
-        MANUAL = "manual", "Somebody asked"
+        MANUAL = "manual", "A member asked"
         SCHEDULE = "schedule", "The schedule"
         TERMINAL = "terminal", "The command line"
 

@@ -22,7 +22,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='pullrequest',
             name='author_person',
-            field=models.BigIntegerField(help_text="Their main account, where this is another one of somebody's.", null=True),
+            field=models.BigIntegerField(help_text="The main account, if this is another account of the same person.", null=True),
         ),
         migrations.CreateModel(
             name='SamePerson',

@@ -90,7 +90,7 @@ class PullRequest(BaseTeamModel):
     author_login = models.CharField(max_length=100, null=True)  # noqa: DJ001 null: deleted
     author_type = models.CharField(max_length=30, null=True)  # noqa: DJ001
     author_person = models.BigIntegerField(
-        null=True, help_text="Their main account, where this is another one of somebody's."
+        null=True, help_text="The main account, if this is another account of the same person."
     )
     merged_by_github_id = models.BigIntegerField(null=True)
     merged_by_login = models.CharField(max_length=100, null=True)  # noqa: DJ001

@@ -119,7 +119,7 @@ class Deployment(BaseTeamModel):
         ROLLBACK = "rollback", "A rollback took it out"
         REVERT = "revert", "What it brought was reverted"
         HOTFIX = "hotfix", "A hotfix followed"
-        PERSON = "person", "Somebody marked it as failed"
+        PERSON = "person", "A member marked it as failed"
 
     team = models.ForeignKey("teams.Team", models.CASCADE, related_name="+", db_index=False)
     application = models.ForeignKey(
