@@ -69,8 +69,8 @@ def credit(repository: Repository, keys: Sequence[int]) -> None:
 
 def stored(repository: Repository, keys: Sequence[int]) -> None:
     """Links pull requests that were stored after the deployments that added them."""
-    of = Production.objects.filter(repository=repository).exclude(source="").first()
-    if of is None:
+    production = Production.objects.filter(repository=repository).exclude(source="").first()
+    if production is None:
         return
     merged = PullRequest.objects.filter(pk__in=keys, state=PullRequest.State.MERGED)
     told = {sha: pk for pk, sha in merged.values_list("pk", "merge_commit_sha") if sha}
@@ -90,8 +90,8 @@ def stored(repository: Repository, keys: Sequence[int]) -> None:
         )
     credit(repository, list(told.values()))
     _note_before(repository, Q(pk__in=list(told.values())))
-    if of.source == Source.MERGE:
-        recount_requests.ask(Production.objects.filter(pk=of.pk))
+    if production.source == Source.MERGE:
+        recount_requests.ask(Production.objects.filter(pk=production.pk))
     mattering = merged.filter(_matters()).values_list("pk", flat=True)
     recount_requests.judge_bringers_anew(repository.pk, mattering)
 

@@ -115,9 +115,9 @@ WALK = Chore(
 class _Turn:
     """One worker's turn on a repository."""
 
-    def __init__(self, row: ProductionWalk, of: Production) -> None:
-        self.row, self.production = row, of
-        self.branch = Branch(row, of)
+    def __init__(self, row: ProductionWalk, stored: Production) -> None:
+        self.row, self.production = row, stored
+        self.branch = Branch(row, stored)
         self.gaps: set[str] = set()
         """Lists to read again, since GitHub left something out."""
 

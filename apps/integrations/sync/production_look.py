@@ -80,8 +80,8 @@ def _store_newest(some: Sequence[TrackedRepository], found: Sequence[Newest | No
     for tracked, newest in zip(some, found, strict=True):
         if newest is None:
             continue
-        of = deliveries.production(tracked.repository)
-        granted_now = _note_permissions(of, newest)
+        stored = deliveries.production(tracked.repository)
+        granted_now = _note_permissions(stored, newest)
         changes = _news(walk_of(tracked), newest)
         if granted_now or "deployment_found" in changes or "release_found" in changes:
             changes["due_at"] = datetime.now(UTC)
@@ -103,12 +103,12 @@ def _news(walk: ProductionWalk, newest: Newest) -> dict[str, object]:
     return changes
 
 
-def _note_permissions(of: Production, newest: Newest) -> bool:
+def _note_permissions(stored: Production, newest: Newest) -> bool:
     """Stores missing permissions; returns whether any was granted since."""
-    before = set(of.not_granted)
+    before = set(stored.not_granted)
     after = (before - set(LOOKED_FOR)) | set(newest.not_granted)
     if before != after:
-        Production.objects.filter(pk=of.pk).update(not_granted=sorted(after))
+        Production.objects.filter(pk=stored.pk).update(not_granted=sorted(after))
     return bool(before - after)
 
 
