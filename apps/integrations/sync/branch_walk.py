@@ -40,6 +40,7 @@ class Branch:
     production: Production
     is_on_top: bool = field(default=False, init=False)
     """Whether everything unsettled came above the known part, in this turn."""
+    _has_seen_tip: bool = field(default=False, init=False)
 
     @property
     def _commits(self) -> QuerySet[BranchCommit]:
@@ -133,7 +134,10 @@ class Branch:
         ]
         if not (missing or rootless or self._commits.filter(generation=None).exists()):
             return False
-        if missing and self.walk.is_branch_whole:
+        if missing and self.walk.is_branch_whole and not self._has_seen_tip:
+            # Another worker's clock may have been ahead when it noted that it had read the tip.
+            self._from_tip(github, now)
+        elif missing and self.walk.is_branch_whole:
             self._give_up(missing)
         elif self.is_on_top and not (missing or rootless):
             self._settle_top()
@@ -159,6 +163,7 @@ class Branch:
         node_id, size = self.production.repository.node_id, self.walk.page_size
         page = branches.branch(github, node_id, page_size=size)
         self._store(page, page.tip, now, is_tip=True)
+        self._has_seen_tip = True
 
     def _go_on(self, github: GitHub, now: datetime, ends: Sequence[str] = ()) -> None:
         """Continues down: from the walk's cursor, else from an open end, else from the tip."""

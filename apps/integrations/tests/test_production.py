@@ -351,6 +351,20 @@ def test_a_branch_that_was_force_pushed(stage: Stage, shop: Place) -> None:
     assert stage.row(dropped).deployed_at == back(days=6) + timedelta(minutes=4)
 
 
+def test_a_worker_whose_clock_was_ahead(stage: Stage, shop: Place) -> None:
+    """What it noted of when it read the branch keeps no later deployment without its place."""
+    merged(shop, back(days=9))
+    deployed(shop, back(days=8))
+    stage.sync()
+    look(stage)
+    ProductionWalk.objects.update(branch_tip_at=BEGIN + timedelta(minutes=10))
+    merged(shop, back(days=7))
+    deployed(shop, back(days=6))
+    stage.sync()
+    look(stage)
+    assert_true(stage)
+
+
 def test_releases_count_once_a_commit_and_never_go_back(stage: Stage, shop: Place) -> None:
     first, second = merged(shop, back(days=9)), merged(shop, back(days=7))
     shas = [p.merge_commit_oid for p in (first, second)]
