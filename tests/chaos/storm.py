@@ -272,10 +272,10 @@ class Storm:
 
     def _tell_of_deployment(self, place: Any, node_id: str) -> None:
         from apps.integrations.models import TrackedRepository
-        from apps.integrations.sync import production_look
+        from apps.integrations.sync import stale_deployments
 
-        rows = TrackedRepository.objects.filter(team=self.team, github_repo_id=place.id)
-        production_look.deployment_changed(rows, node_id)
+        row = TrackedRepository.objects.get(team=self.team, github_repo_id=place.id)
+        stale_deployments.mark({row: {node_id: ()}}, datetime.now(UTC))
 
     def look(self) -> None:
         """The schedule's turn for what comes after the merge."""
