@@ -26,6 +26,7 @@ from apps.integrations.github.errors import (
     UnavailableError,
 )
 from apps.integrations.github.people import Account, ListedRepository, Part, listed
+from apps.integrations.github.reading import of_rest
 from apps.integrations.github.transport import Transport
 
 DRIFT = 60  # seconds by which our clock may be ahead of GitHub's
@@ -128,13 +129,13 @@ class _Membership(Struct, frozen=True):
 
 def about(app: GitHub) -> AppRecord:
     """The App that signs the request."""
-    return _as(app.get("/app").data, AppRecord)
+    return of_rest(app.get("/app").data, AppRecord)
 
 
 def installation(app: GitHub, installation_id: int) -> InstallationRecord:
     """One of the App's installations. Raises InstallationRemovedError."""
     try:
-        return _as(app.get(f"/app/installations/{installation_id}").data, InstallationRecord)
+        return of_rest(app.get(f"/app/installations/{installation_id}").data, InstallationRecord)
     except NotFoundError:
         raise InstallationRemovedError from None
 
@@ -143,7 +144,7 @@ def new_token(app: GitHub, installation_id: int) -> InstallationToken:
     """A token of an installation. Raises InstallationRemovedError or InstallationSuspendedError."""
     path = f"/app/installations/{installation_id}/access_tokens"
     try:
-        return _as(app.rest("POST", path).data, InstallationToken)
+        return of_rest(app.rest("POST", path).data, InstallationToken)
     except NotFoundError:
         raise InstallationRemovedError from None
 
@@ -151,7 +152,7 @@ def new_token(app: GitHub, installation_id: int) -> InstallationToken:
 def repositories(github: GitHub, following: str = "") -> tuple[Part[ListedRepository], str]:
     """A page of an installation's selected repositories, and the URL of the next."""
     page, following = github.page(following or "/installation/repositories", per_page=100)
-    return listed(_as(page, _Repositories).repositories), following
+    return listed(of_rest(page, _Repositories).repositories), following
 
 
 def of_user(github: GitHub) -> list[InstallationRecord]:
@@ -159,7 +160,7 @@ def of_user(github: GitHub) -> list[InstallationRecord]:
     return [
         found
         for page in github.pages("/user/installations")
-        for found in _as(page, _Installations).installations
+        for found in of_rest(page, _Installations).installations
     ]
 
 
@@ -169,7 +170,7 @@ def is_owner(github: GitHub, organization: str, person: Account) -> bool:
         reply = github.get(f"/orgs/{organization}/memberships/{person.login}")
     except NotFoundError:
         return False
-    found = _as(reply.data, _Membership)
+    found = of_rest(reply.data, _Membership)
     return found.user.id == person.id and (found.state, found.role) == ("active", "admin")
 
 
@@ -198,10 +199,3 @@ def _refusal(reply: httpx.Response) -> GitHubError | None:
     return replies.error_from_status(
         reply.status_code, reply.headers, reply.content, datetime.now(UTC)
     )
-
-
-def _as(data: object, kind: type[T]) -> T:
-    try:
-        return msgspec.convert(data, kind, strict=False)
-    except msgspec.ValidationError as error:
-        raise UnavailableError(f"GitHub's reply cannot be read ({error}).") from None

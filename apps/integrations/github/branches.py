@@ -22,7 +22,7 @@ from apps.integrations.github.production_records import (
     next_of,
     repository_of,
 )
-from apps.integrations.github.reading import decode
+from apps.integrations.github.reading import of_rest
 
 AT_ONCE = 100
 
@@ -64,7 +64,7 @@ def merge_base(github: GitHub, full_name: str, branch: str, sha: str) -> str | N
         return None  # 422 if the comparison takes GitHub too long.
     except ScopeMissingError:
         raise NotGrantedError("contents") from None
-    found = decode(msgspec.json.encode(reply.data), _Comparison)
+    found = of_rest(reply.data, _Comparison)
     return found.merge_base_commit.sha if found.merge_base_commit else None
 
 

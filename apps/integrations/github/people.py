@@ -13,7 +13,7 @@ from msgspec import Struct
 from apps.integrations.github.client import GitHub
 from apps.integrations.github.errors import NotFoundError
 from apps.integrations.github.lists import refuse_circle
-from apps.integrations.github.reading import decode
+from apps.integrations.github.reading import decode, of_rest
 from apps.integrations.github.records import Page, PageInfo, Record, Repository
 from apps.integrations.github.replies import Problem, problems_by_item
 
@@ -142,23 +142,23 @@ class _TeamReply(Record, frozen=True):
 
 def account(github: GitHub) -> Account:
     """The token's account."""
-    return _as(github.get("/user").data, Account)
+    return of_rest(github.get("/user").data, Account)
 
 
 def user(github: GitHub, login: str) -> Account:
     """A personal account by its login."""
-    return _as(github.get(f"/users/{login}").data, Account)
+    return of_rest(github.get(f"/users/{login}").data, Account)
 
 
 def organizations(github: GitHub) -> Iterator[Account]:
     """The organisations visible to the token, without those that restrict OAuth apps."""
     for page in github.pages("/user/orgs"):
-        yield from filter(None, _as(page, list[Account | None]))
+        yield from filter(None, of_rest(page, list[Account | None]))
 
 
 def organization(github: GitHub, login: str) -> Account:
     """An organisation by its login."""
-    return _as(github.get(f"/orgs/{login}").data, Account)
+    return of_rest(github.get(f"/orgs/{login}").data, Account)
 
 
 def is_member(github: GitHub, organization: str) -> bool:
@@ -167,7 +167,7 @@ def is_member(github: GitHub, organization: str) -> bool:
         reply = github.get(f"/user/memberships/orgs/{organization}")
     except NotFoundError:
         return False
-    return bool(_as(reply.data, dict[str, Any]).get("state") == "active")
+    return bool(of_rest(reply.data, dict[str, Any]).get("state") == "active")
 
 
 def members(github: GitHub, organization: str) -> Iterator[Part[Person]]:
@@ -214,7 +214,7 @@ def repositories(
 
 def listed(page: Any) -> Part[ListedRepository]:
     """Repositories from a REST list, without items that lack an id."""
-    told = _as(page, list[ListedRepository | None])
+    told = of_rest(page, list[ListedRepository | None])
     items = [one for one in told if one]
     return Part(items, len(items) == len(told))
 
@@ -268,8 +268,3 @@ def _person(edge: _Edge | None, problems: Iterable[Problem]) -> Person | None:
         role=edge.role.lower() if edge.role else None,
         is_bot=user.typename == "Bot",
     )
-
-
-def _as(data: Any, kind: type[T]) -> T:
-    found: T = decode(msgspec.json.encode(data), kind)
-    return found

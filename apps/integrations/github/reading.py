@@ -9,13 +9,15 @@ import json
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Raw
 
 from apps.integrations.github.errors import UnavailableError
 from apps.integrations.github.records import Path
+
+T = TypeVar("T")
 
 _ESCAPES = re.compile(
     rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
@@ -24,6 +26,7 @@ _ESCAPES = re.compile(
 )
 _STRANGE = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 _STEP = re.compile(r"\.(\w+)|\[(\d+)\]")
+_INSTANTS = ("At", "Date", "_at")  # ends of names: in GraphQL, and in REST
 # A time zone offset can move these out of the range of years that Python supports.
 _EDGE = re.compile(rb'"(?:9999-12-31|0001-01-01)T')
 
@@ -66,6 +69,12 @@ def decode(data: Raw | bytes, kind: type[Any]) -> Any:
     return read(data, kind)[0]
 
 
+def of_rest(data: object, kind: type[T]) -> T:
+    """The parsed body of a REST response as `kind`, leaf by leaf. Raises UnavailableError."""
+    found: T = decode(msgspec.json.encode(data), kind)
+    return found
+
+
 def _tree(text: bytes) -> Any:
     try:
         return json.loads(text, parse_int=_integer, parse_constant=lambda _: None)
@@ -97,7 +106,7 @@ def _beyond_the_calendar(tree: Any, path: Path = ()) -> Iterator[Path]:
     elif isinstance(tree, list):
         for index, value in enumerate(tree):
             yield from _beyond_the_calendar(value, (*path, index))
-    elif isinstance(tree, str) and str(path[-1]).endswith(("At", "Date")):
+    elif isinstance(tree, str) and path and str(path[-1]).endswith(_INSTANTS):
         try:
             datetime.fromisoformat(tree).astimezone(UTC)
         except OverflowError:

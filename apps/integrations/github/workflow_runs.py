@@ -14,7 +14,7 @@ import msgspec
 from apps.integrations.github.client import GitHub, next_link
 from apps.integrations.github.errors import NotFoundError, ScopeMissingError
 from apps.integrations.github.production_records import NotGrantedError, Told
-from apps.integrations.github.reading import decode
+from apps.integrations.github.reading import of_rest
 
 MOST_LISTED = 1000
 """GitHub cuts a filtered list of runs there."""
@@ -70,7 +70,7 @@ def workflows(github: GitHub, full_name: str) -> list[Workflow]:
     params: dict[str, Any] = {"per_page": 100}
     while url:
         data, url = _granted(github, url, **params)
-        found += decode(msgspec.json.encode(data), _Workflows).workflows
+        found += of_rest(data, _Workflows).workflows
         params = {}
     return found
 
@@ -101,7 +101,7 @@ def more_runs(github: GitHub, url: str) -> Runs:
 
 
 def _runs(data: Any) -> Runs:
-    found = decode(msgspec.json.encode(data), _Runs)
+    found = of_rest(data, _Runs)
     return Runs([one for each in found.workflow_runs if (one := _run(each))], found.total_count)
 
 

@@ -11,6 +11,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from apps.integrations.access import github_app
+from apps.integrations.github import hooks
 from apps.integrations.github.client import GitHub
 from apps.integrations.github.errors import GitHubError
 from apps.integrations.hooks import redelivery, registration
@@ -81,8 +82,8 @@ def _lead_here(github: GitHub, app: github_app.App, hook: Hook, now: datetime) -
         return False  # Its owner chose the URL.
     if hook.is_secret_told and redelivery.is_waiting(hook, now):
         return False  # Not before each of many redelivery requests a second apart.
-    is_elsewhere = github.get(CONFIG).data.get("url") != registration.address()
+    is_elsewhere = hooks.config(github, CONFIG).url != registration.address()
     if is_elsewhere:
         github.rest("PATCH", CONFIG, json=registration.hook_config(app.webhook_secret))
     Hook.objects.filter(pk=hook.pk).update(is_secret_told=True)
-    return bool(is_elsewhere)
+    return is_elsewhere

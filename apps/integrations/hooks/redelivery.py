@@ -7,12 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import Any
-
-import msgspec
 
 from apps.integrations.github.client import GitHub, Reply
 from apps.integrations.github.errors import NotFoundError
+from apps.integrations.github.hooks import Attempt, attempts
 from apps.integrations.models import Hook, MissedDelivery, WebhookDelivery
 
 # An attempt is listed when it ends, which may be a while after it began.
@@ -65,16 +63,16 @@ def _read(github: GitHub, path: str, hook: Hook) -> None:
     etag = first.etag if len(first.etag) <= LONGEST_ETAG else ""
     newest = hook.listed_until
     delivered: set[str] = set()
-    failed: dict[str, tuple[dict[str, Any], datetime]] = {}
+    failed: dict[str, tuple[Attempt, datetime]] = {}
     for attempt in _since(github, first, hook.listed_until):
-        at = msgspec.convert(attempt["delivered_at"], datetime)
+        at = attempt.delivered_at
         newest = max(filter(None, (newest, at)))
-        if 200 <= int(attempt.get("status_code") or 0) < 300:
-            delivered.add(attempt["guid"])
+        if attempt.has_succeeded:
+            delivered.add(attempt.guid)
         else:
             # The newest attempt is the first in the list; the oldest has the time of the event.
-            latest = failed.get(attempt["guid"], (attempt, at))[0]
-            failed[attempt["guid"]] = (latest, at)
+            latest = failed.get(attempt.guid, (attempt, at))[0]
+            failed[attempt.guid] = (latest, at)
     known = WebhookDelivery.objects.filter(hook=hook, guid__in=list(failed))
     delivered |= set(known.values_list("guid", flat=True))
     hook.missed.filter(guid__in=delivered).delete()
@@ -85,23 +83,22 @@ def _read(github: GitHub, path: str, hook: Hook) -> None:
     hook.listed_until, hook.deliveries_etag = newest, etag
 
 
-def _since(github: GitHub, first: Reply, since: datetime | None) -> Iterator[dict[str, Any]]:
+def _since(github: GitHub, first: Reply, since: datetime | None) -> Iterator[Attempt]:
     """Attempts, newest first, down to what was read before."""
-    for page in github.pages_behind(first):
-        for attempt in page:
-            if since and msgspec.convert(attempt["delivered_at"], datetime) < since - OVERLAP:
-                return
-            yield attempt
+    for attempt in attempts(github, first):
+        if since and attempt.delivered_at < since - OVERLAP:
+            return
+        yield attempt
 
 
-def _store_attempt(hook: Hook, guid: str, attempt: dict[str, Any], at: datetime) -> None:
+def _store_attempt(hook: Hook, guid: str, attempt: Attempt, at: datetime) -> None:
     row, _ = MissedDelivery.objects.get_or_create(
-        hook=hook, guid=guid, defaults={"attempt_id": attempt["id"], "missed_at": at, "due_at": at}
+        hook=hook, guid=guid, defaults={"attempt_id": attempt.id, "missed_at": at, "due_at": at}
     )
-    row.attempt_id = attempt["id"]
-    row.event = str(attempt.get("event") or "")[:60]
-    row.status = str(attempt.get("status") or "")[:100]
-    row.installation_id = attempt.get("installation_id")
+    row.attempt_id = attempt.id
+    row.event = (attempt.event or "")[:60]
+    row.status = (attempt.status or "")[:100]
+    row.installation_id = attempt.installation_id
     row.save(update_fields=["attempt_id", "event", "status", "installation_id"])
 
 

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 
+from apps.integrations.github import hooks
 from apps.integrations.github.client import GitHub
 from apps.integrations.github.errors import NotFoundError, RefusedError, ScopeMissingError
 from apps.integrations.hooks.events import SUBSCRIBED, SUBSCRIBED_BY_ORGANIZATION
@@ -87,17 +88,17 @@ def remove(github: GitHub, home: Home, hook: Hook) -> None:
 def _is_as_made(github: GitHub, home: Home, hook: Hook) -> bool:
     """Whether GitHub still has the hook as we configured it; a missing hook's id is cleared."""
     try:
-        found = github.get(f"{home.path}/{hook.hook_id}").data
+        found = hooks.hook(github, f"{home.path}/{hook.hook_id}")
     except NotFoundError:
         hook.hook_id, hook.deliveries_etag = None, ""
         return False
-    wanted = _wanted(home, hook)
-    config = found.get("config", {})
-    return bool(
-        found.get("active")
-        and set(found.get("events", ())) == set(home.events)
-        and all(config.get(name) == wanted["config"][name] for name in ("url", "content_type"))
-        and str(config.get("insecure_ssl", "0")) == "0"
+    wanted = hook_config(hook.secret)
+    return (
+        found.active
+        and set(found.events) == set(home.events)
+        and found.config.url == wanted["url"]
+        and found.config.content_type == wanted["content_type"]
+        and str(found.config.insecure_ssl) == wanted["insecure_ssl"]
     )
 
 
@@ -105,7 +106,7 @@ def _write(github: GitHub, home: Home, hook: Hook) -> None:
     """Creates the hook, or updates the existing one."""
     if hook.hook_id is None:
         try:
-            hook.hook_id = github.rest("POST", home.path, json=_wanted(home, hook)).data["id"]
+            hook.hook_id = hooks.create(github, home.path, _wanted(home, hook)).id
         except RefusedError as error:
             if "already exists" not in error.message:
                 raise
@@ -125,10 +126,9 @@ def _write(github: GitHub, home: Home, hook: Hook) -> None:
 
 
 def _adopt(github: GitHub, home: Home) -> int:
-    for page in github.pages(home.path):
-        for found in page:
-            if found.get("config", {}).get("url") == address():
-                return int(found["id"])
+    for found in hooks.hooks(github, home.path):
+        if found.config.url == address():
+            return found.id
     raise RefusedError(
         "GitHub says that our hook exists, but does not list it: another application made it.",
         advice="Delete it in the settings on GitHub, under Webhooks; then it is created again.",

@@ -597,3 +597,22 @@ def test_what_only_a_person_can_change_is_not_asked_every_two_minutes(
     due(tracked)
     tracked.refresh_from_db()
     assert tracked.hook_error == ""
+
+
+def test_a_reply_of_another_shape_changes_nothing(
+    github: Running, tracked: TrackedRepository, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = f"/api/v3/repos/{NAME}/hooks"
+    bodies: list[Any] = [None, [], {}, "text", {"id": [1]}, [None], [{"id": None, "config": []}]]
+    for body in bodies:
+        github.fault("reply", path=path, body=body)
+        caplog.clear()
+        due(tracked)
+        assert "GitHub's reply cannot be read" in caplog.text, body
+        assert "Traceback" not in caplog.text, body
+        github.simulator.faults.clear()
+        due(tracked)
+        tracked.refresh_from_db()
+        assert tracked.hook_error == "", body
+    (on_github,) = hooks_on_github(github)
+    assert Hook.objects.get().hook_id == on_github.id
