@@ -54,9 +54,10 @@ class Promise:
         """The promise, and the measurement."""
         if self.measured.value is None:
             return f"Promised: {self.target}. There was nothing to measure yet."
-        which = " (95th percentile)" if self.name == "latency" else ""
+        if self.name == "latency":
+            return f"Promised: {self.target}. Measured: {self.measured.made_of}."
         measured = f"{self.measured.shown}, which is {self.measured.made_of}"
-        return f"Promised: {self.target}. Measured{which}: {measured}."
+        return f"Promised: {self.target}. Measured: {measured}."
 
 
 def of_team(team: Team, now: datetime) -> list[Promise]:
@@ -117,10 +118,13 @@ def _latency(team: Team, since: datetime, until: datetime) -> Measured:
         return Measured(None, "No data", "no delivery changed a pull request", None)
     median, p95 = (percentile(seconds, share) for share in (0.5, 0.95))
     made_of = (
-        f"median {duration_text(median)}, worst {duration_text(seconds[-1])}, over "
-        f"{len(seconds)} deliveries, from the event on GitHub to the stored change"
+        f"median {duration_text(median)}, 95th percentile {duration_text(p95)}, "
+        f"worst {duration_text(seconds[-1])}, over {len(seconds)} deliveries, "
+        "from the event on GitHub to the stored change"
     )
-    return Measured(p95, duration_text(p95), made_of, seconds[-1] < LATEST)
+    is_kept = seconds[-1] < LATEST
+    shown = duration_text(p95) if is_kept else f"worst {duration_text(seconds[-1])}"
+    return Measured(p95, shown, made_of, is_kept)
 
 
 def _share(part: int, whole: int, made_of: str, is_kept: Callable[[float], bool]) -> Measured:
