@@ -77,7 +77,8 @@ def test_an_account_is_switched_off_and_on(alice: User, bob: User) -> None:
     assert sign_in("bob@example.com", PASSWORD) == "/"
     done("user", "promote", "alice@example.com")
     assert signed_in(User.objects.get(pk=alice.pk)).get("/admin/").status_code == 200
-    done("user", "demote", "alice@example.com")
+    last = run("user", "demote", "alice@example.com")
+    assert "No active account is staff any more." in last.output
     assert signed_in(User.objects.get(pk=alice.pk)).get("/admin/").status_code == 302
 
 
@@ -90,6 +91,8 @@ def test_members_of_a_team(team: Team, charlie: User) -> None:
     done("team", "remove", "acme", "bob@example.com")
     last = run("team", "remove", "acme", "alice@example.com")
     assert (last.exit_code, "needs an admin" in last.output) == (1, True)
+    disabled = run("user", "disable", "alice@example.com")
+    assert "The team acme has no active admin." in disabled.output
 
 
 @pytest.mark.parametrize(

@@ -76,8 +76,12 @@ def _switch(name: str, about: str, **fields: bool) -> None:
     def switch(email: str) -> None:
         from tformance import accounts
 
-        accounts.change(_user(email), **fields)
+        found = _user(email)
+        accounts.change(found, **fields)
         click.echo(f"Done: {email}.")
+        if not all(fields.values()):
+            for remark in accounts.left_without(found):
+                click.echo(remark, err=True)
 
 
 _switch("promote", "Make a user the operator's staff.", is_staff=True)

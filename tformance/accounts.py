@@ -91,6 +91,21 @@ def change(user: User, **fields: bool) -> None:
         record("account.changed_by_operator", object_name=user.email, **dict[str, Any](fields))
 
 
+def left_without(user: User) -> list[str]:
+    """What lacks an active administrator, now that this user is disabled or no longer staff."""
+    left = []
+    if not User.objects.filter(is_active=True, is_staff=True).exists():
+        left.append("No active account is staff any more.")
+    admins = Membership.objects.filter(role=Membership.Role.ADMIN)
+    active = admins.filter(user__is_active=True).values("team")
+    slugs = admins.filter(user=user, user__is_active=False).exclude(team__in=active)
+    left += [
+        f"The team {slug} has no active admin."
+        for slug in slugs.values_list("team__slug", flat=True)
+    ]
+    return left
+
+
 def teams() -> list[dict[str, Any]]:
     """Every team, by slug."""
     rows = Team.objects.filter(deleting_since=None).order_by("slug").prefetch_related("memberships")
