@@ -48,7 +48,7 @@ class CounterFile(mmap_dict.MmapedDict):
             _reserve(self._f.fileno(), 0, capacity)
             self._m, self._is_kept = mmap.mmap(self._f.fileno(), capacity), True
         except OSError as error:
-            log.warning("What this process counts is not told: %s.", error)
+            log.warning("No room for counters on the disk, so they stay in memory: %s.", error)
             in_memory = in_memory or (bytes(self._m) if self._capacity else b"")
             self._m, self._is_kept = mmap.mmap(-1, capacity), False
         self._m[: len(in_memory)] = in_memory
