@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
@@ -68,6 +68,14 @@ class Arrays:
     def size(self) -> int:
         """Bytes."""
         return sum(array.nbytes for table in self.tables.values() for array in table.values())
+
+    @cached_property
+    def openings(self) -> Array:
+        """The position of each repository's first pull request that its settings do not exclude."""
+        repositories, opened_at = (self.pull_requests[n] for n in ("repository_id", "opened_at"))
+        places = np.flatnonzero(self.pull_requests["is_excluded"] == 0)
+        places = places[np.lexsort((opened_at[places], repositories[places]))]
+        return places[np.unique(repositories[places], return_index=True)[1]]
 
     def without(self, dropped: Array) -> Arrays:
         """The same without some rows; `dropped` has a flag for each row."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -57,7 +57,7 @@ def compared(team: Team, filters: Filters, now: Figures, before: Figures) -> Cha
     """The filters' period compared with the one before, given the figures of both."""
     if found := why_not(team, filters):
         return found
-    if not len(begun(team, filters)):
+    if not begun(team, filters):
         return Changes()
     rows = [masks.merged(team, filters, period) for period in _periods(filters)]
     groups = [np.zeros(len(each), np.int64) for each in rows]
@@ -154,12 +154,17 @@ def _periods(filters: Filters) -> tuple[Period, Period]:
     return filters.period, filters.period.previous
 
 
-def begun(team: Team, filters: Filters) -> Rows:
-    """What the repositories had before both periods."""
-    of_any = replace(filters, groups=(), bases=(), labels=(), sizes=(), bots=True, outsiders=True)
+def begun(team: Team, filters: Filters) -> set[int]:
+    """The keys of the repositories that had pull requests before both periods."""
     start = filters.period.previous.start.timestamp()
-    rows = masks.all_of(team).keep(lambda part: part["opened_at"] <= start)
-    return masks.narrowed(rows, team, of_any)
+    rows = masks.openings(team).keep(lambda part: part["opened_at"] <= start)
+    of_any = Filters(
+        filters.period,
+        repositories=filters.repositories,
+        repository=filters.repository,
+        bots=True,
+    )
+    return set(masks.narrowed(rows, team, of_any)["repository_id"].tolist())
 
 
 def _young(rows: Rows) -> Rows:

@@ -41,6 +41,11 @@ def all_of(team: Team) -> Rows:
     return Rows.from_parts(current(team).parts)
 
 
+def openings(team: Team) -> Rows:
+    """Some of a team, among them the first of each repository that is not excluded."""
+    return Rows.openings(current(team).parts)
+
+
 def merged(team: Team, filters: Filters, period: Period) -> Rows:
     """Those merged in the period."""
     return in_state(team, filters, PullRequest.State.MERGED, period)

@@ -130,6 +130,11 @@ class Rows(_Columns):
         """All of a team, from arrays with a mask of their current rows, None if all are current."""
         return cls([_Narrowed(arrays, slice(0, len(arrays)), stands) for arrays, stands in parts])
 
+    @classmethod
+    def openings(cls, parts: Sequence[tuple[Arrays, Array | None]]) -> Rows:
+        """Some of a team, among them the first of each repository that is not excluded."""
+        return cls([_Narrowed(arrays, _openings(arrays, stands)) for arrays, stands in parts])
+
     def __len__(self) -> int:
         return len(self["id"])
 
@@ -238,6 +243,16 @@ class Below(_Columns):
                 for (arrays, table, places), kept in zip(self.parts, masks, strict=True)
             ]
         )
+
+
+def _openings(arrays: Arrays, stands: Array | None) -> Array:
+    """The first of each repository; all of a repository whose first one is not current."""
+    places = arrays.openings
+    if stands is None or (there := stands[places]).all():
+        return places
+    repositories = arrays.pull_requests["repository_id"]
+    others = np.isin(repositories, repositories[places[~there]]) & stands
+    return np.concatenate([places[there], np.flatnonzero(others)])
 
 
 def _below(part: _Narrowed, name: str, begin: float, end: float) -> tuple[Arrays, Table, Array]:

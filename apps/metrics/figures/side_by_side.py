@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from apps.metrics.figures import change_queries, counting, masks, queries
 from apps.metrics.figures.change_queries import OF_A_PERSON, Changes, Grouped
 from apps.metrics.figures.queries import Figures
@@ -38,8 +36,8 @@ def of_repositories(
     team: Team, filters: Filters, keys: Sequence[int], now: Sequence[Figures]
 ) -> list[Former]:
     """For each repository, in this order, given its current figures."""
-    begun = change_queries.begun(team, filters)["repository_id"]
-    why_not = [None if has_begun else Changes() for has_begun in np.isin(keys, begun)]
+    begun = change_queries.begun(team, filters)
+    why_not = [None if key in begun else Changes() for key in keys]
     return _of_each(team, filters, "repository_id", [[key] for key in keys], now, why_not)
 
 
@@ -47,8 +45,7 @@ def of_teams(
     team: Team, filters: Filters, members: Sequence[Sequence[int]], now: Sequence[Figures]
 ) -> list[Former]:
     """For each team, by the keys of its members, given its current figures."""
-    has_begun = len(change_queries.begun(team, filters)) > 0
-    usually = None if has_begun else Changes()
+    usually = None if change_queries.begun(team, filters) else Changes()
     why_not = [usually if len(own) > 1 else Changes(why_not=OF_A_PERSON) for own in members]
     return _of_each(team, filters, "author_id", members, now, why_not)
 

@@ -19,7 +19,7 @@ from django.db import connection, transaction
 from django.test import Client
 
 from apps.integrations.keeping.retention import RETENTION
-from apps.metrics.figures import arrays, freshness, kept, queries
+from apps.metrics.figures import arrays, change_queries, freshness, kept, queries
 from apps.metrics.figures.arrays import Arrays
 from apps.metrics.figures.current import KEPT_FROM, current
 from apps.metrics.figures.kept import Kept
@@ -126,6 +126,28 @@ def test_a_row_that_changes_again_and_again() -> None:
         PullRequest.objects.filter(pk=row.pk).update(merged_at=merged_at, stored_revision=revision)
         assert merged(team) == KEPT_FROM + 2
         assert_current(team)
+
+
+def test_what_had_begun_is_known_after_the_first_pull_request_changed() -> None:
+    team = make_team()
+    repository = make_large(team)
+    rows = PullRequest.objects.filter(repository=repository).order_by("pk")
+    first, second = (PullRequest.objects.filter(pk=each.pk) for each in rows[:2])
+    first.update(opened_at=NOON - timedelta(days=90))
+    second.update(opened_at=NOON - timedelta(days=80))
+    make_pull_request(make_repository(team, "acme/new"))
+    filters = filters_of(team, "since=2026-03-01&until=2026-03-31")
+
+    def change(row: Any, **fields: Any) -> set[int]:
+        row.update(**fields, stored_revision=freshness.changed(repository.pk))
+        return change_queries.begun(team, filters)
+
+    assert change_queries.begun(team, filters) == {repository.pk}
+    assert change(first, title="Edited") == {repository.pk}
+    assert change(first, is_excluded=True) == {repository.pk}  # The second is its first now.
+    assert change(second, is_excluded=True) == set()
+    assert change(first, is_excluded=False) == {repository.pk}
+    assert path_of(team).exists()
 
 
 def test_many_changes_rewrite_the_file() -> None:
@@ -299,9 +321,10 @@ def test_others_see_the_progress_of_the_reading_process(
     team: Team, alice_client: Client, bob_client: Client, charlie_client: Client
 ) -> None:
     make_large(team)
-    frame = bob_client.get("/a/acme/pull-requests/").content.decode()
-    assert "Preparing the figures" in frame
-    assert "format=csv" in frame
+    for path in ("/a/acme/pull-requests/", "/a/acme/production/deployments/?show=failed"):
+        frame = bob_client.get(path).content.decode()
+        assert "Preparing the figures" in frame
+        assert "format=csv" in frame
     poll = "/a/acme/figures/prepared/"
     assert alice_client.get(poll).status_code == 204
     with kept.alone(team.pk):  # like another process that reads them
