@@ -30,7 +30,18 @@ production_page = figures_page(
 )(production.production)
 
 
-@figures_page("metrics/deployments.html", "metrics/deployments_part.html")
+def _menus(request: TeamRequest, filters: Filters) -> dict[str, Any]:
+    """What the menus offer, also while the list is still being prepared."""
+    params = {name: request.GET.get(name) for name in ("show", "application")}
+    return {
+        "downloads": [
+            (label, filters.address(request.path, **params, format=form))
+            for form, label in FORMAT_NAMES
+        ]
+    }
+
+
+@figures_page("metrics/deployments.html", "metrics/deployments_part.html", around=_menus)
 def deployments(request: TeamRequest, filters: Filters) -> Answer | HttpResponseBase:
     """The list, or with `format=csv`, `excel` or `jsonl` all of it as a file."""
     applications = production_queries.applications(request.team, filters)
@@ -64,7 +75,6 @@ def deployments(request: TeamRequest, filters: Filters) -> Answer | HttpResponse
             "next": here.page(page)["next"],
             "previous": here.page(page)["previous"],
         },
-        {"downloads": here.downloads()},
     )
 
 
@@ -108,10 +118,6 @@ class _Here:
         return [
             (name, kind.tab, self.but(show=name)) for name, kind in lists.SHOWN.items() if kind.tab
         ]
-
-    def downloads(self) -> list[tuple[str, str]]:
-        """Each format's name and URL."""
-        return [(label, self.but(format=form)) for form, label in FORMAT_NAMES]
 
 
 def _file(request: TeamRequest, found: Any, here: _Here, form: str) -> HttpResponseBase:
