@@ -16,6 +16,7 @@ from apps.integrations.storing import crediting, recount_requests
 from apps.integrations.storing.stored_graph import Brought, Deployed, StoredGraph
 from apps.integrations.storing.updating import update
 from apps.integrations.storing.upsert import upsert
+from apps.integrations.work import leases
 from apps.metrics.calculations import deployments as calculations
 from apps.metrics.calculations.ancestry import Parents, with_ancestors
 from apps.metrics.calculations.deployments import Outcome, blamed, in_order
@@ -144,6 +145,7 @@ def _is_late(fresh: Deployment, last: Deployment | None) -> bool:
 @transaction.atomic
 def rewind(application: Application, sequence: int) -> None:
     """Discards the results of deployments from this place in the order on."""
+    leases.renew_held()
     freshness.changed(application.repository_id)
     rows = application.deployments.filter(sequence__gte=sequence)
     _judge_anew(application, rows)
@@ -201,7 +203,8 @@ class _Counting:
 
     @transaction.atomic
     def batch(self, some: Sequence[tuple[calculations.Deployment, Deployment]]) -> None:
-        """Stores the results of some deployments."""
+        """Stores the results of some deployments. Raises LeaseLostError."""
+        leases.renew_held()  # Another worker's results would be taken for earlier deployments'.
         freshness.changed(self.application.repository_id)
         recount_requests.judge_anew(self.application.pk, some[0][0].deployed_at)
         brought: list[tuple[int, int | None]] = []  # commits and deployments
@@ -290,6 +293,7 @@ def _merges(application: Application) -> bool:
 
 @transaction.atomic
 def _store_merges(application: Application, some: Sequence[PullRequest]) -> None:
+    leases.renew_held()
     freshness.changed(application.repository_id)
     recount_requests.judge_anew(application.pk, some[0].merged_at or recount_requests.EVER)
     by_sha = {row.merge_commit_sha: row for row in some if row.merged_at}

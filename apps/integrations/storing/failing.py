@@ -13,6 +13,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 
 from apps.integrations.storing.updating import update
+from apps.integrations.work import leases
 from apps.metrics.calculations.deployments import (
     REVERTED_WITHIN,
     Failure,
@@ -187,6 +188,7 @@ def _set_changed(row: Deployment, columns: dict[str, Any]) -> bool:
 
 @transaction.atomic
 def _save(application: Application, rows: Sequence[Deployment]) -> None:
+    leases.renew_held()
     freshness.changed(application.repository_id)
     names = [name.removesuffix("_id") for name in _STORED]
     update(Deployment, names, {r.pk: [getattr(r, name) for name in _STORED] for r in rows})

@@ -66,7 +66,6 @@ def recount(production: Production) -> None:
     if deliveries.settle(production):
         _follow_applications(production)
     for application in deliveries.current(production).select_related("repository__team"):
-        leases.renew_held()
         bringing.count(application)
         failing.refresh(application)
         is_merge = application.source == Source.MERGE
@@ -80,11 +79,12 @@ def _follow_applications(production: Production) -> None:
     rows = PullRequest.objects.filter(repository=production.repository, brought_by__isnull=False)
     keys = sorted(set(rows.order_by().values_list("pk", flat=True)))
     for begin in range(0, len(keys), AT_ONCE):
-        leases.renew_held()
         with transaction.atomic():
+            leases.renew_held()
             freshness.changed(production.repository_id)
             crediting.credit(production.repository, keys[begin : begin + AT_ONCE])
     with transaction.atomic():
+        leases.renew_held()
         freshness.changed(production.repository_id)
         crediting.nothing_before(production.repository)
         crediting.note_before(production.repository)

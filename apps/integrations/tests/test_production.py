@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextvars import Context
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 from django.test import RequestFactory
+from django.utils import timezone
 
 from apps.audit.models import AuditEvent
 from apps.integrations.github.production_records import Told
@@ -19,7 +23,7 @@ from apps.integrations.models import (
     TrackedRepository,
 )
 from apps.integrations.repositories import adhoc_production
-from apps.integrations.storing import corrections, deliveries, recounting
+from apps.integrations.storing import bringing, corrections, deliveries, recounting
 from apps.integrations.sync import stale_deployments
 from apps.integrations.tests import delivered, hooked
 from apps.integrations.tests.stage import NEVER, Place, Stage, ago, set_up, work
@@ -595,3 +599,44 @@ def test_hooks_report_deployments_releases_and_runs(
     row.refresh_from_db()
     assert row.deployment is None  # Its first run: what preceded it is unknown.
     assert Application.objects.get(is_current=True).deployments.count() == 1
+
+
+@dataclass
+class Overtaking:
+    """Another worker that takes over the recount, and finishes it, just before query `after`."""
+
+    row: Production
+    after: int
+
+    def __post_init__(self) -> None:
+        self.left = self.after
+        self.depth = len(connection.savepoint_ids)
+
+    def __call__(self, execute: Callable[..., Any], *query: Any) -> Any:
+        if len(connection.savepoint_ids) == self.depth:  # within a transaction the lease is locked
+            self.left -= 1
+            if self.left == -1:
+                Lease.objects.filter(chore=recounting.RECOUNT.name).delete()
+                Context().run(recounting.recount, Production.objects.get(pk=self.row.pk))
+        return execute(*query)
+
+
+def test_a_worker_that_was_overtaken_counts_nothing(stage: Stage, shop: Place) -> None:
+    """Whenever another one takes over, between any two transactions of this one."""
+    for days in range(9, 1, -2):
+        merged(shop, back(days=days))
+        deployed(shop, back(days=days - 1))
+    stage.sync()
+    look(stage)
+    row = Production.objects.get(repository=stage.tracked("shop").repository)
+    for after in range(100):
+        bringing.rewind(row.repository.applications.get(), 1)
+        recounting.ask(row.repository_id)
+        other = Overtaking(row, after)
+        with connection.execute_wrapper(other):
+            recounting.RECOUNT.turn(timezone.now())
+        look(stage)
+        assert_true(stage)
+        if other.left >= 0:  # it came too late
+            break
+    assert after > 5
