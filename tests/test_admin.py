@@ -63,6 +63,7 @@ def test_charlie_and_the_signed_out_are_kept_out(client: Client, charlie_client:
     page = charlie_client.get("/admin/", follow=True)
     assert page.status_code == 403
     assert "tformance.css" in page.content.decode()
+    assert "Your account has no right to do this." in page.content.decode()
 
 
 def test_a_token_is_not_shown_not_even_encrypted(

@@ -50,7 +50,7 @@ def test_signed_out_users_are_asked_to_sign_in(client: Client, team: Team, addre
 def test_bob_is_told_that_only_admins_may(bob_client: Client, team: Team, address: str) -> None:
     response = bob_client.post(address)
     assert response.status_code == 403
-    assert "Only an admin of the team can." in response.content.decode()
+    assert "Only an admin of the team may do this." in response.content.decode()
 
 
 def test_programs_get_json(client: Client, charlie_client: Client, team: Team) -> None:
