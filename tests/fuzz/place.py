@@ -57,7 +57,7 @@ class Place:
     def send(self, ask: Ask) -> Any:
         """The response, after all invariants were checked."""
         client = Client(raise_request_exception=False)
-        client.cookies = self.cookies[ask.visitor].copy()
+        client.cookies.update(self.cookies[ask.visitor])
         reply = client.generic(
             ask.method,
             ask.path,
