@@ -32,6 +32,7 @@ def main(names: dict[str, str]) -> None:
     django.setup()
     from django.db import connection
     from django.db.migrations.executor import MigrationExecutor
+    from django.db.migrations.loader import MigrationLoader
 
     executor = MigrationExecutor(connection)
     squashed = executor.loader.replacements
@@ -39,8 +40,7 @@ def main(names: dict[str, str]) -> None:
     leaves = executor.loader.graph.leaf_nodes()
     executor.migrate([leaf for leaf in leaves if leaf[0] not in last])
 
-    executor.loader.replace_migrations = False
-    executor.loader.build_graph()
+    executor.loader = MigrationLoader(connection, replace_migrations=False)
     state = executor.migrate(list((last | names).items()))
     for app, name in squashed:
         if names != BETWEEN or app in BETWEEN:

@@ -97,13 +97,16 @@ def _connect(visitor: Visitor, given: Mapping[str, str]) -> str:
 
 def _sync(visitor: Visitor, name: str) -> str:
     page = f"{TEAM}/github/repos/"
-    listed = lambda: any(  # noqa: E731
-        row["full_name"].lower() == name.lower()
-        for row in visitor.get(f"{page}?q={name}")["repositories"]
-    )
-    _wait(listed, f"{name} is not among the repositories")
+
+    def is_listed() -> bool:
+        found = visitor.get(f"{page}?q={name}")["repositories"]
+        return any(row["full_name"].lower() == name.lower() for row in found)
+
+    def status() -> Any:
+        return visitor.get(f"{TEAM}/github/sync/status/")
+
+    _wait(is_listed, f"{name} is not among the repositories")
     visitor.send("POST", page, json={"repositories": [name]})
-    status = lambda: visitor.get(f"{TEAM}/github/sync/status/")  # noqa: E731
     _wait(lambda: status()["status"] in ("complete", "error"), "the sync did not end")
     [row] = status()["repositories"]
     if row["status"] != "complete":
@@ -112,7 +115,9 @@ def _sync(visitor: Visitor, name: str) -> str:
 
 
 def _hook(visitor: Visitor) -> str:
-    counts: Callable[[], Any] = lambda: visitor.get(f"{TEAM}/github/webhooks/")["deliveries"]  # noqa: E731
+    def counts() -> Any:
+        return visitor.get(f"{TEAM}/github/webhooks/")["deliveries"]
+
     _wait(lambda: counts().get("handled"), "GitHub's ping did not come", 120)
     if counts().get("failed"):
         raise NotHeldError("a delivery failed")

@@ -99,7 +99,12 @@ def prepared() -> Path:
 
 @contextmanager
 def on_one_machine(
-    folder: Path, url: str, *options: str, command: str = COMMAND, cwd: Path = ROOT, **settings: str
+    folder: Path,
+    url: str,
+    *options: str,
+    command: str = COMMAND,
+    cwd: str | Path = ROOT,
+    **settings: str,
 ) -> Iterator[Program]:
     """`tformance up`: SQLite, a folder as broker. `command` may be another installation's."""
     program = _program(folder, url, settings)
@@ -183,7 +188,7 @@ def _program(folder: Path, url: str, settings: Mapping[str, str]) -> Program:
 
 @contextmanager
 def _process(
-    folder: Path, environment: Mapping[str, str], *command: str, cwd: Path = ROOT
+    folder: Path, environment: Mapping[str, str], *command: str, cwd: str | Path = ROOT
 ) -> Iterator[subprocess.Popen[bytes]]:
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "test.log").open("ab") as log:

@@ -67,13 +67,14 @@ def _text(app: str, name: str, numbered: list[str]) -> str:
 
     from apps.create_models import CreateModels
 
-    migration = migrations.Migration(name, app)
-    migration.initial = True
-    migration.dependencies = [
-        (needed, FIRST) if isinstance(needed, str) else needed for needed in APPS[app]
-    ]
-    migration.operations = [CreateModels(list(_models(app)))]
-    text = MigrationWriter(migration, include_header=False).as_string()
+    class Squashed(migrations.Migration):
+        initial = True
+        dependencies = [
+            (needed, FIRST) if isinstance(needed, str) else needed for needed in APPS[app]
+        ]
+        operations = [CreateModels(list(_models(app)))]
+
+    text = MigrationWriter(Squashed(name, app), include_header=False).as_string()
     replaces = "".join(f"        {(app, name)!r},\n" for name in numbered)
     text = text.replace("    initial =", f"    replaces = [\n{replaces}    ]\n\n    initial =", 1)
     return _with_our_operation(text)

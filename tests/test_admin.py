@@ -151,7 +151,7 @@ def test_an_operator_lets_an_admin_back_in(staff_client: Client, team: Team) -> 
     assert 'name="memberships-0-role"' in page
     assert 'name="recalculate_from"' not in page
     bob = team.memberships.get(role="member")
-    form = {"memberships-TOTAL_FORMS": 1, "memberships-INITIAL_FORMS": 1}
+    form: dict[str, object] = {"memberships-TOTAL_FORMS": 1, "memberships-INITIAL_FORMS": 1}
     row = {"id": bob.pk, "team": team.pk, "user": bob.user_id, "role": "admin"}
     form |= {f"memberships-0-{name}": value for name, value in row.items()}
     assert staff_client.post(address, form).status_code == 302

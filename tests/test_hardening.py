@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.cache import cache
@@ -73,7 +74,7 @@ print(json.dumps({
 """
 
 
-def _over_https(folder: Path) -> dict[str, dict[str, str]]:
+def _over_https(folder: Path) -> dict[str, Any]:
     shutil.copy(prepared() / DATABASE, folder)
     settings = clean_environment(
         DATA_DIR=str(folder),

@@ -147,7 +147,7 @@ def test_alerts_use_existing_series(team: Team, bob: User) -> None:
     belongings(team, bob, 1_000)
     rules, config = ROOT / "deploy/prometheus-rules.yml", ROOT / "deploy/prometheus.yml"
     tool = shutil.which("promtool") or absent("no promtool; `apt install prometheus`")
-    for command in (["rules", rules], ["config", "--syntax-only", config]):
+    for command in (["rules", str(rules)], ["config", "--syntax-only", str(config)]):
         checked = subprocess.run([tool, "check", *command], capture_output=True, text=True)
         assert checked.returncode == 0, checked.stderr
     [job] = yaml.safe_load(config.read_text())["scrape_configs"]

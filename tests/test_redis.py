@@ -20,6 +20,7 @@ from tests.absence import absent
 from tests.program import ROOT, clean_environment, redis_database, tformance
 from tformance.cache import Cache, Serializer
 from tformance.ports import free_port
+from tformance.redis_broker import Channel
 
 ASK = """
 import django
@@ -132,6 +133,7 @@ def test_a_closed_connection_is_an_error_that_celery_expects() -> None:
         broker = Connection(url, transport="tformance.redis_broker:Transport")
         channel, expected = broker.channel(), broker.connection_errors
         broker.release()
+        assert isinstance(channel, Channel)
         with pytest.raises(expected, match="is closed"):
             channel.queue_purge("work")
 

@@ -41,8 +41,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (source / "node_modules").symlink_to(ROOT / "node_modules")
     folder = tmp_path_factory.mktemp("wheel")
     quiet = ("-q", "--disable-pip-version-check", "--no-deps", "--no-build-isolation")
-    command = [sys.executable, "-m", "pip", "wheel", *quiet, "--wheel-dir", folder, source]
-    subprocess.run(command, check=True, cwd=folder)
+    command = [sys.executable, "-m", "pip", "wheel", *quiet, "--wheel-dir", str(folder)]
+    subprocess.run([*command, str(source)], check=True, cwd=folder)
     [built] = folder.glob("*.whl")
     return built
 
@@ -52,13 +52,14 @@ def command(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The `tformance` command of an environment with only the wheel and its dependencies."""
     folder = tmp_path_factory.mktemp("environment")
     subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-    pip = [folder / "bin/python", "-m", "pip", "install", "-q", "--disable-pip-version-check"]
-    locked = [*pip, "--require-hashes", "-r", ROOT / "requirements.lock"]
+    python = str(folder / "bin/python")
+    pip = [python, "-m", "pip", "install", "-q", "--disable-pip-version-check"]
+    locked = [*pip, "--require-hashes", "-r", str(ROOT / "requirements.lock")]
     try:
         subprocess.run(locked, check=True, capture_output=True, text=True)
     except subprocess.CalledProcessError as error:
         absent(f"no package index: {error.stderr[-300:]}")
-    subprocess.run([*pip, "--no-deps", wheel], check=True)
+    subprocess.run([*pip, "--no-deps", str(wheel)], check=True)
     return folder / "bin/tformance"
 
 

@@ -72,8 +72,9 @@ class DeliveryStorm(Storm):
     def _make_github_patient(self) -> None:
         self.simulator.limits.maximum = {"core": 10**9, "graphql": 10**9}
         self.simulator.limits.per_minute = {"core": 10**9, "graphql": 10**9}
-        calm = {"latency": LATENCY, "node_latency": 0.0, "patience": 30.0}
-        self.simulator.options = dataclasses.replace(self.simulator.options, **calm)
+        self.simulator.options = dataclasses.replace(
+            self.simulator.options, latency=LATENCY, node_latency=0.0, patience=30.0
+        )
         self.simulator.deliveries.attempted = deque()  # all of them are counted
 
     def _make_hooks(self) -> None:

@@ -370,7 +370,8 @@ class Storm:
                 "SELECT count(*) FROM pg_locks WHERE NOT granted "
                 "AND relation = 'metrics_pullrequest'::regclass"
             )
-            return cursor.fetchone() != (0,)
+            waiting: int = cursor.fetchone()[0]
+            return waiting > 0
 
     def stall(self) -> None:
         """Suspends a worker with GitHub's response in hand until its lease has expired."""
@@ -441,7 +442,8 @@ class Storm:
                     "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
                     "AND pid <> pg_backend_pid() AND state <> 'idle'"
                 )
-                return cursor.fetchone() == (0,)
+                active: int = cursor.fetchone()[0]
+                return active == 0
         try:
             with sqlite3.connect(connection.settings_dict["NAME"], timeout=0) as other:
                 other.execute("BEGIN IMMEDIATE")
