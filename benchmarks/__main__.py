@@ -29,7 +29,7 @@ PLAN = (
     ("deployments", 20_000),
 )
 # Each creates the databases and starts the processes that it needs.
-PROGRAMS = {
+PROGRAMS: dict[str, list[tuple[str, ...]]] = {
     "webhooks": [()],
     "freshness": [("50", "20"), ("50", "20", "deployments")],
     "disorder": [("10000",)],

@@ -35,6 +35,7 @@ def pull_request(
     number: int,
 ) -> Row:
     random, author = company.random, story.author
+    assert facts.additions is not None
     title = f"{random.choice(VERBS)} {random.choice(THINGS)} {random.choice(PLACES)}"
     is_revert = random.random() < 0.012
     labels = random.sample(LABELS, 1) if random.random() < 0.25 else []

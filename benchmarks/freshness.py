@@ -15,7 +15,7 @@ import tempfile
 import threading
 import time
 from collections import defaultdict, deque
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -93,7 +93,7 @@ def _edit(github: Served, rate: float, seconds: float) -> tuple[Instants, float]
             client.post("/_control/acts", json={**act, "title": title}).raise_for_status()
 
         began = due = time.monotonic()
-        made = []
+        made: list[Future[None]] = []
         while due < began + seconds:
             time.sleep(max(0.0, due - time.monotonic()))
             number, _, name = chosen.choice(github.repositories)
@@ -222,11 +222,12 @@ def main() -> None:
         connected(Team.objects.create(name="acme", slug="acme"), github)
         _wait_until_ready()
         github.reset()
+        ours: list[float] = []
         if deploys:
             watch = _Watch()
             watch.start()
             deployed, reached = _deploy(github, rate, seconds)
-            count, whole, ours = len(deployed), watch.seconds(deployed), []
+            count, whole = len(deployed), watch.seconds(deployed)
         else:
             told, reached = _edit(github, rate, seconds)
             count = sum(map(len, told.values()))

@@ -14,6 +14,7 @@ import httpx
 
 from github_simulator import actions
 from github_simulator.actions import Deed, Draft
+from github_simulator.git import new_oid
 from github_simulator.node_ids import node_id
 from github_simulator.testing import running
 from github_simulator.world import Account, Commit, Organization, PullRequest, Repository, World
@@ -83,15 +84,16 @@ def world(pull_requests: list[int]) -> World:
 
 def _give_small_ids(pull: PullRequest) -> None:
     """Some of the programs measured for comparison request ids of 32 bits."""
-    for thing in (pull, *pull.reviews):
-        thing.id %= 2**31
+    pull.id %= 2**31
+    for review in pull.reviews:
+        review.id %= 2**31
 
 
 def _work(made: World, repository: Repository, at: datetime) -> PullRequest:
     ada, grace = made.accounts[ADA], made.accounts[GRACE]
     commits = [
         Commit(
-            actions.new_oid(repository.id, at, n),
+            new_oid(repository.id, at, n),
             at - timedelta(minutes=5 - n),
             at - timedelta(minutes=5 - n),
             f"Take step {n} of this work",

@@ -36,7 +36,7 @@ class Clock:
             finally:
                 self.waited += time.perf_counter() - begun
 
-        GitHub._answered = timed
+        GitHub._answered = timed  # type: ignore[method-assign]
 
     def __enter__(self) -> Clock:
         self.begun, self.waited = time.perf_counter(), 0.0

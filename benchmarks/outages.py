@@ -24,6 +24,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import TypedDict, Unpack
 
 import httpx
 import psycopg
@@ -46,10 +47,20 @@ WRONG = "+600", "-600"  # seconds that a clock is ahead or behind
 ANOTHER_CLOCK = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
 
 
+class Options(TypedDict, total=False):
+    """How a program is started, besides its command."""
+
+    user: str
+    cwd: str | Path
+    env: dict[str, str]
+
+
 class Kept:
     """A program that is restarted two seconds after it ended, until it is stopped."""
 
-    def __init__(self, name: str, command: list[str], folder: Path, **options: object) -> None:
+    def __init__(
+        self, name: str, command: list[str], folder: Path, **options: Unpack[Options]
+    ) -> None:
         self.name, self._command, self._options = name, command, options
         self._log = folder / f"{name}.log"
         self._is_wanted = True
@@ -138,23 +149,25 @@ class Site:
         path = self.folder / name
         path.mkdir()
         subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK}", name, path], check=True)
-        self._stack.callback(subprocess.run, ["umount", "--lazy", path])
+        self._stack.callback(subprocess.run, ["umount", "--lazy", str(path)])
         return path
 
-    def _keep(self, name: str, command: list[str], **options: object) -> Kept:
+    def _keep(self, name: str, command: list[str], **options: Unpack[Options]) -> Kept:
         kept = Kept(name, command, self.folder, **options)
         self._stack.callback(kept.stop)
         return kept
 
     def _start_services(self) -> None:
         [binaries] = sorted(Path("/usr/lib/postgresql").glob("*/bin"))[-1:]
-        data, someone = self.disks[0] / "data", {"user": "postgres", "cwd": "/"}
+        data = str(self.disks[0] / "data")
+        someone: Options = {"user": "postgres", "cwd": "/"}
         shutil.chown(self.disks[0], "postgres")
-        initdb = [binaries / "initdb", "-D", data, "-A", "trust", "-U", "postgres", "--no-sync"]
+        trusting = ("-A", "trust", "-U", "postgres", "--no-sync")
+        initdb = [str(binaries / "initdb"), "-D", data, *trusting]
         subprocess.run(initdb, check=True, stdout=subprocess.DEVNULL, **someone)
-        told = ["-p", str(self.database), "-k", str(data), "-c", "max_wal_size=64MB"]
+        told = ["-p", str(self.database), "-k", data, "-c", "max_wal_size=64MB"]
         self.postgres = self._keep(
-            "postgres", [str(binaries / "postgres"), "-D", str(data), *told], **someone
+            "postgres", [str(binaries / "postgres"), "-D", data, *told], **someone
         )
         quiet = ["--save", "", "--appendonly", "no", "--dir", str(self.folder)]
         self.broker = self._keep("redis", ["redis-server", "--port", str(self.redis), *quiet])

@@ -16,6 +16,7 @@ import tempfile
 import venv
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -219,8 +220,8 @@ def main() -> None:
     found: dict[str, list[dict[str, Any]]] = {}
     for number in range(1, rounds + 1):
         for name, measured in (
-            ("tformance", lambda: _ours(count)),
-            *((peer.package, lambda peer=peer: run(peer, count)) for peer in PEERS),
+            ("tformance", partial(_ours, count)),
+            *((peer.package, partial(run, peer, count)) for peer in PEERS),
         ):
             found.setdefault(name, []).append(measured())
             print(f"round {number}: {name} {found[name][-1]}", flush=True)
