@@ -139,7 +139,7 @@ def test_where_no_room_is_left_processes_go_on(tmp_path: Path) -> None:
         text=True,
     )
     assert counted.stdout == "counted\n", counted.stderr
-    assert "is not told" in counted.stderr
+    assert "they stay in memory" in counted.stderr
 
 
 def test_alerts_use_existing_series(team: Team, bob: User) -> None:
