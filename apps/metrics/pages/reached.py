@@ -22,12 +22,11 @@ def outcome(found: PullRequest) -> str:
 
 def why_deploy(found: PullRequest) -> str:
     """The origin of a merged pull request's fifth stage, or why it has none."""
-    brought = deployments(found)
-    if found.deployed_at is not None and brought:
+    if found.deployed_at is not None and (brought := deployments(found)):
         return format_html("From the merge to the first deployment: {}.", _listed(found, brought))
     slug = found.team.slug
-    production = Production.objects.filter(repository=found.repository).first()
-    if production is None or not production.source:
+    sources = Production.objects.filter(repository=found.repository)
+    if not sources.values_list("source", flat=True).first():
         link = reverse("production_sources", args=[slug])
         text = 'Not known: this repository’s deployments have <a href="{}">no source</a>.'
         return format_html(text, link)
