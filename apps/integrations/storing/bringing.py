@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 from django.db import transaction
-from django.db.models import Exists, Min, OuterRef, Q, QuerySet
+from django.db.models import Exists, Min, OuterRef, Q, QuerySet, Subquery
 
 from apps.integrations.storing import crediting, recount_requests
 from apps.integrations.storing.stored_graph import Brought, Deployed, StoredGraph
@@ -69,10 +70,14 @@ def eligible(application: Application) -> QuerySet[Deployment]:
 
 def pending(application: Application) -> QuerySet[Deployment]:
     """Deployments whose place in the graph is not known yet."""
+    return eligible(application).filter(_is_pending(application), sequence=None)
+
+
+def _is_pending(application: Application) -> Q:
     settled = BranchCommit.objects.filter(
         repository=application.repository_id, generation__isnull=False, sha=OuterRef("place")
     )
-    return eligible(application).filter(~Exists(settled), sequence=None, is_unplaced=False)
+    return Q(~Exists(settled), is_unplaced=False)
 
 
 def note_below(application: Application, parents: Parents) -> None:
@@ -96,10 +101,9 @@ def note_below(application: Application, parents: Parents) -> None:
 def _countable(application: Application) -> list[Deployment]:
     """The next to be counted: none after a deployment whose place is unknown."""
     rows = eligible(application).filter(sequence=None).order_by(*_IN_ORDER).only(*_TO_COUNT)
-    unknown = pending(application).order_by(*_IN_ORDER).first()
-    if unknown:
-        rows = rows.filter(deployed_at__lt=unknown.deployed_at)
-    return list(rows)
+    waiting = list(rows.annotate(is_pending=_is_pending(application)))
+    unknown = next((row.deployed_at for row in waiting if row.is_pending), None)
+    return list(takewhile(lambda row: row.deployed_at != unknown, waiting))
 
 
 def _pure(row: Deployment) -> calculations.Deployment:
@@ -112,15 +116,13 @@ def _pure(row: Deployment) -> calculations.Deployment:
 def _rewind_where_needed(application: Application) -> bool:
     """Discards results after a deployment that was found late or no longer counts."""
     counted = application.deployments.filter(sequence__isnull=False)
-    gone = counted.filter(Q(deployed_at=None) | Q(is_left_out=True)).order_by("sequence").first()
-    last = counted.order_by("-sequence").first()
-    fresh = eligible(application).filter(sequence=None).order_by("deployed_at").first()
-    found = [gone]
-    if fresh and _is_late(fresh, last):
-        found.append(
-            counted.filter(deployed_at__gte=fresh.deployed_at).order_by("sequence").first()
-        )
-    starts = [row.sequence for row in found if row and row.sequence is not None]
+    gone = counted.filter(Q(deployed_at=None) | Q(is_left_out=True)).order_by("sequence")
+    fresh = eligible(application).filter(sequence=None).order_by("deployed_at")
+    # The order in which they were live is that of the sequence, and leads to few rows.
+    late = counted.filter(deployed_at__gte=Subquery(fresh.values("deployed_at")[:1]))
+    found = (gone, late.order_by("deployed_at", "sequence"))
+    firsts = [rows.values_list("sequence", flat=True).first() for rows in found]
+    starts = [first for first in firsts if first is not None]
     if not starts:
         return False
     rewind(application, min(starts))
@@ -134,12 +136,6 @@ def rewind_to(application: Application, row: Deployment) -> None:
     first = after.order_by("sequence").values_list("sequence", flat=True).first()
     if first is not None and application.source != Source.MERGE:
         rewind(application, first)
-
-
-def _is_late(fresh: Deployment, last: Deployment | None) -> bool:
-    if not (fresh.deployed_at and last and last.deployed_at):
-        return False
-    return fresh.deployed_at <= last.deployed_at
 
 
 @transaction.atomic
@@ -190,8 +186,9 @@ class _Counting:
     @classmethod
     def from_stored(cls, application: Application, stored: StoredGraph) -> _Counting:
         counted = application.deployments.filter(sequence__isnull=False).order_by("-sequence")
-        last = counted.first()
-        live = counted.filter(is_unplaced=False).first()
+        last = live = counted.only(*_TO_COUNT, "sequence").first()
+        if last and last.is_unplaced:
+            live = counted.filter(is_unplaced=False).first()
         pure = calculations.Application(
             goes_back=application.source != Source.RELEASE,
             live=_pure(live) if live else None,

@@ -159,16 +159,19 @@ def leave_out(where: Application, pattern: str) -> None:
 
 
 def settle(production: Production) -> bool:
-    """Detects the source, unless a person chose it, and which applications count.
+    """Detects which releases count, the source unless a person chose it, and which applications.
 
-    Returns whether any of that changed.
+    Returns whether source or applications changed.
     """
+    rows = list(production.repository.applications.all())
+    for row in rows:
+        if row.source == Source.RELEASE:
+            leave_out(row, production.tag_pattern)
     source = source_of(production)
     has_changed = source != production.source
     if has_changed:
         production.source = source
         Production.objects.filter(pk=production.pk, is_chosen=False).update(source=source)
-    rows = list(Application.objects.filter(repository=production.repository))
     counting = {row.pk for row in rows if row.source == source and _is_wanted(production, row)}
     for row in rows:
         if row.is_current != (row.pk in counting):
@@ -193,9 +196,7 @@ def source_of(production: Production) -> str:
 
 def current(production: Production) -> QuerySet[Application]:
     """The applications that count."""
-    return Application.objects.filter(repository=production.repository, is_current=True).order_by(
-        "pk"
-    )
+    return production.repository.applications.filter(is_current=True).order_by("pk")
 
 
 def _found(production: Production) -> str:

@@ -91,10 +91,9 @@ def _far_back(application: Application, since: datetime) -> list[Deployment]:
     mine = Deployment.objects.filter(application=application)
     later = mine.filter(deployed_at__gte=since)
     blamed = later.filter(took_out__isnull=False).values("took_out")
-    rows = mine.filter(
-        Q(pk__in=blamed) | Q(mended_by__in=later.values("pk")),
-        deployed_at__lt=since - REVERTED_WITHIN,
-    )
+    mended = Deployment.objects.filter(mended_by__in=later.values("pk")).values("pk")
+    # A union, since databases read every row for an `or` of these.
+    rows = mine.filter(pk__in=blamed.union(mended), deployed_at__lt=since - REVERTED_WITHIN)
     return [row for row in rows.only(*_READ) if _set_changed(row, _rolled_back(row, since))]
 
 

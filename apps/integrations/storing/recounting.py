@@ -60,12 +60,9 @@ def recount(production: Production) -> None:
         deliveries.application(
             production.repository, Source.MERGE, production.repository.default_branch
         )
-    release = production.repository.applications.filter(source=Source.RELEASE).first()
-    if release:
-        deliveries.leave_out(release, production.tag_pattern)
     if deliveries.settle(production):
         _follow_applications(production)
-    for application in deliveries.current(production).select_related("repository__team"):
+    for application in deliveries.current(production):
         bringing.count(application)
         failing.refresh(application)
         is_merge = application.source == Source.MERGE
