@@ -519,13 +519,19 @@ class Storm:
         return httpx.get(f"{self.github.url}/_control/truth/{place.full_name}").json()
 
     def _unfinished(self) -> list[str]:
-        from apps.integrations.models import StalePullRequest, SyncRun, TrackedRepository
+        from apps.integrations.models import (
+            StaleDeployment,
+            StalePullRequest,
+            SyncRun,
+            TrackedRepository,
+        )
         from apps.metrics.models import Commit
 
         rows = TrackedRepository.objects.exclude(status="complete")
         return [
             *(f"{row}: {row.status} {row.error}" for row in rows),
             *(f"{row} is still stale: {row.error}" for row in StalePullRequest.objects.all()),
+            *(f"{row} is still stale" for row in StaleDeployment.objects.all()),
             *(f"Run {run.pk} never ended" for run in SyncRun.objects.filter(finished_at=None)),
             *(f"{c} is in no pull request" for c in Commit.objects.filter(pull_request_links=None)),
         ]
