@@ -11,6 +11,7 @@ from apps.integrations.models import (
     GitHubIntegration,
     IntegrationCredential,
     RateBudget,
+    StaleDeployment,
     StalePullRequest,
     SyncRun,
     TrackedRepository,
@@ -73,6 +74,13 @@ class StalePullRequestAdmin(InspectionAdmin):
     list_display = ["__str__", "team", "due_at", "attempts", "error"]
     list_select_related = ["team", "tracked"]
     search_fields = ["tracked__full_name", "=number"]
+
+
+@admin.register(StaleDeployment)
+class StaleDeploymentAdmin(InspectionAdmin):
+    list_display = ["__str__", "team", "due_at"]
+    list_select_related = ["team", "tracked"]
+    search_fields = ["tracked__full_name", "=node_id"]
 
 
 @admin.register(RateBudget)
