@@ -63,6 +63,7 @@ def recount(production: Production) -> None:
     if deliveries.settle(production):
         _follow_applications(production)
     for application in deliveries.current(production):
+        leases.renew_held()
         bringing.count(application)
         failing.refresh(application)
         is_merge = application.source == Source.MERGE
