@@ -188,7 +188,7 @@ def test_a_provider_out_of_reach_is_reported(company: Settings, provider: Provid
     app["settings"]["server_url"] = company.OIDC_ISSUER = "http://127.0.0.1:9"
     for reply in (client.get(back, follow=True), browser().post(LOGIN, follow=True)):
         assert "Signing in did not work" in reply.content.decode()
-        assert "Acme did not answer" in reply.content.decode()
+        assert "Acme did not respond as expected" in reply.content.decode()
     [finding] = look_at_the_company()
     assert finding.state == "problem"
     company.OIDC_ISSUER = provider.url
