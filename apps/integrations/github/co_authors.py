@@ -27,4 +27,17 @@ def authors(
         for author in (commit.authors.items if commit else ())
         if author.email
     ]
-    return found, all(p.kind == "NOT_FOUND" or p.is_bearable for p in reply.problems)
+    gone = sum(p.kind == "NOT_FOUND" for p in reply.problems)
+    is_whole = sum(commit is None for commit in commits) <= gone and all(
+        _is_whole(commit) for commit in commits if commit
+    )
+    return found, is_whole and all(p.kind == "NOT_FOUND" or p.is_bearable for p in reply.problems)
+
+
+def _is_whole(commit: records.CommitAuthors) -> bool:
+    """Whether everyone is there with an address; of an account, the id."""
+    authors = commit.authors.nodes
+    return authors is not None and all(
+        author and author.email and (author.user is None or author.user.database_id)
+        for author in authors
+    )
