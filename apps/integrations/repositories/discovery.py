@@ -293,11 +293,12 @@ def _count_pull_requests(integration: GitHubIntegration, github: GitHub) -> None
 @transaction.atomic
 def _list(integration: GitHubIntegration, page: Sequence[ListedRepository]) -> None:
     lock_team(integration.team_id)
-    ids = [listed.id for listed in page if not listed.default_branch]
+    # What GitHub could not return this time stays.
+    ids = [one.id for one in page if not (one.default_branch and one.pushed_at)]
     rows = AvailableRepository.objects.filter(integration=integration, github_repo_id__in=ids)
-    branches = dict(rows.values_list("github_repo_id", "default_branch"))
+    known = {row.github_repo_id: row for row in rows}
     AvailableRepository.objects.bulk_create(
-        [_available(integration, listed, branches.get(listed.id, "")) for listed in page],
+        [_available(integration, listed, known.get(listed.id)) for listed in page],
         update_conflicts=True,
         unique_fields=["integration", "github_repo_id"],
         update_fields=[
@@ -309,7 +310,7 @@ def _list(integration: GitHubIntegration, page: Sequence[ListedRepository]) -> N
 
 
 def _available(
-    integration: GitHubIntegration, listed: ListedRepository, branch: str
+    integration: GitHubIntegration, listed: ListedRepository, known: AvailableRepository | None
 ) -> AvailableRepository:
     now = timezone.now()
     return AvailableRepository(
@@ -321,8 +322,8 @@ def _available(
         is_private=listed.private,
         is_archived=listed.archived,
         is_fork=listed.fork,
-        default_branch=listed.default_branch or branch,
-        pushed_at=listed.pushed_at,
+        default_branch=listed.default_branch or (known.default_branch if known else ""),
+        pushed_at=listed.pushed_at or (known.pushed_at if known else None),
         listed_at=now,
         modified_at=now,
     )
