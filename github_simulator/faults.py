@@ -21,13 +21,14 @@ Kind = Literal[
     "graphql_error",  # GraphQL: 200, no data and an error of this `type`, with this `message`
     "null_leaf",  # GraphQL: `leaf`, such as Commit.additions, is null, with an error
     "strange_leaf",  # GraphQL: `leaf` is `value`, whatever its type
+    "endless_list",  # GraphQL: `leaf`, such as Organization.teams, has no items, but always more
     "partial_data",  # GraphQL: 200, the second half of a page null and RESOURCE_LIMITS_EXCEEDED
     "shifted_page",  # GraphQL: a page begins with the last item of the page before
     "duplicated_page",  # GraphQL: a page holds every item twice
     "reply",  # `body` as JSON, or unchanged if `headers` set a content-type, with `status`
 ]
 KINDS: tuple[str, ...] = get_args(Kind)
-GRAPHQL_ALONE = ("graphql_error", "null_leaf", "strange_leaf")
+GRAPHQL_ALONE = ("graphql_error", "null_leaf", "strange_leaf", "endless_list")
 
 
 @dataclass
@@ -67,7 +68,7 @@ class Fault:
             raise ValueError(f"There is no fault {self.kind!r}; known: {', '.join(KINDS)}.")
         if self.kind in GRAPHQL_ALONE:
             self.path = "/api/graphql"
-        if self.kind.endswith("_leaf"):
+        if self.kind.endswith(("_leaf", "_list")):
             kind, dot, name = self.leaf.partition(".")
             if not (kind and dot and name):
                 raise ValueError("A leaf is a type and a field, such as Commit.additions.")

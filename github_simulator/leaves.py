@@ -17,6 +17,7 @@ from graphql import (
     visit,
 )
 
+from .connections import Connection
 from .faults import Fault
 from .refusals import GitHubError
 
@@ -57,6 +58,8 @@ def _concerns(wanted: str | int | None, source: Any, info: GraphQLResolveInfo) -
 def _spoiled(fault: Fault, info: GraphQLResolveInfo) -> Any:
     if fault.kind == "strange_leaf":
         return fault.value
+    if fault.kind == "endless_list":
+        return Connection([], [[fault.struck]], 1000, has_next=True, has_previous=True)
     if fault.silent and not is_non_null_type(info.return_type):
         return None
     thing = info.parent_type.name.lower()

@@ -40,7 +40,7 @@ class Edge:
 
 
 def _edges(connection: Connection, info: Info) -> list[Edge]:
-    pairs = zip(connection.keys, connection.items, strict=True)
+    pairs = zip(connection.keys, connection.items, strict=False)
     return [Edge(connection, key, item) for key, item in pairs]
 
 

@@ -96,6 +96,14 @@ def test_invalid_texts(github: Running, http: httpx.Client, title: str, sent: by
     assert truth["pull_requests"][1]["title"] == title
 
 
+def test_a_list_without_items_or_end(github: Running, query: Query) -> None:
+    github.fault("endless_list", leaf="Repository.pullRequests")
+    text = WALK.replace("totalCount", "totalCount pageInfo { hasNextPage endCursor }")
+    pages = [query(text)["data"]["repository"]["pullRequests"] for _ in range(2)]
+    assert all(page["nodes"] == [] and page["pageInfo"]["hasNextPage"] for page in pages)
+    assert pages[0]["pageInfo"]["endCursor"] != pages[1]["pageInfo"]["endCursor"]
+
+
 def test_a_leaf_has_a_type(github: Running) -> None:
     with pytest.raises(ValueError, match="A leaf is a type and a field"):
         github.fault("null_leaf", leaf="additions")

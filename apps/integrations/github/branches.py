@@ -45,7 +45,7 @@ def branch(
     page = found.history
     if page is None or page.nodes is None:
         raise UnavailableError("GitHub left out a part.")
-    refuse_circle(page.page_info, after)
+    refuse_circle(page.page_info, after, page.nodes)
     parents: dict[str, tuple[str, ...]] = {}
     for each in page.nodes:
         if each is None or each.parents is None or None in (each.parents.nodes or ()):

@@ -36,6 +36,7 @@ from apps.integrations.github.transport import Transport
 API_VERSION = "2022-11-28"
 # Anything else is no valid header value, and would appear in the error message.
 _SENDABLE = re.compile(r"[!-~]+")
+_EMPTY_PAGES = 10
 
 
 @dataclass(frozen=True)
@@ -198,9 +199,14 @@ class GitHub:
         return Reply(response.status_code, response.headers, _json(response))
 
     def page(self, path: str, **params: Any) -> tuple[Any, str]:
-        """A page of a REST list, and the URL of the next one; empty after the last."""
-        reply = self.get(path, **params)
-        return reply.data, next_link(reply.headers)
+        """A page of a REST list with items, if any follow, and the URL of the next; or empty."""
+        for _ in range(_EMPTY_PAGES):
+            reply = self.get(path, **params)
+            following = next_link(reply.headers)
+            if not following or _has_items(reply.data):
+                return reply.data, following
+            path, params = following, {}
+        raise UnavailableError("GitHub sends pages without items, and says that more follow.")
 
     def pages(self, path: str, **params: Any) -> Iterator[list[Any]]:
         """Each page of a REST list, following `Link` headers to the end."""
@@ -208,11 +214,11 @@ class GitHub:
 
     def pages_behind(self, first: Reply) -> Iterator[list[Any]]:
         """The same list from its first page on, which was fetched already."""
-        reply = first
-        yield reply.data
-        while url := next_link(reply.headers):
-            reply = self.get(url)
-            yield reply.data
+        yield first.data
+        url = next_link(first.headers)
+        while url:
+            data, url = self.page(url)
+            yield data
 
     def graphql(self, name: str, variables: Mapping[str, Any]) -> GraphQLReply:
         """Runs the document `queries/<name>.graphql`."""
@@ -373,6 +379,11 @@ def _json(response: httpx.Response) -> Any:
         raise UnavailableError(
             "GitHub's response was cut off, or came from something else."
         ) from None
+
+
+def _has_items(data: Any) -> bool:
+    parts = data.values() if isinstance(data, dict) else [data]
+    return any(part for part in parts if isinstance(part, list))
 
 
 def next_link(headers: Mapping[str, str]) -> str:

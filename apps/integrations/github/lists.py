@@ -25,6 +25,7 @@ from apps.integrations.github.telling import noted
 LISTS_AT_ONCE = 10
 A_PAGE = 100
 _SAME = "GitHub sent the same page twice."
+_EMPTY = "GitHub sent a page without items, and says that more follow."
 _PAGES: dict[str, Any] = {
     "commits": records.Page[records.CommitNode],
     "reviews": records.Page[records.Review],
@@ -60,17 +61,38 @@ class Growing:
     def close(self) -> None:
         """Stops reading: what is missing between both ends counts as not reported."""
         self.is_whole = True
+        self._leave_out(self._missing)
+        self.front += self.back
+
+    @property
+    def _missing(self) -> int | None:
+        """How many items lie between both ends; None: not known."""
+        if self.total is None:
+            return None
+        return max(0, self.total - len(self.front) - len(self.back))
+
+    def _leave_out(self, count: int | None) -> None:
+        """Holds the places of so many items, for those that are known from before."""
         self.untold.append((self.name, "nodes", len(self.front)))
-        self.front.append(None)
+        self.front += [None] * (1 if count is None else count)
+        if count is None:
+            self.untold.append((self.name, "page_info"))  # The list may go on.
 
     def grow(self, told: Mapping[str, Raw], untold: Iterable[Path]) -> None:
         """Adds the next page from the beginning, as `rest`, and possibly one from the end."""
         page = _page(told.get("rest"), self.name)
         if page is None:
             raise UnavailableError("GitHub left out a part.")
-        refuse_circle(page.page_info, self.after)
+        # One list of items that cannot be returned is a gap; two in a row may never end.
+        is_gap = page.nodes is None and self.front[-1:] != [None]
+        refuse_circle(page.page_info, self.after, [None] if is_gap else page.nodes)
         start, self.total = len(self.front), page.total_count
-        self.front += page.nodes or [None]
+        if page.nodes is None:
+            rest = A_PAGE if page.page_info.has_next_page else None
+            missing = self._missing
+            self._leave_out(rest if missing is None else min(A_PAGE, missing))
+        else:
+            self.front += page.nodes
         self.after = page.page_info.end_cursor
         tail = _page(told.get("tail"), self.name)
         if tail and tail.nodes and tail.page_info.start_cursor:
@@ -123,10 +145,12 @@ def complete(
     return [_with_lists(record, grown.get(record.id, ())) for record in pull_requests]
 
 
-def refuse_circle(page: records.PageInfo, before: str | None) -> None:
-    """Refuses a cursor that does not advance; following it would never end."""
+def refuse_circle(page: records.PageInfo, before: str | None, items: Sequence[Any] | None) -> None:
+    """Refuses a page after which the list would never end: no new cursor, or no items."""
     if page.has_next_page and page.end_cursor in (None, "", before):
         raise UnavailableError(_SAME)
+    if page.has_next_page and not items:
+        raise UnavailableError(_EMPTY)
 
 
 def in_parts(items: Sequence[Any], size: int) -> Iterable[Sequence[Any]]:

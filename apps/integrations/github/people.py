@@ -180,7 +180,7 @@ def members(github: GitHub, organization: str) -> Iterator[Part[Person]]:
         told = [_person(edge, problems.get(n, ())) for n, edge in enumerate(edges)]
         items = [person for person in told if person]
         yield Part(items, page.edges is not None and len(items) == len(edges))
-        refuse_circle(page.page_info, after)
+        refuse_circle(page.page_info, after, edges)
         if not page.page_info.has_next_page:
             return
         after = page.page_info.end_cursor
@@ -193,7 +193,7 @@ def groups(github: GitHub, organization: str) -> Iterator[Part[ListedGroup]]:
         asked, _ = _ask(github, "groups", organization, after, "teams", "nodes")
         page = asked.teams or Page[_Group]()
         yield Part([_group(github, one) for one in page.items], _is_whole(page))
-        refuse_circle(page.page_info, after)
+        refuse_circle(page.page_info, after, page.nodes)
         if not page.page_info.has_next_page:
             return
         after = page.page_info.end_cursor
@@ -246,7 +246,7 @@ def _rest(github: GitHub, group: _Group) -> Iterator[Page[_GroupMember]]:
         team = decode(reply.data, _TeamReply).node
         page = (team and team.members) or Page[_GroupMember]()
         yield page
-        refuse_circle(page.page_info, place.end_cursor)
+        refuse_circle(page.page_info, place.end_cursor, page.nodes)
         place = page.page_info
 
 

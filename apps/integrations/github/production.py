@@ -97,7 +97,7 @@ def deployments(
     page = found.deployments
     if page is None or page.nodes is None:
         raise UnavailableError(_LEFT_OUT)
-    refuse_circle(page.page_info, after)
+    refuse_circle(page.page_info, after, page.nodes)
     whole = [_with_all_statuses(github, each) for each in page.items]
     told = [one for each in whole if (one := _deployment(each))]
     is_whole = len(told) == len(page.nodes) and all(map(_has_statuses, whole))
@@ -131,7 +131,7 @@ def _with_all_statuses(github: GitHub, found: DeploymentNode) -> DeploymentNode:
         page = repository_of(reply, "deployments").statuses
         if page is None:
             raise UnavailableError(_LEFT_OUT)
-        refuse_circle(page.page_info, after)
+        refuse_circle(page.page_info, after, page.nodes)
         statuses += page.nodes or ()
     return msgspec.structs.replace(found, statuses=records.Page(nodes=statuses))
 
@@ -175,7 +175,7 @@ def releases(github: GitHub, node_id: str, after: str = "") -> Page:
     page = repository_of(reply, "contents").releases
     if page is None or page.nodes is None:
         raise UnavailableError(_LEFT_OUT)
-    refuse_circle(page.page_info, after)
+    refuse_circle(page.page_info, after, page.nodes)
     # A release whose flags are unknown may be a draft or a prerelease: it does not count.
     published = [each for each in page.items if not (each.is_draft or each.is_prerelease)]
     told = {each.id: _release(each) for each in published}

@@ -181,7 +181,7 @@ def _page(
             found = None
         if found and found.database_id in (known.database_id, 0):
             found = msgspec.structs.replace(found, database_id=known.database_id)
-            refuse_circle(found.pull_requests.page_info, after)
+            refuse_circle(found.pull_requests.page_info, after, _nodes(found))
             below = ("repository", "pullRequests", "nodes")
             items = [p for p in reply.problems if tuple(p.path or ())[:3] == below]
             return reply, found, problems_by_item(items, *below)
@@ -231,7 +231,7 @@ def open_ones(github: GitHub, node_id: str) -> dict[int, str]:
             raise UnavailableError(_LEFT_OUT)
         found |= {one.number: one.id for one in told.pull_requests.items}
         page = told.pull_requests.page_info
-        refuse_circle(page, after)
+        refuse_circle(page, after, told.pull_requests.nodes)
         if not page.has_next_page:
             return found
         after = page.end_cursor

@@ -8,13 +8,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.db import transaction
 from graphql import build_schema, parse
 
-from apps.integrations.github.documents import document, rest_of_lists
+from apps.integrations.github import documents
+from apps.integrations.github.documents import document
 from apps.integrations.models import (
     AvailableRepository,
     GitHubIntegration,
@@ -32,7 +34,6 @@ from apps.integrations.tests.test_production import deployed, do, merged
 from apps.integrations.work.chores import Chore
 from apps.metrics.lists import export
 from apps.metrics.models import Group, Production, PullRequest, Repository, TeamMember
-from github_simulator import actions
 from github_simulator.leaves import leaves_of
 from github_simulator.truth import truth
 from github_simulator.world import Account
@@ -40,6 +41,7 @@ from tests.test_contract import PUBLISHED
 
 pytestmark = pytest.mark.django_db
 SCHEMA = build_schema(PUBLISHED.read_text(), assume_valid_sdl=True)
+QUERIES = Path(documents.__file__).parent / "queries"
 Rows = dict[str, Any]
 
 
@@ -241,31 +243,6 @@ def test_newest_changes(stage: Stage) -> None:
         assert changed <= {"modified_at", "fetched_at", "revision"}, row
 
 
-def test_rest_of_lists(stage: Stage, shop: Place) -> None:
-    """Each item past the first page lacks another leaf; a later fetch completes it."""
-    long = shop.open(ago(days=5), commits=160)
-    for _ in range(130):
-        actions.submit_review(shop.deed(ago(days=4), small.GRACE), long, "COMMENTED")
-    for n, name in enumerate(("commits", "reviews")):
-        kinds = ("Query.", "PullRequest.", "PageInfo.")
-        items = (
-            (leaf, silent)
-            for leaf, silent in nulls_of(rest_of_lists([(name, False)]))
-            if not leaf.startswith(kinds) and "Connection." not in leaf
-        )
-        for k, (leaf, silent) in enumerate(items):
-            shop.strike("null_leaf", leaf=leaf, silent=silent, of=f"rest{n}.0.rest.nodes.{k}")
-    assert stage.sync().status == SyncStatus.COMPLETE
-    row = stage.row(long)
-    # If a leaf is not nullable, GitHub drops its row; all others are there.
-    assert 150 <= row.commits.count() < 160
-    assert 125 <= row.reviews.count() < 130
-    shop.heal()
-    let_time_pass(days=1)
-    work()
-    assert_whole(stage)
-
-
 def test_open_pull_requests(stage: Stage, shop: Place) -> None:
     """A closed one that was never shown is found once the list of open ones is complete."""
     shop.open(ago(days=3))
@@ -301,3 +278,61 @@ def test_pull_request_names(stage: Stage, shop: Place) -> None:
         assert_whole(stage)
         transaction.savepoint_rollback(before)
         before = transaction.savepoint()
+
+
+def test_newest_releases(stage: Stage) -> None:
+    """Where deployments are not granted; each repository lacks another leaf."""
+    leaves = [each for each in nulls("NewestReleases") if not each[0].startswith("Query.")]
+    places = [stage.track(f"r{n:02}") for n, _ in enumerate(leaves)]
+    for place in places:
+        releases_of(place)
+    stage.sync()
+    for n, (leaf, silent) in enumerate(leaves):
+        for query in ("NewestDeliveries", "Deployments"):
+            refused = {"leaf": "Repository.deployments", "type": "FORBIDDEN"}
+            places[n].strike("null_leaf", contains=f"query {query}(", times=1, **refused)
+        only = {"of": f"nodes.{n}", "contains": "query NewestReleases(", "times": 1}
+        places[n].strike("null_leaf", leaf=leaf, silent=silent, **only)
+    GitHubIntegration.objects.update(production_due_at=ago())
+    turns(production_look.LOOK)
+    assert len(places[0].github.simulator.faults.active) == 3 * len(leaves)
+    look_twice(stage, places[0])
+    found = deliveries(stage)
+    assert len(found["deployments"]) == 2 * len(places)
+    assert all(complete for _, complete in found["is_complete"])
+
+
+def looked_up(stage: Stage) -> Rows | None:
+    """What is known of a repository after it was looked up by its name."""
+    discovery.look_up(stage.team, ["acme/shop"])
+    untimed = {"id", "listed_at", "created_at", "modified_at"}
+    row = AvailableRepository.objects.filter(full_name="acme/shop").values().first()
+    return row and {name: row[name] for name in row if name not in untimed}
+
+
+def test_repository(stage: Stage, shop: Place) -> None:
+    whole = looked_up(stage)
+    assert whole
+    for leaf, silent in nulls("Repository"):
+        shop.strike("null_leaf", leaf=leaf, silent=silent, contains="query Repository(")
+        assert looked_up(stage) == whole, (leaf, silent)
+        AvailableRepository.objects.all().delete()
+        found = looked_up(stage)
+        # What remains is right; without its identity or its owner it is not listed.
+        missing = {name for name in found or () if found and found[name] != whole[name]}
+        assert missing <= {"pushed_at", "default_branch"}, (leaf, silent)
+        shop.heal()
+        assert looked_up(stage) == whole, (leaf, silent)
+
+
+def test_each_query_is_covered() -> None:
+    """Here, or among the leaves of pull requests in `test_untold.py`."""
+    names = {
+        re.findall(r"^query (\w+)", path.read_text(), re.MULTILINE)[0]
+        for path in QUERIES.glob("*.graphql")
+        if path.stem != "fragments"
+    }
+    tests = "".join(path.read_text() for path in Path(__file__).parent.glob("test_*.py"))
+    elsewhere = {"PullRequests", "PullRequestsById"}
+    covered = {name for name in names if re.search(rf"\(?\"{name}\"|query {name}\(", tests)}
+    assert names - covered - elsewhere == set()
