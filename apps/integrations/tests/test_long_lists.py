@@ -199,12 +199,12 @@ def test_rest_of_timelines(stage: Stage, shop: Place) -> None:
     for name in ("commits", "reviews"):
         found = nulls_of(rest_of_lists([(name, False)]))
         of_the_page += [each for each in found if "Connection." in each[0] or f".{name}" in each[0]]
-    row, there = stage.tracked().repository, truth(shop.repository)
+    repository, there = stage.tracked().repository, truth(shop.repository)
     for leaf, silent in of_the_page:
         stale.mark(stage.tracked(), [(made.number, made.node_id)], ago())
         shop.strike("null_leaf", leaf=leaf, silent=silent, contains="query RestOfLists(")
         work()
-        assert comparison.differences(row, there) == [], (leaf, silent)  # What was known stays.
+        assert comparison.differences(repository, there) == [], (leaf, silent)  # What was known stays.
         shop.heal()
     let_time_pass(days=1)
     work()

@@ -307,7 +307,7 @@ def looked_up(stage: Stage) -> Rows | None:
     discovery.look_up(stage.team, ["acme/shop"])
     untimed = {"id", "listed_at", "created_at", "modified_at"}
     row = AvailableRepository.objects.filter(full_name="acme/shop").values().first()
-    return row and {name: row[name] for name in row if name not in untimed}
+    return row and {name: value for name, value in row.items() if name not in untimed}
 
 
 def test_repository(stage: Stage, shop: Place) -> None:
