@@ -204,7 +204,8 @@ def test_rest_of_timelines(stage: Stage, shop: Place) -> None:
         stale.mark(stage.tracked(), [(made.number, made.node_id)], ago())
         shop.strike("null_leaf", leaf=leaf, silent=silent, contains="query RestOfLists(")
         work()
-        assert comparison.differences(repository, there) == [], (leaf, silent)  # What was known stays.
+        # What was known stays.
+        assert comparison.differences(repository, there) == [], (leaf, silent)
         shop.heal()
     let_time_pass(days=1)
     work()
