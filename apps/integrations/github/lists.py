@@ -24,6 +24,7 @@ from apps.integrations.github.telling import noted
 # With up to a hundred items at either end of each, a query stays far below GitHub's ten seconds.
 LISTS_AT_ONCE = 10
 A_PAGE = 100
+MOST_EMPTY = 3
 _SAME = "GitHub sent the same page twice."
 _EMPTY = "GitHub sent a page without items, and says that more follow."
 _PAGES: dict[str, Any] = {
@@ -45,6 +46,8 @@ class Growing:
     back: list[Any] = field(default_factory=list)
     before: str | None = None
     is_whole: bool = False
+    empties: int = 0
+    """How many pages in a row had no items."""
     untold: list[Path] = field(default_factory=list)
     untold_at_the_end: list[Path] = field(default_factory=list)
     """The same for `back`: positions are counted from the list's end."""
@@ -85,7 +88,8 @@ class Growing:
             raise UnavailableError("GitHub left out a part.")
         # One list of items that cannot be returned is a gap; two in a row may never end.
         is_gap = page.nodes is None and self.front[-1:] != [None]
-        refuse_circle(page.page_info, self.after, [None] if is_gap else page.nodes)
+        items = [None] if is_gap else page.nodes
+        self.empties = refuse_endless(page.page_info, self.after, items, self.empties)
         start, self.total = len(self.front), page.total_count
         if page.nodes is None:
             rest = A_PAGE if page.page_info.has_next_page else None
@@ -145,12 +149,21 @@ def complete(
     return [_with_lists(record, grown.get(record.id, ())) for record in pull_requests]
 
 
-def refuse_circle(page: records.PageInfo, before: str | None, items: Sequence[Any] | None) -> None:
-    """Refuses a page after which the list would never end: no new cursor, or no items."""
+def refuse_endless(
+    page: records.PageInfo, before: str | None, items: Sequence[Any] | None, empties: int = 0
+) -> int:
+    """Refuses a page after which the list may never end: no new cursor, or no items again.
+
+    Returns how many pages in a row had none, given how many there were before this one. GitHub
+    hides items after it has counted them, so a few such pages are followed.
+    """
     if page.has_next_page and page.end_cursor in (None, "", before):
         raise UnavailableError(_SAME)
-    if page.has_next_page and not items:
+    if items or not page.has_next_page:
+        return 0
+    if empties >= MOST_EMPTY:
         raise UnavailableError(_EMPTY)
+    return empties + 1
 
 
 def in_parts(items: Sequence[Any], size: int) -> Iterable[Sequence[Any]]:

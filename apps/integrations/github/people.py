@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from apps.integrations.github.client import GitHub
 from apps.integrations.github.errors import NotFoundError
-from apps.integrations.github.lists import refuse_circle
+from apps.integrations.github.lists import refuse_endless
 from apps.integrations.github.reading import decode, of_rest
 from apps.integrations.github.records import Page, PageInfo, Record, Repository
 from apps.integrations.github.replies import Problem, problems_by_item
@@ -172,7 +172,7 @@ def is_member(github: GitHub, organization: str) -> bool:
 
 def members(github: GitHub, organization: str) -> Iterator[Part[Person]]:
     """All members of the organisation with their roles, in pages."""
-    after = None
+    after, empties = None, 0
     while True:
         asked, problems = _ask(github, "members", organization, after, "membersWithRole", "edges")
         page = asked.members_with_role or _Members()
@@ -180,7 +180,7 @@ def members(github: GitHub, organization: str) -> Iterator[Part[Person]]:
         told = [_person(edge, problems.get(n, ())) for n, edge in enumerate(edges)]
         items = [person for person in told if person]
         yield Part(items, page.edges is not None and len(items) == len(edges))
-        refuse_circle(page.page_info, after, edges)
+        empties = refuse_endless(page.page_info, after, edges, empties)
         if not page.page_info.has_next_page:
             return
         after = page.page_info.end_cursor
@@ -188,12 +188,12 @@ def members(github: GitHub, organization: str) -> Iterator[Part[Person]]:
 
 def groups(github: GitHub, organization: str) -> Iterator[Part[ListedGroup]]:
     """The organisation's teams that are visible to the token, in pages."""
-    after = None
+    after, empties = None, 0
     while True:
         asked, _ = _ask(github, "groups", organization, after, "teams", "nodes")
         page = asked.teams or Page[_Group]()
         yield Part([_group(github, one) for one in page.items], _is_whole(page))
-        refuse_circle(page.page_info, after, page.nodes)
+        empties = refuse_endless(page.page_info, after, page.nodes, empties)
         if not page.page_info.has_next_page:
             return
         after = page.page_info.end_cursor
@@ -241,12 +241,13 @@ def _group(github: GitHub, told: _Group) -> ListedGroup:
 
 def _rest(github: GitHub, group: _Group) -> Iterator[Page[_GroupMember]]:
     place: PageInfo = group.members.page_info
+    empties = 0
     while place.has_next_page:
         reply = github.graphql("group_members", {"id": group.id, "after": place.end_cursor})
         team = decode(reply.data, _TeamReply).node
         page = (team and team.members) or Page[_GroupMember]()
         yield page
-        refuse_circle(page.page_info, place.end_cursor, page.nodes)
+        empties = refuse_endless(page.page_info, place.end_cursor, page.nodes, empties)
         place = page.page_info
 
 

@@ -13,7 +13,7 @@ import msgspec
 from apps.integrations.github import records
 from apps.integrations.github.client import GitHub
 from apps.integrations.github.errors import ScopeMissingError, UnavailableError
-from apps.integrations.github.lists import refuse_circle
+from apps.integrations.github.lists import refuse_endless
 from apps.integrations.github.production_records import (
     DeploymentNode,
     Newest,
@@ -82,6 +82,7 @@ def deployments(
     after: str = "",
     environments: Sequence[str] = (),
     page_size: int = AT_ONCE,
+    empties: int = 0,
 ) -> Page:
     """A page of a repository's deployments, newest first, each with all its statuses.
 
@@ -97,7 +98,10 @@ def deployments(
     page = found.deployments
     if page is None or page.nodes is None:
         raise UnavailableError(_LEFT_OUT)
-    refuse_circle(page.page_info, after, page.nodes)
+    if empties := refuse_endless(page.page_info, after, page.nodes, empties):
+        return deployments(
+            github, node_id, next_of(page.page_info), environments, page_size, empties
+        )
     whole = [_with_all_statuses(github, each) for each in page.items]
     told = [one for each in whole if (one := _deployment(each))]
     is_whole = len(told) == len(page.nodes) and all(map(_has_statuses, whole))
@@ -125,13 +129,14 @@ def _with_all_statuses(github: GitHub, found: DeploymentNode) -> DeploymentNode:
     if page is None or not page.page_info.has_next_page:
         return found
     statuses = list(page.nodes or ())
+    empties = 0
     while page and page.page_info.has_next_page:
         after = page.page_info.end_cursor
         reply = github.graphql("deployment_statuses", {"id": found.id, "after": after})
         page = repository_of(reply, "deployments").statuses
         if page is None:
             raise UnavailableError(_LEFT_OUT)
-        refuse_circle(page.page_info, after, page.nodes)
+        empties = refuse_endless(page.page_info, after, page.nodes, empties)
         statuses += page.nodes or ()
     return msgspec.structs.replace(found, statuses=records.Page(nodes=statuses))
 
@@ -166,7 +171,7 @@ def _latest(found: DeploymentNode, statuses: Sequence[Status]) -> str:
     return max(dated)[1] if dated else "PENDING"
 
 
-def releases(github: GitHub, node_id: str, after: str = "") -> Page:
+def releases(github: GitHub, node_id: str, after: str = "", empties: int = 0) -> Page:
     """A page of a repository's published releases, without drafts and prereleases.
 
     Raises NotGrantedError if the permission is missing.
@@ -175,7 +180,8 @@ def releases(github: GitHub, node_id: str, after: str = "") -> Page:
     page = repository_of(reply, "contents").releases
     if page is None or page.nodes is None:
         raise UnavailableError(_LEFT_OUT)
-    refuse_circle(page.page_info, after, page.nodes)
+    if empties := refuse_endless(page.page_info, after, page.nodes, empties):
+        return releases(github, node_id, next_of(page.page_info), empties)
     # A release whose flags are unknown may be a draft or a prerelease: it does not count.
     published = [each for each in page.items if not (each.is_draft or each.is_prerelease)]
     told = {each.id: _release(each) for each in published}

@@ -17,7 +17,7 @@ from apps.integrations.github import limits, records
 from apps.integrations.github.client import GitHub, GraphQLReply
 from apps.integrations.github.documents import document, numbered
 from apps.integrations.github.errors import NotFoundError, UnavailableError
-from apps.integrations.github.lists import complete, refuse_circle
+from apps.integrations.github.lists import complete, refuse_endless
 from apps.integrations.github.parts import in_pieces
 from apps.integrations.github.reading import decode
 from apps.integrations.github.replies import Problem, error_from_problem, problems_by_item
@@ -165,7 +165,7 @@ def _variables(full_name: str, first: int, after: str) -> dict[str, Any]:
 
 
 def _page(
-    github: GitHub, query: str, known: Known, first: int, after: str
+    github: GitHub, query: str, known: Known, first: int, after: str, empties: int = 0
 ) -> tuple[GraphQLReply, records.RepositoryWithPullRequests, dict[int, list[Problem]]]:
     """Requests by name, or by the current name if another repository has the old one now.
 
@@ -181,7 +181,9 @@ def _page(
             found = None
         if found and found.database_id in (known.database_id, 0):
             found = msgspec.structs.replace(found, database_id=known.database_id)
-            refuse_circle(found.pull_requests.page_info, after, _nodes(found))
+            info = found.pull_requests.page_info
+            if empties := refuse_endless(info, after, _nodes(found), empties):
+                return _page(github, query, known, first, info.end_cursor or "", empties)
             below = ("repository", "pullRequests", "nodes")
             items = [p for p in reply.problems if tuple(p.path or ())[:3] == below]
             return reply, found, problems_by_item(items, *below)
@@ -223,7 +225,7 @@ def by_numbers(github: GitHub, node_id: str, numbers: Sequence[int]) -> list[Ide
 def open_ones(github: GitHub, node_id: str) -> dict[int, str]:
     """The ids of a repository's open pull requests by number."""
     found: dict[int, str] = {}
-    after = None
+    after, empties = None, 0
     while True:
         reply = github.graphql("open_pull_requests", {"id": node_id, "after": after})
         (told,) = decode(reply.data, records.NodesReply[_Open]).nodes or [None]
@@ -231,7 +233,7 @@ def open_ones(github: GitHub, node_id: str) -> dict[int, str]:
             raise UnavailableError(_LEFT_OUT)
         found |= {one.number: one.id for one in told.pull_requests.items}
         page = told.pull_requests.page_info
-        refuse_circle(page, after, told.pull_requests.nodes)
+        empties = refuse_endless(page, after, told.pull_requests.nodes, empties)
         if not page.has_next_page:
             return found
         after = page.end_cursor

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from apps.integrations.github.documents import rest_of_lists
@@ -29,7 +31,7 @@ from github_simulator.faults import Fault
 from github_simulator.truth import truth
 
 pytestmark = pytest.mark.django_db
-MOST = 30
+MOST = 100
 """Requests after which the fault ends, so that a program that follows it fails, but stops."""
 
 
@@ -81,7 +83,7 @@ def test_pull_requests(stage: Stage, shop: Place) -> None:
         actions.mark_ready(shop.deed(ago(days=3)), long)
     fault = endless(shop, "Repository.pullRequests", "PullRequests")
     run = stage.sync()
-    assert fault.struck == 1
+    assert fault.struck == 4
     for _ in range(10):
         let_time_pass(days=1)
         work()
@@ -209,4 +211,25 @@ def test_rest_of_timelines(stage: Stage, shop: Place) -> None:
         shop.heal()
     let_time_pass(days=1)
     work()
+    assert_whole(stage)
+
+
+def test_an_empty_page_is_followed(stage: Stage, shop: Place) -> None:
+    """GitHub hides items after it has counted them, so that a page may have none of them left."""
+    many_people(shop)
+    shop.open_many(60, newest=ago(days=1), every=timedelta(hours=3))
+    for leaf, query in (
+        ("Organization.membersWithRole", "Members"),
+        ("Organization.teams", "Groups"),
+        ("Team.members", "GroupMembers"),
+        ("Repository.pullRequests", "PullRequests"),
+    ):
+        shop.strike("endless_list", leaf=leaf, contains=f"query {query}(", times=1)
+    assert discover() == ""
+    assert len(people()["members"]) > 100
+    stage.sync()
+    assert "could not be found" in stage.tracked().error
+    for _ in range(3):
+        let_time_pass(hours=2)
+        work()
     assert_whole(stage)
