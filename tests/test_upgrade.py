@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -15,7 +16,17 @@ import psycopg
 import pytest
 
 from tests.former_migrations import BETWEEN, EARLY
-from tests.program import ROOT, clean_environment, manage, postgres_database, prepared, tformance
+from tests.program import (
+    COMMAND,
+    DATABASE,
+    LONGEST,
+    ROOT,
+    clean_environment,
+    manage,
+    postgres_database,
+    prepared,
+    tformance,
+)
 
 Settings = dict[str, str]
 
@@ -33,6 +44,7 @@ TRIGGERS = """
     SELECT tgrelid::regclass, pg_get_triggerdef(oid), pg_get_functiondef(tgfoid)
     FROM pg_trigger WHERE NOT tgisinternal
 """
+CHANGES_NOTHING = ("rotate-keys",)  # where no secret is stored; it migrates if need be
 # PostgreSQL keeps the names of the indexes of a renamed column.
 RENAMED = {
     "teams_invitation_key_key": "teams_invitation_key_hash_key",
@@ -129,3 +141,26 @@ def test_the_backup_of_an_upgrade_can_be_restored(tmp_path: Path) -> None:
     restored = tformance("restore", str(backup), **elsewhere)
     assert restored.returncode == 0, restored.stderr
     assert "acme" in tformance("team", "list", **elsewhere).stdout
+
+
+def test_commands_that_begin_together(machines: tuple[Settings, Settings]) -> None:
+    """On a new database each waits for the one that creates the tables."""
+    empty, new = machines
+    environment = clean_environment(**empty)
+    running = [
+        subprocess.Popen([COMMAND, *CHANGES_NOTHING], env=environment, stderr=subprocess.PIPE)
+        for _ in range(3)
+    ]
+    for process in running:
+        _, said = process.communicate(timeout=LONGEST)
+        assert process.returncode == 0, said.decode()
+    assert _schema(empty) == _schema(new)
+
+
+def test_a_command_that_has_nothing_to_migrate(tmp_path: Path) -> None:
+    """It leaves the schema alone, so that the audit log is guarded without a gap."""
+    shutil.copytree(prepared(), tmp_path, dirs_exist_ok=True)
+    with closing(sqlite3.connect(tmp_path / DATABASE)) as database:
+        before = database.execute("PRAGMA schema_version").fetchone()
+        assert tformance(*CHANGES_NOTHING, DATA_DIR=str(tmp_path)).returncode == 0
+        assert database.execute("PRAGMA schema_version").fetchone() == before

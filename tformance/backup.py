@@ -52,8 +52,9 @@ def restore(source: Path) -> None:
     Raises `click.ClickException`, and changes nothing then.
     """
     django.setup()
-    from django.core.management import call_command
     from django.db import connection
+
+    from tformance import migrating
 
     with up.alone():
         _refuse_strange(source)
@@ -64,7 +65,7 @@ def restore(source: Path) -> None:
             )
         connection.close()
         _copy_in(source)
-        call_command("migrate", interactive=False, verbosity=0)
+        migrating.migrate()
         _count_anew()
         _try_the_keys()
     up.say(f"Restored from {source}. Start tformance; it goes on from where the backup was made.")

@@ -45,11 +45,10 @@ def release(migrate: Any = "migrate") -> None:
     `migrate` is Django's command, or an equivalent.
     """
     import django
-    from django.core.management import call_command
 
-    from tformance import static_files
+    from tformance import migrating, static_files
 
     django.setup()
-    call_command(migrate, interactive=False, verbosity=1 if migrate == "migrate" else 0)
+    migrating.migrate(migrate, verbosity=1 if migrate == "migrate" else 0)
     if static_files.collect():
         print("Collected the static files.")  # noqa: T201

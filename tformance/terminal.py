@@ -165,11 +165,12 @@ def _value(value: object) -> str:
 def _prepare() -> None:
     django.setup()
     logging.getLogger("apps").setLevel(logging.ERROR)  # the progress bar reports instead
-    from django.core.management import call_command
     from django.db import DatabaseError
 
+    from tformance import migrating
+
     try:
-        call_command("migrate", verbosity=0, interactive=False)
+        migrating.migrate_if_needed()
     except (DatabaseError, OSError) as error:
         raise SystemExit(
             _say(f"The database cannot be used: {error}".strip(), INCOMPLETE)

@@ -55,15 +55,13 @@ def serve(group: Processes, host: str, port: int) -> None:
 
 def prepare() -> None:
     """Migrate the database, collect the static files, and drop old messages."""
-    from django.core.management import call_command
-
     from apps.integrations.hooks import caretaking
-    from tformance import static_files
+    from tformance import migrating, static_files
 
     # Messages from before are superseded: the work is in the database.
     shutil.rmtree(settings.DATA_DIR / "broker", ignore_errors=True)
     say("Bringing the database up to date …")
-    call_command("migrate", interactive=False, verbosity=0)
+    migrating.migrate()
     if static_files.collect():
         say("Collected the static files.")
     if caretaking.follow_address():

@@ -63,15 +63,15 @@ def _new_file() -> Path:
 
 def _waiting() -> Iterator[tuple[str, bool]]:
     """Each unapplied migration, and whether it is reversible."""
-    from django.db import DatabaseError, connection
-    from django.db.migrations.executor import MigrationExecutor
+    from django.db import DatabaseError
+
+    from tformance import migrating
 
     try:
-        executor = MigrationExecutor(connection)
-        plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+        found = migrating.waiting()
     except DatabaseError as error:
         raise click.ClickException(f"The database cannot be used: {error}".strip()) from None
-    for migration, _ in plan:
+    for migration in found:
         name = f"{migration.app_label}.{migration.name}"
         yield name, all(operation.reversible for operation in migration.operations)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db import connections
+from django.db import connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 REFUSAL = "The audit log is append-only."
@@ -59,10 +59,10 @@ POSTGRESQL = {
 }
 
 
-def before_migrations(*, using: str, **_: Any) -> None:
+def before_migrations(*, using: str, plan: list[Any], **_: Any) -> None:
     """Drops the triggers, because SQLite cannot rebuild a table that they refer to."""
     database = connections[using]
-    if database.vendor == "sqlite":
+    if database.vendor == "sqlite" and plan:
         remove(database)
 
 
@@ -74,9 +74,11 @@ def after_migrations(*, using: str, **_: Any) -> None:
 
 
 def install(database: BaseDatabaseWrapper) -> None:
-    """Creates all triggers, replacing former ones."""
-    remove(database)
-    with database.cursor() as cursor:
+    """Creates all triggers, replacing former ones; at no instant does the table lack them."""
+    with transaction.atomic(database.alias), database.cursor() as cursor:
+        if database.vendor == "postgresql":
+            cursor.execute("LOCK TABLE audit_auditevent IN ACCESS EXCLUSIVE MODE")
+        remove(database)
         if database.vendor == "postgresql":
             cursor.execute(_FUNCTION)
             for name, when in POSTGRESQL.items():
