@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import ast
+import csv
+import io
 import subprocess
 import sys
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -15,6 +18,7 @@ from pytest_django import Settings
 
 from apps.audit.spreadsheets import no_formula
 from apps.metrics.calculations import globs
+from apps.metrics.lists.export import csv_lines
 from apps.metrics.models import Repository
 from apps.teams.models import Team
 from apps.users.models import User
@@ -190,11 +194,18 @@ def test_a_body_that_is_no_text_is_refused(body: str, acme: Belongings, alice: U
         assert reply.status_code < 500, route
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["=2+2", "x;=2+2", "x; y;@SUM(1)", "x\t=2+2", "x|-1", "x\n=2+2", "x;\uff1d2", ";;=1", "+1;x"],
-)
-def test_a_cell_is_no_formula_whatever_separates(text: str) -> None:
-    for separator in ";|\t\n":
-        for part in no_formula(text).split(separator):
-            assert not part.startswith(("=", "+", "-", "@", "\uff1d"))
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+def test_a_cell_is_no_formula_whatever_separates(separator: str) -> None:
+    """Every text of up to four of these characters, as each reader understands it."""
+    texts = ["".join(of) for size in range(1, 5) for of in product("=\uff1d\"'a;|\t\n", repeat=size)]
+    lines = csv_lines(["title"], ({"title": text} for text in texts))
+    beside = csv_lines(["a", "b", "c"], ({"a": "x", "b": text, "c": "y"} for text in texts))
+    for line in (*lines, *beside):
+        for row in csv.reader(io.StringIO(line, newline=""), delimiter=separator):
+            assert not [cell for cell in row if cell.startswith(("=", "\uff1d"))], line
+
+
+@pytest.mark.parametrize("text", ["{}2", "x;{}2", "x; y;{}SUM(1)", "x\t{}2", "x|{}2", "x\n{}2"])
+def test_every_sign_of_a_formula_is_known(text: str) -> None:
+    for sign in "=+-@\uff1d\uff0b\uff0d\uff20":
+        assert no_formula(text.format(sign)) == text.format(f"'{sign}")

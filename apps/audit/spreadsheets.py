@@ -30,4 +30,5 @@ def for_excel(lines: Iterable[str]) -> Iterator[str]:
 
 
 def _guarded(text: str) -> str:
-    return f"'{text}" if text.startswith(_BEGINNINGS) else text
+    # A reader that splits inside our quotes drops the ones before the sign: `""=1` is read as `=1`.
+    return f"'{text}" if text.lstrip('"').startswith(_BEGINNINGS) else text
