@@ -21,7 +21,7 @@ from apps.integrations.github.client import GitHub
 from apps.integrations.github.errors import RefusedError
 from apps.integrations.github.tokens import FixedToken
 from apps.teams.models import Team
-from apps.users.models import User
+from apps.users.models import Session, User
 from conftest import PASSWORD, signed_in
 from tests.addresses import RULES, For
 from tests.program import DATABASE, ROOT, clean_environment, prepared
@@ -135,6 +135,14 @@ def test_what_every_answer_says(acme: Belongings, alice: User) -> None:
         assert {name: headers[name] for name in SAID} == SAID, route
         assert "default-src 'none'" in headers["Content-Security-Policy"], route
         assert "camera=()" in headers["Permissions-Policy"], route
+
+
+def test_a_strangers_reading_stores_nothing(acme: Belongings) -> None:
+    """Otherwise made-up links could fill the table of sessions, without an account."""
+    made_up = dict.fromkeys(("key", "token"), "x" * 2_000)
+    for route in RULES:
+        Client().get(acme.path(route, **made_up), follow=True)
+        assert not Session.objects.exists(), route
 
 
 ELSEWHERE = (

@@ -61,8 +61,14 @@ def hash_of(key: str) -> str:
 
 
 def keep_in_browser(request: HttpRequest, key: str) -> None:
-    """Records in the session that this browser opened an invitation's link."""
-    request.session[_OPENED] = hash_of(key)
+    """Records in the session that this browser opened an invitation's link.
+
+    A made-up link is not recorded: each would add a row to the table of sessions.
+    """
+    named = hash_of(key)
+    request.session.pop(_OPENED, None)
+    if Invitation.objects.filter(key_hash=named).exists():
+        request.session[_OPENED] = named
 
 
 def opened_by(request: HttpRequest) -> Invitation | None:

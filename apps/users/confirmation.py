@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
+from allauth.account.models import get_emailconfirmation_model
 from allauth.account.views import ConfirmEmailView
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
 from apps.users import proof
 
 HERE = "link"
 _KEY = "confirmation_key"
+
+
+def _keep(request: HttpRequest, key: str) -> None:
+    """Keeps the key of a link that works: made-up ones would fill the table of sessions."""
+    request.session.pop(_KEY, None)
+    if "\x00" not in key and get_emailconfirmation_model().from_key(key):
+        request.session[_KEY] = key
 
 
 class ConfirmAddress(ConfirmEmailView):  # type: ignore[misc]
@@ -23,7 +31,7 @@ class ConfirmAddress(ConfirmEmailView):  # type: ignore[misc]
     def dispatch(self, request: HttpRequest, *arguments: Any, **named: Any) -> HttpResponse:
         key = named["key"]
         if key != HERE:
-            request.session[_KEY] = key
+            _keep(request, key)
             return redirect("account_confirm_email", key=HERE)
         self.kwargs["key"] = request.session.get(_KEY, "")
         reply: HttpResponse = super().dispatch(request, *arguments, **named)
@@ -37,12 +45,6 @@ class ConfirmAddress(ConfirmEmailView):  # type: ignore[misc]
         reply: HttpResponse = super().post(*arguments, **named)
         self.request.session.pop(_KEY, None)
         return reply
-
-    def get_object(self, queryset: Any = None) -> Any:
-        """Raises Http404 if the link is invalid or too old."""
-        if "\x00" in self.kwargs["key"]:
-            raise Http404
-        return super().get_object(queryset)
 
     def logout_other_user(self, confirmation: Any) -> None:
         """A link opened by another user changes nothing for them."""
