@@ -36,6 +36,27 @@ def test_throttling_sees_who_asks(settings: Settings, alice: User) -> None:
     assert AuditEvent.objects.get(action="account.signed_in").ip_address == "203.0.113.9"
 
 
+@pytest.mark.parametrize(
+    "address", ["::ffff:203.0.113.{}", "203.0.113.{}:4711", "[::ffff:203.0.113.{}]:4711"]
+)
+def test_nobody_locks_others_out(settings: Settings, alice: User, address: str) -> None:
+    """However a proxy writes the address of a client, or the server sees it on `[::]`."""
+    settings.PROXIES = 1
+    for guess in range(11):
+        wrong = {"login": f"nobody{guess}@example.com", "password": "wrong"}
+        _sign_in(wrong, address.format(7))
+    right = {"login": "alice@example.com", "password": PASSWORD}
+    assert "Too many attempts" in _sign_in(right, address.format(7))
+    assert _sign_in(right, address.format(9)) == ""
+    assert AuditEvent.objects.get(action="account.signed_in").ip_address == "203.0.113.9"
+
+
+def test_a_server_on_every_address_tells_its_clients_apart(alice: User) -> None:
+    client = Client(REMOTE_ADDR="::ffff:203.0.113.9")
+    client.post("/accounts/login/", {"login": "alice@example.com", "password": PASSWORD})
+    assert AuditEvent.objects.get(action="account.signed_in").ip_address == "203.0.113.9"
+
+
 def _sign_in(form: dict[str, str], forwarded_for: str) -> str:
     """The page's text; empty if it redirected."""
     headers = {"x-forwarded-for": forwarded_for}

@@ -20,16 +20,27 @@ def client_address(get_response: Answer) -> Answer:
     def answer(request: HttpRequest) -> HttpResponse:
         count = settings.PROXIES
         seen = request.headers.get("X-Forwarded-For", "").split(",")
-        if count and len(seen) >= count and _is_address(address := seen[-count].strip()):
-            request.META["REMOTE_ADDR"] = address
+        told = _address(seen[-count]) if count and len(seen) >= count else ""
+        if found := told or _address(request.META.get("REMOTE_ADDR", "")):
+            request.META["REMOTE_ADDR"] = found
         return get_response(request)
 
     return answer
 
 
-def _is_address(text: str) -> bool:
+def _address(text: str) -> str:
+    """The address alone: without a port, which some proxies add; empty if it is none.
+
+    A server that listens on `[::]` sees IPv4 clients at `::ffff:…`, all in one network, which
+    throttling counts as one client: any of them could lock out all others.
+    """
+    text = text.strip()
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
     try:
-        ipaddress.ip_address(text)
+        found = ipaddress.ip_address(text.partition("%")[0])
     except ValueError:
-        return False
-    return True
+        return ""
+    return str(getattr(found, "ipv4_mapped", None) or found)
