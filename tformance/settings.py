@@ -61,6 +61,7 @@ ALLOWED_HOSTS = [split_domain_port(_public.netloc)[0]] + (
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _https else None
 SECURE_SSL_REDIRECT = _https
+SECURE_SSL_HOST = _public.netloc if _https else None
 SECURE_HSTS_SECONDS = 31_536_000 if _https else 0
 SECURE_REDIRECT_EXEMPT = [r"^health/", r"^metrics$"]
 # Subdomains and preloading commit a whole domain: only its owner can promise that.
