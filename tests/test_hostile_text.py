@@ -197,7 +197,9 @@ def test_a_body_that_is_no_text_is_refused(body: str, acme: Belongings, alice: U
 @pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
 def test_a_cell_is_no_formula_whatever_separates(separator: str) -> None:
     """Every text of up to four of these characters, as each reader understands it."""
-    texts = ["".join(of) for size in range(1, 5) for of in product("=\uff1d\"'a;|\t\n", repeat=size)]
+    texts = [
+        "".join(of) for size in range(1, 5) for of in product("=\uff1d\"'a;|\t\n", repeat=size)
+    ]
     lines = csv_lines(["title"], ({"title": text} for text in texts))
     beside = csv_lines(["a", "b", "c"], ({"a": "x", "b": text, "c": "y"} for text in texts))
     for line in (*lines, *beside):
