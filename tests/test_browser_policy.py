@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from pytest_django import Settings
 
 from apps.audit.models import AuditEvent
+from apps.teams.models import Team
 from apps.users.models import User
 from conftest import PASSWORD
 
@@ -89,6 +91,13 @@ def test_signing_in_leads_nowhere_else(client: Client, alice: User, goal: str) -
 
 def test_a_form_that_is_too_large_is_refused(alice_client: Client) -> None:
     assert alice_client.post("/teams/new/", {"name": "x" * 6 * 2**20}).status_code in (400, 413)
+
+
+def test_a_form_takes_no_files(alice_client: Client) -> None:
+    """Their size is not limited as that of other fields."""
+    form = {"name": "With a file", "file": SimpleUploadedFile("a.txt", b"x" * 6 * 2**20)}
+    assert alice_client.post("/teams/new/", form).status_code == 400
+    assert not Team.objects.exists()
 
 
 def test_a_host_that_is_not_ours_is_refused(client: Client) -> None:

@@ -82,6 +82,7 @@ API_RATE_LIMIT = int(environment.number("API_RATE_LIMIT") or 600)
 FIGURES_MEMORY = int(environment.number("FIGURES_MEMORY") or 1024) * 2**20
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 2**20
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000  # repositories ticked at once
+FILE_UPLOAD_HANDLERS = ["tformance.uploads.NoFiles"]
 DEFAULT_EXCEPTION_REPORTER_FILTER = "tformance.redaction.ReportFilter"
 
 INSTALLED_APPS = [
