@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
-from graphql import build_schema, parse
+from graphql import parse
 
 from apps.integrations.checks import accuracy
 from apps.integrations.github.documents import document
@@ -23,7 +23,7 @@ from github_simulator import actions
 from github_simulator.leaves import leaves_of
 from github_simulator.truth import truth
 from github_simulator.world import PullRequest as There
-from tests.test_contract import PUBLISHED
+from tests.test_contract import published
 
 pytestmark = pytest.mark.django_db
 BEYOND = (
@@ -33,9 +33,7 @@ BEYOND = (
 BYTE_FF = chr(0xDCFF)  # as the simulator is told to send it
 Rows = dict[str, dict[tuple[Any, ...], dict[str, Any]]]
 
-LEAVES = leaves_of(
-    build_schema(PUBLISHED.read_text(), assume_valid_sdl=True), parse(document("pull_requests"))
-)
+LEAVES = leaves_of(published(), parse(document("pull_requests")))
 # They identify the repository and the next page; without these nothing can be stored.
 IDENTIFIES_ALL = {
     *("Query.repository", "Query.rateLimit", "Repository.id", "Repository.nameWithOwner"),

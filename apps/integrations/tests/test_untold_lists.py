@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from django.db import transaction
-from graphql import build_schema, parse
+from graphql import parse
 
 from apps.integrations.github import documents
 from apps.integrations.github.documents import document
@@ -37,10 +37,9 @@ from apps.metrics.models import Group, Production, PullRequest, Repository, Team
 from github_simulator.leaves import leaves_of
 from github_simulator.truth import truth
 from github_simulator.world import Account
-from tests.test_contract import PUBLISHED
+from tests.test_contract import published
 
 pytestmark = pytest.mark.django_db
-SCHEMA = build_schema(PUBLISHED.read_text(), assume_valid_sdl=True)
 QUERIES = Path(documents.__file__).parent / "queries"
 Rows = dict[str, Any]
 
@@ -51,7 +50,7 @@ def nulls(query: str) -> Iterator[tuple[str, bool]]:
 
 
 def nulls_of(text: str) -> Iterator[tuple[str, bool]]:
-    for leaf, can_be_null in leaves_of(SCHEMA, parse(text)).items():
+    for leaf, can_be_null in leaves_of(published(), parse(text)).items():
         if leaf.startswith("RateLimit."):
             continue  # `Query.rateLimit` stands for its optional fields.
         yield leaf, False
