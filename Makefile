@@ -20,7 +20,7 @@ test: .venv/installed-dev node_modules/installed-dev style
 
 # In the order of the folders: those that start browsers and servers take long, and come first.
 tests:
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 6 --dist loadfile --no-loadscope-reorder
 
 # Storms of many seeds: GitHub fails, workers die, and in the end everything must be true.
 RUNS ?= 20

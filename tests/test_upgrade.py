@@ -65,10 +65,12 @@ def machines(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[S
         yield {**empty, "DATABASE_URL": one}, new
 
 
+@pytest.mark.services
+@pytest.mark.parametrize("machines", ["postgresql"], indirect=True)
 def test_it_works(machines: tuple[Settings, Settings]) -> None:
     """An early version's: its rows are kept, and the tables equal those of a new machine.
 
-    A version between that and this one is tested below.
+    A version between that and this one is tested below, on SQLite.
     """
     old, new = machines
     _fill(old, EARLY)
