@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 
 from django.db.models import Model, QuerySet
 
+from apps.chunks import chunks
+
 M = TypeVar("M", bound=Model)
 PART = 2_000
 
@@ -33,7 +35,7 @@ def in_order(rows: QuerySet[Any], *names: str) -> Iterator[tuple[Any, ...]]:
         yield from (found[key] for key in keys if key in found)
 
 
-def whole(rows: QuerySet[M]) -> Iterator[M]:
+def instances(rows: QuerySet[M]) -> Iterator[M]:
     """All rows in their order; rows deleted meanwhile are left out."""
     for keys in _keys(rows):
         found = {row.pk: row for row in rows.order_by().filter(pk__in=keys)}
@@ -43,5 +45,5 @@ def whole(rows: QuerySet[M]) -> Iterator[M]:
 def _keys(rows: QuerySet[Any]) -> Iterator[list[int]]:
     """The keys of all rows in their order, read at once (eight bytes each), in parts."""
     keys = array("q", rows.values_list("pk", flat=True).iterator(chunk_size=10_000))
-    for begin in range(0, len(keys), PART):
-        yield keys[begin : begin + PART].tolist()
+    for some in chunks(keys, PART):
+        yield list(some)

@@ -144,9 +144,9 @@ class Company:
         by_ai = company_rows.ai_reviews(self, story, facts)
         columns = company_rows.pull_request(self, story, facts, by_ai, repository, number)
         yield "metrics_pullrequest", {**self.stamps, "id": pk, **columns, **figures}
-        for (who, review), told in zip(story.reviews, counted, strict=True):
+        for (who, review), counted_as in zip(story.reviews, counted, strict=True):
             is_ai = who == self.bots[-1] and review.submitted_at in by_ai
-            yield "metrics_prreview", company_rows.review(self, pk, who, review, told, is_ai)
+            yield "metrics_prreview", company_rows.review(self, pk, who, review, counted_as, is_ai)
         for event in story.events:
             yield "metrics_timelineevent", company_rows.event(self, pk, event)
         for position, commit in enumerate(story.commits):

@@ -50,7 +50,7 @@ def pull_request(
         "title": f'Revert "{title}"' if is_revert else title,
         "state": facts.state,
         "is_draft": facts.is_draft,
-        "untold": {},
+        "missing_fields": {},
         "stored_revision": 0,
         "base_branch": "main" if random.random() < 0.95 else "release",
         "head_branch": branch,
@@ -103,11 +103,11 @@ def review(
     pull_request: int,
     who: Account | None,
     review: ReviewFact,
-    told: tuple[bool, int | None, int | None],
+    counted_as: tuple[bool, int | None, int | None],
     is_ai: bool,
 ) -> Row:
     pk = next(company.ids["review"])
-    counts, response, answer = told
+    counts, response, answer = counted_as
     return {
         **company.stamps,
         "id": pk,

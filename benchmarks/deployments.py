@@ -165,7 +165,7 @@ def measure(count: int) -> dict[str, Any]:
     story = Story(application)
     story.tell(count)
     _analyze()
-    whole = _recount(repository)
+    all_of_them = _recount(repository)
     _analyze()
     one_by_one = []
     for _ in range(MORE):
@@ -174,8 +174,8 @@ def measure(count: int) -> dict[str, Any]:
     return {
         "commits": story.stored,
         "pull_requests": story.numbers,
-        "seconds": whole.seconds,
-        "seconds_of_processors": whole.of_processors,
+        "seconds": all_of_them.seconds,
+        "seconds_of_processors": all_of_them.of_processors,
         "ms_for_one_more": 1000 * median(one.seconds for one in one_by_one),
         "ms_of_processors": 1000 * median(one.of_processors for one in one_by_one),
     }

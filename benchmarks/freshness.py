@@ -82,13 +82,13 @@ def _wait_until_ready() -> None:
 
 def _edit(github: Served, rate: float, seconds: float) -> tuple[Instants, float]:
     """Edits titles at that rate; returns the time of each, and the real rate."""
-    chosen, told = random.Random(1), defaultdict[tuple[int, int], deque[datetime]](deque)
+    chosen, edited_at = random.Random(1), defaultdict[tuple[int, int], deque[datetime]](deque)
     lock = threading.Lock()
     with httpx.Client(base_url=github.url, timeout=60) as client, ThreadPoolExecutor(8) as pool:
 
-        def one(number: int, name: str, pull: int, title: str) -> None:
+        def act_once(number: int, name: str, pull: int, title: str) -> None:
             with lock:  # GitHub sends a pull request's events in order
-                told[(number, pull)].append(datetime.now(UTC))
+                edited_at[(number, pull)].append(datetime.now(UTC))
             act = {"act": "edit", "repository": name, "number": pull, "actor": "ada"}
             client.post("/_control/acts", json={**act, "title": title}).raise_for_status()
 
@@ -98,25 +98,25 @@ def _edit(github: Served, rate: float, seconds: float) -> tuple[Instants, float]
             time.sleep(max(0.0, due - time.monotonic()))
             number, _, name = chosen.choice(github.repositories)
             pull = chosen.randint(1, PULL_REQUESTS)
-            made.append(pool.submit(one, number, name, pull, f"Title {len(made)}"))
+            made.append(pool.submit(act_once, number, name, pull, f"Title {len(made)}"))
             due += 1 / rate
         for each in made:
             each.result()
-        return told, len(made) / (time.monotonic() - began)
+        return edited_at, len(made) / (time.monotonic() - began)
 
 
 def _deploy(github: Served, rate: float, seconds: float) -> tuple[dict[str, datetime], float]:
     """Lets deployments succeed at that rate; returns the time of each, and the real rate."""
-    told: dict[str, datetime] = {}
+    succeeded_at: dict[str, datetime] = {}
     with httpx.Client(base_url=github.url, timeout=60) as client, ThreadPoolExecutor(8) as pool:
 
         def act(name: str, **given: Any) -> dict[str, Any]:
             reply = client.post("/_control/acts", json={"act": name, "actor": "ada", **given})
             return dict(reply.raise_for_status().json())
 
-        def one(name: str) -> None:
+        def act_once(name: str) -> None:
             made = act("deploy", repository=name, ref="main")
-            told[made["node_id"]] = datetime.now(UTC)
+            succeeded_at[made["node_id"]] = datetime.now(UTC)
             act(
                 "set_deployment_status",
                 repository=name,
@@ -129,11 +129,11 @@ def _deploy(github: Served, rate: float, seconds: float) -> tuple[dict[str, date
         while due < began + seconds:
             time.sleep(max(0.0, due - time.monotonic()))
             _, _, name = random.choice(github.repositories)
-            made.append(pool.submit(one, name))
+            made.append(pool.submit(act_once, name))
             due += 1 / rate
         for each in made:
             each.result()
-        return told, len(made) / (time.monotonic() - began)
+        return succeeded_at, len(made) / (time.monotonic() - began)
 
 
 class _Watch(threading.Thread):
@@ -155,18 +155,18 @@ class _Watch(threading.Thread):
             self.seen |= dict.fromkeys(fresh, datetime.now(UTC))
         connection.close()
 
-    def seconds(self, told: dict[str, datetime]) -> list[float]:
+    def seconds(self, succeeded_at: dict[str, datetime]) -> list[float]:
         """From each success to its row, as soon as all are there, shortest first."""
         ends = time.monotonic() + LONGEST
-        while missing := told.keys() - self.seen.keys():
+        while missing := succeeded_at.keys() - self.seen.keys():
             assert time.monotonic() < ends, f"{len(missing)} have no row."
             time.sleep(0.5)
         self.is_over.set()
         self.join()
-        return sorted((self.seen[key] - at).total_seconds() for key, at in told.items())
+        return sorted((self.seen[key] - at).total_seconds() for key, at in succeeded_at.items())
 
 
-def _wait_until_told(count: int) -> None:
+def _wait_until_handled(count: int) -> None:
     from apps.integrations.models import StalePullRequest, WebhookDelivery
 
     ends = time.monotonic() + LONGEST
@@ -180,22 +180,22 @@ def _wait_until_told(count: int) -> None:
         time.sleep(0.5)
 
 
-def _seconds(told: Instants) -> tuple[list[float], list[float]]:
+def _seconds(edited_at: Instants) -> tuple[list[float], list[float]]:
     """From each edit to its row, and from its delivery to its row, shortest first."""
     from apps.integrations.models import WebhookDelivery
 
     rows = WebhookDelivery.objects.filter(event="pull_request").order_by("received_at", "pk")
     names = ("github_repo_id", "number", "received_at", "visible_at")
-    whole, ours = [], []
+    from_event, from_delivery = [], []
     for repository, number, received_at, visible_at in rows.values_list(*names):
         if repository and number and visible_at:
-            at = told[(repository, number)].popleft()
-            whole.append((visible_at - at).total_seconds())
-            ours.append((visible_at - received_at).total_seconds())
-    return sorted(whole), sorted(ours)
+            at = edited_at[(repository, number)].popleft()
+            from_event.append((visible_at - at).total_seconds())
+            from_delivery.append((visible_at - received_at).total_seconds())
+    return sorted(from_event), sorted(from_delivery)
 
 
-def _said(seconds: list[float]) -> str:
+def _percentiles(seconds: list[float]) -> str:
     cuts = statistics.quantiles(seconds, n=100)
     return (
         f"{cuts[49]:.2f} s (median), {cuts[94]:.2f} s (p95), {cuts[98]:.2f} s (p99), "
@@ -222,25 +222,25 @@ def main() -> None:
         connected(Team.objects.create(name="acme", slug="acme"), github)
         _wait_until_ready()
         github.reset()
-        ours: list[float] = []
+        from_delivery: list[float] = []
         if deploys:
             watch = _Watch()
             watch.start()
             deployed, reached = _deploy(github, rate, seconds)
-            count, whole = len(deployed), watch.seconds(deployed)
+            count, from_event = len(deployed), watch.seconds(deployed)
         else:
-            told, reached = _edit(github, rate, seconds)
-            count = sum(map(len, told.values()))
-            _wait_until_told(count)
-            whole, ours = _seconds(told)
+            edited_at, reached = _edit(github, rate, seconds)
+            count = sum(map(len, edited_at.values()))
+            _wait_until_handled(count)
+            from_event, from_delivery = _seconds(edited_at)
         stats = github.stats()
     print(
         f"{count} events, {reached:.0f} a second (asked for: {rate:.0f}), {stats['requests']} "
         f"requests, {stats['points']} points"
     )
-    print(f"from the event to the row: {_said(whole)}")
-    if ours:
-        print(f"from the delivery to the row: {_said(ours)}")
+    print(f"from the event to the row: {_percentiles(from_event)}")
+    if from_delivery:
+        print(f"from the delivery to the row: {_percentiles(from_delivery)}")
     print("goal: median below 3 s, p99 below 10 s")
 
 

@@ -130,8 +130,8 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self._say(self.github.stats)
 
-    def _say(self, told: dict[str, Any]) -> None:
-        body = json.dumps(told).encode()
+    def _say(self, payload: dict[str, Any]) -> None:
+        body = json.dumps(payload).encode()
         self.send_response(200)
         self.send_header("content-type", "application/json")
         self.send_header("content-length", str(len(body)))

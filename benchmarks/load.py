@@ -74,10 +74,10 @@ def _defaults(table: str) -> Row:
     """The defaults of columns that the company does not set."""
     models = apps.get_models(include_auto_created=True)
     fields = next(each._meta for each in models if each._meta.db_table == table).concrete_fields
-    told = {
+    defaults = {
         field.column: field.get_default() for field in fields if field.column and not field.null
     }
-    return {name: value for name, value in told.items() if value is not None}
+    return {name: value for name, value in defaults.items() if value is not None}
 
 
 def _write(table: str, rows: Sequence[Row]) -> None:

@@ -104,18 +104,18 @@ def measure(client: Any, page: Page, last: datetime) -> Found:
     from django.test.utils import CaptureQueriesContext
 
     found = Found()
-    whole = page.path + ("&whole=1" if "?" in page.path else "")
-    client.get(whole)
+    complete = page.path + ("&whole=1" if "?" in page.path else "")
+    client.get(complete)
     edit()
     with CaptureQueriesContext(connection) as asked:
-        client.get(whole)
+        client.get(complete)
     found.queries = len(asked)
     for _ in range(ROUNDS):
         edit()
         found.frame.append(timed(client, page.path))
         edit()
         begun = time.process_time()
-        found.cold.append(timed(client, whole))
+        found.cold.append(timed(client, complete))
         found.own.append(1000 * (time.process_time() - begun))
         found.warm.append(timed(client, page.path))
         if connection.vendor == "postgresql":

@@ -101,21 +101,21 @@ def choose(
     selection = "all" if repositories is None else "selected"
     for action, changed in (("added", added), ("removed", removed)):
         if changed:
-            told = {
+            details = {
                 "repository_selection": selection,
                 "repositories_added": added if action == "added" else [],
                 "repositories_removed": removed if action == "removed" else [],
                 "requester": None,
             }
-            _notify(simulator, installation, action, sender, "installation_repositories", **told)
+            _notify(simulator, installation, action, sender, "installation_repositories", **details)
 
 
 def revoke_user(simulator: Simulator, app: GitHubApp, person: Account) -> None:
     """A person revokes the app's authorisation."""
     client = simulator.world.oauth_apps[app.client_id]
     simulator.authorizations.revoke_grant(client, person)
-    told = Happening("github_app_authorization", "revoked", sender=person, app=app)
-    simulator.announce(told)
+    happening = Happening("github_app_authorization", "revoked", sender=person, app=app)
+    simulator.announce(happening)
 
 
 def _chosen(simulator: Simulator, installation: Installation) -> list[dict[str, Any]]:
@@ -130,7 +130,7 @@ def _notify(
     event: str = "installation",
     **extra: Any,
 ) -> None:
-    told = Happening(
+    happening = Happening(
         event,
         action,
         sender=sender or installation.app.owner,
@@ -138,4 +138,4 @@ def _notify(
         app=installation.app,
         installation=installation,
     )
-    simulator.announce(told)
+    simulator.announce(happening)

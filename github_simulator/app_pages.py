@@ -156,16 +156,16 @@ def _install(request: Request, app: GitHubApp, form: FormData) -> Response:
 
 
 def _returned(
-    request: Request, app: GitHubApp, person: Account, state: str | None, **told: str
+    request: Request, app: GitHubApp, person: Account, state: str | None, **parameters: str
 ) -> Response:
     simulator = simulator_of(request)
     client = simulator.world.oauth_apps[app.client_id]
     if app.asks_users and client.callback_urls:
         asked = Asked(client, client.callback_urls[0], [], state)
         code = simulator.authorizations.authorize(asked, person, [], simulator.clock.now())
-        return _back(client.callback_urls[0], code=code, state=state, **told)
+        return _back(client.callback_urls[0], code=code, state=state, **parameters)
     if app.setup_url:
-        return _back(app.setup_url, state=state, **told)
+        return _back(app.setup_url, state=state, **parameters)
     return page(app.name, f"<h1>{escape(app.name)} is installed</h1>")
 
 

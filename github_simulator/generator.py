@@ -97,12 +97,12 @@ def generate(
 
 
 def _populate(setting: Setting, cast: Cast, plans: list[Plan], pull_requests: int) -> None:
-    whole = sum(plan.weight for plan in plans) or 1
+    total = sum(plan.weight for plan in plans) or 1
     for position, plan in enumerate(plans):
         repository = _repository(setting, cast.acme.account, plan)
         habits = _habits(setting.rng, cast, plan, position)
         _permit(repository, habits.authors)
-        count = round(pull_requests * plan.weight / whole)
+        count = round(pull_requests * plan.weight / total)
         _fill(setting, cast, plan, repository, habits, count)
         if position == 0 and count > 60:
             oddities.add(setting, cast, repository)

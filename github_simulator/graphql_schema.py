@@ -37,8 +37,8 @@ def schema(lacks: frozenset[str] = frozenset()) -> GraphQLSchema:
 
     Raises LookupError where a field has no resolver.
     """
-    whole = parse(SOURCE.read_text(encoding="utf-8"))
-    built = build_ast_schema(visit(whole, _Older(lacks)) if lacks else whole)
+    document = parse(SOURCE.read_text(encoding="utf-8"))
+    built = build_ast_schema(visit(document, _Older(lacks)) if lacks else document)
     for name, kind in built.type_map.items():
         if isinstance(kind, GraphQLObjectType) and not name.startswith("__"):
             _bind(kind)

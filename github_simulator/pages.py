@@ -88,7 +88,7 @@ def _marks(repository: Repository) -> str:
     return ", ".join(marks)
 
 
-def _found(request: Request) -> Repository | None:
+def _requested_repository(request: Request) -> Repository | None:
     full_name = f"{request.path_params['owner']}/{request.path_params['repository']}"
     return simulator_of(request).world.repository(full_name)
 
@@ -99,7 +99,7 @@ def _trail(repository: Repository) -> tuple[tuple[str, str], tuple[str, str]]:
 
 
 async def repository(request: Request) -> Response:
-    found = _found(request)
+    found = _requested_repository(request)
     if found is None:
         return not_found()
     newest = sorted(found.pull_requests.values(), key=lambda p: p.updated_at, reverse=True)
@@ -119,7 +119,7 @@ async def repository(request: Request) -> Response:
 
 
 async def pull_request(request: Request) -> Response:
-    home = _found(request)
+    home = _requested_repository(request)
     found = home.pull_requests.get(request.path_params["number"]) if home else None
     if home is None or found is None:
         return not_found()

@@ -32,22 +32,22 @@ from .state import Simulator
 from .world import GHOST, Hook, Organization, PullRequest, Repository, Review, Team, World
 
 
-class _Painter:
+class _Renderer:
     """Renders one event; everything is as it is now, not as at the time of delivery."""
 
     def __init__(self, simulator: Simulator, happening: Happening) -> None:
         self.url, self.world, self.happening = simulator.url, simulator.world, happening
 
-    def whole(self) -> Json:
-        drawn = {"action": self.happening.action, **self.subject()}
+    def payload(self) -> Json:
+        payload = {"action": self.happening.action, **self.subject()}
         if self.happening.repository:
-            drawn["repository"] = plain_repository(self.url, self.happening.repository)
+            payload["repository"] = plain_repository(self.url, self.happening.repository)
         if self.happening.installation:
-            drawn["installation"] = installation_shape(self.url, self.happening.installation)
+            payload["installation"] = installation_shape(self.url, self.happening.installation)
         if organization := self.organization():
-            drawn["organization"] = simple_organization(self.url, organization.account)
-        drawn["sender"] = simple_user(self.url, self.happening.sender or GHOST)
-        return drawn
+            payload["organization"] = simple_organization(self.url, organization.account)
+        payload["sender"] = simple_user(self.url, self.happening.sender or GHOST)
+        return payload
 
     def organization(self) -> Organization | None:
         repository = self.happening.repository
@@ -84,26 +84,26 @@ class _Painter:
     def pull_request(self) -> Json:
         repository, pull_request = self.on()
         extra = dict(self.happening.extra)
-        drawn = {
+        payload = {
             "number": pull_request.number,
             "pull_request": full_pull_request(self.url, self.world, repository, pull_request),
         }
         reviewer = extra.pop("reviewer", None)
         if isinstance(reviewer, Team):
-            drawn["requested_team"] = team_anywhere(self.url, self.world, reviewer)
+            payload["requested_team"] = team_anywhere(self.url, self.world, reviewer)
         elif reviewer:
-            drawn["requested_reviewer"] = simple_user(self.url, reviewer)
+            payload["requested_reviewer"] = simple_user(self.url, reviewer)
         if "label" in extra:
-            drawn["label"] = label(self.url, repository, extra.pop("label"))
-        return {**drawn, **extra}  # changes; before and after
+            payload["label"] = label(self.url, repository, extra.pop("label"))
+        return {**payload, **extra}  # changes; before and after
 
     def review(self) -> Json:
         repository, pull_request = self.on()
         review = self.happening.review
         if review is None:
             raise ValueError("A review event is about a review.")
-        drawn = review_shape(self.url, self.world, repository, pull_request, review)
-        drawn |= {
+        payload = review_shape(self.url, self.world, repository, pull_request, review)
+        payload |= {
             "state": review.state.lower(),
             "body": review.body or None,
             "commit_id": review.commit_oid or pull_request.head_oid,
@@ -111,7 +111,7 @@ class _Painter:
             "updated_at": zulu(review.updated_at),
         }
         return {
-            "review": drawn,
+            "review": payload,
             "pull_request": simple_pull_request(self.url, self.world, repository, pull_request),
             **self.happening.extra,
         }
@@ -132,8 +132,8 @@ class _Painter:
             return dict(self.happening.extra)
         role = {member.id: organization.members.get(member.id, "member")}
         shown = Organization(organization.account, members={**organization.members, **role})
-        drawn = membership(self.url, shown, member)
-        return {"membership": {k: drawn[k] for k in (*_MEMBERSHIP, "user")}}
+        payload = membership(self.url, shown, member)
+        return {"membership": {k: payload[k] for k in (*_MEMBERSHIP, "user")}}
 
     def delivery(self) -> Json:
         """The payload; a field of the extra that is no object of the world is unchanged."""
@@ -156,27 +156,27 @@ _MEMBERSHIP = ("url", "state", "role", "organization_url")
 
 def payload(simulator: Simulator, happening: Happening) -> Json:
     """The body of an event's deliveries."""
-    return _Painter(simulator, happening).whole()
+    return _Renderer(simulator, happening).payload()
 
 
 def ping(simulator: Simulator, home: Repository | Organization, hook: Hook, own: Json) -> Json:
     """The first delivery to a new hook. `own` is the hook as REST shows it."""
-    drawn: Json = {"zen": "Approachable is better than simple.", "hook_id": hook.id, "hook": own}
-    return drawn | _home(simulator, home, hook)
+    payload: Json = {"zen": "Approachable is better than simple.", "hook_id": hook.id, "hook": own}
+    return payload | _home(simulator, home, hook)
 
 
 def removed(simulator: Simulator, home: Repository | Organization, hook: Hook, own: Json) -> Json:
     """The last delivery to a hook, when it was deleted."""
-    drawn: Json = {"action": "deleted", "hook_id": hook.id, "hook": own}
-    return drawn | _home(simulator, home, hook)
+    payload: Json = {"action": "deleted", "hook_id": hook.id, "hook": own}
+    return payload | _home(simulator, home, hook)
 
 
 def _home(simulator: Simulator, home: Repository | Organization, hook: Hook) -> Json:
     sender = simulator.world.accounts.get(hook.creator or 0, GHOST)
-    drawn: Json = {"sender": simple_user(simulator.url, sender)}
+    payload: Json = {"sender": simple_user(simulator.url, sender)}
     if isinstance(home, Repository):
-        return {"repository": plain_repository(simulator.url, home), **drawn}
-    return {"organization": simple_organization(simulator.url, home.account), **drawn}
+        return {"repository": plain_repository(simulator.url, home), **payload}
+    return {"organization": simple_organization(simulator.url, home.account), **payload}
 
 
 def _comment(

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from .world import Account, PullRequest, Review, Team, TimelineEvent
 
-Told = tuple[datetime, str]
+Line = tuple[datetime, str]
 
 _EVENTS = {
     "AddedToMergeQueueEvent": "put it into the merge queue",
@@ -33,12 +33,12 @@ _REVIEWS = {
 }
 
 
-def story(pull_request: PullRequest) -> list[Told]:
+def story(pull_request: PullRequest) -> list[Line]:
     """Commits by their author dates, reviews and events, the earliest first."""
-    told = [*_commits(pull_request), *_reviews(pull_request.reviews)]
-    told.append((pull_request.created_at, f"{who(pull_request.author)} opened it"))
-    told += [(event.created_at, _event(event)) for event in pull_request.timeline]
-    return sorted(told, key=lambda each: each[0])
+    events = [*_commits(pull_request), *_reviews(pull_request.reviews)]
+    events.append((pull_request.created_at, f"{who(pull_request.author)} opened it"))
+    events += [(event.created_at, _event(event)) for event in pull_request.timeline]
+    return sorted(events, key=lambda each: each[0])
 
 
 def who(account: Account | Team | None) -> str:
@@ -54,14 +54,14 @@ def state(pull_request: PullRequest) -> str:
     return pull_request.state.capitalize()
 
 
-def _commits(pull_request: PullRequest) -> Iterator[Told]:
+def _commits(pull_request: PullRequest) -> Iterator[Line]:
     for commit in pull_request.commits:
         name = commit.author.login if commit.author else commit.author_name or "someone"
         headline = commit.message.partition("\n")[0]
         yield commit.authored_at, f"{name} committed {commit.oid[:7]}: {headline}"
 
 
-def _reviews(reviews: list[Review]) -> Iterator[Told]:
+def _reviews(reviews: list[Review]) -> Iterator[Line]:
     for review in reviews:
         if review.submitted_at:
             words = _REVIEWS[review.state]

@@ -68,9 +68,9 @@ class Store:
     def build(self) -> None:
         """As in docs/deploy.md, but on a base built here."""
         mounts = [f"--volume={path}:{path}:ro" for path in OF_THIS_MACHINE if Path(path).exists()]
-        told = ("--file", "deploy/Containerfile", "--tag", IMAGE, "--format", "docker")
+        options = ("--file", "deploy/Containerfile", "--tag", IMAGE, "--format", "docker")
         here = ("--isolation", "chroot", "--pull-never", "--build-arg", f"BASE={BASE}")
-        self("build", *told, *here, *mounts, ".")
+        self("build", *options, *here, *mounts, ".")
 
     def configuration(self) -> dict[str, Any]:
         """The image's user, environment, command and health check."""

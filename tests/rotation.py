@@ -68,12 +68,12 @@ def main(credentials: int) -> dict[str, Any]:
         settings.GITHUB_URL = github.url
         team, admin = _a_team(github, credentials)
         settings.TOKEN_ENCRYPTION_KEYS = [new, old]
-        told = _rotate_while(team, admin, f"{new},{old}")
-        told["requests_to_github"] = len(github.simulator.log.requests)
+        report = _rotate_while(team, admin, f"{new},{old}")
+        report["requests_to_github"] = len(github.simulator.log.requests)
     settings.TOKEN_ENCRYPTION_KEYS = [new]
     _read_all(github.token, credentials)
-    told["database"] = connection.vendor
-    return told
+    report["database"] = connection.vendor
+    return report
 
 
 def _rotate_while(team: Any, admin: Any, keys: str) -> dict[str, Any]:

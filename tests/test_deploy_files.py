@@ -79,8 +79,8 @@ def nginx(folder: Path, port: int, *upstreams: str, without: str = "") -> Iterat
     pair = {"certificate": folder / "own.pem", "key": folder / "own.key"}
     made = ("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2")
     named = ("-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1")
-    told = (*named, "-out", pair["certificate"], "-keyout", pair["key"])
-    subprocess.run([*made, *told], check=True, capture_output=True)
+    files = (*named, "-out", pair["certificate"], "-keyout", pair["key"])
+    subprocess.run([*made, *files], check=True, capture_output=True)
     text = (ROOT / "deploy/nginx.conf").read_text()
     text = re.sub(r"listen \[::\].*\n", "", text)
     if without:

@@ -38,14 +38,14 @@ def acme(team: Team, bob: User) -> Belongings:
 
 def test_it_works(tmp_path: Path) -> None:
     """Over https: cookies that stay there, and browsers that remember it."""
-    told = _over_https(tmp_path)
-    assert told["plain"] == ["https://tformance.example.com/accounts/login/"] * 2
-    assert told["hsts"].startswith("max-age=31536000")
-    assert "upgrade-insecure-requests" in told["csp"]
-    for name, cookie in told["cookies"].items():
+    answer = _over_https(tmp_path)
+    assert answer["plain"] == ["https://tformance.example.com/accounts/login/"] * 2
+    assert answer["hsts"].startswith("max-age=31536000")
+    assert "upgrade-insecure-requests" in answer["csp"]
+    for name, cookie in answer["cookies"].items():
         assert "Secure" in cookie, name
         assert "SameSite=Lax" in cookie, name
-    assert "HttpOnly" in told["cookies"]["tformance_session"]
+    assert "HttpOnly" in answer["cookies"]["tformance_session"]
 
 
 ASK = """

@@ -24,12 +24,12 @@ def test_it_works(github: Running, capfd: pytest.CaptureFixture[str]) -> None:
         "LIVE_BIND": url.removeprefix("http://"),
     }
     code = live.main(given)
-    told = capfd.readouterr()
-    assert code == 0, told.err
-    assert f"sync: {len(repository.pull_requests)} pull requests" in told.out
-    assert "webhook: 1 deliveries" in told.out
-    assert "fields equal" in told.out
-    assert "disconnect: done" in told.out
+    output = capfd.readouterr()
+    assert code == 0, output.err
+    assert f"sync: {len(repository.pull_requests)} pull requests" in output.out
+    assert "webhook: 1 deliveries" in output.out
+    assert "fields equal" in output.out
+    assert "disconnect: done" in output.out
 
 
 def test_what_it_needs(capfd: pytest.CaptureFixture[str]) -> None:

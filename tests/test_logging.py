@@ -17,16 +17,16 @@ from tformance.processes import turn_over
 def line(message: str, **more: object) -> dict[str, object]:
     record = logging.LogRecord("apps.sync", logging.WARNING, "", 1, message, (), None)
     vars(record).update(more)
-    told: dict[str, object] = json.loads(JsonFormatter().format(record))
-    return told
+    entry: dict[str, object] = json.loads(JsonFormatter().format(record))
+    return entry
 
 
 def test_it_works() -> None:
     with log_ids.belongs_to(request="abc", run=None), log_ids.belongs_to(run=7):
-        told = line("Bearer abcdefghijkl was\nrefused")
-    assert told["message"] == "Bearer [hidden] was\nrefused"
-    assert (told["level"], told["logger"], told["run"]) == ("WARNING", "apps.sync", 7)
-    assert str(told["at"]).endswith("+00:00")
+        entry = line("Bearer abcdefghijkl was\nrefused")
+    assert entry["message"] == "Bearer [hidden] was\nrefused"
+    assert (entry["level"], entry["logger"], entry["run"]) == ("WARNING", "apps.sync", 7)
+    assert str(entry["at"]).endswith("+00:00")
     assert "run" not in line("later")
 
 
@@ -34,18 +34,18 @@ def test_a_traceback_is_redacted_too() -> None:
     try:
         raise ValueError("password=opensesame")
     except ValueError as error:
-        told = line("failed", exc_info=(ValueError, error, error.__traceback__))
-    assert "ValueError" in str(told["traceback"])
-    assert "opensesame" not in str(told)
+        entry = line("failed", exc_info=(ValueError, error, error.__traceback__))
+    assert "ValueError" in str(entry["traceback"])
+    assert "opensesame" not in str(entry)
 
 
 @pytest.mark.parametrize(
     ("sent", "kept"), [("4bf92f3577b34da6", True), ("x" * 65, False), ("a b\nc", False)]
 )
 def test_a_request_has_a_number(client: Client, db: None, sent: str, kept: bool) -> None:
-    told = client.get("/health/live", headers={"X-Request-ID": sent}).headers["X-Request-ID"]
-    assert (told == sent) is kept
-    assert told
+    entry = client.get("/health/live", headers={"X-Request-ID": sent}).headers["X-Request-ID"]
+    assert (entry == sent) is kept
+    assert entry
 
 
 def test_logs_are_turned_over(tmp_path: Path) -> None:

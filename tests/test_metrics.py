@@ -107,11 +107,11 @@ def test_a_machine_without_pages_serves_its_counters() -> None:
     TASKS.labels("look_for_due_work", "success").observe(1)
     address, wanted = f"http://127.0.0.1:{port}", {"authorization": f"Bearer {TOKEN}"}
     with httpx.Client(base_url=address, headers=wanted) as prometheus:
-        told = prometheus.get("/metrics")
+        answer = prometheus.get("/metrics")
         assert prometheus.get("/").status_code == 404
-    assert told.headers["Content-Type"].startswith("text/plain; version=0.0.4")
-    assert 'tformance_task_seconds_count{outcome="success",task="look_for_due_work"}' in told.text
-    assert "tformance_info" not in told.text
+    assert answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
+    assert 'tformance_task_seconds_count{outcome="success",task="look_for_due_work"}' in answer.text
+    assert "tformance_info" not in answer.text
     assert httpx.get(f"{address}/metrics").status_code == 401
 
 
@@ -153,7 +153,7 @@ def test_alerts_use_existing_series(team: Team, bob: User) -> None:
     [job] = yaml.safe_load(config.read_text())["scrape_configs"]
     assert f'up{{job="{job["job_name"]}"}}' in rules.read_text()
     named = set(re.findall(r"\btformance_\w+", rules.read_text()))
-    told = {family.name for family in text_string_to_metric_families(ask().content.decode())}
-    told |= {"tformance_worker_heartbeat_age_seconds", "tformance_github_budget_remaining"}
+    exposed = {family.name for family in text_string_to_metric_families(ask().content.decode())}
+    exposed |= {"tformance_worker_heartbeat_age_seconds", "tformance_github_budget_remaining"}
     endings = r"_(count|bucket|total|sum)$"
-    assert {re.sub(endings, "", name) for name in named} <= told
+    assert {re.sub(endings, "", name) for name in named} <= exposed

@@ -200,12 +200,12 @@ def test_what_waits_opens_nothing(client: Client, alice: User, settings: Setting
 def test_doctor_says_it_and_sends_a_test(client: Client, alice: User, settings: Settings) -> None:
     forget_password(client, alice.email)
     send()
-    told = doctor("--mail", "ops@example.com").output
-    assert "1 messages wait, 1 could not be sent" in told
-    assert "the test to ops@example.com was not sent" in told
+    output = doctor("--mail", "ops@example.com").output
+    assert "1 messages wait, 1 could not be sent" in output
+    assert "the test to ops@example.com was not sent" in output
     with server(settings) as running:
-        told = doctor("--mail", "ops@example.com").output
-    assert "the mail server has taken a test to ops@example.com" in told
+        output = doctor("--mail", "ops@example.com").output
+    assert "the mail server has taken a test to ops@example.com" in output
     assert "Mail works." in running.taken[0]
 
 

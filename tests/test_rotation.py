@@ -30,10 +30,10 @@ def rotate(folder: Path, url: str) -> None:
         timeout=300,
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    told = json.loads(done.stdout.splitlines()[-1])
-    assert told["rotated"] >= CREDENTIALS
-    assert told["syncs"] >= 1
-    assert told["pages"] >= 1
+    report = json.loads(done.stdout.splitlines()[-1])
+    assert report["rotated"] >= CREDENTIALS
+    assert report["syncs"] >= 1
+    assert report["pages"] >= 1
 
 
 def test_it_works(tmp_path: Path) -> None:

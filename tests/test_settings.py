@@ -199,10 +199,10 @@ print(settings.PUBLIC_URL, client.get("/health/live").status_code)
 def test_an_address_that_is_accepted_works(
     name: str, value: str, meant: str, tmp_path: Path
 ) -> None:
-    assert _told(ASK, tmp_path, **{name: value}) == f"{meant} 200"
+    assert _printed(ASK, tmp_path, **{name: value}) == f"{meant} 200"
 
 
-def _told(code: str, folder: Path, **settings: str) -> str:
+def _printed(code: str, folder: Path, **settings: str) -> str:
     environment = clean_environment(
         DATA_DIR=str(folder), DJANGO_SETTINGS_MODULE="tformance.settings", **settings
     )
@@ -229,20 +229,22 @@ def test_a_database_is_where_its_address_says(tmp_path: Path) -> None:
     (tmp_path / "a b").mkdir()
     for written in ("a b", "a%20b"):
         path = f"sqlite:///{tmp_path}/{written}/x.sqlite3"
-        assert _told(DATABASE, tmp_path, DATABASE_URL=path) == f"{tmp_path}/a b/x.sqlite3"
+        assert _printed(DATABASE, tmp_path, DATABASE_URL=path) == f"{tmp_path}/a b/x.sqlite3"
     for url, meant in {
         "postgres://me@%2Fvar%2FRun%2Fpg/name": "name /var/Run/pg",
         "postgres://me:p%40ss@%2Frun:5433/name": "name /run 5433",
         "postgres://me@db.example.com:5433/name": "name db.example.com 5433",
     }.items():
-        assert _told(DATABASE, tmp_path, DATABASE_URL=url) == meant
+        assert _printed(DATABASE, tmp_path, DATABASE_URL=url) == meant
 
 
 def test_a_secret_file_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
     (tmp_path / "token").write_bytes(b"\xef\xbb\xbfghp_x\r\n")
     code = "import django; django.setup(); from django.conf import settings as s"
-    told = _told(f"{code}; print(s.GITHUB_TOKEN)", tmp_path, GITHUB_TOKEN_FILE=f"{tmp_path}/token")
-    assert told == "ghp_x"
+    printed = _printed(
+        f"{code}; print(s.GITHUB_TOKEN)", tmp_path, GITHUB_TOKEN_FILE=f"{tmp_path}/token"
+    )
+    assert printed == "ghp_x"
 
 
 def test_stored_files_are_private(tmp_path: Path) -> None:

@@ -26,14 +26,14 @@ def opened(team: Team, alice: User, bob: User) -> dict[str, str]:
     client.post("/accounts/login/", {"login": alice.email, "password": PASSWORD})
     client.post(INVITE, {"email": "", "role": "admin"})
     page = client.get("/a/acme/settings/members/").content.decode()
-    invitation = _found(r"/invitations/([\w-]+)/", page)
+    invitation = _only_match(r"/invitations/([\w-]+)/", page)
     visitor.get(f"/invitations/{invitation}/")
     visitor.post("/accounts/password/reset/", {"email": bob.email})
-    reset = _found(r"/password/reset/key/([\w-]+)/", str(mail.outbox[-1].body))
+    reset = _only_match(r"/password/reset/key/([\w-]+)/", str(mail.outbox[-1].body))
     visitor.get(f"/accounts/password/reset/key/{reset}/")
     newcomer = Client()
     newcomer.post("/accounts/signup/", {"email": "dana@example.com", "password1": PASSWORD})
-    confirmation = _found(r"/confirm-email/([\w:-]+)/", str(mail.outbox[-1].body))
+    confirmation = _only_match(r"/confirm-email/([\w:-]+)/", str(mail.outbox[-1].body))
     newcomer.get(f"/accounts/confirm-email/{confirmation}/")
     made = client.post("/a/acme/settings/api-keys/", {"name": "Wallboard"}).content.decode()
     return {
@@ -41,11 +41,11 @@ def opened(team: Team, alice: User, bob: User) -> dict[str, str]:
         "invitation": invitation,
         "reset": reset,
         "confirmation": confirmation,
-        "key": _found(r"(tfk_[\w-]+)</code>", made),
+        "key": _only_match(r"(tfk_[\w-]+)</code>", made),
     }
 
 
-def _found(pattern: str, text: str) -> str:
+def _only_match(pattern: str, text: str) -> str:
     found = re.search(pattern, text)
     assert found, text
     return found[1]

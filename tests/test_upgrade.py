@@ -79,8 +79,8 @@ def test_it_works(machines: tuple[Settings, Settings]) -> None:
     _see_the_same(upgraded.stdout, old, new)
 
 
-def _see_the_same(told: str, old: Settings, new: Settings) -> None:
-    assert "squashed" not in told, "made again what was there"
+def _see_the_same(output: str, old: Settings, new: Settings) -> None:
+    assert "squashed" not in output, "made again what was there"
     [row] = tformance("export", "pull-requests", "--team", "acme", **old).stdout.splitlines()
     exported = json.loads(row)
     assert (exported["repository"], exported["number"]) == ("acme/shop", 7)
@@ -124,11 +124,11 @@ def test_the_backup_of_an_upgrade_can_be_restored(tmp_path: Path) -> None:
     """Pending migrations are listed; data is kept, and the backup can be restored elsewhere."""
     old, elsewhere = ({"DATA_DIR": str(tmp_path / name)} for name in ("old", "elsewhere"))
     _fill(old, BETWEEN)
-    told = tformance("upgrade", "--check", **old)
-    assert told.returncode == 1, told.stderr
-    assert "teams.0010_figures_key: took 0.1 s with 400,000 pull requests\n" in told.stdout
+    checked = tformance("upgrade", "--check", **old)
+    assert checked.returncode == 1, checked.stderr
+    assert "teams.0010_figures_key: took 0.1 s with 400,000 pull requests\n" in checked.stdout
     assert re.search(
-        r"^metrics\.0020_\w+: took .+; what it changes is locked", told.stdout, re.MULTILINE
+        r"^metrics\.0020_\w+: took .+; what it changes is locked", checked.stdout, re.MULTILINE
     )
     upgraded = tformance("upgrade", **old)
     assert upgraded.returncode == 0, upgraded.stderr

@@ -155,8 +155,10 @@ def _prepare() -> None:
 
     django.setup()
     if (state := health.database()) != "ok":
-        told = "cannot be reached" if state == "unreachable" else "is not up to date: run release"
-        raise click.ClickException(f"The database {told}.")
+        problem = (
+            "cannot be reached" if state == "unreachable" else "is not up to date: run release"
+        )
+        raise click.ClickException(f"The database {problem}.")
 
 
 def _password() -> str:

@@ -104,8 +104,8 @@ def _copy_in(source: Path) -> None:
         finally:
             aside.unlink(missing_ok=True)
     else:
-        whole = ("--single-transaction", "--exit-on-error")
-        _postgres("pg_restore", *whole, "--no-owner", str(source))
+        transaction = ("--single-transaction", "--exit-on-error")
+        _postgres("pg_restore", *transaction, "--no-owner", str(source))
 
 
 def _postgres(program: str, *arguments: str) -> None:

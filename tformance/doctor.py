@@ -89,7 +89,7 @@ def _clock() -> Iterator[Finding]:
     from apps.integrations.work import clock
 
     difference = clock.ahead()
-    if abs(difference) >= clock.TOLD_FROM:
+    if abs(difference) >= clock.REPORTED_FROM:
         text = clock.sentence(difference)
         yield Finding(PROBLEM, "clock", text, "Set the clocks of all machines by one time server.")
 
@@ -262,7 +262,7 @@ def _leads_to(reply: httpx.Response) -> str:
 def _githubs_clock(reply: httpx.Response) -> Iterator[Finding]:
     from apps.integrations.github import apps, limits
 
-    offset = apps.clock_offset(limits.told_at(reply.headers))
+    offset = apps.clock_offset(limits.answered_at(reply.headers))
     if abs(offset) >= apps.WRONG:
         side = "behind" if offset.total_seconds() > 0 else "ahead of"
         seconds = abs(offset.total_seconds())
@@ -314,8 +314,8 @@ def _release() -> Iterator[Finding]:
     if settings.GITHUB_URL == "https://github.com":
         return
     try:
-        told = _get(f"{Addresses.of(settings.GITHUB_URL).rest}/meta").json()
-        release = str(told["installed_version"])
+        meta = _get(f"{Addresses.of(settings.GITHUB_URL).rest}/meta").json()
+        release = str(meta["installed_version"])
         number = tuple(int(part) for part in release.split(".")[:2])
     except (GitHubError, ValueError, KeyError, TypeError):
         return  # A private server tells it only to signed-in users.

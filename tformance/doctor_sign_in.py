@@ -43,13 +43,13 @@ def company() -> Iterator[Finding]:
     address = f"{issuer}/.well-known/openid-configuration"
     try:
         with Transport(address, settings.OIDC_CA_FILE, settings.OIDC_NAME, timeout=10) as http:
-            told = http.get(address).raise_for_status().json()["issuer"]
+            named = http.get(address).raise_for_status().json()["issuer"]
     except GitHubError as error:
         yield Finding(PROBLEM, "OpenID Connect", error.message, todo)
     except (httpx.HTTPStatusError, ValueError, KeyError, TypeError):
         yield Finding(PROBLEM, "OpenID Connect", f"no provider answers at {issuer}", todo)
     else:
-        if str(told).rstrip("/") == issuer:
+        if str(named).rstrip("/") == issuer:
             yield Finding(OK, "OpenID Connect", f"{settings.OIDC_NAME}, by {issuer}")
         else:
-            yield Finding(PROBLEM, "OpenID Connect", f"{issuer} calls itself {told}", todo)
+            yield Finding(PROBLEM, "OpenID Connect", f"{issuer} calls itself {named}", todo)

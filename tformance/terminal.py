@@ -111,7 +111,7 @@ def audit(sample: int) -> int:
         outcome = accuracy.check(sample)
     except GitHubError as error:
         return _say(str(error), INCOMPLETE)
-    if not (outcome.pull_requests or outcome.gone or outcome.untold):
+    if not (outcome.pull_requests or outcome.gone or outcome.not_compared):
         nothing = "There is nothing to compare: no pull request is stored."
         return _say(f"{nothing} Fetch some with `tformance sync OWNER/REPO`.", INCOMPLETE)
     for found in outcome.differences:
@@ -127,8 +127,8 @@ def audit(sample: int) -> int:
         + (f"; {outcome.gone} are gone from GitHub" if outcome.gone else "")
         + (". What differed is repaired.\n" if outcome.differences else ".\n")
     )
-    for each in outcome.fields_untold:
-        sys.stdout.write(f"{each}: not told by GitHub, so it is compared with nothing.\n")
+    for each in outcome.fields_missing:
+        sys.stdout.write(f"{each}: not reported by GitHub, so it is compared with nothing.\n")
     if changed := sum(found.is_late for found in outcome.differences):
         sys.stdout.write(
             f"{changed} of {len(outcome.differences)} differences are in what changed on GitHub "

@@ -27,8 +27,8 @@ def check() -> bool:
     known = json.loads(TIMES.read_text())
     waiting = list(_waiting())
     for name, takes_back in waiting:
-        told = _duration(known["seconds"].get(name), known["company"])
-        click.echo(f"{name}: {told}" + ("" if takes_back else "; only a backup leads back"))
+        duration = _duration(known["seconds"].get(name), known["company"])
+        click.echo(f"{name}: {duration}" + ("" if takes_back else "; only a backup leads back"))
     click.echo(f"{len(waiting)} migrations wait." if waiting else "Nothing waits.")
     return bool(waiting)
 

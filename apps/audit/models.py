@@ -63,10 +63,10 @@ class AuditEvent(models.Model):
         if said:
             return [(label, f"{old} → {new}") for label, (old, new) in said.items()]
         # # Entries from before `said` existed.
-        told = {**self.details, **(self.details.get("changed") or {})}
+        details = {**self.details, **(self.details.get("changed") or {})}
         return [
             (name.replace("_", " "), _in_words(value))
-            for name, value in told.items()
+            for name, value in details.items()
             if value not in (None, "", [], {}, False) and name not in ("run", "changed")
         ]
 

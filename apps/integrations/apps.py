@@ -15,8 +15,8 @@ class IntegrationsConfig(AppConfig):
         team_settings_changed.connect(_settings_changed, dispatch_uid="recalculation")
 
 
-def _settings_changed(*_: Any, **told: Any) -> None:
+def _settings_changed(*_: Any, **changes: Any) -> None:
     # Imported on use: everything imported at startup delays every command.
     from apps.integrations.storing.recalculation import settings_changed
 
-    settings_changed(**told)
+    settings_changed(**changes)

@@ -26,8 +26,8 @@ def _spare_compiling(connection: BaseDatabaseWrapper, **_: Any) -> None:
             cursor.execute("SET jit = off")
 
 
-def _settings_changed(*_: Any, **told: Any) -> None:
+def _settings_changed(*_: Any, **changes: Any) -> None:
     # Imported on use: everything imported at startup delays every command.
     from apps.metrics.pages.digest_mail import follow_zone
 
-    follow_zone(**told)
+    follow_zone(**changes)

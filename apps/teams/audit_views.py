@@ -82,7 +82,7 @@ def _file(
     name = f"{request.team.slug}-audit.{ending}"
     record("audit.exported", team_id=request.team.pk, request=request, object_name=kind)
     return StreamingHttpResponse(
-        lines(reading.whole(rows)),
+        lines(reading.instances(rows)),
         content_type=content_type,
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )

@@ -31,7 +31,7 @@ def listed(names: Sequence[str], most: int) -> str:
 
 def caption(page: Page[Any], one: str, many: str = "") -> str:
     """A table's caption: `132 people, 1 to 100 shown`."""
-    whole = counted(page.paginator.count, one, many)
+    total = counted(page.paginator.count, one, many)
     if page.paginator.num_pages == 1:
-        return whole
-    return f"{whole}, {page.start_index():,} to {page.end_index():,} shown"
+        return total
+    return f"{total}, {page.start_index():,} to {page.end_index():,} shown"

@@ -40,11 +40,11 @@ def admit(request: HttpRequest, sociallogin: Any) -> None:
 
     Only the name is stored from what the provider sends.
     """
-    told = sociallogin.account.extra_data
-    claims = {**(told.get("id_token") or {}), **(told.get("userinfo") or {})}
+    extra_data = sociallogin.account.extra_data
+    claims = {**(extra_data.get("id_token") or {}), **(extra_data.get("userinfo") or {})}
     groups = _groups(claims)
     is_one = not settings.OIDC_GROUP or settings.OIDC_GROUP in groups
-    if not is_one or not _is_one_person(told):
+    if not is_one or not _is_one_person(extra_data):
         _refuse(request, sociallogin)
     sociallogin.account.extra_data = {
         "login": str(claims.get("preferred_username") or claims.get("email") or "")[:200],
@@ -58,16 +58,18 @@ def admit(request: HttpRequest, sociallogin: Any) -> None:
 
 def _groups(claims: dict[str, Any]) -> set[str]:
     """The groups. The claim is a list; some providers send a single group as text."""
-    told = claims.get(settings.OIDC_GROUPS_CLAIM) or []
-    return {told} if isinstance(told, str) else {each for each in told if isinstance(each, str)}
+    groups = claims.get(settings.OIDC_GROUPS_CLAIM) or []
+    return (
+        {groups} if isinstance(groups, str) else {each for each in groups if isinstance(each, str)}
+    )
 
 
-def _is_one_person(told: dict[str, Any]) -> bool:
+def _is_one_person(extra_data: dict[str, Any]) -> bool:
     """Whether both answers are about the same account, as they must be.
 
     https://openid.net/specs/openid-connect-core-1_0.html#UserInfoResponse
     """
-    subjects = {str(part["sub"]) for part in told.values() if part and "sub" in part}
+    subjects = {str(part["sub"]) for part in extra_data.values() if part and "sub" in part}
     return len(subjects) == 1
 
 

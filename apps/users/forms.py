@@ -65,8 +65,10 @@ class SocialSignupForm(_Plain, social_forms.SignupForm):  # type: ignore[misc]
         email = self.cleaned_data["email"]
         if company_sign_in.may_enter(self.sociallogin):
             return str(super().clean_email())
-        told = self.sociallogin.email_addresses
-        is_verified = any(each.verified and each.email.lower() == email.lower() for each in told)
+        addresses = self.sociallogin.email_addresses
+        is_verified = any(
+            each.verified and each.email.lower() == email.lower() for each in addresses
+        )
         _hold_to_the_rule(email, is_verified=is_verified)
         return str(super().clean_email())
 

@@ -115,11 +115,11 @@ def choose(request: HttpRequest, sociallogin: Any) -> None:
 
 def may_sign_up_with(request: HttpRequest, sociallogin: Any) -> bool:
     """Whether a user whom a provider let in may have an account, and by which address if any."""
-    told = sociallogin.email_addresses
-    if not told:
+    addresses = sociallogin.email_addresses
+    if not addresses:
         return is_open(request)  # the form asks for an address, which must follow the rule too
-    email = sociallogin.user.email or told[0].email
-    verified = any(each.verified and _is_same(each.email, email) for each in told)
+    email = sociallogin.user.email or addresses[0].email
+    verified = any(each.verified and _is_same(each.email, email) for each in addresses)
     return not refusal(request, email, is_verified=verified) and (verified or is_open(request))
 
 

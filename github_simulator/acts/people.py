@@ -53,8 +53,8 @@ def _membership_changed(
     simulator: Simulator, organization: Organization, account: Account, action: str
 ) -> None:
     extra = {"member": account}
-    told = Happening("organization", action, extra=extra, organization=organization)
-    simulator.announce(told)
+    happening = Happening("organization", action, extra=extra, organization=organization)
+    simulator.announce(happening)
 
 
 def _restrict(simulator: Simulator, given: Json) -> None:

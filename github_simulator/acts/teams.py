@@ -78,8 +78,8 @@ def _slug(name: str) -> str:
 def _notify(
     simulator: Simulator, organization: Organization, team: Team, action: str, **extra: Any
 ) -> None:
-    told = {"team": team, **extra}
-    simulator.announce(Happening("team", action, extra=told, organization=organization))
+    details = {"team": team, **extra}
+    simulator.announce(Happening("team", action, extra=details, organization=organization))
 
 
 def _tell_of(
@@ -90,8 +90,8 @@ def _tell_of(
     action: str,
     scope: str = "team",
 ) -> None:
-    told = {"team": team, "member": account, "scope": scope}
-    simulator.announce(Happening("membership", action, extra=told, organization=organization))
+    details = {"team": team, "member": account, "scope": scope}
+    simulator.announce(Happening("membership", action, extra=details, organization=organization))
 
 
 ACTS: dict[str, Act] = {

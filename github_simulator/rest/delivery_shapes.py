@@ -179,30 +179,30 @@ def _head_commit(repository: Repository, run: WorkflowRun) -> Json | None:
 
 
 def _minimal(url: str, repository: Repository) -> Json:
-    whole = plain_repository(url, repository)
-    return {name: whole[name] for name in whole if name in _MINIMAL or name.endswith("_url")} | {
+    full = plain_repository(url, repository)
+    return {name: full[name] for name in full if name in _MINIMAL or name.endswith("_url")} | {
         "fork": repository.fork,
-        "url": whole["url"],
+        "url": full["url"],
     }
 
 
 def delivered(url: str, repository: Repository, extra: dict[str, Any]) -> Json:
     """The part of a hook's payload: objects of the world as in REST, the rest unchanged."""
-    told: Json = {}
+    shapes: Json = {}
     deployment = extra.get("deployment")
     for name, value in extra.items():
         match value:
             case Deployment():
-                told["deployment"] = deployment_shape(url, repository, value)
+                shapes["deployment"] = deployment_shape(url, repository, value)
             case DeploymentStatus() if isinstance(deployment, Deployment):
-                told["deployment_status"] = status_shape(url, repository, deployment, value)
+                shapes["deployment_status"] = status_shape(url, repository, deployment, value)
             case Release():
-                told["release"] = release_shape(url, repository, value)
+                shapes["release"] = release_shape(url, repository, value)
             case WorkflowRun():
-                told["workflow_run"] = run_shape(url, repository, value)
-                told["workflow"] = workflow_shape(url, repository, value.workflow)
+                shapes["workflow_run"] = run_shape(url, repository, value)
+                shapes["workflow"] = workflow_shape(url, repository, value.workflow)
             case _:
-                told[name] = value
-    if "deployment" in told:
-        told |= {"workflow": None, "workflow_run": None}
-    return told
+                shapes[name] = value
+    if "deployment" in shapes:
+        shapes |= {"workflow": None, "workflow_run": None}
+    return shapes

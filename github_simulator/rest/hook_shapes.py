@@ -76,8 +76,8 @@ def _about(delivery: Delivery) -> dict[str, int]:
     """The ids of the installation and the repository that a delivery names."""
     if isinstance(delivery.home, Repository):
         return {"repository": delivery.home.id}
-    told = decoded(delivery.body)
-    return {name: told[name]["id"] for name in ("installation", "repository") if name in told}
+    payload = decoded(delivery.body)
+    return {name: payload[name]["id"] for name in ("installation", "repository") if name in payload}
 
 
 def full_delivery(delivery: Delivery) -> Json:

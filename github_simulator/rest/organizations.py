@@ -41,8 +41,8 @@ def _invalid(name: str, value: str) -> RefusedError:
 
 
 def _shown(call: Call, found: Organization, role: str) -> list[Account]:
-    told = call.access.has_scope("read:org", "repo", "user")
-    insider = told and is_insider(call.world, found.account, call.access.token)
+    may_see = call.access.has_scope("read:org", "repo", "user")
+    insider = may_see and is_insider(call.world, found.account, call.access.token)
     return [
         call.world.accounts[number]
         for number, has in found.members.items()

@@ -64,7 +64,7 @@ def _versioned(call: Call, shape: Any) -> Any:
     return newer_version(shape) if newest else shape
 
 
-def _found(call: Call) -> tuple[Repository, PullRequest]:
+def _requested(call: Call) -> tuple[Repository, PullRequest]:
     repository = find_repository(call)
     pull_request = repository.pull_requests.get(int(call.parameter("number")))
     if pull_request is None:
@@ -73,18 +73,18 @@ def _found(call: Call) -> tuple[Repository, PullRequest]:
 
 
 async def pull_request(call: Call) -> Any:
-    repository, found = _found(call)
+    repository, found = _requested(call)
     return _versioned(call, full_pull_request(call.url, call.world, repository, found))
 
 
 async def commits(call: Call) -> Any:
-    repository, found = _found(call)
+    repository, found = _requested(call)
     shown = found.commits[:COMMITS_SHOWN]
     return [commit_shape(call.url, repository, each) for each in call.page(shown)]
 
 
 async def reviews(call: Call) -> Any:
-    repository, found = _found(call)
+    repository, found = _requested(call)
     shown = [review for review in found.reviews if _visible(call, review)]
     return [
         review_shape(call.url, call.world, repository, found, review) for review in call.page(shown)
@@ -99,12 +99,12 @@ def _visible(call: Call, review: Review) -> bool:
 
 async def review_comments(call: Call) -> Any:
     """None: this world counts comments and keeps no text of them."""
-    _found(call)
+    _requested(call)
     return call.page([])
 
 
 async def requested_reviewers(call: Call) -> Any:
-    repository, found = _found(call)
+    repository, found = _requested(call)
     shape = simple_pull_request(call.url, call.world, repository, found)
     return {"users": shape["requested_reviewers"], "teams": shape["requested_teams"]}
 

@@ -84,7 +84,7 @@ def test_it_works(alice: httpx.Client, name: str) -> None:
         address = f"/api/v3/repos/acme/{name}/pulls/{said['number']}"
         rest = alice.get(address).json()
         assert {mine: rest[mine] for mine in SAME} == {m: said[t] for m, t in SAME.items()}
-        assert told(rest) == asked(said)
+        assert from_rest(rest) == from_graphql(said)
         assert reviews(alice, address)[:100] == [
             (node["fullDatabaseId"], node["state"], node["submittedAt"], of(node["author"]))
             for node in said["reviews"]["nodes"]
@@ -93,7 +93,7 @@ def test_it_works(alice: httpx.Client, name: str) -> None:
     assert seen > 20
 
 
-def told(rest: dict[str, Any]) -> dict[str, Any]:
+def from_rest(rest: dict[str, Any]) -> dict[str, Any]:
     """Fields with another name in REST."""
     return {
         "id": str(rest["id"]),
@@ -109,7 +109,7 @@ def told(rest: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def asked(said: dict[str, Any]) -> dict[str, Any]:
+def from_graphql(said: dict[str, Any]) -> dict[str, Any]:
     """The same from GraphQL."""
     return {
         "id": said["fullDatabaseId"],

@@ -55,8 +55,8 @@ def app(github: Running) -> dict[str, Any]:
     reply = httpx.post(address)
     assert reply.status_code == 201
     assert httpx.post(address).status_code == 404  # once
-    told: dict[str, Any] = reply.json()
-    return told
+    converted: dict[str, Any] = reply.json()
+    return converted
 
 
 def signed(app: dict[str, Any], **claims: Any) -> dict[str, str]:
@@ -185,18 +185,18 @@ def _user_token(github: Running, app: dict[str, Any], code: str) -> dict[str, st
     form = {"client_id": app["client_id"], "client_secret": app["client_secret"], "code": code}
     headers = {"Accept": "application/json"}
     address = f"{github.url}/login/oauth/access_token"
-    told = httpx.post(address, data=form, headers=headers).json()
-    assert told["access_token"].startswith("ghu_")
-    assert (told["scope"], told["expires_in"]) == ("", 28800)
-    return {"Authorization": f"Bearer {told['access_token']}"}
+    answer = httpx.post(address, data=form, headers=headers).json()
+    assert answer["access_token"].startswith("ghu_")
+    assert (answer["scope"], answer["expires_in"]) == ("", 28800)
+    return {"Authorization": f"Bearer {answer['access_token']}"}
 
 
 def test_installing_in_the_browser(github: Running, app: dict[str, Any]) -> None:
-    told = _install_in_browser(github, "alice")
-    assert told["state"] == "s2"
-    listed = api(github, "/user/installations", _user_token(github, app, told["code"]))
+    answer = _install_in_browser(github, "alice")
+    assert answer["state"] == "s2"
+    listed = api(github, "/user/installations", _user_token(github, app, answer["code"]))
     holds(models.UserInstallationsGetResponse200, listed.json())
-    assert str(listed.json()["installations"][0]["id"]) == told["installation_id"]
+    assert str(listed.json()["installations"][0]["id"]) == answer["installation_id"]
     charlie = _install_in_browser(github, "charlie")
     assert charlie["setup_action"] == "request"
     assert "installation_id" not in charlie
@@ -242,8 +242,8 @@ def test_the_apps_hook_receives_events(github: Running, app: dict[str, Any]) -> 
     listed = first.json() + rest.json()
     mine = [d for d in github.simulator.deliveries.attempted if d.hook.url == HOOK]
     assert [each["id"] for each in listed] == [d.id for d in reversed(mine)]
-    told = [(d.event, d.action) for d in mine]
-    assert told[-10:] == [
+    events = [(d.event, d.action) for d in mine]
+    assert events[-10:] == [
         ("installation_repositories", "removed"),
         ("installation_repositories", "added"),
         ("pull_request", "opened"),
@@ -347,17 +347,17 @@ def test_new_permissions_wait_until_they_are_accepted() -> None:
             token = api(github, address, signed(app), "POST").json()["token"]
             return ask(github, DEPLOYMENTS, {"Authorization": f"Bearer {token}"})
 
-        def told() -> list[str]:
+        def events() -> list[str]:
             github.act("deploy", repository="acme/secret", state="SUCCESS")
             assert github.simulator.deliveries.wait()
             return [each.event for each in github.simulator.deliveries.attempted]
 
         (refused,) = read()["errors"]
         assert (refused["type"], refused["path"]) == ("FORBIDDEN", ["repository", "deployments"])
-        assert "deployment_status" not in told()
+        assert "deployment_status" not in events()
         page = f"{github.url}/organizations/acme/settings/installations/{number}/permissions/update"
         assert "It asks for more: deployments: read" in httpx.get(page).text
         httpx.post(page, data={"do": "accept"})
         assert "errors" not in read()
-        assert told()[-1] == "deployment_status"
+        assert events()[-1] == "deployment_status"
         assert "It asks for more" not in httpx.get(page).text

@@ -153,10 +153,10 @@ def test_listeners_are_notified(github: Running, http: httpx.Client) -> None:
     heard: list[Happening] = []
     github.simulator.listeners.append(heard.append)
     act(http, "merge", number=2)
-    [told] = heard
-    assert (told.event, told.action) == ("pull_request", "closed")
-    assert told.pull_request is not None
-    assert told.pull_request.merged_at is not None
+    [happening] = heard
+    assert (happening.event, happening.action) == ("pull_request", "closed")
+    assert happening.pull_request is not None
+    assert happening.pull_request.merged_at is not None
 
 
 def test_the_truth(http: httpx.Client) -> None:

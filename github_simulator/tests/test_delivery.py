@@ -261,11 +261,11 @@ def test_the_truth_of_it(github: Running, http: httpx.Client, query: Query) -> N
     act(github, "deploy", state="SUCCESS")
     act(github, "release", tag="v1.0")
     act(github, "run_workflow", workflow="Deploy", conclusion="success")
-    told = http.get("/_control/production/acme/api").json()
-    assert [each["sha"] for each in told["history"]] == names(history(query))
-    assert [each["statuses"][0]["state"] for each in told["deployments"]] == ["SUCCESS"]
-    assert [each["tag"] for each in told["releases"]] == ["v1.0"]
-    assert [each["conclusion"] for each in told["runs"]] == ["success"]
+    answer = http.get("/_control/production/acme/api").json()
+    assert [each["sha"] for each in answer["history"]] == names(history(query))
+    assert [each["statuses"][0]["state"] for each in answer["deployments"]] == ["SUCCESS"]
+    assert [each["tag"] for each in answer["releases"]] == ["v1.0"]
+    assert [each["conclusion"] for each in answer["runs"]] == ["success"]
 
 
 DEPLOYED = """

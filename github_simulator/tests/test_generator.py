@@ -35,12 +35,12 @@ def test_it_works(world: World) -> None:
 
 
 def test_same_seed_same_world() -> None:
-    def told(seed: int) -> list[str]:
+    def titles(seed: int) -> list[str]:
         small = generate(seed, NOW, people=12, repositories=4, pull_requests=200)
         return [f"{p!r}" for p in pull_requests(small)]
 
-    assert told(7) == told(7)
-    assert told(8) != told(7)
+    assert titles(7) == titles(7)
+    assert titles(8) != titles(7)
 
 
 def test_updated_at_is_the_newest_of_its_events(world: World) -> None:
@@ -107,8 +107,10 @@ def messages(pull_request: PullRequest) -> str:
 def test_agents_open_what_people_asked_for(world: World) -> None:
     assert 60 < len(by(world, "copilot-swe-agent")) < 300
     assert len(by(world, "devin-ai-integration")) > 25
-    told = [p for p in by(world, "copilot-swe-agent") if "@users.noreply.github.com" in messages(p)]
-    assert len(told) > 0.8 * len(by(world, "copilot-swe-agent"))
+    noreply = [
+        p for p in by(world, "copilot-swe-agent") if "@users.noreply.github.com" in messages(p)
+    ]
+    assert len(noreply) > 0.8 * len(by(world, "copilot-swe-agent"))
     (agent,) = (a for a in world.accounts.values() if a.login == "cursoragent")
     assert (agent.id, agent.type) == (199161495, "User")
     mixed = [

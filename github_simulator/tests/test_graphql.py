@@ -119,8 +119,8 @@ def test_a_database_id_above_two_to_the_31_is_an_error_of_its_field(query: Query
 def test_the_rate_limit_is_reported_and_deducted(query: Query) -> None:
     asked = "{ rateLimit { limit cost remaining used nodeCount resetAt } viewer { login } }"
     query(asked)
-    told = query(asked)["data"]["rateLimit"]
-    assert {**told, "resetAt": None} == {
+    limit = query(asked)["data"]["rateLimit"]
+    assert {**limit, "resetAt": None} == {
         "limit": 5000,
         "cost": 1,
         "remaining": 4998,

@@ -318,11 +318,11 @@ def test_an_organizations_hook_receives_member_events(
     ]
     assert ear.heard[2].payload["team"]["slug"] == "night-shift"
     assert ear.heard[2].payload["scope"] == "team"
-    left, told = ear.heard[before:-2], ear.heard[-2:]
+    left, heard = ear.heard[before:-2], ear.heard[-2:]
     assert {each.payload["scope"] for each in left} == {"organization"}
     assert "night-shift" in {each.payload["team"]["slug"] for each in left}
     assert ear.events()[-2:] == [("organization", "member_removed"), ("pull_request", "opened")]
-    assert told[0].payload["membership"]["user"]["login"] == "bob"
+    assert heard[0].payload["membership"]["user"]["login"] == "bob"
 
 
 def test_a_repositorys_own_hook_is_not_notified_of_its_deletion(

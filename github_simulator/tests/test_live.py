@@ -31,11 +31,11 @@ def test_it_works() -> None:
                 hooks = f"/api/v3/repos/{repository.full_name}/hooks"
                 events = ["pull_request", "pull_request_review"]
                 alice.post(hooks, json={"config": config, "events": events})
-            until, told = time.monotonic() + 20, set[str]()
-            while time.monotonic() < until and not {"opened", "submitted", "closed"} <= told:
+            until, actions = time.monotonic() + 20, set[str]()
+            while time.monotonic() < until and not {"opened", "submitted", "closed"} <= actions:
                 deliveries = alice.get("/_control/deliveries").json()
-                told |= {delivery["action"] for delivery in deliveries}
-    assert {"opened", "submitted", "closed"} <= told
+                actions |= {delivery["action"] for delivery in deliveries}
+    assert {"opened", "submitted", "closed"} <= actions
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -219,8 +219,8 @@ class Storm:
         from apps.integrations.sync import stale
 
         tracked = TrackedRepository.objects.get(team=self.team, github_repo_id=place.id)
-        told = [(pull.number, pull.node_id) for pull in pulls]
-        stale.mark(tracked, told, datetime.now(UTC))
+        marked = [(pull.number, pull.node_id) for pull in pulls]
+        stale.mark(tracked, marked, datetime.now(UTC))
 
     def change_many_long_ago(self) -> None:
         """So many changes that a walk needs several pages, longer ago than walks overlap."""
@@ -265,8 +265,8 @@ class Storm:
         where = self.random.choice([*environments, "production", "preview-7"])
         made = self._act("deploy", {**given, "ref": ref, "environment": where})
         for state in self.random.choice([["SUCCESS"], ["IN_PROGRESS", "SUCCESS"], ["FAILURE"], []]):
-            told = {"deployment": made["id"], "state": state}
-            self._act("set_deployment_status", {**given, **told})
+            status = {"deployment": made["id"], "state": state}
+            self._act("set_deployment_status", {**given, **status})
         if self.random.random() > PLAN["share_of_hints_lost"]:
             self._tell_of_deployment(place, made["node_id"])
 

@@ -73,8 +73,8 @@ class Place:
     def _check(self, ask: Ask, reply: Any) -> None:
         if reply.status_code >= 500:
             error = getattr(reply, "exc_info", None)
-            told = "".join(traceback.format_exception(*error)) if error else reply.content.decode()
-            raise AssertionError(f"{reply.status_code} for {ask}\n{told[-3000:]}")
+            text = "".join(traceback.format_exception(*error)) if error else reply.content.decode()
+            raise AssertionError(f"{reply.status_code} for {ask}\n{text[-3000:]}")
         text = text_of(reply) + str(reply.headers)
         shown = [f"{secret[:6]}…" for secret in self.secrets if secret in text]
         assert not shown, f"secrets {shown} in the answer to {ask}"

@@ -94,15 +94,15 @@ def named() -> App | None:
     if app is None or app.slug:
         return app
     with conversation(app) as github:
-        told: AppRecord = apps.about(github)
+        record: AppRecord = apps.about(github)
     return App(
         app.app_id,
         app.private_key,
         app.webhook_secret,
         app.client_secret,
-        told.client_id,
-        told.slug,
-        told.html_url,
+        record.client_id,
+        record.slug,
+        record.html_url,
     )
 
 
@@ -120,11 +120,11 @@ def conversation(app: App) -> Iterator[GitHub]:
 
 
 def _rejected(error: CredentialsRejectedError) -> AppRejectedError:
-    told = error.message.partition("It says: ")[2] or "it does not know the key"
+    reason = error.message.partition("It says: ")[2] or "it does not know the key"
     rejected = AppRejectedError(
-        f"GitHub does not accept the token that the GitHub App signed: {told}"
+        f"GitHub does not accept the token that the GitHub App signed: {reason}"
     )
-    rejected.told_at = error.told_at
+    rejected.answered_at = error.answered_at
     return rejected
 
 

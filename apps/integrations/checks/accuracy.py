@@ -15,10 +15,11 @@ from typing import Any
 
 from django.db import transaction
 
+from apps.chunks import chunks
 from apps.integrations.access.conversation import with_github
 from apps.integrations.checks import deployment_accuracy
 from apps.integrations.checks.outcomes import Difference, Outcome
-from apps.integrations.github import lists, pull_requests, records
+from apps.integrations.github import pull_requests, records
 from apps.integrations.models import TrackedRepository
 from apps.integrations.people import forgetting
 from apps.integrations.storing import crediting, ingest, initiators, last_known
@@ -53,11 +54,11 @@ def check(
     deployment_accuracy.check(sample, chance, team, outcome, is_live=is_live)
     for tracked, ids in _drawn(sample, chance, team):
         with with_github(tracked.integration.credential, is_live=lambda: is_live) as github:
-            for some in lists.in_parts(ids, AT_ONCE):
+            for some in chunks(ids, AT_ONCE):
                 asked_at = datetime.now(UTC)
                 batch = pull_requests.by_ids(github, some)
                 reasons = [*(item.reason for item in batch.spoilt), *batch.withheld.values()]
-                outcome.untold += reasons
+                outcome.not_compared += reasons
                 outcome.gone += len(some) - len(batch.pull_requests) - len(reasons)
                 _compare(tracked, batch.pull_requests, asked_at, outcome)
     return outcome
@@ -108,10 +109,10 @@ def _differences(
     outcome: Outcome,
 ) -> list[Difference]:
     """Fields that differ at GitHub; also counts fields compared, and names fields not reported."""
-    [(whole, untold)] = last_known.completed(tracked.repository, [record])
-    [whole] = forgetting.without_forgotten(tracked.team, [whole])
+    [(completed, missing_fields)] = last_known.completed(tracked.repository, [record])
+    [completed] = forgetting.without_forgotten(tracked.team, [completed])
     here = dict(_stored(stored))
-    [row] = initiators.read_all(tracked.team, [(whole, untold)], main)
+    [row] = initiators.read_all(tracked.team, [(completed, missing_fields)], main)
     there = dict(_expected(stored, row, main))
     for name in _READ_LATER if stored.marks is None else ():
         del here[name], there[name]
@@ -119,8 +120,8 @@ def _differences(
     is_late = record.updated_at is not None and stored.updated_at != record.updated_at
     keys = sorted(here.keys() | there.keys())
     outcome.pull_requests += 1
-    outcome.fields += len(keys) - len(untold)
-    outcome.fields_untold += [f"{name} {each}" for each in sorted(untold)]
+    outcome.fields += len(keys) - len(missing_fields)
+    outcome.fields_missing += [f"{name} {each}" for each in sorted(missing_fields)]
     return [
         Difference(name, key, here.get(key), there.get(key), is_late)
         for key in keys
@@ -195,13 +196,13 @@ def _by_others(stored: PullRequest, row: PullRequestRow, main: Accounts) -> dict
 
 def _by_deployments(stored: PullRequest, row: PullRequestRow) -> dict[str, Any]:
     """When it reached production, according to the known deployments."""
-    told = PullRequest(
+    computed = PullRequest(
         pk=stored.pk,
         merged_at=row.columns["merged_at"],
         cycle_time=row.columns["cycle_time"],
         was_live_before=stored.was_live_before,
     )
-    return crediting.told_of(told)
+    return crediting.deployment_columns(computed)
 
 
 def _member(stored: PullRequest, who: Identity, main: Accounts) -> TeamMember | None:

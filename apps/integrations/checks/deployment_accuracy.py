@@ -14,10 +14,11 @@ from typing import Any
 
 from django.db import transaction
 
+from apps.chunks import chunks
 from apps.integrations.access.conversation import with_github
 from apps.integrations.checks.outcomes import Difference, Outcome
-from apps.integrations.github import lists, production
-from apps.integrations.github.production_records import NotGrantedError, Told
+from apps.integrations.github import production
+from apps.integrations.github.production_records import NotGrantedError, ReportedDeployment
 from apps.integrations.models import TrackedRepository
 from apps.integrations.storing import deliveries
 from apps.integrations.storing.texts import tidy
@@ -34,15 +35,15 @@ def check(
     """Compares up to `sample` stored deployments with GitHub. Raises GitHubError."""
     for tracked, ids in _drawn(sample, chance, team):
         with with_github(tracked.integration.credential, is_live=lambda: is_live) as github:
-            for some in lists.in_parts(ids, production.AT_ONCE):
+            for some in chunks(ids, production.AT_ONCE):
                 asked_at = datetime.now(UTC)
                 try:
-                    told = production.deployments_by_id(github, some)
+                    reported = production.deployments_by_id(github, some)
                 except NotGrantedError:
-                    outcome.fields_untold.append(f"{tracked.full_name} deployments")
+                    outcome.fields_missing.append(f"{tracked.full_name} deployments")
                     break
-                outcome.gone += len(some) - len(told)
-                _compare(tracked, told, asked_at, outcome)
+                outcome.gone += len(some) - len(reported)
+                _compare(tracked, reported, asked_at, outcome)
 
 
 def _drawn(
@@ -67,19 +68,22 @@ def _drawn(
 
 
 def _compare(
-    tracked: TrackedRepository, told: Sequence[Told], asked_at: datetime, outcome: Outcome
+    tracked: TrackedRepository,
+    reported: Sequence[ReportedDeployment],
+    asked_at: datetime,
+    outcome: Outcome,
 ) -> None:
     rows = Deployment.objects.filter(
-        application__repository=tracked.repository, node_id__in=[one.id for one in told]
+        application__repository=tracked.repository, node_id__in=[one.id for one in reported]
     )
     stored = {row.node_id: row for row in rows.select_related("application")}
-    wrong: list[Told] = []
-    for one in told:
+    wrong: list[ReportedDeployment] = []
+    for one in reported:
         row = stored.get(one.id)
         if row is None or row.modified_at > asked_at:
             continue  # It was stored again during the request.
         outcome.deployments += 1
-        here, there = _stored(row), _told(one)
+        here, there = _stored(row), _reported(one)
         outcome.fields += len(here)
         different = [name for name in here if here[name] != there[name]]
         name = f"{tracked.full_name} {row.application.environment} {row.sha[:7]}"
@@ -103,7 +107,7 @@ def _stored(row: Deployment) -> Mapping[str, Any]:
     }
 
 
-def _told(one: Told) -> Mapping[str, Any]:
+def _reported(one: ReportedDeployment) -> Mapping[str, Any]:
     return {
         "sha": one.sha,
         "environment": tidy(one.environment)[:255],

@@ -21,21 +21,23 @@ class Difference:
 class Outcome:
     """The result of a check; `gone` lists what GitHub no longer shows.
 
-    `untold` lists what GitHub did not report at all, with each reason; `fields_untold` the missing
-    fields of others, whose stored values are not compared.
+    `not_compared` lists what GitHub did not report at all, with each reason; `fields_missing` the
+    missing fields of others, whose stored values are not compared.
     """
 
     pull_requests: int = 0
     deployments: int = 0
     fields: int = 0
     gone: int = 0
-    untold: list[str] = field(default_factory=list)
-    fields_untold: list[str] = field(default_factory=list)
+    not_compared: list[str] = field(default_factory=list)
+    fields_missing: list[str] = field(default_factory=list)
     differences: list[Difference] = field(default_factory=list)
 
     @property
     def problem(self) -> str:
         """A sentence: how many were not reported and why; empty if all were."""
-        if not self.untold:
+        if not self.not_compared:
             return ""
-        return f"{len(self.untold)} could not be compared: {self.untold[0].rstrip('.')}."
+        return (
+            f"{len(self.not_compared)} could not be compared: {self.not_compared[0].rstrip('.')}."
+        )

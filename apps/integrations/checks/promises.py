@@ -127,12 +127,12 @@ def _latency(team: Team, since: datetime, until: datetime) -> Measured:
     return Measured(p95, shown, made_of, is_kept)
 
 
-def _share(part: int, whole: int, made_of: str, is_kept: Callable[[float], bool]) -> Measured:
-    if not whole:
+def _share(part: int, total: int, made_of: str, is_kept: Callable[[float], bool]) -> Measured:
+    if not total:
         return Measured(None, "No data", made_of, None)
     # Never rounded up to 100 %.
-    shown = "100 %" if part == whole else f"{min(part / whole, 0.9999) * 100:.2f} %"
-    return Measured(part / whole, shown, made_of, is_kept(part / whole))
+    shown = "100 %" if part == total else f"{min(part / total, 0.9999) * 100:.2f} %"
+    return Measured(part / total, shown, made_of, is_kept(part / total))
 
 
 Measure = Callable[[Team, datetime, datetime], Measured]

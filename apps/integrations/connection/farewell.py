@@ -191,15 +191,15 @@ def _revoke(row: Farewell) -> None:
         token_ends.end_installation(row.access_token)
         row.is_to_revoke = False
         return
-    whole = not _has_others(row)
-    if not token_ends.end_oauth(row.access_token, whole_grant=whole):
+    is_last = not _has_others(row)
+    if not token_ends.end_oauth(row.access_token, whole_grant=is_last):
         raise UnavailableError("GitHub did not confirm that the token is revoked.")
     row.is_to_revoke = False
     record(
         "github.token.revoked",
         team_id=row.team_id,
         object_name=row.account_login,
-        whole_authorization=whole,
+        whole_authorization=is_last,
     )
 
 

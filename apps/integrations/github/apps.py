@@ -60,16 +60,16 @@ class AppIdentity:
 
     def instead_of(self, refused: str, error: CredentialsRejectedError) -> str:
         """A token by GitHub's clock if ours was wrong; otherwise a retry would be refused too."""
-        offset = clock_offset(error.told_at)
+        offset = clock_offset(error.answered_at)
         if abs(offset - self.offset) < WRONG:
             return ""
         self.offset = offset
         return self.token()
 
 
-def clock_offset(told_at: datetime | None) -> timedelta:
+def clock_offset(answered_at: datetime | None) -> timedelta:
     """How far GitHub's clock is ahead of ours, according to a reply that has just arrived."""
-    return told_at - datetime.now(UTC) if told_at else timedelta()
+    return answered_at - datetime.now(UTC) if answered_at else timedelta()
 
 
 class AppRecord(Struct, frozen=True):

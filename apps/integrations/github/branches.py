@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from apps.integrations.github import limits
 from apps.integrations.github.client import GitHub
 from apps.integrations.github.errors import (
     CursorError,
@@ -15,7 +16,7 @@ from apps.integrations.github.errors import (
     ScopeMissingError,
     UnavailableError,
 )
-from apps.integrations.github.lists import MOST_EMPTY, refuse_endless
+from apps.integrations.github.lists import refuse_endless
 from apps.integrations.github.production_records import (
     Commits,
     NotGrantedError,
@@ -45,7 +46,9 @@ def branch(
     page = found.history
     if page is None or page.nodes is None:
         raise UnavailableError("GitHub left out a part.")
-    refuse_endless(page.page_info, after, page.nodes, MOST_EMPTY)  # No commit is hidden.
+    refuse_endless(
+        page.page_info, after, page.nodes, limits.MOST_EMPTY_PAGES
+    )  # No commit is hidden.
     parents: dict[str, tuple[str, ...]] = {}
     for each in page.nodes:
         if each is None or each.parents is None or None in (each.parents.nodes or ()):

@@ -36,7 +36,6 @@ from apps.integrations.github.transport import Transport
 API_VERSION = "2022-11-28"
 # Anything else is no valid header value, and would appear in the error message.
 _SENDABLE = re.compile(r"[!-~]+")
-_EMPTY_PAGES = 10
 
 
 @dataclass(frozen=True)
@@ -183,7 +182,7 @@ class GitHub:
     ) -> Reply:
         """A REST request; `path` begins with a slash, or is a URL that GitHub sent."""
         url = path if path.startswith("http") else self.addresses.rest + path
-        with self._waits_told("core"):
+        with self._reporting_waits("core"):
             response = self._send(
                 method,
                 url,
@@ -200,13 +199,13 @@ class GitHub:
 
     def page(self, path: str, **params: Any) -> tuple[Any, str]:
         """A page of a REST list with items, if any follow, and the URL of the next; or empty."""
-        for _ in range(_EMPTY_PAGES):
+        for _ in range(1 + limits.MOST_EMPTY_PAGES):
             reply = self.get(path, **params)
             following = next_link(reply.headers)
             if not following or _has_items(reply.data):
                 return reply.data, following
             path, params = following, {}
-        raise UnavailableError("GitHub sends pages without items, and says that more follow.")
+        raise UnavailableError(limits.ENDLESS)
 
     def pages(self, path: str, **params: Any) -> Iterator[list[Any]]:
         """Each page of a REST list, following `Link` headers to the end."""
@@ -244,7 +243,7 @@ class GitHub:
 
     def _run(self, text: str, variables: Mapping[str, Any]) -> GraphQLReply:
         query = self._query(text, variables)
-        with self._waits_told("graphql"):
+        with self._reporting_waits("graphql"):
             asked_at, response = self._answered(query)
             try:
                 envelope = msgspec.json.decode(tidied(response.content), type=replies.Envelope)
@@ -258,7 +257,7 @@ class GitHub:
         return GraphQLReply(envelope.data, envelope.problems, asked_at)
 
     @contextmanager
-    def _waits_told(self, resource: str) -> Iterator[None]:
+    def _reporting_waits(self, resource: str) -> Iterator[None]:
         try:
             yield
         except WaitError as wait:

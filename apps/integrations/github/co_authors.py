@@ -28,13 +28,15 @@ def authors(
         if author.email
     ]
     gone = sum(p.kind == "NOT_FOUND" for p in reply.problems)
-    is_whole = sum(commit is None for commit in commits) <= gone and all(
-        _is_whole(commit) for commit in commits if commit
+    is_complete = sum(commit is None for commit in commits) <= gone and all(
+        _is_complete(commit) for commit in commits if commit
     )
-    return found, is_whole and all(p.kind == "NOT_FOUND" or p.is_bearable for p in reply.problems)
+    return found, is_complete and all(
+        p.kind == "NOT_FOUND" or p.is_bearable for p in reply.problems
+    )
 
 
-def _is_whole(commit: records.CommitAuthors) -> bool:
+def _is_complete(commit: records.CommitAuthors) -> bool:
     """Whether everyone is there with an address; of an account, the id."""
     authors = commit.authors.nodes
     return authors is not None and all(

@@ -30,11 +30,11 @@ class GitHubError(Exception):
 class CredentialsRejectedError(GitHubError):
     """401: the token was revoked, has expired, or never existed.
 
-    `told_at` is the time of the response, by GitHub's clock.
+    `answered_at` is the time of the response, by GitHub's clock.
     """
 
     advice = "Connect GitHub again, or give another token."
-    told_at: datetime | None = None
+    answered_at: datetime | None = None
 
 
 class AppRejectedError(CredentialsRejectedError):

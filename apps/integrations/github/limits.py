@@ -14,6 +14,8 @@ from email.utils import parsedate_to_datetime
 LARGEST_PAGE = 37  # round((1 + 37 · 4) / 100) is still one point; 38 would cost two.
 SMALLEST_PAGE = 1
 LONGEST_WAIT = timedelta(days=1)  # GitHub's windows are an hour long.
+MOST_EMPTY_PAGES = 3  # in a row, of any list: GitHub hides items after it has counted them
+ENDLESS = "GitHub sends pages without items, and says that more follow."
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ def wait_until(headers: Mapping[str, str], now: datetime, *, secondary: bool) ->
     known = from_headers(headers)
     if known and (known.remaining == 0 or not secondary):
         # By GitHub's clock, which differs from ours; one second more, since it has whole seconds.
-        left = known.reset_at - (told_at(headers) or now)
+        left = known.reset_at - (answered_at(headers) or now)
         return now + min(max(left, timedelta()) + timedelta(seconds=1), LONGEST_WAIT)
     return now + timedelta(minutes=1)
 
@@ -67,10 +69,10 @@ def _asked_for(headers: Mapping[str, str], now: datetime) -> timedelta | None:
     if seconds.isdecimal():
         return timedelta(seconds=int(seconds[:9]) + ("." in given))
     at = _instant(given)
-    return at - (told_at(headers) or now) if at else None
+    return at - (answered_at(headers) or now) if at else None
 
 
-def told_at(headers: Mapping[str, str]) -> datetime | None:
+def answered_at(headers: Mapping[str, str]) -> datetime | None:
     """When a response was sent, by GitHub's clock; None if it does not say."""
     return _instant(headers.get("date", ""))
 

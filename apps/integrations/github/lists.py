@@ -12,21 +12,20 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
-from apps.integrations.github import records
+from apps.chunks import chunks
+from apps.integrations.github import limits, records
 from apps.integrations.github.client import GitHub
 from apps.integrations.github.documents import LISTS, rest_of_lists
 from apps.integrations.github.errors import UnavailableError
+from apps.integrations.github.missing_fields import with_missing_fields
 from apps.integrations.github.reading import decode
 from apps.integrations.github.records import Path
 from apps.integrations.github.replies import Problem, error_from_problem
-from apps.integrations.github.telling import noted
 
 # With up to a hundred items at either end of each, a query stays far below GitHub's ten seconds.
 LISTS_AT_ONCE = 10
 A_PAGE = 100
-MOST_EMPTY = 3
 _SAME = "GitHub sent the same page twice."
-_EMPTY = "GitHub sent a page without items, and says that more follow."
 _PAGES: dict[str, Any] = {
     "commits": records.Page[records.CommitNode],
     "reviews": records.Page[records.Review],
@@ -45,11 +44,11 @@ class Growing:
     total: int | None
     back: list[Any] = field(default_factory=list)
     before: str | None = None
-    is_whole: bool = False
+    is_complete: bool = False
     empties: int = 0
     """How many pages in a row had no items."""
-    untold: list[Path] = field(default_factory=list)
-    untold_at_the_end: list[Path] = field(default_factory=list)
+    missing_fields: list[Path] = field(default_factory=list)
+    missing_at_the_end: list[Path] = field(default_factory=list)
     """The same for `back`: positions are counted from the list's end."""
 
     @property
@@ -63,7 +62,7 @@ class Growing:
 
     def close(self) -> None:
         """Stops reading: what is missing between both ends counts as not reported."""
-        self.is_whole = True
+        self.is_complete = True
         self._leave_out(self._missing)
         self.front += self.back
 
@@ -76,14 +75,14 @@ class Growing:
 
     def _leave_out(self, count: int | None) -> None:
         """Holds the places of so many items, for those that are known from before."""
-        self.untold.append((self.name, "nodes", len(self.front)))
+        self.missing_fields.append((self.name, "nodes", len(self.front)))
         self.front += [None] * (1 if count is None else count)
         if count is None:
-            self.untold.append((self.name, "page_info"))  # The list may go on.
+            self.missing_fields.append((self.name, "page_info"))  # The list may go on.
 
-    def grow(self, told: Mapping[str, Raw], untold: Iterable[Path]) -> None:
+    def grow(self, pages: Mapping[str, Raw], missing_fields: Iterable[Path]) -> None:
         """Adds the next page from the beginning, as `rest`, and possibly one from the end."""
-        page = _page(told.get("rest"), self.name)
+        page = _page(pages.get("rest"), self.name)
         if page is None:
             raise UnavailableError("GitHub left out a part.")
         # One list of items that cannot be returned is a gap; two in a row may never end.
@@ -98,28 +97,28 @@ class Growing:
         else:
             self.front += page.nodes
         self.after = page.page_info.end_cursor
-        tail = _page(told.get("tail"), self.name)
+        tail = _page(pages.get("tail"), self.name)
         if tail and tail.nodes and tail.page_info.start_cursor:
             self.back = [*tail.nodes, *self.back]
             self.before = tail.page_info.start_cursor
-        for path in untold:
-            self._record_untold(path, start)
+        for path in missing_fields:
+            self._record_missing(path, start)
         self._join(page.page_info.has_next_page)
 
-    def _record_untold(self, path: Path, start: int) -> None:
+    def _record_missing(self, path: Path, start: int) -> None:
         end, _, index, *below = path
         if end == "rest":
-            self.untold.append((self.name, "nodes", start + int(index), *below))
+            self.missing_fields.append((self.name, "nodes", start + int(index), *below))
         else:
-            self.untold_at_the_end.append((len(self.back) - int(index), *below))
+            self.missing_at_the_end.append((len(self.back) - int(index), *below))
 
     def _join(self, has_next: bool) -> None:
         """Once both ends meet, they form one list."""
         if not has_next:
-            self.is_whole = True
+            self.is_complete = True
         elif self.total is not None and len(self.front) + len(self.back) >= self.total:
             self.front += self.back[len(self.front) + len(self.back) - self.total :]
-            self.is_whole = True
+            self.is_complete = True
 
     @property
     def changes(self) -> dict[str, Any]:
@@ -128,11 +127,11 @@ class Growing:
         return {self.name: page}
 
     @property
-    def all_untold(self) -> list[Path]:
+    def all_missing_fields(self) -> list[Path]:
         """What GitHub did not report, by its position in the complete list."""
         end = len(self.front)
-        late = [(self.name, "nodes", end - int(n), *below) for n, *below in self.untold_at_the_end]
-        return [*self.untold, *(path for path in late if int(path[2]) >= 0)]
+        late = [(self.name, "nodes", end - int(n), *below) for n, *below in self.missing_at_the_end]
+        return [*self.missing_fields, *(path for path in late if int(path[2]) >= 0)]
 
 
 def complete(
@@ -140,8 +139,8 @@ def complete(
 ) -> list[records.PullRequest]:
     """The pull requests with all lists complete, as far as GitHub returns them."""
     lists = list(_unfinished(pull_requests))
-    while wanted := [one for one in lists if not one.is_whole]:
-        for some in in_parts(wanted, LISTS_AT_ONCE):
+    while wanted := [one for one in lists if not one.is_complete]:
+        for some in chunks(wanted, LISTS_AT_ONCE):
             _ask(github, some)
     grown: dict[str, list[Growing]] = {}
     for one in lists:
@@ -161,14 +160,9 @@ def refuse_endless(
         raise UnavailableError(_SAME)
     if items or not page.has_next_page:
         return 0
-    if empties >= MOST_EMPTY:
-        raise UnavailableError(_EMPTY)
+    if empties >= limits.MOST_EMPTY_PAGES:
+        raise UnavailableError(limits.ENDLESS)
     return empties + 1
-
-
-def in_parts(items: Sequence[Any], size: int) -> Iterable[Sequence[Any]]:
-    """`items` in chunks of `size`; the last may be shorter."""
-    return (items[start : start + size] for start in range(0, len(items), size))
 
 
 def _unfinished(pull_requests: Iterable[records.PullRequest]) -> Iterator[Growing]:
@@ -184,7 +178,9 @@ def _unfinished(pull_requests: Iterable[records.PullRequest]) -> Iterator[Growin
 
 def _with_lists(record: records.PullRequest, lists: Iterable[Growing]) -> records.PullRequest:
     for one in lists:
-        record = noted(msgspec.structs.replace(record, **one.changes), one.all_untold)
+        record = with_missing_fields(
+            msgspec.structs.replace(record, **one.changes), one.all_missing_fields
+        )
     return record
 
 
@@ -200,8 +196,8 @@ def _ask(github: GitHub, lists: Sequence[Growing]) -> None:
     problems = _by_list(reply.problems, len(lists))
     for n, one in enumerate(lists):
         try:
-            (told,) = decode(found[f"rest{n}"], list[dict[str, Raw] | None]) or [None]
-            one.grow(told or {}, problems[n])
+            (pages,) = decode(found[f"rest{n}"], list[dict[str, Raw] | None]) or [None]
+            one.grow(pages or {}, problems[n])
         except UnavailableError:
             one.close()
 

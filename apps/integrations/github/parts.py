@@ -13,14 +13,15 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
+from apps.chunks import chunks
 from apps.integrations.github import records
 from apps.integrations.github.client import GitHub
 from apps.integrations.github.documents import pull_requests_in_parts
 from apps.integrations.github.errors import UnavailableError
-from apps.integrations.github.lists import complete, in_parts
+from apps.integrations.github.lists import complete
+from apps.integrations.github.missing_fields import read_pull_request
 from apps.integrations.github.reading import decode
 from apps.integrations.github.replies import Problem, error_from_problem
-from apps.integrations.github.telling import told
 
 # A commit's eight fields, each a list of a hundred: about a thousand nodes a pull request.
 AT_ONCE = 5
@@ -29,7 +30,7 @@ AT_ONCE = 5
 def in_pieces(github: GitHub, ids: Sequence[str]) -> list[records.PullRequest]:
     """Pull requests by node id, as far as GitHub returns them; a point for each five."""
     found: list[records.PullRequest] = []
-    for some in in_parts(ids, AT_ONCE):
+    for some in chunks(ids, AT_ONCE):
         found += _ask(github, some)
     return complete(github, found)
 
@@ -46,7 +47,7 @@ def _ask(github: GitHub, ids: Sequence[str]) -> list[records.PullRequest]:
             merged = _merged(merged, piece)
         try:
             problems = _problems_of(reply.problems, place)
-            found.append(told(msgspec.json.encode(merged), problems))
+            found.append(read_pull_request(msgspec.json.encode(merged), problems))
         except UnavailableError:
             pass  # Not even its id is known.
     return found

@@ -76,21 +76,21 @@ class ListedRepository(Struct, frozen=True):
 
 @dataclass(frozen=True)
 class Part(Generic[T]):
-    """A page of a list. If it is not whole, GitHub left out items that may still exist."""
+    """A page of a list. If it is not complete, GitHub left out items that may still exist."""
 
     items: list[T]
-    is_whole: bool = True
+    is_complete: bool = True
 
 
 @dataclass(frozen=True)
 class ListedGroup:
-    """A team of an organisation with the ids of its members; `is_whole` as in `Part`."""
+    """A team of an organisation with the ids of its members; `is_complete` as in `Part`."""
 
     github_id: int
     slug: str
     name: str
     member_ids: list[int]
-    is_whole: bool
+    is_complete: bool
 
 
 class _GroupMember(Record, frozen=True):
@@ -177,8 +177,8 @@ def members(github: GitHub, organization: str) -> Iterator[Part[Person]]:
         asked, problems = _ask(github, "members", organization, after, "membersWithRole", "edges")
         page = asked.members_with_role or _Members()
         edges = page.edges or []
-        told = [_person(edge, problems.get(n, ())) for n, edge in enumerate(edges)]
-        items = [person for person in told if person]
+        people = [_person(edge, problems.get(n, ())) for n, edge in enumerate(edges)]
+        items = [person for person in people if person]
         yield Part(items, page.edges is not None and len(items) == len(edges))
         empties = refuse_endless(page.page_info, after, edges, empties)
         if not page.page_info.has_next_page:
@@ -192,7 +192,7 @@ def groups(github: GitHub, organization: str) -> Iterator[Part[ListedGroup]]:
     while True:
         asked, _ = _ask(github, "groups", organization, after, "teams", "nodes")
         page = asked.teams or Page[_Group]()
-        yield Part([_group(github, one) for one in page.items], _is_whole(page))
+        yield Part([_group(github, one) for one in page.items], _is_complete(page))
         empties = refuse_endless(page.page_info, after, page.nodes, empties)
         if not page.page_info.has_next_page:
             return
@@ -214,9 +214,9 @@ def repositories(
 
 def listed(page: Any) -> Part[ListedRepository]:
     """Repositories from a REST list, without items that lack an id."""
-    told = of_rest(page, list[ListedRepository | None])
-    items = [one for one in told if one]
-    return Part(items, len(items) == len(told))
+    found = of_rest(page, list[ListedRepository | None])
+    items = [one for one in found if one]
+    return Part(items, len(items) == len(found))
 
 
 def _ask(
@@ -225,18 +225,18 @@ def _ask(
     """The organisation's data, and the problems of items of the list `below` it."""
     reply = github.graphql(name, {"login": login, "after": after})
     problems = problems_by_item(reply.problems, "organization", *below)
-    told: _OrganizationReply = decode(reply.data, _OrganizationReply)
-    if told.organization is None:
+    answer: _OrganizationReply = decode(reply.data, _OrganizationReply)
+    if answer.organization is None:
         raise NotFoundError(f"GitHub shows no organisation {login} to this token.")
-    return told.organization, problems
+    return answer.organization, problems
 
 
-def _group(github: GitHub, told: _Group) -> ListedGroup:
-    pages = [told.members, *_rest(github, told)]
+def _group(github: GitHub, group: _Group) -> ListedGroup:
+    pages = [group.members, *_rest(github, group)]
     people = [person for page in pages for person in page.items]
     ids = [person.database_id for person in people if person.database_id is not None]
-    is_whole = len(ids) == len(people) and all(map(_is_whole, pages))
-    return ListedGroup(told.database_id, told.slug, told.name, ids, is_whole)
+    is_complete = len(ids) == len(people) and all(map(_is_complete, pages))
+    return ListedGroup(group.database_id, group.slug, group.name, ids, is_complete)
 
 
 def _rest(github: GitHub, group: _Group) -> Iterator[Page[_GroupMember]]:
@@ -251,7 +251,7 @@ def _rest(github: GitHub, group: _Group) -> Iterator[Page[_GroupMember]]:
         place = page.page_info
 
 
-def _is_whole(page: Page[Any]) -> bool:
+def _is_complete(page: Page[Any]) -> bool:
     return page.nodes is not None and None not in page.nodes
 
 

@@ -22,8 +22,8 @@ from apps.integrations.github.production_records import (
     NotGrantedError,
     Page,
     ReleaseNode,
+    ReportedDeployment,
     Status,
-    Told,
     next_of,
     repository_of,
 )
@@ -54,10 +54,10 @@ def _newest(github: GitHub, name: str, ids: Sequence[str]) -> list[Newest | None
     reply = github.graphql(name, {"ids": list(ids)})
     problems = problems_by_item(reply.problems, "nodes")
     found = decode(reply.data, records.NodesReply[NewestNode]).nodes
-    return [_told_of(node, problems.get(index, ())) for index, node in enumerate(found)]
+    return [_newest_of(node, problems.get(index, ())) for index, node in enumerate(found)]
 
 
-def _told_of(node: NewestNode | None, problems: Sequence[Problem]) -> Newest | None:
+def _newest_of(node: NewestNode | None, problems: Sequence[Problem]) -> Newest | None:
     parts = [(each.path or [])[2:3] for each in problems if each.kind == "FORBIDDEN"]
     named = [_PERMISSIONS[str(part[0])] for part in parts if part and part[0] in _PERMISSIONS]
     missing = tuple(sorted(named))
@@ -72,8 +72,8 @@ def _known_by(page: records.Page[NewestRelease]) -> str:
     """A fingerprint that changes when a release is new, promoted, published or gone."""
     if not page.items:
         return ""
-    told = [[one.id, one.published_at, one.is_draft, one.is_prerelease] for one in page.items]
-    return sha256(msgspec.json.encode([page.total_count, told])).hexdigest()
+    listed = [[one.id, one.published_at, one.is_draft, one.is_prerelease] for one in page.items]
+    return sha256(msgspec.json.encode([page.total_count, listed])).hexdigest()
 
 
 def deployments(
@@ -102,13 +102,13 @@ def deployments(
         return deployments(
             github, node_id, next_of(page.page_info), environments, page_size, empties
         )
-    whole = [_with_all_statuses(github, each) for each in page.items]
-    told = [one for each in whole if (one := _deployment(each))]
-    is_whole = len(told) == len(page.nodes) and all(map(_has_statuses, whole))
-    return Page(told, next_of(page.page_info), is_whole)
+    complete = [_with_all_statuses(github, each) for each in page.items]
+    readable = [one for each in complete if (one := _deployment(each))]
+    is_complete = len(readable) == len(page.nodes) and all(map(_has_statuses, complete))
+    return Page(readable, next_of(page.page_info), is_complete)
 
 
-def deployments_by_id(github: GitHub, ids: Sequence[str]) -> list[Told]:
+def deployments_by_id(github: GitHub, ids: Sequence[str]) -> list[ReportedDeployment]:
     """Deployments by id; those that are gone or unreadable are left out.
 
     Raises NotGrantedError if the permission is missing for all of them.
@@ -120,8 +120,8 @@ def deployments_by_id(github: GitHub, ids: Sequence[str]) -> list[Told]:
     errors = (error_from_problem(problems[0]) for problems in spoilt.values())
     if not there and any(isinstance(error, ScopeMissingError) for error in errors):
         raise NotGrantedError("deployments")
-    whole = [_with_all_statuses(github, each) for each in there]
-    return [one for each in whole if _has_statuses(each) and (one := _deployment(each))]
+    complete = [_with_all_statuses(github, each) for each in there]
+    return [one for each in complete if _has_statuses(each) and (one := _deployment(each))]
 
 
 def _with_all_statuses(github: GitHub, found: DeploymentNode) -> DeploymentNode:
@@ -141,13 +141,13 @@ def _with_all_statuses(github: GitHub, found: DeploymentNode) -> DeploymentNode:
     return msgspec.structs.replace(found, statuses=records.Page(nodes=statuses))
 
 
-def _deployment(found: DeploymentNode) -> Told | None:
+def _deployment(found: DeploymentNode) -> ReportedDeployment | None:
     """The deployment, if its commit and time are known; else None."""
     if not found.commit_oid or not found.created_at:
         return None
     statuses = found.statuses.items if found.statuses else []
     succeeded = [each.created_at for each in statuses if each.state == "SUCCESS"]
-    return Told(
+    return ReportedDeployment(
         id=found.id,
         sha=found.commit_oid,
         requested_at=found.created_at,
@@ -184,26 +184,28 @@ def releases(github: GitHub, node_id: str, after: str = "", empties: int = 0) ->
         return releases(github, node_id, next_of(page.page_info), empties)
     # A release whose flags are unknown may be a draft or a prerelease: it does not count.
     published = [each for each in page.items if not (each.is_draft or each.is_prerelease)]
-    told = {each.id: _release(each) for each in published}
+    published_by_id = {each.id: _release(each) for each in published}
     # A tag may be deleted: that is no gap, provided GitHub reports no error for it.
-    is_whole = all(each.is_bearable for each in reply.problems) and all(map(_is_told, page.nodes))
+    is_complete = all(each.is_bearable for each in reply.problems) and all(
+        map(_is_reported, page.nodes)
+    )
     return Page(
-        [one for one in told.values() if one],
+        [one for one in published_by_id.values() if one],
         next_of(page.page_info),
-        is_whole,
-        untold=tuple(key for key, one in told.items() if one is None),
+        is_complete,
+        unreadable=tuple(key for key, one in published_by_id.items() if one is None),
     )
 
 
-def _is_told(found: ReleaseNode | None) -> bool:
+def _is_reported(found: ReleaseNode | None) -> bool:
     return bool(found and (found.is_draft or found.published_at))
 
 
-def _release(found: ReleaseNode) -> Told | None:
-    is_told = found.is_draft is False and found.is_prerelease is False
-    if not (is_told and found.tag_commit and found.published_at):
+def _release(found: ReleaseNode) -> ReportedDeployment | None:
+    is_final = found.is_draft is False and found.is_prerelease is False
+    if not (is_final and found.tag_commit and found.published_at):
         return None
-    return Told(
+    return ReportedDeployment(
         id=found.id,
         sha=found.tag_commit.oid,
         requested_at=found.published_at,

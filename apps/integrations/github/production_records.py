@@ -120,7 +120,7 @@ class RepositoryNode(Record, frozen=True):
 
 
 @dataclass(frozen=True)
-class Told:
+class ReportedDeployment:
     """A delivery as its source reports it; `deployed_at` None: it has not succeeded (yet)."""
 
     id: str
@@ -137,14 +137,14 @@ class Told:
 class Page:
     """A page of a list, newest first, and the cursor of the next one; empty: there is none.
 
-    It is whole if GitHub left out nothing. `untold` lists ids of items that exist but were not
-    reported in enough detail.
+    It is complete if GitHub left out nothing. `unreadable` lists ids of items that exist but
+    were not reported in enough detail.
     """
 
-    items: list[Told]
+    items: list[ReportedDeployment]
     next: str = ""
-    is_whole: bool = True
-    untold: tuple[str, ...] = ()
+    is_complete: bool = True
+    unreadable: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

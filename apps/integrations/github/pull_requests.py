@@ -18,10 +18,10 @@ from apps.integrations.github.client import GitHub, GraphQLReply
 from apps.integrations.github.documents import document, numbered
 from apps.integrations.github.errors import NotFoundError, UnavailableError
 from apps.integrations.github.lists import complete, refuse_endless
+from apps.integrations.github.missing_fields import lacks_rows, read_pull_request
 from apps.integrations.github.parts import in_pieces
 from apps.integrations.github.reading import decode
 from apps.integrations.github.replies import Problem, error_from_problem, problems_by_item
-from apps.integrations.github.telling import lacks_rows, told
 
 _GONE = "GitHub does not find the repository, or the token may not see it."
 _LEFT_OUT = "GitHub left out a part."
@@ -77,8 +77,8 @@ class WalkPage:
     @property
     def instants(self) -> list[datetime]:
         """When each of its pull requests changed, as far as GitHub reports it."""
-        told = [record.updated_at for record in self.batch.pull_requests]
-        return [at for at in (*told, *(item.updated_at for item in self.batch.spoilt)) if at]
+        known = [record.updated_at for record in self.batch.pull_requests]
+        return [at for at in (*known, *(item.updated_at for item in self.batch.spoilt)) if at]
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def walk(
     """The `first` pull requests after the cursor `after` (empty: from the top), newest first."""
     reply, repository, problems = _page(github, query, known, first, after)
     nodes = _nodes(repository)
-    found = _told(nodes, problems)
+    found = _read_nodes(nodes, problems)
     is_plain = not reply.problems and len(found) == len(nodes) and not any(map(_is_more, found))
     batch = _finished(github, found)
     if len(found) < len(nodes):
@@ -119,7 +119,7 @@ def kept_page(github: GitHub, data: bytes, asked_at: datetime) -> WalkPage:
     """The page of a stored `reply`."""
     reply = github.graphql_kept(data, asked_at)
     repository = decode(reply.data, records.PullRequestsReply).repository
-    return _walk_page(repository, Batch(_told(_nodes(repository), {})), asked_at, data)
+    return _walk_page(repository, Batch(_read_nodes(_nodes(repository), {})), asked_at, data)
 
 
 def query_of(github: GitHub, full_name: str, first: int, after: str) -> str:
@@ -205,7 +205,7 @@ def by_ids(github: GitHub, ids: Sequence[str]) -> Batch:
     reply = github.graphql("pull_requests_by_id", {"ids": list(ids)})
     problems = problems_by_item([p for p in reply.problems if p.kind != "NOT_FOUND"], "nodes")
     nodes = decode(reply.data, records.RawNodesReply).nodes
-    batch = _finished(github, _told(nodes, problems))
+    batch = _finished(github, _read_nodes(nodes, problems))
     withheld = [index for index in problems if not _is_there(nodes[index])]
     batch.pull_requests += in_pieces(github, [ids[index] for index in withheld])
     known = {record.id for record in batch.pull_requests}
@@ -228,12 +228,12 @@ def open_ones(github: GitHub, node_id: str) -> dict[int, str]:
     after, empties = None, 0
     while True:
         reply = github.graphql("open_pull_requests", {"id": node_id, "after": after})
-        (told,) = decode(reply.data, records.NodesReply[_Open]).nodes or [None]
-        if told is None or told.pull_requests.nodes is None:
+        (repository,) = decode(reply.data, records.NodesReply[_Open]).nodes or [None]
+        if repository is None or repository.pull_requests.nodes is None:
             raise UnavailableError(_LEFT_OUT)
-        found |= {one.number: one.id for one in told.pull_requests.items}
-        page = told.pull_requests.page_info
-        empties = refuse_endless(page, after, told.pull_requests.nodes, empties)
+        found |= {one.number: one.id for one in repository.pull_requests.items}
+        page = repository.pull_requests.page_info
+        empties = refuse_endless(page, after, repository.pull_requests.nodes, empties)
         if not page.has_next_page:
             return found
         after = page.end_cursor
@@ -241,10 +241,10 @@ def open_ones(github: GitHub, node_id: str) -> dict[int, str]:
 
 def _finished(github: GitHub, found: Sequence[records.PullRequest]) -> Batch:
     """Pull requests with complete lists; those that lack a row are fetched field by field."""
-    whole = complete(github, found)
-    lacking = [record.id for record in whole if lacks_rows(record)]
+    finished = complete(github, found)
+    lacking = [record.id for record in finished if lacks_rows(record)]
     pieces = {record.id: record for record in in_pieces(github, lacking)}
-    return Batch([pieces.get(record.id, record) for record in whole])
+    return Batch([pieces.get(record.id, record) for record in finished])
 
 
 def _fill(github: GitHub, batch: Batch, listed: Sequence[Spoilt]) -> None:
@@ -286,7 +286,7 @@ def _is_more(record: records.PullRequest) -> bool:
     return any(page.page_info.has_next_page for page in lists)
 
 
-def _told(
+def _read_nodes(
     nodes: Iterable[Raw], problems: Mapping[int, Sequence[Problem]]
 ) -> list[records.PullRequest]:
     """The pull requests of a list, each with what GitHub could not return."""
@@ -294,7 +294,7 @@ def _told(
     for index, node in enumerate(nodes):
         if _is_there(node):
             with suppress(UnavailableError):  # An item without an id affects no other.
-                found.append(told(node, problems.get(index, ())))
+                found.append(read_pull_request(node, problems.get(index, ())))
     return found
 
 

@@ -116,8 +116,8 @@ def _beyond_the_calendar(tree: Any, path: Path = ()) -> Iterator[Path]:
 
 
 def _path(error: msgspec.ValidationError) -> Path:
-    _, told, place = str(error).rpartition(" - at `$")
-    if not told:
+    _, separator, place = str(error).rpartition(" - at `$")
+    if not separator:
         raise UnavailableError(f"GitHub's reply cannot be read ({error}).") from None
     return tuple(name or int(index) for name, index in _STEP.findall(place))
 

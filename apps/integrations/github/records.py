@@ -146,7 +146,7 @@ class TimelineItem(Record, frozen=True):
 class PullRequest(Record, frozen=True):
     """A pull request with its lists, complete once `fetch` has returned it.
 
-    Only its ids are required: what GitHub could not return is None, and in `untold`.
+    Only its ids are required: what GitHub could not return is None, and in `missing_fields`.
     """
 
     id: str
@@ -175,7 +175,7 @@ class PullRequest(Record, frozen=True):
     commits: Page[CommitNode] = Page()
     reviews: Page[Review] = Page()
     timeline_items: Page[TimelineItem] = Page()
-    untold: tuple[Path, ...] = ()
+    missing_fields: tuple[Path, ...] = ()
 
 
 class CommitAuthors(Record, frozen=True):

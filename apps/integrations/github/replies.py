@@ -182,7 +182,7 @@ def _rejected(headers: Mapping[str, str], message: str) -> CredentialsRejectedEr
     is_usual = words.lower() in ("", "bad credentials", "requires authentication")
     said = "" if is_usual else f" It says: {words}."
     error = CredentialsRejectedError(f"GitHub does not accept the token.{said}")
-    error.told_at = limits.told_at(headers)
+    error.answered_at = limits.answered_at(headers)
     return error
 
 

@@ -13,7 +13,7 @@ import msgspec
 
 from apps.integrations.github.client import GitHub, next_link
 from apps.integrations.github.errors import NotFoundError, ScopeMissingError
-from apps.integrations.github.production_records import NotGrantedError, Told
+from apps.integrations.github.production_records import NotGrantedError, ReportedDeployment
 from apps.integrations.github.reading import of_rest
 
 MOST_LISTED = 1000
@@ -56,7 +56,7 @@ class _Runs(msgspec.Struct, frozen=True):
 class Runs:
     """Successful runs in a range of time; `total` also counts those beyond the list's end."""
 
-    items: list[Told]
+    items: list[ReportedDeployment]
     total: int
     next: str = ""
     etag: str = ""
@@ -105,12 +105,12 @@ def _runs(data: Any) -> Runs:
     return Runs([one for each in found.workflow_runs if (one := _run(each))], found.total_count)
 
 
-def _run(found: _Run) -> Told | None:
+def _run(found: _Run) -> ReportedDeployment | None:
     if found.conclusion != "success" or not (found.created_at and found.updated_at):
         return None
     if found.event.startswith("pull_request"):
         return None  # A fork's branch, which may have the default branch's name.
-    return Told(
+    return ReportedDeployment(
         id=found.node_id or str(found.id),
         sha=found.head_sha,
         requested_at=found.created_at,

@@ -79,7 +79,7 @@ def problem_of(error: GitHubError, verdict: Verdict, no_right: str) -> str:
     """A page's sentence about a refusal; empty if it passes by itself."""
     if isinstance(error, NotFoundError | ScopeMissingError):
         return no_right
-    return str(error) if verdict.is_told else ""
+    return str(error) if verdict.is_shown else ""
 
 
 def soonest(*instants: datetime | None) -> datetime | None:

@@ -62,8 +62,8 @@ class Marks:
     def add_deployment(self, row: WebhookDelivery, node_id: str, environments: set[str]) -> None:
         """Adds the deployment of a delivery, with the environments that the payload names."""
         if place := _place(row):
-            told = self.deployments.setdefault(place, {})
-            told[node_id] = told.get(node_id, set()) | environments
+            known = self.deployments.setdefault(place, {})
+            known[node_id] = known.get(node_id, set()) | environments
 
     def write(self) -> None:
         """Marks them for every team that tracks their repository."""
@@ -79,7 +79,7 @@ class Marks:
 
 _Place = tuple[int, int | None]
 _Id = TypeVar("_Id", int, str)
-_Told = TypeVar("_Told")
+_Value = TypeVar("_Value")
 
 
 def _place(row: WebhookDelivery) -> _Place | None:
@@ -89,17 +89,17 @@ def _place(row: WebhookDelivery) -> _Place | None:
 
 
 def _by_tracked(
-    told: Mapping[_Place, Mapping[_Id, _Told]],
-) -> dict[TrackedRepository, dict[_Id, _Told]]:
+    by_place: Mapping[_Place, Mapping[_Id, _Value]],
+) -> dict[TrackedRepository, dict[_Id, _Value]]:
     """By each repository that a team tracks, in order of their keys."""
-    found: dict[TrackedRepository, dict[_Id, _Told]] = {}
-    for installation in {installation for _, installation in told}:
-        ids = [number for number, other in told if other == installation]
+    found: dict[TrackedRepository, dict[_Id, _Value]] = {}
+    for installation in {installation for _, installation in by_place}:
+        ids = [number for number, other in by_place if other == installation]
         rows = TrackedRepository.objects.filter(github_repo_id__in=ids, is_active=True)
         if installation is not None:
             rows = rows.filter(integration__in=suspension.of_installation(installation))
         for tracked in rows.select_related("repository__team"):
-            some = told[tracked.github_repo_id, installation]
+            some = by_place[tracked.github_repo_id, installation]
             found.setdefault(tracked, {}).update(some)
     return dict(sorted(found.items(), key=lambda one: one[0].pk))
 
@@ -178,8 +178,8 @@ def deployment_changed(delivered: Delivered) -> None:
     node_id = deployment.get("node_id")
     if not isinstance(node_id, str) or not _NODE_ID.fullmatch(node_id):
         raise PayloadError("The payload names no deployment of GitHub's.")
-    told = (status.get("environment"), deployment.get("environment"))
-    environments = {name for name in told if isinstance(name, str)}
+    names = (status.get("environment"), deployment.get("environment"))
+    environments = {name for name in names if isinstance(name, str)}
     delivered.marks.add_deployment(delivered.row, node_id, environments)
 
 

@@ -90,8 +90,8 @@ def _move(former: Hook, heir: Hook, github_repo_id: int | None) -> None:
     if former.organization_id:
         rows = rows.filter(github_repo_id=github_repo_id)
     # An event that both hooks received counts once.
-    told = list(heir.deliveries.values_list("guid", flat=True))
-    rows.exclude(guid__in=told).update(hook=heir, github_repo_id=github_repo_id)
+    received = list(heir.deliveries.values_list("guid", flat=True))
+    rows.exclude(guid__in=received).update(hook=heir, github_repo_id=github_repo_id)
 
 
 @transaction.atomic

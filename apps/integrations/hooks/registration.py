@@ -62,8 +62,8 @@ def new_secret() -> str:
 
 def ensure(github: GitHub, home: Home, hook: Hook) -> None:
     """Makes sure that GitHub has the hook as configured here, with its newest secret."""
-    told = hook.hook_id is not None and hook.is_secret_told
-    if not told or not _is_as_made(github, home, hook):
+    has_secret = hook.hook_id is not None and hook.is_secret_told
+    if not has_secret or not _is_as_made(github, home, hook):
         _write(github, home, hook)
 
 

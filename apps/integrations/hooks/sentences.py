@@ -23,13 +23,13 @@ DELIVERIES = {
 }
 
 
-def coverage(repositories: int, without: int, untold: int) -> str:
+def coverage(repositories: int, without: int, unsent: int) -> str:
     """Whether every repository has the hook that it needs."""
     if without:
         return f"{without:,} of {counted(repositories, 'repository', 'repositories')} have no hook."
-    if untold:
+    if unsent:
         hooks = counted(repositories, "hook")
-        return f"GitHub has yet to be told the address and secret of {untold:,} of {hooks}."
+        return f"GitHub has yet to be told the address and secret of {unsent:,} of {hooks}."
     return "Every repository that needs a hook has one."
 
 

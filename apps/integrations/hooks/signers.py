@@ -106,10 +106,10 @@ def _look_up(named: _Named) -> _Signer:
     if row is None:
         decrypt(_sealed(tuple(settings.TOKEN_ENCRYPTION_KEYS)))  # as much work as with a row
         return _NOBODY
-    pk, secret, previous, rotated_at, is_told = row
+    pk, secret, previous, rotated_at, is_sent = row
     # The secret before the last rotation, until GitHub has the new one and for a day after.
     is_recent = rotated_at and rotated_at > datetime.now(UTC) - KEEP_OLD_SECRET
-    former = (previous if is_recent or not is_told else "") or _NO_SECRET
+    former = (previous if is_recent or not is_sent else "") or _NO_SECRET
     return _Signer(pk, (secret, former), time.monotonic() + REMEMBERED_FOR)
 
 

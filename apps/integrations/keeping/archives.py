@@ -61,7 +61,7 @@ def _of_team(team: Team) -> Files:
         yield f"{model._meta.app_label}/{model._meta.model_name}.jsonl", _rows(rows)
     memberships = Membership.objects.filter(team=team).values("user__email", "role", "created_at")
     yield "users.jsonl", (_line(row) for row in memberships)
-    yield "audit.jsonl", history.json_lines(reading.whole(AuditEvent.objects.filter(team=team)))
+    yield "audit.jsonl", history.json_lines(reading.instances(AuditEvent.objects.filter(team=team)))
 
 
 def _of_person(team: Team, accounts: list[int]) -> Files:

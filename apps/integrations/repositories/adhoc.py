@@ -84,7 +84,9 @@ def remarks(tracked: TrackedRepository, since: datetime | None) -> Iterator[str]
         yield f"{tracked.full_name} is complete since {since:%Y-%m-%d}; what is older was left out."
     if remark := counts.remark(tracked.unshown):
         yield f"{tracked.full_name}: {remark}"
-    count = PullRequest.objects.filter(repository=tracked.repository).exclude(untold={}).count()
+    count = (
+        PullRequest.objects.filter(repository=tracked.repository).exclude(missing_fields={}).count()
+    )
     if count:
         noun = "pull request" if count == 1 else "pull requests"
         yield (

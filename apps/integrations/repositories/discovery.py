@@ -210,12 +210,12 @@ def read_members(github: GitHub, integration: GitHubIntegration) -> str:
     Raises GitHubError.
     """
     seen: set[int] = set()
-    is_whole = True
+    is_complete = True
     for page in _pages_of_people(github, integration):
         ingest_people.members(integration, page.items)
         seen |= {person.github_id for person in page.items}
-        is_whole = is_whole and page.is_whole
-    if not is_whole:
+        is_complete = is_complete and page.is_complete
+    if not is_complete:
         return PEOPLE_LEFT_OUT
     ingest_people.members_left(integration, seen)
     return ""
@@ -235,25 +235,25 @@ def _groups(integration: GitHubIntegration, github: GitHub) -> str:
     if integration.account_type != "Organization":
         return ""
     seen: dict[int, bool] = {}
-    is_whole = True
+    is_complete = True
     try:
         for page in people.groups(github, integration.organization_slug):
             for group in page.items:
                 ingest_people.group(integration, group)
-                seen[group.github_id] = group.is_whole
-            is_whole = is_whole and page.is_whole
+                seen[group.github_id] = group.is_complete
+            is_complete = is_complete and page.is_complete
     except (ScopeMissingError, NotFoundError):
         return "The token may not list the organisation's teams, so nobody is grouped by them."
-    if is_whole:
+    if is_complete:
         ingest_people.groups_gone(integration, set(seen))
-    return "" if is_whole and all(seen.values()) else GROUPS_LEFT_OUT
+    return "" if is_complete and all(seen.values()) else GROUPS_LEFT_OUT
 
 
 def _list_for_a_while(integration: GitHubIntegration, github: GitHub, ends: datetime) -> bool:
     """Lists repositories, page by page; returns whether the list is complete."""
     while True:
         page, following = _page_of_repositories(integration, github)
-        if not page.is_whole:
+        if not page.is_complete:
             # Any known repository may be among those left out.
             integration.available_repositories.update(listed_at=timezone.now())
         _list(integration, page.items)

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from math import ceil
 
+from apps.chunks import chunks
 from apps.integrations.github import limits, records
 from apps.integrations.github.client import GitHub
-from apps.integrations.github.lists import in_parts
 from apps.integrations.github.reading import decode
 from apps.integrations.github.replies import problems_by_item
 from apps.integrations.models import AvailableRepository, GitHubIntegration, RateBudget
@@ -81,7 +81,7 @@ def count_pull_requests(github: GitHub, integration: GitHubIntegration) -> int:
     A hundred repositories cost a point. Raises GitHubError.
     """
     rows = list(AvailableRepository.objects.filter(integration=integration).order_by("pk"))
-    for some in in_parts(rows, AT_ONCE):
+    for some in chunks(rows, AT_ONCE):
         reply = github.graphql("pull_request_counts", {"ids": [row.node_id for row in some]})
         problems_by_item(reply.problems, "nodes")
         nodes = decode(reply.data, records.NodesReply[records.Counted]).nodes

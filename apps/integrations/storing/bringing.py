@@ -13,6 +13,7 @@ from itertools import takewhile
 from django.db import transaction
 from django.db.models import Exists, Min, OuterRef, Q, QuerySet, Subquery
 
+from apps.chunks import chunks
 from apps.integrations.storing import crediting, recount_requests
 from apps.integrations.storing.stored_graph import Brought, Deployed, StoredGraph
 from apps.integrations.storing.updating import update
@@ -58,8 +59,8 @@ def count(application: Application) -> bool:
     counting = _Counting.from_stored(application, stored)
     ordered = in_order([_pure(row) for row in waiting], stored.graph)
     rows = {row.node_id: row for row in waiting}
-    for begin in range(0, len(ordered), BATCH):
-        counting.batch([(one, rows[one.id]) for one in ordered[begin : begin + BATCH]])
+    for some in chunks(ordered, BATCH):
+        counting.batch([(one, rows[one.id]) for one in some])
     return True
 
 
@@ -89,7 +90,7 @@ def note_below(application: Application, parents: Parents) -> None:
     known = set(mine.values_list("commit__sha", flat=True).iterator(10_000))
     missing = sorted((with_ancestors(parents, first.place) & parents.keys()) - known)
     rows = BranchCommit.objects.filter(repository=application.repository_id)
-    for some in _parts(missing):
+    for some in chunks(missing):
         BroughtCommit.objects.bulk_create(
             [
                 BroughtCommit(application=application, commit_id=pk)
@@ -193,7 +194,7 @@ class _Counting:
             goes_back=application.source != Source.RELEASE,
             live=_pure(live) if live else None,
             brought=Brought(stored),
-            shas=Deployed(application, at_once=stored.is_whole),
+            shas=Deployed(application, at_once=stored.is_complete),
         )
         number = last.sequence + 1 if last and last.sequence is not None else 0
         return cls(application, stored, pure, number)
@@ -218,14 +219,14 @@ class _Counting:
                 brought += [(self._key(sha), row.pk) for sha in outcome.brought]
                 linked |= dict.fromkeys(outcome.brought, row.pk)
                 self.bringers |= dict.fromkeys(outcome.brought, row.pk)
-        told = {row.pk: [getattr(row, name) for name in _FLAGS] for _, row in some}
-        update(Deployment, _names(_FLAGS), told)
+        flags = {row.pk: [getattr(row, name) for name in _FLAGS] for _, row in some}
+        update(Deployment, _names(_FLAGS), flags)
         columns = [
             {"application_id": self.application.pk, "commit_id": commit, "deployment_id": key}
             for commit, key in brought
         ]
-        for begin in range(0, len(columns), 5000):
-            upsert(BroughtCommit, columns[begin : begin + 5000], keys=_ONCE)
+        for part in chunks(columns, 5000):
+            upsert(BroughtCommit, part, keys=_ONCE)
         crediting.link(self.application.repository, linked)
         if any(row.is_first for _, row in some):
             crediting.note_before(self.application.repository)
@@ -237,7 +238,7 @@ class _Counting:
 
     def _blamed(self, rollback: Deployment, taken_out: Sequence[str]) -> int | None:
         keys = {key for sha in taken_out if (key := self.bringers.get(sha))}
-        for some in _parts([sha for sha in taken_out if sha not in self.bringers]):
+        for some in chunks([sha for sha in taken_out if sha not in self.bringers]):
             rows = BroughtCommit.objects.filter(
                 application=self.application, commit__in=[self._key(sha) for sha in some]
             )
@@ -264,10 +265,6 @@ class _Counting:
 
 def _names(columns: Iterable[str]) -> list[str]:
     return [name.removesuffix("_id") for name in columns]
-
-
-def _parts(shas: Sequence[str]) -> Iterable[Sequence[str]]:
-    return (shas[begin : begin + 500] for begin in range(0, len(shas), 500))
 
 
 def _merges(application: Application) -> bool:

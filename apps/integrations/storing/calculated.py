@@ -20,7 +20,7 @@ from apps.metrics.calculations.waiting import answer_times
 
 
 @dataclass(frozen=True)
-class Given:
+class SubmittedReview:
     """A submitted review, and its reviewer."""
 
     author: Identity
@@ -29,7 +29,7 @@ class Given:
 
 
 @dataclass(frozen=True)
-class Told:
+class KnownPullRequest:
     """What is known of a pull request; `facts` are without reviews and initiator.
 
     `is_read`: all its texts were read for marks. If not, only marks of accounts, branch and labels
@@ -39,7 +39,7 @@ class Told:
     facts: PullRequestFacts
     author: Identity
     merged_by: Identity
-    reviews: Sequence[Given]
+    reviews: Sequence[SubmittedReview]
     texts: Texts
     is_read: bool
 
@@ -59,26 +59,28 @@ class Calculated:
     unknown: tuple[tuple[str, str], ...]
 
 
-def calculate(told: Told, own: TeamMarks, main: Accounts, known: Known) -> Calculated:
+def calculate(
+    pull_request: KnownPullRequest, own: TeamMarks, main: Accounts, known: Known
+) -> Calculated:
     """Calculates everything, with the team's own marks and lists."""
-    writing = marks.read(told.texts, own, known)
-    ai = writing.ai if told.is_read or writing.ai in ("assisted", "agent") else None
-    initiator = _initiator(writing, told)
+    writing = marks.read(pull_request.texts, own, known)
+    ai = writing.ai if pull_request.is_read or writing.ai in ("assisted", "agent") else None
+    initiator = _initiator(writing, pull_request)
     facts = replace(
-        told.facts,
-        reviews=[_fact(review, own, main) for review in told.reviews],
+        pull_request.facts,
+        reviews=[_fact(review, own, main) for review in pull_request.reviews],
         initiator=initiator.person(own, main) if initiator != NOBODY else None,
     )
     figures = dict(vars(calculations.calculate(facts)))
     counted = counted_reviews(facts, figures)
-    by_ai = _by_ai(told, own)
-    unknown = writing.initiator.unknown if told.is_read else ()
+    by_ai = _by_ai(pull_request, own)
+    unknown = writing.initiator.unknown if pull_request.is_read else ()
     return Calculated(
         columns={
             **figures,
             **_written(writing, ai),
-            **_ai_reviews(told.reviews, by_ai),
-            "human_touched": _is_touched(told, own),
+            **_ai_reviews(pull_request.reviews, by_ai),
+            "human_touched": _is_touched(pull_request, own),
             "initiator_github_id": initiator.github_id,
             "initiator_login": initiator.login,
             "initiator_person": main.get(initiator.github_id or 0),
@@ -86,7 +88,7 @@ def calculate(told: Told, own: TeamMarks, main: Accounts, known: Known) -> Calcu
         },
         reviews=[each | {"is_ai": is_ai} for each, is_ai in zip(counted, by_ai, strict=True)],
         is_bot=facts.author.is_bot,
-        is_own_agent=bare(told.author.login) in own.logins,
+        is_own_agent=bare(pull_request.author.login) in own.logins,
         initiator=initiator,
         unknown=unknown,
     )
@@ -104,7 +106,7 @@ def counted_reviews(facts: PullRequestFacts, figures: dict[str, Any]) -> list[di
     """The figures of each review, taken from those of its pull request."""
     qualifying, responses = figures.pop("qualifying"), figures.pop("responses")
     each = zip(qualifying, responses, answer_times(facts, qualifying), strict=True)
-    return [dict(zip(NOT_COUNTED, told, strict=False)) for told in each]
+    return [dict(zip(NOT_COUNTED, values, strict=False)) for values in each]
 
 
 def event_fact(own: TeamMarks, event: Mapping[str, Any], main: Accounts) -> EventFact:
@@ -133,12 +135,12 @@ def is_external(row: Mapping[str, Any], *, is_member: bool, is_initiators: bool)
     return not (is_member or row["is_own_agent"])
 
 
-def _initiator(writing: Writing, told: Told) -> Identity:
-    account = writing.initiator.account if told.is_read else None
+def _initiator(writing: Writing, pull_request: KnownPullRequest) -> Identity:
+    account = writing.initiator.account if pull_request.is_read else None
     return Identity(account.id, account.login, account.type) if account else NOBODY
 
 
-def _fact(review: Given, own: TeamMarks, main: Accounts) -> ReviewFact:
+def _fact(review: SubmittedReview, own: TeamMarks, main: Accounts) -> ReviewFact:
     return ReviewFact(review.author.person(own, main), review.state, review.submitted_at)
 
 
@@ -153,21 +155,21 @@ def _written(writing: Writing, ai: str | None) -> dict[str, Any]:
     }
 
 
-def _by_ai(told: Told, own: TeamMarks) -> list[bool]:
-    given = [ReviewGiven(each.author.actor, each.submitted_at) for each in told.reviews]
-    facts = told.facts
-    return marks.ai_reviews(given, told.author.actor, facts.opened_at, facts.ended_at, own)
+def _by_ai(pull_request: KnownPullRequest, own: TeamMarks) -> list[bool]:
+    given = [ReviewGiven(each.author.actor, each.submitted_at) for each in pull_request.reviews]
+    facts = pull_request.facts
+    return marks.ai_reviews(given, pull_request.author.actor, facts.opened_at, facts.ended_at, own)
 
 
-def _ai_reviews(reviews: Sequence[Given], by_ai: Sequence[bool]) -> dict[str, Any]:
+def _ai_reviews(reviews: Sequence[SubmittedReview], by_ai: Sequence[bool]) -> dict[str, Any]:
     given = [each.submitted_at for each, is_ai in zip(reviews, by_ai, strict=True) if is_ai]
     return {"first_ai_review_at": min(given, default=None), "ai_reviews": len(given)}
 
 
-def _is_touched(told: Told, own: TeamMarks) -> bool | None:
+def _is_touched(pull_request: KnownPullRequest, own: TeamMarks) -> bool | None:
     """Whether a person contributed; None if none is known and not everything was read."""
-    actors: list[Actor | None] = [each.author.actor for each in told.reviews]
-    if told.facts.merged_at and told.merged_by != NOBODY:
-        actors.append(told.merged_by.actor)
-    found = marks.is_human_touched(actors, told.texts.commits, own)
-    return found if found or told.is_read else None
+    actors: list[Actor | None] = [each.author.actor for each in pull_request.reviews]
+    if pull_request.facts.merged_at and pull_request.merged_by != NOBODY:
+        actors.append(pull_request.merged_by.actor)
+    found = marks.is_human_touched(actors, pull_request.texts.commits, own)
+    return found if found or pull_request.is_read else None

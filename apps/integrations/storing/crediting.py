@@ -6,12 +6,13 @@ merge commit, never by its own commits.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from django.db.models import Exists, OuterRef, Q, Subquery
 
+from apps.chunks import chunks
 from apps.integrations.storing import recount_requests
 from apps.integrations.storing.updating import update
 from apps.metrics.models import (
@@ -25,7 +26,6 @@ from apps.metrics.models import (
     Source,
 )
 
-AT_ONCE = 500
 COLUMNS = ("deployed_at", "deploy_time", "lead_time", "deployment_id", "was_live_before")
 """Columns of a pull request that `ingest` does not write."""
 
@@ -35,7 +35,7 @@ _READ = ("pk", "merged_at", "cycle_time", *COLUMNS)
 def link(repository: Repository, brought: Mapping[str, int]) -> None:
     """Links deployments to the pull requests merged by the commits that they added."""
     keys: list[int] = []
-    for some in _parts(list(brought)):
+    for some in chunks(list(brought)):
         rows = PullRequest.objects.filter(
             team_id=repository.team_id,
             repository=repository,
@@ -56,14 +56,14 @@ def link(repository: Repository, brought: Mapping[str, int]) -> None:
 
 def credit(repository: Repository, keys: Sequence[int]) -> None:
     """Updates when pull requests reached production, where that has changed."""
-    for some in _parts(sorted(set(keys))):
+    for some in chunks(sorted(set(keys))):
         first = _first(some)
         rows = PullRequest.objects.filter(pk__in=some).select_for_update(no_key=True)
         changed: dict[int, list[Any]] = {}
         for key, merged_at, cycle_time, *stored_as in rows.order_by("pk").values_list(*_READ):
-            told = _columns(merged_at, cycle_time, stored_as[-1], first.get(key))
-            if list(told.values()) != stored_as:
-                changed[key] = list(told.values())
+            columns = _columns(merged_at, cycle_time, stored_as[-1], first.get(key))
+            if list(columns.values()) != stored_as:
+                changed[key] = list(columns.values())
         _save(repository, changed)
 
 
@@ -73,8 +73,8 @@ def stored(repository: Repository, keys: Sequence[int]) -> None:
     if production is None:
         return
     merged = PullRequest.objects.filter(pk__in=keys, state=PullRequest.State.MERGED)
-    told = {sha: pk for pk, sha in merged.values_list("pk", "merge_commit_sha") if sha}
-    for some in _parts(list(told)):
+    by_sha = {sha: pk for pk, sha in merged.values_list("pk", "merge_commit_sha") if sha}
+    for some in chunks(list(by_sha)):
         rows = BroughtCommit.objects.filter(
             application__repository=repository,
             commit__repository=repository,
@@ -83,13 +83,13 @@ def stored(repository: Repository, keys: Sequence[int]) -> None:
         )
         DeployedPullRequest.objects.bulk_create(
             [
-                DeployedPullRequest(deployment_id=deployment, pull_request_id=told[sha])
+                DeployedPullRequest(deployment_id=deployment, pull_request_id=by_sha[sha])
                 for sha, deployment in rows.values_list("commit__sha", "deployment")
             ],
             ignore_conflicts=True,
         )
-    credit(repository, list(told.values()))
-    _note_before(repository, Q(pk__in=list(told.values())))
+    credit(repository, list(by_sha.values()))
+    _note_before(repository, Q(pk__in=list(by_sha.values())))
     if production.source == Source.MERGE:
         recount_requests.ask(Production.objects.filter(pk=production.pk))
     mattering = merged.filter(_matters()).values_list("pk", flat=True)
@@ -155,7 +155,7 @@ def _first(keys: Sequence[int]) -> dict[int, tuple[datetime, int]]:
     return found
 
 
-def told_of(row: PullRequest) -> dict[str, Any]:
+def deployment_columns(row: PullRequest) -> dict[str, Any]:
     """A pull request's columns from the stored deployments."""
     first = _first([row.pk]).get(row.pk)
     return _columns(row.merged_at, row.cycle_time, row.was_live_before, first)
@@ -193,7 +193,3 @@ def _save(repository: Repository, columns: Mapping[int, Sequence[Any]]) -> None:
 
 def _revision(repository: Repository) -> Subquery:
     return Subquery(Repository.objects.filter(pk=repository.pk).values("revision")[:1])
-
-
-def _parts(items: Sequence[Any]) -> Iterable[Sequence[Any]]:
-    return (items[begin : begin + AT_ONCE] for begin in range(0, len(items), AT_ONCE))

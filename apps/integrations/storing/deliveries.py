@@ -13,7 +13,7 @@ from urllib.parse import quote
 from django.conf import settings
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from apps.integrations.github.production_records import Page, Told
+from apps.integrations.github.production_records import Page, ReportedDeployment
 from apps.integrations.storing import bringing, recount_requests
 from apps.integrations.storing.texts import tidy
 from apps.metrics.calculations import globs
@@ -50,21 +50,23 @@ def application(repository: Repository, source: str, environment: str) -> Applic
     return found
 
 
-def deployments(production: Production, told: Sequence[Told], asked_at: datetime) -> set[str]:
+def deployments(
+    production: Production, reported: Sequence[ReportedDeployment], asked_at: datetime
+) -> set[str]:
     """Stores deployments to production environments, as GitHub reported them at `asked_at`.
 
     A status can move one to another environment, where it alone counts then. Returns the ids of
     those that were stored after `asked_at`: they are newer, and left as they are.
     """
     _lock(production)
-    newer = _stored_since(production, told, asked_at)
-    told = [one for one in told if one.id not in newer]
-    _leave_where_it_was(production, told)
-    by_environment: dict[str, list[Told]] = {}
+    newer = _stored_since(production, reported, asked_at)
+    reported = [one for one in reported if one.id not in newer]
+    _leave_where_it_was(production, reported)
+    by_environment: dict[str, list[ReportedDeployment]] = {}
     patterns = production.repository.team.production_environments
     rows = Application.objects.filter(repository=production.repository, source=Source.DEPLOYMENT)
     known = set(rows.values_list("environment", flat=True))
-    for one in told:
+    for one in reported:
         environment = tidy(one.environment)
         if environment[:255] in known or is_production(environment, patterns):
             by_environment.setdefault(environment, []).append(one)
@@ -75,11 +77,13 @@ def deployments(production: Production, told: Sequence[Told], asked_at: datetime
     return newer
 
 
-def _stored_since(production: Production, told: Sequence[Told], asked_at: datetime) -> set[str]:
+def _stored_since(
+    production: Production, reported: Sequence[ReportedDeployment], asked_at: datetime
+) -> set[str]:
     rows = Deployment.objects.filter(
         application__repository=production.repository,
         application__source=Source.DEPLOYMENT,
-        node_id__in=[one.id for one in told],
+        node_id__in=[one.id for one in reported],
         modified_at__gt=asked_at,
     )
     return set(rows.values_list("node_id", flat=True))
@@ -91,8 +95,8 @@ def _page(production: Production, environment: str) -> str:
     return f"{settings.GITHUB_URL}/{name}/deployments/{quote(environment, safe='')}"
 
 
-def _leave_where_it_was(production: Production, told: Sequence[Told]) -> None:
-    environments = {one.id[:100]: tidy(one.environment)[:255] for one in told}
+def _leave_where_it_was(production: Production, reported: Sequence[ReportedDeployment]) -> None:
+    environments = {one.id[:100]: tidy(one.environment)[:255] for one in reported}
     rows = Deployment.objects.filter(
         application__repository=production.repository,
         application__source=Source.DEPLOYMENT,
@@ -111,8 +115,8 @@ def releases(production: Production, page: Page, now: datetime) -> None:
     _lock(production)
     where = application(production.repository, Source.RELEASE, RELEASES)
     _store(production, where, [(one, one.url) for one in page.items], now)
-    listed = [*(one.id for one in page.items), *page.untold]
-    where.deployments.filter(node_id__in=listed).update(told_at=now)
+    listed = [*(one.id for one in page.items), *page.unreadable]
+    where.deployments.filter(node_id__in=listed).update(listed_at=now)
     leave_out(where, production.tag_pattern)
 
 
@@ -120,17 +124,19 @@ def withdraw_releases(production: Production, begun_at: datetime) -> None:
     """After a complete list: releases missing from it no longer count."""
     _lock(production)
     where = application(production.repository, Source.RELEASE, RELEASES)
-    gone = where.deployments.filter(Q(told_at=None) | Q(told_at__lt=begun_at), is_withdrawn=False)
+    gone = where.deployments.filter(
+        Q(listed_at=None) | Q(listed_at__lt=begun_at), is_withdrawn=False
+    )
     if gone.update(is_withdrawn=True):
         leave_out(where, production.tag_pattern)
         _count_anew(production)
 
 
-def runs(production: Production, told: Sequence[Told], now: datetime) -> None:
+def runs(production: Production, reported: Sequence[ReportedDeployment], now: datetime) -> None:
     """Stores successful runs of the named workflow; the first version seen is kept."""
     _lock(production)
     where = application(production.repository, Source.WORKFLOW, production.workflow)
-    _store(production, where, [(one, one.url) for one in told], now)
+    _store(production, where, [(one, one.url) for one in reported], now)
 
 
 def _count_anew(production: Production) -> None:
@@ -191,7 +197,7 @@ def wanted(production: Production) -> list[Application]:
 
 def source_of(production: Production) -> str:
     """The chosen source, else the one detected in stored data."""
-    return production.source if production.is_chosen else _found(production)
+    return production.source if production.is_chosen else _detected_source(production)
 
 
 def current(production: Production) -> QuerySet[Application]:
@@ -199,7 +205,7 @@ def current(production: Production) -> QuerySet[Application]:
     return production.repository.applications.filter(is_current=True).order_by("pk")
 
 
-def _found(production: Production) -> str:
+def _detected_source(production: Production) -> str:
     rows = Application.objects.filter(repository=production.repository)
     of_each = Deployment.objects.filter(application=OuterRef("pk"))
     succeeded = rows.filter(Exists(of_each.filter(deployed_at__isnull=False)))
@@ -219,10 +225,10 @@ def _is_wanted(production: Production, row: Application) -> bool:
     return row.source == Source.RELEASE or row.environment == production.repository.default_branch
 
 
-def note_environments(production: Production, told: Iterable[Told]) -> None:
+def note_environments(production: Production, reported: Iterable[ReportedDeployment]) -> None:
     """Counts environment names, for an admin to choose from; production ones are always kept."""
     counts: dict[str, int] = dict(production.environments)
-    for one in told:
+    for one in reported:
         name = tidy(one.environment)[:255]
         if name in counts or len(counts) < MOST_ENVIRONMENTS or is_production(name):
             counts[name] = counts.get(name, 0) + 1
@@ -232,21 +238,24 @@ def note_environments(production: Production, told: Iterable[Told]) -> None:
 
 
 def _store(
-    production: Production, where: Application, told: Sequence[tuple[Told, str]], now: datetime
+    production: Production,
+    where: Application,
+    reported: Sequence[tuple[ReportedDeployment, str]],
+    now: datetime,
 ) -> None:
-    incoming = {one.id[:100]: (one, url) for one, url in told}
+    incoming = {one.id[:100]: (one, url) for one, url in reported}
     # Locked, so that webhook changes made meanwhile are applied after what is stored here.
     rows = where.deployments.select_for_update(no_key=True).filter(node_id__in=incoming)
     known = {row.node_id: row for row in rows}
     fresh: list[Deployment] = []
-    moved = told_anew = False
+    moved = is_changed = False
     for key, (one, url) in sorted(incoming.items()):
         row = known.get(key) or Deployment(
             team_id=where.team_id, application=where, node_id=key, sha=one.sha[:64]
         )
         changes = _changes(row, one, url, now)
         moved = moved or not changes.keys().isdisjoint(_DECIDING)
-        told_anew = told_anew or bool(changes.keys() - {"look_again_at"})
+        is_changed = is_changed or bool(changes.keys() - {"look_again_at"})
         for name, value in changes.items():
             setattr(row, name, value)
         if row.pk is None:
@@ -256,15 +265,15 @@ def _store(
             if "deployed_at" in changes and row.sequence is not None:
                 bringing.rewind_to(where, row)
     Deployment.objects.bulk_create(fresh)
-    if told_anew:
+    if is_changed:
         freshness.changed(production.repository_id)  # Invalidates pages that list it.
     if fresh or moved:
         recount_requests.ask(Production.objects.filter(pk=production.pk))
 
 
-def _changes(row: Deployment, one: Told, url: str, now: datetime) -> dict[str, Any]:
+def _changes(row: Deployment, one: ReportedDeployment, url: str, now: datetime) -> dict[str, Any]:
     """The fields that differ from what is stored."""
-    told = {
+    values = {
         "name": tidy(one.name),
         "url": tidy(url),
         "state": tidy(one.state),
@@ -272,17 +281,17 @@ def _changes(row: Deployment, one: Told, url: str, now: datetime) -> dict[str, A
         "deployed_at": _deployed_at(row, one),
         "is_withdrawn": False,
     }
-    told = {k: v[: _LONGEST[k]] if isinstance(v, str) else v for k, v in told.items()}
-    if told["deployed_at"]:
-        told["look_again_at"] = None
+    values = {k: v[: _LONGEST[k]] if isinstance(v, str) else v for k, v in values.items()}
+    if values["deployed_at"]:
+        values["look_again_at"] = None
     else:
-        told["look_again_at"] = _again(one, now)
+        values["look_again_at"] = _again(one, now)
     if row.application.source == Source.DEPLOYMENT:
-        told["is_left_out"] = False
-    return {name: value for name, value in told.items() if getattr(row, name, None) != value}
+        values["is_left_out"] = False
+    return {name: value for name, value in values.items() if getattr(row, name, None) != value}
 
 
-def _deployed_at(row: Deployment, one: Told) -> datetime | None:
+def _deployed_at(row: Deployment, one: ReportedDeployment) -> datetime | None:
     """A deployment once live stays so: later attempts or missing data change nothing."""
     if row.application.source == Source.RELEASE:
         return one.deployed_at
@@ -302,7 +311,7 @@ def ask_again(repository: Repository, node_ids: Collection[str], now: datetime) 
     rows.filter(requested_at__lte=now - MAY_SUCCEED).update(look_again_at=None)
 
 
-def _again(one: Told, now: datetime) -> datetime | None:
+def _again(one: ReportedDeployment, now: datetime) -> datetime | None:
     """When to check an unsuccessful deployment again; less and less often."""
     age = now - one.requested_at
     return None if age > MAY_SUCCEED else now + min(max(age / 2, SOONEST), LATEST)

@@ -12,8 +12,8 @@ from apps.integrations.people import own_marks
 from apps.integrations.storing import texts as kept_texts
 from apps.integrations.storing.calculated import (
     NOT_COUNTED,
-    Given,
-    Told,
+    KnownPullRequest,
+    SubmittedReview,
     calculate,
     event_fact,
     is_external,
@@ -98,32 +98,33 @@ def read(
     team: Team,
     record: records.PullRequest,
     main: Accounts = NO_OTHERS,
-    untold: Mapping[str, bool] | None = None,
+    missing_fields: Mapping[str, bool] | None = None,
     group_members: GroupMembers | None = None,
     known: Known = NOBODY,
 ) -> PullRequestRow:
     """A record as rows, with every figure of METRICS calculated by the team's definitions.
 
-    `untold` is what GitHub could not return: see `last_known`. `known` maps addresses of `unknown`
-    to accounts.
+    `missing_fields` is what GitHub could not return: see `last_known`. `known` maps addresses of
+    `unknown` to accounts.
     """
     author = Identity.from_actor(record.author)
     reviews = _submitted(record)
     dated = [(review, at) for review in reviews if (at := review.submitted_at)]
     timeline = _timeline(record)
     own, texts = own_marks.of_team(team), kept_texts.of_record(record, own_marks.hashing(team))
-    marks = kept_texts.kept(texts, untold or {})
-    told = Told(
+    marks = kept_texts.kept(texts, missing_fields or {})
+    pull_request = KnownPullRequest(
         facts=_facts(record, timeline, own, main, group_members),
         author=author,
         merged_by=Identity.from_actor(record.merged_by),
         reviews=[
-            Given(Identity.from_actor(r.author), (r.state or "").lower(), at) for r, at in dated
+            SubmittedReview(Identity.from_actor(r.author), (r.state or "").lower(), at)
+            for r, at in dated
         ],
         texts=texts,
         is_read=kept_texts.is_read(marks),
     )
-    found = calculate(told, own, main, known)
+    found = calculate(pull_request, own, main, known)
     by_review = {review.id: each for (review, _), each in zip(dated, found.reviews, strict=True)}
     asked = {sha for sha, _ in found.unknown}
     return PullRequestRow(
@@ -138,7 +139,7 @@ def read(
             **found.columns,
             "marks": marks,
             "author_person": main.get(author.github_id or 0),
-            "untold": dict(untold or {}),
+            "missing_fields": dict(missing_fields or {}),
         },
         reviews=[
             _review(main, review, by_review.get(review.id, NOT_COUNTED)) for review in reviews

@@ -82,8 +82,8 @@ def _near(application: Application, start: datetime) -> list[Deployment]:
     history = History([_live(row) for row in counted], bringer, back)
     found = failures_of(history, merged)
     by_id = {row.node_id: row for row in counted}
-    told = [(row, _columns(row, found.get(row.node_id), by_id, keys)) for row in rows]
-    return [row for row, columns in told if _set_changed(row, columns)]
+    computed = [(row, _columns(row, found.get(row.node_id), by_id, keys)) for row in rows]
+    return [row for row, columns in computed if _set_changed(row, columns)]
 
 
 def _far_back(application: Application, since: datetime) -> list[Deployment]:
@@ -106,12 +106,12 @@ def _rolled_back(row: Deployment, since: datetime) -> dict[str, Any]:
         evidence = None
     else:  # It was mended before, by whatever means.
         cause, evidence = row.found_cause, row.evidence_id
-    return _told(row, cause, mended_by, evidence)
+    return _outcome(row, cause, mended_by, evidence)
 
 
 def follow(row: Deployment) -> None:
     """Applies a person's correction to a deployment; the caller stores it."""
-    for name, value in _told(row, row.found_cause, row.mended_by, row.evidence_id).items():
+    for name, value in _outcome(row, row.found_cause, row.mended_by, row.evidence_id).items():
         setattr(row, name, value)
 
 
@@ -135,8 +135,8 @@ def _pull_requests(
     merged: dict[int, PullRequest] = {}
     bringer: dict[str, int] = {}
     keys: dict[int, int] = {}
-    for deployment, key, *told in wanted.order_by("pk").values_list(*_OF_LINKS):
-        place, one = places.get(deployment), PullRequest(*told)
+    for deployment, key, *values in wanted.order_by("pk").values_list(*_OF_LINKS):
+        place, one = places.get(deployment), PullRequest(*values)
         if place is None:
             continue
         merged[one.number] = one
@@ -152,12 +152,12 @@ def _columns(
     keys: dict[int, int],
 ) -> dict[str, Any]:
     if failure is None:
-        return _told(row, "", None, None)
+        return _outcome(row, "", None, None)
     evidence = keys.get(failure.evidence or 0)
-    return _told(row, failure.cause, by_id[failure.mended_by], evidence)
+    return _outcome(row, failure.cause, by_id[failure.mended_by], evidence)
 
 
-def _told(
+def _outcome(
     row: Deployment, cause: str, mended_by: Deployment | None, evidence: int | None
 ) -> dict[str, Any]:
     """The evidence, and what applies: a person's correction, else the evidence."""

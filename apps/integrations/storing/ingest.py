@@ -66,7 +66,7 @@ def differs(stored: Repository, record: records.Repository) -> bool:
 
 def _repository(record: records.Repository) -> dict[str, Any]:
     branch = record.default_branch_ref
-    told = {
+    values = {
         "node_id": record.id,
         "full_name": tidy(record.name_with_owner),
         "default_branch": branch.name if branch else None,
@@ -75,7 +75,7 @@ def _repository(record: records.Repository) -> dict[str, Any]:
         "url": record.url,
     }
     # Fields that GitHub could not return stay as they are.
-    return {name: value for name, value in told.items() if value is not None}
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def pull_requests(
@@ -86,11 +86,14 @@ def pull_requests(
     team = repository.team
     revision = freshness.changed(repository.pk, fetched_at)
     main = accounts.main_accounts(team)
-    whole = last_known.completed(repository, [record for _, record in sorted(unique.items())])
-    kept = forgetting.without_forgotten(team, [record for record, _ in whole])
+    completed = last_known.completed(repository, [record for _, record in sorted(unique.items())])
+    kept = forgetting.without_forgotten(team, [record for record, _ in completed])
     commit_identities.record_accounts(team, kept)
-    told = [(record, untold) for record, (_, untold) in zip(kept, whole, strict=True)]
-    rows = initiators.read_all(team, told, main)
+    with_missing = [
+        (record, missing_fields)
+        for record, (_, missing_fields) in zip(kept, completed, strict=True)
+    ]
+    rows = initiators.read_all(team, with_missing, main)
     known = _known(repository, rows)
     members = _members(team, rows, main)
     stamps = {"fetched_at": fetched_at, "stored_revision": revision}

@@ -81,7 +81,7 @@ def group(integration: GitHubIntegration, found: ListedGroup) -> None:
     before = set(row.members.values_list("pk", flat=True))
     people = TeamMember.objects.for_team(integration.team).filter(github_id__in=found.member_ids)
     row.members.add(*people)
-    if found.is_whole:
+    if found.is_complete:
         row.members.set(people)
     if is_new or before != set(row.members.values_list("pk", flat=True)):
         group_changed(integration.team, found.github_id)

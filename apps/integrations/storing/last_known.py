@@ -14,8 +14,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from apps.integrations.github import records
+from apps.integrations.github.missing_fields import all_missing_fields, is_cut
 from apps.integrations.github.records import Path
-from apps.integrations.github.telling import all_untold, is_cut
 from apps.integrations.storing import texts
 from apps.metrics.calculations.ai_accounts import UNSIGNED, Signature
 from apps.metrics.models import (
@@ -27,73 +27,75 @@ from apps.metrics.models import (
     TimelineEvent,
 )
 
-Kept = dict[str, bool]
+MissingFields = dict[str, bool]
 """Fields that were not reported, and whether an earlier value replaces each."""
 _LISTS = ("commits", "reviews", "timeline_items")
 
 
 def completed(
     repository: Repository, incoming: Iterable[records.PullRequest]
-) -> list[tuple[records.PullRequest, Kept]]:
+) -> list[tuple[records.PullRequest, MissingFields]]:
     """Each pull request, completed with earlier values where GitHub could not return them."""
     return [
-        _completed(repository, record, untold) if (untold := all_untold(record)) else (record, {})
+        _completed(repository, record, missing_fields)
+        if (missing_fields := all_missing_fields(record))
+        else (record, {})
         for record in incoming
     ]
 
 
 def _completed(
-    repository: Repository, record: records.PullRequest, untold: Collection[Path]
-) -> tuple[records.PullRequest, Kept]:
+    repository: Repository, record: records.PullRequest, missing_fields: Collection[Path]
+) -> tuple[records.PullRequest, MissingFields]:
     filling = _Filling()
     row = PullRequest.objects.filter(repository=repository, number=record.number).first()
     known = _known(row) if row else None
-    names = {str(path[0]) for path in untold} - set(_LISTS)
-    whole = filling.fill(record, known, names)
-    if whole.url is None:
-        whole = replace(whole, url=f"{repository.url}/pull/{record.number}")
+    names = {str(path[0]) for path in missing_fields} - set(_LISTS)
+    filled = filling.fill(record, known, names)
+    if filled.url is None:
+        filled = replace(filled, url=f"{repository.url}/pull/{record.number}")
     for name in _LISTS:
-        of_list = [path for path in untold if path[0] == name]
+        of_list = [path for path in missing_fields if path[0] == name]
         if of_list:
             stored = _stored(repository, row, name, getattr(record, name))
-            page = filling.fill_list(name, getattr(whole, name), stored, of_list)
-            whole = replace(whole, **{name: page})
-    if whole.commits.total_count is None and row and row.commit_count is not None:
+            page = filling.fill_list(name, getattr(filled, name), stored, of_list)
+            filled = replace(filled, **{name: page})
+    if filled.commits.total_count is None and row and row.commit_count is not None:
         filling.kept["commits.total_count"] = True
-        whole = replace(whole, commits=replace(whole.commits, total_count=row.commit_count))
+        filled = replace(filled, commits=replace(filled.commits, total_count=row.commit_count))
     for name in (
         "url",
         "commits.id",
     ):  # The first follows from the rest; no figure needs the second.
         filling.kept.pop(name, None)
-    return whole, filling.kept
+    return filled, filling.kept
 
 
 @dataclass
 class _Filling:
     """Fills gaps of one pull request, and records them."""
 
-    kept: Kept = field(default_factory=dict)
+    kept: MissingFields = field(default_factory=dict)
 
-    def fill(self, told: Any, known: Any, names: Iterable[str], prefix: str = "") -> Any:
+    def fill(self, reported: Any, known: Any, names: Iterable[str], prefix: str = "") -> Any:
         """The record, with missing fields among `names` taken from the known one."""
         changes = {}
         for name in sorted(names):
             before = getattr(known, name, None)
-            value = _filled(getattr(told, name), before)
+            value = _filled(getattr(reported, name), before)
             self._mark_kept(prefix + name, value is not None and value == before)
             changes[name] = value
-        return replace(told, **changes)
+        return replace(reported, **changes)
 
     def fill_list(
-        self, name: str, page: Any, stored: _Stored, untold: Sequence[Path]
+        self, name: str, page: Any, stored: _Stored, missing_fields: Sequence[Path]
     ) -> records.Page[Any]:
         """A page completed with known items, and each item with its parts."""
         nodes = [
-            node and self._item(name, node, stored, _parts_at(untold, place))
+            node and self._item(name, node, stored, _parts_at(missing_fields, place))
             for place, node in enumerate(page.nodes or ())
         ]
-        cut = is_cut(page, untold)
+        cut = is_cut(page, missing_fields)
         if cut or None in nodes:
             nodes = self._rows(name, nodes, stored, is_cut=cut)
         return replace(page, nodes=nodes)
@@ -107,9 +109,9 @@ class _Filling:
 
     def _rows(self, name: str, nodes: list[Any], stored: _Stored, *, is_cut: bool) -> list[Any]:
         """Fills missing positions with items that were listed before and are not reported now."""
-        told = {_key(node) for node in nodes if node}
+        reported = {_key(node) for node in nodes if node}
         # By position: a commit pushed since then is none of the known ones.
-        before = [None if _key(node) in told else node for node in stored.listed]
+        before = [None if _key(node) in reported else node for node in stored.listed]
         pairs = list(zip_longest(nodes, before))[: None if is_cut else len(nodes)]
         if name != "commits":
             waiting = iter([node for node in before if node])
@@ -130,27 +132,27 @@ class _Stored:
     listed: list[Any]
 
 
-def _filled(told: Any, known: Any) -> Any:
+def _filled(reported: Any, known: Any) -> Any:
     """An actor without an id gets the known one only if the login is still the same."""
-    if isinstance(told, records.GitActor):
+    if isinstance(reported, records.GitActor):
         before = known or records.GitActor()
         return records.GitActor(
-            _filled(told.user, before.user),
-            before.name if told.name is None else told.name,
-            before.email if told.email is None else told.email,
+            _filled(reported.user, before.user),
+            before.name if reported.name is None else reported.name,
+            before.email if reported.email is None else reported.email,
         )
-    if isinstance(told, records.Actor) and told.database_id is None:
-        is_same = isinstance(known, records.Actor) and known.login == told.login
-        return replace(told, database_id=known.database_id if is_same else None)
-    if isinstance(told, records.Page):
-        return told if known is None else known
-    return known if told is None else told
+    if isinstance(reported, records.Actor) and reported.database_id is None:
+        is_same = isinstance(known, records.Actor) and known.login == reported.login
+        return replace(reported, database_id=known.database_id if is_same else None)
+    if isinstance(reported, records.Page):
+        return reported if known is None else known
+    return known if reported is None else reported
 
 
-def _parts_at(untold: Iterable[Path], place: int) -> set[str]:
+def _parts_at(missing_fields: Iterable[Path], place: int) -> set[str]:
     """Which fields of the item at a position are missing."""
     found = set()
-    for path in untold:
+    for path in missing_fields:
         below = [step for step in path[3:] if step != "commit"]
         if path[2:3] == (place,) and below:
             found.add(str(below[0]))
@@ -193,7 +195,9 @@ def _known(row: PullRequest) -> Struct:
         total_comments_count=row.comment_count,
         labels=records.Page(nodes=[records.Label(name) for name in row.labels]),
     )
-    never = [name for name, is_kept in row.untold.items() if not is_kept and "." not in name]
+    never = [
+        name for name, is_kept in row.missing_fields.items() if not is_kept and "." not in name
+    ]
     return replace(record, **dict.fromkeys(set(never) - set(_LISTS)))
 
 

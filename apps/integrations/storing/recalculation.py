@@ -17,7 +17,13 @@ from apps.integrations.nudge import nudge
 from apps.integrations.people import own_marks
 from apps.integrations.storing import initiators, recount_requests, recounting
 from apps.integrations.storing import texts as kept_texts
-from apps.integrations.storing.calculated import Calculated, Given, Told, calculate, event_fact
+from apps.integrations.storing.calculated import (
+    Calculated,
+    KnownPullRequest,
+    SubmittedReview,
+    calculate,
+    event_fact,
+)
 from apps.integrations.storing.facts import flags_by_place, flags_by_settings
 from apps.integrations.storing.identity import Accounts, Identity
 from apps.integrations.work import leases
@@ -121,11 +127,11 @@ def _advance(team: Team, reached: int | None) -> bool:
 
 
 def _recalculate(team: Team, row: PullRequest, main: Accounts, members: GroupMembers) -> Unknown:
-    told, own = _recalculated(team, row, main, members), own_marks.of_team(team)
-    found = calculate(told, own, main, {})
+    pull_request, own = _recalculated(team, row, main, members), own_marks.of_team(team)
+    found = calculate(pull_request, own, main, {})
     if found.unknown:
         addresses = (address for _, address in found.unknown)
-        found = calculate(told, own, main, initiators.known(team, addresses))
+        found = calculate(pull_request, own, main, initiators.known(team, addresses))
     figures = found.columns | _who_asked(team, row, found)
     figures |= flags_by_settings(team, row.labels, row.head_branch, row.title)
     figures |= flags_by_place(
@@ -179,7 +185,9 @@ def _store(
         PRReview.objects.filter(pk=pk).update(**counted)
 
 
-def _recalculated(team: Team, row: PullRequest, main: Accounts, members: GroupMembers) -> Told:
+def _recalculated(
+    team: Team, row: PullRequest, main: Accounts, members: GroupMembers
+) -> KnownPullRequest:
     own = own_marks.of_team(team)
     author = Identity(row.author_github_id, row.author_login, row.author_type)
     commits = [link.commit for link in row.commit_links.all()]
@@ -196,12 +204,12 @@ def _recalculated(team: Team, row: PullRequest, main: Accounts, members: GroupMe
         events=[event_fact(own, vars(event), main) for event in row.timeline.all()],
         group_members=members,
     )
-    return Told(
+    return KnownPullRequest(
         facts=facts,
         author=author,
         merged_by=Identity(row.merged_by_github_id, row.merged_by_login, row.merged_by_type),
         reviews=[
-            Given(_reviewer(review), review.state or "", at)
+            SubmittedReview(_reviewer(review), review.state or "", at)
             for review in _dated(row)
             if (at := review.submitted_at)
         ],

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from django.db import transaction
 from django.db.models import QuerySet
 
+from apps.chunks import chunks
 from apps.integrations.models import ProductionWalk
 from apps.integrations.storing import bringing, crediting, deliveries, failing, recount_requests
 from apps.integrations.work import leases
@@ -14,8 +15,6 @@ from apps.integrations.work.chores import Chore
 from apps.metrics.figures import freshness
 from apps.metrics.models import Production, PullRequest, Repository, Source
 from apps.teams.models import Team
-
-AT_ONCE = 500
 
 
 def ask(repository_id: int) -> None:
@@ -76,11 +75,11 @@ def _follow_applications(production: Production) -> None:
     """Updates pull requests to the applications that count now."""
     rows = PullRequest.objects.filter(repository=production.repository, brought_by__isnull=False)
     keys = sorted(set(rows.order_by().values_list("pk", flat=True)))
-    for begin in range(0, len(keys), AT_ONCE):
+    for some in chunks(keys):
         with transaction.atomic():
             leases.renew_held()
             freshness.changed(production.repository_id)
-            crediting.credit(production.repository, keys[begin : begin + AT_ONCE])
+            crediting.credit(production.repository, some)
     with transaction.atomic():
         leases.renew_held()
         freshness.changed(production.repository_id)

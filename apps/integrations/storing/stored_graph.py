@@ -34,7 +34,7 @@ class StoredGraph:
     application: Application
     nodes: dict[str, Node | None] = field(default_factory=dict)
     brought: set[str] = field(default_factory=set)
-    is_whole: bool = False
+    is_complete: bool = False
 
     @property
     def graph(self) -> Graph:
@@ -51,11 +51,11 @@ class StoredGraph:
             self.nodes[sha] = Node(pk, parents.split(), generation or 0)
             if pk in keys:
                 self.brought.add(sha)
-        self.is_whole = True
+        self.is_complete = True
 
     def node(self, sha: str) -> Node | None:
         """A commit; None if it was not read."""
-        if sha not in self.nodes and not self.is_whole:
+        if sha not in self.nodes and not self.is_complete:
             self._read_around(sha)
         return self.nodes.get(sha)
 
@@ -113,9 +113,9 @@ class Deployed(set[str]):
     def __init__(self, application: Application, *, at_once: bool) -> None:
         self._rows = application.deployments.filter(sequence__isnull=False, is_unplaced=False)
         super().__init__(self._rows.values_list("sha", flat=True) if at_once else ())
-        self._is_whole = at_once
+        self._is_complete = at_once
 
     def __contains__(self, sha: object) -> bool:
-        if super().__contains__(sha) or self._is_whole:
+        if super().__contains__(sha) or self._is_complete:
             return super().__contains__(sha)
         return self._rows.filter(sha=sha).exists()

@@ -20,13 +20,13 @@ Json = dict[str, Any]
 
 # Without any of these, the absence of a mark cannot be concluded.
 READ = ("body", "commits", "commits.author", "commits.message_body", "merge_message")
-UNTOLD = "untold"
+NOT_REPORTED = "untold"
 
 
 def of_record(record: records.PullRequest, hashed: Hash) -> Texts:
     """From a fetched pull request."""
     message = (record.merge_message and record.merge_message.message) or ""
-    whole = Texts(
+    full = Texts(
         author=Identity.from_actor(record.author).actor,
         body=record.body or "",
         branch=tidy(record.head_ref_name or ""),
@@ -35,7 +35,7 @@ def of_record(record: records.PullRequest, hashed: Hash) -> Texts:
         merge_sha=record.merge_commit.oid if record.merge_commit else "",
         merge_message=message.partition("\n")[2],
     )
-    return reduced.texts(whole, hashed)
+    return reduced.texts(full, hashed)
 
 
 def of_row(row: PullRequest, commits: Iterable[Commit]) -> Texts:
@@ -71,11 +71,11 @@ def _kept_signature(kept: Sequence[Any], account: Actor) -> Signature:
     return Signature(name, address, account)
 
 
-def kept(texts: Texts, untold: Mapping[str, bool]) -> Json:
+def kept(texts: Texts, missing_fields: Mapping[str, bool]) -> Json:
     """What a pull request's row stores; it records texts that were never reported."""
     found: Json = {"body": texts.body, "merge": texts.merge_message}
-    if any(untold.get(name) is False for name in READ):
-        found[UNTOLD] = True
+    if any(missing_fields.get(name) is False for name in READ):
+        found[NOT_REPORTED] = True
     return {name: value for name, value in found.items() if value}
 
 
@@ -97,7 +97,7 @@ def kept_of_commit(commit: CommitText, node_id: str | None, asked: Iterable[str]
 
 def is_read(marks: Json | None) -> bool:
     """Whether all texts that may contain a mark were read."""
-    return marks is not None and UNTOLD not in marks
+    return marks is not None and NOT_REPORTED not in marks
 
 
 def tidy(text: str) -> str:

@@ -25,16 +25,17 @@ def update(
 
 def _at_once(table: str, fields: Sequence[Any], rows: Mapping[int, Sequence[Any]]) -> None:
     names = [connection.ops.quote_name(field.column) for field in fields]
-    assigned = ", ".join(f"{name} = told.{name}" for name in names)
+    assigned = ", ".join(f"{name} = incoming.{name}" for name in names)
     # All names come from our own models.
     statement = (
         f"UPDATE {table} SET {assigned} "  # noqa: S608
-        f"FROM json_populate_recordset(NULL::{table}, %s) AS told WHERE {table}.id = told.id"
+        f"FROM json_populate_recordset(NULL::{table}, %s) AS incoming "
+        f"WHERE {table}.id = incoming.id"
     )
     columns = [field.column for field in fields]
-    told = [{"id": key, **dict(zip(columns, row, strict=True))} for key, row in rows.items()]
+    incoming = [{"id": key, **dict(zip(columns, row, strict=True))} for key, row in rows.items()]
     with connection.cursor() as cursor:
-        cursor.execute(statement, [msgspec.json.encode(told).decode()])
+        cursor.execute(statement, [msgspec.json.encode(incoming).decode()])
 
 
 def _row_by_row(table: str, fields: Sequence[Any], rows: Mapping[int, Sequence[Any]]) -> None:

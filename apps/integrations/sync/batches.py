@@ -7,9 +7,9 @@ from operator import attrgetter
 
 from django.db import DataError, IntegrityError, transaction
 
+from apps.integrations.github.missing_fields import all_missing_fields
 from apps.integrations.github.pull_requests import Batch, Spoilt
 from apps.integrations.github.records import PullRequest
-from apps.integrations.github.telling import all_untold
 from apps.integrations.models import TrackedRepository
 from apps.integrations.storing import ingest
 from apps.integrations.sync import stale
@@ -27,7 +27,11 @@ def store(tracked: TrackedRepository, batch: Batch, now: datetime) -> set[int]:
     except (DataError, IntegrityError, ValueError, OverflowError):
         spoilt += _store_one_by_one(tracked, batch, now)
     aside = {item.number for item in spoilt}
-    again = [each for each in batch.pull_requests if each.number not in aside and all_untold(each)]
+    again = [
+        each
+        for each in batch.pull_requests
+        if each.number not in aside and all_missing_fields(each)
+    ]
     marked: list[Spoilt | PullRequest] = [*spoilt, *again]
     for item in sorted(marked, key=attrgetter("number")):  # in the order of other transactions
         stale.set_aside(tracked, item, now)

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import QuerySet
 
+from apps.chunks import chunks
 from apps.integrations.github import branches, limits
 from apps.integrations.github.client import GitHub
 from apps.integrations.github.errors import CursorError, TooHeavyError, UnavailableError
@@ -27,7 +28,6 @@ from apps.metrics.models import Application, BranchCommit, Deployment, Productio
 
 BEFORE = timedelta(days=1)
 """A deployed commit is older than its deployment, by some unknown clock."""
-AT_ONCE = 500
 MOST_TRIES = 3
 """Attempts to place a commit, before its deployment counts as one that cannot be placed."""
 
@@ -86,7 +86,7 @@ class Branch:
     def _place_known(self, loose: Sequence[Deployment]) -> bool:
         leases.renew_held()
         found = False
-        for some in _parts(sorted({row.sha for row in loose})):
+        for some in chunks(sorted({row.sha for row in loose})):
             there = set(self._commits.filter(sha__in=some).values_list("sha", flat=True))
             rows = [row for row in loose if row.sha in there]
             for row in rows:
@@ -234,7 +234,7 @@ class Branch:
 
     def _unknown(self, places: set[str]) -> set[str]:
         found: set[str] = set()
-        for some in _parts(sorted(places)):
+        for some in chunks(sorted(places)):
             found |= set(self._commits.filter(sha__in=some).values_list("sha", flat=True))
         return places - found
 
@@ -248,7 +248,7 @@ class Branch:
         parents = {sha: tuple(text.split()) for sha, text in rows.items()}
         below = {each for some in parents.values() for each in some if each not in parents}
         known: dict[str, int] = {}
-        for some in _parts(sorted(below)):
+        for some in chunks(sorted(below)):
             found = self._commits.filter(sha__in=some).values_list("sha", "generation")
             known |= {sha: generation or 0 for sha, generation in found}
         if below - known.keys():
@@ -276,7 +276,7 @@ class Branch:
     ) -> None:
         leases.renew_held()
         changed = [sha for sha, number in found.items() if before.get(sha) != number]
-        for some in _parts(changed, 5_000):
+        for some in chunks(changed, 5_000):
             columns = [
                 {
                     "repository_id": self.production.repository_id,
@@ -315,7 +315,3 @@ def _first_place(application: Application) -> str:
     rows = bringing.eligible(application).filter(is_unplaced=False)
     row = rows.order_by("deployed_at", "requested_at", "node_id").first()
     return row.place if row else ""
-
-
-def _parts(items: Sequence[str], size: int = AT_ONCE) -> Iterable[Sequence[str]]:
-    return (items[begin : begin + size] for begin in range(0, len(items), size))

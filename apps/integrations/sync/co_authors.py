@@ -55,11 +55,11 @@ def store(
     question: Question,
     answer: Iterable[tuple[str, records.Actor | None]],
     *,
-    is_whole: bool,
+    is_complete: bool,
 ) -> None:
     """Stores the account of each address, or that GitHub knows none, and the initiators.
 
-    Of an answer that is not whole only the accounts: the rest is requested again later.
+    Of an incomplete answer only the accounts: the rest is requested again later.
     """
     team, is_forgotten = tracked.team, forgetting.is_forgotten(tracked.team)
     found: dict[str, records.Actor | None] = dict.fromkeys(question.addresses)
@@ -77,7 +77,7 @@ def store(
                 login=user.login if user else None,
             )
             for key, user in found.items()
-            if is_whole or (user and user.database_id)
+            if is_complete or (user and user.database_id)
         ],
         update_conflicts=True,
         unique_fields=["team", "address_hash"],

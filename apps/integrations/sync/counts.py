@@ -10,7 +10,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from apps.integrations.github import lists, pull_requests
+from apps.chunks import chunks
+from apps.integrations.github import pull_requests
 from apps.integrations.github.client import GitHub
 from apps.integrations.github.pull_requests import Identified
 from apps.integrations.models import StalePullRequest, SyncStatus, TrackedRepository
@@ -62,8 +63,8 @@ def _more(tracked: TrackedRepository) -> int:
     aside = StalePullRequest.objects.filter(tracked=tracked).exclude(
         number__in=stored.values("number")
     )
-    told = stored.count() + aside.count()
-    return max(0, (tracked.pull_requests_total or 0) - told)
+    known = stored.count() + aside.count()
+    return max(0, (tracked.pull_requests_total or 0) - known)
 
 
 def find(github: GitHub, tracked: TrackedRepository, wanted: int) -> list[Identified]:
@@ -73,7 +74,7 @@ def find(github: GitHub, tracked: TrackedRepository, wanted: int) -> list[Identi
     """
     found: list[Identified] = []
     numbers = _unknown(tracked)[: MOST_QUERIES * AT_ONCE]
-    for some in lists.in_parts(numbers, AT_ONCE):
+    for some in chunks(numbers, AT_ONCE):
         if len(found) < wanted:
             found += pull_requests.by_numbers(github, tracked.repository.node_id, some)
     return found

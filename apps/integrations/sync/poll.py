@@ -14,8 +14,9 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from msgspec.structs import replace
 
+from apps.chunks import chunks
 from apps.integrations.access.conversation import with_github
-from apps.integrations.github import lists, records
+from apps.integrations.github import records
 from apps.integrations.github.client import GitHub
 from apps.integrations.github.errors import (
     GitHubError,
@@ -71,7 +72,7 @@ def poll(integration: GitHubIntegration, now: datetime) -> None:
     after asking about the others all the same.
     """
     rows = integration.tracked_repositories.filter(is_active=True, pk__gt=integration.poll_reached)
-    parts = lists.in_parts(list(rows.order_by("pk").select_related("repository")), AT_ONCE)
+    parts = chunks(list(rows.order_by("pk").select_related("repository")), AT_ONCE)
     moved: list[TrackedRepository] = []
     outcome = Outcome(integration.poll_reached)
     try:

@@ -23,7 +23,7 @@ from apps.integrations.github.errors import (
     TooHeavyError,
     UnavailableError,
 )
-from apps.integrations.github.production_records import NotGrantedError, Page, Told
+from apps.integrations.github.production_records import NotGrantedError, Page, ReportedDeployment
 from apps.integrations.models import IntegrationCredential, ProductionWalk, TrackedRepository
 from apps.integrations.storing import deliveries
 from apps.integrations.sync import workflow_walk
@@ -95,7 +95,7 @@ def _count(row: ProductionWalk, github: GitHub) -> None:
 
 def _store_error(row: ProductionWalk, error: GitHubError, verdict: Verdict) -> None:
     """It stays due: the lease says when it may be retried."""
-    ProductionWalk.objects.filter(pk=row.pk).update(error=str(error) if verdict.is_told else "")
+    ProductionWalk.objects.filter(pk=row.pk).update(error=str(error) if verdict.is_shown else "")
 
 
 def _pause(row: ProductionWalk, failures: int) -> timedelta:
@@ -210,7 +210,7 @@ class _Turn:
             row.environments,
             row.page_size,
         )
-        if not page.is_whole:
+        if not page.is_complete:
             self.gaps.add("deployments_read")
         with transaction.atomic():
             deliveries.note_environments(self.production, self._fresh(page))
@@ -218,7 +218,7 @@ class _Turn:
             deliveries.deployments(self.production, page.items, now)
         return True
 
-    def _fresh(self, page: Page) -> Sequence[Told]:
+    def _fresh(self, page: Page) -> Sequence[ReportedDeployment]:
         """Items that no earlier walk has passed."""
         if self.row.environments:
             return ()
@@ -273,7 +273,7 @@ class _Turn:
                 return False
             row.release_next, row.releases_begun_at = row.release_found, now
         page = production.releases(github, row.tracked.repository.node_id, row.releases_cursor)
-        if not page.is_whole:
+        if not page.is_complete:
             self.gaps.add("releases_read")
             row.releases_begun_at = None
         changes: dict[str, object] = {

@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
+from apps.chunks import chunks
 from apps.integrations.access.conversation import with_github
 from apps.integrations.github import production
 from apps.integrations.github.errors import GitHubError
-from apps.integrations.github.lists import in_parts
 from apps.integrations.github.production_records import Newest
 from apps.integrations.models import (
     GitHubIntegration,
@@ -52,7 +52,7 @@ def look(integration: GitHubIntegration, now: datetime) -> None:
     rows = integration.tracked_repositories.filter(is_active=True).exclude(repository__node_id="")
     tracked = list(rows.select_related("repository", "production").order_by("pk"))
     with with_github(integration.credential) as github:
-        for some in in_parts(tracked, production.AT_ONCE):
+        for some in chunks(tracked, production.AT_ONCE):
             found = production.newest(github, [row.repository.node_id for row in some])
             _store_newest(some, found)
     GitHubIntegration.objects.filter(

@@ -86,7 +86,9 @@ class Progress:
     def status(self) -> str:
         """One status for all of them."""
         counts = Counter(repository.status for repository in self.repositories)
-        return _whole({"tracked": len(self.repositories), **{s: counts[s] for s in SyncStatus}})
+        return _status_of_all(
+            {"tracked": len(self.repositories), **{s: counts[s] for s in SyncStatus}}
+        )
 
     @property
     def is_running(self) -> bool:
@@ -175,10 +177,10 @@ def tracked_counts(team: Team) -> dict[int, dict[str, Any]]:
         )
         .order_by(F("integration"))
     )
-    return {row["integration"]: {**row, "status": _whole(row)} for row in rows}
+    return {row["integration"]: {**row, "status": _status_of_all(row)} for row in rows}
 
 
-def _whole(counts: Mapping[str, Any]) -> str:
+def _status_of_all(counts: Mapping[str, Any]) -> str:
     """One status for this many repositories in each status."""
     if not counts["tracked"]:
         return SyncStatus.PENDING

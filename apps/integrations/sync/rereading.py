@@ -19,7 +19,7 @@ from apps.integrations.github.client import GitHub
 from apps.integrations.github.errors import GitHubError
 from apps.integrations.github.pull_requests import Batch
 from apps.integrations.models import IntegrationCredential, TrackedRepository
-from apps.integrations.storing.texts import UNTOLD
+from apps.integrations.storing.texts import NOT_REPORTED
 from apps.integrations.sync import batches, stale, walk
 from apps.integrations.work import leases
 from apps.integrations.work.chores import Chore
@@ -96,4 +96,4 @@ def _store(
     batch.pull_requests = [each for each in batch.pull_requests if each.number not in newer]
     batches.store(tracked, batch, asked_at)
     asked = rows.filter(pk__in=[row.pk for row in wanted], marks__isnull=True)
-    asked.update(marks={UNTOLD: True})
+    asked.update(marks={NOT_REPORTED: True})

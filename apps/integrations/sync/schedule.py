@@ -289,12 +289,12 @@ def _follow(work: Work, error: GitHubError, verdict: Verdict, page_size: int) ->
     _release(
         work,
         not_before,
-        status=SyncStatus.ERROR if verdict.is_told else SyncStatus.WAITING,
+        status=SyncStatus.ERROR if verdict.is_shown else SyncStatus.WAITING,
         due_at=due_at,
         is_permanent_error=verdict.is_permanent,
         failures=verdict.failures,
         page_size=page_size,
-        error=str(error) if verdict.is_told else error.message,
+        error=str(error) if verdict.is_shown else error.message,
     )
 
 

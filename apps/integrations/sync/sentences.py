@@ -31,9 +31,9 @@ def headline(progress: Progress) -> str:
     return text
 
 
-def of_start(*, is_whole: bool) -> str:
+def of_start(*, is_complete: bool) -> str:
     """What a sync requested by a user does."""
-    if is_whole:
+    if is_complete:
         return "Everything is here already; what changed since the last check is being fetched."
     return "The sync continues where it stopped, and fetches what has changed since."
 

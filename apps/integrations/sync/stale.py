@@ -14,7 +14,7 @@ from apps.integrations.models import StalePullRequest, TrackedRepository
 from apps.pauses import growing
 
 PAUSES_OF_SPOILT = timedelta(minutes=10), timedelta(days=2)
-TRIES_OF_UNTOLD = 5
+TRIES_FOR_MISSING = 5
 
 
 def mark(tracked: TrackedRepository, wanted: Iterable[tuple[int, str]], now: datetime) -> int:
@@ -83,7 +83,7 @@ def set_aside(tracked: TrackedRepository, item: Spoilt | PullRequest, now: datet
     row.attempts += 1
     row.error = item.reason if isinstance(item, Spoilt) else ""
     row.due_at = now + growing(*PAUSES_OF_SPOILT, row.attempts)
-    if not row.error and row.attempts > TRIES_OF_UNTOLD:
+    if not row.error and row.attempts > TRIES_FOR_MISSING:
         row.delete()
     else:
         row.save()

@@ -16,7 +16,7 @@ from apps.integrations.access.conversation import with_github
 from apps.integrations.github import limits, production
 from apps.integrations.github.client import GitHub
 from apps.integrations.github.errors import TooHeavyError, UnavailableError
-from apps.integrations.github.production_records import NotGrantedError, Told
+from apps.integrations.github.production_records import NotGrantedError, ReportedDeployment
 from apps.integrations.models import (
     GitHubIntegration,
     IntegrationCredential,
@@ -37,25 +37,27 @@ NEVER_THERE = timedelta(minutes=10)
 LATER = timedelta(hours=1)
 
 
-def mark(told: Mapping[TrackedRepository, Mapping[str, Collection[str]]], now: datetime) -> None:
+def mark(
+    reported: Mapping[TrackedRepository, Mapping[str, Collection[str]]], now: datetime
+) -> None:
     """Has production deployments fetched again; an existing mark is renewed.
 
-    `told` has the environments by repository and id: a status may name another one than its
+    `reported` has the environments by repository and id: a status may name another one than its
     deployment. Without any, it may be a production deployment.
     """
-    repositories = [tracked.repository_id for tracked in told]
+    repositories = [tracked.repository_id for tracked in reported]
     chosen = Production.objects.filter(repository__in=repositories, is_chosen=True)
     elsewhere = set(chosen.exclude(source=Source.DEPLOYMENT).values_list("repository", flat=True))
     rows = Deployment.objects.filter(
         application__repository__in=repositories,
-        node_id__in={node_id for some in told.values() for node_id in some},
+        node_id__in={node_id for some in reported.values() for node_id in some},
     )
     known = set(rows.values_list("application__repository", "node_id"))
     marks = [
         StaleDeployment(
             team_id=tracked.team_id, tracked=tracked, node_id=node_id, marked_at=now, due_at=now
         )
-        for tracked, some in told.items()
+        for tracked, some in reported.items()
         if tracked.repository_id not in elsewhere
         for node_id, names in sorted(some.items())
         if (tracked.repository_id, node_id) in known or _is_production(tracked, names)
@@ -153,23 +155,26 @@ def _fetch(
     ids: Sequence[str],
 ) -> None:
     asked_at = datetime.now(UTC)
-    told = {one.id: one for one in production.deployments_by_id(github, ids)}
+    reported = {one.id: one for one in production.deployments_by_id(github, ids)}
     rows = tracked.filter(pk__in=wanted).select_related("repository__team").order_by("pk")
     for row in rows:
         mine = wanted[row.pk]
-        _store(row, mine, [told[key] for key in sorted(mine.ids & told.keys())], asked_at)
+        _store(row, mine, [reported[key] for key in sorted(mine.ids & reported.keys())], asked_at)
 
 
 @transaction.atomic
 def _store(
-    tracked: TrackedRepository, wanted: _Wanted, told: Sequence[Told], asked_at: datetime
+    tracked: TrackedRepository,
+    wanted: _Wanted,
+    reported: Sequence[ReportedDeployment],
+    asked_at: datetime,
 ) -> None:
     leases.renew_held()
-    if any(one.deployed_at for one in told):  # The walk finds its place on the branch.
+    if any(one.deployed_at for one in reported):  # The walk finds its place on the branch.
         walks = ProductionWalk.objects.filter(tracked=tracked)
         walks.update(due_at=datetime.now(UTC))
-    newer = deliveries.deployments(deliveries.production(tracked.repository), told, asked_at)
-    missing = wanted.ids - {one.id for one in told}
+    newer = deliveries.deployments(deliveries.production(tracked.repository), reported, asked_at)
+    missing = wanted.ids - {one.id for one in reported}
     deliveries.ask_again(tracked.repository, missing, asked_at)
     _settle([mark for key, mark in wanted.marks.items() if key not in newer], missing, asked_at)
 

@@ -19,8 +19,8 @@ from django.db.models import F, Q
 from apps.integrations.github import limits, pull_requests
 from apps.integrations.github.client import GitHub
 from apps.integrations.github.errors import CredentialsRejectedError, GitHubError, WaitError
+from apps.integrations.github.missing_fields import all_missing_fields
 from apps.integrations.github.pull_requests import Batch, Known, Spoilt, WalkPage
-from apps.integrations.github.telling import all_untold
 from apps.integrations.models import (
     StalePullRequest,
     SyncRun,
@@ -103,13 +103,13 @@ def step(github: GitHub, work: Work, now: datetime) -> bool:
     elif work.may_ask and (question := co_authors.next_question(work.tracked)):
         _ask_co_authors(github, work, question)
     else:
-        return _hold_against_count(github, work, now) or _hold_open(github, work, now)
+        return _compare_count(github, work, now) or _compare_open(github, work, now)
     return True
 
 
 def _ask_co_authors(github: GitHub, work: Work, question: Question) -> None:
     try:
-        answer, is_whole = co_authors.ask(github, question)
+        answer, is_complete = co_authors.ask(github, question)
     except (WaitError, CredentialsRejectedError):
         raise
     except GitHubError as error:
@@ -118,14 +118,14 @@ def _ask_co_authors(github: GitHub, work: Work, question: Question) -> None:
             raise
         work.may_ask = False
         return
-    work.may_ask = is_whole
+    work.may_ask = is_complete
     with transaction.atomic():
         _save(work, github, {})
-        co_authors.store(work.tracked, question, answer, is_whole=is_whole)
+        co_authors.store(work.tracked, question, answer, is_complete=is_complete)
         _count_in_run(work, github)
 
 
-def _hold_against_count(github: GitHub, work: Work, now: datetime) -> bool:
+def _compare_count(github: GitHub, work: Work, now: datetime) -> bool:
     """Looks once for what GitHub's lists did not show; returns whether there is more to do."""
     tracked = work.tracked
     if work.window_start or not tracked.history_complete:
@@ -141,7 +141,7 @@ def _hold_against_count(github: GitHub, work: Work, now: datetime) -> bool:
     return bool(found)
 
 
-def _hold_open(github: GitHub, work: Work, now: datetime) -> bool:
+def _compare_open(github: GitHub, work: Work, now: datetime) -> bool:
     """Looks for those open only here or only on GitHub, if the counts differ."""
     tracked, there, work.open_there = work.tracked, work.open_there, None
     if there is None or not tracked.history_complete or counts.agrees(tracked, there):
@@ -183,7 +183,9 @@ def _refresh(github: GitHub, work: Work, wanted: Sequence[StalePullRequest], now
         _save(work, github, changes)
         SYNC_PAGES.inc()
         spoilt = batches.store(work.tracked, batch, now)
-        kept = spoilt | {record.number for record in batch.pull_requests if all_untold(record)}
+        kept = spoilt | {
+            record.number for record in batch.pull_requests if all_missing_fields(record)
+        }
         done = stale.settle(wanted, kept)
         _make_visible(work.tracked, done)
         _count_in_run(work, github, pull_requests=len(batch.pull_requests))

@@ -76,7 +76,7 @@ class Workflow:
         walk = self.walk
         until = walk.runs_until or now
         begin = until - timedelta(hours=walk.runs_hours)
-        page = self._runs(github, created=f"{_told(begin)}..{_told(until)}")
+        page = self._runs(github, created=f"{_as_text(begin)}..{_as_text(until)}")
         if page.total >= MOST_LISTED and walk.runs_hours > SMALLEST:
             return self._save(runs_hours=max(walk.runs_hours // 4, SMALLEST))
         for each in self._pages(github, page):
@@ -133,5 +133,5 @@ class Workflow:
             setattr(self.walk, name, value)
 
 
-def _told(at: datetime) -> str:
+def _as_text(at: datetime) -> str:
     return f"{at:%Y-%m-%dT%H:%M:%SZ}"

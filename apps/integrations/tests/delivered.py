@@ -205,10 +205,10 @@ def _of_pull_requests(
             first.setdefault(number, one)
     for row in PullRequest.objects.filter(repository=repository).select_related("deployment"):
         one_ = first.get(row.number)
-        told = (row.deployed_at, row.deployment and row.deployment.node_id)
+        columns = (row.deployed_at, row.deployment and row.deployment.node_id)
         due = (one_.at, one_.id) if one_ else (None, None)
-        if told != due:
-            yield f"#{row.number} was deployed {told} instead of {due}"
+        if columns != due:
+            yield f"#{row.number} was deployed {columns} instead of {due}"
         if row.deployed_at and row.merged_at and row.cycle_time is not None:
             waited = max(int((row.deployed_at - row.merged_at).total_seconds()), 0)
             if (row.deploy_time, row.lead_time) != (waited, row.cycle_time + waited):

@@ -101,8 +101,8 @@ class Place:
         at = at or ago()
         made = [self.commit(at - timedelta(minutes=1)) for _ in range(commits)]
         number = actions.next_number(self.repository)
-        told = Draft(draft.pop("title", f"Work {number}"), f"branch-{number}", made, **draft)
-        return actions.open_pull_request(self.deed(at, by), told)[0]
+        values = Draft(draft.pop("title", f"Work {number}"), f"branch-{number}", made, **draft)
+        return actions.open_pull_request(self.deed(at, by), values)[0]
 
     def open_many(self, count: int, *, newest: datetime, every: timedelta) -> list[There]:
         """Opened one after the other, the last at `newest`."""

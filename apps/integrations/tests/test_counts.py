@@ -77,8 +77,8 @@ def test_what_cannot_be_found_is_reported_and_looked_for_again(stage: Stage, sho
     shop.strike("null_leaf", leaf="Repository.pullRequest")
     run = stage.sync()
     assert run.status == SyncStatus.ERROR
-    told = "GitHub counts 90 pull requests, and 1 of them could not be found."
-    assert told in stage.tracked("shop").error
+    sentence = "GitHub counts 90 pull requests, and 1 of them could not be found."
+    assert sentence in stage.tracked("shop").error
     with stage.counted() as asked:
         work()
     assert asked.requests == 0
@@ -102,8 +102,8 @@ def test_what_github_counts_but_never_shows_becomes_a_remark(
         work()
         looks += 1
     assert 2 < looks < 6
-    told = "GitHub counts 1 pull request more than it shows."
-    assert told in alice_client.get("/a/acme/integrations/github/sync/status/").content.decode()
+    sentence = "GitHub counts 1 pull request more than it shows."
+    assert sentence in alice_client.get("/a/acme/integrations/github/sync/status/").content.decode()
     # It is not requested again until GitHub counts another one.
     shop.open(ago(minutes=40))
     with stage.counted() as asked:

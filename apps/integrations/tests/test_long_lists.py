@@ -13,7 +13,7 @@ from apps.integrations.sync import production, production_look, stale
 from apps.integrations.tests import comparison
 from apps.integrations.tests import github as small
 from apps.integrations.tests.stage import Place, Stage, ago, let_time_pass, work
-from apps.integrations.tests.test_untold_lists import (
+from apps.integrations.tests.test_missing_items import (
     assert_whole,
     deliveries,
     discover,
@@ -95,8 +95,8 @@ def test_pull_requests(stage: Stage, shop: Place) -> None:
         endless(shop, f"PullRequest.{field}", "RestOfLists")
     assert stage.sync().status == SyncStatus.COMPLETE
     # The missing rest is recorded, and fetched again.
-    untold = {name.partition(".")[0] for name in stage.row(long).untold}
-    assert untold == {"commits", "reviews", "timeline_items"}
+    missing = {name.partition(".")[0] for name in stage.row(long).missing_fields}
+    assert missing == {"commits", "reviews", "timeline_items"}
     shop.heal()
     let_time_pass(days=1)
     work()
@@ -191,7 +191,7 @@ def test_rest_of_timelines(stage: Stage, shop: Place) -> None:
     assert len(made.timeline) <= 200
     assert stage.sync().status == SyncStatus.COMPLETE
     row = stage.row(made)
-    assert row.untold
+    assert row.missing_fields
     # Without its kind or time an event is missing; all others are there.
     assert row.timeline.count() >= len(made.timeline) - 40
     shop.heal()

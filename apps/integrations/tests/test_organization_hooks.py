@@ -82,10 +82,10 @@ def test_it_works(github: Running, tracked: TrackedRepository, alice_client: Cli
     assert Hook.objects.get().secret == hook.secret
 
     new = opened_and_seen(github, title="Told by the organisation")
-    told = WebhookDelivery.objects.get(event="pull_request", number=new)
-    assert told.hook.hook_id == hook.id
-    assert told.visible_at
-    assert told.github_repo_id == NUMBER
+    delivery = WebhookDelivery.objects.get(event="pull_request", number=new)
+    assert delivery.hook.hook_id == hook.id
+    assert delivery.visible_at
+    assert delivery.github_repo_id == NUMBER
     text = " ".join(alice_client.get(PAGE).content.decode().split())
     assert "One hook for all repositories." in text
     assert f"#{old}" in text  # earlier deliveries are kept

@@ -15,7 +15,7 @@ from django.test import RequestFactory
 from django.utils import timezone
 
 from apps.audit.models import AuditEvent
-from apps.integrations.github.production_records import Told
+from apps.integrations.github.production_records import ReportedDeployment
 from apps.integrations.models import (
     GitHubIntegration,
     Lease,
@@ -305,7 +305,9 @@ def test_a_status_change_during_a_request_is_not_lost(stage: Stage, shop: Place)
     look(stage)
     row = Deployment.objects.get(node_id=waits["node_id"])
     assert row.look_again_at
-    before = Told(row.node_id, row.sha, row.requested_at, None, "production", "in_progress")
+    before = ReportedDeployment(
+        row.node_id, row.sha, row.requested_at, None, "production", "in_progress"
+    )
     asked_at = datetime.now(UTC)
     status(shop, waits, "SUCCESS", ago())
     stale_deployments.mark({stage.tracked(): {row.node_id: ["production"]}}, datetime.now(UTC))
@@ -334,8 +336,8 @@ def test_a_status_moves_a_deployment_to_another_environment(stage: Stage, shop: 
     assert row.application.environment == "live"
     assert stage.row(pull).deployment == row
     assert_true(stage)
-    told = Production.objects.get(repository=row.application.repository).environments
-    assert told == {"production": 2, "live": 1, "staging": 1}
+    environments = Production.objects.get(repository=row.application.repository).environments
+    assert environments == {"production": 2, "live": 1, "staging": 1}
 
 
 def test_a_branch_that_was_force_pushed(stage: Stage, shop: Place) -> None:

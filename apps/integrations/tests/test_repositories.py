@@ -285,8 +285,8 @@ def test_one_that_moved_between_two_connected_accounts(
     work()
     names = AvailableRepository.objects.filter(github_repo_id=REPOSITORIES["website"])
     assert {row.full_name for row in names} == {"acme/website", "ada/website"}
-    told = post(listed, all=True).json()["tracked"]
-    assert "ada/website" in told
-    assert "acme/website" not in told
+    answer = post(listed, all=True).json()["tracked"]
+    assert "ada/website" in answer
+    assert "acme/website" not in answer
     row = TrackedRepository.objects.get(github_repo_id=REPOSITORIES["website"])
     assert (row.full_name, row.integration.organization_slug) == ("ada/website", "ada")

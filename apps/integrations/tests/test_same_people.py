@@ -34,7 +34,7 @@ def written(shop: Place, by: int, hours: int, email: str, name: str) -> There:
 
 
 @pytest.fixture
-def told(stage: Stage) -> tuple[There, There]:
+def two_accounts(stage: Stage) -> tuple[There, There]:
     """Grace (a member) and Linus (an outsider) are one person, reviewed by each and by Ada."""
     shop = stage.track("shop")
     first = written(shop, small.GRACE, 20, "grace@navy.example", "Grace Hopper")
@@ -77,8 +77,8 @@ def seen(client: Client) -> dict[str, Any]:
     }
 
 
-def test_it_works(stage: Stage, told: tuple[There, There], alice_client: Client) -> None:
-    first, second = told
+def test_it_works(stage: Stage, two_accounts: tuple[There, There], alice_client: Client) -> None:
+    first, second = two_accounts
     answer = alice_client.get(PAGE, headers=JSON).json()
     assert answer["suggestions"] == [
         {
@@ -120,7 +120,7 @@ def test_it_works(stage: Stage, told: tuple[There, There], alice_client: Client)
 
 
 def test_filters_and_pages_follow(
-    stage: Stage, told: tuple[There, There], alice_client: Client
+    stage: Stage, two_accounts: tuple[There, There], alice_client: Client
 ) -> None:
     decide(alice_client, "same")
     work()
@@ -141,7 +141,7 @@ def test_filters_and_pages_follow(
 
 
 def test_what_comes_later_is_counted_the_same(
-    stage: Stage, told: tuple[There, There], alice_client: Client
+    stage: Stage, two_accounts: tuple[There, There], alice_client: Client
 ) -> None:
     decide(alice_client, "same")
     work()
@@ -157,7 +157,7 @@ def test_what_comes_later_is_counted_the_same(
     assert (outcome.pull_requests, outcome.differences) == (4, [])
 
 
-def test_undone(stage: Stage, told: tuple[There, There], alice_client: Client) -> None:
+def test_undone(stage: Stage, two_accounts: tuple[There, There], alice_client: Client) -> None:
     before = seen(alice_client)
     rows = json.dumps(list(export.pull_requests(stage.team)))
     decide(alice_client, "same")
@@ -169,7 +169,9 @@ def test_undone(stage: Stage, told: tuple[There, There], alice_client: Client) -
     assert alice_client.get(PAGE, headers=JSON).json()["suggestions"]
 
 
-def test_refused_and_suggested_again(told: tuple[There, There], alice_client: Client) -> None:
+def test_refused_and_suggested_again(
+    two_accounts: tuple[There, There], alice_client: Client
+) -> None:
     decide(alice_client, "other")
     answer = alice_client.get(PAGE, headers=JSON).json()
     assert answer["suggestions"] == []
@@ -179,7 +181,7 @@ def test_refused_and_suggested_again(told: tuple[There, There], alice_client: Cl
     assert alice_client.get(PAGE, headers=JSON).json()["suggestions"]
 
 
-def test_addresses_are_not_kept(told: tuple[There, There]) -> None:
+def test_addresses_are_not_kept(two_accounts: tuple[There, There]) -> None:
     rows = list(CommitIdentity.objects.values())
     assert len(rows) == 3
     text = json.dumps(rows).lower()
@@ -187,7 +189,7 @@ def test_addresses_are_not_kept(told: tuple[There, There]) -> None:
         assert secret not in text
 
 
-def test_by_hand(stage: Stage, told: tuple[There, There], alice_client: Client) -> None:
+def test_by_hand(stage: Stage, two_accounts: tuple[There, There], alice_client: Client) -> None:
     page = alice_client.get(f"{PAGE}?q=LIN").content.decode()
     assert "is the same person as" in page
     assert alice_client.get(f"{PAGE}?q=lin", headers=JSON).json()["found"] == [
@@ -216,7 +218,9 @@ def test_by_hand(stage: Stage, told: tuple[There, There], alice_client: Client) 
     }
 
 
-def test_impossible_merges(stage: Stage, told: tuple[There, There], alice_client: Client) -> None:
+def test_impossible_merges(
+    stage: Stage, two_accounts: tuple[There, There], alice_client: Client
+) -> None:
     for account, member in (
         (small.GRACE, "grace"),
         (small.LINUS, "nobody"),
@@ -233,7 +237,9 @@ def test_impossible_merges(stage: Stage, told: tuple[There, There], alice_client
     assert SamePerson.objects.count() == 1
 
 
-def test_a_renamed_account(stage: Stage, told: tuple[There, There], alice_client: Client) -> None:
+def test_a_renamed_account(
+    stage: Stage, two_accounts: tuple[There, There], alice_client: Client
+) -> None:
     decide(alice_client, "same")
     stage.github.simulator.world.accounts[small.LINUS].login = "torvalds"
     shop = stage.repositories["shop"]
@@ -247,7 +253,10 @@ def test_a_renamed_account(stage: Stage, told: tuple[There, There], alice_client
 
 
 def test_who_may(
-    told: tuple[There, There], alice_client: Client, bob_client: Client, charlie_client: Client
+    two_accounts: tuple[There, There],
+    alice_client: Client,
+    bob_client: Client,
+    charlie_client: Client,
 ) -> None:
     assert "Several accounts" in alice_client.get("/a/acme/people/").content.decode()
     for client, status in ((bob_client, 403), (charlie_client, 404)):

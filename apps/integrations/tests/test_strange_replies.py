@@ -223,7 +223,7 @@ def test_data_below_an_error_is_requested_separately(stage: Stage, shop: Place) 
     wrong = {"type": "INTERNAL", "message": "Reviews failed.", "path": at_page(0, "reviews")}
     say(shop, {**page, "errors": [wrong]})
     stage.sync()
-    assert stage.row(newest).untold == {}
+    assert stage.row(newest).missing_fields == {}
     assert_whole(stage)
 
 
@@ -255,8 +255,8 @@ def test_one_that_cannot_be_read_is_kept_when_hooks_use_its_former_id(
     stage.sync()
     pull = shop.repository.pull_requests[7]
     stale.mark(stage.tracked("shop"), [(7, "MDExOlB1bGxSZXF1ZXN0Nw==")], ago())
-    told = {"id": pull.node_id, "number": 7, "updatedAt": "2026-09-01T00:00:00Z", "title": None}
-    say(shop, {"data": {"nodes": [told]}})
+    node = {"id": pull.node_id, "number": 7, "updatedAt": "2026-09-01T00:00:00Z", "title": None}
+    say(shop, {"data": {"nodes": [node]}})
     say_nothing_in_parts(shop)
     work()
     assert StalePullRequest.objects.get().attempts == 1

@@ -343,7 +343,7 @@ def test_an_unreadable_item_of_a_long_list_costs_only_itself(stage: Stage, shop:
     stage.sync()
     assert PullRequest.objects.count() == 80
     assert stage.row(long).reviews.count() == 149
-    assert stage.row(long).untold == {"reviews": False}
+    assert stage.row(long).missing_fields == {"reviews": False}
     strange.state = "COMMENTED"
     let_time_pass(days=1)
     work()

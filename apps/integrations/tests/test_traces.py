@@ -30,8 +30,8 @@ def payload(number: int = 7) -> dict[str, Any]:
     pull |= {"title": SAID, "body": SAID * 400, "user": grace, "merged_by": grace}
     comment = {"updated_at": "2026-09-01T00:00:01Z", "body": SAID, "diff_hunk": f"+ {SAID}"}
     place = {"id": 1, "full_name": "acme/shop", "owner": {"login": "acme"}, "description": SAID}
-    told = {"pull_request": pull, "comment": comment, "repository": place, "sender": grace}
-    return {"action": "edited", **told}
+    payload = {"pull_request": pull, "comment": comment, "repository": place, "sender": grace}
+    return {"action": "edited", **payload}
 
 
 def test_it_works() -> None:
@@ -50,8 +50,8 @@ def test_a_payload_that_is_no_object_stores_nothing(odd: str) -> None:
 
 
 def test_a_revoked_authorizations_user_is_known_until_it_is_handled() -> None:
-    told = json.dumps({"action": "revoked", "sender": {"id": 4, "login": "grace"}})
-    assert json.loads(essence.reduce_payload("github_app_authorization", told))["sender"] == {
+    payload = json.dumps({"action": "revoked", "sender": {"id": 4, "login": "grace"}})
+    assert json.loads(essence.reduce_payload("github_app_authorization", payload))["sender"] == {
         "id": 4
     }
 

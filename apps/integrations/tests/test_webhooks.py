@@ -241,8 +241,8 @@ def test_large_is_taken(client: Client, hook: Hook) -> None:
 
 
 def test_a_form_is_taken(client: Client, hook: Hook) -> None:
-    told = {"zen": "Keep it logically awesome.", "hook_id": 77}
-    body = urlencode({"payload": json.dumps(told)}).encode()
+    ping = {"zen": "Keep it logically awesome.", "hook_id": 77}
+    body = urlencode({"payload": json.dumps(ping)}).encode()
     kind = "application/x-www-form-urlencoded"
     assert post(client, body, hook=hook, event="ping", content_type=kind).status_code == 202
     assert json.loads(WebhookDelivery.objects.get().payload) == {"hook_id": 77}

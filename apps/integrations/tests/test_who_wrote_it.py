@@ -114,15 +114,15 @@ def test_it_works(stage: Stage, shop: Place, asked: There) -> None:
     assert (counted.operations.count("CoAuthors"), CoAuthor.objects.count()) == (1, 1)
 
 
-UNTOLD = ("Commit.authors", "GitActorConnection.nodes", "GitActor.email", "GitActor.user")
+AUTHORSHIP = ("Commit.authors", "GitActorConnection.nodes", "GitActor.email", "GitActor.user")
 
 
 @pytest.mark.parametrize(
     ("leaf", "silent"),
     [
-        *((leaf, False) for leaf in (*UNTOLD, "User.login", "User.databaseId", "Commit.id")),
+        *((leaf, False) for leaf in (*AUTHORSHIP, "User.login", "User.databaseId", "Commit.id")),
         # An account may really be missing; these may not.
-        *((leaf, True) for leaf in (*UNTOLD[1:3], "User.databaseId")),
+        *((leaf, True) for leaf in (*AUTHORSHIP[1:3], "User.databaseId")),
     ],
 )
 def test_without_an_answer_nobody_is_told_and_everything_else_is(
@@ -199,15 +199,15 @@ def test_older_rows_are_unknown_until_they_are_read(
     page = " ".join(alice_client.get("/a/acme/ai/").content.decode().split())
     assert "The texts of 2 of 2 pull requests, which were stored before that" in page
     assert "for one point of the GitHub rate limit" in page
-    told = alice_client.get("/a/acme/ai/", headers={"Accept": "application/json"}).json()
-    assert (told["merged"]["unknown"], told["unread"]) == (2, 2)
+    page = alice_client.get("/a/acme/ai/", headers={"Accept": "application/json"}).json()
+    assert (page["merged"]["unknown"], page["unread"]) == (2, 2)
     with stage.counted() as counted:
         work()
     assert counted.points == 1
     assert rows() == before
     assert PullRequest.objects.filter(marks=None).count() == 0
-    told = alice_client.get("/a/acme/ai/", headers={"Accept": "application/json"}).json()
-    assert (told["merged"]["agents"], told["merged"]["assisted"], told["unread"]) == (1, 1, 0)
+    page = alice_client.get("/a/acme/ai/", headers={"Accept": "application/json"}).json()
+    assert (page["merged"]["agents"], page["merged"]["assisted"], page["unread"]) == (1, 1, 0)
 
 
 def test_what_is_gone_from_github_is_not_asked_for_again(

@@ -40,7 +40,7 @@ def webhooks(request: TeamRequest) -> HttpResponse:
     without = sum(
         1 for row in own if not row.hook_id and row.hook_error != repository_hooks.ARCHIVED
     )
-    untold = sum(1 for row in own if row.hook and not row.hook.is_secret_told)
+    unsent = sum(1 for row in own if row.hook and not row.hook.is_secret_told)
     missed = deliveries.missed(request.team).count()
     hooked = [row for row in connected if organization_hooks.is_possible(row)]
     shown = repositories[:MOST_REPOSITORIES]
@@ -50,7 +50,7 @@ def webhooks(request: TeamRequest) -> HttpResponse:
         "latency": latency,
         "repositories": [(row, sentences.of_repository(row)) for row in shown],
         "are_more": len(repositories) > MOST_REPOSITORIES,
-        "coverage": sentences.coverage(len(shown), without, untold),
+        "coverage": sentences.coverage(len(shown), without, unsent),
         "is_reachable": registration.is_reachable(),
         "organizations": [(row, sentences.of_organization(row)) for row in hooked],
         "is_connected": bool(connected),

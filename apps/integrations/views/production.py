@@ -86,8 +86,8 @@ class Row:
     @property
     def environments(self) -> str:
         """The environments that GitHub reported, with the number of deployments of each."""
-        told = self.production.environments if self.production else {}
-        return ", ".join(f"{name} ({count:,})" for name, count in sorted(told.items()))
+        environments = self.production.environments if self.production else {}
+        return ", ".join(f"{name} ({count:,})" for name, count in sorted(environments.items()))
 
 
 @require_GET

@@ -30,7 +30,7 @@ def several_accounts(request: TeamRequest) -> HttpResponse:
     other = decided.filter(is_same=False).order_by("login")
     suggested = suggestions.of_team(request.team)
     search = _search(request.GET)
-    found = _found(request.team, search) if search else []
+    found = _search_results(request.team, search) if search else []
     if wants_json(request):
         return JsonResponse(_as_json(suggested, list(same), list(other), found))
     members = TeamMember.objects.for_team(request.team).filter(is_bot=False)
@@ -118,7 +118,7 @@ def _member(team: Team, wanted: str) -> TeamMember:
     return member
 
 
-def _found(team: Team, search: str) -> list[dict[str, Any]]:
+def _search_results(team: Team, search: str) -> list[dict[str, Any]]:
     """Accounts whose login or name has the text, members first."""
     members = (
         TeamMember.objects.for_team(team)

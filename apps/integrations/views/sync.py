@@ -32,7 +32,7 @@ def start(request: TeamRequest) -> HttpResponse:
         tracked = tracked.filter(github_repo_id=_known_id(tracked, str(wanted)))
     if not tracked.exists():
         return _nothing(request)
-    said = sentences.of_start(is_whole=not tracked.exclude(status=SyncStatus.COMPLETE).exists())
+    said = sentences.of_start(is_complete=not tracked.exclude(status=SyncStatus.COMPLETE).exists())
     run = schedule.begin(request.team, tracked, SyncRun.Reason.MANUAL)
     record("github.sync.begun", team_id=request.team.pk, request=request, run=run.pk)
     if wants_json(request):

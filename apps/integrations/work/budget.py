@@ -48,9 +48,9 @@ _COLUMNS = {"installation": "installation_id", "user": "account_id", "credential
 def record_limit(account: str, limit: Limit) -> None:
     """Stores the remaining limit that a response reported."""
     key = _key(account, limit.resource)
-    told = {"limit": limit.limit, "remaining": limit.remaining, "reset_at": limit.reset_at}
-    if not RateBudget.objects.filter(**key).update(**told):
-        RateBudget.objects.update_or_create(**key, defaults=told)
+    values = {"limit": limit.limit, "remaining": limit.remaining, "reset_at": limit.reset_at}
+    if not RateBudget.objects.filter(**key).update(**values):
+        RateBudget.objects.update_or_create(**key, defaults=values)
 
 
 def block(account: str, wait: WaitError, now: datetime, resource: str = "graphql") -> datetime:

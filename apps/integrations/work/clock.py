@@ -10,12 +10,12 @@ from django.db import connection
 
 log = logging.getLogger(__name__)
 
-TOLD_FROM = timedelta(seconds=5)
+REPORTED_FROM = timedelta(seconds=5)
 STOPS_FROM = timedelta(minutes=2)
-LOOK_EVERY = 60.0  # seconds
+COMPARE_EVERY = 60.0  # seconds
 
-_looked_at = float("-inf")
-_found = timedelta()
+_compared_at = float("-inf")
+_difference = timedelta()
 
 
 def ahead() -> timedelta:
@@ -36,18 +36,18 @@ def is_good_enough() -> bool:
     Leases use the database's clock, so a few seconds only shift due times. With minutes, a walk
     could assume that it has seen what GitHub has not shown yet.
     """
-    global _looked_at, _found
-    if time.monotonic() - _looked_at >= LOOK_EVERY or abs(_found) >= STOPS_FROM:
-        _looked_at, _found = time.monotonic(), ahead()
-        if abs(_found) >= TOLD_FROM:
-            log.error("%s", sentence(_found))
-    return abs(_found) < STOPS_FROM
+    global _compared_at, _difference
+    if time.monotonic() - _compared_at >= COMPARE_EVERY or abs(_difference) >= STOPS_FROM:
+        _compared_at, _difference = time.monotonic(), ahead()
+        if abs(_difference) >= REPORTED_FROM:
+            log.error("%s", sentence(_difference))
+    return abs(_difference) < STOPS_FROM
 
 
 def forget() -> None:
     """Compares the clocks again at the next check."""
-    global _looked_at
-    _looked_at = float("-inf")
+    global _compared_at
+    _compared_at = float("-inf")
 
 
 def sentence(difference: timedelta) -> str:

@@ -49,7 +49,7 @@ class Verdict:
     failures: int = 0
 
     @property
-    def is_told(self) -> bool:
+    def is_shown(self) -> bool:
         """Whether people must be informed; else it passes by itself."""
         return self.kind not in (Kind.WAIT, Kind.RETRY)
 

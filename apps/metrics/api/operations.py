@@ -307,8 +307,8 @@ def pull_request(request: HttpRequest, owner: str, name: str, number: int) -> di
     found = PullRequest.objects.for_team(admitted(request).team).filter(
         repository__full_name__iexact=full_name, number=_bounded(number)
     )
-    whole = found.select_related("repository", "author", "deployment__application")
-    one = whole.order_by("-fetched_at", "-pk").first()  # the same choice as the page's
+    complete = found.select_related("repository", "author", "deployment__application")
+    one = complete.order_by("-fetched_at", "-pk").first()  # the same choice as the page's
     if one is None:
         raise Http404("There is no such pull request.")
     [row] = export.pull_request_rows(found.filter(pk=one.pk))

@@ -63,14 +63,14 @@ def of_ranked(now: Middle, before: Middle, deviation: float) -> Verdict:
 
 def of_shares(now: tuple[int, int], before: tuple[int, int]) -> Verdict:
     """By the pooled z-test of two proportions; each is a part and its whole."""
-    (part, whole), (former_part, former_whole) = now, before
-    if min(whole, former_whole) < FEWEST:
+    (part, total), (former_part, former_total) = now, before
+    if min(total, former_total) < FEWEST:
         return Verdict(reason=TOO_FEW)
-    pooled = (part + former_part) / (whole + former_whole)
-    variance = pooled * (1 - pooled) * (1 / whole + 1 / former_whole)
+    pooled = (part + former_part) / (total + former_total)
+    variance = pooled * (1 - pooled) * (1 / total + 1 / former_total)
     if variance == 0:
         return Verdict(reason=CHANCE)
-    deviation = (part / whole - former_part / former_whole) / math.sqrt(variance)
+    deviation = (part / total - former_part / former_total) / math.sqrt(variance)
     return _directed(deviation) if two_sided(deviation) < SIGNIFICANT else Verdict(reason=CHANCE)
 
 
@@ -118,13 +118,13 @@ def rank_sum_deviations(
     def summed(numbers: NDArray[Any]) -> NDArray[Any]:
         return np.bincount(of_group, weights=numbers, minlength=number)
 
-    whole, count = np.diff(ends), summed(own)
-    former = whole - count
+    total, count = np.diff(ends), summed(own)
+    former = total - count
     # Equal values share the mean of their ranks; twice the mean is an integer.
     ranks = summed(own * (2 * (starts - ends[of_group]) + sizes + 1)) / 2
     u = ranks - count * (count + 1) / 2
-    ties = summed(sizes.astype(float) ** 3 - sizes) / np.maximum(whole * (whole - 1), 1)
-    variance = count * former / 12 * (whole + 1 - ties)
+    ties = summed(sizes.astype(float) ** 3 - sizes) / np.maximum(total * (total - 1), 1)
+    variance = count * former / 12 * (total + 1 - ties)
     is_spread = variance > 0
     deviations = np.sqrt(np.where(is_spread, variance, 1))
     return np.where(is_spread, (u - count * former / 2) / deviations, 0.0)

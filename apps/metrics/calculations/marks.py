@@ -160,8 +160,8 @@ def is_human_touched(
 def _is_persons(signature: Signature, team: TeamMarks) -> bool:
     if agent_by_address(signature, team):
         return False
-    told = signature.account if signature.account != Actor() else None
-    if account := told or noreply_account(signature.address):
+    account_named = signature.account if signature.account != Actor() else None
+    if account := account_named or noreply_account(signature.address):
         return is_person(account, team)
     return bool(signature.name or signature.address) and not _is_bots(signature)
 
@@ -373,11 +373,11 @@ def _accounts_in(commits: Iterable[CommitText]) -> dict[str, Actor | None]:
 
 
 def _author_or_committer(texts: Texts, team: TeamMarks) -> Actor | None:
-    if _is_told(texts.author) and is_person(texts.author, team):
+    if _is_known(texts.author) and is_person(texts.author, team):
         return texts.author
     writers = (commit.author.account for commit in texts.commits)
-    return next((who for who in writers if _is_told(who) and is_person(who, team)), None)
+    return next((who for who in writers if _is_known(who) and is_person(who, team)), None)
 
 
-def _is_told(account: Actor) -> bool:
+def _is_known(account: Actor) -> bool:
     return account.id is not None

@@ -110,12 +110,12 @@ def by_group(now: Sample, before: Sample, groups: Array, former_groups: Array) -
         share, own = present.get(key, (0.0, past.get(key, (0.0, 0.0))[1]))
         former_share, former_own = past.get(key, (0.0, own))
         pieces += [share * (own - former_own), (share - former_share) * (former_own - former_mean)]
-    whole = rounded(pieces, round(mean) - round(former_mean))
+    seconds = rounded(pieces, round(mean) - round(former_mean))
     return [
         Part(
             key,
-            whole[2 * place],
-            whole[2 * place + 1],
+            seconds[2 * place],
+            seconds[2 * place + 1],
             round(present[key][1]) if key in present else 0,
             round(past[key][1]) if key in past else 0,
         )

@@ -37,13 +37,13 @@ _HASHED_TRAILER = re.compile(r"trailer: [0-9a-f]{32}")
 _TOLD = "?"
 
 
-def texts(whole: Texts, hashed: Hash) -> Texts:
+def texts(full: Texts, hashed: Hash) -> Texts:
     """All texts of a pull request, reduced."""
     return replace(
-        whole,
-        body=body(whole.body),
-        commits=[commit(each, hashed) for each in whole.commits],
-        merge_message=message(whole.merge_message, hashed),
+        full,
+        body=body(full.body),
+        commits=[commit(each, hashed) for each in full.commits],
+        merge_message=message(full.merge_message, hashed),
     )
 
 
@@ -54,13 +54,13 @@ def body(text: str) -> str:
     return "\n".join(f"https://{mark}" if mark in links else mark for mark in found)
 
 
-def commit(whole: CommitText, hashed: Hash) -> CommitText:
+def commit(full: CommitText, hashed: Hash) -> CommitText:
     """A commit; its headline is no secret, and its committer is only kept if it is a tool."""
     return replace(
-        whole,
-        body=message(whole.body, hashed),
-        author=_author(whole.author, hashed),
-        committer=_committer(whole.committer),
+        full,
+        body=message(full.body, hashed),
+        author=_author(full.author, hashed),
+        committer=_committer(full.committer),
     )
 
 
@@ -106,24 +106,24 @@ def _trailers(lines: list[str], hashed: Hash) -> Iterator[str]:
             yield trailer(line, hashed)
 
 
-def _author(whole: Signature, hashed: Hash) -> Signature:
-    return Signature(_name(whole.name), _own_address(whole, hashed), whole.account)
+def _author(full: Signature, hashed: Hash) -> Signature:
+    return Signature(_name(full.name), _own_address(full, hashed), full.account)
 
 
-def _own_address(whole: Signature, hashed: Hash) -> str:
+def _own_address(full: Signature, hashed: Hash) -> str:
     """For a person with a known account, the noreply address adds nothing."""
-    lower = whole.address.strip().lower()
+    lower = full.address.strip().lower()
     if not noreply_account(lower) or _is_tools(lower) or "[bot]" in lower:
-        return address(whole.address, hashed)
-    return "" if whole.account.id is not None else _as_hash(lower, hashed)
+        return address(full.address, hashed)
+    return "" if full.account.id is not None else _as_hash(lower, hashed)
 
 
-def _committer(whole: Signature) -> Signature:
-    if tool_of_signature(whole, _TABLE) is None:
+def _committer(full: Signature) -> Signature:
+    if tool_of_signature(full, _TABLE) is None:
         return UNSIGNED
-    lower = whole.address.strip().lower()
-    account = whole.account if agent_of(whole.account) else UNSIGNED.account
-    return Signature(_name(whole.name), lower if _is_tools(lower) else "", account)
+    lower = full.address.strip().lower()
+    account = full.account if agent_of(full.account) else UNSIGNED.account
+    return Signature(_name(full.name), lower if _is_tools(lower) else "", account)
 
 
 def _name(name: str) -> str:

@@ -83,7 +83,7 @@ class Reviewed:
 class Overview:
     """All that the page shows of a period's merged pull requests."""
 
-    whole: Written
+    overall: Written
     spans: Sequence[Written]
     tools: Sequence[Tool]
     repositories: Sequence[tuple[Repository, Written]]
@@ -104,7 +104,7 @@ def overview(team: Team, filters: Filters) -> Overview:
     unseen = agents.keep(lambda part: part["waiting_for"] != WAITING.index("draft"))
     waiting = unseen.where("reviewer_count", 0)
     return Overview(
-        whole=_written(rows, np.zeros(len(rows), np.int64), 1)[0],
+        overall=_written(rows, np.zeros(len(rows), np.int64), 1)[0],
         spans=_written(rows, counting.bins(rows["merged_at"], begins), number),
         tools=_tools(team, rows),
         repositories=_repositories(team, rows),

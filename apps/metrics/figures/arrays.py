@@ -15,6 +15,7 @@ from django.db.models import Model, Q, QuerySet, TextField
 from django.db.models.functions import Cast
 from numpy.typing import NDArray
 
+from apps.chunks import chunks
 from apps.metrics.figures import packed
 from apps.metrics.figures.columns import (
     KINDS,
@@ -158,8 +159,8 @@ def _batches(keys: Array | None) -> Iterator[Q]:
     if keys is None:
         yield Q()
         return
-    for begin in range(0, len(keys), 500):
-        yield Q(pull_request__in=keys[begin : begin + 500].tolist())
+    for some in chunks(keys.tolist()):
+        yield Q(pull_request__in=some)
 
 
 def _below(

@@ -29,7 +29,7 @@ WRITERS = {
 }
 UNKNOWN = "not read for marks yet"
 NO_TEAM, OF_ONE, UNKNOWN_SIZE = "no team", "others", "size not known"
-UNTOLD = Verdict(reason=changes.UNKNOWN)
+NO_VERDICT = Verdict(reason=changes.UNKNOWN)
 OF_A_PERSON = Verdict(reason="nothing is judged of a single person")
 
 
@@ -38,7 +38,7 @@ class Changes:
     """By field of the table of figures, whether it changed; or why nothing can be said."""
 
     verdicts: Mapping[str, Verdict] = field(default_factory=dict)
-    why_not: Verdict = UNTOLD
+    why_not: Verdict = NO_VERDICT
 
     def verdict(self, name: str) -> Verdict:
         """The verdict on a figure."""
@@ -69,8 +69,8 @@ def why_not(team: Team, filters: Filters) -> Changes | None:
     """Why nothing can be judged under these filters; None if it can be."""
     if is_of_a_person(team, filters):
         return Changes(why_not=OF_A_PERSON)
-    is_whole = filters.range != "all" and filters.coverage.is_whole
-    return None if is_whole else Changes()
+    is_complete = filters.range != "all" and filters.coverage.is_complete
+    return None if is_complete else Changes()
 
 
 Grouped = tuple[Columns, Array]

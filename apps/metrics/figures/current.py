@@ -22,6 +22,7 @@ import numpy as np
 from django.conf import settings
 from django.db.models import Model, Q
 
+from apps.chunks import chunks
 from apps.metrics.figures import arrays, kept
 from apps.metrics.figures.arrays import Array, Arrays
 from apps.metrics.figures.kept import Kept
@@ -42,25 +43,25 @@ class Current:
     """The stored arrays, which of their rows are still valid, and what was stored since."""
 
     kept: Kept
-    stands: Array
+    is_current: Array
     revisions: Mapping[int, int]
-    since: Arrays | None = None
+    newer: Arrays | None = None
 
     @property
     def parts(self) -> list[tuple[Arrays, Array | None]]:
         """Arrays, and which of their rows are valid; None if all are."""
-        first = (self.kept.arrays, self.stands if self.since is not None else None)
-        return [first] if self.since is None else [first, (self.since, None)]
+        first = (self.kept.arrays, self.is_current if self.newer is not None else None)
+        return [first] if self.newer is None else [first, (self.newer, None)]
 
     @property
     def size(self) -> int:
         """Bytes, including shared ones of a mapped file."""
-        return self.kept.arrays.size + (self.since.size if self.since else 0)
+        return self.kept.arrays.size + (self.newer.size if self.newer else 0)
 
     @property
     def is_much_merged(self) -> bool:
         """Whether it is time to rewrite the file."""
-        count = len(self.since) if self.since else 0
+        count = len(self.newer) if self.newer else 0
         return count > max(FEW, MERGED * len(self.kept.arrays))
 
 
@@ -108,11 +109,11 @@ def _current(team: Team) -> Current:
         key = versions[0][2] if versions else ""
         found = _known.get(team.pk)
         if found is None or not _follows(found.kept.key, found.revisions, key, revisions):
-            found = _begun(team, key, revisions)
+            found = _loaded(team, key, revisions)
         if found.revisions != revisions:
             found = _caught_up(team, found, revisions)
         if found.is_much_merged:
-            found = _anew(team, found)
+            found = _rewritten(team, found)
         _remember(team, found)
     return found
 
@@ -128,31 +129,31 @@ def _follows(key: str, before: Mapping[int, int], now: str, revisions: Mapping[i
     return key == now and all(revisions.get(pk, -1) >= known for pk, known in before.items())
 
 
-def _begun(team: Team, key: str, revisions: Mapping[int, int]) -> Current:
+def _loaded(team: Team, key: str, revisions: Mapping[int, int]) -> Current:
     rows = PullRequest.objects.for_team(team).order_by("opened_at")
     if not rows[KEPT_FROM : KEPT_FROM + 1].exists():
-        return _whole(Kept(key, revisions, arrays.read(team)))
+        return _all_current(Kept(key, revisions, arrays.read(team)))
     with kept.alone(team.pk):
         found = kept.read(team.pk, key)
         if found and _follows(found.key, found.revisions, key, revisions):
-            return _whole(found)
-        whole = arrays.read(team, tell=_Told(team))
-        return _whole(_keep(team, Kept(key, revisions, whole)))
+            return _all_current(found)
+        read = Kept(key, revisions, arrays.read(team, tell=_ProgressReport(team)))
+        return _all_current(_keep(team, read))
 
 
-class _Told:
+class _ProgressReport:
     """Counts the rows read for a team, for users who wait for it."""
 
     def __init__(self, team: Team) -> None:
         self.team = team.pk
         self.counts = Counter[type[Model]]()
-        self.whole = PullRequest.objects.for_team(team).count()
+        self.total = PullRequest.objects.for_team(team).count()
         self(PullRequest, 0)
 
     def __call__(self, model: type[Model], count: int) -> None:
         self.counts[model] += count
         read = self.counts[PullRequest], self.counts[PRReview]
-        kept.tell(self.team, kept.Progress(self.whole, *read))
+        kept.tell(self.team, kept.Progress(self.total, *read))
 
 
 def is_ready(team: Team) -> bool:
@@ -167,17 +168,17 @@ def progress(team: Team) -> kept.Progress | None:
     return None if is_ready(team) else kept.progress(team.pk)
 
 
-def _anew(team: Team, found: Current) -> Current:
+def _rewritten(team: Team, found: Current) -> Current:
     """The arrays with all changes merged, for this process and later ones."""
     with kept.alone(team.pk):
         newer = kept.read(team.pk, found.kept.key)
         if newer is None or newer.revisions == found.kept.revisions:
-            return _whole(_keep(team, _as_one(found)))
+            return _all_current(_keep(team, _joined(found)))
         # Another process was first.
-        return _caught_up(team, _whole(newer), found.revisions)
+        return _caught_up(team, _all_current(newer), found.revisions)
 
 
-def _whole(found: Kept) -> Current:
+def _all_current(found: Kept) -> Current:
     return Current(found, np.ones(len(found.arrays), bool), found.revisions)
 
 
@@ -193,10 +194,11 @@ def _keep(team: Team, found: Kept) -> Kept:
     return kept.read(team.pk, found.key) or found
 
 
-def _as_one(found: Current) -> Kept:
-    stand = found.kept.arrays.without(~found.stands)
-    whole = stand if found.since is None else arrays.joined([stand, found.since]).in_order()
-    return Kept(found.kept.key, found.revisions, whole)
+def _joined(found: Current) -> Kept:
+    rows = found.kept.arrays.without(~found.is_current)
+    if found.newer is not None:
+        rows = arrays.joined([rows, found.newer]).in_order()
+    return Kept(found.kept.key, found.revisions, rows)
 
 
 def _caught_up(team: Team, found: Current, revisions: Mapping[int, int]) -> Current:
@@ -209,20 +211,17 @@ def _caught_up(team: Team, found: Current, revisions: Mapping[int, int]) -> Curr
     if not moved:
         return found
     newer = [Q(repository=pk, stored_revision__gt=known) for pk, known in moved]
-    parts = [
-        arrays.read(team, reduce(operator.or_, newer[begin : begin + AT_ONCE]))
-        for begin in range(0, len(newer), AT_ONCE)
-    ]
+    parts = [arrays.read(team, reduce(operator.or_, some)) for some in chunks(newer, AT_ONCE)]
     return _merged(found, arrays.joined(parts).in_order(), revisions)
 
 
 def _merged(found: Current, came: Arrays, revisions: Mapping[int, int]) -> Current:
     new = came.pull_requests["id"]
-    stands = found.stands & ~np.isin(found.kept.arrays.pull_requests["id"], new)
-    if found.since is not None:
-        again = np.isin(found.since.pull_requests["id"], new)
-        came = arrays.joined([found.since.without(again), came]).in_order()
-    return Current(found.kept, stands, revisions, came)
+    is_current = found.is_current & ~np.isin(found.kept.arrays.pull_requests["id"], new)
+    if found.newer is not None:
+        again = np.isin(found.newer.pull_requests["id"], new)
+        came = arrays.joined([found.newer.without(again), came]).in_order()
+    return Current(found.kept, is_current, revisions, came)
 
 
 def _remember(team: Team, found: Current) -> None:

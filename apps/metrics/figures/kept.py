@@ -82,7 +82,7 @@ def alone(team: int) -> Iterator[None]:
 class Progress:
     """How many rows were read to build a team's arrays, and of how many pull requests."""
 
-    whole: int
+    total: int
     pull_requests: int = 0
     reviews: int = 0
 
@@ -91,7 +91,7 @@ def tell(team: int, progress: Progress) -> None:
     """Reports the progress to other processes; only the holder of `alone` does."""
     with contextlib.suppress(OSError):  # That is no reason to stop.
         _aside(team).write_text(json.dumps(asdict(progress)))
-        _aside(team).replace(_told(team))
+        _aside(team).replace(_progress_file(team))
 
 
 def progress(team: int) -> Progress | None:
@@ -101,7 +101,7 @@ def progress(team: int) -> Progress | None:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         with contextlib.suppress(OSError):
-            return Progress(**json.loads(_told(team).read_text()))
+            return Progress(**json.loads(_progress_file(team).read_text()))
     return None
 
 
@@ -144,7 +144,7 @@ def _lock(team: int) -> Path:
     return folder() / f"{team}.lock"
 
 
-def _told(team: int) -> Path:
+def _progress_file(team: int) -> Path:
     return folder() / f"{team}.progress"
 
 

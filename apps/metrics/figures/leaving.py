@@ -14,11 +14,11 @@ def leaving(team: Team) -> Q | None:
     """A condition on a team's pull requests; nearly always None, which is faster."""
     of_some = Q(is_leaving=True) | Q(team__pruned_before__isnull=False)
     rows = Repository.objects.for_team(team).filter(of_some)
-    told = list(rows.values_list("pk", "is_leaving", "team__pruned_before"))
-    if not told:
+    leaving_rows = list(rows.values_list("pk", "is_leaving", "team__pruned_before"))
+    if not leaving_rows:
         return None
-    found = Q(repository__in=[key for key, is_leaving, _ in told if is_leaving])
-    before = told[0][2]
+    found = Q(repository__in=[key for key, is_leaving, _ in leaving_rows if is_leaving])
+    before = leaving_rows[0][2]
     return found | ended_before(before) if before else found
 
 

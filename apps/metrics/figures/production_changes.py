@@ -19,7 +19,7 @@ def compared(team: Team, filters: Filters, now: Delivery, before: Delivery) -> C
     """The filters' period compared with the one before; empty if either is incomplete."""
     if is_of_a_person(team, filters):
         return Changes(why_not=OF_A_PERSON)
-    if filters.range == "all" or not _is_whole(team, filters):
+    if filters.range == "all" or not _is_complete(team, filters):
         return Changes()
     if not now.deployments or not before.deployments:
         return Changes()  # Missing data is not zero.
@@ -32,18 +32,18 @@ def compared(team: Team, filters: Filters, now: Delivery, before: Delivery) -> C
         "recovery_time": changes.of_durations(recovery, former_recovery),
         "rework_rate": changes.of_shares(_pair(now.rework), _pair(before.rework)),
     }
-    told = changes.of_counts(now.deployments, before.deployments)
-    found["deployments_per_week" if filters.tells_weeks else "deployments"] = told
+    verdict = changes.of_counts(now.deployments, before.deployments)
+    found["deployments_per_week" if filters.tells_weeks else "deployments"] = verdict
     return Changes(found)
 
 
 def _pair(share: Any) -> tuple[int, int]:
-    return share.part, share.whole
+    return share.part, share.total
 
 
-def _is_whole(team: Team, filters: Filters) -> bool:
+def _is_complete(team: Team, filters: Filters) -> bool:
     """Whether deployments are known from before both periods until now."""
-    if not filters.coverage.is_whole:
+    if not filters.coverage.is_complete:
         return False
     wanted = repositories(team, filters)
     sources = Production.objects.for_team(team).filter(repository__in=wanted).exclude(source="")

@@ -46,12 +46,12 @@ class Share:
     """A part of a whole."""
 
     part: int
-    whole: int
+    total: int
 
     @property
     def value(self) -> float | None:
         """Between 0 and 1; None if the whole is empty."""
-        return self.part / self.whole if self.whole else None
+        return self.part / self.total if self.total else None
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 from django.db.models import F, QuerySet
 
+from apps.chunks import chunks
 from apps.metrics.calculations.pull_requests import Exclusions, is_excluded
 from apps.metrics.figures import masks
 from apps.metrics.figures.arrays import Array, code
@@ -83,9 +84,9 @@ def applications_of(rows: Rows) -> Array:
     """For each pull request, the application that deployed it first."""
     keys = rows["id"].tolist()
     found: dict[int, int] = {}
-    for begin in range(0, len(keys), 500):
+    for some in chunks(keys):
         links = DeployedPullRequest.objects.filter(
-            pull_request__in=keys[begin : begin + 500], pull_request__deployment=F("deployment")
+            pull_request__in=some, pull_request__deployment=F("deployment")
         )
         found |= dict(links.values_list("pull_request", "deployment__application"))
     return np.array([found.get(key, NONE) for key in keys], np.int64)
@@ -99,9 +100,9 @@ def deployments(team: Team, filters: Filters, period: Period) -> Table:
     now = filters.period
     both = Period(now.previous.first, now.last, now.zone)
     is_within = both.first <= period.first and period.last <= both.last
-    whole = both if is_within else period
-    which = (team.pk, filters.repository, tuple(filters.repositories), whole)
-    table = once(("deployments", *which), lambda: _deployments(team, filters, whole))
+    span = both if is_within else period
+    which = (team.pk, filters.repository, tuple(filters.repositories), span)
+    table = once(("deployments", *which), lambda: _deployments(team, filters, span))
     start, end = masks.ends(period)
     inside = (table["deployed_at"] >= start) & (table["deployed_at"] < end)
     return {name: values[inside] for name, values in table.items()}
@@ -117,20 +118,20 @@ def _deployments(team: Team, filters: Filters, period: Period) -> Table:
     )
     found = list(rows.order_by().values_list(*names))
     columns = list(zip(*found, strict=True)) or [()] * len(names)
-    told = dict(zip(names, columns, strict=True))
-    flags = {name: np.array(told[name], bool) for name in names if name.startswith("is_")}
+    values = dict(zip(names, columns, strict=True))
+    flags = {name: np.array(values[name], bool) for name in names if name.startswith("is_")}
     again = flags["is_repeat"] | flags["is_rollback"] | flags["is_restore"]
-    keys = np.array(told["pk"], np.int64)
+    keys = np.array(values["pk"], np.int64)
     return {
         **flags,
         "key": keys,
         "is_counted": ~again,
         "is_judged": ~again & ~flags["is_unplaced"],
-        "application": np.array(told["application"], np.int64),
-        "deployed_at": np.array([int(at.timestamp()) for at in told["deployed_at"]], np.int64),
-        "day": np.array([_day(at, period) for at in told["deployed_at"]], np.int64),
-        "cause": np.array([_cause(each) for each in told["failed_by"]], np.int64),
-        "recovery_time": np.array([_null(each) for each in told["recovery_time"]], np.int64),
+        "application": np.array(values["application"], np.int64),
+        "deployed_at": np.array([int(at.timestamp()) for at in values["deployed_at"]], np.int64),
+        "day": np.array([_day(at, period) for at in values["deployed_at"]], np.int64),
+        "cause": np.array([_cause(each) for each in values["failed_by"]], np.int64),
+        "recovery_time": np.array([_null(each) for each in values["recovery_time"]], np.int64),
         **_brought(keys),
     }
 
@@ -152,8 +153,8 @@ def _brought(keys: Array) -> Table:
     brings: set[int] = set()
     goes_on: set[int] = set()
     wanted = keys.tolist()
-    for begin in range(0, len(wanted), 500):
-        links = DeployedPullRequest.objects.filter(deployment__in=wanted[begin : begin + 500])
+    for some in chunks(wanted):
+        links = DeployedPullRequest.objects.filter(deployment__in=some)
         for key, is_revert, is_hotfix in links.values_list(
             "deployment", "pull_request__is_revert", "pull_request__is_hotfix"
         ):

@@ -20,7 +20,7 @@ class Reading:
     """Pull requests still to be read, out of how many, and the newest of them."""
 
     unread: int = 0
-    whole: int = 0
+    total: int = 0
     newest: datetime | None = None
 
     @property
@@ -38,5 +38,5 @@ def reading(team: Team) -> Reading:
     found = unread.aggregate(count=Count("pk"), newest=Max("opened_at"))
     if not found["count"]:
         return Reading()
-    whole = PullRequest.objects.for_team(team).count()
-    return Reading(found["count"], whole, found["newest"])
+    total = PullRequest.objects.for_team(team).count()
+    return Reading(found["count"], total, found["newest"])

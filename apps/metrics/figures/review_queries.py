@@ -249,7 +249,7 @@ def concentration(team: Team, filters: Filters) -> Concentration:
 class Responses:
     """How soon reviewers submitted their first review of a pull request."""
 
-    whole: Spread
+    overall: Spread
     by_reviewer: Mapping[Account, Spread]
     by_span: Sequence[Spread | None]
 

@@ -99,7 +99,7 @@ class _Columns:
         raise NotImplementedError
 
     @cached_property
-    def _found(self) -> dict[str, Array]:
+    def _cache(self) -> dict[str, Array]:
         return {}
 
     @cached_property
@@ -107,10 +107,10 @@ class _Columns:
         return {}
 
     def __getitem__(self, name: str) -> Array:
-        if name not in self._found:
+        if name not in self._cache:
             parts = self._columns(name) or [np.zeros(0, np.int64)]
-            self._found[name] = parts[0] if len(parts) == 1 else np.concatenate(parts)
-        return self._found[name]
+            self._cache[name] = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        return self._cache[name]
 
     def kinds(self, name: str) -> tuple[Array, Array]:
         """The sorted distinct values of a column, and the position of each row's value."""
@@ -128,12 +128,16 @@ class Rows(_Columns):
     @classmethod
     def from_parts(cls, parts: Sequence[tuple[Arrays, Array | None]]) -> Rows:
         """All of a team, from arrays with a mask of their current rows, None if all are current."""
-        return cls([_Narrowed(arrays, slice(0, len(arrays)), stands) for arrays, stands in parts])
+        return cls(
+            [_Narrowed(arrays, slice(0, len(arrays)), is_current) for arrays, is_current in parts]
+        )
 
     @classmethod
     def openings(cls, parts: Sequence[tuple[Arrays, Array | None]]) -> Rows:
         """Some of a team, among them the first of each repository that is not excluded."""
-        return cls([_Narrowed(arrays, _openings(arrays, stands)) for arrays, stands in parts])
+        return cls(
+            [_Narrowed(arrays, _openings(arrays, is_current)) for arrays, is_current in parts]
+        )
 
     def __len__(self) -> int:
         return len(self["id"])
@@ -245,13 +249,13 @@ class Below(_Columns):
         )
 
 
-def _openings(arrays: Arrays, stands: Array | None) -> Array:
+def _openings(arrays: Arrays, is_current: Array | None) -> Array:
     """The first of each repository; all of a repository whose first one is not current."""
     places = arrays.openings
-    if stands is None or (there := stands[places]).all():
+    if is_current is None or (there := is_current[places]).all():
         return places
     repositories = arrays.pull_requests["repository_id"]
-    others = np.isin(repositories, repositories[places[~there]]) & stands
+    others = np.isin(repositories, repositories[places[~there]]) & is_current
     return np.concatenate([places[there], np.flatnonzero(others)])
 
 

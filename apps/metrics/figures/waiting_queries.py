@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from apps.chunks import chunks
 from apps.metrics.calculations import ai_accounts, own_marks
 from apps.metrics.calculations.ai_accounts import Actor
 from apps.metrics.calculations.facts import EventFact, Person, ReviewFact
@@ -304,10 +305,6 @@ def _requests(team: Team, keys: Sequence[int], main: Mapping[int, int]) -> dict[
     return {key: list(pending_requests(events[key], reviews[key], members)) for key in keys}
 
 
-def _batches(keys: Sequence[int]) -> Iterable[Sequence[int]]:
-    return (keys[begin : begin + 500] for begin in range(0, len(keys), 500))
-
-
 def _events(
     team: Team, keys: Sequence[int], main: Mapping[int, int]
 ) -> defaultdict[int, list[EventFact]]:
@@ -315,10 +312,10 @@ def _events(
     kinds = (TimelineEvent.Kind.REVIEW_REQUESTED, TimelineEvent.Kind.REVIEW_REQUEST_REMOVED)
     names = ("kind", "at", "reviewer_github_id", "group_github_id")
     own = own_marks.accounts(team.ai_logins, team.bot_logins)
-    for some in _batches(keys):
+    for some in chunks(keys):
         rows = TimelineEvent.objects.for_team(team).filter(pull_request__in=some, kind__in=kinds)
-        told = rows.values_list("pull_request", *names, "reviewer_type", "reviewer_login")
-        for key, kind, at, account, group, type_, login in told.order_by("at", "pk"):
+        events = rows.values_list("pull_request", *names, "reviewer_type", "reviewer_login")
+        for key, kind, at, account, group, type_, login in events.order_by("at", "pk"):
             is_bot = ai_accounts.is_bot(Actor(account, login, type_), own)
             person = main.get(account, account)
             found[key].append(EventFact(kind, at, person, group, type_ == "Team", is_bot))
@@ -331,12 +328,12 @@ def _reviews(
     found: defaultdict[int, list[ReviewFact]] = defaultdict(list)
     own = own_marks.accounts(team.ai_logins, team.bot_logins)
     names = ("reviewer_github_id", "reviewer_login", "reviewer_type", "state", "submitted_at")
-    for some in _batches(keys):
+    for some in chunks(keys):
         rows = PRReview.objects.for_team(team).filter(
             pull_request__in=some, submitted_at__isnull=False
         )
-        told = rows.values_list("pull_request", "pull_request__author_github_id", *names)
-        for key, author, account, login, type_, state, at in told:
+        reviews = rows.values_list("pull_request", "pull_request__author_github_id", *names)
+        for key, author, account, login, type_, state, at in reviews:
             person = main.get(account, account) if account else None
             is_own = person == (main.get(author, author) if author else None)
             if at and not (is_own or ai_accounts.is_bot(Actor(account, login, type_), own)):
@@ -347,7 +344,7 @@ def _reviews(
 def _called(team: Team, keys: Sequence[int]) -> dict[Key, str]:
     """The names of requested reviewers who are no members, and of teams, from the requests."""
     found: dict[Key, str] = {}
-    for some in _batches(keys):
+    for some in chunks(keys):
         rows = TimelineEvent.objects.for_team(team).filter(pull_request__in=some)
         asked: Any = rows.filter(kind=TimelineEvent.Kind.REVIEW_REQUESTED).order_by("pk")
         for account, login, group, slug in asked.values_list(
@@ -380,10 +377,10 @@ def _outside_mergers(
         repository__in=list(repositories), merged_by_github_id__in=list(accounts)
     )
     names = ("merged_by_github_id", "merged_by_login", "merged_by_type")
-    told = rows.order_by().values_list(*names).distinct()
+    mergers = rows.order_by().values_list(*names).distinct()
     return {
         account: Whom(login or "", account)
-        for account, login, type_ in told
+        for account, login, type_ in mergers
         if account and not ai_accounts.is_bot(Actor(account, login, type_), own)
     }
 

@@ -42,7 +42,7 @@ class Coverage:
     is_stopped: bool = False
 
     @property
-    def is_whole(self) -> bool:
+    def is_complete(self) -> bool:
         """Whether both periods lie within the data, so that they can be compared."""
         begins = self.begins_before or self.begins_within
         return self.is_read and not (begins or self.is_to_come or self.is_stopped)
@@ -106,14 +106,14 @@ class Filters:
 
     def address(self, path: str, **changes: object) -> str:
         """The path with these filters, some of them changed; None removes one."""
-        changed = {key: _told(key, value) for key, value in changes.items()}
-        text = "&".join(filter(None, {**self._as_told, **changed}.values()))
+        changed = {key: _encoded(key, value) for key, value in changes.items()}
+        text = "&".join(filter(None, {**self._encoded_params, **changed}.values()))
         return f"{path}?{text}" if text else path
 
     @cached_property
-    def _as_told(self) -> dict[str, str]:
+    def _encoded_params(self) -> dict[str, str]:
         """Each as in an address, encoded once: a page has hundreds of addresses."""
-        return {key: _told(key, value) for key, value in self.params.items()}
+        return {key: _encoded(key, value) for key, value in self.params.items()}
 
     def of_everyone(self) -> Filters:
         """The same filters for any kind of author."""
@@ -156,5 +156,5 @@ class Filters:
         return f"Without {', '.join(most)} and {last}."
 
 
-def _told(key: str, value: object) -> str:
+def _encoded(key: str, value: object) -> str:
     return "" if value in (None, "", []) else urlencode({key: value}, doseq=True)

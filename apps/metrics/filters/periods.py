@@ -55,7 +55,7 @@ class Period:
         begins = list(_weeks(self) if self.unit == "week" else _months(self))
         ends = [begin - timedelta(days=1) for begin in begins[1:]]
         ends.append(_unit_end(begins[-1], self.unit))
-        return [self._span(*whole) for whole in zip(begins, ends, strict=True)]
+        return [self._span(*bounds) for bounds in zip(begins, ends, strict=True)]
 
     def _span(self, first: date, last: date) -> Span:
         is_partial = first < self.first or last > self.last

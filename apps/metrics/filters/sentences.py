@@ -22,12 +22,12 @@ def _dates(period: Period) -> str:
     return f"{period.first:%-d %b %Y} to {period.last:%-d %b %Y}"
 
 
-def how_many(shown: int, count: int, whole: int, wanted: str) -> str:
+def how_many(shown: int, count: int, total: int, wanted: str) -> str:
     """How many options of a list are shown for the typed text."""
-    if not whole:
+    if not total:
         return "None in use yet."
     if not count:
-        return f"None of {whole:,} has “{wanted}”."
+        return f"None of {total:,} has “{wanted}”."
     if shown < count:
         return f"{shown:,} of {count:,}; type to find the others."
-    return f"{count:,}" if count == whole else f"{count:,} of {whole:,}"
+    return f"{count:,}" if count == total else f"{count:,} of {total:,}"

@@ -11,6 +11,7 @@ import numpy as np
 from django.db.models import prefetch_related_objects
 from django.http import QueryDict
 
+from apps.chunks import chunks
 from apps.metrics.figures import behind, columns, masks, waiting_queries
 from apps.metrics.figures.ai_queries import BY_AI
 from apps.metrics.figures.among import Among
@@ -254,14 +255,14 @@ def waits(team: Team, page: keyset.Page, chosen: Choice) -> dict[int, waiting_qu
 def rows(found: Rows, chosen: Choice) -> Iterator[export.Row]:
     """The whole list as export rows, in the list's order; read while it is sent."""
     keys = keyset.keys(found, chosen.order)
-    for begin in range(0, len(keys), AT_ONCE):
-        yield from data(keys[begin : begin + AT_ONCE], chosen.fields)
+    for some in chunks(keys, AT_ONCE):
+        yield from data(some, chosen.fields)
 
 
 def data(keys: Sequence[int], names: Sequence[str]) -> list[export.Row]:
     """The rows with these keys as export rows."""
-    whole = PullRequest.objects.filter(pk__in=keys)
+    chosen = PullRequest.objects.filter(pk__in=keys)
     fields = {"pk": "pk", **{name: FIELDS[name] for name in names}}
-    found = {row.pop("pk"): row for row in export.pull_request_rows(whole, fields)}
+    found = {row.pop("pk"): row for row in export.pull_request_rows(chosen, fields)}
     # One may have been deleted since.
     return [found[key] for key in keys if key in found]

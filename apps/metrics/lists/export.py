@@ -161,9 +161,11 @@ def pull_request_rows(
     found: QuerySet[PullRequest], fields: Mapping[str, str] = PULL_REQUEST_FIELDS
 ) -> Iterator[Row]:
     """Export rows of any selection of pull requests, in its order; null for unknown values."""
-    for row in rows(found, {**fields, "untold": "untold"}):
-        untold = row.pop("untold")
-        stand_ins = {_STAND_INS.get(name) for name, is_kept in untold.items() if not is_kept}
+    for row in rows(found, {**fields, "missing_fields": "missing_fields"}):
+        missing_fields = row.pop("missing_fields")
+        stand_ins = {
+            _STAND_INS.get(name) for name, is_kept in missing_fields.items() if not is_kept
+        }
         yield {name: None if name in stand_ins else value for name, value in row.items()}
 
 

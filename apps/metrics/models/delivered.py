@@ -199,9 +199,9 @@ class PullRequest(BaseTeamModel):
         "self", models.SET_NULL, null=True, related_name="reverted_by", db_index=False
     )
     fetched_at = models.DateTimeField()
-    untold = models.JSONField(
+    missing_fields = models.JSONField(
         default=dict,
-        help_text="What GitHub could not tell, and whether what was known before is kept.",
+        help_text="What GitHub did not return, and whether a former value is kept for it.",
     )
     stored_revision = models.PositiveBigIntegerField(
         default=0, help_text="The repository's revision when anything of it was stored last."

@@ -142,7 +142,7 @@ class Deployment(BaseTeamModel):
     is_withdrawn = models.BooleanField(
         default=False, help_text="A release that is a draft again, a prerelease, or gone."
     )
-    told_at = models.DateTimeField(
+    listed_at = models.DateTimeField(
         null=True, help_text="When a list of releases had it last; of other sources null."
     )
     requested_at = models.DateTimeField(help_text="GitHub's createdAt")

@@ -71,7 +71,7 @@ def ai(request: TeamRequest, filters: Filters) -> Answer:
         {
             "found": found,
             "answer": ai_sentences.answer(found),
-            "tiles": _cells(found.whole, address),
+            "tiles": _cells(found.overall, address),
             "charts": [_trend(team, found, filters, path), _shares(team, found, filters, path)],
             "tools": [_tool(tool, address) for tool in found.tools],
             "repositories": [
@@ -197,16 +197,16 @@ def _reviews(found: Overview, address: Address) -> list[tuple[str, Cell]]:
         ("By an AI before any person", reviewed.ai_first, "ai-first"),
         ("By an AI and by no person", reviewed.by_ai_alone, "ai-alone"),
     )
-    whole = reviewed.merged
+    overall = reviewed.merged
     return [
-        (label, Cell(count, count / whole if whole else None, address(flag=flag)))
+        (label, Cell(count, count / overall if overall else None, address(flag=flag)))
         for label, count, flag in parts
     ]
 
 
 def _data(found: Overview, compared: ai_queries.Comparison, rest: Reading) -> dict[str, Any]:
     return {
-        "merged": asdict(found.whole),
+        "merged": asdict(found.overall),
         "by_period": [asdict(each) for each in found.spans],
         "tools": [asdict(each) for each in found.tools],
         "repositories": [{"repository": r.full_name, **asdict(w)} for r, w in found.repositories],

@@ -12,15 +12,17 @@ from apps.teams.templatetags.display import unbroken
 
 def answer(found: Overview) -> str:
     """The share, as a lower bound, and what it is of."""
-    whole = found.whole
-    if not whole.known:
+    overall = found.overall
+    if not overall.known:
         return "It is not known yet who wrote what was merged in this range."
-    if not whole.marked:
-        return f"No mark says that any of {whole.known:,} merged pull requests was written with AI."
+    if not overall.marked:
+        return (
+            f"No mark says that any of {overall.known:,} merged pull requests was written with AI."
+        )
     return (
-        f"At least {_percent(whole.share(whole.marked) or 0)} of {whole.known:,} merged pull "
-        f"requests were written with AI: {whole.agents:,} by agents, {whole.assisted:,} by people "
-        "with an assistant."
+        f"At least {_percent(overall.share(overall.marked) or 0)} of {overall.known:,} merged pull "
+        f"requests were written with AI: {overall.agents:,} by agents, {overall.assisted:,} by "
+        "people with an assistant."
     )
 
 
@@ -35,7 +37,7 @@ def notice(rest: Reading) -> str:
     points = "one point" if rest.points == 1 else f"about {rest.points:,} points"
     return (
         "Agents’ pull requests count as the team’s work now. The texts of "
-        f"{rest.unread:,} of {rest.whole:,} pull requests, which were stored before that, are "
+        f"{rest.unread:,} of {rest.total:,} pull requests, which were stored before that, are "
         "being fetched again in the background, the newest first, for "
         f"{points} of the GitHub rate limit; until then the shares by author leave them out. "
         f"Everything opened after {rest.newest:%-d %b %Y} has been read."

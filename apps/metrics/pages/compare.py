@@ -130,7 +130,7 @@ def _people(
 Before = Callable[[Team, Filters, Sequence[Line]], Sequence[Former | None]]
 
 
-def _untold(team: Team, filters: Filters, lines: Sequence[Line]) -> list[Former]:
+def _no_comparison(team: Team, filters: Filters, lines: Sequence[Line]) -> list[Former]:
     return []
 
 
@@ -140,7 +140,7 @@ def answer(
     lines: list[Line],
     columns: Sequence[Measure],
     kind: str,
-    before: Before = _untold,
+    before: Before = _no_comparison,
 ) -> Answer:
     """A table of them, sorted as the URL says, each compared with `before` and drawn as a bar.
 

@@ -63,7 +63,7 @@ _ALL = (
         *("change_fail_rate", "Change fail rate", "share", "change_fail_rate", _fail_rate),
         better="less",
         short="Failed",
-        base=attrgetter("failed.whole"),
+        base=attrgetter("failed.total"),
     ),
     Measure(
         *("recovery_time", "Recovery time", "duration", "recovery_time", attrgetter("recovery")),
@@ -75,7 +75,7 @@ _ALL = (
         *("rework_rate", "Rework rate", "share", "rework_rate", _rework_rate),
         better="less",
         short="Rework",
-        base=attrgetter("rework.whole"),
+        base=attrgetter("rework.total"),
     ),
 )
 DELIVERY: Mapping[str, Measure] = {each.field: each for each in _ALL}
@@ -123,14 +123,14 @@ def _figure(
     points: Sequence[DeliveryPoint],
     links: Mapping[str, str],
 ) -> ProductionFigure:
-    whole = [point for point in points if not point.span.is_partial]
+    full_weeks = [point for point in points if not point.span.is_partial]
     return ProductionFigure(
         measure,
         Change.between(measure.value(now), measure.value(before), measure.count(before)),
         links.get(measure.field, ""),
         changes.verdict(measure.field),
         measure.spread(now),
-        line=[measure.value(point.figures) if point.figures else None for point in whole],
+        line=[measure.value(point.figures) if point.figures else None for point in full_weeks],
         made_of=list(MADE_OF[measure.field](now, links)),
     )
 
@@ -147,7 +147,7 @@ def _led(links: Links, name: str, text: str) -> str:
 def _of_frequency(found: Delivery, links: Links) -> Iterator[str]:
     deployments = _led(links, "counted", counted(found.deployments, "deployment"))
     yield format_html("{} of {}", deployments, counted(found.applications, "application"))
-    yield f"on {found.days.part:,} of {counted(found.days.whole, 'day')}"
+    yield f"on {found.days.part:,} of {counted(found.days.total, 'day')}"
     again = [
         _led(links, noun, counted(count, noun))
         for count, noun in (
@@ -172,8 +172,8 @@ def _of_lead_time(found: Delivery, links: Links) -> Iterator[str]:
 
 def _of_failed(found: Delivery, links: Links) -> Iterator[str]:
     part = _led(links, "failed", f"{found.failed.part:,}")
-    whole = _led(links, "judged", counted(found.failed.whole, "deployment"))
-    yield format_html("{} of {}", part, whole)
+    total = _led(links, "judged", counted(found.failed.total, "deployment"))
+    yield format_html("{} of {}", part, total)
     causes = [
         format_html("{} {}", _led(links, f"failed-{key}", f"{found.causes[key]:,}"), word)
         for key, word in CAUSES.items()
@@ -192,8 +192,8 @@ def _of_recovery(found: Delivery, links: Links) -> Iterator[str]:
 
 def _of_rework(found: Delivery, links: Links) -> Iterator[str]:
     part = _led(links, "rework", f"{found.rework.part:,}")
-    whole = _led(links, "bringing", counted(found.rework.whole, "deployment"))
-    yield format_html("{} of {} with a pull request", part, whole)
+    total = _led(links, "bringing", counted(found.rework.total, "deployment"))
+    yield format_html("{} of {} with a pull request", part, total)
 
 
 MADE_OF: Mapping[str, Callable[[Delivery, Links], Iterator[str]]] = {
@@ -224,12 +224,12 @@ def delivery_data(found: Delivery) -> dict[str, Any]:
         **values,
         **{name: getattr(found, name) for name in counts},
         "days_with_deployment": found.days.part,
-        "days": found.days.whole,
+        "days": found.days.total,
         "failed": found.failed.part,
         "failed_by": dict(found.causes),
         "not_mended": found.unmended,
         "reworks": found.rework.part,
-        "bringing_pull_requests": found.rework.whole,
+        "bringing_pull_requests": found.rework.total,
         "mean_stages": dict(found.mean_stages),
         "mean_lead_time": found.mean_lead_time,
     }

@@ -102,25 +102,25 @@ def _deliver(digest: Digest, now: datetime) -> None:
         )
 
 
-def message(digest: Digest, told: WeeklyDigest) -> EmailMultiAlternatives:
+def message(digest: Digest, weekly: WeeklyDigest) -> EmailMultiAlternatives:
     """The mail, as plain text and as simple HTML without pictures."""
     off = settings.PUBLIC_URL + reverse("digest_off", args=[token(digest)])
     host = urlsplit(settings.PUBLIC_URL).hostname
     context = {
-        "digest": told,
-        "team": told.team,
+        "digest": weekly,
+        "team": weekly.team,
         "root": settings.PUBLIC_URL,
-        "settings_address": settings.PUBLIC_URL + reverse("digest", args=[told.team.slug]),
+        "settings_address": settings.PUBLIC_URL + reverse("digest", args=[weekly.team.slug]),
         "off": off,
     }
     mail = EmailMultiAlternatives(
-        told.subject,
+        weekly.subject,
         render_to_string("metrics/email/digest.txt", context),
         to=[digest.membership.user.email],
         headers={
             "List-Unsubscribe": f"<{off}>",
             "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
-            "Message-ID": f"<digest-{digest.pk}-{told.week.first:%G-W%V}@{host}>",
+            "Message-ID": f"<digest-{digest.pk}-{weekly.week.first:%G-W%V}@{host}>",
         },
     )
     mail.attach_alternative(render_to_string("metrics/email/digest.html", context), "text/html")

@@ -154,7 +154,7 @@ class Tile:
     measure: Measure
     change: Change
     link: str = ""
-    told: Verdict = dataclasses.field(default_factory=Verdict)
+    judged: Verdict = dataclasses.field(default_factory=Verdict)
     spread: Spread | None = None
     note: str = ""
     line: Sequence[Value] = ()
@@ -184,9 +184,9 @@ class Tile:
     def verdict(self) -> str:
         """`better`, `worse` or empty: only for a change beyond chance that can be interpreted."""
         better = self.measure.better
-        if not better or not self.told.is_change or self.reads_the_same:
+        if not better or not self.judged.is_change or self.reads_the_same:
             return ""
-        return "better" if (self.told.direction == "lower") == (better == "less") else "worse"
+        return "better" if (self.judged.direction == "lower") == (better == "less") else "worse"
 
     @property
     def reads_the_same(self) -> bool:
@@ -214,8 +214,8 @@ def tiles(
 
     Without `changes` none is judged. A weekly rate is a total if the period is short.
     """
-    told = changes or Changes(why_not=OF_A_PERSON)
-    whole = [point for point in points if not point.span.is_partial]
+    judgement = changes or Changes(why_not=OF_A_PERSON)
+    full_weeks = [point for point in points if not point.span.is_partial]
     if not filters.tells_weeks:
         fields = ["merged" if name == WEEKLY else name for name in fields]
     return [
@@ -223,10 +223,10 @@ def tiles(
             each,
             Change.between(_value(each, now), _value(each, before), each.count(before)),
             filters.address(path, **each.list),
-            told.verdict(each.field),
+            judgement.verdict(each.field),
             each.spread(now),
             each.note(now),
-            [_value(each, point.figures) if point.figures else None for point in whole],
+            [_value(each, point.figures) if point.figures else None for point in full_weeks],
         )
         for each in (MEASURES[name] for name in fields)
     ]

@@ -114,7 +114,7 @@ def answer(team: Team, filters: Filters) -> Answer:
         context,
         lambda: {
             **_data(now, before, points, waiting),
-            "changes": {tile.field: tile.told.direction or None for tile in shown},
+            "changes": {tile.field: tile.judged.direction or None for tile in shown},
             "moved": _moved_data(team, filters, compared),
             "this_week": [_week_data(wait) for wait in late],
             "not_deployed_now": undeployed,
@@ -140,14 +140,14 @@ def _why(
     filters: Filters, path: str, before: Figures, shown: Sequence[Tile], causes: Causes | None
 ) -> list[str]:
     """The former cycle time, and what moved it, if it moved."""
-    told = next(tile for tile in shown if tile.field == "cycle_time").told
+    judged = next(tile for tile in shown if tile.field == "cycle_time").judged
     spread, former = before.spreads["cycle_time"], filters.period.previous
-    if not spread.count or not (causes or told.reason in (changes.TOO_FEW, changes.CHANCE)):
+    if not spread.count or not (causes or judged.reason in (changes.TOO_FEW, changes.CHANCE)):
         return []
     days = {"since": former.first.isoformat(), "until": former.last.isoformat()}
     link = filters.address(path, range=None, **days, figure="cycle_time")
-    was = verdict.median_before(spread, former.days, link, "" if causes else told.reason)
-    rest = verdict.because(causes, is_less=told.direction == "lower") if causes else ()
+    was = verdict.median_before(spread, former.days, link, "" if causes else judged.reason)
+    rest = verdict.because(causes, is_less=judged.direction == "lower") if causes else ()
     return [was, *rest]
 
 
@@ -231,7 +231,7 @@ def _points_before(team: Team, filters: Filters) -> list[queries.Point]:
 
     A week or month that is cut at an end of the period is left out.
     """
-    if filters.range == "all" or not filters.coverage.is_whole:
+    if filters.range == "all" or not filters.coverage.is_complete:
         return []
     found = queries.series(team, filters, filters.period.previous)
     shown = found[: len(filters.period.spans())]

@@ -100,7 +100,7 @@ class Sources:
     """How many with a source have deployments that are not read or counted yet."""
 
     @property
-    def is_told(self) -> bool:
+    def has_any(self) -> bool:
         """Whether any has a source of deployments."""
         return self.with_source > 0
 
@@ -146,7 +146,7 @@ def production(request: TeamRequest, filters: Filters) -> Answer:
         lambda: {
             "figures": delivery_data(now),
             "previous": delivery_data(before),
-            "changes": {each.field: each.told.direction or None for each in figures},
+            "changes": {each.field: each.judged.direction or None for each in figures},
             "series": [
                 {"name": p.span.name, "figures": delivery_data(p.figures) if p.figures else None}
                 for p in points
@@ -214,10 +214,10 @@ def sources_of(team: Team) -> Sources:
 
 def stages_of(now: Delivery, before: Delivery) -> list[Stage]:
     """The five stages of the average lead time; empty if nothing was deployed."""
-    whole = now.mean_lead_time
-    if not whole:
+    total = now.mean_lead_time
+    if not total:
         return []
-    shares = [now.mean_stages[name] / whole for name in LEAD_STAGES]
+    shares = [now.mean_stages[name] / total for name in LEAD_STAGES]
     begins = accumulate(shares, initial=0.0)
     return [
         Stage(name, now.mean_stages[name], before.mean_stages.get(name), share, begin, tenths)
@@ -262,7 +262,7 @@ def _links_of(team: Team, filters: Filters, application: Application) -> dict[st
 
 def _is_elsewhere(figures: Delivery) -> bool:
     """Whether its pull requests count for other applications, which deployed them first."""
-    return figures.rework.whole > 0 and not figures.pull_requests
+    return figures.rework.total > 0 and not figures.pull_requests
 
 
 def _cell(measure: Measure, figures: Delivery, link: str) -> dict[str, Any]:
@@ -324,7 +324,7 @@ def _charts(points: Sequence[DeliveryPoint], filters: Filters, team: Team) -> li
             kind="line",
             unit="share",
             definition="change_fail_rate",
-            counts=_counts(points, lambda found: found.failed.whole),
+            counts=_counts(points, lambda found: found.failed.total),
             counted="deployment",
         ),
     ]

@@ -110,7 +110,7 @@ WHY = {
 
 def left_out(found: Unplaced, links: dict[str, str]) -> list[Left]:
     """What could not be placed in a period, the most important first."""
-    told = (
+    counts = (
         ("not_deployed", found.not_deployed, "pull request merged and not deployed yet"),
         ("without_source", found.without_source, "pull request of a repository without a source"),
         ("live_before", found.live_before, "pull request in the first known deployment"),
@@ -120,7 +120,7 @@ def left_out(found: Unplaced, links: dict[str, str]) -> list[Left]:
     )
     return [
         Left(count, _plural(noun) if count > 1 else noun, WHY[name], links.get(name, ""))
-        for name, count, noun in told
+        for name, count, noun in counts
         if count
     ]
 
@@ -161,9 +161,9 @@ def reason(row: Production | None, applications: Sequence[Application] = ()) -> 
     return "No deployment to production ever succeeded, and no release was published."
 
 
-def being_read(reading: int, whole: int) -> str:
+def being_read(reading: int, total: int) -> str:
     """That the deployments of some repositories are not all read yet."""
-    among = counted(whole, "repository", "repositories")
+    among = counted(total, "repository", "repositories")
     return (
         f"Deployments are still being read for {reading:,} of {among}, so these figures are "
         "incomplete. This page updates by itself."

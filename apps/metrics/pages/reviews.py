@@ -52,18 +52,18 @@ def reviews(request: TeamRequest, filters: Filters) -> Answer:
     on = counting.number(review_queries.reviews(team, filters).pull_requests)
     path = reverse("pull_requests", args=[team.slug])
     responses = review_queries.responses(team, filters)
-    whole = review_queries.concentration(team, filters)
-    given = review_queries.load(team, filters, responses.by_reviewer, whole.reviews)
-    response = responses.whole
+    concentration = review_queries.concentration(team, filters)
+    given = review_queries.load(team, filters, responses.by_reviewer, concentration.reviews)
+    response = responses.overall
     seen = [each for each in given if viewer.sees(each.account)]
     context = {
         "figures": figures,
-        "reviews": whole.reviews,
+        "reviews": concentration.reviews,
         "reviewed_on": sentences.reviewed_on(on, filters.address(path, figure="reviews")),
-        "per_week": whole.reviews / filters.period.weeks if filters.tells_weeks else None,
+        "per_week": concentration.reviews / filters.period.weeks if filters.tells_weeks else None,
         "load": Paginator(seen, PER_PAGE).get_page(request.GET.get("page")),
         "viewer": viewer,
-        "answer": sentences.of_reviews(figures, response, whole),
+        "answer": sentences.of_reviews(figures, response, concentration),
         "response": response,
         "matrix": _matrix(team, filters, path) if viewer.sees_everyone else None,
         "unreviewed": _unreviewed(team, filters) if figures.unreviewed else (),
@@ -71,7 +71,9 @@ def reviews(request: TeamRequest, filters: Filters) -> Answer:
     }
     return Answer(
         context,
-        lambda: _data(figures, review_queries.pairs(team, filters), given, response, viewer, whole),
+        lambda: _data(
+            figures, review_queries.pairs(team, filters), given, response, viewer, concentration
+        ),
     )
 
 
@@ -87,12 +89,12 @@ def _data(
     given: Sequence[Load],
     response: Spread,
     viewer: Viewer,
-    whole: Concentration,
+    concentration: Concentration,
 ) -> dict[str, Any]:
     return {
         "figures": figures_data(figures),
-        "reviews": whole.reviews,
-        "concentration": whole.share,
+        "reviews": concentration.reviews,
+        "concentration": concentration.share,
         "response_time": spread_data(response),
         "reviewers": [
             {**vars(each), "response": spread_data(each.response)}

@@ -184,7 +184,7 @@ def of_flow(
     )
 
 
-def of_reviews(figures: Figures, response: Spread, whole: Concentration) -> Iterator[str]:
+def of_reviews(figures: Figures, response: Spread, concentration: Concentration) -> Iterator[str]:
     """How much is reviewed, how soon, and how much of it by one person."""
     if figures.merged and figures.coverage is not None:
         yield format_html(
@@ -208,9 +208,9 @@ def of_reviews(figures: Figures, response: Spread, whole: Concentration) -> Iter
             "ready.",
             _time(pickup),
         )
-    if whole.share is not None and whole.reviewers > 1:
-        share = _percent(whole.share)
-        yield f"The busiest of {whole.reviewers:,} reviewers gave {share} of all reviews."
+    if concentration.share is not None and concentration.reviewers > 1:
+        share = _percent(concentration.share)
+        yield f"The busiest of {concentration.reviewers:,} reviewers gave {share} of all reviews."
 
 
 def _time(spread: Spread) -> SafeString:

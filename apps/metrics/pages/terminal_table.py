@@ -74,9 +74,9 @@ def _production(found: Delivery) -> list[tuple[str, ...]]:
         ),
         _durations("Change lead time", found.lead_time),
         _durations("  Deploy", found.deploy_time),
-        _share("Change fail rate", found.failed.value, found.failed.part, found.failed.whole),
+        _share("Change fail rate", found.failed.value, found.failed.part, found.failed.total),
         _durations("Recovery time", found.recovery),
-        _share("Rework rate", found.rework.value, found.rework.part, found.rework.whole),
+        _share("Rework rate", found.rework.value, found.rework.part, found.rework.total),
     ]
 
 
@@ -110,5 +110,5 @@ def _number(value: float | None) -> str:
     return NO_DATA if value is None else f"{value:,.0f}"
 
 
-def _share(name: str, share: float | None, part: int, whole: int) -> tuple[str, ...]:
-    return (name, NO_DATA if share is None else f"{share:.1%}", "", f"{part} of {whole}")
+def _share(name: str, share: float | None, part: int, total: int) -> tuple[str, ...]:
+    return (name, NO_DATA if share is None else f"{share:.1%}", "", f"{part} of {total}")

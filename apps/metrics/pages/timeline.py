@@ -130,10 +130,10 @@ def stages_so_far(pull_request: PullRequest, now: datetime) -> dict[str, int]:
 
     As for merged ones, no timestamp is earlier than the one before it.
     """
-    told = (pull_request.ready_at, pull_request.first_review_at, pull_request.approved_at)
+    times = (pull_request.ready_at, pull_request.first_review_at, pull_request.approved_at)
     found: dict[str, int] = {}
     begin = pull_request.first_commit_at
-    for field, at in zip(STAGES, (*told, None), strict=True):
+    for field, at in zip(STAGES, (*times, None), strict=True):
         end = max(begin, at) if at and at < now else now
         found[field] = int((end - begin).total_seconds())
         if end == now:

@@ -90,19 +90,19 @@ def median_before(before: Spread, days: int, link: str, reason: str = "") -> Saf
 
 def because(causes: Causes, *, is_less: bool) -> Iterator[str]:
     """What moved it: which stages, and which repositories, teams or sizes; for the mean."""
-    whole = causes.moved.seconds
-    if not whole or (whole < 0) != is_less:
+    difference = causes.moved.seconds
+    if not difference or (difference < 0) != is_less:
         yield "The mean did not move the same way, so it has no part that explains this."
         return
-    yield format_html("The mean is {}{}.", _moved(whole), _stages(causes, whole))
-    if found := _groups(causes.parts, whole):
+    yield format_html("The mean is {}{}.", _moved(difference), _stages(causes, difference))
+    if found := _groups(causes.parts, difference):
         dimension, parts = found
         named = format_html_join(", ", "<strong>{}</strong> ({})", map(_named, parts))
         yield format_html("By {}, most of it is {}.", DIMENSIONS[dimension], named)
 
 
-def _stages(causes: Causes, whole: int) -> str:
-    parts = main_parts(causes.moved.stages, whole)
+def _stages(causes: Causes, difference: int) -> str:
+    parts = main_parts(causes.moved.stages, difference)
     named = (
         (format_html("<strong>{}</strong>", STAGES[part.key]), _moved(part.seconds))
         for part in parts
@@ -112,12 +112,14 @@ def _stages(causes: Causes, whole: int) -> str:
 
 
 def _groups(
-    parts: Mapping[str, Sequence[Part[str]]], whole: int
+    parts: Mapping[str, Sequence[Part[str]]], difference: int
 ) -> tuple[str, list[Part[str]]] | None:
     """The dimension in which the fewest groups make up most of it."""
-    found = [(name, main_parts(groups, whole)) for name, groups in parts.items() if len(groups) > 1]
-    told = [(name, named) for name, named in found if named]
-    return min(told, key=lambda each: len(each[1]), default=None)
+    found = [
+        (name, main_parts(groups, difference)) for name, groups in parts.items() if len(groups) > 1
+    ]
+    candidates = [(name, candidates) for name, candidates in found if candidates]
+    return min(candidates, key=lambda each: len(each[1]), default=None)
 
 
 def _named(part: Part[str]) -> tuple[str, str]:

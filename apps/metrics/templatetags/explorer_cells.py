@@ -85,8 +85,8 @@ def _repository(pull_request: PullRequest) -> str:
 
 def _waits(wait: Wait) -> str:
     """For whom it waits, if known."""
-    is_told = wait.whom or wait.waiting_for == NOBODY
-    return why_here(wait) if is_told else WAITS[wait.waiting_for]
+    is_known = wait.whom or wait.waiting_for == NOBODY
+    return why_here(wait) if is_known else WAITS[wait.waiting_for]
 
 
 def _nothing(pull_request: PullRequest) -> SafeString:

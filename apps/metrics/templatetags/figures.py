@@ -70,15 +70,15 @@ def figure_text(value: float | None, unit: str) -> str:
 
 
 @register.filter
-def share(part: float | None, whole: float | None) -> str:
+def share(part: float | None, total: float | None) -> str:
     """A part of a whole as a percentage."""
-    return figure_text(part / whole, "share") if whole and part is not None else "–"
+    return figure_text(part / total, "share") if total and part is not None else "–"
 
 
 @register.filter
 def change_text(tile: Tile) -> str:
     """By how much a figure changed, if beyond chance."""
-    return how_much(tile) if tile.told.is_change and not tile.reads_the_same else ""
+    return how_much(tile) if tile.judged.is_change and not tile.reads_the_same else ""
 
 
 @register.simple_tag(takes_context=True)
@@ -129,7 +129,7 @@ def _has_before(filters: Filters) -> bool:
 
 def why_no_change(tile: Tile) -> str:
     """Why a figure is neither better nor worse than before."""
-    return "reads the same" if tile.told.is_change else tile.told.reason
+    return "reads the same" if tile.judged.is_change else tile.judged.reason
 
 
 @register.simple_tag(takes_context=True)
@@ -214,9 +214,9 @@ def spread_text(spread: Spread | None, unit: str) -> str:
 
 
 @register.simple_tag
-def how_many(shown: int, count: int, whole: int, wanted: str) -> str:
+def how_many(shown: int, count: int, total: int, wanted: str) -> str:
     """How many options of a list are shown."""
-    return filter_sentences.how_many(shown, count, whole, wanted)
+    return filter_sentences.how_many(shown, count, total, wanted)
 
 
 @register.simple_tag

@@ -138,12 +138,12 @@ def _request(member: TeamMember | None, at: datetime) -> EventFact:
 
 def make_pull_request(repository: Repository, **given: Any) -> PullRequest:
     """Store one, its reviews, commits and events; `fields` overrides columns."""
-    told = Given(**given)
-    revision = freshness.changed(repository.pk, told.opened_at)
-    columns = _columns(repository, told)
+    facts = Given(**given)
+    revision = freshness.changed(repository.pk, facts.opened_at)
+    columns = _columns(repository, facts)
     pull_request = PullRequest(repository=repository, stored_revision=revision, **columns)
     pull_request.save()
-    _store_children(pull_request, told)
+    _store_children(pull_request, facts)
     return pull_request
 
 

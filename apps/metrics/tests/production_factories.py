@@ -53,7 +53,7 @@ def make_deployment(
 ) -> Deployment:
     """One of an application; those made later come later in its order."""
     number = next(_ids)
-    told = {
+    columns = {
         "node_id": f"DE_{number}",
         "sha": f"{number:040x}",
         "requested_at": deployed_at or timezone.now(),
@@ -61,7 +61,7 @@ def make_deployment(
         **fields,
     }
     deployment: Deployment = Deployment.objects.create(
-        team=application.team, application=application, deployed_at=deployed_at, **told
+        team=application.team, application=application, deployed_at=deployed_at, **columns
     )
     for each in brought:
         DeployedPullRequest.objects.create(deployment=deployment, pull_request=each)
@@ -77,7 +77,7 @@ def make_failed(
     assert mended_by.deployed_at is not None
     assert deployment.deployed_at is not None
     lasted = mended_by.deployed_at - deployment.deployed_at
-    told = {
+    columns = {
         "found_cause": cause,
         "failed_by": cause,
         "is_failed": True,
@@ -86,7 +86,7 @@ def make_failed(
         "recovery_time": int(lasted.total_seconds()),
         **fields,
     }
-    for name, value in told.items():
+    for name, value in columns.items():
         setattr(deployment, name, value)
     deployment.save()
     freshness.changed(deployment.application.repository_id)

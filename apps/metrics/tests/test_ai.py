@@ -90,8 +90,8 @@ def test_it_works(team: Team, rows: list[PullRequest]) -> None:
     found = ai_queries.overview(team, last_year(team))
     merged = [row for row in rows if row.state == "merged"]
     counts = [sum(row.ai == kind for row in merged) for kind in KINDS]
-    assert list(vars(found.whole).values()) == counts
-    assert sum(each.known for each in found.spans) == found.whole.known
+    assert list(vars(found.overall).values()) == counts
+    assert sum(each.known for each in found.spans) == found.overall.known
     assert {tool.name: tool.pull_requests for tool in found.tools} == {
         "claude": counts[2],
         "devin": counts[3],

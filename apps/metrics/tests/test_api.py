@@ -128,9 +128,9 @@ def test_a_repository_and_a_person(shop: Repository, key: str, alice_client: Cli
         (f"/compare/people/{bob.github_id}", f"people/{bob.github_id}/"),
     ):
         shown = alice_client.get(f"/a/acme/{page}?range=4w", headers=JSON).json()
-        told = ask(path, key, range="4w").json()
-        assert told == {name: shown[name] for name in told}
-    assert told["reviews_given"] == 3
+        answer = ask(path, key, range="4w").json()
+        assert answer == {name: shown[name] for name in answer}
+    assert answer["reviews_given"] == 3
     assert ask(f"/compare/people/{10**30}", key).status_code == 404
 
 

@@ -105,22 +105,22 @@ def test_each_compared_line_has_the_same_verdict_as_alone(seed: int) -> None:
             [queries.figures(team, f) for f in alone],
         )
         lines = side_by_side.of_repositories(team, filters, keys, figures)
-        assert [told(line) for line in lines] == [on_its_own(team, each) for each in alone]
+        assert [outcome(line) for line in lines] == [on_its_own(team, each) for each in alone]
         if filters.groups:
             continue
         alone = [replace(filters, groups=[each.slug]) for each in groups]
         figures = [queries.figures(team, each) for each in alone]
         assert side_by_side.figures_of_teams(team, filters, members) == figures
         lines = side_by_side.of_teams(team, filters, members, figures)
-        assert [told(line) for line in lines] == [on_its_own(team, each) for each in alone]
+        assert [outcome(line) for line in lines] == [on_its_own(team, each) for each in alone]
 
 
-def told(line: Former) -> tuple[Figures, list[Verdict]]:
+def outcome(line: Former) -> tuple[Figures, list[Verdict]]:
     return line.figures, [line.changes.verdict(name) for name in MEASURES]
 
 
 def on_its_own(team: Team, filters: Filters) -> tuple[Figures, list[Verdict]]:
-    return told(Former(queries.figures_and_before(team, filters)[1], judged(team, filters)))
+    return outcome(Former(queries.figures_and_before(team, filters)[1], judged(team, filters)))
 
 
 def judged(team: Team, filters: Filters) -> Changes:
@@ -166,26 +166,28 @@ def test_changes_need_complete_periods_and_several_people() -> None:
             slow = {"opened_at": NOON + timedelta(days=day), "ended": 40 if day < 0 else 4}
             make_pull_request(other if day > -20 else repository, author=author, **slow)
 
-    def told(address: str, name: str = "cycle_time", **coverage: bool) -> str:
+    def outcome(address: str, name: str = "cycle_time", **coverage: bool) -> str:
         filters = replace(filters_of(team, address), coverage=Coverage(**coverage))
         found = judged(team, filters).verdict(name)
         return found.direction or found.reason
 
-    assert told(RANGE) == "lower"
-    assert told(RANGE, "time_to_merge") == "lower"
-    assert told(RANGE, "merged") == changes.CHANCE
-    assert told(RANGE, "size") == changes.NOT_TESTED
-    assert told(RANGE, is_stopped=True) == told(RANGE, begins_before=True) == changes.UNKNOWN
-    assert told("range=all") == changes.UNKNOWN
-    assert told(f"{RANGE}&repo=acme/new") == changes.UNKNOWN  # it began within the previous period
-    assert "single person" in told(f"{RANGE}&person=alice")
+    assert outcome(RANGE) == "lower"
+    assert outcome(RANGE, "time_to_merge") == "lower"
+    assert outcome(RANGE, "merged") == changes.CHANCE
+    assert outcome(RANGE, "size") == changes.NOT_TESTED
+    assert outcome(RANGE, is_stopped=True) == outcome(RANGE, begins_before=True) == changes.UNKNOWN
+    assert outcome("range=all") == changes.UNKNOWN
+    assert (
+        outcome(f"{RANGE}&repo=acme/new") == changes.UNKNOWN
+    )  # it began within the previous period
+    assert "single person" in outcome(f"{RANGE}&person=alice")
     group = Group.objects.create(team=team, github_id=1, organization_id=1, slug="one", name="One")
     group.members.set([alice])
-    assert "single person" in told(f"{RANGE}&group=one")
+    assert "single person" in outcome(f"{RANGE}&group=one")
     group.members.add(bob)
-    assert told(f"{RANGE}&group=one") == "lower"
+    assert outcome(f"{RANGE}&group=one") == "lower"
     # Missing data in the previous period is not zero.
-    assert told("since=2025-12-01&until=2026-02-01", "merged") == changes.UNKNOWN
+    assert outcome("since=2025-12-01&until=2026-02-01", "merged") == changes.UNKNOWN
     filters = filters_of(team, RANGE)
     keys = [repository.pk, other.pk]
     figures = [queries.figures(team, replace(filters, repository=key)) for key in keys]

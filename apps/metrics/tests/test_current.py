@@ -329,13 +329,13 @@ def test_others_see_the_progress_of_the_reading_process(
     assert alice_client.get(poll).status_code == 204
     with kept.alone(team.pk):  # like another process that reads them
         kept.tell(team.pk, kept.Progress(KEPT_FROM + 1, 2_000))
-        told = f"2,000 of {KEPT_FROM + 1:,} pull requests have been read."
-        assert alice_client.get(poll).content.decode() == told
+        sentence = f"2,000 of {KEPT_FROM + 1:,} pull requests have been read."
+        assert alice_client.get(poll).content.decode() == sentence
         assert charlie_client.get(poll).status_code == 404
         part = alice_client.get("/a/acme/flow/", headers={"HX-Request": "true"})
-        assert told in part.content.decode()
+        assert sentence in part.content.decode()
         whole = alice_client.get("/a/acme/flow/?whole=1")
-        assert told in whole.content.decode()
+        assert sentence in whole.content.decode()
         assert whole.headers["Refresh"] == "2"
         kept.tell(team.pk, kept.Progress(KEPT_FROM + 1, KEPT_FROM + 1, 7))
         assert "and 7 reviews have been read" in alice_client.get(poll).content.decode()

@@ -142,10 +142,12 @@ def test_later_pushes_do_not_change_past_deployments(
             for number, (name, sha) in enumerate([*early, *late])
             if name == wanted
         ]
-        assert [told(each) for name, each in found if name == wanted] == list(map(told, again))
+        assert [as_tuple(each) for name, each in found if name == wanted] == list(
+            map(as_tuple, again)
+        )
 
 
-def told(outcome: Outcome) -> tuple[object, ...]:
+def as_tuple(outcome: Outcome) -> tuple[object, ...]:
     """Commits in any order: a graph has no other."""
     kind = outcome.is_repeat, outcome.is_rollback, outcome.is_restore
     return kind, frozenset(outcome.brought), frozenset(outcome.taken_out)

@@ -82,14 +82,14 @@ def test_what_changed_and_what_waits(team: Team, bob: User) -> None:
         make_pull_request(
             shop, author=ada, opened_at=week, state="open", title=title, reviews=reviews
         )
-    told = weekly_digest(team, MONDAY)
-    assert (told.figures.merged, told.before.merged) == (2, 5)
-    shown = {tile.anchor: tile.change for tile in told.tiles}
+    weekly = weekly_digest(team, MONDAY)
+    assert (weekly.figures.merged, weekly.before.merged) == (2, 5)
+    shown = {tile.anchor: tile.change for tile in weekly.tiles}
     assert (shown["throughput"].now, shown["throughput"].before) == (2, 5)
     assert shown["cycle_time"].now == median([5, 7]) * 3600
     assert shown["cycle_time"].before == median([3, 1, 2, 3, 4]) * 3600
     assert shown["throughput"].percent == pytest.approx(-60)
-    text = str(digest_mail.message(subscribe(team, bob), told).body)
+    text = str(digest_mail.message(subscribe(team, bob), weekly).body)
     assert "2 pull requests were merged, 5 in the week before." in text
     # Five are too few to call that worse.
     assert re.search(r"Cycle time +6\sh +3\sh +–", text)

@@ -186,8 +186,8 @@ def is_true(number: Shown, lists: Lists) -> bool:
     """Whether the list matches the number."""
     count = lists.count(number.address)
     if found := COUNT.fullmatch(number.text):
-        told = int(found[1].replace(",", ""))
-        return told == count or (not found[3] and told in _others(number, lists))
+        number_shown = int(found[1].replace(",", ""))
+        return number_shown == count or (not found[3] and number_shown in _others(number, lists))
     if number.figure == "waited":
         return count > 0
     return number.text in {text.replace("\xa0", " ") for text in _texts(number, lists)}

@@ -117,11 +117,11 @@ def test_a_remembered_filter_continues_without_deleted_values(
     Repository.objects.filter(full_name="acme/old").delete()
     page = alice_client.get(HOME, follow=True)
     assert page.redirect_chain == [(there, 302), (f"{HOME}?range=12m&repo=acme%2Fshop", 302)]
-    told = "There is no repository “acme/old” here. Your last filter continues without it."
-    assert told in page.content.decode()
+    sentence = "There is no repository “acme/old” here. Your last filter continues without it."
+    assert sentence in page.content.decode()
     again = alice_client.get(PULLS, follow=True)
     assert again.redirect_chain == [(f"{PULLS}?range=12m&repo=acme%2Fshop", 302)]
-    assert told not in again.content.decode()
+    assert sentence not in again.content.decode()
 
 
 @pytest.mark.parametrize(

@@ -57,23 +57,23 @@ def store(team: Team, world: Sequence[dict[str, Any]]) -> None:
     people: list[TeamMember | None] = [make_member(team, f"person-{n}") for n in range(3)]
     people.append(None)
     repository = make_repository(team)
-    for told in world:
-        ended = told["ended"] / 60
-        turns = sorted(turn / 60 for turn in told["turns"] if turn / 60 < ended)
+    for story in world:
+        ended = story["ended"] / 60
+        turns = sorted(turn / 60 for turn in story["turns"] if turn / 60 < ended)
         kinds = ("ready_for_review", "convert_to_draft") * 2
         make_pull_request(
             repository,
-            author=people[told["author"]],
-            opened_at=NOON - timedelta(days=7) + timedelta(minutes=told["opened"]),
+            author=people[story["author"]],
+            opened_at=NOON - timedelta(days=7) + timedelta(minutes=story["opened"]),
             ended=ended,
-            state=told["state"],
-            is_draft=told["is_draft"],
-            reviews=[Review(people[who], minutes / 60) for who, minutes in told["reviews"]],
-            requests=[(people[who], minutes / 60) for who, minutes in told["requests"]],
+            state=story["state"],
+            is_draft=story["is_draft"],
+            reviews=[Review(people[who], minutes / 60) for who, minutes in story["reviews"]],
+            requests=[(people[who], minutes / 60) for who, minutes in story["requests"]],
             events=[
                 *zip(kinds, turns, strict=False),
-                *([("closed", ended / 2), ("reopened", ended * 0.75)] * told["is_reopened"]),
-                *([("closed", ended)] if told["state"] != "open" else []),
+                *([("closed", ended / 2), ("reopened", ended * 0.75)] * story["is_reopened"]),
+                *([("closed", ended)] if story["state"] != "open" else []),
             ],
         )
 
@@ -148,21 +148,21 @@ def assert_exchanges(team: Team, filters: Any) -> None:
     for person in TeamMember.objects.filter(team=team):
         who = person.github_id
         mine = filters.narrowed(person=person.github_username)
-        told = person_queries.exchanges(team, filters, mine, who)
+        exchanges = person_queries.exchanges(team, filters, mine, who)
         given = [row for row in rows if row.reviewer_github_id == who]
         received = [row for row in rows if row.pull_request.author_github_id == who]
-        assert (told.given, told.received) == (len(given), len(received))
-        assert told.given_on == len({row.pull_request_id for row in given})
-        assert {each.account: each.given for each in told.others if each.given} == Counter(
+        assert (exchanges.given, exchanges.received) == (len(given), len(received))
+        assert exchanges.given_on == len({row.pull_request_id for row in given})
+        assert {each.account: each.given for each in exchanges.others if each.given} == Counter(
             row.pull_request.author_github_id for row in given
         )
-        assert {each.account: each.received for each in told.others if each.received} == Counter(
-            row.reviewer_github_id for row in received
-        )
+        assert {
+            each.account: each.received for each in exchanges.others if each.received
+        } == Counter(row.reviewer_github_id for row in received)
         assert_spread(
-            told.response, [seconds(row) for row in first if row.reviewer_github_id == who]
+            exchanges.response, [seconds(row) for row in first if row.reviewer_github_id == who]
         )
-        assert sum(told.by_span) == len(given)
+        assert sum(exchanges.by_span) == len(given)
 
 
 def first_reviews(team: Team) -> list[PRReview]:
@@ -177,7 +177,7 @@ def first_reviews(team: Team) -> list[PRReview]:
 def assert_responses(team: Team, filters: Any) -> None:
     counted = first_reviews(team)
     found = review_queries.responses(team, filters)
-    assert_spread(found.whole, [seconds(row) for row in counted])
+    assert_spread(found.overall, [seconds(row) for row in counted])
     of_reviewer: dict[int | None, list[float]] = {}
     of_week: dict[str, list[float]] = {}
     for row in counted:
@@ -279,7 +279,7 @@ def test_it_works() -> None:
     [pair] = review_queries.pairs(team, filters)
 
     assert (pair.reviewer_login, pair.author_login, pair.reviews) == ("bob", "alice", 2)
-    assert review_queries.responses(team, filters).whole.median == 2 * 3600
+    assert review_queries.responses(team, filters).overall.median == 2 * 3600
 
 
 @pytest.mark.django_db
@@ -320,7 +320,7 @@ def test_people_switched_off_are_left_out() -> None:
     # The team's figures stay as they were.
     assert review_queries.concentration(team, filters) == review_queries.Concentration(1, 1, 1.0)
     found = review_queries.responses(team, filters)
-    assert (found.whole.count, found.by_reviewer) == (1, {})
+    assert (found.overall.count, found.by_reviewer) == (1, {})
 
 
 PAGES = (

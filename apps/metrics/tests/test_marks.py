@@ -37,7 +37,7 @@ def commit(
     return CommitText(sha, headline, body, signature, signature)
 
 
-def told(**texts: Any) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
+def marks_of(**texts: Any) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
     """The result for a pull request of Alice's with these texts."""
     found = marks.read(Texts(**{"author": ALICE, "commits": [commit()], **texts}))
     return found.ai, found.tools, found.evidence
@@ -45,8 +45,8 @@ def told(**texts: Any) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
 
 def test_it_works() -> None:
     body = "Adds a cache.\n\n🤖 Generated with [Claude Code](https://claude.ai/code)"
-    assert told(body=body) == ("assisted", ("claude",), ("body",))
-    assert told() == ("none", (), ())
+    assert marks_of(body=body) == ("assisted", ("claude",), ("body",))
+    assert marks_of() == ("none", (), ())
 
 
 @pytest.mark.parametrize("account", ai_marks.AGENTS, ids=lambda one: f"{one.tool}-{one.id}")
@@ -55,10 +55,10 @@ def test_an_agents_account_is_known_by_its_id_whatever_it_is_called(
 ) -> None:
     renamed = Actor(account.id, "renamed", account.type)
     namesake = Actor(77, account.login, account.type)
-    untold = Actor(None, f"{account.login}[bot]", None)
-    assert told(author=renamed) == ("agent", (account.tool,), ("author",))
-    assert told(author=untold)[0] == "agent"
-    assert told(author=namesake)[0] == "none"
+    without_id = Actor(None, f"{account.login}[bot]", None)
+    assert marks_of(author=renamed) == ("agent", (account.tool,), ("author",))
+    assert marks_of(author=without_id)[0] == "agent"
+    assert marks_of(author=namesake)[0] == "none"
     assert not ai_accounts.is_person(renamed)
 
 
@@ -67,9 +67,9 @@ def test_more_than_half_of_the_commits_make_it_an_agents(account: ai_marks.Accou
     address = f"{account.id}+{account.login}[bot]@users.noreply.github.com"
     by_agent = commit(name="x", address=address, account=Actor())
     merge = commit("Merge branch 'main' into topic")
-    assert told(commits=[by_agent, by_agent, commit()])[0] == "agent"
-    assert told(commits=[by_agent, merge, merge])[0] == "agent"
-    assert told(commits=[by_agent, commit()]) == ("assisted", (account.tool,), ("commit",))
+    assert marks_of(commits=[by_agent, by_agent, commit()])[0] == "agent"
+    assert marks_of(commits=[by_agent, merge, merge])[0] == "agent"
+    assert marks_of(commits=[by_agent, commit()]) == ("assisted", (account.tool,), ("commit",))
 
 
 @pytest.mark.parametrize("mark", ai_marks.ADDRESSES, ids=lambda one: one.text)
@@ -77,48 +77,48 @@ def test_an_address_is_a_mark_as_author_and_as_co_author(mark: ai_marks.Mark) ->
     by_it = commit(name="x", address=mark.text.upper(), account=Actor())
     co_author = commit(body=f"Why\n\nco-AUTHORED-by: Some Name <{mark.text}>\n\n* squashed")
     prose = commit(body=f"Mail {mark.text} about it; Co-authored-by: lines are fine.")
-    assert told(commits=[by_it]) == ("agent", (mark.tool,), ("commit",))
-    assert told(commits=[co_author]) == ("assisted", (mark.tool,), ("trailer",))
-    assert told(commits=[prose]) == ("none", (), ())
+    assert marks_of(commits=[by_it]) == ("agent", (mark.tool,), ("commit",))
+    assert marks_of(commits=[co_author]) == ("assisted", (mark.tool,), ("trailer",))
+    assert marks_of(commits=[prose]) == ("none", (), ())
 
 
 @pytest.mark.parametrize("number", ai_marks.NOREPLY_IDS)
 def test_ids_of_tools_that_have_no_account_of_an_agent(number: int) -> None:
     trailer = f"Co-authored-by: Copilot <{number}+Copilot@users.noreply.github.com>"
-    assert told(commits=[commit(body=trailer)]) == ("assisted", ("copilot",), ("trailer",))
+    assert marks_of(commits=[commit(body=trailer)]) == ("assisted", ("copilot",), ("trailer",))
 
 
 def test_a_weak_trailer_is_evidence_and_makes_nothing_assisted() -> None:
     weak = commit(body="Co-authored-by: Copilot <copilot@github.com>")
-    assert told(commits=[weak]) == ("none", (), ("trailer",))
+    assert marks_of(commits=[weak]) == ("none", (), ("trailer",))
 
 
 @pytest.mark.parametrize("mark", ai_marks.TRAILERS, ids=lambda one: one.tool)
 def test_a_trailer_stands_in_the_last_paragraph(mark: ai_marks.Mark) -> None:
     last = commit(body=f"Why\n\nSigned-off-by: A <a@example.com>\n{mark.text.title()}")
     earlier = commit(body=f"{mark.text}\n\nThat line is prose.")
-    assert told(commits=[last]) == ("assisted", (mark.tool,), ("trailer",))
-    assert told(commits=[earlier])[0] == "none"
+    assert marks_of(commits=[last]) == ("assisted", (mark.tool,), ("trailer",))
+    assert marks_of(commits=[earlier])[0] == "none"
 
 
 def test_aider_by_name_and_headline() -> None:
     for one in (commit(name="Alice (aider)"), commit("aider: Add a cache")):
-        assert told(commits=[one]) == ("assisted", ("aider",), ("commit",))
-    assert told(commits=[commit("Ask aider: nothing", name="Alice (aider fan)")])[0] == "none"
+        assert marks_of(commits=[one]) == ("assisted", ("aider",), ("commit",))
+    assert marks_of(commits=[commit("Ask aider: nothing", name="Alice (aider fan)")])[0] == "none"
 
 
 def test_a_squash_keeps_its_marks_in_the_merge_commit() -> None:
     message = (
         "Add a cache (#7)\n\n* Begin\n\nCo-authored-by: Claude <noreply@anthropic.com>\n\n* End"
     )
-    assert told(merge_sha="m1", merge_message=message)[:2] == ("assisted", ("claude",))
+    assert marks_of(merge_sha="m1", merge_message=message)[:2] == ("assisted", ("claude",))
 
 
 @pytest.mark.parametrize("mark", ai_marks.BODY_LINKS, ids=lambda one: one.text)
 def test_a_link_in_the_body(mark: ai_marks.Mark) -> None:
     link = f"https://{mark.text}"
     for body in (f"[Session]({link}/abc)", f"Made by {link}.", f"```tests```\n\n{link}/abc"):
-        assert told(body=body) == ("assisted", (mark.tool,), ("body",)), body
+        assert marks_of(body=body) == ("assisted", (mark.tool,), ("body",)), body
     for body in (
         f"> {link}/abc",
         f"```\n{link}\n```",
@@ -131,32 +131,32 @@ def test_a_link_in_the_body(mark: ai_marks.Mark) -> None:
         f"{link}-review",
         f"{link}.example/abc",
     ):
-        assert told(body=body) == ("none", (), ()), body
+        assert marks_of(body=body) == ("none", (), ()), body
 
 
 @pytest.mark.parametrize("mark", ai_marks.DESCRIBED, ids=lambda one: one.text)
 def test_a_description_by_ai_is_not_code_by_ai(mark: ai_marks.Mark) -> None:
-    assert told(body=mark.text) == ("described", (mark.tool,), ("body",))
-    with_code = told(body=f"{mark.text}\nhttps://claude.ai/code")
+    assert marks_of(body=mark.text) == ("described", (mark.tool,), ("body",))
+    with_code = marks_of(body=f"{mark.text}\nhttps://claude.ai/code")
     assert with_code == ("assisted", ("claude",), ("body",))
 
 
 @pytest.mark.parametrize("mark", ai_marks.BRANCHES, ids=lambda one: one.text)
 def test_a_branch_that_only_the_tool_names_so(mark: ai_marks.Mark) -> None:
-    assert told(branch=f"{mark.text}fix-7") == ("assisted", (mark.tool,), ("branch",))
-    assert told(branch=f"my-{mark.text}fix")[0] == "none"
-    assert told(branch=mark.text.rstrip("/"))[0] == "none"
+    assert marks_of(branch=f"{mark.text}fix-7") == ("assisted", (mark.tool,), ("branch",))
+    assert marks_of(branch=f"my-{mark.text}fix")[0] == "none"
+    assert marks_of(branch=mark.text.rstrip("/"))[0] == "none"
 
 
 @pytest.mark.parametrize("mark", ai_marks.WEAK_BRANCHES, ids=lambda one: one.text)
 def test_a_branch_that_people_name_so_as_well(mark: ai_marks.Mark) -> None:
-    assert told(branch=f"{mark.text}fix-7") == ("none", (), ("branch",))
+    assert marks_of(branch=f"{mark.text}fix-7") == ("none", (), ("branch",))
 
 
 @pytest.mark.parametrize("mark", ai_marks.LABELS, ids=lambda one: one.text)
 def test_a_label(mark: ai_marks.Mark) -> None:
-    assert told(labels=[mark.text.title()]) == ("assisted", (mark.tool,), ("label",))
-    assert told(labels=[f"not-{mark.text}"])[0] == "none"
+    assert marks_of(labels=[mark.text.title()]) == ("assisted", (mark.tool,), ("label",))
+    assert marks_of(labels=[f"not-{mark.text}"])[0] == "none"
 
 
 @pytest.mark.parametrize("entry", ai_marks.REVIEWERS, ids=lambda one: one.login)
@@ -168,7 +168,7 @@ def test_an_ai_reviewer(entry: ai_marks.Account) -> None:
 def test_a_scanner_and_a_dependency_bot_are_no_ai() -> None:
     for login in ("github-advanced-security", "dependabot", "renovate"):
         assert not ai_accounts.is_ai_reviewer(Actor(5, login, "Bot"))
-        assert told(author=Actor(5, login, "Bot"))[0] == "none"
+        assert marks_of(author=Actor(5, login, "Bot"))[0] == "none"
 
 
 def test_reviews_by_ai_are_counted_as_peoples_are() -> None:
@@ -264,7 +264,7 @@ def test_prose_that_names_a_tool_adds_no_mark(data: st.DataObject) -> None:
     tools = [line.tool for line in ai_marks.AGENTS]
     words = st.lists(st.sampled_from([*tools, "with", "by", "generated", "AI", ":", "\n"]))
     prose = " ".join(data.draw(words))
-    found = told(body=prose, labels=[prose], commits=[commit(f"Use {prose}", prose)])
+    found = marks_of(body=prose, labels=[prose], commits=[commit(f"Use {prose}", prose)])
     assert found == ("none", (), ())
 
 

@@ -124,7 +124,7 @@ def figures_of(rows: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def told(figures: dict[str, Any]) -> dict[str, Any]:
+def as_shown(figures: dict[str, Any]) -> dict[str, Any]:
     """The same from the overview or the API."""
     merged, coverage = figures["merged"], figures["review_coverage"]
     return {
@@ -176,7 +176,7 @@ def test_it_works(zone: str, world: Team, alice_client: Client) -> None:
         assert cells == [str(row["number"]) for row in rows]
         assert from_api(key, wanted) == rows
         page = alice_client.get(f"/a/acme/?{query}", headers=JSON).json()
-        assert told(page["figures"]) == figures_of(rows)
+        assert as_shown(page["figures"]) == figures_of(rows)
         assert ask("/overview", key, **wanted).json() == page
         assert sum(_merged(point) for point in page["series"]) == len(rows)
 

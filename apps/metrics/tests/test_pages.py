@@ -280,11 +280,11 @@ def test_titles_are_text(shop: Repository, alice_client: Client) -> None:
 
 def test_data_that_begins_within_the_range_is_announced(team: Team, alice_client: Client) -> None:
     make_pull_request(make_repository(team), opened_at=timezone.now() - timedelta(days=20))
-    told = "within this range, so no weekly figures are given"
+    sentence = "within this range, so no weekly figures are given"
     page = alice_client.get("/a/acme/?range=3m").content.decode()
-    assert told in page
+    assert sentence in page
     assert "Merged a week" not in page
-    assert told not in alice_client.get("/a/acme/?range=all").content.decode()
+    assert sentence not in alice_client.get("/a/acme/?range=all").content.decode()
 
 
 def test_an_open_page_follows_new_data(

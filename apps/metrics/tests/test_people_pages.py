@@ -82,14 +82,14 @@ def test_it_works(
     work: list[PullRequest], people: tuple[TeamMember, ...], bob_client: Client
 ) -> None:
     ada = people[0]
-    told = bob_client.get(page(ada), headers=JSON).json()
-    assert told["person"]["login"] == "ada"
-    assert told["figures"]["merged"] == 3
+    answer = bob_client.get(page(ada), headers=JSON).json()
+    assert answer["person"]["login"] == "ada"
+    assert answer["figures"]["merged"] == 3
     cycle = median(row.cycle_time or 0 for row in work[:3])
-    assert told["figures"]["cycle_time"]["median"] == cycle
-    assert (told["reviews_given"], told["reviews_received"]) == (1, 6)
-    assert told["response_time"]["median"] == 6 * 3600
-    exchanged = {each["login"]: each for each in told["reviewed_with"]}
+    assert answer["figures"]["cycle_time"]["median"] == cycle
+    assert (answer["reviews_given"], answer["reviews_received"]) == (1, 6)
+    assert answer["response_time"]["median"] == 6 * 3600
+    exchanged = {each["login"]: each for each in answer["reviewed_with"]}
     assert exchanged["ben"]["received"] == 6
     assert exchanged["ben"]["received_on"] == 3
     assert exchanged["cleo"]["given"] == 1
@@ -472,8 +472,8 @@ def test_teams_side_by_side_and_each_alone(
     assert made.headers["Location"] == f"/a/acme/teams/{own.pk}/"
     assert own.slug == "own-night-owls"
     assert alice_client.post("/a/acme/teams/new/", {"name": "night owls"}).status_code == 422
-    told = bob_client.get("/a/acme/compare/teams/?range=all", headers=JSON).json()["teams"]
-    assert {line["name"]: line["figures"]["merged"] for line in told} == {
+    answer = bob_client.get("/a/acme/compare/teams/?range=all", headers=JSON).json()["teams"]
+    assert {line["name"]: line["figures"]["merged"] for line in answer} == {
         "Core": 3,
         "Night owls": 1,
     }

@@ -66,8 +66,8 @@ def test_invalid_views_are_refused(name: str, query: str, alice_client: Client) 
 def test_a_refused_name_is_reported_at_its_field(alice_client: Client) -> None:
     save(alice_client, "<b>Carts")
     given = {"name": "<b>Carts", "query": QUERY}
-    told = alice_client.post(VIEWS, given, headers={"HX-Request": "true"}).content.decode()
-    assert told == "There is a view called &lt;b&gt;Carts already."
+    refusal = alice_client.post(VIEWS, given, headers={"HX-Request": "true"}).content.decode()
+    assert refusal == "There is a view called &lt;b&gt;Carts already."
     given["name"] = "Others"
     reply = alice_client.post(VIEWS, given, headers={"HX-Request": "true"})
     assert "/pull-requests/?" in reply["HX-Redirect"]

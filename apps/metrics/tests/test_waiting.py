@@ -164,11 +164,11 @@ def plain(events: Sequence[EventFact], reviews: Sequence[ReviewFact]) -> list[Re
 
 
 def test_an_answer_is_the_next_commit() -> None:
-    told = facts(
+    found = facts(
         reviews=[review(BOB, 1, CHANGES), review(BOB, 2), review(CHARLIE, 6, CHANGES)],
         commits=[commit(0.5), commit(4), commit(5)],
     )
-    assert answer_times(told, (True, True, True)) == (3 * 3600, None, None)
+    assert answer_times(found, (True, True, True)) == (3 * 3600, None, None)
 
 
 @pytest.fixture
@@ -206,7 +206,7 @@ def test_this_week_and_queues(shop: Repository) -> None:
     filters = filters_of(team, "")
     stop_tracking(gone)
     found, count = this_week(team, filters, timezone.now())
-    told = queues(team, filters)
+    by_owner = queues(team, filters)
     groups = {each.waiting_for: each.count for each in waiting(team, filters)}
     assert [(w.pull_request.title, [who.name for who in w.whom]) for w in found] == [
         ("nobody", []),
@@ -217,14 +217,14 @@ def test_this_week_and_queues(shop: Repository) -> None:
     ]
     assert count == 5
     assert groups == {"review": 3, "author": 1, "merge": 1, "": 1, "draft": 1}
-    ben_queue = told[PERSON, ben.github_id]
+    ben_queue = by_owner[PERSON, ben.github_id]
     assert titles(ben_queue.reviews) == ["asked", "young"]
     assert titles(ben_queue.own) == ["changes"]
     assert titles(ben_queue.theirs) == []
     assert titles(ben_queue.unasked) == ["nobody"]
-    assert titles(told[PERSON, ada.github_id].theirs) == ["asked", "of a team", "young"]
-    assert titles(told[PERSON, ada.github_id].own) == ["approved"]
-    assert titles(told[GROUP, CORE].reviews) == ["of a team"]
+    assert titles(by_owner[PERSON, ada.github_id].theirs) == ["asked", "of a team", "young"]
+    assert titles(by_owner[PERSON, ada.github_id].own) == ["approved"]
+    assert titles(by_owner[GROUP, CORE].reviews) == ["of a team"]
 
 
 def test_a_page_says_whether_a_review_was_ever_requested(team: Team, alice_client: Client) -> None:

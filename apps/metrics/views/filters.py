@@ -46,17 +46,17 @@ def options(request: TeamRequest) -> HttpResponse:
     """The options of a kind that match the typed text."""
     kind = request.GET.get("kind", "")
     wanted = request.GET.get(kind, "").strip()
-    whole = _options(request, kind)
-    found = [each for each in whole if _has(each, wanted.casefold())]
+    available = _options(request, kind)
+    found = [each for each in available if _has(each, wanted.casefold())]
     if wants_json(request):
         return JsonResponse({"count": len(found), "options": [each.value for each in found]})
     context = {
         "name": kind,
         "options": found[:MOST],
         "count": len(found),
-        "whole": len(whole),
+        "total": len(available),
         "wanted": wanted,
-        "may_add": kind in ("base", "label") and wanted and Option(wanted) not in whole,
+        "may_add": kind in ("base", "label") and wanted and Option(wanted) not in available,
     }
     return render(request, "metrics/options.html", context)
 

@@ -155,12 +155,12 @@ def _state(
 def _unread(team: Team, version: queries.DataVersion) -> str:
     """What is not read for AI marks yet; for a large team counting takes long."""
 
-    def told() -> str:
+    def notice() -> str:
         return ai_sentences.notice(reading(team))
 
     if not version.is_large:
-        return told()
-    return str(caches["pages"].get_or_set(f"unread:{team.pk}", told, COUNTED_EVERY))
+        return notice()
+    return str(caches["pages"].get_or_set(f"unread:{team.pk}", notice, COUNTED_EVERY))
 
 
 @dataclass(frozen=True)

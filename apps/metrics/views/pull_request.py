@@ -12,8 +12,8 @@ from apps.metrics.lists import export
 from apps.metrics.models import PullRequest
 from apps.metrics.pages import marks, reached, sentences
 from apps.metrics.pages.coverage import not_tracked
+from apps.metrics.pages.missing_fields import sentence, size
 from apps.metrics.pages.timeline import as_data, reasons, timeline
-from apps.metrics.pages.untold import sentence, size
 from apps.teams.access import TeamRequest, team_view, wants_json
 
 
@@ -25,12 +25,12 @@ def pull_request(request: TeamRequest, owner: str, repository: str, number: int)
         repository__full_name__iexact=full_name, number=number
     )
     # If two repositories have had this name, take the one that is still fetched by it.
-    whole = rows.select_related("repository", "author").prefetch_related(
+    complete = rows.select_related("repository", "author").prefetch_related(
         # Most have none: asking then costs less than their columns in every query.
         *("reverts__repository", "deployment__application"),
         "timeline",
     )
-    found = whole.order_by("-fetched_at", "-pk").first()
+    found = complete.order_by("-fetched_at", "-pk").first()
     if found is None:
         raise Http404("The team has no such pull request.")
     found.team = request.team
@@ -50,7 +50,7 @@ def pull_request(request: TeamRequest, owner: str, repository: str, number: int)
             "number", "title", "repository__full_name"
         ),
         "size": size(found),
-        "untold": sentence(found.untold),
+        "missing": sentence(found.missing_fields),
         "written": marks.sentence(found),
         "marks": marks.shown_marks(found),
         "outcome": sentences.outcome(found, (now - found.opened_at).total_seconds(), _wait(found)),

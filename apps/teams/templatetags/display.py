@@ -39,14 +39,14 @@ NOTHING = SafeString('<span class="nothing" title="No data">–</span>')
 
 def duration_text(seconds: float) -> str:
     """Seconds in words, rounded, in at most two units: `2 d 4 h`, `35 min`, `40 s`."""
-    whole = round(abs(seconds))
-    if whole < MINUTE:
-        return f"{whole} s"
-    if (minutes := _rounded(whole, MINUTE)) < DAY:
+    seconds_rounded = round(abs(seconds))
+    if seconds_rounded < MINUTE:
+        return f"{seconds_rounded} s"
+    if (minutes := _rounded(seconds_rounded, MINUTE)) < DAY:
         return _two_units(minutes, HOUR, "h", MINUTE, "min")
-    if (hours := _rounded(whole, HOUR)) < 14 * DAY:
+    if (hours := _rounded(seconds_rounded, HOUR)) < 14 * DAY:
         return _two_units(hours, DAY, "d", HOUR, "h")
-    return f"{_rounded(whole, DAY) // DAY} d"
+    return f"{_rounded(seconds_rounded, DAY) // DAY} d"
 
 
 def unbroken(text: str) -> str:
@@ -137,13 +137,13 @@ def browser(user_agent: str) -> str:
     return f"{name} on {system}" if system else name
 
 
-def _rounded(whole: int, unit: int) -> int:
+def _rounded(seconds: int, unit: int) -> int:
     """Rounds to whole minutes, hours or days, half up, as `charts.js` does."""
-    return (whole + unit // 2) // unit * unit
+    return (seconds + unit // 2) // unit * unit
 
 
-def _two_units(whole: int, large: int, unit: str, small: int, part: str) -> str:
-    counts = ((whole // large, unit), (whole % large // small, part))
+def _two_units(seconds: int, large: int, unit: str, small: int, part: str) -> str:
+    counts = ((seconds // large, unit), (seconds % large // small, part))
     return " ".join(f"{count} {name}" for count, name in counts if count)
 
 

@@ -237,8 +237,8 @@ def test_a_team_can_ask_for_it(team: Team, alice: User, bob: User) -> None:
     refused = bobs.get("/a/acme/people/")
     assert refused.status_code == 403
     assert "Set up a second factor" in refused.content.decode()
-    told = bobs.get("/a/acme/people/", headers={"accept": "application/json"})
-    assert (told.status_code, "second factor" in told.json()["error"]) == (403, True)
+    reply = bobs.get("/a/acme/people/", headers={"accept": "application/json"})
+    assert (reply.status_code, "second factor" in reply.json()["error"]) == (403, True)
     bearer = {"authorization": f"Bearer {key}"}
     assert Client().get("/api/v1/team", headers=bearer).status_code == 401
     set_up(bobs)
@@ -265,8 +265,8 @@ def test_a_session_from_before_has_not_proven_it(team: Team, alice: User) -> Non
     page = before.get("/a/acme/people/")
     assert page.status_code == 403
     assert "Use your second factor" in page.content.decode()
-    told = before.get("/a/acme/people/", headers={"accept": "application/json"})
-    assert (told.status_code, "Sign in again" in told.json()["error"]) == (403, True)
+    reply = before.get("/a/acme/people/", headers={"accept": "application/json"})
+    assert (reply.status_code, "Sign in again" in reply.json()["error"]) == (403, True)
     found = re.search(r'href="(/accounts/reauthenticate/[^"]+)"', page.content.decode())
     assert found
     asked = before.get(found[1], follow=True)

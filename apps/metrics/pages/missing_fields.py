@@ -48,13 +48,13 @@ _WORDS: Mapping[str, str] = {
 }
 
 
-def sentence(untold: Mapping[str, bool]) -> str:
+def sentence(missing: Mapping[str, bool]) -> str:
     """What GitHub could not return, and whether a former value is shown; empty if nothing."""
-    if not untold:
+    if not missing:
         return ""
-    text = f"GitHub could not tell {_listed(untold)}."
-    kept = [name for name, is_kept in untold.items() if is_kept]
-    if len(kept) == len(untold):
+    text = f"GitHub could not tell {_listed(missing)}."
+    kept = [name for name, is_kept in missing.items() if is_kept]
+    if len(kept) == len(missing):
         return f"{text} What was known before is shown."
     if kept:
         return f"{text} Of {_listed(kept)}, what was known before is shown."

@@ -33,26 +33,26 @@ _OF_COMMITS = (
 )
 
 
-def told(node: Raw | bytes, problems: Iterable[Problem]) -> records.PullRequest:
+def read_pull_request(node: Raw | bytes, problems: Iterable[Problem]) -> records.PullRequest:
     """A pull request with its missing fields, because of an error or unreadable data.
 
     `problems` name them as paths below a list's item. Raises UnavailableError without an id.
     """
     record, lost = read(node, records.PullRequest)
     named = [tuple(p.path or ()) for p in problems if not p.is_bearable]
-    found: records.PullRequest = noted(record, [*lost, *map(_below_item, named)])
+    found: records.PullRequest = with_missing_fields(record, [*lost, *map(_below_item, named)])
     return found
 
 
-def noted(record: records.PullRequest, paths: Iterable[Path]) -> records.PullRequest:
+def with_missing_fields(record: records.PullRequest, paths: Iterable[Path]) -> records.PullRequest:
     """The pull request with additional missing fields."""
-    untold = tuple(dict.fromkeys((*record.untold, *map(_in_our_words, paths))))
-    return msgspec.structs.replace(record, untold=untold)
+    missing_fields = tuple(dict.fromkeys((*record.missing_fields, *map(_in_our_words, paths))))
+    return msgspec.structs.replace(record, missing_fields=missing_fields)
 
 
-def all_untold(record: records.PullRequest) -> frozenset[Path]:
+def all_missing_fields(record: records.PullRequest) -> frozenset[Path]:
     """The missing fields, including nulls that GitHub never has."""
-    return frozenset((*(path for path in record.untold if path), *_gaps(record)))
+    return frozenset((*(path for path in record.missing_fields if path), *_gaps(record)))
 
 
 def lacks_rows(record: records.PullRequest) -> bool:
@@ -61,11 +61,11 @@ def lacks_rows(record: records.PullRequest) -> bool:
     return any(page.nodes is None or None in page.nodes[:100] for page in lists)
 
 
-def is_cut(page: records.Page[Any], untold: Iterable[Path]) -> bool:
-    """Whether a list may continue beyond its known items; `untold` names what is missing."""
+def is_cut(page: records.Page[Any], missing_fields: Iterable[Path]) -> bool:
+    """Whether a list may continue beyond its known items; `missing_fields` names the gaps."""
     if page.nodes is None:
         return True
-    ends = any(path[1:2] == ("page_info",) for path in untold)
+    ends = any(path[1:2] == ("page_info",) for path in missing_fields)
     return ends and (page.total_count is None or page.total_count > len(page.nodes))
 
 

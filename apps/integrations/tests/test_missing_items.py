@@ -325,7 +325,7 @@ def test_repository(stage: Stage, shop: Place) -> None:
 
 
 def test_each_query_is_covered() -> None:
-    """Here, or among the leaves of pull requests in `test_untold.py`."""
+    """Here, or among the leaves of pull requests in `test_missing_fields.py`."""
     names = {
         re.findall(r"^query (\w+)", path.read_text(), re.MULTILINE)[0]
         for path in QUERIES.glob("*.graphql")

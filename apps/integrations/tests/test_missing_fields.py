@@ -70,8 +70,8 @@ def rows(team: Team) -> Rows:
     found: Rows = {}
     for kind, key in KEYS.items():
         make, _ = export.EXPORTS[kind]
-        told = ({**row, "place": place} for place, row in enumerate(make(team, None)))
-        found[kind] = {tuple(row[name] for name in key): row for row in told}
+        placed = ({**row, "place": place} for place, row in enumerate(make(team, None)))
+        found[kind] = {tuple(row[name] for name in key): row for row in placed}
     return found
 
 
@@ -213,7 +213,7 @@ def test_malformed_text_stops_nothing(stage: Stage, shop: Place, sent: str, stor
     row = stage.row(pull)
     assert (row.title, row.head_branch) == (stored, stored)
     assert row.commits.get().message_headline == stored
-    assert row.untold == {}
+    assert row.missing_fields == {}
 
 
 def test_the_page_names_missing_data(
@@ -291,7 +291,7 @@ def test_a_leaf_at_either_end_of_a_long_list(stage: Stage) -> None:
         place.strike("null_leaf", leaf="Commit.author", of=oid)
     assert stage.sync().status == SyncStatus.COMPLETE
     row = stage.row(pull)
-    assert row.untold == {"commits.author": False}
+    assert row.missing_fields == {"commits.author": False}
     unknown = row.commits.filter(author_login=None).values_list("sha", flat=True)
     assert set(unknown) == set(strange)
     place.heal()
@@ -299,5 +299,5 @@ def test_a_leaf_at_either_end_of_a_long_list(stage: Stage) -> None:
     for oid in strange:
         place.strike("null_leaf", leaf="Commit.author", of=oid)
     refresh(stage)
-    assert stage.row(pull).untold == {"commits.author": True}
+    assert stage.row(pull).missing_fields == {"commits.author": True}
     assert not stage.row(pull).commits.filter(author_login=None).exists()
