@@ -12,6 +12,7 @@ from django.test import Client
 from apps import log_ids
 from tformance.log_format import JsonFormatter
 from tformance.processes import turn_over
+from tformance.redaction import RedactingFormatter
 
 
 def line(message: str, **more: object) -> dict[str, object]:
@@ -37,6 +38,25 @@ def test_a_traceback_is_redacted_too() -> None:
         entry = line("failed", exc_info=(ValueError, error, error.__traceback__))
     assert "ValueError" in str(entry["traceback"])
     assert "opensesame" not in str(entry)
+
+
+def test_foreign_text_controls_no_terminal_and_begins_no_line() -> None:
+    forged = "\x1b]0;owned\x07\x9b31m\u202e\r\n2026-11-30 ERROR apps: forged"
+    try:
+        raise ValueError(forged)
+    except ValueError as error:
+        told = error, error.__traceback__
+    record = logging.LogRecord("apps", logging.ERROR, "", 1, "GitHub: %s", (forged,), None)
+    record.exc_info = ValueError, *told
+    first, *others = RedactingFormatter("%(levelname)s %(message)s").format(record).split("\n")
+    assert first.startswith("ERROR GitHub: \\u001b]0;owned")
+    assert first.endswith("forged")
+    assert others
+    assert all(each.startswith("  ") for each in others)
+    assert not [each for each in first + "".join(others) if not each.isprintable()]
+    as_json = JsonFormatter().format(record)
+    assert as_json.isprintable()
+    assert json.loads(as_json)["message"] == f"GitHub: {forged}"
 
 
 @pytest.mark.parametrize(

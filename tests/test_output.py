@@ -132,7 +132,7 @@ def test_a_full_disk_for_messages_too(shell: Shell) -> None:
     assert shell.run("version", "2>&-").returncode == 0
 
 
-@pytest.mark.parametrize("code", [0, 7, 8, 0x1B, 0x7F, 0x80, 0x9B, 0x9D, 0x9F])
+@pytest.mark.parametrize("code", [0, 7, 8, 0x0D, 0x1B, 0x7F, 0x80, 0x9B, 0x9F, 0x202E, 0x2066])
 def test_nothing_commands_the_terminal(code: int) -> None:
     shown = visible(f"a{chr(code)}[31mb\t{EMOJI}é\n")
     assert shown == f"a\\u{code:04x}[31mb\t{EMOJI}é\n"

@@ -7,6 +7,7 @@ import logging
 from datetime import UTC, datetime
 
 from apps import log_ids
+from tformance.output import visible
 from tformance.redaction import redact
 
 
@@ -24,4 +25,4 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             line["traceback"] = redact(self.formatException(record.exc_info))
-        return json.dumps(line, ensure_ascii=False)
+        return visible(json.dumps(line, ensure_ascii=False))

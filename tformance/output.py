@@ -72,14 +72,27 @@ class Errors:
         return getattr(self._stream, name)
 
 
-# Whatever moves the cursor, rings, or begins a terminal command; newlines and tabs stay.
-_CONTROLS = {code: f"\\u{code:04x}" for code in (*range(0x20), *range(0x7F, 0xA0))}
-_CONTROLS = {code: text for code, text in _CONTROLS.items() if chr(code) not in "\t\n\r"}
+# Whatever moves the cursor, rings, begins a terminal command, ends a line or reverses a text. What
+# is written in its place is also how JSON writes it.
+_SHOWN = {
+    code: f"\\u{code:04x}"
+    for codes in (range(0x20), range(0x7F, 0xA0), range(0x2028, 0x202F), range(0x2066, 0x206A))
+    for code in codes
+}
+_CONTROLS = {code: text for code, text in _SHOWN.items() if chr(code) not in "\t\n"}
 
 
 def visible(text: str) -> str:
-    """Foreign text that is safe to show: nothing in it is a command to the terminal."""
-    return text.translate(_CONTROLS)
+    """Foreign text that is safe to show: nothing in it is a command to the terminal.
+
+    Tabs and ends of lines stay; a carriage return alone would let a text overwrite its line.
+    """
+    return text.translate(_CONTROLS).replace(f"{_SHOWN[0x0D]}\n", "\r\n")
+
+
+def on_one_line(text: str) -> str:
+    """The same without tabs and ends of lines: no part of it is taken for another cell or line."""
+    return text.translate(_SHOWN)
 
 
 @contextmanager

@@ -9,6 +9,8 @@ from typing import Any
 
 from django.views.debug import SafeExceptionReporterFilter
 
+from tformance.output import on_one_line
+
 HIDDEN = "[hidden]"
 LONGEST = 16_000  # characters kept at each end of a line
 # Strangers can cause log lines too: each alternative begins with a fixed text and ends before
@@ -47,11 +49,18 @@ def _replacement(found: re.Match[str]) -> str:
 
 
 class RedactingFormatter(logging.Formatter):
-    """Redacts whole formatted lines, including the traceback; nothing is added afterwards."""
+    """Redacts whole formatted lines, including the traceback; nothing is added afterwards.
+
+    A log is also read in a terminal: foreign text can neither control it nor begin a line.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line as written."""
-        return redact(super().format(record))
+        """The line as written; those of a traceback are indented."""
+        return "\n  ".join(map(on_one_line, redact(super().format(record)).split("\n")))
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - as its base has it
+        """The line without a traceback."""
+        return on_one_line(redact(super().formatMessage(record)))
 
 
 class ReportFilter(SafeExceptionReporterFilter):
