@@ -67,6 +67,12 @@ def test_a_password_comes_from_stdin_alone() -> None:
     assert run("user", "create", "b@example.com", "--password", "x").exit_code == 2
 
 
+def test_a_name_is_no_row_of_its_own(alice: User) -> None:
+    User.objects.filter(pk=alice.pk).update(first_name="A\r\nroot@example.com\tRoot\tyes\tyes")
+    assert len(done("user", "list").splitlines()) == 1
+    assert done("user", "list").count("\t") == 5
+
+
 def test_an_account_is_switched_off_and_on(alice: User, bob: User) -> None:
     browser = signed_in(bob)
     done("user", "disable", "bob@example.com")

@@ -194,10 +194,11 @@ def _membership(team: Team, user: User) -> Membership:
 def _show(rows: list[dict[str, Any]], as_json: bool) -> None:
     import json
 
-    from tformance.output import visible
+    from tformance.output import on_one_line
 
     for row in rows:
-        text = json.dumps(row) if as_json else "\t".join(visible(_cell(v)) for v in row.values())
+        cells = map(on_one_line, map(_cell, row.values()))
+        text = json.dumps(row) if as_json else "\t".join(cells)
         click.echo(text)
 
 

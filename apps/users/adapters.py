@@ -106,7 +106,7 @@ class ElsewhereSignInAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
     def populate_user(self, request: HttpRequest, sociallogin: Any, data: dict[str, Any]) -> Any:
         """Keeps a name whole: not everyone has a first and a last name."""
         user = super().populate_user(request, sociallogin, data)
-        user.first_name, user.last_name = (data.get("name") or "")[:150], ""
+        user.first_name, user.last_name = " ".join((data.get("name") or "").split())[:150], ""
         sign_up.choose(request, sociallogin)
         return user
 

@@ -31,6 +31,10 @@ class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]
         model = User
         fields: ClassVar[list[str]] = ["first_name"]
 
+    def clean_first_name(self) -> str:
+        """On one line: lists of people, also those of commands, have a line for each."""
+        return " ".join(self.cleaned_data["first_name"].split())
+
 
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])

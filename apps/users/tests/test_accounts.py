@@ -140,6 +140,8 @@ def test_a_reset_does_not_tell_who_has_an_account(client: Client, alice: User) -
 def test_the_name_that_others_see(alice_client: Client, alice: User) -> None:
     alice_client.post("/accounts/profile/", {"first_name": "Alice Nguyen"})
     assert "Alice Nguyen" in alice_client.get("/accounts/profile/").content.decode()
+    alice_client.post("/accounts/profile/", {"first_name": "Alice\r\n\tNguyen"})
+    assert User.objects.get(pk=alice.pk).first_name == "Alice Nguyen"
 
 
 @pytest.mark.parametrize(
