@@ -472,6 +472,9 @@ def test_teams_side_by_side_and_each_alone(
     assert made.headers["Location"] == f"/a/acme/teams/{own.pk}/"
     assert own.slug == "own-night-owls"
     assert alice_client.post("/a/acme/teams/new/", {"name": "night owls"}).status_code == 422
+    for key in (2**63, "9" * 30, -1, "x"):
+        nobody = {"name": "Nobody's", "members": [key]}
+        assert alice_client.post("/a/acme/teams/new/", nobody).status_code == 422
     answer = bob_client.get("/a/acme/compare/teams/?range=all", headers=JSON).json()["teams"]
     assert {line["name"]: line["figures"]["merged"] for line in answer} == {
         "Core": 3,

@@ -19,13 +19,23 @@ from apps.teams.changes import figures_changed
 from apps.teams.models import Team
 
 MOST_GROUPS = 200
+LONGEST_KEY = 18  # digits
+
+
+class PeopleField(forms.ModelMultipleChoiceField):
+    """People by their keys; a number that no database can hold is no key."""
+
+    def clean(self, value: Any) -> Any:
+        if any(len(str(each)) > LONGEST_KEY for each in value or ()):
+            raise forms.ValidationError("There is no such person in this team.")
+        return super().clean(value)
 
 
 class GroupForm(forms.Form):
     """A unique name among our own teams, and people of the team's organisations."""
 
     name = forms.CharField(label="Name", max_length=100)
-    members = forms.ModelMultipleChoiceField(
+    members = PeopleField(
         TeamMember.objects.none(),
         label="People",
         required=False,
