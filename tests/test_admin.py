@@ -150,9 +150,26 @@ def test_an_operator_lets_an_admin_back_in(staff_client: Client, team: Team) -> 
     page = staff_client.get(address).content.decode()
     assert 'name="memberships-0-role"' in page
     assert 'name="recalculate_from"' not in page
-    bob = team.memberships.get(role="member")
-    form: dict[str, object] = {"memberships-TOTAL_FORMS": 1, "memberships-INITIAL_FORMS": 1}
-    row = {"id": bob.pk, "team": team.pk, "user": bob.user_id, "role": "admin"}
-    form |= {f"memberships-0-{name}": value for name, value in row.items()}
-    assert staff_client.post(address, form).status_code == 302
+    make_bob(staff_client, team, "admin")
     assert team.memberships.filter(role="admin").count() == 2
+
+
+def make_bob(staff_client: Client, team: Team, role: str) -> None:
+    """Changes his role."""
+    bob = team.memberships.get(user__email="bob@example.com")
+    form: dict[str, object] = {"memberships-TOTAL_FORMS": 1, "memberships-INITIAL_FORMS": 1}
+    row = {"id": bob.pk, "team": team.pk, "user": bob.user_id, "role": role}
+    form |= {f"memberships-0-{name}": value for name, value in row.items()}
+    assert staff_client.post(f"/admin/teams/team/{team.pk}/change/", form).status_code == 302
+
+
+def test_what_an_admin_made_does_not_come_back_with_the_role(
+    staff_client: Client, team: Team, bob_client: Client, charlie_client: Client
+) -> None:
+    make_bob(staff_client, team, "admin")
+    bob_client.post("/a/acme/settings/invitations/", {"role": "admin"})
+    page = bob_client.get("/a/acme/settings/members/").content.decode()
+    [link] = re.findall(r"/invitations/[\w-]{40,}/", page)
+    for role in ("member", "admin"):
+        make_bob(staff_client, team, role)
+        assert charlie_client.get(link, follow=True).status_code == 410

@@ -1,12 +1,13 @@
-"""What ends for good when a member leaves a team or is removed."""
+"""What ends for good when a member leaves a team or is removed, or an admin becomes a member."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from allauth.account.models import EmailAddress
 from django.db.models import Q
-from django.db.models.signals import post_delete
+from django.db.models.signals import post_delete, post_save
 from django.dispatch import receiver
 from django.utils import timezone
 
@@ -24,10 +25,19 @@ def _end_all(instance: Membership, **_: Any) -> None:
         | Q(accepted_by=instance.user_id)
         | Q(pk=instance.invitation_id)
     )
-    end_invitations(instance, made_or_used | _sent_to(instance.user_id))
+    _end_invitations(instance, made_or_used | _sent_to(instance.user_id))
 
 
-def end_invitations(membership: Membership, which: Q) -> None:
+@receiver(post_save, sender=Membership, dispatch_uid="no_longer_admin")
+def _end_invitations_of_a_member(
+    instance: Membership, update_fields: Collection[str] | None, **_: Any
+) -> None:
+    """Ends those made as an admin, wherever the role changed: it may be given back."""
+    if not instance.is_admin and (update_fields is None or "role" in update_fields):
+        _end_invitations(instance, Q(invited_by=instance.user_id))
+
+
+def _end_invitations(membership: Membership, which: Q) -> None:
     """Closes the team's open invitations that match."""
     open_ones = Invitation.objects.filter(which, team=membership.team_id, revoked_at=None)
     open_ones.update(revoked_at=timezone.now())

@@ -6,11 +6,9 @@ import secrets
 from datetime import timedelta
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q
 from django.utils import timezone
 from django.utils.text import slugify
 
-from apps.teams import leaving
 from apps.teams.models import Membership, Team
 from apps.users.models import User
 from apps.users.second_factors import has_second_factor
@@ -65,9 +63,8 @@ def change_role(membership: Membership, role: str) -> bool:
         if current is None or current.role == role:
             return False
         _keep_an_admin(current)
-        Membership.objects.filter(pk=current.pk).update(role=role)
-        if role != Role.ADMIN:
-            leaving.end_invitations(current, Q(invited_by=current.user_id))
+        current.role = role
+        current.save(update_fields=["role"])
         return True
 
 
