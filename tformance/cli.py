@@ -13,11 +13,23 @@ from tformance import account_commands, output
 
 
 class Commands(click.Group):
-    """Exits with 74 and one line if the output cannot be written."""
+    """Exits with one line: 74 if the output cannot be written, 1 if the database is away."""
 
     def main(self, *arguments: Any, **named: Any) -> Any:
         with output.watched():
-            return super().main(*arguments, **named)
+            try:
+                return super().main(*arguments, **named)
+            except Exception as error:
+                _explain(error)
+                raise
+
+
+def _explain(error: Exception) -> None:
+    from tformance import outages
+
+    if why := outages.reason(error):
+        click.echo(f"tformance: The database cannot be used: {output.visible(why)}", err=True)
+        raise SystemExit(1) from None
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from django.conf import settings
 from django.core.cache import caches
-from django.db import DatabaseError, connection
+from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.crypto import salted_hmac
@@ -63,7 +63,7 @@ def _and_then(state: str, name: str, write: Callable[[], None]) -> str:
         try:
             write()
             outcome = "ok"
-        except (DatabaseError, OSError):
+        except (Error, OSError):
             outcome = "not writable"
         _tried[name] = time.monotonic(), outcome
     return outcome
@@ -87,12 +87,12 @@ def database() -> str:
     """`ok`, `unreachable`, or `migrations missing`."""
     try:
         return "ok" if has_all_tables() else "migrations missing"
-    except DatabaseError:
+    except Error:
         return "unreachable"
 
 
 def has_all_tables() -> bool:
-    """Whether no migration is pending. Raises `DatabaseError` if the database is unreachable."""
+    """Whether no migration is pending. Raises `Error` if the database is unreachable."""
     executor = MigrationExecutor(connection)
     return not executor.migration_plan(executor.loader.graph.leaf_nodes())
 

@@ -153,6 +153,16 @@ _database_url = environment.service_url(
 )
 
 
+# A machine that is gone answers nothing: without these, each thread would wait for minutes.
+_PATIENCE = {
+    "connect_timeout": 10,  # seconds
+    "tcp_user_timeout": 30_000,  # milliseconds
+    "keepalives_idle": 30,  # seconds
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+}
+
+
 def _database() -> dict[str, Any]:
     if _database_url and not _database_url.startswith("sqlite"):
         if not urlsplit(_database_url).path.strip("/"):
@@ -160,8 +170,9 @@ def _database() -> dict[str, Any]:
                 "DATABASE_URL", "names no database; write postgres://user@host/name."
             )
         return {
-            **environ.Env.db_url_config(_database_url),
+            **(found := environ.Env.db_url_config(_database_url)),
             **environment.socket_folder(_database_url),
+            "OPTIONS": {**_PATIENCE, **found.get("OPTIONS", {})},
             "CONN_MAX_AGE": 60,
             "CONN_HEALTH_CHECKS": True,
             # They need a session, which PgBouncer in transaction mode gives to others.
@@ -199,7 +210,12 @@ CACHES: dict[str, dict[str, Any]] = {
     "counts": {
         "BACKEND": "tformance.cache.Cache",
         "LOCATION": REDIS_URL,
-        "OPTIONS": {"serializer": "tformance.cache.Serializer", **REDIS_TLS},
+        "OPTIONS": {
+            "serializer": "tformance.cache.Serializer",
+            "socket_connect_timeout": 2,  # seconds
+            "socket_timeout": 2,
+            **REDIS_TLS,
+        },
     }
     if REDIS_URL
     else {"BACKEND": _IN_PROCESS, "LOCATION": "counts", "OPTIONS": {"MAX_ENTRIES": 10_000}},
@@ -343,9 +359,11 @@ LOGGING = {
         },
         "json": {"()": "tformance.log_format.JsonFormatter"},
     },
+    "filters": {"outages": {"()": "tformance.outages.ToldOnce"}},
     "handlers": {
         "stderr": {
             "class": "logging.StreamHandler",
+            "filters": ["outages"],
             "formatter": environment.choice("LOG_FORMAT", "LINE", "JSON").lower(),
         }
     },

@@ -165,13 +165,11 @@ def _value(value: object) -> str:
 def _prepare() -> None:
     django.setup()
     logging.getLogger("apps").setLevel(logging.ERROR)  # the progress bar reports instead
-    from django.db import DatabaseError
-
     from tformance import migrating
 
     try:
         migrating.migrate_if_needed()
-    except (DatabaseError, OSError) as error:
+    except OSError as error:
         raise SystemExit(
             _say(f"The database cannot be used: {error}".strip(), INCOMPLETE)
         ) from None

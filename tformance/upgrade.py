@@ -63,15 +63,9 @@ def _new_file() -> Path:
 
 def _waiting() -> Iterator[tuple[str, bool]]:
     """Each unapplied migration, and whether it is reversible."""
-    from django.db import DatabaseError
-
     from tformance import migrating
 
-    try:
-        found = migrating.waiting()
-    except DatabaseError as error:
-        raise click.ClickException(f"The database cannot be used: {error}".strip()) from None
-    for migration in found:
+    for migration in migrating.waiting():
         name = f"{migration.app_label}.{migration.name}"
         yield name, all(operation.reversible for operation in migration.operations)
 

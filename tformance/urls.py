@@ -7,7 +7,9 @@ from apps.integrations.hooks import endpoint
 from apps.metrics.api.access import nowhere, reading_only
 from apps.metrics.api.docs import api_docs
 from apps.metrics.api.operations import api
-from tformance import health, prometheus
+from tformance import health, prometheus, unavailable
+
+handler500 = unavailable.server_error
 
 urlpatterns = [
     path("webhooks/github/", endpoint.receive, name="github_webhook"),

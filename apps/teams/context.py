@@ -72,7 +72,6 @@ class Section:
 
 def navigation(request: HttpRequest) -> dict[str, Any]:
     """Adds `team`, `membership`, `my_teams`, `section_groups`, `theme` and more."""
-    theme = request.COOKIES.get("tformance_theme", "")
     team: Team | None = getattr(request, "team", None)
     return {
         "team": team,
@@ -81,7 +80,7 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
         "section_groups": _groups(team, request.path) if team else [],
         "account_sections": lambda: _account(request),
         "settings_sections": lambda: _settings(request),
-        "theme": theme if theme in THEMES else "",
+        "theme": theme_of(request),
         "github_sign_in": bool(settings.GITHUB_CLIENT_ID),
         "company_sign_in": settings.OIDC_NAME if settings.OIDC_ISSUER else "",
         "signs_in_elsewhere": bool(settings.GITHUB_CLIENT_ID or settings.OIDC_ISSUER),
@@ -91,6 +90,12 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
         "may_sign_up": lambda: sign_up.is_open(request),
         "who_may_sign_up": sign_up.sentence,
     }
+
+
+def theme_of(request: HttpRequest) -> str:
+    """The theme that this browser chose; empty: as its system is."""
+    theme = request.COOKIES.get("tformance_theme", "")
+    return theme if theme in THEMES else ""
 
 
 def _teams_of(request: HttpRequest) -> list[Team]:

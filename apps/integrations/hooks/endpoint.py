@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from datetime import UTC, datetime
 from urllib.parse import parse_qs
@@ -21,6 +22,7 @@ from apps.measures import DELIVERIES
 LARGEST = 25 * 2**20  # bytes; GitHub sends nothing larger
 
 _FORM = "application/x-www-form-urlencoded"
+log = logging.getLogger(__name__)
 _GUID = re.compile(r"[0-9A-Za-z-]{1,64}")
 _EVENT = re.compile(r"[a-z0-9_]{1,60}")
 
@@ -48,6 +50,7 @@ def _receive(request: HttpRequest) -> HttpResponse:
             signers.forget(hook_id)  # The hook was deleted since it was looked up.
         return _refuse("No hook of this server signed this.", 401)
     except (DatabaseError, InterfaceError, EncryptionKeyError):
+        log.exception("A delivery could not be stored.")
         return _refuse("This cannot be kept now; deliver it again later.", 503)
 
 
