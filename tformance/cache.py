@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 from django.core.cache.backends.redis import RedisCache
 from redis.exceptions import RedisError
 
+ASK_AGAIN = 5.0  # seconds: if Redis hangs, not every request waits for it
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
@@ -46,9 +48,16 @@ class Cache(RedisCache):
         return _or(False, lambda: super(Cache, self).delete(key, version))
 
 
+_failed_at = -ASK_AGAIN
+
+
 def _or(default: T, ask: Callable[[], T]) -> T:
+    global _failed_at
+    if time.monotonic() - _failed_at < ASK_AGAIN:
+        return default
     try:
         return ask()
     except RedisError as error:
+        _failed_at = time.monotonic()
         log.warning("The cache cannot be reached (%s).", error)
         return default

@@ -10,7 +10,12 @@ if settings.REDIS_URL:
     broker_url = settings.REDIS_URL
     broker_transport = "tformance.redis_broker:Transport"
     broker_use_ssl = settings.REDIS_TLS or None
-    broker_transport_options: dict[str, object] = {"visibility_timeout": 600}
+    broker_transport_options: dict[str, object] = {
+        "visibility_timeout": 600,  # seconds, as below
+        # A page that sends a message must not wait for a Redis that hangs.
+        "socket_connect_timeout": 5,
+        "socket_timeout": 5,
+    }
 else:
     broker_url = "folder://localhost"
     broker_transport = "tformance.folder_broker:Transport"
