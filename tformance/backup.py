@@ -127,8 +127,9 @@ def _run(program: str, *arguments: str, **environment: str) -> str:
     command, known = [program, *arguments], environment or None
     done = subprocess.run(command, env=known, capture_output=True, text=True)  # noqa: S603
     if done.returncode:
-        last = done.stderr.strip().splitlines()[-1:] or ["it said nothing"]
-        raise click.ClickException(f"{program} failed: {last[0]}")
+        said = done.stderr.strip().splitlines() or ["it said nothing"]
+        reason = next((each for each in said if "error:" in each), said[-1])
+        raise click.ClickException(f"{program} failed: {reason}")
     return done.stdout
 
 
