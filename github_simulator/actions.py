@@ -284,6 +284,14 @@ def reopen(deed: Deed, pull_request: PullRequest) -> list[Happening]:
     return [hook_event(deed, pull_request, "reopened")]
 
 
+def merge_with_those_below(deed: Deed, stack: list[PullRequest]) -> list[Happening]:
+    """Merges the last one, whose branch contains the others': one commit merges them all."""
+    told = [happening for each in stack for happening in merge(deed, each, "merge")]
+    for each in stack:
+        each.merge_commit_oid = stack[-1].merge_commit_oid
+    return told
+
+
 def merge(
     deed: Deed, pull_request: PullRequest, method: MergeMethod | None = None
 ) -> list[Happening]:

@@ -56,13 +56,15 @@ def _begin(repository: Repository) -> None:
 
 
 def _not_laid(repository: Repository) -> list[PullRequest]:
+    """In order; of several merged by one commit the last, whose branch contains the others'."""
     known = repository.git.commits
     merged = [
         each
         for each in repository.pull_requests.values()
         if each.merged_at and each.merge_commit_oid and each.merge_commit_oid not in known
     ]
-    return sorted(merged, key=lambda each: (each.merged_at, each.number))
+    merged.sort(key=lambda each: (each.merged_at, each.number))
+    return list({each.merge_commit_oid: each for each in merged}.values())
 
 
 def _lay(repository: Repository, pull_request: PullRequest) -> None:

@@ -120,6 +120,13 @@ def _dismiss(deed: Deed, pull_request: PullRequest, given: Json) -> list[Happeni
     return actions.dismiss_review(deed, pull_request, named.review(pull_request, given))
 
 
+def _merge(deed: Deed, pull_request: PullRequest, given: Json) -> list[Happening]:
+    if "below" not in given:
+        return actions.merge(deed, pull_request, given.get("method"))
+    below = [named.pull_request(deed.repository, {"number": n}) for n in given["below"]]
+    return actions.merge_with_those_below(deed, [*below, pull_request])
+
+
 def _edit(deed: Deed, pull_request: PullRequest, given: Json) -> list[Happening]:
     field: Literal["title", "body"] = "title" if "title" in given else "body"
     return actions.edit(deed, pull_request, field, given[field])
@@ -185,7 +192,5 @@ ACTS: dict[str, Act] = {
     ),
     "close": _on_pull_request(lambda deed, pr, *_: actions.close(deed, pr)),
     "reopen": _on_pull_request(lambda deed, pr, *_: actions.reopen(deed, pr)),
-    "merge": _on_pull_request(
-        lambda deed, pr, given, _: actions.merge(deed, pr, given.get("method"))
-    ),
+    "merge": _on_pull_request(lambda deed, pr, given, _: _merge(deed, pr, given)),
 }

@@ -269,15 +269,10 @@ def _names(columns: Iterable[str]) -> list[str]:
 
 def _merges(application: Application) -> bool:
     """Counts merges: each adds its own pull request, and no graph is needed."""
-    repository = application.repository
-    known = Deployment.objects.filter(application=application, node_id=OuterRef("merge_commit_sha"))
-    rows = PullRequest.objects.filter(
-        repository=repository,
-        state=PullRequest.State.MERGED,
-        base_branch=application.environment,
-        merged_at__isnull=False,
+    linked = DeployedPullRequest.objects.filter(
+        deployment__application=application, pull_request=OuterRef("pk")
     )
-    missing = rows.exclude(merge_commit_sha="").filter(~Exists(known))
+    missing = _merged(application).filter(~Exists(linked))
     has_changed = False
     while some := list(missing.order_by("merged_at", "number")[:BATCH]):
         _store_merges(application, some)
@@ -285,28 +280,48 @@ def _merges(application: Application) -> bool:
     return has_changed
 
 
+def _merged(application: Application) -> QuerySet[PullRequest]:
+    """What was merged into the application's branch."""
+    return PullRequest.objects.filter(
+        repository=application.repository_id,
+        state=PullRequest.State.MERGED,
+        base_branch=application.environment,
+        merged_at__isnull=False,
+    ).exclude(merge_commit_sha="")
+
+
 @transaction.atomic
 def _store_merges(application: Application, some: Sequence[PullRequest]) -> None:
     leases.renew_held()
     freshness.changed(application.repository_id)
     recount_requests.judge_anew(application.pk, some[0].merged_at or recount_requests.EVER)
-    by_sha = {row.merge_commit_sha: row for row in some if row.merged_at}
+    by_sha = {row.merge_commit_sha: row for row in some}
+    # Of several merged by one commit the first opened one names it, whichever came first.
+    for row in _merged(application).filter(merge_commit_sha__in=by_sha).order_by("-number"):
+        by_sha[row.merge_commit_sha] = row
     Deployment.objects.bulk_create(
-        Deployment(
-            team_id=application.team_id,
-            application=application,
-            node_id=sha,
-            sha=sha,
-            name=f"#{row.number}",
-            url=row.url,
-            state="merged",
-            requested_at=row.merged_at or row.opened_at,
-            deployed_at=row.merged_at,
-            place=sha,
-            # By the minute; within a minute, by time.
-            sequence=int(row.merged_at.timestamp()) // 60 if row.merged_at else 0,
-        )
-        for sha, row in by_sha.items()
+        [_merge_of(application, row) for row in by_sha.values()],
+        update_conflicts=True,
+        unique_fields=["application", "node_id"],
+        update_fields=["name", "url", "requested_at", "deployed_at", "sequence"],
     )
     made = application.deployments.filter(node_id__in=by_sha).values_list("node_id", "pk")
     crediting.link(application.repository, dict(made))
+
+
+def _merge_of(application: Application, row: PullRequest) -> Deployment:
+    at = row.merged_at or row.opened_at
+    return Deployment(
+        team_id=application.team_id,
+        application=application,
+        node_id=row.merge_commit_sha,
+        sha=row.merge_commit_sha,
+        name=f"#{row.number}",
+        url=row.url,
+        state="merged",
+        requested_at=at,
+        deployed_at=at,
+        place=row.merge_commit_sha,
+        # By the minute; within a minute, by time.
+        sequence=int(at.timestamp()) // 60,
+    )

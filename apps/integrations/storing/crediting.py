@@ -29,6 +29,8 @@ from apps.metrics.models import (
 COLUMNS = ("deployed_at", "deploy_time", "lead_time", "deployment_id", "was_live_before")
 """Columns of a pull request that `ingest` does not write."""
 
+# The order of deployments, backwards; never that of keys, which depends on what was read first.
+_LATEST_FIRST = ("-deployment__deployed_at", "-deployment__requested_at", "-deployment__node_id")
 _READ = ("pk", "merged_at", "cycle_time", *COLUMNS)
 
 
@@ -73,7 +75,12 @@ def stored(repository: Repository, keys: Sequence[int]) -> None:
     if production is None:
         return
     merged = PullRequest.objects.filter(pk__in=keys, state=PullRequest.State.MERGED)
-    by_sha = {sha: pk for pk, sha in merged.values_list("pk", "merge_commit_sha") if sha}
+    # A pull request and one stacked on it may be merged by the same commit.
+    by_sha: dict[str, list[int]] = {}
+    for pk, sha in merged.order_by("pk").values_list("pk", "merge_commit_sha"):
+        if sha:
+            by_sha.setdefault(sha, []).append(pk)
+    known = [pk for some in by_sha.values() for pk in some]
     for some in chunks(list(by_sha)):
         rows = BroughtCommit.objects.filter(
             application__repository=repository,
@@ -83,13 +90,14 @@ def stored(repository: Repository, keys: Sequence[int]) -> None:
         )
         DeployedPullRequest.objects.bulk_create(
             [
-                DeployedPullRequest(deployment_id=deployment, pull_request_id=by_sha[sha])
+                DeployedPullRequest(deployment_id=deployment, pull_request_id=pk)
                 for sha, deployment in rows.values_list("commit__sha", "deployment")
+                for pk in by_sha[sha]
             ],
             ignore_conflicts=True,
         )
-    credit(repository, list(by_sha.values()))
-    _note_before(repository, Q(pk__in=list(by_sha.values())))
+    credit(repository, known)
+    _note_before(repository, Q(pk__in=known))
     if production.source == Source.MERGE:
         recount_requests.ask(Production.objects.filter(pk=production.pk))
     mattering = merged.filter(_matters()).values_list("pk", flat=True)
@@ -149,8 +157,8 @@ def _first(keys: Sequence[int]) -> dict[int, tuple[datetime, int]]:
     )
     found: dict[int, tuple[datetime, int]] = {}
     columns = ("pull_request", "deployment__deployed_at", "deployment")
-    for key, at, deployment in links.order_by().values_list(*columns):
-        if at and (at, deployment) < found.get(key, (at, deployment + 1)):
+    for key, at, deployment in links.order_by(*_LATEST_FIRST).values_list(*columns):
+        if at:
             found[key] = (at, deployment)
     return found
 

@@ -59,7 +59,7 @@ def _of_commits(repository: Repository, said: dict[str, list[int]]) -> Iterable[
             merge_commit_sha__gte=sha,
             merge_commit_sha__lt=f"{sha}g",
         )
-        target = merges.order_by("merge_commit_sha", "pk").values_list("pk", flat=True).first()
+        target = merges.order_by("merge_commit_sha", "number").values_list("pk", flat=True).first()
         yield from ((revert, target) for revert in reverts if target)
 
 

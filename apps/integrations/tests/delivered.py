@@ -70,8 +70,12 @@ def _succeeded(one: Deployment) -> datetime | None:
     return min((s.created_at for s in one.statuses if s.state == "SUCCESS"), default=None)
 
 
+def _order(one: Delivery) -> tuple[datetime, datetime, str]:
+    return one.at, one.created_at, one.id
+
+
 def _follow(there: There, some: list[Delivery], main: frozenset[str]) -> None:
-    some.sort(key=lambda one: (one.at, one.created_at, one.id))
+    some.sort(key=_order)
     known: frozenset[str] = frozenset()
     live: Delivery | None = None
     shas: set[str] = set()
@@ -200,7 +204,7 @@ def _of_pull_requests(
     repository: Repository, there: There, wanted: dict[str, list[Delivery]]
 ) -> Iterator[str]:
     first: dict[int, Delivery] = {}
-    for one in sorted((o for some in wanted.values() for o in some), key=lambda one: one.at):
+    for one in sorted((o for some in wanted.values() for o in some), key=_order):
         for number in one.pulls:
             first.setdefault(number, one)
     for row in PullRequest.objects.filter(repository=repository).select_related("deployment"):

@@ -147,8 +147,10 @@ class _Story:
             [
                 self.merge,
                 self.merge,
+                self.merge_stack,
                 self.deploy,
                 self.deploy,
+                self.deploy_everywhere,
                 self.back,
                 self.elsewhere,
                 self.revert,
@@ -165,6 +167,17 @@ class _Story:
     def deploy(self) -> None:
         to = self.rng.choice(["production", "production", "prod-eu", "staging"])
         self.shas.append(deployed(self.shop, self.at, environment=to)["sha"])
+
+    def merge_stack(self) -> None:
+        """One pull request on another: a single commit merges both."""
+        below, above = (self.shop.open(self.at - timedelta(hours=1)) for _ in range(2))
+        do(self.shop, "merge", self.at, number=above.number, below=[below.number])
+        self.seen += [below, above]
+
+    def deploy_everywhere(self) -> None:
+        """To two regions in the same second, in any order."""
+        for to in self.rng.sample(["production", "prod-eu"], 2):
+            self.shas.append(deployed(self.shop, self.at, environment=to)["sha"])
 
     def back(self) -> None:
         if self.shas:
