@@ -38,7 +38,7 @@ AT_ONCE = 100
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Current:
     """The stored arrays, which of their rows are still valid, and what was stored since."""
 

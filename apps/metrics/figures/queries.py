@@ -17,6 +17,7 @@ from apps.metrics.figures.columns import NONE, SIZES
 from apps.metrics.figures.counting import Spread
 from apps.metrics.figures.masks import FROM_FIRST_COMMIT
 from apps.metrics.figures.rows import Columns, Rows
+from apps.metrics.figures.shared import shared
 from apps.metrics.filters.chosen import Filters
 from apps.metrics.filters.periods import Period, Span
 from apps.metrics.models import PullRequest, Repository
@@ -109,6 +110,7 @@ class Point:
     figures: Figures | None
 
 
+@shared
 def figures(team: Team, filters: Filters) -> Figures:
     """For the filters' period."""
     return of_rows(masks.merged(team, filters, filters.period), filters.period.weeks)
@@ -165,6 +167,7 @@ class Named(NamedTuple):
     github_repo_id: int
 
 
+@shared
 def by_repository(team: Team, filters: Filters) -> dict[Named, Figures]:
     """Side by side, by name, which a recreated repository shares with its predecessor."""
     names = Repository.objects.for_team(team).order_by().values_list(*Named._fields)
@@ -183,6 +186,7 @@ def by_author(team: Team, filters: Filters) -> dict[int | None, Figures]:
     return {account: figures for account, (_, figures) in authors(team, filters).items()}
 
 
+@shared
 def authors(team: Team, filters: Filters) -> dict[int | None, tuple[str, Figures]]:
     """The same, with their names."""
     hidden = masks.hidden(team)

@@ -14,6 +14,7 @@ from apps.metrics.figures.columns import NONE, REVIEW_STATES
 from apps.metrics.figures.counting import Spread
 from apps.metrics.figures.current import once
 from apps.metrics.figures.rows import Below
+from apps.metrics.figures.shared import shared
 from apps.metrics.filters.chosen import Filters
 from apps.metrics.models import PRReview
 from apps.teams.models import Team
@@ -151,6 +152,7 @@ class Busiest:
     hidden: int
 
 
+@shared
 def busiest(team: Team, filters: Filters, most: int) -> Busiest:
     """At most `most` of both."""
     found = seen(team, filters)
@@ -235,6 +237,7 @@ class Concentration:
     share: float | None = None
 
 
+@shared
 def concentration(team: Team, filters: Filters) -> Concentration:
     """Excluding a reviewer does not change it: it names nobody."""
     found = reviews(team, filters)
@@ -254,6 +257,7 @@ class Responses:
     by_span: Sequence[Spread | None]
 
 
+@shared
 def responses(team: Team, filters: Filters) -> Responses:
     """In total, by week or month, and by reviewer's GitHub id, without excluded people."""
     found, visible = reviews(team, filters), seen(team, filters)
@@ -274,6 +278,7 @@ def boundaries(filters: Filters) -> list[float]:
     return [each.timestamp() for each in filters.period.boundaries()]
 
 
+@shared
 def given(team: Team, filters: Filters) -> dict[Account, tuple[str, int]]:
     """Names and numbers of reviews given, by GitHub's id."""
     found = seen(team, filters)

@@ -12,6 +12,7 @@ from django.utils import timezone
 from apps.metrics.figures import flow_queries, queries
 from apps.metrics.figures.counting import Spread
 from apps.metrics.figures.flow_queries import AGES, BINS
+from apps.metrics.figures.shared import shared
 from apps.metrics.filters.chosen import Filters
 from apps.metrics.pages import charts, sentences
 from apps.metrics.pages.answer import Answer, figures_data
@@ -44,7 +45,12 @@ BOUNDS = ("0", *(duration_text(begin) for _, begin in BINS[1:]), "")
 
 def flow(request: TeamRequest, filters: Filters) -> Answer:
     """Distributions and work in progress."""
-    team, now = request.team, timezone.now()
+    return _answer(request.team, filters)
+
+
+@shared
+def _answer(team: Team, filters: Filters) -> Answer:
+    now = timezone.now()
     found = flow_queries.distributions(team, filters)
     figures, histograms, sizes = found.figures, found.histograms, found.by_size
     work = flow_queries.work(team, filters, now)

@@ -16,6 +16,7 @@ from apps.metrics.figures.change_queries import Causes
 from apps.metrics.figures.counting import Spread
 from apps.metrics.figures.queries import Figures
 from apps.metrics.figures.rows import fetched
+from apps.metrics.figures.shared import shared
 from apps.metrics.filters.chosen import Filters
 from apps.metrics.models import PullRequest
 from apps.metrics.pages import charts, production, sentences, verdict, week
@@ -75,6 +76,7 @@ def overview(request: TeamRequest, filters: Filters) -> Answer:
     return answer(request.team, filters)
 
 
+@shared
 def answer(team: Team, filters: Filters) -> Answer:
     """The figures of all pull requests that match the filters."""
     now_is = timezone.now()

@@ -23,6 +23,7 @@ from apps.metrics.figures import queries
 from apps.metrics.figures.current import is_ready, one_state, progress
 from apps.metrics.figures.freshness import recounted
 from apps.metrics.figures.reading import reading
+from apps.metrics.figures.shared import same_for_all
 from apps.metrics.figures.source import Freshness
 from apps.metrics.filters import remembering, sentences
 from apps.metrics.filters.chosen import WRITERS, Filters
@@ -177,7 +178,7 @@ def _shown(
     request: TeamRequest, ask: Asked, filters: Filters, bar: Context, part: str
 ) -> Shown | HttpResponseBase:
     begin = perf_counter()
-    with one_state():
+    with one_state(), same_for_all(request.data_version):
         answer = ask(filters)
         data = answer.data() if isinstance(answer, Answer) and wants_json(request) else {}
     if not isinstance(answer, Answer):
