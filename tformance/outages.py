@@ -61,7 +61,7 @@ def _is_away(error: Error) -> bool:
     state = getattr(cause, "sqlstate", None)
     if state is None:  # no connection, or none any more
         return isinstance(error, (OperationalError, InterfaceError))
-    return state == _READ_ONLY or (state.startswith(_POSTGRES) and state != _TOO_SLOW)
+    return bool(state == _READ_ONLY or (state.startswith(_POSTGRES) and state != _TOO_SLOW))
 
 
 def _misses_something(error: Error) -> bool:

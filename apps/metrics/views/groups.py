@@ -22,7 +22,7 @@ MOST_GROUPS = 200
 LONGEST_KEY = 18  # digits
 
 
-class PeopleField(forms.ModelMultipleChoiceField):
+class PeopleField(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]  # Django has none
     """People by their keys; a number that no database can hold is no key."""
 
     def clean(self, value: Any) -> Any:
