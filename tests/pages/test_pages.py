@@ -234,6 +234,15 @@ def test_the_answer_breaks_its_lines_at_any_width(tabs: Tabs) -> None:
         assert page.locator(".answer").evaluate("e => e.scrollWidth <= e.clientWidth"), width
 
 
+def test_a_reversed_title_reverses_nothing_beside_it(tabs: Tabs) -> None:
+    places = tabs.open("").evaluate("""() => {
+        const line = document.querySelector("main").appendChild(document.createElement("p"));
+        line.innerHTML = "<a href='#'>Fix \u202ethe login</a> <span>#12</span> <time>3 d</time>";
+        return [...line.children].map((each) => each.getBoundingClientRect().x);
+    }""")
+    assert places == sorted(places)
+
+
 def test_the_figure_is_reached_by_keyboard_alone(tabs: Tabs) -> None:
     """From the overview over its figure to a pull request, without a mouse."""
     page = tabs.open("?range=12m")
