@@ -33,7 +33,9 @@ GRAPHQL_ALONE = ("graphql_error", "null_leaf", "strange_leaf", "endless_list")
 
 @dataclass
 class Fault:
-    """One way to fail. It affects requests whose path begins with `path` and body has `contains`.
+    """One way to fail.
+
+    It affects requests whose path begins with `path`, and whose query or body has `contains`.
 
     `nth` strikes only the n-th such request from now (the first is 1), `rate` a share of them;
     `times` ends the fault after so many strikes. `newer` asks for the error shape of 2026.
@@ -74,8 +76,8 @@ class Fault:
                 raise ValueError("A leaf is a type and a field, such as Commit.additions.")
             self.contains = self.contains or name
 
-    def concerns(self, path: str, body: bytes) -> bool:
-        return path.startswith(self.path) and self.contains.encode() in body
+    def concerns(self, path: str, sent: bytes) -> bool:
+        return path.startswith(self.path) and self.contains.encode() in sent
 
     def strikes(self, source: random.Random) -> bool:
         """Counts a matching request; returns whether it is hit."""
@@ -105,10 +107,10 @@ class Faults:
         self.active.clear()
         self.random = random.Random(self.seed)
 
-    def strike(self, path: str, body: bytes) -> list[Fault]:
+    def strike(self, path: str, sent: bytes) -> list[Fault]:
         """The faults of this request: of those without a leaf, only the first counts."""
         return [
             fault
             for fault in self.active
-            if fault.concerns(path, body) and fault.strikes(self.random)
+            if fault.concerns(path, sent) and fault.strikes(self.random)
         ]

@@ -95,7 +95,8 @@ class Gateway:
             return
         body = await _read(receive)
         again = _replay(body, receive)
-        struck = self.simulator.faults.strike(scope["path"], body)
+        sent = b"\n".join((scope["query_string"], body))
+        struck = self.simulator.faults.strike(scope["path"], sent)
         scope["state"].update(fault=next(iter(struck), None), struck=struck)
         if fault := next((each for each in struck if not each.leaf), None):
             await fail(fault, self.simulator.clock.timestamp(), app, scope, again, send)

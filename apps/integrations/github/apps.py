@@ -151,7 +151,7 @@ def new_token(app: GitHub, installation_id: int) -> InstallationToken:
 
 def repositories(github: GitHub, following: str = "") -> tuple[Part[ListedRepository], str]:
     """A page of an installation's selected repositories, and the URL of the next."""
-    page, following = github.page(following or "/installation/repositories", per_page=100)
+    page, following = github.page(following or "/installation/repositories?per_page=100")
     return listed(of_rest(page, _Repositories).repositories), following
 
 

@@ -19,10 +19,11 @@ from urllib.parse import urlsplit
 import httpx
 import msgspec
 
-from apps.integrations.github import limits, replies, scopes
+from apps.integrations.github import limits, links, replies, scopes
 from apps.integrations.github.documents import NONE, document, later_events, without_teams
 from apps.integrations.github.errors import (
     CredentialsRejectedError,
+    GitHubError,
     ScopeMissingError,
     UnavailableError,
     WaitError,
@@ -181,7 +182,7 @@ class GitHub:
         etag: str = "",
     ) -> Reply:
         """A REST request; `path` begins with a slash, or is a URL that GitHub sent."""
-        url = path if path.startswith("http") else self.addresses.rest + path
+        url = links.absolute(path, self.addresses.rest)
         with self._reporting_waits("core"):
             response = self._send(
                 method,
@@ -200,21 +201,36 @@ class GitHub:
     def page(self, path: str, **params: Any) -> tuple[Any, str]:
         """A page of a REST list with items, if any follow, and the URL of the next; or empty."""
         for _ in range(1 + limits.MOST_EMPTY_PAGES):
-            reply = self.get(path, **params)
-            following = next_link(reply.headers)
+            reply = self.get_page(path, **params)
+            following = links.next_of(reply.headers)
             if not following or _has_items(reply.data):
                 return reply.data, following
             path, params = following, {}
         raise UnavailableError(limits.ENDLESS)
 
+    def get_page(self, path: str, *, etag: str = "", **params: Any) -> Reply:
+        """A page of a REST list, or only the first part of it if GitHub takes too long over all.
+
+        GitHub's `Link` then leads to the next part.
+        """
+        url = links.with_query(path, params)
+        while True:
+            try:
+                return self.get(url, etag=etag)
+            except GitHubError as error:
+                shorter = links.of_fewer(url)
+                if not error.is_heavy or not shorter:
+                    raise
+                url, etag = shorter, ""
+
     def pages(self, path: str, **params: Any) -> Iterator[list[Any]]:
         """Each page of a REST list, following `Link` headers to the end."""
-        yield from self.pages_behind(self.get(path, per_page=100, **params))
+        yield from self.pages_behind(self.get_page(path, per_page=100, **params))
 
     def pages_behind(self, first: Reply) -> Iterator[list[Any]]:
         """The same list from its first page on, which was fetched already."""
         yield first.data
-        url = next_link(first.headers)
+        url = links.next_of(first.headers)
         while url:
             data, url = self.page(url)
             yield data
@@ -383,15 +399,6 @@ def _json(response: httpx.Response) -> Any:
 def _has_items(data: Any) -> bool:
     parts = data.values() if isinstance(data, dict) else [data]
     return any(part for part in parts if isinstance(part, list))
-
-
-def next_link(headers: Mapping[str, str]) -> str:
-    """The URL of the next page of a REST list; empty after the last."""
-    for link in headers.get("link", "").split(","):
-        address, _, relation = link.partition(";")
-        if 'rel="next"' in relation:
-            return address.strip().strip("<>")
-    return ""
 
 
 def _now() -> datetime:

@@ -100,6 +100,14 @@ def larger(page_size: int, largest: int = LARGEST_PAGE) -> int:
     return min(largest, page_size + max(1, page_size // 4))
 
 
+def fewer(count: int) -> int:
+    """How many items of a list to request at once after GitHub found this many too heavy.
+
+    Each attempt can take ten seconds, so there are few of them: 100, 20, 4, 1.
+    """
+    return max(1, count // 5)
+
+
 def points(requests: int) -> int:
     """A query's cost by GitHub's formula, `requests` being one for each parent of a connection."""
     return max(1, int(requests / 100 + 0.5))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
@@ -10,14 +10,18 @@ from typing import Any, Generic, TypeVar
 import msgspec
 from msgspec import Struct
 
-from apps.integrations.github.client import GitHub
-from apps.integrations.github.errors import NotFoundError
+from apps.integrations.github import limits
+from apps.integrations.github.client import GitHub, GraphQLReply
+from apps.integrations.github.errors import GitHubError, NotFoundError
 from apps.integrations.github.lists import refuse_endless
 from apps.integrations.github.reading import decode, of_rest
 from apps.integrations.github.records import Page, PageInfo, Record, Repository
 from apps.integrations.github.replies import Problem, problems_by_item
 
 T = TypeVar("T")
+
+MOST = 100
+MOST_GROUPS = 50
 
 
 class Person(Struct, frozen=True):
@@ -76,10 +80,17 @@ class ListedRepository(Struct, frozen=True):
 
 @dataclass(frozen=True)
 class Part(Generic[T]):
-    """A page of a list. If it is not complete, GitHub left out items that may still exist."""
+    """A page of a list, or some of its items.
+
+    If it is not complete, GitHub left out items that may still exist. `next` is the cursor with which
+    reading can go on later; empty: from the beginning, or at the end.
+    """
 
     items: list[T]
     is_complete: bool = True
+    next: str = ""
+    is_public: bool = False
+    """Whether the token sees only the organisation's public members."""
 
 
 @dataclass(frozen=True)
@@ -124,6 +135,7 @@ class _Members(Record, frozen=True):
 
 
 class _Organization(Record, frozen=True):
+    viewer_is_a_member: bool | None = None
     members_with_role: _Members | None = None
     teams: Page[_Group] | None = None
 
@@ -170,33 +182,44 @@ def is_member(github: GitHub, organization: str) -> bool:
     return bool(of_rest(reply.data, dict[str, Any]).get("state") == "active")
 
 
-def members(github: GitHub, organization: str) -> Iterator[Part[Person]]:
-    """All members of the organisation with their roles, in pages."""
-    after, empties = None, 0
+def members(github: GitHub, organization: str, after: str = "") -> Iterator[Part[Person]]:
+    """The organisation's members with their roles, in pages from the cursor `after` on."""
+    lists = _Lists(github, "members", MOST)
+    empties = 0
     while True:
-        asked, problems = _ask(github, "members", organization, after, "membersWithRole", "edges")
+        asked, problems = lists.of(organization, after, "membersWithRole", "edges")
         page = asked.members_with_role or _Members()
         edges = page.edges or []
         people = [_person(edge, problems.get(n, ())) for n, edge in enumerate(edges)]
         items = [person for person in people if person]
-        yield Part(items, page.edges is not None and len(items) == len(edges))
         empties = refuse_endless(page.page_info, after, edges, empties)
-        if not page.page_info.has_next_page:
+        after = _next(page.page_info)
+        is_complete = page.edges is not None and len(items) == len(edges)
+        yield Part(items, is_complete, after, asked.viewer_is_a_member is False)
+        if not after:
             return
-        after = page.page_info.end_cursor
 
 
-def groups(github: GitHub, organization: str) -> Iterator[Part[ListedGroup]]:
-    """The organisation's teams that are visible to the token, in pages."""
-    after, empties = None, 0
+def groups(
+    github: GitHub, organization: str, after: str = "", known: Collection[int] = ()
+) -> Iterator[Part[ListedGroup]]:
+    """The organisation's teams that are visible to the token, from the cursor `after` on.
+
+    Each is a part of its own, since its members can be many pages; `known` ones are left out.
+    """
+    lists = _Lists(github, "groups", MOST_GROUPS)
+    empties = 0
     while True:
-        asked, _ = _ask(github, "groups", organization, after, "teams", "nodes")
+        asked, _ = lists.of(organization, after, "teams", "nodes")
         page = asked.teams or Page[_Group]()
-        yield Part([_group(github, one) for one in page.items], _is_complete(page))
+        for one in page.items:
+            if one.database_id not in known:
+                yield Part([_group(github, one)], next=after)
         empties = refuse_endless(page.page_info, after, page.nodes, empties)
-        if not page.page_info.has_next_page:
+        after = _next(page.page_info)
+        yield Part([], _is_complete(page), after)
+        if not after:
             return
-        after = page.page_info.end_cursor
 
 
 def repositories(
@@ -219,16 +242,38 @@ def listed(page: Any) -> Part[ListedRepository]:
     return Part(items, len(items) == len(found))
 
 
-def _ask(
-    github: GitHub, name: str, login: str, after: str | None, *below: str
-) -> tuple[_Organization, dict[int, list[Problem]]]:
-    """The organisation's data, and the problems of items of the list `below` it."""
-    reply = github.graphql(name, {"login": login, "after": after})
-    problems = problems_by_item(reply.problems, "organization", *below)
-    answer: _OrganizationReply = decode(reply.data, _OrganizationReply)
-    if answer.organization is None:
-        raise NotFoundError(f"GitHub shows no organisation {login} to this token.")
-    return answer.organization, problems
+@dataclass
+class _Lists:
+    """Requests pages of a list, and shorter ones from where GitHub found one too heavy on."""
+
+    github: GitHub
+    query: str
+    size: int
+
+    def of(
+        self, login: str, after: str, *below: str
+    ) -> tuple[_Organization, dict[int, list[Problem]]]:
+        """The organisation's data, and the problems of items of the list `below` it."""
+        reply = self.page({"login": login, "after": after or None})
+        problems = problems_by_item(reply.problems, "organization", *below)
+        answer: _OrganizationReply = decode(reply.data, _OrganizationReply)
+        if answer.organization is None:
+            raise NotFoundError(f"GitHub shows no organisation {login} to this token.")
+        return answer.organization, problems
+
+    def page(self, variables: dict[str, Any]) -> GraphQLReply:
+        """A page, of as many items as GitHub can return."""
+        while True:
+            try:
+                return self.github.graphql(self.query, {**variables, "first": self.size})
+            except GitHubError as error:
+                if not error.is_heavy or self.size == 1:
+                    raise
+                self.size = limits.fewer(self.size)
+
+
+def _next(page: PageInfo) -> str:
+    return (page.end_cursor or "") if page.has_next_page else ""
 
 
 def _group(github: GitHub, group: _Group) -> ListedGroup:
@@ -241,9 +286,10 @@ def _group(github: GitHub, group: _Group) -> ListedGroup:
 
 def _rest(github: GitHub, group: _Group) -> Iterator[Page[_GroupMember]]:
     place: PageInfo = group.members.page_info
+    lists = _Lists(github, "group_members", MOST)
     empties = 0
     while place.has_next_page:
-        reply = github.graphql("group_members", {"id": group.id, "after": place.end_cursor})
+        reply = lists.page({"id": group.id, "after": place.end_cursor})
         team = decode(reply.data, _TeamReply).node
         page = (team and team.members) or Page[_GroupMember]()
         yield page

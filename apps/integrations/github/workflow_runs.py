@@ -11,7 +11,8 @@ from typing import Any
 
 import msgspec
 
-from apps.integrations.github.client import GitHub, next_link
+from apps.integrations.github import links
+from apps.integrations.github.client import GitHub
 from apps.integrations.github.errors import NotFoundError, ScopeMissingError
 from apps.integrations.github.production_records import NotGrantedError, ReportedDeployment
 from apps.integrations.github.reading import of_rest
@@ -86,12 +87,12 @@ def runs(
     params |= {"created": created} if created else {}
     path = f"/repos/{full_name}/actions/workflows/{workflow}/runs"
     try:
-        reply = github.get(path, etag=etag, **params)
+        reply = github.get_page(path, etag=etag, **params)
     except ScopeMissingError:
         raise NotGrantedError("actions") from None
     if reply.is_unchanged:
         return Runs([], 0, etag=etag, is_unchanged=True)
-    return replace(_runs(reply.data), next=next_link(reply.headers), etag=reply.etag)
+    return replace(_runs(reply.data), next=links.next_of(reply.headers), etag=reply.etag)
 
 
 def more_runs(github: GitHub, url: str) -> Runs:

@@ -57,7 +57,7 @@ def _read(github: GitHub, path: str, hook: Hook) -> None:
 
     All attempts are read, since GitHub's filter for failures leaves out time-outs.
     """
-    first = github.get(path, etag=hook.deliveries_etag, per_page=100)
+    first = github.get_page(path, etag=hook.deliveries_etag, per_page=100)
     if first.is_unchanged:
         return  # The newest comes first: nothing is new.
     etag = first.etag if len(first.etag) <= LONGEST_ETAG else ""

@@ -23,7 +23,7 @@ from apps.integrations.models import (
     SyncStatus,
     TrackedRepository,
 )
-from apps.integrations.repositories import discovery
+from apps.integrations.repositories import people_lists
 from apps.integrations.storing import ingest
 from apps.integrations.sync import counts, stale
 from apps.metrics.models import PullRequest
@@ -167,7 +167,7 @@ def find_people(integration: GitHubIntegration, note: Note) -> None:
     try:
         left_out = _patiently(
             integration.credential,
-            lambda github: discovery.read_members(github, integration),
+            lambda github: people_lists.read_members(github, integration),
             note,
         )
         if left_out:

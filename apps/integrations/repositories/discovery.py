@@ -1,12 +1,13 @@
 """Fetches the people and repositories of connected organisations, in the background.
 
-`members_due_at` says what is due; people come first, so that authors are never empty.
+`members_due_at` says what is due; people come first, so that authors are never empty. Long lists
+take several turns, and a failure that may pass loses nothing of them.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -20,12 +21,13 @@ from apps.integrations.access.conversation import with_github
 from apps.integrations.github import apps, people, pull_requests
 from apps.integrations.github.client import GitHub
 from apps.integrations.github.errors import (
+    CursorError,
     GitHubError,
     NotFoundError,
     OrganizationRestrictedError,
     ScopeMissingError,
 )
-from apps.integrations.github.people import ListedRepository, Part, Person
+from apps.integrations.github.people import ListedRepository, Part
 from apps.integrations.models import (
     AvailableRepository,
     GitHubIntegration,
@@ -33,8 +35,9 @@ from apps.integrations.models import (
     TrackedRepository,
 )
 from apps.integrations.nudge import nudge
-from apps.integrations.repositories import estimate, tracking
-from apps.integrations.storing import ingest, ingest_people
+from apps.integrations.repositories import estimate, people_lists, tracking
+from apps.integrations.repositories.places import Place, Step, is_over, place_of
+from apps.integrations.storing import ingest
 from apps.integrations.work import leases
 from apps.integrations.work.chores import Chore
 from apps.integrations.work.policy import Verdict
@@ -47,21 +50,9 @@ log = logging.getLogger(__name__)
 CHORE = "discovery"
 TURN = timedelta(seconds=10)
 EVERY = timedelta(days=1)
+SOON = timedelta(minutes=1)
+PATIENCE = 3  # failures in a row of a list that the others do not wait for
 LOOK_UP_AT_ONCE = 20
-NO_PEOPLE = (
-    "The token may not list the organisation's people, so authors are shown by their GitHub "
-    "login. Connect with a token that has the scope read:org, or as a fine-grained one may read "
-    "Members, to see names and teams."
-)
-
-PEOPLE_LEFT_OUT = (
-    "GitHub left out some of the organisation's people. Until it lists everyone, nobody "
-    "counts as having left."
-)
-GROUPS_LEFT_OUT = (
-    "GitHub left out some of the organisation's teams or their members. Earlier data stays until "
-    "it lists all of them."
-)
 RENAMED = (
     "The new one is found within minutes where a repository is tracked; else connect it again."
 )
@@ -165,14 +156,31 @@ def _look(integration: GitHubIntegration, now: datetime) -> None:
     with with_github(integration.credential) as github:
         if integration.listing_since is None:
             _refuse_namesake(integration, github)
-            integration.discovery_error = _people(integration, github)
             integration.listing_since = timezone.now()
-            integration.save(update_fields=["discovery_error", "listing_since"])
-        if not _list_for_a_while(integration, github, now + TURN):
+            integration.listing_next = Place().as_text()
+        place = place_of(integration)
+        try:
+            is_done = _read_on(integration, github, place, now + TURN)
+        finally:
+            # If it failed, it is stored with the failure.
+            integration.listing_next = place.as_text()
+        problem = " ".join(place.left_out)
+        if not is_done:
+            _keep_place(integration, problem)
             return
         _count_pull_requests(integration, github)
     tracking.track_new(integration)
-    _finish(integration, integration.discovery_error, due_at=timezone.now() + EVERY)
+    _finish(integration, problem, due_at=timezone.now() + EVERY)
+
+
+def _read_on(integration: GitHubIntegration, github: GitHub, place: Place, ends: datetime) -> bool:
+    """Reads the lists from their place on; returns whether they are complete."""
+    for step in Step:
+        if place.step is step:
+            if not _READ[step](integration, github, place, ends):
+                return False
+            place.go_on()
+    return True
 
 
 def _refuse_namesake(integration: GitHubIntegration, github: GitHub) -> None:
@@ -191,77 +199,19 @@ def _refuse_namesake(integration: GitHubIntegration, github: GitHub) -> None:
     raise NotFoundError(f"{login} is no longer the name of this account on GitHub.", advice=RENAMED)
 
 
-def _people(integration: GitHubIntegration, github: GitHub) -> str:
-    try:
-        left_out = [read_members(github, integration), _groups(integration, github)]
-        problem = " ".join(filter(None, left_out))
-    except (ScopeMissingError, NotFoundError):
-        problem = NO_PEOPLE
-        if integration.members_synced_at:
-            return problem
-    integration.members_synced_at = timezone.now()
-    integration.save(update_fields=["members_synced_at"])
-    return problem
-
-
-def read_members(github: GitHub, integration: GitHubIntegration) -> str:
-    """Stores current members and departures; returns what GitHub left out.
-
-    Raises GitHubError.
-    """
-    seen: set[int] = set()
-    is_complete = True
-    for page in _pages_of_people(github, integration):
-        ingest_people.members(integration, page.items)
-        seen |= {person.github_id for person in page.items}
-        is_complete = is_complete and page.is_complete
-    if not is_complete:
-        return PEOPLE_LEFT_OUT
-    ingest_people.members_left(integration, seen)
-    return ""
-
-
-def _pages_of_people(github: GitHub, integration: GitHubIntegration) -> Iterator[Part[Person]]:
-    login = integration.organization_slug
-    if integration.account_type == "Organization":
-        return people.members(github, login)
-    owner = people.user(github, login)
-    person = Person(owner.id, owner.login, owner.name or "", owner.avatar_url, "owner")
-    return iter([Part([person])])
-
-
-def _groups(integration: GitHubIntegration, github: GitHub) -> str:
-    """Fetches the organisation's teams; without them, people can still be shown."""
-    if integration.account_type != "Organization":
-        return ""
-    seen: dict[int, bool] = {}
-    is_complete = True
-    try:
-        for page in people.groups(github, integration.organization_slug):
-            for group in page.items:
-                ingest_people.group(integration, group)
-                seen[group.github_id] = group.is_complete
-            is_complete = is_complete and page.is_complete
-    except (ScopeMissingError, NotFoundError):
-        return "The token may not list the organisation's teams, so nobody is grouped by them."
-    if is_complete:
-        ingest_people.groups_gone(integration, set(seen))
-    return "" if is_complete and all(seen.values()) else GROUPS_LEFT_OUT
-
-
-def _list_for_a_while(integration: GitHubIntegration, github: GitHub, ends: datetime) -> bool:
-    """Lists repositories, page by page; returns whether the list is complete."""
+def _repositories(
+    integration: GitHubIntegration, github: GitHub, place: Place, ends: datetime
+) -> bool:
     while True:
-        page, following = _page_of_repositories(integration, github)
+        page, following = _page_of_repositories(integration, github, place.next)
         if not page.is_complete:
             # Any known repository may be among those left out.
             integration.available_repositories.update(listed_at=timezone.now())
         _list(integration, page.items)
-        integration.listing_next = following
+        place.next = following
         if not following:
             break
-        integration.save(update_fields=["listing_next"])
-        if timezone.now() >= ends:
+        if is_over(ends):
             return False
     tracked = TrackedRepository.objects.filter(integration=integration).values("github_repo_id")
     gone = AvailableRepository.objects.filter(
@@ -273,13 +223,20 @@ def _list_for_a_while(integration: GitHubIntegration, github: GitHub, ends: date
     return True
 
 
+_READ: Mapping[Step, Callable[[GitHubIntegration, GitHub, Place, datetime], bool]] = {
+    Step.MEMBERS: people_lists.members,
+    Step.GROUPS: people_lists.groups,
+    Step.REPOSITORIES: _repositories,
+}
+
+
 def _page_of_repositories(
-    integration: GitHubIntegration, github: GitHub
+    integration: GitHubIntegration, github: GitHub, following: str
 ) -> tuple[Part[ListedRepository], str]:
     if integration.credential.installation_id:
-        return apps.repositories(github, integration.listing_next)
+        return apps.repositories(github, following)
     owner, kind = integration.organization_slug, integration.account_type
-    return people.repositories(github, owner, kind, integration.listing_next)
+    return people.repositories(github, owner, kind, following)
 
 
 def _count_pull_requests(integration: GitHubIntegration, github: GitHub) -> None:
@@ -344,7 +301,14 @@ def _rename(integration: GitHubIntegration, page: Sequence[ListedRepository]) ->
 def _store_error(integration: GitHubIntegration, error: GitHubError, verdict: Verdict) -> None:
     # Checked daily: on GitHub, people may fix what only a person can fix.
     due_at = verdict.again_at or timezone.now() + EVERY
-    _finish(integration, _said(integration, error), due_at=due_at)
+    place = place_of(integration)
+    if error.is_heavy and verdict.failures >= PATIENCE and place.step in people_lists.TOO_HEAVY:
+        place.note(people_lists.TOO_HEAVY[place.step])
+        place.go_on()
+        integration.listing_next = place.as_text()
+    if isinstance(error, CursorError):
+        due_at = timezone.now() + SOON
+    _finish(integration, _said(integration, error), due_at=due_at, goes_on=error.retryable)
 
 
 def _said(integration: GitHubIntegration, error: GitHubError) -> str:
@@ -355,12 +319,30 @@ def _said(integration: GitHubIntegration, error: GitHubError) -> str:
     return f"{error} {error.url}".strip()
 
 
-def _finish(integration: GitHubIntegration, problem: str, due_at: datetime) -> None:
-    rows = GitHubIntegration.objects.filter(pk=integration.pk)
-    # Does not overwrite a newer request or a connection with another token.
-    as_read = rows.filter(members_due_at=integration.members_due_at)
-    if not as_read.update(discovery_error=problem, members_due_at=due_at, **_FROM_THE_START):
+def _finish(
+    integration: GitHubIntegration, problem: str, due_at: datetime, *, goes_on: bool = False
+) -> None:
+    """Sets the next look, which begins anew unless it `goes_on`."""
+    place = _place_columns(integration) if goes_on else _FROM_THE_START
+    if not _as_read(integration).update(discovery_error=problem, members_due_at=due_at, **place):
         nudge()
+
+
+def _keep_place(integration: GitHubIntegration, problem: str) -> None:
+    _as_read(integration).update(discovery_error=problem, **_place_columns(integration))
+
+
+def _place_columns(integration: GitHubIntegration) -> dict[str, Any]:
+    since, following = integration.listing_since, integration.listing_next
+    return {"listing_since": since, "listing_next": following}
+
+
+def _as_read(integration: GitHubIntegration) -> QuerySet[GitHubIntegration]:
+    """Its row, unless there is a newer request or a connection with another token."""
+    rows: QuerySet[GitHubIntegration] = GitHubIntegration.objects.filter(
+        pk=integration.pk, members_due_at=integration.members_due_at
+    )
+    return rows
 
 
 DISCOVERY = Chore(CHORE, _due, _look, credential="credential", store_error=_store_error)

@@ -65,6 +65,11 @@ def members_left(integration: GitHubIntegration, seen: set[int]) -> int:
     )
 
 
+def are_missing(integration: GitHubIntegration, seen: set[int]) -> bool:
+    """Whether known members of the organisation are not among these."""
+    return integration.members.exclude(github_id__in=seen).exists()
+
+
 @transaction.atomic
 def group(integration: GitHubIntegration, found: ListedGroup) -> None:
     """Adds or updates a team of the organisation, and sets its members."""

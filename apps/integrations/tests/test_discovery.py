@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -85,10 +86,81 @@ def test_many_people_and_repositories(
         world.organizations[ACME].teams[0].members.append(number)
         add_repository(world, world.accounts[ACME], f"r{number}", number)
     connect(alice_client)
-    work()
-    assert TeamMember.objects.count() == 1051
+    cut = github.simulator.faults.add(Fault("cut", contains="query Members(", nth=7))
+    for _ in range(2):
+        due_again(work)
+    assert cut.struck == 1
+    asked = [request.operation for request in github.simulator.log.requests]
+    assert asked.count("Members") == 11  # A page that was read is not read again.
+    assert TeamMember.objects.filter(is_active=True).count() == 1051
     assert Group.objects.get().members.count() == 1051
     assert AvailableRepository.objects.count() == 1054
+
+
+def due_again(work: Work) -> None:
+    """A worker's turn after any pause."""
+    Lease.objects.update(not_before=timezone.now())
+    GitHubIntegration.objects.update(members_due_at=timezone.now())
+    work()
+
+
+def test_lists_that_take_github_too_long_are_read_in_shorter_pages(
+    github: Running, team: Team, alice_client: Client, work: Work, settings: Settings
+) -> None:
+    """Its links may name it otherwise than we do."""
+    connect(alice_client)
+    world = github.simulator.world
+    acme = world.organizations[ACME]
+    for number in range(1, 131):
+        world.accounts[number] = Account(number, f"U_{number}", f"person-{number}")
+        acme.members[number] = "member"
+        add_repository(world, world.accounts[ACME], f"r{number}", number)
+    for number in range(1, 4):
+        acme.teams.append(GitHubTeam(number, f"T_{number}", f"t{number}", "T", [*acme.members]))
+    slow = {"patience": 0.05, "node_latency": 0.0004}
+    github.simulator.options = replace(github.simulator.options, **slow)
+    github.simulator.faults.add(
+        Fault("server_error", path="/api/v3/orgs/acme/repos", contains="per_page=100")
+    )
+    settings.GITHUB_URL = github.url.replace("127.0.0.1", "localhost")
+    work()
+    assert GitHubIntegration.objects.get().discovery_error == ""
+    assert TeamMember.objects.count() == 132
+    assert [group.members.count() for group in Group.objects.order_by("github_id")] == [132] * 3 + [
+        2
+    ]
+    assert AvailableRepository.objects.count() == 135
+
+
+def test_a_list_that_github_cannot_return_at_all_delays_no_other(
+    github: Running, team: Team, alice_client: Client, work: Work
+) -> None:
+    connect(alice_client)
+    github.simulator.faults.add(Fault("null_data", "/api/graphql", contains="query Groups("))
+    for _ in range(4):
+        due_again(work)
+    assert TeamMember.objects.count() == 2
+    assert AvailableRepository.objects.count() == len(REPOSITORIES)
+    page = messages_of(alice_client)
+    assert "took too long to list the organisation&#x27;s teams" in page
+    github.simulator.faults.clear()
+    refresh(alice_client, work)
+    assert Group.objects.get().members.count() == 2
+    assert "took too long" not in messages_of(alice_client)
+
+
+def test_a_token_whose_account_left_the_organization(
+    github: Running, team: Team, alice_client: Client, work: Work
+) -> None:
+    connect(alice_client)
+    work()
+    acme = github.simulator.world.organizations[ACME]
+    del acme.members[ADA]
+    acme.concealed.add(GRACE)
+    acme.members[LINUS] = "admin"
+    refresh(alice_client, work)
+    assert TeamMember.objects.filter(is_active=True).count() == 3
+    assert "GitHub shows only public members" in messages_of(alice_client)
 
 
 def test_leaving_and_coming_back(
