@@ -27,6 +27,8 @@ CHORE = "token"
 
 REFUSED = "GitHub did not renew the token."
 BUSY = "The token is just being renewed."
+FRESH = "GitHub may not know the renewed token everywhere yet."
+SETTLES = timedelta(minutes=1)
 NO_APP = "No GitHub App is set up on this installation any more."
 
 
@@ -43,7 +45,13 @@ def keep_good(credential: IntegrationCredential) -> None:
 
 
 def replace_refused(credential: IntegrationCredential) -> str:
-    """A new installation token instead of one that GitHub refused; empty for other credentials."""
+    """A new installation token instead of one that GitHub refused; empty for other credentials.
+
+    Raises `UnavailableError` for a token that has just been made: GitHub's servers learn of it one
+    after the other.
+    """
+    if leases.rests(CHORE, credential.pk):
+        raise UnavailableError(FRESH)
     if not credential.installation_id:
         return ""
     claim = leases.claim_row(CHORE, credential.pk)
@@ -81,7 +89,7 @@ def _renew_once(credential: IntegrationCredential, claim: Claim) -> None:
         verdict = policy.answer(error, claim.failures)
         claim.postpone(verdict.again_at, verdict.failures)
         raise
-    claim.release()
+    claim.postpone(timezone.now() + SETTLES)
 
 
 def _read_anew(credential: IntegrationCredential) -> None:

@@ -341,7 +341,11 @@ class GitHub:
             renewed = self.tokens.instead_of(token, error)
             if not renewed:
                 raise
-            return self._send_with(renewed, method, url, **options)
+            try:
+                return self._send_with(renewed, method, url, **options)
+            except CredentialsRejectedError as again:
+                self.tokens.instead_of(renewed, again)  # raises, if it has just been made
+                raise
 
     def _send_with(self, token: str, method: str, url: str, **options: Any) -> httpx.Response:
         self.usage.requests += 1

@@ -28,6 +28,7 @@ from apps.teams.membership import create_team
 from apps.teams.models import Team
 from apps.users.models import User
 from conftest import signed_in
+from github_simulator.faults import Fault
 from github_simulator.testing import Running
 
 pytestmark = pytest.mark.django_db
@@ -112,6 +113,20 @@ def test_a_token_that_github_forgot_is_made_anew(
     work()
     assert not IntegrationCredential.objects.get().rejected_at
     assert not GitHubIntegration.objects.get().discovery_error
+
+
+def test_a_new_token_that_github_does_not_know_everywhere_yet(
+    github: Running, app: dict[str, Any], team: Team, alice_client: Client, work: Work
+) -> None:
+    apps.connect(alice_client)
+    lag = github.simulator.faults.add(Fault("unauthorized", path="/api/graphql", times=6))
+    for _ in range(6):
+        let_time_pass(seconds=20)
+        GitHubIntegration.objects.update(members_due_at=timezone.now())
+        work()
+    assert lag.struck == 6
+    assert not IntegrationCredential.objects.get().rejected_at
+    assert TeamMember.objects.exists()
 
 
 def test_only_the_chosen_repositories(

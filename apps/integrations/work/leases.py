@@ -109,6 +109,11 @@ def has_failed(chore: str) -> Exists:
     return Exists(Lease.objects.filter(chore=chore, key=OuterRef("pk"), failures__gt=0))
 
 
+def rests(chore: str, key: int) -> bool:
+    """Whether a row is not to be tried again yet."""
+    return Lease.objects.filter(chore=chore, key=key, not_before__gt=Now()).exists()
+
+
 def held(chore: str) -> QuerySet[Lease]:
     """A chore's current leases."""
     return Lease.objects.filter(chore=chore, until__gte=Now())
