@@ -34,6 +34,8 @@ _TOO_HEAVY = {"RESOURCE_LIMITS_EXCEEDED", "MAX_NODE_LIMIT_EXCEEDED"}
 _MAYBE_TOO_HEAVY = (500, 502, 504)
 _ALLOW_LIST = "ip allow list"
 _SIGN_ON = "saml enforcement"
+# Of the token's user; an installation of a GitHub App has its own sentence.
+_SUSPENDED = ("account was suspended", "account is suspended")
 # Statuses that GitHub documents as its own, and as final.
 _OF_THE_REQUEST = (400, 405, 406, 409, 413, 414, 415, 422)
 # Errors that GitHub documents as final. Any other error may pass, and is retried.
@@ -128,7 +130,7 @@ def error_from_status(
     message = message_of(body)
     if status in (403, 429) and (wait := _limit(status, headers, message.lower(), now)):
         return wait
-    if status in (401, 403) and body.lstrip()[:1] == b"<":
+    if status < 500 and body.lstrip()[:1] == b"<":
         # GitHub refuses in JSON. A web page comes from something in between, such as a proxy.
         return UnavailableError(f"Something else than GitHub answered {status} with a web page.")
     if status == 401:
@@ -172,6 +174,8 @@ def _refusal(headers: Mapping[str, str], message: str) -> GitHubError:
     if "installation has been suspended" in text:
         return InstallationSuspendedError()
     if "bad credentials" in text or "maximum number of login attempts" in text:
+        return _rejected(headers, message)
+    if any(words in text for words in _SUSPENDED):
         return _rejected(headers, message)
     return _forbidden(message)
 

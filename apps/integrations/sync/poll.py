@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from apps.chunks import chunks
 from apps.integrations.access.conversation import with_github
-from apps.integrations.github import records
+from apps.integrations.github import limits, records
 from apps.integrations.github.client import GitHub
 from apps.integrations.github.errors import (
     GitHubError,
@@ -116,6 +116,11 @@ def _ask_about(
     try:
         moved += _moved(github, some)
     except GitHubError as error:
+        if error.is_heavy and len(some) > 1:
+            for fewer in chunks(some, limits.fewer(len(some))):
+                if not outcome.is_stuck:
+                    _ask_about(github, fewer, moved, outcome)
+            return
         outcome.error = error
         outcome.failures += 1
     outcome.reached = some[-1].pk
@@ -242,8 +247,13 @@ def _gone(tracked: TrackedRepository, problems: Sequence[Problem]) -> None:
             error = error_from_problem(problem)
         elif problem.kind != "NOT_FOUND":
             return  # GitHub did not return it this time.
+    # Never served: it is synced as soon as a poll sees it again.
     TrackedRepository.objects.filter(pk=tracked.pk).update(
-        status=SyncStatus.ERROR, error=str(error), is_permanent_error=True, due_at=None
+        status=SyncStatus.ERROR,
+        error=str(error),
+        is_permanent_error=True,
+        due_at=None,
+        served_at=None,
     )
     if tracked.run_id:
         schedule.conclude(tracked.run_id)

@@ -10,7 +10,13 @@ import httpx
 import pytest
 
 from apps.integrations.github.documents import document, pull_requests_in_parts
-from apps.integrations.models import RateBudget, StalePullRequest, SyncStatus, TrackedRepository
+from apps.integrations.models import (
+    IntegrationCredential,
+    RateBudget,
+    StalePullRequest,
+    SyncStatus,
+    TrackedRepository,
+)
 from apps.integrations.sync import stale
 from apps.integrations.tests import comparison
 from apps.integrations.tests.stage import Place, Stage, ago, let_time_pass, work
@@ -169,7 +175,10 @@ PAGE = "<!DOCTYPE html><title>Your company's proxy</title>"
 
 @pytest.mark.parametrize(
     ("status", "body"),
-    [*[(status, PAGE) for status in (200, 401, 403, 407, 418, 502)], (302, ""), (421, "")],
+    [
+        *[(status, PAGE) for status in (200, 400, 401, 403, 404, 407, 410, 418, 422, 451, 502)],
+        *[(302, ""), (421, "")],
+    ],
 )
 def test_what_something_else_answers_is_no_refusal_of_githubs(
     stage: Stage, shop: Place, status: int, body: str
@@ -182,6 +191,17 @@ def test_what_something_else_answers_is_no_refusal_of_githubs(
         let_time_pass(minutes=1)
         work()
     assert_whole(stage)
+
+
+@pytest.mark.parametrize(
+    "said", ["Sorry. Your account was suspended.", "Your account is suspended."]
+)
+def test_a_token_of_a_suspended_account_is_refused_as_a_whole(
+    stage: Stage, shop: Place, said: str
+) -> None:
+    shop.strike("reply", body={"message": said}, status=403)
+    assert said.rstrip(".") in stage.sync().error
+    assert IntegrationCredential.objects.get().rejected_at
 
 
 @pytest.mark.parametrize("header", ["", "required; url=https://github.com/orgs/acme/sso?x=1"])
@@ -307,3 +327,18 @@ def test_a_poll_says_why_a_repository_is_not_shown(
     row = TrackedRepository.objects.get()
     assert row.error.find(expected) >= 0
     assert (row.status == SyncStatus.ERROR) == bool(expected)
+    stage.poll()
+    assert_whole(stage)  # It is shown again.
+
+
+@pytest.mark.parametrize("kind", ["null_data", "server_error"])
+def test_a_poll_of_many_asks_about_fewer_where_github_gives_up(
+    stage: Stage, shop: Place, kind: str
+) -> None:
+    others = [stage.track(f"other-{number}") for number in range(5)]
+    stage.sync()
+    for other in others:
+        other.open(ago(minutes=1))
+    shop.strike(kind, contains="query NewestChanges(", nth=1)
+    stage.poll()
+    assert PullRequest.objects.filter(repository__full_name__contains="other").count() == 5
