@@ -43,7 +43,7 @@ def check(
                     outcome.fields_missing.append(f"{tracked.full_name} deployments")
                     break
                 outcome.gone += len(some) - len(reported)
-                _compare(tracked, reported, asked_at, outcome)
+                _compare(tracked, list(reported.values()), asked_at, outcome)
 
 
 def _drawn(

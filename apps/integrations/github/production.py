@@ -108,20 +108,26 @@ def deployments(
     return Page(readable, next_of(page.page_info), is_complete)
 
 
-def deployments_by_id(github: GitHub, ids: Sequence[str]) -> list[ReportedDeployment]:
-    """Deployments by id; those that are gone or unreadable are left out.
+def deployments_by_id(github: GitHub, ids: Sequence[str]) -> dict[str, ReportedDeployment]:
+    """Deployments by the ids that were asked for; those gone or unreadable are left out.
+
+    A webhook may report another form of an id than the API: see GitHub's migration of node ids.
 
     Raises NotGrantedError if the permission is missing for all of them.
     """
     reply = github.graphql("deployments_by_id", {"ids": list(ids)})
     spoilt = problems_by_item([p for p in reply.problems if p.kind != "NOT_FOUND"], "nodes")
     found = decode(reply.data, records.NodesReply[DeploymentNode]).nodes
-    there = [each for index, each in enumerate(found) if each and index not in spoilt]
+    there = {ids[index]: each for index, each in enumerate(found) if each and index not in spoilt}
     errors = (error_from_problem(problems[0]) for problems in spoilt.values())
     if not there and any(isinstance(error, ScopeMissingError) for error in errors):
         raise NotGrantedError("deployments")
-    complete = [_with_all_statuses(github, each) for each in there]
-    return [one for each in complete if _has_statuses(each) and (one := _deployment(each))]
+    complete = {key: _with_all_statuses(github, each) for key, each in there.items()}
+    return {
+        key: one
+        for key, each in complete.items()
+        if _has_statuses(each) and (one := _deployment(each))
+    }
 
 
 def _with_all_statuses(github: GitHub, found: DeploymentNode) -> DeploymentNode:

@@ -155,28 +155,38 @@ def _fetch(
     ids: Sequence[str],
 ) -> None:
     asked_at = datetime.now(UTC)
-    reported = {one.id: one for one in production.deployments_by_id(github, ids)}
+    reported = production.deployments_by_id(github, ids)
     rows = tracked.filter(pk__in=wanted).select_related("repository__team").order_by("pk")
     for row in rows:
         mine = wanted[row.pk]
-        _store(row, mine, [reported[key] for key in sorted(mine.ids & reported.keys())], asked_at)
+        _store(
+            row, mine, {key: reported[key] for key in sorted(mine.ids & reported.keys())}, asked_at
+        )
 
 
 @transaction.atomic
 def _store(
     tracked: TrackedRepository,
     wanted: _Wanted,
-    reported: Sequence[ReportedDeployment],
+    reported: Mapping[str, ReportedDeployment],
     asked_at: datetime,
 ) -> None:
+    """Stores what GitHub returned, by the ids that were asked for."""
     leases.renew_held()
-    if any(one.deployed_at for one in reported):  # The walk finds its place on the branch.
+    found = {one.id: one for one in reported.values()}
+    if any(one.deployed_at for one in found.values()):  # The walk finds its place on the branch.
         walks = ProductionWalk.objects.filter(tracked=tracked)
         walks.update(due_at=datetime.now(UTC))
-    newer = deliveries.deployments(deliveries.production(tracked.repository), reported, asked_at)
-    missing = wanted.ids - {one.id for one in reported}
+    stored = deliveries.production(tracked.repository)
+    newer = deliveries.deployments(stored, list(found.values()), asked_at)
+    missing = wanted.ids - reported.keys()
     deliveries.ask_again(tracked.repository, missing, asked_at)
-    _settle([mark for key, mark in wanted.marks.items() if key not in newer], missing, asked_at)
+    done = [
+        mark
+        for key, mark in wanted.marks.items()
+        if key not in reported or reported[key].id not in newer
+    ]
+    _settle(done, missing, asked_at)
 
 
 def _settle(marks: Sequence[StaleDeployment], missing: set[str], asked_at: datetime) -> None:

@@ -9,17 +9,20 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
+import httpx
 import pytest
 from django.db import connection, transaction
 from django.test import RequestFactory
 from django.utils import timezone
 
 from apps.audit.models import AuditEvent
+from apps.integrations.github.documents import document
 from apps.integrations.github.production_records import ReportedDeployment
 from apps.integrations.models import (
     GitHubIntegration,
     Lease,
     ProductionWalk,
+    StaleDeployment,
     TrackedRepository,
 )
 from apps.integrations.repositories import adhoc_production
@@ -331,6 +334,29 @@ def test_a_status_change_during_a_request_is_not_lost(stage: Stage, shop: Place)
         work()
         row.refresh_from_db()
         assert (bool(row.deployed_at), row.state) == (True, "success")
+
+
+def test_a_hook_may_use_a_former_form_of_a_deployments_id(stage: Stage, shop: Place) -> None:
+    merged(shop, back(days=9))
+    deployed(shop, back(days=8))
+    waits = do(shop, "deploy", ago(minutes=5), ref="main")
+    stage.sync()
+    look(stage)
+    status(shop, waits, "SUCCESS", ago())
+    told = httpx.post(
+        f"{shop.github.url}/api/graphql",
+        json={
+            "query": document("deployments_by_id"),
+            "variables": {"ids": [waits["node_id"]]},
+        },
+        headers={"Authorization": f"Bearer {shop.github.token}"},
+    )
+    shop.strike("reply", body=told.json(), contains="MDEwOkRlcGxveW1lbnQ3", times=1)
+    former = {"MDEwOkRlcGxveW1lbnQ3": ["production"]}
+    stale_deployments.mark({stage.tracked(): former}, datetime.now(UTC))
+    work()
+    assert Deployment.objects.get(node_id=waits["node_id"]).deployed_at
+    assert not StaleDeployment.objects.exists()
 
 
 def test_a_status_moves_a_deployment_to_another_environment(stage: Stage, shop: Place) -> None:
