@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pickle
 import secrets
+import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,16 @@ from kombu import Connection
 
 from apps.integrations.tests.test_enterprise_server import files as files
 from tests.absence import absent
-from tests.program import ROOT, clean_environment, redis_database, tformance
+from tests.program import (
+    COMMAND,
+    DATABASE,
+    ROOT,
+    START,
+    clean_environment,
+    prepared,
+    redis_database,
+    tformance,
+)
 from tformance.cache import Cache, Serializer
 from tformance.ports import free_port
 from tformance.redis_broker import Channel
@@ -136,6 +147,45 @@ def test_a_closed_connection_is_an_error_that_celery_expects() -> None:
         assert isinstance(channel, Channel)
         with pytest.raises(expected, match="is closed"):
             channel.queue_purge("work")
+
+
+@pytest.mark.services
+def test_a_redis_that_refuses_to_write_ends_no_worker(tmp_path: Path) -> None:
+    """It does so as a replica, or while its memory or disk is full."""
+    shutil.copy(prepared() / DATABASE, tmp_path)
+    port, log = free_port(), tmp_path / "worker.log"
+    settings = {"DATA_DIR": str(tmp_path), "REDIS_URL": f"redis://127.0.0.1:{port}/0"}
+    replica = ("--port", str(port), "--save", "", "--replicaof", "127.0.0.1", "1")
+    with ExitStack() as stack, log.open("wb") as out:
+        _started(stack, "redis-server", "--dir", str(tmp_path), *replica, out=out)
+        client: Any = redis.Redis(port=port)
+        _wait(client)
+        assert _told(tmp_path, REDIS_URL=settings["REDIS_URL"])["health"] == "unreachable"
+        worker = _started(stack, COMMAND, "worker", out=out, **settings)
+        _wait_for("read only replica", log, worker)
+        client.replicaof("NO", "ONE")
+        _wait_for(" ready.", log, worker)
+
+
+def _started(stack: ExitStack, *command: str, out: Any, **settings: str) -> subprocess.Popen[bytes]:
+    """A process that ends with the block."""
+    try:
+        process = subprocess.Popen(
+            command, cwd=ROOT, env=clean_environment(**settings), stdout=out, stderr=out
+        )
+    except FileNotFoundError:
+        absent(f"no {command[0]}")
+    stack.callback(process.wait, 30)
+    stack.callback(process.terminate)
+    return process
+
+
+def _wait_for(words: str, log: Path, worker: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + START
+    while words not in log.read_text():
+        assert worker.poll() is None, log.read_text()[-2000:]
+        assert time.monotonic() < deadline, log.read_text()[-2000:]
+        time.sleep(0.1)
 
 
 @pytest.mark.services

@@ -32,6 +32,8 @@ task_reject_on_worker_lost = True
 worker_prefetch_multiplier = 1
 worker_hijack_root_logger = False
 broker_connection_retry_on_startup = True
+# While Redis refuses to write (its memory or disk is full, it is a replica), a worker tries again.
+broker_channel_error_retry = True
 task_time_limit = 300
 timezone = "UTC"
 

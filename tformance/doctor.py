@@ -10,7 +10,7 @@ import click
 import django
 import httpx
 from django.conf import settings
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from tformance import doctor_mail, doctor_sign_in, environment
 from tformance.findings import NOTE, OK, PROBLEM, Finding
@@ -117,8 +117,11 @@ def _broker() -> Iterator[Finding]:
     try:
         health.reach_broker()
     except (RedisError, OSError) as error:
-        text = f"{name} cannot be reached: {_in_a_line(error)}"
-        yield Finding(PROBLEM, "broker", text, "Check REDIS_URL.")
+        if isinstance(error, ResponseError):  # Such as READONLY, OOM or MISCONF.
+            text, todo = "refuses to write", "Check Redis; workers go on by themselves."
+        else:
+            text, todo = "cannot be reached", "Check REDIS_URL."
+        yield Finding(PROBLEM, "broker", f"{name} {text}: {_in_a_line(error)}", todo)
     else:
         yield Finding(OK, "broker", name)
 

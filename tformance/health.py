@@ -111,6 +111,7 @@ def reach_broker() -> None:
     if settings.REDIS_URL:
         tls = settings.REDIS_TLS
         with Redis.from_url(settings.REDIS_URL, socket_connect_timeout=5, **tls) as client:
-            client.ping()
+            # It may answer and refuse to write: as a replica, or with its memory or disk full.
+            client.set("tformance-health", 1, ex=60)
     elif not os.access(settings.DATA_DIR, os.W_OK):
         raise PermissionError(f"{settings.DATA_DIR} cannot be written")

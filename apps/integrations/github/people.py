@@ -82,8 +82,8 @@ class ListedRepository(Struct, frozen=True):
 class Part(Generic[T]):
     """A page of a list, or some of its items.
 
-    If it is not complete, GitHub left out items that may still exist. `next` is the cursor with which
-    reading can go on later; empty: from the beginning, or at the end.
+    If it is not complete, GitHub left out items that may still exist. `next` is the cursor with
+    which reading can go on later; empty: from the beginning, or at the end.
     """
 
     items: list[T]
