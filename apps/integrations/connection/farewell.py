@@ -37,7 +37,7 @@ from apps.integrations.models import (
     TrackedRepository,
 )
 from apps.integrations.work import budget, leases, policy
-from apps.integrations.work.chores import Chore, Turn
+from apps.integrations.work.chores import Chore
 from apps.integrations.work.policy import Verdict
 from apps.teams.models import Team
 
@@ -108,13 +108,6 @@ def _due(now: datetime) -> QuerySet[Farewell]:
     # A token is sent only to the host that issued it.
     rows: QuerySet[Farewell] = Farewell.objects.filter(host=settings.GITHUB_URL, due_at__lte=now)
     return rows.order_by("due_at")
-
-
-def turn(now: datetime) -> Turn:
-    """Works on one farewell, if one is due."""
-    done = CHORE.turn(now)
-    in_a_second = leases.free(CHORE.name, _due(now + budget.BETWEEN_WRITES))
-    return Turn.SOON if done is Turn.NOTHING and in_a_second.exists() else done
 
 
 def go_on(row: Farewell, now: datetime) -> bool:

@@ -17,19 +17,12 @@ from apps.integrations.github.errors import GitHubError
 from apps.integrations.hooks import redelivery, registration
 from apps.integrations.hooks.caretaking import LOOK_EVERY
 from apps.integrations.models import GitHubIntegration, Hook, IntegrationCredential
-from apps.integrations.work import budget, leases
-from apps.integrations.work.chores import Chore, Turn
+from apps.integrations.work import budget
+from apps.integrations.work.chores import Chore
 from apps.integrations.work.policy import Verdict
 
 CONFIG = "/app/hook/config"
 DELIVERIES = "/app/hook/deliveries"
-
-
-def turn(now: datetime) -> Turn:
-    """Corrects the App's hook, or requests one missed delivery, if that is due."""
-    done = CHORE.turn(now)
-    in_a_second = leases.free(CHORE.name, _due(now + budget.BETWEEN_WRITES))
-    return Turn.SOON if done is Turn.NOTHING and in_a_second.exists() else done
 
 
 def _due(now: datetime) -> QuerySet[Hook]:

@@ -132,7 +132,7 @@ def _recalculate(team: Team, row: PullRequest, main: Accounts, members: GroupMem
     if found.unknown:
         addresses = (address for _, address in found.unknown)
         found = calculate(pull_request, own, main, initiators.known(team, addresses))
-    figures = found.columns | _who_asked(team, row, found)
+    figures = found.columns | _who_asked(team, found)
     figures |= flags_by_settings(team, row.labels, row.head_branch, row.title)
     figures |= flags_by_place(
         row.repository,
@@ -152,7 +152,7 @@ def _recalculate(team: Team, row: PullRequest, main: Accounts, members: GroupMem
     return found.unknown
 
 
-def _who_asked(team: Team, row: PullRequest, found: Calculated) -> dict[str, Any]:
+def _who_asked(team: Team, found: Calculated) -> dict[str, Any]:
     """The member who initiated it, with the current login."""
     who = found.initiator
     if who.github_id is None:

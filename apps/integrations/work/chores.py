@@ -82,6 +82,12 @@ class Chore(Generic[M]):
         self.attempt(row, claim, now)
         return Turn.DONE
 
+    def turn_or_soon(self, now: datetime) -> Turn:
+        """The same for a chore that schedules its rows a second later: one may be due by then."""
+        done = self.turn(now)
+        soon = leases.free(self.name, self.wanted(now + budget.BETWEEN_WRITES))
+        return Turn.SOON if done is Turn.NOTHING and soon.exists() else done
+
     def attempt(self, row: M, claim: Claim, now: datetime) -> Verdict | None:
         """Does it for a claimed row; returns the verdict if GitHub refused."""
         try:

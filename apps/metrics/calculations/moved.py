@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 CAP = 95
 MOST_NAMED = 3
-NO_STAGE = np.iinfo(np.int32).min
 """Stands for a stage that did not happen, as does any number below 0."""
 Key = TypeVar("Key", bound=Hashable)
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from itertools import accumulate
+from dataclasses import replace
 from typing import Any
 
 from django.urls import reverse
@@ -13,7 +12,6 @@ from django.utils import timezone
 from apps.metrics.calculations import changes
 from apps.metrics.figures import behind, change_queries, queries, waiting_queries
 from apps.metrics.figures.change_queries import Causes
-from apps.metrics.figures.counting import Spread
 from apps.metrics.figures.queries import Figures
 from apps.metrics.figures.rows import fetched
 from apps.metrics.figures.shared import shared
@@ -22,53 +20,11 @@ from apps.metrics.models import PullRequest
 from apps.metrics.pages import charts, production, sentences, verdict, week
 from apps.metrics.pages.answer import Answer, figures_data
 from apps.metrics.pages.measures import OTHERS, Tile, tiles
+from apps.metrics.pages.stages import stages_of
 from apps.teams.access import TeamRequest
 from apps.teams.models import Team
-from apps.teams.templatetags.display import unbroken
 
 LONGEST = 6
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A stage's statistics and its part of the average pull request."""
-
-    field: str
-    spread: Spread
-    mean: float
-    share: float
-    begin: float
-    tenths: int
-
-    @property
-    def key(self) -> str:
-        """As in the style sheet."""
-        return self.field.removesuffix("_time")
-
-    @property
-    def name(self) -> str:
-        """The label for users."""
-        return charts.STAGE_NAMES[self.field]
-
-    @property
-    def sort(self) -> str:
-        """The sort order with its longest first."""
-        return f"-{self.field}"
-
-    @property
-    def percent(self) -> str:
-        """Its share for display: those of all stages add up to 100."""
-        return unbroken(f"{self.tenths / 10:.1f} %")
-
-    @property
-    def x(self) -> str:
-        """Where it begins in the bar."""
-        return f"{self.begin * 100:.3f}%"
-
-    @property
-    def width(self) -> str:
-        """Its width in the bar."""
-        return f"{self.share * 100:.3f}%"
 
 
 def overview(request: TeamRequest, filters: Filters) -> Answer:
@@ -87,7 +43,7 @@ def answer(team: Team, filters: Filters) -> Answer:
     late, how_many = waiting_queries.this_week(team, filters, now_is)
     waiting = waiting_queries.waiting(team, filters)
     undeployed, undeployed_longest = production.longest_waiting(team, filters)
-    stages = _stages(now)
+    stages = stages_of(now.mean_stages, now.spreads)
     causes = _causes(team, filters, shown)
     context = {
         "now": now,
@@ -238,18 +194,3 @@ def _points_before(team: Team, filters: Filters) -> list[queries.Point]:
     found = queries.series(team, filters, filters.period.previous)
     shown = found[: len(filters.period.spans())]
     return [replace(point, figures=None) if point.span.is_partial else point for point in shown]
-
-
-def _stages(now: Figures) -> list[Stage]:
-    means = now.mean_stages
-    total = sum(means.values())
-    if not total:
-        return []
-    shares = [mean / total for mean in means.values()]
-    begins = accumulate(shares, initial=0.0)
-    return [
-        Stage(name, now.spreads[name], mean, share, begin, tenths)
-        for (name, mean), share, begin, tenths in zip(
-            means.items(), shares, begins, charts.tenths(shares), strict=False
-        )
-    ]

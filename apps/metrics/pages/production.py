@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 from typing import Any
 
 from django.urls import reverse
@@ -25,9 +24,9 @@ from apps.metrics.pages.charts import STAGE_NAMES, Chart, Series, Value
 from apps.metrics.pages.delivery import DELIVERY, delivery_data, production_figures
 from apps.metrics.pages.measures import Measure
 from apps.metrics.pages.production_sentences import Left
+from apps.metrics.pages.stages import stages_of
 from apps.teams.access import TeamRequest
 from apps.teams.models import Team
-from apps.teams.templatetags.display import unbroken
 
 LATEST = 6
 COLUMNS = "title,author,merged_at,cycle_time,deployed_at,deploy_time,lead_time"
@@ -43,48 +42,6 @@ LISTS = {
     "recovery_time": "recovered",
     "rework_rate": "rework",
 }
-
-
-@dataclass(frozen=True)
-class Stage:
-    """One of the five parts of the average lead time, now and before."""
-
-    field: str
-    mean: float
-    before: float | None
-    share: float
-    begin: float
-    tenths: int
-
-    @property
-    def key(self) -> str:
-        """As in the style sheet."""
-        return self.field.removesuffix("_time")
-
-    @property
-    def name(self) -> str:
-        """The label for users."""
-        return STAGE_NAMES[self.field]
-
-    @property
-    def x(self) -> str:
-        """Where it begins in the bar."""
-        return f"{self.begin * 100:.3f}%"
-
-    @property
-    def width(self) -> str:
-        """Its width in the bar."""
-        return f"{self.share * 100:.3f}%"
-
-    @property
-    def percent(self) -> str:
-        """Its share for display: those of all stages add up to 100."""
-        return unbroken(f"{self.tenths / 10:.1f} %")
-
-    @property
-    def sort(self) -> str:
-        """The sort order with its longest first."""
-        return f"-{self.field}"
 
 
 @dataclass(frozen=True)
@@ -115,7 +72,7 @@ def production(request: TeamRequest, filters: Filters) -> Answer:
     links = _links(team, filters)
     figures = production_figures(now, before, changes, points, links)
     sides = production_queries.by_application(team, filters)
-    stages = stages_of(now, before)
+    stages = stages_of(now.mean_stages, before=before.mean_stages)
     undeployed, longest = longest_waiting(team, filters)
     days = filters.period.days
     context = {
@@ -210,21 +167,6 @@ def sources_of(team: Team) -> Sources:
         sum(bool(row.not_granted) for row in rows),
         sum(row.is_recount_due or not row.is_complete for row in with_source),
     )
-
-
-def stages_of(now: Delivery, before: Delivery) -> list[Stage]:
-    """The five stages of the average lead time; empty if nothing was deployed."""
-    total = now.mean_lead_time
-    if not total:
-        return []
-    shares = [now.mean_stages[name] / total for name in LEAD_STAGES]
-    begins = accumulate(shares, initial=0.0)
-    return [
-        Stage(name, now.mean_stages[name], before.mean_stages.get(name), share, begin, tenths)
-        for name, share, begin, tenths in zip(
-            LEAD_STAGES, shares, begins, charts.tenths(shares), strict=False
-        )
-    ]
 
 
 def _line(

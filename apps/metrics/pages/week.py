@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from apps.metrics.calculations.waiting import AUTHOR, MERGE, REVIEW
 from apps.metrics.figures.waiting_queries import ELSE, MOST, Wait
 from apps.metrics.models import PullRequest
@@ -46,8 +44,3 @@ def how_many(late: int) -> str:
         return ""
     shown = f", {MOST} shown" if late > MOST else ""
     return f"{counted(late, 'waits', 'wait')} longer than usual{shown}"
-
-
-def oldest_first(waits: Sequence[Wait]) -> list[Wait]:
-    """The longest wait first."""
-    return sorted(waits, key=lambda wait: (wait.since, wait.pull_request.pk))
