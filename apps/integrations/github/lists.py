@@ -5,9 +5,9 @@ Whatever GitHub cannot return of a list is recorded with its pull request, and a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Raw
@@ -16,11 +16,14 @@ from apps.chunks import chunks
 from apps.integrations.github import limits, records
 from apps.integrations.github.client import GitHub
 from apps.integrations.github.documents import LISTS, rest_of_lists
-from apps.integrations.github.errors import UnavailableError
+from apps.integrations.github.errors import GitHubError, UnavailableError
 from apps.integrations.github.missing_fields import with_missing_fields
 from apps.integrations.github.reading import decode
 from apps.integrations.github.records import Path
 from apps.integrations.github.replies import Problem, error_from_problem
+
+Asked = TypeVar("Asked")
+Found = TypeVar("Found")
 
 # With up to a hundred items at either end of each, a query stays far below GitHub's ten seconds.
 LISTS_AT_ONCE = 10
@@ -163,6 +166,17 @@ def refuse_endless(
     if empties >= limits.MOST_EMPTY_PAGES:
         raise UnavailableError(limits.ENDLESS)
     return empties + 1
+
+
+def in_fewer(items: Sequence[Asked], ask: Callable[[Sequence[Asked]], list[Found]]) -> list[Found]:
+    """What `ask` finds of items, asking about fewer at once where GitHub finds all too heavy."""
+    try:
+        return ask(items)
+    except GitHubError as error:
+        if not error.is_heavy or len(items) == 1:
+            raise
+        parts = chunks(items, limits.fewer(len(items)))
+        return [found for some in parts for found in in_fewer(some, ask)]
 
 
 def _unfinished(pull_requests: Iterable[records.PullRequest]) -> Iterator[Growing]:

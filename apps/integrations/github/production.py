@@ -13,7 +13,7 @@ import msgspec
 from apps.integrations.github import records
 from apps.integrations.github.client import GitHub
 from apps.integrations.github.errors import ScopeMissingError, UnavailableError
-from apps.integrations.github.lists import refuse_endless
+from apps.integrations.github.lists import in_fewer, refuse_endless
 from apps.integrations.github.production_records import (
     DeploymentNode,
     Newest,
@@ -40,6 +40,10 @@ def newest(github: GitHub, ids: Sequence[str]) -> list[Newest | None]:
 
     If GitHub refuses one kind, it returns nothing at all; the other is then requested separately.
     """
+    return in_fewer(ids, lambda some: _newest_of_some(github, some))
+
+
+def _newest_of_some(github: GitHub, ids: Sequence[str]) -> list[Newest | None]:
     found = _newest(github, "newest_deliveries", ids)
     refused = [n for n, one in enumerate(found) if one and "deployments" in one.not_granted]
     if refused:

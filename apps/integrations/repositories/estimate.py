@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import ceil
 
 from apps.chunks import chunks
 from apps.integrations.github import limits, records
 from apps.integrations.github.client import GitHub
+from apps.integrations.github.lists import in_fewer
 from apps.integrations.github.reading import decode
 from apps.integrations.github.replies import problems_by_item
 from apps.integrations.models import AvailableRepository, GitHubIntegration, RateBudget
@@ -82,12 +83,18 @@ def count_pull_requests(github: GitHub, integration: GitHubIntegration) -> int:
     """
     rows = list(AvailableRepository.objects.filter(integration=integration).order_by("pk"))
     for some in chunks(rows, AT_ONCE):
-        reply = github.graphql("pull_request_counts", {"ids": [row.node_id for row in some]})
-        problems_by_item(reply.problems, "nodes")
-        nodes = decode(reply.data, records.NodesReply[records.Counted]).nodes
+        nodes = in_fewer([row.node_id for row in some], lambda ids: _counted(github, ids))
         for row, node in zip(some, nodes, strict=True):
             # A count that is missing this time keeps its former value.
             if node and node.pull_requests.total_count is not None:
                 row.pull_request_count = node.pull_requests.total_count
         AvailableRepository.objects.bulk_update(some, ["pull_request_count"])
     return len(rows)
+
+
+def _counted(github: GitHub, ids: Sequence[str]) -> list[records.Counted | None]:
+    reply = github.graphql("pull_request_counts", {"ids": list(ids)})
+    problems_by_item(reply.problems, "nodes")
+    found: list[records.Counted | None]
+    found = decode(reply.data, records.NodesReply[records.Counted]).nodes
+    return found

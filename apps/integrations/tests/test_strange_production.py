@@ -165,6 +165,19 @@ def test_pages_that_take_github_too_long(stage: Stage, shop: Place) -> None:
     assert all(stage.row(pull).deployed_at for pull in pulls[1:])
 
 
+def test_a_look_at_many_repositories_asks_about_fewer_where_github_gives_up(
+    stage: Stage, shop: Place
+) -> None:
+    first = merged(shop, ago(days=9))
+    deployed(shop, ago(days=8), first.merge_commit_oid)
+    stage.track("other")
+    stage.sync()
+    too_much = shop.strike("null_data", contains="query NewestDeliveries(", nth=1)
+    look(stage)
+    assert too_much.struck == 1
+    assert Deployment.objects.get().deployed_at
+
+
 def test_a_commit_at_whose_comparison_github_fails(stage: Stage, shop: Place) -> None:
     """Three failures while GitHub answers everything else: then it cannot be placed."""
     merged(shop, ago(days=9))
