@@ -29,7 +29,7 @@ Found = TypeVar("Found")
 More = ParamSpec("More")
 
 
-class _Results:
+class Results:
     """Results by question, the first one dropped first."""
 
     def __init__(self) -> None:
@@ -59,7 +59,7 @@ class _Results:
         return found
 
 
-_results = WeakKeyDictionary[Current, _Results]()
+_results = WeakKeyDictionary[Current, Results]()
 _adding = threading.Lock()
 
 
@@ -92,7 +92,7 @@ def shared(
             return once(question, find)
         state = current(team)
         with _adding:
-            results = _results.setdefault(state, _Results())
+            results = _results.setdefault(state, Results())
         return results.get(question, find)
 
     return counted
