@@ -168,11 +168,15 @@ def arrays() -> None:
 
 
 def readers(path: str, number: int = 20, seconds: float = 20) -> None:
-    """Responses a second to concurrent readers, while a pull request is edited each second."""
+    """Responses a second to concurrent readers, while a pull request is edited each second.
+
+    Each reader is another member, so that none is served a page that was made for another.
+    """
+    people = [member(f"reader{place}@example.com") for place in range(number)]
     end = time.monotonic() + seconds
 
-    def read(_: int) -> int:
-        client, answers = signed_in(), 0
+    def read(who: Any) -> int:
+        client, answers = signed_in(who), 0
         while time.monotonic() < end:
             timed(client, path)
             answers += 1
@@ -185,7 +189,7 @@ def readers(path: str, number: int = 20, seconds: float = 20) -> None:
 
     with ThreadPoolExecutor(number + 1) as pool:
         pool.submit(change)
-        answers = sum(pool.map(read, range(number)))
+        answers = sum(pool.map(read, people))
     print(f"{number} readers at once, an edit a second: {answers / seconds:.1f} answers a second")
 
 
@@ -196,13 +200,24 @@ def private_memory() -> float:
     return int(kb) / 1024
 
 
-def signed_in() -> Any:
+def member(email: str) -> Any:
+    """A member of the team, made if need be."""
+    from apps.teams.models import Membership
+    from apps.users.models import User
+
+    found, _ = User.objects.get_or_create(email=email)
+    Membership.objects.get_or_create(team=edited().team, user=found)
+    return found
+
+
+def signed_in(who: Any = None) -> Any:
+    """A browser of this user, by default the admin."""
     from django.test import Client
 
     from apps.users.models import User
 
     client = Client()
-    client.force_login(User.objects.get(email="alice@example.com"))
+    client.force_login(who or User.objects.get(email="alice@example.com"))
     return client
 
 

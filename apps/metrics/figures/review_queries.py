@@ -198,11 +198,11 @@ def account(number: int) -> Account:
     return None if number == NONE else number
 
 
-def load(
-    team: Team, filters: Filters, responses: Mapping[Account, Spread], total: int = 0
-) -> list[Load]:
-    """What each reviewer gave, by name; shares are of all reviews, of `total` if given."""
-    found = seen(team, filters)
+@shared
+def load(team: Team, filters: Filters) -> list[Load]:
+    """What each reviewer gave, by name; shares are of all reviews, also by excluded people."""
+    found, total = seen(team, filters), len(reviews(team, filters))
+    soon = responses(team, filters).by_reviewer
     reviewers = _reviewers(team, filters)
     groups, number = reviewers.places, len(reviewers.accounts)
     counted = zip(
@@ -216,25 +216,29 @@ def load(
     given = [
         Load(
             *who,
-            reviews,
+            count,
             on,
             approvals,
             changes,
-            share=reviews / (total or len(found)),
-            response=responses.get(who[0], Spread()),
+            share=count / total,
+            response=soon.get(who[0], Spread()),
         )
-        for who, reviews, on, approvals, changes in counted
+        for who, count, on, approvals, changes in counted
     ]
     return sorted(given, key=lambda each: each.login.lower())
 
 
 @dataclass(frozen=True)
 class Concentration:
-    """All reviews of a period: how many, by how many people, and the busiest reviewer's share."""
+    """All reviews of a period: how many, by how many people, and the busiest reviewer's share.
+
+    They are reviews of `pull_requests` different ones.
+    """
 
     reviews: int = 0
     reviewers: int = 0
     share: float | None = None
+    pull_requests: int = 0
 
 
 @shared
@@ -245,7 +249,8 @@ def concentration(team: Team, filters: Filters) -> Concentration:
         return Concentration()
     kinds, places = found.kinds("account")
     most = max(counting.counts(places, len(kinds)))
-    return Concentration(len(found), len(kinds), most / len(found))
+    on = counting.number(found.pull_requests)
+    return Concentration(len(found), len(kinds), most / len(found), on)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from apps.metrics.figures import change_queries, counting, masks, queries
 from apps.metrics.figures.change_queries import OF_A_PERSON, Changes, Grouped
 from apps.metrics.figures.queries import Figures
 from apps.metrics.figures.rows import Rows, Some
+from apps.metrics.figures.shared import shared
 from apps.metrics.filters.chosen import Filters
 from apps.metrics.filters.periods import Period
 from apps.metrics.models import Group
@@ -32,10 +33,11 @@ def members(groups: Sequence[Group]) -> dict[int, list[int]]:
     return found
 
 
-def of_repositories(
-    team: Team, filters: Filters, keys: Sequence[int], now: Sequence[Figures]
-) -> list[Former]:
-    """For each repository, in this order, given its current figures."""
+@shared
+def of_repositories(team: Team, filters: Filters, keys: tuple[int, ...]) -> list[Former]:
+    """For each repository, in this order."""
+    figures = {found.pk: each for found, each in queries.by_repository(team, filters).items()}
+    now = [figures.get(key) or queries.nothing(filters.period) for key in keys]
     begun = change_queries.begun(team, filters)
     why_not = [None if key in begun else Changes() for key in keys]
     return _of_each(team, filters, "repository_id", [[key] for key in keys], now, why_not)

@@ -75,8 +75,7 @@ def repositories(request: TeamRequest, filters: Filters) -> Answer:
 
 
 def _former_repositories(team: Team, filters: Filters, lines: Sequence[Line]) -> list[Former]:
-    keys, figures = [line.key for line in lines], [line.figures for line in lines]
-    return side_by_side.of_repositories(team, filters, keys, figures)
+    return side_by_side.of_repositories(team, filters, tuple(line.key for line in lines))
 
 
 def people(request: TeamRequest, filters: Filters) -> Answer:

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.html import escape
 from django.utils.safestring import SafeString
 
-from apps.metrics.figures import counting, masks, queries, review_queries
+from apps.metrics.figures import masks, queries, review_queries
 from apps.metrics.figures.behind import GHOST
 from apps.metrics.figures.counting import Spread
 from apps.metrics.figures.review_queries import Account, Concentration, Load, Pair
@@ -49,17 +49,18 @@ def reviews(request: TeamRequest, filters: Filters) -> Answer:
     team = request.team
     figures = queries.figures(team, filters)
     viewer = viewer_of(request)
-    on = counting.number(review_queries.reviews(team, filters).pull_requests)
     path = reverse("pull_requests", args=[team.slug])
     responses = review_queries.responses(team, filters)
     concentration = review_queries.concentration(team, filters)
-    given = review_queries.load(team, filters, responses.by_reviewer, concentration.reviews)
+    given = review_queries.load(team, filters)
     response = responses.overall
     seen = [each for each in given if viewer.sees(each.account)]
     context = {
         "figures": figures,
         "reviews": concentration.reviews,
-        "reviewed_on": sentences.reviewed_on(on, filters.address(path, figure="reviews")),
+        "reviewed_on": sentences.reviewed_on(
+            concentration.pull_requests, filters.address(path, figure="reviews")
+        ),
         "per_week": concentration.reviews / filters.period.weeks if filters.tells_weeks else None,
         "load": Paginator(seen, PER_PAGE).get_page(request.GET.get("page")),
         "viewer": viewer,

@@ -100,11 +100,8 @@ def test_each_compared_line_has_the_same_verdict_as_alone(seed: int) -> None:
     for address in FILTERS:
         filters = filters_of(team, RANGE + address)
         alone = [replace(filters, repository=each.pk) for each in repositories]
-        keys, figures = (
-            [each.pk for each in repositories],
-            [queries.figures(team, f) for f in alone],
-        )
-        lines = side_by_side.of_repositories(team, filters, keys, figures)
+        keys = tuple(each.pk for each in repositories)
+        lines = side_by_side.of_repositories(team, filters, keys)
         assert [outcome(line) for line in lines] == [on_its_own(team, each) for each in alone]
         if filters.groups:
             continue
@@ -189,9 +186,7 @@ def test_changes_need_complete_periods_and_several_people() -> None:
     # Missing data in the previous period is not zero.
     assert outcome("since=2025-12-01&until=2026-02-01", "merged") == changes.UNKNOWN
     filters = filters_of(team, RANGE)
-    keys = [repository.pk, other.pk]
-    figures = [queries.figures(team, replace(filters, repository=key)) for key in keys]
-    _, new = side_by_side.of_repositories(team, filters, keys, figures)
+    _, new = side_by_side.of_repositories(team, filters, (repository.pk, other.pk))
     assert new.changes.verdict("cycle_time").reason == changes.UNKNOWN
     members = [[alice.pk, bob.pk], [alice.pk]]
     figures = side_by_side.figures_of_teams(team, filters, members)

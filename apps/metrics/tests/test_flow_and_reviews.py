@@ -133,7 +133,7 @@ def assert_load(team: Team, filters: Any) -> None:
     assert {(p.reviewer, p.author): p.reviews for p in pairs} == Counter(
         (row.reviewer_github_id, row.pull_request.author_github_id) for row in rows
     )
-    given_reviews = review_queries.load(team, filters, {})
+    given_reviews = review_queries.load(team, filters)
     assert sum(each.reviews for each in given_reviews) == len(rows)
     counts = {account: count for account, (_, count) in review_queries.given(team, filters).items()}
     assert counts == Counter(row.reviewer_github_id for row in rows)
@@ -318,7 +318,7 @@ def test_people_switched_off_are_left_out() -> None:
     filters = filters_of(team, "range=all")
     assert review_queries.pairs(team, filters) == []
     # The team's figures stay as they were.
-    assert review_queries.concentration(team, filters) == review_queries.Concentration(1, 1, 1.0)
+    assert review_queries.concentration(team, filters) == review_queries.Concentration(1, 1, 1.0, 1)
     found = review_queries.responses(team, filters)
     assert (found.overall.count, found.by_reviewer) == (1, {})
 
