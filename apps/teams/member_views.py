@@ -170,9 +170,13 @@ def invitation(request: HttpRequest) -> HttpResponse:
         return redirect(f"/a/{found.team.slug}/")
     if reason or found is None:
         return _closed(request, reason)
-    if request.method == "POST":
-        return _accept(request, found)
-    return _invitation_page(request, found)
+    if request.method != "POST":
+        return _invitation_page(request, found)
+    # A page elsewhere can open another link in this browser after this one was shown.
+    if request.POST.get("invitation", str(found.pk)) != str(found.pk):
+        messages.warning(request, "Another invitation was opened in this browser: this one.")
+        return _invitation_page(request, found, status=409)
+    return _accept(request, found)
 
 
 def _invitation_page(request: HttpRequest, found: Invitation, status: int = 200) -> HttpResponse:

@@ -63,6 +63,21 @@ def test_it_works(alice_client: Client, charlie_client: Client, charlie: User, t
     }
 
 
+def test_only_the_invitation_that_was_shown_is_accepted(
+    alice_client: Client, charlie_client: Client, charlie: User, bob: User, team: Team
+) -> None:
+    """A page elsewhere can open another link in the same browser meanwhile."""
+    other = create_team("Elsewhere", bob)
+    _, elsewhere = invitations.invite(other, bob, "member")
+    page = opened(charlie_client, invited(alice_client)).content.decode()
+    [shown] = re.findall(r'name="invitation" value="(\d+)"', page)
+    charlie_client.get(elsewhere.removeprefix("http://localhost:8000"))
+    refused = charlie_client.post("/invitations/", {"invitation": shown})
+    assert refused.status_code == 409
+    assert "Join Elsewhere" in refused.content.decode()
+    assert not charlie.memberships.exists()
+
+
 def test_opening_a_link_does_not_accept_it(
     alice_client: Client, charlie_client: Client, charlie: User, team: Team
 ) -> None:
