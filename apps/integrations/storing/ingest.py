@@ -36,15 +36,18 @@ from apps.teams.models import Team
 
 
 def repository(team: Team, record: records.Repository) -> Repository:
-    """Stores a repository under its numeric id; a rename changes only its name."""
+    """Stores a repository under its numeric id; a rename changes only its name and URLs."""
     values = _repository(record)
     known = Repository.objects.filter(team=team, github_repo_id=record.database_id)
     is_taken = names.move_names(team, {values["full_name"]: record.database_id})
     if is_taken or known.exclude(full_name=values["full_name"]).exists():
         renamed(team)
+    former = known.values_list("url", flat=True).first()
     stored, _ = Repository.objects.update_or_create(
         team=team, github_repo_id=record.database_id, defaults=values
     )
+    if former and former != stored.url:
+        names.follow_url(stored, former)
     figures_changed(team.pk)
     return stored
 

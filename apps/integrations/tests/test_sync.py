@@ -136,7 +136,7 @@ def test_a_commit_in_two_pull_requests_outlives_one_of_them(stage: Stage, shop: 
 
 
 def test_a_repository_that_was_renamed_and_its_name_taken(stage: Stage, shop: Place) -> None:
-    shop.open(ago(days=2))
+    old = shop.open(ago(days=2))
     stage.sync()
     act(shop.github.simulator, "rename_repository", {"repository": "acme/shop", "name": "store"})
     other = stage.add("shop")
@@ -147,6 +147,7 @@ def test_a_repository_that_was_renamed_and_its_name_taken(stage: Stage, shop: Pl
     stage.poll()
     assert_true(stage)
     assert stage.tracked().full_name == "acme/store"
+    assert stage.row(old).url == f"{stage.github.url}/acme/store/pull/{old.number}"
     assert not PullRequest.objects.filter(title="Another author's work").exists()
 
 
@@ -194,6 +195,8 @@ def test_the_same_where_the_list_of_repositories_tells_the_new_name_first(
     work()
     assert stage.tracked().full_name == "acme/store"
     assert not stage.row(work_there).is_excluded
+    stage.poll()
+    assert "/acme/store/pull/" in stage.row(work_there).url
 
 
 def test_a_renamed_member_is_renamed_everywhere(stage: Stage, shop: Place) -> None:
