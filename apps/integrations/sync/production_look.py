@@ -112,6 +112,12 @@ def _note_permissions(stored: Production, newest: Newest) -> bool:
     return bool(before - after)
 
 
+def deployments_changed(tracked: TrackedRepository) -> None:
+    """Has the newest deployments fetched again: one that succeeds makes earlier ones inactive."""
+    rows = ProductionWalk.objects.filter(tracked=tracked)
+    rows.update(due_at=datetime.now(UTC), deployment_found=f"?{uuid.uuid4().hex}")
+
+
 def release_changed(tracked: QuerySet[TrackedRepository]) -> None:
     """Has the releases fetched again, since a webhook reported one."""
     rows = ProductionWalk.objects.filter(tracked__in=tracked)

@@ -25,6 +25,7 @@ from apps.integrations.models import (
     TrackedRepository,
 )
 from apps.integrations.storing import deliveries
+from apps.integrations.sync import production_look
 from apps.integrations.work import leases
 from apps.integrations.work.chores import Chore
 from apps.metrics.calculations.deployments import is_production
@@ -173,12 +174,14 @@ def _store(
 ) -> None:
     """Stores what GitHub returned, by the ids that were asked for."""
     leases.renew_held()
-    found = {one.id: one for one in reported.values()}
-    if any(one.deployed_at for one in found.values()):  # The walk finds its place on the branch.
+    succeeded = {key for key, one in reported.items() if one.deployed_at}
+    if succeeded:  # The walk finds its place on the branch.
         walks = ProductionWalk.objects.filter(tracked=tracked)
         walks.update(due_at=datetime.now(UTC))
-    stored = deliveries.production(tracked.repository)
-    newer = deliveries.deployments(stored, list(found.values()), asked_at)
+    if succeeded - wanted.marks.keys():  # No webhook reports what it made inactive.
+        production_look.deployments_changed(tracked)
+    found = list({one.id: one for one in reported.values()}.values())
+    newer = deliveries.deployments(deliveries.production(tracked.repository), found, asked_at)
     missing = wanted.ids - reported.keys()
     deliveries.ask_again(tracked.repository, missing, asked_at)
     done = [

@@ -252,7 +252,7 @@ def made_sha(place: Place, number: int) -> str:
 
 def test_statuses_that_come_days_later(stage: Stage, shop: Place) -> None:
     merged(shop, back(days=9))
-    deployed(shop, back(days=8))
+    first = deployed(shop, back(days=8))
     merged(shop, back(days=7))
     waits = do(shop, "deploy", back(days=6), ref="main")
     failed = do(shop, "deploy", back(days=6), ref="main")
@@ -268,8 +268,8 @@ def test_statuses_that_come_days_later(stage: Stage, shop: Place) -> None:
     assert Deployment.objects.get(node_id=long_ago["node_id"]).look_again_at is None
     status(shop, waits, "SUCCESS", back(hours=1))
     status(shop, failed, "SUCCESS", back(hours=2))  # Its job was run again.
-    # Missing the first time, it is requested again.
-    shop.strike("null_leaf", leaf="Deployment.commitOid", of=waits["node_id"], times=1)
+    # Missing by id and in the list, it is requested again.
+    shop.strike("null_leaf", leaf="Deployment.commitOid", of=waits["node_id"], times=2)
     for _ in range(2):
         Deployment.objects.exclude(look_again_at=None).update(look_again_at=ago())
         with stage.counted() as asked:
@@ -278,6 +278,7 @@ def test_statuses_that_come_days_later(stage: Stage, shop: Place) -> None:
     row.refresh_from_db()
     again.refresh_from_db()
     assert (again.deployed_at, row.deployed_at) == (back(hours=2), back(hours=1))
+    assert Deployment.objects.get(node_id=first["node_id"]).state == "inactive"
     # A later one makes it inactive, which does not change when it was live.
     deployed(shop, back(minutes=30))
     look(stage)
