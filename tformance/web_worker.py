@@ -19,7 +19,8 @@ from waitress.task import WSGITask
 
 from tformance import gunicorn
 
-MOST_CONNECTIONS = 1_000
+MOST_CONNECTIONS, FEWEST_CONNECTIONS = 1_000, 8
+OWN_FILES = 100  # a process without clients, with a database for each of its threads
 LONGEST_HEADERS = 64 * 2**10  # bytes, all of them together
 LONGEST_BODY = 26 * 2**20  # bytes: webhook deliveries have up to 25 MB
 HELD_IN_MEMORY = 128 * 2**10  # bytes of a body or a response; more goes to disk
@@ -42,14 +43,14 @@ class WebWorker(Worker):  # type: ignore[misc]
 
     def run(self) -> None:
         """Called by gunicorn in the new process."""
-        _allow_files(4 * MOST_CONNECTIONS)
+        allowed = _allow_files(4 * MOST_CONNECTIONS)
         self.map: dict[int, Any] = {}
         server = create_server(
             self.wsgi,
             map=self.map,
             sockets=[each.sock for each in self.sockets],
             threads=self.cfg.threads,
-            connection_limit=MOST_CONNECTIONS,
+            connection_limit=_most_connections(allowed),
             max_request_header_size=LONGEST_HEADERS,
             max_request_body_size=LONGEST_BODY,
             inbuf_overflow=HELD_IN_MEMORY,
@@ -89,11 +90,22 @@ class WebWorker(Worker):  # type: ignore[misc]
         return [each for each in self.map.values() if isinstance(each, HTTPChannel)]
 
 
-def _allow_files(wanted: int) -> None:
+def _allow_files(wanted: int) -> int:
+    """Raises the limit of open files as far as needed and possible; returns it."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     enough = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-    if soft != resource.RLIM_INFINITY and soft < enough:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (enough, hard))
+    if soft == resource.RLIM_INFINITY or soft >= enough:
+        return enough
+    resource.setrlimit(resource.RLIMIT_NOFILE, (enough, hard))
+    return enough
+
+
+def _most_connections(files: int) -> int:
+    """As many as leave files for bodies on disk and for the database; others wait to be accepted.
+
+    Without this limit a connection that cannot be accepted is tried again and again.
+    """
+    return min(MOST_CONNECTIONS, max(FEWEST_CONNECTIONS, (files - OWN_FILES) // 2))
 
 
 def _is_idle(channel: HTTPChannel) -> bool:
