@@ -71,9 +71,8 @@ def prepare() -> None:
 
 def parts(host: str, port: int) -> list[Part]:
     """Web, worker and schedule."""
-    bind = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     return [
-        Part("web", commands.web(bind)),
+        Part("web", commands.web(ports.joined(host, port))),
         Part("worker", commands.worker(2, alone=True)),
         Part("schedule", commands.schedule()),
     ]
@@ -88,7 +87,8 @@ def address(bind: str | None) -> tuple[str, int]:
             raise click.UsageError(f"--bind: {error}") from None
     public = urlsplit(settings.PUBLIC_URL)
     local = public.scheme == "http" and public.port
-    return "127.0.0.1", (public.port if local and public.port else 8000)
+    host = "::1" if public.hostname == "::1" else "127.0.0.1"
+    return host, (public.port if local and public.port else 8000)
 
 
 def refuse_taken(host: str, port: int) -> None:
