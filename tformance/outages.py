@@ -73,7 +73,7 @@ def _misses_something(error: Error) -> bool:
 
 def _sqlite_code(error: sqlite3.Error) -> int:
     """Its primary code; 0 for an error of Python's module."""
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
 
 
 def _lacks_migrations() -> bool:
