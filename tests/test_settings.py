@@ -36,6 +36,7 @@ BAD = [
     ("PUBLIC_URL", "http://example.com:http", "is no address"),
     ("PUBLIC_URL", "http://a b.example.com", "is no address"),
     ("PUBLIC_URL", "https://example.com/tformance", "has a path"),
+    ("PUBLIC_URL", '"https://example.com/tformance"', "has a path"),
     ("GITHUB_URL", "github.com", "is no address"),
     ("GITHUB_URL", "https://user:secret@github.com", "holds a user or a password"),
     ("GITHUB_URL", "https://github.example.com/api/v3", "has a path"),
@@ -59,6 +60,7 @@ BAD = [
     ("OIDC_GROUP", "engineers", "OIDC_ISSUER: is missing"),
     ("EMAIL_URL", "mail.example.com", "must begin with smtp://"),
     ("EMAIL_URL", "smtp://mail.example.com:mail", "is no address"),
+    ("EMAIL_FROM", "tformance", "is no e-mail address"),
     ("TOKEN_ENCRYPTION_KEYS", "short", "32 bytes"),
     ("TOKEN_ENCRYPTION_KEYS", f"{KEY},{KEY[:-2]}", "32 bytes"),
     ("SECRET_KEY_FILE", "/no/such/file", "cannot read /no/such/file"),
@@ -95,6 +97,22 @@ def test_a_bad_value_is_one_line(name: str, value: str, reason: str, tmp_path: P
     [line] = result.stderr.splitlines()
     assert line.startswith("tformance: ")
     assert reason in line
+
+
+def test_parts_refuse_a_bad_value_at_once(tmp_path: Path) -> None:
+    for name, value in (("PUBLIC_URL", "x"), ("BIND", "nonsense"), ("BIND", "127.0.0.1:99999")):
+        result = tformance("web", **{"DATA_DIR": str(tmp_path), name: value})
+        assert result.returncode == 2
+        assert f"“{value}” is no address" in result.stderr.splitlines()[-1]
+
+
+def test_a_misspelt_setting_is_told(tmp_path: Path) -> None:
+    """By name alone: its value may be a secret."""
+    settings = {"DATA_DIR": str(tmp_path), "GITHUB_CLIENTID": "opensesame", "GITHUB_RUN_ID": "1"}
+    told = tformance("doctor", GITHUB_URL="http://127.0.0.1:1", **settings).stdout
+    assert "GITHUB_CLIENTID: is no setting\n        Did you mean GITHUB_CLIENT_ID?" in told
+    assert told.count("is no setting") == 1
+    assert "opensesame" not in told
 
 
 def test_a_refused_secret_is_not_shown(tmp_path: Path) -> None:
@@ -170,7 +188,7 @@ def read_by_the_program() -> set[str]:
     """Every environment variable that the program's code reads."""
     readers = (
         "authorities|issuer|sign_up|text|flag|choice|number|private_key|url|service_url|email_url"
-        "|listening"
+        "|listening|sender"
     )
     call = re.compile(rf"\b(?:(?:{readers})\(\s*|envvar=)\"([A-Z_]+)\"")
     code = [*ROOT.glob("tformance/**/*.py"), *ROOT.glob("apps/**/*.py")]
@@ -179,6 +197,7 @@ def read_by_the_program() -> set[str]:
 
 WORKS = [
     ("PUBLIC_URL", "http://[::1]:8000", "http://[::1]:8000"),
+    ("PUBLIC_URL", ' "http://[::1]:8000"\r', "http://[::1]:8000"),
     ("PUBLIC_URL", "http://[FD00:0::7]:80", "http://[fd00::7]"),
     ("PUBLIC_URL", "https://bücher.example", "https://xn--bcher-kva.example"),
     ("PUBLIC_URL", "HTTPS://Tformance.Example.com.:443/", "https://tformance.example.com"),

@@ -179,8 +179,19 @@ def upgrade(check: bool, backup_to: Path | None, no_backup: bool) -> None:
     upgrade.upgrade(backup_to, makes_backup=not no_backup)
 
 
+def _listen(_: click.Context, __: click.Parameter, value: str) -> str:
+    from tformance import ports
+
+    try:
+        return ports.joined(*ports.split(value.strip()))
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
+
 @main.command()
-@click.option("--bind", envvar="BIND", default="127.0.0.1:8000", show_default=True)
+@click.option(
+    "--bind", envvar="BIND", default="127.0.0.1:8000", show_default=True, callback=_listen
+)
 @click.option(
     "--processes", envvar="WEB_PROCESSES", type=click.IntRange(min=1), default=2, show_default=True
 )

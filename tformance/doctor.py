@@ -48,6 +48,8 @@ def _print(finding: Finding) -> None:
 def _settings() -> Iterator[Finding]:
     # An invalid value would have ended the program before this line.
     yield Finding(OK, "settings", f"can all be read; data is kept in {settings.DATA_DIR}")
+    for name, meant in environment.misspelt():
+        yield Finding(NOTE, name, "is no setting", f"Did you mean {meant}?")
     for name in ("SECRET_KEY", "TOKEN_ENCRYPTION_KEYS"):
         if not environment.text(name) and settings.PUBLIC_URL.startswith("https"):
             yield Finding(

@@ -7,7 +7,10 @@ import secrets
 import ssl
 import sys
 from base64 import b64decode
+from collections.abc import Iterator
 from contextlib import suppress
+from difflib import get_close_matches
+from email.utils import parseaddr
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, NoReturn
@@ -23,6 +26,10 @@ from platformdirs import user_data_path
 
 from tformance import ports
 
+BY_OPTION = ("BIND", "WEB_PROCESSES", "WORKER_PROCESSES")  # settings of commands
+ALIKE = 0.88  # of two names; GITHUB_REPOSITORY_ID and the like are GitHub Actions' own
+_asked: set[str] = set()
+
 CHECKOUT = Path(__file__).resolve().parent.parent
 
 
@@ -33,16 +40,34 @@ def refuse(name: str, reason: str) -> NoReturn:
 
 
 def text(name: str, default: str = "") -> str:
-    """The setting, or the content of the file that `<name>_FILE` names."""
+    """The setting, or the content of the file that `<name>_FILE` names.
+
+    Quotes around it are left out: systemd does so itself, while Docker keeps them.
+    """
+    _asked.add(name)
     path = os.environ.get(f"{name}_FILE")
     if not path:
-        return os.environ.get(name, default).strip()
+        return _unquoted(os.environ.get(name, default).strip())
     try:
         return Path(path).read_text("utf-8-sig").strip()
     except OSError as error:
         refuse(f"{name}_FILE", f"cannot read {path}: {error.strerror}.")
     except UnicodeDecodeError:
         refuse(f"{name}_FILE", f"{path} is not text.")
+
+
+def _unquoted(value: str) -> str:
+    is_quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "\"'"
+    return value[1:-1].strip() if is_quoted else value
+
+
+def misspelt() -> Iterator[tuple[str, str]]:
+    """Variables that are no setting, each with the setting that it was probably meant to be."""
+    known = sorted({*_asked, *BY_OPTION})
+    names = [*known, *(f"{name}_FILE" for name in known)]
+    for name in sorted(set(os.environ) - set(names)):
+        if close := get_close_matches(name.upper(), names, 1, ALIKE):
+            yield name, close[0]
 
 
 def flag(name: str, default: bool = False) -> bool:
@@ -103,7 +128,7 @@ def belongs_to(name: str, other: str) -> None:
 
 def authorities(name: str) -> str:
     """The path of a file with certificates (PEM); empty when not set."""
-    path = os.environ.get(name, "").strip()
+    path = text(name)
     if path:
         try:
             ssl.create_default_context(cafile=path)
@@ -239,6 +264,15 @@ def email_url(name: str) -> dict[str, Any]:
         refuse(name, f"must begin with smtp://, smtp+tls:// or smtp+ssl://, as in {example}.")
     _split(name, value, example)
     return dict(environ.Env.email_url_config(value))
+
+
+def sender(name: str, default: str) -> str:
+    """The address that mail comes from, also as `Name <address>`."""
+    value = text(name)
+    user, _, host = parseaddr(value)[1].rpartition("@")
+    if value and not (user and host):
+        refuse(name, f"“{value}” is no e-mail address; write it like tformance@example.com.")
+    return value or default
 
 
 def _split(name: str, value: str, example: str) -> SplitResult:

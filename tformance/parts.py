@@ -32,7 +32,12 @@ def schedule() -> tuple[str, ...]:
 
 
 def become(part: str, command: tuple[str, ...]) -> NoReturn:
-    """Replace this process by a part, so that signals reach it."""
+    """Replace this process by a part, so that signals reach it.
+
+    Exits with 2 and one line for a bad setting, which gunicorn would try again and again.
+    """
+    import tformance.settings  # noqa: F401
+
     os.environ.update(metrics_folder.begin(part))
     sys.stdout.flush()
     sys.stderr.flush()

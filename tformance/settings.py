@@ -318,7 +318,7 @@ ACCOUNT_LOGIN_ON_EMAIL_CONFIRMATION = True
 MFA_ALLOW_UNVERIFIED_EMAIL = not _email
 EMAIL_TIMEOUT = 10  # seconds: a hanging mail server must not block a worker
 MAIL_DOMAIN = _public.hostname
-DEFAULT_FROM_EMAIL = environment.text("EMAIL_FROM", f"tformance@{_public.hostname}")
+DEFAULT_FROM_EMAIL = environment.sender("EMAIL_FROM", f"tformance@{_public.hostname}")
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
