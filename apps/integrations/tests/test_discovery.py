@@ -117,8 +117,8 @@ def test_lists_that_take_github_too_long_are_read_in_shorter_pages(
         add_repository(world, world.accounts[ACME], f"r{number}", number)
     for number in range(1, 4):
         acme.teams.append(GitHubTeam(number, f"T_{number}", f"t{number}", "T", [*acme.members]))
-    slow = {"patience": 0.05, "node_latency": 0.0004}
-    github.simulator.options = replace(github.simulator.options, **slow)
+    options = github.simulator.options
+    github.simulator.options = replace(options, patience=0.05, node_latency=0.0004)
     github.simulator.faults.add(
         Fault("server_error", path="/api/v3/orgs/acme/repos", contains="per_page=100")
     )
