@@ -9,15 +9,15 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import NON_FIELD_ERRORS
-from django.db.models import CharField, Count, QuerySet, Value
+from django.db.models import CharField, Value
 from django.http import QueryDict
 from django.utils import timezone
 
 from apps.metrics.filters import accounts
 from apps.metrics.filters.chosen import DEFAULT_RANGE, WRITTEN, Filters
 from apps.metrics.filters.periods import PRESETS, Period
-from apps.metrics.filters.viewer import REFUSAL, Viewer
-from apps.metrics.models import Group, PullRequest, Repository, TeamMember
+from apps.metrics.filters.viewer import REFUSAL, Viewer, visible_groups
+from apps.metrics.models import PullRequest, Repository, TeamMember
 from apps.teams.models import Team
 from apps.teams.zones import zone_of
 
@@ -195,7 +195,7 @@ class Choices:
             for kind, rows, value, detail in (
                 ("repository", Repository.objects.for_team(team), "full_name", nothing),
                 ("person", members, "github_username", "name"),
-                ("group", _groups(viewer), "slug", "name"),
+                ("group", visible_groups(viewer), "slug", "name"),
             )
         )
         rows = sorted(repositories.union(people, groups, all=True), key=lambda row: row[1].lower())
@@ -221,14 +221,6 @@ class Choices:
         if found is None or found.author_login is None:
             raise forms.ValidationError(f"There is no person “{login[:100]}” here.")
         return found.author_login, found.author_github_id
-
-
-def _groups(viewer: Viewer) -> QuerySet[Group]:
-    """Groups without those that consist of a single person whose figures the viewer may not see."""
-    groups = Group.objects.for_team(viewer.team)
-    if viewer.sees_everyone:
-        return groups
-    return groups.annotate(size=Count("members")).filter(size__gt=1)
 
 
 def parse(form: FilterForm, team: Team, first_opened_at: datetime | None) -> Filters:

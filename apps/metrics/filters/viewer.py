@@ -9,11 +9,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from django.db.models import BigIntegerField, CharField, Value
-from django.db.models.functions import Cast
+from django.db.models import (
+    BigIntegerField,
+    CharField,
+    Count,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Value,
+)
+from django.db.models.functions import Cast, Coalesce
 
 from apps.metrics.filters import accounts
-from apps.metrics.models import PullRequest, TeamMember
+from apps.metrics.models import Group, PullRequest, TeamMember
 from apps.teams.access import TeamRequest
 from apps.teams.models import Team
 from apps.users.github_accounts import signed_in_with
@@ -84,3 +93,17 @@ def viewer_of(request: TeamRequest) -> Viewer:
         known = Viewer(request.team, request.user, is_open)
         request.viewer = known  # type: ignore[attr-defined]
     return known
+
+
+def visible_groups(viewer: Viewer) -> QuerySet[Group]:
+    """Groups whose figures the viewer may see: not those of a single person, if these are private.
+
+    Neither bots nor further accounts of a person make it a group of more.
+    """
+    groups = Group.objects.for_team(viewer.team)
+    if viewer.sees_everyone:
+        return groups
+    main = accounts.others(viewer.team).filter(github_id=OuterRef("members__github_id"))
+    person = Coalesce(Subquery(main.values("member")[:1]), "members")
+    people = Count(person, filter=Q(members__is_bot=False), distinct=True)
+    return groups.annotate(people=people).filter(people__gt=1)

@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from django.core.exceptions import PermissionDenied
-from django.db.models import Count
 from django.http import Http404
 
 from apps.metrics.figures import names, side_by_side, waiting_queries
 from apps.metrics.figures.side_by_side import Former
 from apps.metrics.figures.waiting_queries import GROUP, Queue, Whom
 from apps.metrics.filters.chosen import Filters
-from apps.metrics.filters.viewer import REFUSAL, Viewer, viewer_of
+from apps.metrics.filters.viewer import REFUSAL, viewer_of, visible_groups
 from apps.metrics.models import Group
 from apps.metrics.pages import compare, overview
 from apps.metrics.pages.answer import Answer
@@ -26,7 +25,7 @@ from apps.teams.models import Team
 def groups(request: TeamRequest, filters: Filters) -> Answer:
     """The teams side by side, by name."""
     viewer = viewer_of(request)
-    shown = list(_visible(viewer))
+    shown = list(visible_groups(viewer))
     members, called = side_by_side.members(shown), names.of_teams(shown)
     figures = side_by_side.figures_of_teams(
         request.team, filters, [members[group.pk] for group in shown]
@@ -53,19 +52,13 @@ def groups(request: TeamRequest, filters: Filters) -> Answer:
     return compare.answer(request, filters, lines, columns, "teams", before)
 
 
-def _visible(viewer: Viewer) -> list[Group]:
-    """All; without teams of one member if figures on single people are private."""
-    found = Group.objects.for_team(viewer.team).annotate(size=Count("members"))
-    return list(found if viewer.sees_everyone else found.filter(size__gt=1))
-
-
 def group(request: TeamRequest, filters: Filters, group: int) -> Answer:
     """One team's figures, its members, and what waits for it."""
     found = Group.objects.for_team(request.team).filter(pk=group).first()
     if found is None:
         raise Http404("There is no such team.")
     viewer = viewer_of(request)
-    if found.pk not in {each.pk for each in _visible(viewer)}:
+    if not visible_groups(viewer).filter(pk=found.pk).exists():
         raise PermissionDenied(REFUSAL)
     here = filters.of_everyone()
     here = replace(here, groups=(found.slug,), params={**here.params, "group": [found.slug]})

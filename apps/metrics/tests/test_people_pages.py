@@ -350,14 +350,25 @@ def test_private_reviews_show_totals_and_the_viewers_own(
 def test_a_private_team_of_one_is_a_single_person_too(
     private: Team, people: tuple[TeamMember, ...], bob_client: Client, alice_client: Client
 ) -> None:
-    for number, (slug, members) in enumerate((("solo", people[1:2]), ("pair", people[1:]))):
+    _, ben, cleo = people
+    bot, again = (make_member(private, login) for login in ("ben-bot", "ben-at-work"))
+    TeamMember.objects.filter(pk=bot.pk).update(is_bot=True)
+    SamePerson.objects.create(
+        team=private, github_id=again.github_id, login="ben-at-work", member=ben, is_same=True
+    )
+    alone = {"solo": [ben], "with-a-bot": [ben, bot], "twice": [ben, again]}
+    for number, (slug, members) in enumerate({**alone, "pair": [cleo, again]}.items()):
         group = Group.objects.create(
             team=private, github_id=number, organization_id=1, slug=slug, name=slug
         )
         group.members.set(members)
-    assert bob_client.get("/a/acme/?group=solo").status_code == 400
-    assert bob_client.get("/a/acme/?group=pair").status_code == 200
-    assert alice_client.get("/a/acme/?group=solo").status_code == 200
+        refused = slug in alone
+        assert bob_client.get(f"/a/acme/?group={slug}").status_code == (400 if refused else 200)
+        shown = bob_client.get(f"/a/acme/teams/{group.pk}/").status_code
+        assert shown == (403 if refused else 200)
+        assert alice_client.get(f"/a/acme/?group={slug}").status_code == 200
+    compared = bob_client.get("/a/acme/compare/teams/", headers=JSON).json()["teams"]
+    assert [line["name"] for line in compared] == ["pair"]
 
 
 def test_a_key_sees_what_its_owner_sees(
