@@ -27,6 +27,7 @@ import django
 import httpx
 
 from github_simulator import acts
+from tests.chaos import judgement
 from tests.chaos.storm import Storm
 from tests.door import Door, door
 from tests.program import ROOT
@@ -50,7 +51,7 @@ class DeliveryStorm(Storm):
         self.refused = self.sent = 0
         with self._github():
             self._make_github_patient()
-            self.team = self._team("acme")
+            self.team = self.team_of("acme")
             self._settle()
             with self._workers(), web(self.folder) as behind:
                 self._make_hooks()
@@ -193,10 +194,10 @@ class DeliveryStorm(Storm):
         from apps.integrations.tests import comparison
         from apps.metrics.models import Repository
 
-        found = self._unfinished()
+        found = judgement.unfinished()
         for place in self.places:
             mine = Repository.objects.get(team=self.team, github_repo_id=place.id)
-            found += comparison.differences(mine, self._truth(place))
+            found += comparison.differences(mine, judgement.truth(self, place))
         rows = WebhookDelivery.objects.values_list("hook__hook_id", "guid", "state")
         done = {(hook, guid) for hook, guid, state in rows if state in ("handled", "ignored")}
         found += [f"{guid} of hook {hook} is lost" for hook, guid in self.expected - done]

@@ -21,9 +21,9 @@ from typing import Any
 
 import django
 
+from tests.chaos.judgement import judge
+
 AGO = 1800  # seconds: after the world's last change, and before the newest that a walk trusts
-LOOKS = ("NewestChanges", "NewestDeliveries", "NewestReleases", "DeploymentsById")
-"""Requests about many repositories, counted in none of them."""
 PLAN = json.loads((Path(__file__).parent / "plan.json").read_text())
 
 
@@ -35,6 +35,7 @@ class Storm:
     folder: Path
     events: list[str] = field(default_factory=list)
     interruptions: int = 0
+    spent: str = ""
 
     def run(self) -> list[str]:
         """What is wrong in the end, a line each."""
@@ -59,7 +60,7 @@ class Storm:
                 self.change_in_flight(place)
         with self._github_again():
             self._drain()
-            return self._judge()
+            return judge(self, PLAN["workers"])
 
     @contextmanager
     def _github(self) -> Iterator[None]:
@@ -117,14 +118,14 @@ class Storm:
     def _begin(self) -> None:
         from github_simulator.faults import Fault
 
-        self.team = self._team("acme")
+        self.team = self.team_of("acme")
         for kind, rate in PLAN["fault_rates"].items():
             seconds = 1.0 if kind in ("timeout", "secondary_limit", "primary_limit") else None
             self.simulator.faults.add(Fault(kind, "/api/graphql", rate=rate, seconds=seconds))
         for leaf, rate in PLAN["null_leaves"].items():
             self.simulator.faults.add(Fault("null_leaf", leaf=leaf, rate=rate))
 
-    def _team(self, slug: str) -> Any:
+    def team_of(self, slug: str) -> Any:
         """A team that tracks every repository, from now on."""
         from apps.integrations.models import (
             GitHubIntegration,
@@ -487,8 +488,6 @@ class Storm:
                     "WHERE datname = current_database() AND pid <> pg_backend_pid()"
                 )
 
-    # Final checks
-
     def _drain(self) -> None:
         from apps.integrations.tasks import look_for_due_work
         from apps.integrations.tests.stage import let_time_pass
@@ -499,85 +498,6 @@ class Storm:
             self.poll()
             self.look()
             look_for_due_work()
-
-    def _judge(self) -> list[str]:
-        from apps.integrations.tests import comparison, delivered
-        from apps.metrics.models import Repository
-
-        found = self._unfinished() + self._spent_twice() + self._missed()
-        for place in self.places:
-            mine = Repository.objects.get(team=self.team, github_repo_id=place.id)
-            found += comparison.differences(mine, self._truth(place))
-            found += delivered.differences(mine, place)
-        if not found:
-            found = self._differences_from_a_calm_sync()
-        return found
-
-    def _truth(self, place: Any) -> Any:
-        import httpx
-
-        return httpx.get(f"{self.github.url}/_control/truth/{place.full_name}").json()
-
-    def _unfinished(self) -> list[str]:
-        from apps.integrations.models import (
-            StaleDeployment,
-            StalePullRequest,
-            SyncRun,
-            TrackedRepository,
-        )
-        from apps.metrics.models import Commit
-
-        rows = TrackedRepository.objects.exclude(status="complete")
-        return [
-            *(f"{row}: {row.status} {row.error}" for row in rows),
-            *(f"{row} is still stale: {row.error}" for row in StalePullRequest.objects.all()),
-            *(f"{row} is still stale" for row in StaleDeployment.objects.all()),
-            *(f"Run {run.pk} never ended" for run in SyncRun.objects.filter(finished_at=None)),
-            *(f"{c} is in no pull request" for c in Commit.objects.filter(pull_request_links=None)),
-        ]
-
-    def _missed(self) -> list[str]:
-        """On PostgreSQL, which shows who waits, a storm without such a kill shows too little."""
-        from django.db import connection
-
-        was_hit = connection.vendor != "postgresql" or "in transaction" in self.events
-        return [] if was_hit else ["No worker was killed within a transaction"]
-
-    def _spent_twice(self) -> list[str]:
-        """Each answered point is recorded, except for those in flight when something failed."""
-        from django.db.models import Sum
-
-        from apps.integrations.models import ProductionWalk, TrackedRepository
-
-        harmless = (None, "shifted_page", "duplicated_page", "slow")
-        answered = sum(
-            request.points
-            for request in self.simulator.log.requests
-            if request.status == 200
-            and request.fault in harmless
-            and request.operation not in LOOKS
-        )
-        booked = sum(
-            model.objects.aggregate(sum=Sum("points"))["sum"] or 0
-            for model in (TrackedRepository, ProductionWalk)
-        )
-        allowed = 2 * PLAN["workers"] * self.interruptions
-        self.spent = f"{answered} points, {booked} in the books, {self.interruptions} interruptions"
-        return [] if answered <= booked + allowed else [f"Spent without use: {self.spent}"]
-
-    def _differences_from_a_calm_sync(self) -> list[str]:
-        """Every column of every row, compared with a team that saw no storm."""
-        from apps.integrations.tasks import look_for_due_work
-        from tests.chaos.rows import rows_of
-
-        calm = self._team("calm")
-        look_for_due_work()
-        mine, theirs = rows_of(self.team), rows_of(calm)
-        return [
-            f"{key}: {mine.get(key)} instead of {theirs.get(key)}"
-            for key in sorted(mine.keys() | theirs.keys())
-            if mine.get(key) != theirs.get(key)
-        ]
 
 
 def main() -> int:
