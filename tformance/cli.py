@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from datetime import UTC, date, datetime, time
 from pathlib import Path
@@ -11,9 +12,11 @@ import click
 
 from tformance import account_commands, output
 
+OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO, errno.EMFILE)
+
 
 class Commands(click.Group):
-    """Exits with one line: 74 if the output cannot be written, 1 if the database is away."""
+    """Exits with one line: 74 if the output cannot be written, 1 if database or disk fail."""
 
     def main(self, *arguments: Any, **named: Any) -> Any:
         with output.watched():
@@ -25,10 +28,15 @@ class Commands(click.Group):
 
 
 def _explain(error: Exception) -> None:
-    from tformance import outages
+    from tformance import environment, outages
 
-    if why := outages.reason(error):
-        click.echo(f"tformance: The database cannot be used: {output.visible(why)}", err=True)
+    why = outages.reason(error)
+    if why:
+        why = f"The database cannot be used: {why}"
+    elif isinstance(error, OSError) and error.errno in OF_THE_DISK:
+        why = f"{error.filename or environment.data_dir()}: {error.strerror}."
+    if why:
+        click.echo(f"tformance: {output.visible(why)}", err=True)
         raise SystemExit(1) from None
 
 

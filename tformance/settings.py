@@ -371,6 +371,9 @@ LOGGING = {
     "loggers": {
         "apps": {"level": environment.choice("LOG_LEVEL", "INFO", "DEBUG", "WARNING", "ERROR")},
         "httpx": {"level": "WARNING"},
+        # Two lines for each look for work, every ten seconds; failures are told all the same.
+        "celery.worker.strategy": {"level": "WARNING"},
+        "celery.app.trace": {"level": "WARNING"},
         # A line for each request that finds every thread at work: many where there is no time for
         # them, and what they mean is in the seconds that pages take then (TformancePagesSlow).
         "waitress.queue": {"level": "ERROR"},
