@@ -32,32 +32,29 @@ class Serializer:
 class Cache(RedisCache):
     """Acts as an empty cache while Redis is down; `/health/ready` reports the outage."""
 
+    failed_at = -ASK_AGAIN
+
     def get(self, key: Any, default: Any = None, version: int | None = None) -> Any:
-        return _or(default, lambda: super(Cache, self).get(key, default, version))
+        return self._or(default, lambda: super(Cache, self).get(key, default, version))
 
     def set(self, key: Any, value: Any, *args: Any, **more: Any) -> None:
-        _or(None, lambda: super(Cache, self).set(key, value, *args, **more))
+        self._or(None, lambda: super(Cache, self).set(key, value, *args, **more))
 
     def add(self, key: Any, value: Any, *args: Any, **more: Any) -> bool:
-        return _or(False, lambda: super(Cache, self).add(key, value, *args, **more))
+        return self._or(False, lambda: super(Cache, self).add(key, value, *args, **more))
 
     def incr(self, key: Any, delta: int = 1, version: int | None = None) -> int:
-        return _or(0, lambda: super(Cache, self).incr(key, delta, version))
+        return self._or(0, lambda: super(Cache, self).incr(key, delta, version))
 
     def delete(self, key: Any, version: int | None = None) -> bool:
-        return _or(False, lambda: super(Cache, self).delete(key, version))
+        return self._or(False, lambda: super(Cache, self).delete(key, version))
 
-
-_failed_at = -ASK_AGAIN
-
-
-def _or(default: T, ask: Callable[[], T]) -> T:
-    global _failed_at
-    if time.monotonic() - _failed_at < ASK_AGAIN:
-        return default
-    try:
-        return ask()
-    except RedisError as error:
-        _failed_at = time.monotonic()
-        log.warning("The cache cannot be reached (%s).", error)
-        return default
+    def _or(self, default: T, ask: Callable[[], T]) -> T:
+        if time.monotonic() - self.failed_at < ASK_AGAIN:
+            return default
+        try:
+            return ask()
+        except RedisError as error:
+            self.failed_at = time.monotonic()
+            log.warning("The cache cannot be reached (%s).", error)
+            return default
