@@ -168,7 +168,6 @@ def _look(integration: GitHubIntegration, now: datetime) -> None:
         if not is_done:
             _keep_place(integration, problem)
             return
-        _count_pull_requests(integration, github)
     tracking.track_new(integration)
     _finish(integration, problem, due_at=timezone.now() + EVERY)
 
@@ -223,10 +222,23 @@ def _repositories(
     return True
 
 
+def _counts(integration: GitHubIntegration, github: GitHub, place: Place, ends: datetime) -> bool:
+    try:
+        while counted := estimate.count_pull_requests(github, integration, int(place.next or 0)):
+            place.next = str(counted)
+            if is_over(ends):
+                return False
+    except GitHubError as error:
+        # Only the estimate needs the count: the list is usable without.
+        log.info("The pull requests of %s could not be counted: %s", integration, error)
+    return True
+
+
 _READ: Mapping[Step, Callable[[GitHubIntegration, GitHub, Place, datetime], bool]] = {
     Step.MEMBERS: people_lists.members,
     Step.GROUPS: people_lists.groups,
     Step.REPOSITORIES: _repositories,
+    Step.COUNTS: _counts,
 }
 
 
@@ -237,14 +249,6 @@ def _page_of_repositories(
         return apps.repositories(github, following)
     owner, kind = integration.organization_slug, integration.account_type
     return people.repositories(github, owner, kind, following)
-
-
-def _count_pull_requests(integration: GitHubIntegration, github: GitHub) -> None:
-    try:
-        estimate.count_pull_requests(github, integration)
-    except GitHubError as error:
-        # Only the estimate needs the count: the list is usable without.
-        log.info("The pull requests of %s could not be counted: %s", integration, error)
 
 
 @transaction.atomic

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import ceil
 
-from apps.chunks import chunks
 from apps.integrations.github import limits, records
 from apps.integrations.github.client import GitHub
 from apps.integrations.github.lists import in_fewer
@@ -76,20 +75,23 @@ def points_an_hour(integration: GitHubIntegration) -> int:
     return (known and known.limit) or POINTS_AN_HOUR
 
 
-def count_pull_requests(github: GitHub, integration: GitHubIntegration) -> int:
-    """Fetches the number of pull requests of each listed repository; returns how many.
+def count_pull_requests(github: GitHub, integration: GitHubIntegration, after: int = 0) -> int:
+    """Fetches the number of pull requests of a hundred listed repositories, for a point.
 
-    A hundred repositories cost a point. Raises GitHubError.
+    Those are the ones whose keys follow `after`; returns the last one's, zero if there are none.
+    Raises GitHubError.
     """
-    rows = list(AvailableRepository.objects.filter(integration=integration).order_by("pk"))
-    for some in chunks(rows, AT_ONCE):
-        nodes = in_fewer([row.node_id for row in some], lambda ids: _counted(github, ids))
-        for row, node in zip(some, nodes, strict=True):
-            # A count that is missing this time keeps its former value.
-            if node and node.pull_requests.total_count is not None:
-                row.pull_request_count = node.pull_requests.total_count
-        AvailableRepository.objects.bulk_update(some, ["pull_request_count"])
-    return len(rows)
+    rows = AvailableRepository.objects.filter(integration=integration, pk__gt=after)
+    some = list(rows.order_by("pk")[:AT_ONCE])
+    if not some:
+        return 0
+    nodes = in_fewer([row.node_id for row in some], lambda ids: _counted(github, ids))
+    for row, node in zip(some, nodes, strict=True):
+        # A count that is missing this time keeps its former value.
+        if node and node.pull_requests.total_count is not None:
+            row.pull_request_count = node.pull_requests.total_count
+    AvailableRepository.objects.bulk_update(some, ["pull_request_count"])
+    return some[-1].pk
 
 
 def _counted(github: GitHub, ids: Sequence[str]) -> list[records.Counted | None]:

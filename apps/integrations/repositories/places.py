@@ -21,6 +21,7 @@ class Step(Enum):
     MEMBERS = "members"
     GROUPS = "groups"
     REPOSITORIES = "repositories"
+    COUNTS = "counts"
 
 
 class Place(msgspec.Struct):
@@ -48,7 +49,7 @@ class Place(msgspec.Struct):
 
     def go_on(self) -> None:
         """Goes on to the beginning of the next list, if there is one."""
-        if self.step is not Step.REPOSITORIES:
+        if self.step is not Step.COUNTS:
             self.step = list(Step)[list(Step).index(self.step) + 1]
         self.next, self.seen, self.is_complete = "", [], True
 

@@ -26,6 +26,7 @@ from apps.integrations.work.policy import Verdict
 from apps.metrics.models import Production, Source
 
 EVERY = timedelta(minutes=10)
+TURN = timedelta(seconds=20)
 POINTS_AN_HOUR = 250
 POINTS = 2
 LOOKED_FOR = ("contents", "deployments")
@@ -48,16 +49,24 @@ def interval(integration: GitHubIntegration) -> timedelta:
 
 
 def look(integration: GitHubIntegration, now: datetime) -> None:
-    """Has repositories walked whose newest deployment or release has changed."""
+    """Has repositories walked whose newest deployment or release has changed, for one turn.
+
+    Their order is random: where a turn is too short for all, or GitHub fails at some, each has its
+    turn all the same. The next look comes the sooner the fewer were asked about.
+    """
     rows = integration.tracked_repositories.filter(is_active=True).exclude(repository__node_id="")
-    tracked = list(rows.select_related("repository", "production").order_by("pk"))
+    tracked = list(rows.select_related("repository", "production").order_by("?"))
+    asked = 0
     with with_github(integration.credential) as github:
         for some in chunks(tracked, production.AT_ONCE):
-            found = production.newest(github, [row.repository.node_id for row in some])
-            _store_newest(some, found)
+            _store_newest(some, production.newest(github, [row.repository.node_id for row in some]))
+            asked += len(some)
+            if datetime.now(UTC) >= now + TURN:
+                break
+    share = asked / len(tracked) if tracked else 1
     GitHubIntegration.objects.filter(
         pk=integration.pk, production_due_at=integration.production_due_at
-    ).update(production_due_at=now + interval(integration))
+    ).update(production_due_at=now + interval(integration) * share)
 
 
 def look_at(tracked: TrackedRepository) -> None:

@@ -20,6 +20,7 @@ from apps.integrations.models import (
     IntegrationCredential,
     Lease,
 )
+from apps.integrations.repositories import discovery, estimate
 from apps.integrations.tests.github import (
     ACME,
     ADA,
@@ -88,7 +89,8 @@ def test_many_people_and_repositories(
     connect(alice_client)
     cut = github.simulator.faults.add(Fault("cut", contains="query Members(", nth=7))
     for _ in range(2):
-        due_again(work)
+        if AvailableRepository.objects.count() < 1054:  # A slow machine needs no second turn.
+            due_again(work)
     assert cut.struck == 1
     asked = [request.operation for request in github.simulator.log.requests]
     assert asked.count("Members") == 11  # A page that was read is not read again.
@@ -102,6 +104,35 @@ def due_again(work: Work) -> None:
     Lease.objects.update(not_before=timezone.now())
     GitHubIntegration.objects.update(members_due_at=timezone.now())
     work()
+
+
+def test_counting_goes_on_where_a_worker_was_killed(
+    github: Running,
+    team: Team,
+    alice_client: Client,
+    work: Work,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(discovery, "TURN", timedelta(0))
+    monkeypatch.setattr(estimate, "AT_ONCE", 2)
+    connect(alice_client)
+    killed = iter([False, True])
+    count = estimate.count_pull_requests
+
+    def until_killed(*given: Any) -> int:
+        if next(killed, False):
+            raise KeyboardInterrupt
+        return count(*given)
+
+    monkeypatch.setattr(estimate, "count_pull_requests", until_killed)
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    Lease.objects.all().delete()
+    work()
+    asked = [request.operation for request in github.simulator.log.requests]
+    assert asked.count("Members") == 1
+    assert asked.count("PullRequestCounts") == -(-len(REPOSITORIES) // 2)
+    assert GitHubIntegration.objects.get().listing_since is None
 
 
 def test_lists_that_take_github_too_long_are_read_in_shorter_pages(

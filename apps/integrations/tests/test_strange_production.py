@@ -9,8 +9,10 @@ from urllib.parse import quote
 import pytest
 from django.test import Client
 
-from apps.integrations.models import Lease, ProductionWalk
+from apps.integrations.github import production
+from apps.integrations.models import GitHubIntegration, Lease, ProductionWalk
 from apps.integrations.storing import recounting
+from apps.integrations.sync import production_look
 from apps.integrations.tests.stage import Place, Stage, ago, work
 from apps.integrations.tests.test_production import deployed, do, look, merged
 from apps.integrations.work import leases
@@ -176,6 +178,27 @@ def test_a_look_at_many_repositories_asks_about_fewer_where_github_gives_up(
     look(stage)
     assert too_much.struck == 1
     assert Deployment.objects.get().deployed_at
+
+
+def test_a_look_at_more_repositories_than_a_turn_is_long_enough_for(
+    stage: Stage, shop: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next one comes the sooner, and each repository has its turn."""
+    monkeypatch.setattr(production_look, "TURN", timedelta(0))
+    monkeypatch.setattr(production, "AT_ONCE", 1)
+    for place in (shop, stage.track("other")):
+        pull = merged(place, ago(days=9))
+        deployed(place, ago(days=8), pull.merge_commit_oid)
+    stage.sync()
+    look(stage)
+    assert Deployment.objects.count() == 1
+    due_at = GitHubIntegration.objects.get().production_due_at
+    assert due_at
+    assert due_at - ago() < production_look.EVERY * 0.6
+    for _ in range(40):  # Their order is random.
+        if Deployment.objects.count() < 2:
+            look(stage)
+    assert Deployment.objects.count() == 2
 
 
 def test_a_commit_at_whose_comparison_github_fails(stage: Stage, shop: Place) -> None:
