@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 from pathlib import Path
@@ -66,6 +67,18 @@ def test_a_request_has_a_number(client: Client, db: None, sent: str, kept: bool)
     entry = client.get("/health/live", headers={"X-Request-ID": sent}).headers["X-Request-ID"]
     assert (entry == sent) is kept
     assert entry
+
+
+def test_a_refused_request_is_one_line(client: Client) -> None:
+    [handler] = [each for each in logging.getLogger().handlers if each.name == "stderr"]
+    assert isinstance(handler, logging.StreamHandler)
+    usual = handler.setStream(written := io.StringIO())
+    try:
+        assert client.get("/", headers={"Host": "elsewhere.example"}).status_code == 400
+    finally:
+        handler.setStream(usual)
+    [only] = written.getvalue().splitlines()
+    assert "elsewhere.example" in only
 
 
 def test_logs_are_turned_over(tmp_path: Path) -> None:

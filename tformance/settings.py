@@ -359,11 +359,14 @@ LOGGING = {
         },
         "json": {"()": "tformance.log_format.JsonFormatter"},
     },
-    "filters": {"outages": {"()": "tformance.outages.ToldOnce"}},
+    "filters": {
+        "outages": {"()": "tformance.outages.ToldOnce"},
+        "refusals": {"()": "tformance.log_format.RefusalsInALine"},
+    },
     "handlers": {
         "stderr": {
             "class": "logging.StreamHandler",
-            "filters": ["outages"],
+            "filters": ["outages", "refusals"],
             "formatter": environment.choice("LOG_FORMAT", "LINE", "JSON").lower(),
         }
     },
