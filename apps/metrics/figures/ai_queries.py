@@ -62,11 +62,12 @@ class Tool:
 
 @dataclass(frozen=True)
 class Reviewer:
-    """Reviews by an AI in the period, and on how many pull requests."""
+    """Reviews by an AI in the period, and on how many pull requests; `account` is GitHub's id."""
 
     login: str
     reviews: int
     pull_requests: int
+    account: int
 
 
 @dataclass(frozen=True)
@@ -192,19 +193,45 @@ def _reviewed(rows: Rows) -> Reviewed:
 
 def _reviewers(team: Team, filters: Filters) -> list[Reviewer]:
     """For reviews submitted in the period."""
+    on: defaultdict[int, list[int]] = defaultdict(list)
+    called: dict[int, str] = {}
+    for key, account, login in _reviews(team, filters):
+        on[account].append(key)
+        called[account] = login
+    each = [
+        Reviewer(called[account], len(keys), len(set(keys)), account)
+        for account, keys in on.items()
+    ]
+    return sorted(each, key=lambda one: (-one.reviews, one.login))
+
+
+def reviewer(team: Team, filters: Filters, account: int) -> Reviewer | None:
+    """An AI's, by GitHub's id; None if it reviewed nothing."""
+    found = (each for each in _reviewers(team, filters) if each.account == account)
+    return next(found, None)
+
+
+def reviewed_by(team: Team, filters: Filters, account: int) -> Array:
+    """The keys of the pull requests that an AI reviewed in the period."""
+    keys = {key for key, by, _ in _reviews(team, filters) if by == account}
+    return np.array(sorted(keys), np.int64)
+
+
+def _reviews(team: Team, filters: Filters) -> list[tuple[int, int, str]]:
+    """Those by AIs, oldest first: the pull request's key, the AI's id, 0 if deleted, and its login.
+
+    Of pull requests that match the filters, submitted in the period.
+    """
     period = filters.period
     found = PRReview.objects.for_team(team).filter(
         is_ai=True, submitted_at__gte=period.start, submitted_at__lt=period.end
     )
-    pairs = list(found.order_by().values_list("pull_request", "reviewer_login"))
-    keys = np.array([key for key, _ in pairs], np.int64)
-    is_let_through = np.isin(keys, masks.pull_requests(team, filters)["id"])
-    on: defaultdict[str, list[int]] = defaultdict(list)
-    for (key, login), is_one in zip(pairs, is_let_through, strict=True):
-        if is_one:
-            on[login or ""].append(key)
-    each = [Reviewer(login, len(keys), len(set(keys))) for login, keys in on.items()]
-    return sorted(each, key=lambda one: (-one.reviews, one.login))
+    columns = ("pull_request", "reviewer_github_id", "reviewer_login")
+    rows = list(found.order_by("submitted_at", "pk").values_list(*columns))
+    keys = np.array([key for key, _, _ in rows], np.int64)
+    does_match = np.isin(keys, masks.pull_requests(team, filters)["id"])
+    pairs = zip(rows, does_match, strict=True)
+    return [(key, by or 0, login or "") for (key, by, login), matches in pairs if matches]
 
 
 @dataclass(frozen=True)

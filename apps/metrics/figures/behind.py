@@ -13,6 +13,7 @@ from datetime import date, datetime
 import numpy as np
 
 from apps.metrics.figures import (
+    ai_queries,
     flow_queries,
     masks,
     production_queries,
@@ -200,6 +201,10 @@ def _account(part: int) -> int:
     return NONE if part == GHOST else part
 
 
+def _reviewed_by_ai(rows: Rows, asked: Asked) -> Rows:
+    return rows.among(ai_queries.reviewed_by(asked.team, asked.filters, asked.parts[0]))
+
+
 def _deployed(rows: Rows, asked: Asked) -> Rows:
     return rows.between("deployed_at", *masks.ends(asked.filters.period))
 
@@ -253,6 +258,7 @@ BEHIND: Mapping[str, Behind] = {
     "waited": Behind(_waited, least=2, most=2, is_part=lambda of: of[0] < 7 and of[1] < 24),
     "reopened": Behind(_reopened),
     **{name: Behind(_reviewed(name), most=2, of_people=2) for name in OF_REVIEWS},
+    "ai_reviews": Behind(_reviewed_by_ai, least=1, most=1),
     "deployed": Behind(_deployed, sort="-deployed_at"),
     **{name: Behind(_until_production(name), most=1, sort=f"-{name}") for name in UNTIL_PRODUCTION},
     **{name: Behind(_not_counted(name), _MERGED, sort="-merged_at") for name in NOT_COUNTED},

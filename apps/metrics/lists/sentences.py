@@ -8,8 +8,9 @@ from dataclasses import replace
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from apps.metrics.figures import behind
+from apps.metrics.figures import ai_queries, behind
 from apps.metrics.filters import accounts
+from apps.metrics.filters.chosen import Filters
 from apps.metrics.lists.columns import COLUMNS
 from apps.metrics.lists.explorer import Choice, Figure
 from apps.teams.models import Team
@@ -60,6 +61,8 @@ def of_figure(figure: Figure, asked: behind.Asked) -> str:
         asked = replace(asked, parts=figure.parts)
         given = counted(behind.reviews(figure.name, asked), *_GIVEN[figure.name])
         return f"with {given}{_by(asked)} in the range"
+    if figure.name == "ai_reviews":
+        return _by_ai(asked.team, asked.filters, figure.parts[0])
     of_name = _NAMED.get(figure.name)
     if of_name:
         return of_name(figure.parts)
@@ -90,6 +93,12 @@ def _by(asked: behind.Asked) -> str:
     """Who gave the reviews, and to whom; only for people whom the viewer may see."""
     names = [_called(asked.team, account) for account in asked.parts]
     return "".join(f" {word} {name}" for word, name in zip(("by", "to"), names, strict=False))
+
+
+def _by_ai(team: Team, filters: Filters, account: int) -> str:
+    found = ai_queries.reviewer(team, filters, account)
+    given = counted(found.reviews if found else 0, "review", "reviews")
+    return f"with {given} by {found.login if found and found.login else 'an AI'} in the range"
 
 
 def _until_production(name: str) -> Callable[[Sequence[int]], str]:

@@ -88,6 +88,9 @@ def ai(request: TeamRequest, filters: Filters) -> Answer:
             "compared": _comparison(compared),
             "compared_groups": [GROUPS[group] for group in compared.groups],
             "reviews": _reviews(found, address),
+            "reviewers": [
+                (each, address(figure=f"ai_reviews.{each.account}")) for each in found.reviewers
+            ],
             "waiting": Cell(
                 found.waiting,
                 None,

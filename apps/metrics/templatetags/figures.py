@@ -136,26 +136,28 @@ def why_no_change(tile: Tile) -> str:
 def compared(context: dict[str, Any], cells: Sequence[Cell]) -> SafeString:
     """A line's figures, each linked to its pull requests, if any, with its bar, if it has one.
 
-    The former figure is below it if they differ beyond chance, else on hover.
+    The former figure is below them if it differs beyond chance, else on hover.
     """
     filters: Filters = context["filters"]
-    shown = ((_compared(filters, tile), _bar(tile.field, length)) for tile, length in cells)
-    return format_html_join("", '<td class="figure">{}{}</td>', shown)
+    shown = ((*_compared(filters, tile), _bar(tile.field, length)) for tile, length in cells)
+    parts = ((value, bar, was) for value, was, bar in shown)
+    return format_html_join("", '<td class="figure">{}{}{}</td>', parts)
 
 
-def _compared(filters: Filters, tile: Tile) -> SafeString:
+def _compared(filters: Filters, tile: Tile) -> tuple[SafeString, SafeString]:
+    """The figure, and the former one if it differs beyond chance."""
     now, before = tile.change.now, tile.change.before
     if before is None or not _has_before(filters):
-        return linked(now, tile.unit, tile.link)
+        return linked(now, tile.unit, tile.link), SafeString("")
     was = f"was {figure_text(before, tile.unit)}"
     if change_text(tile):
         below = format_html('<span class="was {}">{}</span>', tile.verdict, was)
-        return format_html("{}{}", linked(now, tile.unit, tile.link), below)
+        return linked(now, tile.unit, tile.link), below
     text, why = figure_text(now, tile.unit), f"{was}: {why_no_change(tile)}"
     if not tile.link:
-        return format_html('<span title="{}">{}</span>', why, text)
+        return format_html('<span title="{}">{}</span>', why, text), SafeString("")
     link = '<a class="plain" href="{}"><span title="{}">{}</span></a>'
-    return format_html(link, tile.link, why, text)
+    return format_html(link, tile.link, why, text), SafeString("")
 
 
 def _bar(field: str, length: float | None) -> SafeString:

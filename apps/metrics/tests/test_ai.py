@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from html import unescape
 from io import StringIO
 from itertools import product
 from random import Random
@@ -258,3 +259,48 @@ def test_the_page_of_a_pull_request_shows_each_mark(
     assert "copilot-swe-agent (id 198982749)" in table
     for hidden in (ADDRESS, "/a/acme/ai/marks/", address):
         assert charlie_client.get(hidden).status_code == 404
+
+
+def test_each_ai_reviewer_leads_to_what_it_reviewed(team: Team, alice_client: Client) -> None:
+    """Under its newest login, since accounts are known by their ids."""
+    shop, soon = make_repository(team), timezone.now() - timedelta(days=9)
+    reviewed = [make_pull_request(shop, opened_at=soon, ended=1) for _ in range(3)]
+    for place, (row, account, login) in enumerate(
+        [
+            (reviewed[0], 7, "rabbit"),
+            (reviewed[0], 7, "rabbit"),
+            (reviewed[1], 7, "coderabbit"),
+            (reviewed[1], 8, "copilot"),
+            (reviewed[2], None, None),
+        ]
+    ):
+        PRReview.objects.create(
+            team=team,
+            pull_request=row,
+            node_id=f"R_{place}",
+            reviewer_github_id=account,
+            reviewer_login=login,
+            state="commented",
+            is_ai=True,
+            submitted_at=soon + timedelta(minutes=place),
+        )
+    page = unescape(alice_client.get("/a/acme/ai/?range=4w").content.decode())
+    table = page.partition("by reviewer</caption>")[2].partition("</table>")[0]
+    shown = re.findall(r'row">([\w ]+)</th>.*?href="(.*?)">(\d+)<.*?>(\d+)</a>', table, re.DOTALL)
+    assert [(name, reviews, on) for name, _, reviews, on in shown] == [
+        ("coderabbit", "3", "2"),
+        ("Deleted account", "1", "1"),
+        ("copilot", "1", "1"),
+    ]
+    expected = [
+        {reviewed[0].number, reviewed[1].number},
+        {reviewed[2].number},
+        {reviewed[1].number},
+    ]
+    for (_, address, _, _), numbers in zip(shown, expected, strict=True):
+        found = alice_client.get(address, headers={"Accept": "application/json"}).json()
+        assert {row["number"] for row in found["pull_requests"]} == numbers
+    assert (
+        "with 3 reviews by coderabbit in the range"
+        in alice_client.get(shown[0][1]).content.decode()
+    )

@@ -49,6 +49,7 @@ def duration_text(seconds: float) -> str:
     return f"{_rounded(seconds_rounded, DAY) // DAY} d"
 
 
+@register.filter
 def unbroken(text: str) -> str:
     """The text with non-breaking spaces, so that a figure stays with its unit."""
     return text.replace(" ", "\N{NO-BREAK SPACE}")

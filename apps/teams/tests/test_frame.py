@@ -66,3 +66,11 @@ def test_teams_with_the_same_name_are_distinguished(
     page = alice_client.get("/a/acme/settings/").content.decode()
     assert f"{team.name} ({team.slug})" in page
     assert f"{team.name} ({other.slug})" in page
+
+
+def test_an_address_that_only_takes_forms_says_so(alice_client: Client, team: Team) -> None:
+    found = alice_client.get("/a/acme/settings/leave/")
+    assert (found.status_code, found.headers["Allow"]) == (405, "POST")
+    assert "only takes what a form sends" in found.content.decode()
+    as_program = alice_client.get("/a/acme/settings/leave/", headers={"Accept": "application/json"})
+    assert (as_program.status_code, as_program.content) == (405, b"")
