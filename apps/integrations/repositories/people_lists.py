@@ -84,7 +84,7 @@ def _read_members(
             return False
     if not place.is_complete:
         place.note(PEOPLE_LEFT_OUT)
-    elif is_public and not _is_by_app(integration):
+    elif is_public and not _sees_everyone(integration, set(place.seen)):
         if ingest_people.are_missing(integration, set(place.seen)):
             place.note(PUBLIC_ALONE)
     else:
@@ -92,9 +92,10 @@ def _read_members(
     return True
 
 
-def _is_by_app(integration: GitHubIntegration) -> bool:
-    """Whether an installation of a GitHub App asks, which is no member of the organisation."""
-    return bool(integration.credential.installation_id)
+def _sees_everyone(integration: GitHubIntegration, listed: set[int]) -> bool:
+    """Whether the token's account is listed itself, or an App's, which is never a member."""
+    credential = integration.credential
+    return bool(credential.installation_id) or credential.account_id in listed
 
 
 def _pages_of_people(
