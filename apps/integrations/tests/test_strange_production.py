@@ -77,8 +77,8 @@ def test_a_commit_that_github_cannot_compare(stage: Stage, shop: Place) -> None:
     later = merged(shop, ago(days=5))
     deployed(shop, ago(days=4))
     stage.sync()
-    compare = Fault("server_error", path="/api/v3/repos/acme/shop/compare", status=422)
-    shop.github.simulator.faults.add(compare)
+    path, said = "/api/v3/repos/acme/shop/compare", {"message": "No common ancestor"}
+    shop.github.simulator.faults.add(Fault("reply", path=path, status=422, body=said))
     look(stage)
     row = Deployment.objects.get(node_id=lost["node_id"])
     assert (row.is_unplaced, row.is_counted, row.is_failed) == (True, True, False)
