@@ -105,8 +105,25 @@ def world(team: Team) -> Team:
             requests=[(people[(place + 1) % 3], 0)] if place % 2 else [],
             events=[] if place % 4 else [_asks(core, opened_at)],
         )
+    _review_by_ai(repositories[1], now)
     _deploy(repositories[1], now)
     return team
+
+
+def _review_by_ai(repository: Repository, now: datetime) -> None:
+    """Three reviews of two pull requests."""
+    first, second = repository.pull_requests.order_by("-opened_at")[:2]
+    for place, row in enumerate((first, first, second)):
+        PRReview.objects.create(
+            team=row.team,
+            pull_request=row,
+            node_id=f"R_ai_{place}",
+            reviewer_github_id=2**34,
+            reviewer_login="coderabbit",
+            state="commented",
+            is_ai=True,
+            submitted_at=now - timedelta(hours=place + 1),
+        )
 
 
 def _deploy(repository: Repository, now: datetime) -> None:
@@ -199,6 +216,8 @@ def _others(number: Shown, lists: Lists) -> set[int]:
     keys = [row["github_id"] for row in rows]
     if number.figure in ("reviews", "approvals", "changes_requested"):
         return {_reviews_on(number, keys)}
+    if number.figure == "ai_reviews":
+        return {PRReview.objects.filter(pull_request__github_id__in=keys, is_ai=True).count()}
     if number.figure == "size":
         return {round(statistics.median(row["additions"] + row["deletions"] for row in rows))}
     return {len({row[_credited(row)] for row in rows} - {None})}
