@@ -18,6 +18,7 @@ from apps.metrics.figures.arrays import Array, code
 from apps.metrics.figures.columns import AIS, NONE, WAITING
 from apps.metrics.figures.rows import Columns, Rows, Test
 from apps.metrics.filters.chosen import Filters
+from apps.metrics.filters.viewer import groups_of_several
 from apps.metrics.models import Group, PRReview, PullRequest, Repository
 from apps.teams.models import Team
 
@@ -154,11 +155,13 @@ def _repositories(team: Team, rows: Rows) -> list[tuple[Repository, Written]]:
 def _groups(team: Team, rows: Rows) -> list[tuple[Group, Written]]:
     """By all who count as authors; a person in two teams counts in both."""
     found = []
-    for group in Group.objects.for_team(team).prefetch_related("members"):
+    # Figures of a single person are left out if they are private.
+    private = team.are_people_private
+    groups = groups_of_several(team) if private else Group.objects.for_team(team)
+    for group in groups.prefetch_related("members"):
         members = np.array([member.pk for member in group.members.all()], np.int64)
         mine = rows.keep(lambda part, members=members: np.isin(part["author_id"], members))  # type: ignore[misc]
-        # Figures of a single person are left out if they are private.
-        if len(mine) and (len(members) > 1 or not team.are_people_private):
+        if len(mine):
             found.append((group, of_rows(mine)))
     return found
 

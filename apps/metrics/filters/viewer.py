@@ -96,14 +96,15 @@ def viewer_of(request: TeamRequest) -> Viewer:
 
 
 def visible_groups(viewer: Viewer) -> QuerySet[Group]:
-    """Groups whose figures the viewer may see: not those of a single person, if these are private.
-
-    Neither bots nor further accounts of a person make it a group of more.
-    """
-    groups = Group.objects.for_team(viewer.team)
+    """Groups whose figures the viewer may see, without those of one person if they are private."""
     if viewer.sees_everyone:
-        return groups
-    main = accounts.others(viewer.team).filter(github_id=OuterRef("members__github_id"))
+        return Group.objects.for_team(viewer.team)
+    return groups_of_several(viewer.team)
+
+
+def groups_of_several(team: Team) -> QuerySet[Group]:
+    """Those of more than one person: neither bots nor further accounts of a person count."""
+    main = accounts.others(team).filter(github_id=OuterRef("members__github_id"))
     person = Coalesce(Subquery(main.values("member")[:1]), "members")
     people = Count(person, filter=Q(members__is_bot=False), distinct=True)
-    return groups.annotate(people=people).filter(people__gt=1)
+    return Group.objects.for_team(team).annotate(people=people).filter(people__gt=1)

@@ -369,6 +369,9 @@ def test_a_private_team_of_one_is_a_single_person_too(
         assert alice_client.get(f"/a/acme/?group={slug}").status_code == 200
     compared = bob_client.get("/a/acme/compare/teams/", headers=JSON).json()["teams"]
     assert [line["name"] for line in compared] == ["pair"]
+    make_pull_request(make_repository(private, "acme/alone"), author=ben)
+    by_ai = bob_client.get("/a/acme/ai/?range=all", headers=JSON).json()["groups"]
+    assert {each["group"] for each in by_ai} == {"pair"}
 
 
 def test_a_key_sees_what_its_owner_sees(
