@@ -1,7 +1,7 @@
 """Figures that all readers of a process share, counted once for each version of the data.
 
 Where hundreds of people read pages of data that changes every second, each change makes every page
-new: whoever asks first counts, and the others, also those that ask meanwhile, get the same result.
+new: the first request counts, and the others, also those that come meanwhile, get the same result.
 Results are small; they are kept with the arrays they were counted from, and forgotten with them.
 """
 
@@ -78,7 +78,7 @@ def shared(
 ) -> Callable[Concatenate[Team, Filters, More], Found]:
     """Counts once for all readers what depends on the data and the arguments, not on the reader.
 
-    Outside of `same_for_all` it is the same only within `one_state`. Nobody may change the result.
+    Outside of `same_for_all` it is the same only within `one_state`. A result is not to be changed.
     """
 
     @wraps(count)
@@ -87,7 +87,8 @@ def shared(
             return count(team, filters, *more, **named)
 
         version = _version.get()
-        question = (count.__module__, count.__qualname__, team.pk, str(filters), version, more)
+        name, asked = f"{count.__module__}.{count.__qualname__}", (*more, *sorted(named.items()))
+        question = (name, team.pk, str(filters), version, asked)
         if not version:
             return once(question, find)
         state = current(team)
