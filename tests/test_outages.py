@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from django.db import DatabaseError, connection
 
+from apps.metrics.api.operations import api
 from tests.program import ROOT, clean_environment, prepared, tformance
 from tformance import outages
 
@@ -78,6 +79,12 @@ def test_it_works(broken: str) -> None:
         [line] = [line for line in log.splitlines() if "outages" in line]
         assert "WARNING tformance.outages: The database cannot be used: " in line
         assert why in line
+
+
+def test_the_description_of_the_api_names_the_answer() -> None:
+    for path, methods in api.get_openapi_schema()["paths"].items():
+        described = methods["get"]["responses"][503]["content"]["application/json"]["schema"]
+        assert described == {"$ref": "#/components/schemas/Errors"}, path
 
 
 def test_tables_that_wait_for_release(tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ class Errors(Schema):
     errors: list[str]
 
 
-REFUSALS: Mapping[int, type[Schema]] = dict.fromkeys((400, 401, 403, 404, 429), Errors)
+REFUSALS: Mapping[int, type[Schema]] = dict.fromkeys((400, 401, 403, 404, 429, 503), Errors)
 
 
 class InvalidFiltersError(Exception):
