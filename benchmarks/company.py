@@ -70,6 +70,7 @@ class Company:
         now = str(self.now)[:19]
         self.stamps: Row = {"team_id": self.team, "created_at": now, "modified_at": now}
         self.bots = [Account(_id(9_000 + n), login, "Bot") for n, login in enumerate(BOTS)]
+        self.agent = Account(198982749, "copilot-swe-agent", "Bot")
 
     def member_rows(self) -> list[Row]:
         return [
@@ -166,6 +167,8 @@ class Company:
             return self.random.choice(self.outsiders)
         if draw < 0.142:
             return None
+        if draw < 0.162:
+            return self.agent
         return regulars[int(len(regulars) * self.random.random() ** 2)]
 
 

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from apps.metrics.calculations import marks
 from apps.metrics.calculations import pull_requests as calculations
+from apps.metrics.calculations.ai_accounts import Actor
 from apps.metrics.calculations.facts import CommitFact, EventFact, PullRequestFacts, ReviewFact
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ PLACES = (
     "when offline",
     "at midnight",
 )
+CO_AUTHORS = ("noreply@anthropic.com", "cursoragent@cursor.com", "noreply@openai.com")
 LABELS = ("bug", "feature", "dependencies", "documentation", "security", "hotfix")
 Row = dict[str, Any]
 
@@ -41,6 +44,8 @@ def pull_request(
     labels = random.sample(LABELS, 1) if random.random() < 0.25 else []
     branch = f"topic/{number}"
     merger = random.choice(story.regulars) if facts.merged_at else None
+    merge_sha = f"{random.getrandbits(160):040x}" if facts.merged_at else ""
+    is_by_agent = author == company.agent
     return {
         "repository_id": repository,
         "number": number,
@@ -61,7 +66,7 @@ def pull_request(
         "author_type": author and author.type,
         "merged_by_github_id": merger and merger.id,
         "merged_by_login": merger and merger.login,
-        "merge_commit_sha": f"{random.getrandbits(160):040x}" if facts.merged_at else "",
+        "merge_commit_sha": merge_sha,
         "additions": facts.additions,
         "deletions": facts.deletions,
         "changed_files": facts.additions // 30 + 1,
@@ -72,15 +77,47 @@ def pull_request(
         "closed_at": facts.closed_at,
         "merged_at": facts.merged_at,
         "is_bot": facts.author.is_bot,
-        "is_external": not (author and author.member) and not facts.author.is_bot,
+        # Nobody knows who asked the agent.
+        "is_external": is_by_agent or not (facts.author.is_bot or (author and author.member)),
         "is_revert": is_revert,
         "is_excluded": False,
         "is_hotfix": calculations.is_hotfix(labels, branch, title, calculations.HotfixPatterns()),
         "reverts_repository": "",
         "fetched_at": company.now,
+        **written(company, story, branch, labels, merge_sha),
         "first_ai_review_at": min(by_ai, default=None),
         "ai_reviews": len(by_ai),
-        "human_touched": True if is_touched(story, merger) else None,
+        "human_touched": is_touched(story, merger),
+    }
+
+
+def written(
+    company: Company, story: Story, branch: str, labels: Sequence[str], merge_sha: str
+) -> Row:
+    """Who wrote it, by what is kept of its texts: assistants were used more and more."""
+    random, author, kept = company.random, story.author, {}
+    years_ago = (company.now - story.opened_at).days / 365
+    if author and author.type == "User" and random.random() < 0.4 - 0.2 * years_ago:
+        kept["merge"] = f"Co-authored-by: <{random.choice(CO_AUTHORS)}>"
+    elif random.random() < 0.05:
+        kept["body"] = "copilot:summary"
+    texts = marks.Texts(
+        Actor(author.id, author.login, author.type) if author else Actor(None, None, None),
+        kept.get("body", ""),
+        branch,
+        labels,
+        merge_sha=merge_sha,
+        merge_message=kept.get("merge", ""),
+    )
+    found = marks.read(texts)
+    return {
+        "marks": kept,
+        "ai": found.ai,
+        "ai_tools": list(found.tools),
+        "ai_evidence": list(found.evidence),
+        "findings": [
+            [each.kind, each.tool, each.weight, each.text, each.place] for each in found.findings
+        ],
     }
 
 
