@@ -26,6 +26,7 @@ from benchmarks.company_rows import Row
 
 YEARS = 5
 MEMBERS, OUTSIDERS = 600, 1500
+OF_A_TEAM = 10
 HOUR, DAY = 3600, 86400
 BOTS = ("dependabot", "renovate", "release-bot", "copilot-pull-request-reviewer")
 
@@ -88,6 +89,26 @@ class Company:
                 "is_hidden": False,
             }
             for who in self.members
+        ]
+
+    def group_rows(self) -> list[Row]:
+        """GitHub's teams; each member is in one of them."""
+        return [
+            {
+                **self.stamps,
+                "id": n,
+                "github_id": _id(20_000 + n),
+                "organization_id": 1,
+                "slug": f"team-{n}",
+                "name": f"Team {n}",
+            }
+            for n in range(1, MEMBERS // OF_A_TEAM + 1)
+        ]
+
+    def group_member_rows(self) -> list[Row]:
+        return [
+            {"id": n, "group_id": (n - 1) // OF_A_TEAM + 1, "teammember_id": n}
+            for n in range(1, MEMBERS + 1)
         ]
 
     def repository_rows(self) -> list[Row]:

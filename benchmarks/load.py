@@ -35,6 +35,7 @@ TABLES = (
     "metrics_commit",
     "metrics_pullrequestcommit",
 )
+SMALL = ("metrics_teammember", "metrics_group", "metrics_group_members", "metrics_repository")
 
 
 def load(company: Company) -> None:
@@ -51,6 +52,8 @@ def fill(company: Company) -> None:
     """Writes the team and all of its rows."""
     make_team(company)
     _write("metrics_teammember", company.member_rows())
+    _write("metrics_group", company.group_rows())
+    _write("metrics_group_members", company.group_member_rows())
     _write("metrics_repository", company.repository_rows())
     rows = company.rows()
     while chunk := list(islice(rows, CHUNK)):
@@ -161,7 +164,7 @@ def _number_on() -> None:
     if connection.vendor == "sqlite":
         return
     with connection.cursor() as cursor:
-        for table in ("metrics_teammember", "metrics_repository", "teams_team", *TABLES):
+        for table in (*SMALL, "teams_team", *TABLES):
             cursor.execute(
                 f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), max(id)) FROM {table}"
             )

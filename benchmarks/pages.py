@@ -43,6 +43,11 @@ class Page:
     days: int
     given: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def statements(self) -> Path:
+        """The file of the same figures in SQL, for most pages."""
+        return SQL / f"{self.name}.sql"
+
 
 @dataclass
 class Found:
@@ -66,6 +71,13 @@ def pages(last: datetime) -> Iterator[tuple[str, Page]]:
             ("reviews", "reviews/"),
             ("compare_repositories", "compare/repositories/"),
             ("compare_people", "compare/people/"),
+            ("compare_teams", "compare/teams/"),
+            ("ai", "ai/"),
+            ("waiting", "waiting/"),
+            ("production", "production/"),
+            ("repository", "repositories/7001/"),
+            ("team", "teams/1/"),
+            ("person", f"people/{edited().author_github_id}/"),
             ("explorer", "pull-requests/"),
         ):
             yield name, Page(page, f"/a/acme/{path}{address}", days)
@@ -118,17 +130,17 @@ def measure(client: Any, page: Page, last: datetime) -> Found:
         found.cold.append(timed(client, complete))
         found.own.append(1000 * (time.process_time() - begun))
         found.warm.append(timed(client, page.path))
-        if connection.vendor == "postgresql":
+        if connection.vendor == "postgresql" and page.statements.exists():
             found.bare.append(bare(page, last))
     return found
 
 
 @cache
 def edited() -> Any:
-    """A pull request of the largest repository, the first created."""
+    """A pull request of a member in the largest repository."""
     from apps.metrics.models import PullRequest
 
-    return PullRequest.objects.order_by("pk")[0]
+    return PullRequest.objects.filter(author__isnull=False, author_type="User").order_by("pk")[0]
 
 
 def edit() -> None:
@@ -246,7 +258,7 @@ def bare(page: Page, last: datetime) -> float:
     given = [f"--set={name}={value}" for name, value in variables.items()]
     address = f"postgresql://{database['USER']}:{database['PASSWORD']}@{database['HOST']}:"
     address += f"{database['PORT'] or 5432}/{database['NAME']}"
-    file = str(SQL / f"{page.name}.sql")
+    file = str(page.statements)
     done = subprocess.run(
         ["psql", address, "-XqAt", "-vON_ERROR_STOP=1", *given, "-c", r"\timing on", "-f", file],
         capture_output=True,
