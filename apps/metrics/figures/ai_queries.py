@@ -6,20 +6,20 @@ switch a tool's marks off leave none.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 import numpy as np
 
-from apps.metrics.figures import counting, masks
+from apps.metrics.calculations import ai_marks, own_marks
+from apps.metrics.figures import counting, masks, names, side_by_side
 from apps.metrics.figures.arrays import Array, code
 from apps.metrics.figures.columns import AIS, NONE, WAITING
-from apps.metrics.figures.rows import Columns, Rows, Test
+from apps.metrics.figures.rows import Below, Columns, Rows, Some, Test
 from apps.metrics.filters.chosen import Filters
 from apps.metrics.filters.viewer import groups_of_several
-from apps.metrics.models import Group, PRReview, PullRequest, Repository
+from apps.metrics.models import Group, Repository
 from apps.teams.models import Team
 
 PEOPLE, DESCRIBED, ASSISTED, AGENT = range(len(AIS))
@@ -122,22 +122,24 @@ def of_rows(rows: Rows) -> Written:
     return _written(rows, np.zeros(len(rows), np.int64), 1)[0]
 
 
-def _written(rows: Rows, groups: Array, number: int) -> list[Written]:
+def _written(rows: Columns, groups: Array, number: int) -> list[Written]:
     is_known = (rows["is_read"] == 1) & (rows["ai"] >= 0)
     known = counting.table(groups[is_known], number, rows["ai"][is_known], len(AIS))
     unknown = counting.counts(groups[~is_known], number)
     return [Written(*map(int, (*each, more))) for each, more in zip(known, unknown, strict=True)]
 
 
+def tools(team: Team) -> set[str]:
+    """The names of the tools that write code: the table's and the team's own."""
+    lines = (*team.ai_logins, *team.ai_trailers, *team.ai_branches, *team.ai_labels)
+    return {*ai_marks.TOOLS, *own_marks.read(lines).values()}
+
+
 def _tools(team: Team, rows: Rows) -> list[Tool]:
     """By name; texts are codes of lists, each of which has some tools."""
-    known: set[str] = set()
-    named = PullRequest.objects.for_team(team).exclude(ai_tools=[]).order_by()
-    for tools in named.values_list("ai_tools", flat=True).distinct():
-        known |= set(tools)
     marked = rows.where("ai", ASSISTED, AGENT).where("is_read", 1)
     found = []
-    for name in sorted(known):
+    for name in sorted(tools(team)):
         mine = marked.labelled(code(name), column="ai_tools")
         if len(mine):
             found.append(Tool(name, len(mine), int((mine["ai"] == AGENT).sum())))
@@ -154,16 +156,13 @@ def _repositories(team: Team, rows: Rows) -> list[tuple[Repository, Written]]:
 
 def _groups(team: Team, rows: Rows) -> list[tuple[Group, Written]]:
     """By all who count as authors; a person in two teams counts in both."""
-    found = []
     # Figures of a single person are left out if they are private.
     private = team.are_people_private
-    groups = groups_of_several(team) if private else Group.objects.for_team(team)
-    for group in groups.prefetch_related("members"):
-        members = np.array([member.pk for member in group.members.all()], np.int64)
-        mine = rows.keep(lambda part, members=members: np.isin(part["author_id"], members))  # type: ignore[misc]
-        if len(mine):
-            found.append((group, of_rows(mine)))
-    return found
+    groups = list(groups_of_several(team) if private else Group.objects.for_team(team))
+    members = side_by_side.members(groups)
+    places, which = counting.among(rows["author_id"], [members[group.pk] for group in groups])
+    found = zip(groups, _written(Some(rows, places), which, len(groups)), strict=True)
+    return [(group, written) for group, written in found if written.known or written.unknown]
 
 
 def _by_ai(part: Columns) -> Array:
@@ -196,14 +195,19 @@ def _reviewed(rows: Rows) -> Reviewed:
 
 def _reviewers(team: Team, filters: Filters) -> list[Reviewer]:
     """For reviews submitted in the period."""
-    on: defaultdict[int, list[int]] = defaultdict(list)
-    called: dict[int, str] = {}
-    for key, account, login in _reviews(team, filters):
-        on[account].append(key)
-        called[account] = login
+    found = _ai_reviews(team, filters)
+    accounts, groups = counting.different(found["account"])
+    reviews = counting.counts(groups, len(accounts))
+    on = counting.distinct(found.pull_requests, groups, len(accounts))
+    # In order of group and time, so that the last of each group is its latest.
+    order = np.lexsort((found["id"], found["submitted_at"], groups))
+    latest = found["id"][order[np.cumsum(reviews) - 1]] if len(accounts) else groups
+    called = names.reviewers(latest)
     each = [
-        Reviewer(called[account], len(keys), len(set(keys)), account)
-        for account, keys in on.items()
+        Reviewer(login or "", count, different, 0 if account == NONE else account)
+        for login, count, different, account in zip(
+            called, reviews, on, accounts.tolist(), strict=True
+        )
     ]
     return sorted(each, key=lambda one: (-one.reviews, one.login))
 
@@ -216,25 +220,14 @@ def reviewer(team: Team, filters: Filters, account: int) -> Reviewer | None:
 
 def reviewed_by(team: Team, filters: Filters, account: int) -> Array:
     """The keys of the pull requests that an AI reviewed in the period."""
-    keys = {key for key, by, _ in _reviews(team, filters) if by == account}
-    return np.array(sorted(keys), np.int64)
+    found = _ai_reviews(team, filters)
+    keys: Array = found.keep(found["account"] == (account or NONE))["pull_request_id"]
+    return keys
 
 
-def _reviews(team: Team, filters: Filters) -> list[tuple[int, int, str]]:
-    """Those by AIs, oldest first: the pull request's key, the AI's id, 0 if deleted, and its login.
-
-    Of pull requests that match the filters, submitted in the period.
-    """
-    period = filters.period
-    found = PRReview.objects.for_team(team).filter(
-        is_ai=True, submitted_at__gte=period.start, submitted_at__lt=period.end
-    )
-    columns = ("pull_request", "reviewer_github_id", "reviewer_login")
-    rows = list(found.order_by("submitted_at", "pk").values_list(*columns))
-    keys = np.array([key for key, _, _ in rows], np.int64)
-    does_match = np.isin(keys, masks.pull_requests(team, filters)["id"])
-    pairs = zip(rows, does_match, strict=True)
-    return [(key, by or 0, login or "") for (key, by, login), matches in pairs if matches]
+def _ai_reviews(team: Team, filters: Filters) -> Below:
+    """Those by AIs, submitted in the period on pull requests that match the filters."""
+    return masks.pull_requests(team, filters).below("ai_reviews", *masks.ends(filters.period))
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from apps.chunks import chunks
 from apps.metrics.figures import packed
 from apps.metrics.figures.columns import (
+    AI_REVIEWS,
     KINDS,
     NONE,
     PULL_REQUESTS,
@@ -36,12 +37,18 @@ CHUNK = 10_000
 ROW = "row"
 """In a table of children: the position of each row's pull request."""
 LABELS = ("labels", "label")
-IN_ORDER = {"pull_requests": "merged_at", "reviews": "submitted_at", "turned": "at"}
+IN_ORDER = {
+    "pull_requests": "merged_at",
+    "reviews": "submitted_at",
+    "ai_reviews": "submitted_at",
+    "turned": "at",
+}
 """The timestamp that each table is sorted by, so that a period is a slice of it."""
-BELOW = ("reviews", "turned")
+BELOW = ("reviews", "ai_reviews", "turned")
 COLUMNS: Mapping[str, Mapping[str, np.dtype[Any]]] = {
     "pull_requests": {column.name: column.type for column in PULL_REQUESTS},
     "reviews": {column.name: column.type for column in REVIEWS} | {ROW: np.dtype(np.int32)},
+    "ai_reviews": {column.name: column.type for column in AI_REVIEWS} | {ROW: np.dtype(np.int32)},
     "turned": {column.name: column.type for column in TURNED} | {ROW: np.dtype(np.int32)},
     # Which labels each list of labels contains, by the codes of both.
     "labels": dict.fromkeys(LABELS, np.dtype(np.int64)),
@@ -54,6 +61,7 @@ class Arrays:
 
     pull_requests: Table
     reviews: Table
+    ai_reviews: Table
     turned: Table
     labels: Table
 
@@ -149,6 +157,7 @@ def read(team: Team, chosen: Q | None = None, tell: Tell = lambda *_: None) -> A
     return Arrays(
         pull_requests,
         _below(PRReview, REVIEWS, mine & Q(is_qualifying=True), within, ids, tell),
+        _below(PRReview, AI_REVIEWS, mine & Q(is_ai=True), within, ids),
         _below(TimelineEvent, TURNED, mine & Q(kind__in=KINDS), within, ids, tell),
         _labels(texts),
     ).in_order()
@@ -169,7 +178,7 @@ def _below(
     which: Q,
     within: Array | None,
     ids: Array,
-    tell: Tell,
+    tell: Tell = lambda *_: None,
 ) -> dict[str, Array]:
     """Children of pull requests with these keys; those of newer pull requests are left out."""
     parts = [

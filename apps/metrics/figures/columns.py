@@ -153,6 +153,13 @@ REVIEWS = (
     _number("response_time"),
     _number("answer_time"),
 )
+# Reviews by AI; `account` is the reviewer's own.
+AI_REVIEWS = (
+    _key("id"),
+    _key("pull_request_id"),
+    _key("account", F("reviewer_github_id")),
+    _instant("submitted_at"),
+)
 # Pull requests that were reopened or redrafted, which are few.
 TURNED = (
     _key("id"),

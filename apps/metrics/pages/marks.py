@@ -114,12 +114,6 @@ def _link(row: PullRequest, kind: str, sha: str) -> tuple[str, str]:
     return sha[:7], f"{row.url.rpartition('/pull/')[0]}/commit/{sha}"
 
 
-def tools(team: Team) -> set[str]:
-    """The tools that write code, as offered by the filter: the table's and the team's own."""
-    lines = (*team.ai_logins, *team.ai_trailers, *team.ai_branches, *team.ai_labels)
-    return {*ai_marks.TOOLS, *own_marks.read(lines).values()}
-
-
 def table(team: Team) -> list[Kind]:
     """All marks that are looked for, the team's own at the end."""
     kinds = [

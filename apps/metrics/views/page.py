@@ -20,6 +20,7 @@ from django.utils.safestring import mark_safe
 from django_htmx.http import HttpResponseClientRedirect
 
 from apps.metrics.figures import queries
+from apps.metrics.figures.ai_queries import tools
 from apps.metrics.figures.current import is_ready, one_state, progress
 from apps.metrics.figures.freshness import recounted
 from apps.metrics.figures.reading import reading
@@ -32,7 +33,6 @@ from apps.metrics.filters.viewer import viewer_of
 from apps.metrics.pages import ai_sentences, preparing
 from apps.metrics.pages.answer import Answer, Context, current_version, describe
 from apps.metrics.pages.coverage import covered
-from apps.metrics.pages.marks import tools
 from apps.teams.access import TeamRequest, team_view, wants_json
 from apps.teams.models import Team
 
