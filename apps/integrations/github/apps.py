@@ -26,7 +26,7 @@ from apps.integrations.github.errors import (
     UnavailableError,
 )
 from apps.integrations.github.people import Account, ListedRepository, Part, listed
-from apps.integrations.github.reading import of_rest
+from apps.integrations.github.reading import UNREADABLE, of_rest
 from apps.integrations.github.transport import Transport
 
 DRIFT = 60  # seconds by which our clock may be ahead of GitHub's
@@ -186,7 +186,7 @@ def convert(github_url: str, code: str, ca_file: str = "") -> MadeApp:
         raise refusal
     try:
         return msgspec.json.decode(reply.content, type=MadeApp, strict=False)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except UNREADABLE:
         raise UnavailableError("GitHub's reply cannot be read.") from None
 
 

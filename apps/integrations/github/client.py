@@ -29,8 +29,7 @@ from apps.integrations.github.errors import (
     WaitError,
 )
 from apps.integrations.github.limits import Limit
-from apps.integrations.github.reading import tidied
-from apps.integrations.github.records import RateLimit
+from apps.integrations.github.reading import whole
 from apps.integrations.github.tokens import TokenSource
 from apps.integrations.github.transport import Transport
 
@@ -96,21 +95,6 @@ class GraphQLReply:
     data: msgspec.Raw
     problems: list[replies.Problem]
     asked_at: datetime
-
-
-class _Named(msgspec.Struct):
-    name: str
-
-
-class _Enum(msgspec.Struct, rename="camel"):
-    enum_values: list[_Named] | None = None
-
-
-class _Aside(msgspec.Struct, rename="camel"):
-    """What responses report in addition to the requested data."""
-
-    rate_limit: RateLimit | None = None
-    event_types: _Enum | None = None
 
 
 @dataclass(frozen=True)
@@ -196,7 +180,8 @@ class GitHub:
             )
         if limit := limits.from_headers(response.headers):
             self._tell(limit)
-        return Reply(response.status_code, response.headers, _json(response))
+        data = whole(response.content) if response.content else None
+        return Reply(response.status_code, response.headers, data)
 
     def page(self, path: str, **params: Any) -> tuple[Any, str]:
         """A page of a REST list with items, if any follow, and the URL of the next; or empty."""
@@ -261,12 +246,7 @@ class GitHub:
         query = self._query(text, variables)
         with self._reporting_waits("graphql"):
             asked_at, response = self._answered(query)
-            try:
-                envelope = msgspec.json.decode(tidied(response.content), type=replies.Envelope)
-            except (msgspec.DecodeError, UnicodeDecodeError):
-                raise UnavailableError(
-                    "GitHub's response was cut off, or came from something else."
-                ) from None
+            envelope: replies.Envelope = whole(response.content, replies.Envelope)
             self._account(envelope, response.headers)
             if error := replies.error_from_problems(envelope, response.headers, _now()):
                 raise error
@@ -323,7 +303,7 @@ class GitHub:
     def graphql_kept(self, data: bytes, asked_at: datetime) -> GraphQLReply:
         """A stored response, without problems; its cost counts as if it had just arrived."""
         reply = GraphQLReply(msgspec.Raw(data), [], asked_at)
-        asked = _aside(reply.data).rate_limit
+        asked = replies.aside_of(reply.data).rate_limit
         self.usage.requests += 1
         self.usage.points += asked.cost if asked else 0
         return reply
@@ -366,7 +346,7 @@ class GitHub:
 
     def _account(self, envelope: replies.Envelope, headers: Mapping[str, str]) -> None:
         limit = limits.from_headers(headers)
-        aside = _aside(envelope.data)
+        aside = replies.aside_of(envelope.data)
         if aside.event_types and self.on_later_events:
             values = aside.event_types.enum_values or ()
             self.later_events = later_events(value.name for value in values)
@@ -380,24 +360,6 @@ class GitHub:
     def _tell(self, limit: Limit) -> None:
         if self.on_limit:
             self.on_limit(limit)
-
-
-def _aside(data: msgspec.Raw) -> _Aside:
-    try:
-        return msgspec.json.decode(data, type=_Aside | None) or _Aside()
-    except msgspec.DecodeError:
-        return _Aside()
-
-
-def _json(response: httpx.Response) -> Any:
-    if not response.content:
-        return None
-    try:
-        return msgspec.json.decode(tidied(response.content))
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        raise UnavailableError(
-            "GitHub's response was cut off, or came from something else."
-        ) from None
 
 
 def _has_items(data: Any) -> bool:

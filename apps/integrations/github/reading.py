@@ -27,6 +27,9 @@ _ESCAPES = re.compile(
 _STRANGE = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 _STEP = re.compile(r"\.(\w+)|\[(\d+)\]")
 _INSTANTS = ("At", "Date", "_at")  # ends of names: in GraphQL, and in REST
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What decoding can raise, of whatever bytes."""
+
 # A time zone offset can move these out of the range of years that Python supports.
 _EDGE = re.compile(rb'"(?:9999-12-31|0001-01-01)T')
 
@@ -50,6 +53,16 @@ def _readable(found: re.Match[bytes]) -> bytes:
     return b"\\ufffd" if found["half"] else found[0]
 
 
+def whole(body: bytes, kind: Any = Any) -> Any:
+    """A body as `kind`, all of it. Raises UnavailableError."""
+    try:
+        return msgspec.json.decode(tidied(body), type=kind)
+    except UNREADABLE:
+        raise UnavailableError(
+            "GitHub's response was cut off, or came from something else."
+        ) from None
+
+
 def read(data: Raw | bytes, kind: type[Any]) -> tuple[Any, list[Path]]:
     """Data as `kind`, and the paths that could not be read; a BigInt text becomes a number.
 
@@ -59,9 +72,12 @@ def read(data: Raw | bytes, kind: type[Any]) -> tuple[Any, list[Path]]:
     if not _EDGE.search(text):
         try:
             return msgspec.json.decode(text, type=kind, strict=False), []
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except UNREADABLE:
             pass  # Slower code below finds what is wrong.
-    return _mended(_tree(text), kind)
+    try:
+        return _mended(_tree(text), kind)
+    except RecursionError as error:
+        raise UnavailableError(f"GitHub's reply cannot be read ({error}).") from None
 
 
 def decode(data: Raw | bytes, kind: type[Any]) -> Any:
@@ -78,7 +94,7 @@ def of_rest(data: object, kind: type[T]) -> T:
 def _tree(text: bytes) -> Any:
     try:
         return json.loads(text, parse_int=_integer, parse_constant=lambda _: None)
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise UnavailableError(f"GitHub's reply cannot be read ({error}).") from None
 
 

@@ -27,6 +27,8 @@ from apps.integrations.github.errors import (
     UnavailableError,
     WaitError,
 )
+from apps.integrations.github.reading import UNREADABLE
+from apps.integrations.github.records import RateLimit
 
 _RATE_LIMIT = {"RATE_LIMITED", "RATE_LIMIT", "graphql_rate_limit"}
 _TOO_HEAVY = {"RESOURCE_LIMITS_EXCEEDED", "MAX_NODE_LIMIT_EXCEEDED"}
@@ -100,6 +102,29 @@ class Envelope(Struct, frozen=True):
         return bytes(self.data) != b"null"
 
 
+class _Named(Struct):
+    name: str
+
+
+class _Enum(Struct, rename="camel"):
+    enum_values: list[_Named] | None = None
+
+
+class Aside(Struct, rename="camel"):
+    """What responses report in addition to the requested data."""
+
+    rate_limit: RateLimit | None = None
+    event_types: _Enum | None = None
+
+
+def aside_of(data: Raw) -> Aside:
+    """What a response's data reports in addition; nothing of what cannot be read."""
+    try:
+        return msgspec.json.decode(data, type=Aside | None) or Aside()
+    except UNREADABLE:
+        return Aside()
+
+
 class _Refusal(Struct, frozen=True):
     message: str = ""
     errors: list[dict[str, Any] | str] = []
@@ -109,7 +134,7 @@ def message_of(body: bytes) -> str:
     """A refusal's `message` and the messages of its parts; empty if the body has none."""
     try:
         refusal = msgspec.json.decode(body, type=_Refusal)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         return ""
     parts = [
         part.get("message") or part.get("code") if isinstance(part, dict) else part

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import http.server
 import os
 import socket
@@ -256,6 +257,60 @@ def test_every_transport_failure_is_a_github_error(answer: bytes) -> None:
     finally:
         listening.shutdown(socket.SHUT_RDWR)
         listening.close()
+
+
+PART = b"x" * 2**20
+BOMB = gzip.compress(bytes(100 * 2**20))
+LONG = {
+    "endless": (b"HTTP/1.1 200 OK\r\n\r\n", PART, 500),
+    "compressed": (b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n", BOMB, 1),
+    "compressed, and more": (
+        b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n" + gzip.compress(b"{}"),
+        PART,
+        500,
+    ),
+    "of an error": (b"HTTP/1.1 502 Bad Gateway\r\n\r\n", PART, 500),
+    "of a redirect": (b"HTTP/1.1 302 Found\r\nLocation: /meta\r\n\r\n", PART, 500),
+}
+
+
+@pytest.mark.parametrize("kind", LONG)
+def test_a_reply_is_read_up_to_a_length(kind: str) -> None:
+    head, part, times = LONG[kind]
+    listening = socket.create_server(("127.0.0.1", 0))
+    sent: list[bytes] = []
+
+    def speak() -> None:
+        client, _ = listening.accept()
+        with client, suppress(OSError):
+            client.recv(4000)
+            client.sendall(head)
+            for _ in range(times):
+                client.sendall(part)
+                sent.append(part)
+
+    threading.Thread(target=speak, daemon=True).start()
+    with listening:
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        with (
+            pytest.raises(UnavailableError, match=r"127\.0\.0\.1 is longer than 64 MB\.") as found,
+            GitHub(url, FixedToken("ghp_x")) as github,
+        ):
+            github.get("/meta")
+    assert found.value.is_heavy
+    assert len(sent) < 100
+
+
+NESTED = b"[" * 100_000
+
+
+def test_deep_nesting_is_a_github_error() -> None:
+    for body in (NESTED, b'{"data": ' + NESTED, b'{"data": {"rateLimit": ' + NESTED):
+        with serving(200, body=body) as (url, _), GitHub(url, FixedToken("ghp_x")) as github:
+            with pytest.raises(UnavailableError):
+                github.get("/meta")
+            with pytest.raises(UnavailableError):
+                github.graphql_text("{x}", {})
 
 
 def test_a_missing_authorities_file_is_a_github_error(tmp_path: Path) -> None:
