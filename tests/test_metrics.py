@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +114,19 @@ def test_a_machine_without_pages_serves_its_counters() -> None:
     assert 'tformance_task_seconds_count{outcome="success",task="look_for_due_work"}' in answer.text
     assert "tformance_info" not in answer.text
     assert httpx.get(f"{address}/metrics").status_code == 401
+
+
+def test_silent_clients_take_a_few_threads_at_most() -> None:
+    port = free_port()
+    metrics_server.begin("127.0.0.1", port)
+    with ExitStack() as stack:
+        silent = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=3))
+            for _ in range(100)
+        ]
+        address, wanted = f"http://127.0.0.1:{port}", {"authorization": f"Bearer {TOKEN}"}
+        assert httpx.get(f"{address}/metrics", headers=wanted).status_code == 200
+        assert {each.recv(1) for each in silent[:80]} == {b""}, "their threads have ended"
 
 
 def test_a_taken_address_ends_no_worker(caplog: pytest.LogCaptureFixture) -> None:

@@ -9,28 +9,51 @@ import logging
 import os
 import socket
 import socketserver
+from contextlib import suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
-from threading import Thread
+from threading import Lock, Thread
+from typing import Any
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from tformance import prometheus
 
-PATIENCE = 10  # seconds that a client has to send its request
+PATIENCE = 10  # seconds that a client may stay silent
+MOST = 16  # connections at a time, each with a thread
 log = logging.getLogger(__name__)
 
 
 class Server(socketserver.ThreadingTCPServer):
-    """An HTTP server with a thread for each request."""
+    """An HTTP server with a thread for each connection; of too many the oldest is closed.
+
+    A new one that waited instead would wait for clients that never finish a request.
+    """
 
     daemon_threads = True
     allow_reuse_address = True
 
     def __init__(self, host: str, port: int) -> None:
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._open: list[socket.socket] = []
+        self._lock = Lock()
         super().__init__((host, port), Answer)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Called for each new connection."""
+        with self._lock:
+            self._open.append(request)
+            if len(self._open) > MOST:
+                with suppress(OSError):
+                    self._open.pop(0).shutdown(socket.SHUT_RDWR)  # its thread ends then
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        """Called for each connection that ends."""
+        with self._lock, suppress(ValueError):
+            self._open.remove(request)
+        super().shutdown_request(request)
 
 
 class Answer(BaseHTTPRequestHandler):
