@@ -23,6 +23,7 @@ from apps.metrics.figures.columns import (
     NONE,
     PULL_REQUESTS,
     REVIEWS,
+    STATES,
     TURNED,
     TURNS,
     Column,
@@ -34,6 +35,7 @@ from apps.teams.models import Team
 Array = NDArray[Any]
 Table = Mapping[str, Array]
 CHUNK = 10_000
+LAST_MERGES = 5
 ROW = "row"
 """In a table of children: the position of each row's pull request."""
 LABELS = ("labels", "label")
@@ -85,6 +87,18 @@ class Arrays:
         places = np.flatnonzero(self.pull_requests["is_excluded"] == 0)
         places = places[np.lexsort((opened_at[places], repositories[places]))]
         return places[np.unique(repositories[places], return_index=True)[1]]
+
+    @cached_property
+    def last_merges(self) -> Array:
+        """The positions of the last few pull requests merged in each repository."""
+        repositories, state = (self.pull_requests[name] for name in ("repository_id", "state"))
+        places = np.flatnonzero(state == STATES.index(PullRequest.State.MERGED))
+        # They are in order of their merging.
+        places = places[np.argsort(repositories[places], kind="stable")]
+        own = repositories[places]
+        is_last = np.ones(len(places), bool)
+        is_last[:-LAST_MERGES] = own[LAST_MERGES:] != own[:-LAST_MERGES]
+        return places[is_last]
 
     def without(self, dropped: Array) -> Arrays:
         """The same without some rows; `dropped` has a flag for each row."""

@@ -135,9 +135,12 @@ class Rows(_Columns):
     @classmethod
     def openings(cls, parts: Sequence[tuple[Arrays, Array | None]]) -> Rows:
         """Some of a team, among them the first of each repository that is not excluded."""
-        return cls(
-            [_Narrowed(arrays, _openings(arrays, is_current)) for arrays, is_current in parts]
-        )
+        return cls([_known(*each, each[0].openings) for each in parts])
+
+    @classmethod
+    def last_merges(cls, parts: Sequence[tuple[Arrays, Array | None]]) -> Rows:
+        """Some of a team, among them the last few merged in each repository."""
+        return cls([_known(*each, each[0].last_merges) for each in parts])
 
     def __len__(self) -> int:
         return len(self["id"])
@@ -249,14 +252,13 @@ class Below(_Columns):
         )
 
 
-def _openings(arrays: Arrays, is_current: Array | None) -> Array:
-    """The first of each repository; all of a repository whose first one is not current."""
-    places = arrays.openings
+def _known(arrays: Arrays, is_current: Array | None, places: Array) -> _Narrowed:
+    """Positions known for each repository; all of a repository of which one is not current."""
     if is_current is None or (there := is_current[places]).all():
-        return places
+        return _Narrowed(arrays, places)
     repositories = arrays.pull_requests["repository_id"]
     others = np.isin(repositories, repositories[places[~there]]) & is_current
-    return np.concatenate([places[there], np.flatnonzero(others)])
+    return _Narrowed(arrays, np.concatenate([places[there], np.flatnonzero(others)]))
 
 
 def _below(part: _Narrowed, name: str, begin: float, end: float) -> tuple[Arrays, Table, Array]:
@@ -266,8 +268,9 @@ def _below(part: _Narrowed, name: str, begin: float, end: float) -> tuple[Arrays
     return part.arrays, table, places
 
 
-def fetched(keys: Sequence[int]) -> list[PullRequest]:
-    """The pull requests with these keys from the database, in this order."""
-    found = PullRequest.objects.select_related("repository", "author", "initiator").in_bulk(keys)
+def fetched(keys: Sequence[int], *columns: str) -> list[PullRequest]:
+    """Those with these keys from the database, in this order; some of their columns, or all."""
+    rows = PullRequest.objects.select_related("repository", "author", "initiator")
+    found = rows.only(*columns).in_bulk(keys)
     # One may have been deleted since.
     return [found[key] for key in keys if key in found]

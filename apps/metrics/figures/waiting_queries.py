@@ -24,11 +24,12 @@ from apps.metrics.calculations.waiting import (
     pending_requests,
 )
 from apps.metrics.figures import masks, names
-from apps.metrics.figures.arrays import Array
+from apps.metrics.figures.arrays import LAST_MERGES, Array
 from apps.metrics.figures.columns import NONE, WAITING
-from apps.metrics.figures.current import current, once
+from apps.metrics.figures.current import current
 from apps.metrics.figures.freshness import untracked
 from apps.metrics.figures.rows import Rows, fetched
+from apps.metrics.figures.shared import shared
 from apps.metrics.filters import accounts
 from apps.metrics.filters.chosen import Filters
 from apps.metrics.filters.periods import Period
@@ -39,7 +40,13 @@ from apps.teams.zones import zone_of
 KINDS = (REVIEW, AUTHOR, MERGE, NOBODY, DRAFT)
 USUAL_DAYS, FEWEST, ELSE = 90, 20, 3 * 86400
 MOST = 10
-LAST_MERGES = 5
+OF_A_QUEUE = (
+    *("number", "title", "state", "waiting_for", "waiting_since", "opened_at", "is_bot", "ai"),
+    *("author_person", "author_github_id", "author_login", "author__github_username"),
+    *("initiator_person", "initiator_github_id", "initiator_login"),
+    *("initiator__github_username", "repository__full_name"),
+)
+"""What is shown of a pull request in a queue: thousands may wait."""
 
 
 @dataclass(frozen=True)
@@ -216,6 +223,7 @@ Key = tuple[str, int]
 PERSON, GROUP = "person", "group"
 
 
+@shared
 def queues(team: Team, filters: Filters) -> dict[Key, Queue]:
     """By person, as (`person`, main account), or GitHub team, as (`group`, id)."""
     rows = open_now(team, filters)
@@ -227,7 +235,7 @@ def queues(team: Team, filters: Filters) -> dict[Key, Queue]:
         key = (GROUP, whom.group or 0) if whom.account is None else (PERSON, whom.account)
         return found.setdefault(key, Queue(whom))
 
-    for wait in waits(team, fetched(keys)):
+    for wait in waits(team, fetched(keys, *OF_A_QUEUE)):
         for whom in wait.whom:
             kept = queue(whom).reviews if wait.waiting_for == REVIEW else queue(whom).own
             kept.append(wait)
@@ -357,15 +365,19 @@ def _called(team: Team, keys: Sequence[int]) -> dict[Key, str]:
 
 def _mergers(team: Team, repositories: Iterable[int], main: Mapping[int, int]) -> dict[int, int]:
     """Who merged the last five pull requests of each repository, if it was one account."""
-    rows = once(("merged rows", team.pk), lambda: _merged(team))
-    found: dict[int, int] = {}
-    for repository in repositories:
-        of_it = rows.where("repository_id", repository)
-        last = np.lexsort((of_it["id"], -of_it["merged_at"]))[:LAST_MERGES]
-        by = {main.get(account, account) for account in of_it["merged_by"][last].tolist()}
-        if len(last) == LAST_MERGES and len(by) == 1 and NONE not in by:
-            found[repository] = by.pop()
-    return found
+    rows = Rows.last_merges(current(team).parts).where("state", masks.MERGED)
+    rows = rows.where("repository_id", *repositories)
+    order = np.lexsort((rows["id"], -rows["merged_at"]))
+    merges = (rows[name][order].tolist() for name in ("repository_id", "merged_by"))
+    last: defaultdict[int, list[int]] = defaultdict(list)
+    for repository, account in zip(*merges, strict=True):
+        last[repository].append(main.get(account, account))
+    found = {repository: by[:LAST_MERGES] for repository, by in last.items()}
+    return {
+        repository: by[0]
+        for repository, by in found.items()
+        if len(by) == LAST_MERGES and len(set(by)) == 1 and NONE not in by
+    }
 
 
 def _outside_mergers(
@@ -383,10 +395,6 @@ def _outside_mergers(
         for account, login, type_ in mergers
         if account and not ai_accounts.is_bot(Actor(account, login, type_), own)
     }
-
-
-def _merged(team: Team) -> Rows:
-    return Rows.from_parts(current(team).parts).where("state", masks.MERGED)
 
 
 def age(wait: Wait, now: datetime | None = None) -> float:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from django.core.paginator import Paginator
 from django.urls import reverse
 
 from apps.metrics.calculations.waiting import NOBODY
@@ -20,6 +21,7 @@ from apps.metrics.pages.answer import Answer
 from apps.teams.access import TeamRequest
 from apps.teams.wording import counted
 
+PER_PAGE = 100
 NEVER = datetime.max.replace(tzinfo=UTC)
 
 
@@ -46,13 +48,15 @@ def queues(request: TeamRequest, filters: Filters) -> Answer:
     found = waiting_queries.queues(request.team, filters)
     lines = _lines(request, viewer, found)
     waiting = [line for line in lines if line.queue.count]
+    page = Paginator(lines, PER_PAGE).get_page(request.GET.get("page"))
     nobody = sum(
         group.count
         for group in waiting_queries.waiting(request.team, filters, 0)
         if group.waiting_for == NOBODY
     )
     context = {
-        "lines": lines,
+        "lines": list(page),
+        "page": page,
         "viewer": viewer,
         "nobody": nobody,
         "answer": _answer(waiting, nobody, viewer),
