@@ -14,7 +14,7 @@ from apps.integrations.hooks import deliveries
 from apps.integrations.models import SpotCheck, SyncRun, SyncStatus
 from apps.metrics.calculations.percentiles import percentile
 from apps.teams.models import Team
-from apps.teams.templatetags.display import duration_text
+from apps.teams.templatetags.display import duration_text, unbroken
 from apps.teams.wording import Status
 
 MONTH, WEEK = timedelta(days=30), timedelta(days=7)
@@ -106,8 +106,8 @@ def _accuracy(team: Team, since: datetime, until: datetime) -> Measured:
     )
     equal = sums["fields"] - sums["different"]
     made_of = (
-        f"{equal} of {sums['fields']} fields equal in {sums['pull_requests']} pull requests drawn "
-        "at random and fetched again"
+        f"{equal:,} of {sums['fields']:,} fields equal in {sums['pull_requests']} pull requests "
+        "drawn at random and fetched again"
     )
     return _share(equal, sums["fields"], made_of, lambda share: share == 1)
 
@@ -117,9 +117,9 @@ def _latency(team: Team, since: datetime, until: datetime) -> Measured:
     if not seconds:
         return Measured(None, "No data", "no delivery changed a pull request", None)
     median, p95 = (percentile(seconds, share) for share in (0.5, 0.95))
+    middle, most, worst = (unbroken(duration_text(each)) for each in (median, p95, seconds[-1]))
     made_of = (
-        f"median {duration_text(median)}, 95th percentile {duration_text(p95)}, "
-        f"worst {duration_text(seconds[-1])}, over {len(seconds)} deliveries, "
+        f"median {middle}, 95th percentile {most}, worst {worst}, over {len(seconds)} deliveries, "
         "from the event on GitHub to the stored change"
     )
     is_kept = seconds[-1] < LATEST

@@ -50,7 +50,7 @@ def follow(client: Client, work: Work) -> str:
 
 def test_it_works(queued: There, alice_client: Client, work: Work) -> None:
     page = follow(alice_client, work)
-    assert "From the last approval to the merge; 1 h of it in the merge queue." in page
+    assert "From the last approval to the merge; 1\xa0h of it in the merge queue." in page
     for said in (
         "enabled auto-merge",
         "added it to the merge queue",

@@ -142,14 +142,17 @@ def test_how_fast_changes_show(alice_client: Client, stage: Stage) -> None:
     _deliveries(2, 4, 6)
     latency = promises(alice_client)["latency"]
     assert latency["value"] == pytest.approx(5.8)
-    assert "median 4 s, 95th percentile 6 s, worst 6 s, over 3 deliveries" in latency["made_of"]
+    assert (
+        "median 4\xa0s, 95th percentile 6\xa0s, worst 6\xa0s, over 3 deliveries"
+        in latency["made_of"]
+    )
     assert latency["is_kept"] is True
 
 
 def test_both_pages_show_the_same_newest_delivery(alice_client: Client, stage: Stage) -> None:
     _deliveries(9, *[1] * (MOST_MEASURED - 2), 600, 1)
     latency = promises(alice_client)["latency"]
-    assert f"worst 10 min, over {MOST_MEASURED} deliveries" in latency["made_of"]
+    assert f"worst 10\xa0min, over {MOST_MEASURED} deliveries" in latency["made_of"]
     assert latency["shown"] == "worst 10 min"  # what decides
     assert latency["is_kept"] is False
     WebhookDelivery.objects.filter(pk__lte=WebhookDelivery.objects.order_by("-pk")[2].pk).delete()

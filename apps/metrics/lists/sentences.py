@@ -14,7 +14,7 @@ from apps.metrics.filters.chosen import Filters
 from apps.metrics.lists.columns import COLUMNS
 from apps.metrics.lists.explorer import Choice, Figure
 from apps.teams.models import Team
-from apps.teams.templatetags.display import duration_text
+from apps.teams.templatetags.display import duration_text, unbroken
 from apps.teams.wording import counted
 
 FLAGS = {
@@ -69,7 +69,7 @@ def of_figure(figure: Figure, asked: behind.Asked) -> str:
     took = f"counted in {COLUMNS[figure.name].label.lower()}"
     if not figure.parts:
         return took
-    return f"{took} with {_from_to([duration_text(each) for each in figure.parts])}"
+    return f"{took} with {_from_to([unbroken(duration_text(each)) for each in figure.parts])}"
 
 
 def _from_to(texts: Sequence[str]) -> str:
@@ -78,7 +78,7 @@ def _from_to(texts: Sequence[str]) -> str:
 
 
 def _age(parts: Sequence[int]) -> str:
-    return f"opened {_from_to([f'{days} d' for days in parts])} ago"
+    return f"opened {_from_to([unbroken(f'{days} d') for days in parts])} ago"
 
 
 def _under_way(parts: Sequence[int]) -> str:

@@ -12,7 +12,7 @@ from django.utils import timezone
 from apps.metrics.figures.queries import STAGES
 from apps.metrics.models import Commit, PullRequest, TimelineEvent
 from apps.metrics.pages.charts import STAGE_NAMES
-from apps.teams.templatetags.display import duration_text
+from apps.teams.templatetags.display import duration_text, unbroken
 
 HOUR, DAY = 3600, 86400
 _STEPS = (
@@ -271,7 +271,9 @@ def _why_merge(pull_request: PullRequest) -> str:
     else:
         begin = "From the last approval to the merge"
     queued = _in_merge_queue(pull_request)
-    return f"{begin}; {duration_text(queued)} of it in the merge queue." if queued else f"{begin}."
+    if not queued:
+        return f"{begin}."
+    return f"{begin}; {unbroken(duration_text(queued))} of it in the merge queue."
 
 
 def _in_merge_queue(pull_request: PullRequest) -> int:

@@ -212,7 +212,8 @@ def spread_text(spread: Spread | None, unit: str) -> str:
     """The upper percentiles, if there is more than one value."""
     if spread is None or spread.count < 2:
         return ""
-    return f"75th {figure_text(spread.p75, unit)} · 90th {figure_text(spread.p90, unit)}"
+    named = (("75th", spread.p75), ("90th", spread.p90))
+    return " · ".join(unbroken(f"{name} {figure_text(value, unit)}") for name, value in named)
 
 
 @register.simple_tag

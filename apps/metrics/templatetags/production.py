@@ -12,7 +12,7 @@ from apps.metrics.models import Application, Deployment, PullRequest
 from apps.metrics.pages import production_sentences as sentences
 from apps.metrics.pages.delivery import CAUSES
 from apps.metrics.pages.production import Sources
-from apps.teams.templatetags.display import duration, duration_text, instant
+from apps.teams.templatetags.display import duration, duration_text, instant, unbroken
 
 register = template.Library()
 
@@ -59,7 +59,8 @@ def failed_how(deployment: Deployment) -> str:
     """The evidence of a failure, and how long it took to fix."""
     if deployment.recovery_time is None:
         return f"{cause(deployment)}, not mended yet"
-    return f"{cause(deployment)}, mended after {duration_text(deployment.recovery_time)}"
+    took = unbroken(duration_text(deployment.recovery_time))
+    return f"{cause(deployment)}, mended after {took}"
 
 
 @register.filter

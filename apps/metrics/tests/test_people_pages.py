@@ -448,7 +448,7 @@ def test_the_overview_opens_with_what_changed_and_why(
         "The mean is 2 h more, most of it pickup 2 h more."
     )
     assert '<span title="no more than chance">was 5.0</span>' in page
-    assert "75th 3\xa0h · 90th 3\xa0h" in page
+    assert "75th\xa03\xa0h · 90th\xa03\xa0h" in page
     side_by_side = bob_client.get("/a/acme/compare/repositories/?range=4w").content.decode()
     assert '<span class="was worse">was 6\xa0h</span>' in side_by_side
     assert 'title="was 20: no more than chance"' in side_by_side

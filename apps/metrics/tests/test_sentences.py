@@ -188,11 +188,11 @@ def test_a_long_list_of_choices_says_how_many(counts: tuple[int, int, int, str],
         ("waiting=merge", " open now, whatever the range, waiting: merge, sorted by waiting since"),
         (
             "figure=pickup_time.3600.14400",
-            ", counted in pickup with at least 1 h and less than 4 h, sorted by pickup",
+            ", counted in pickup with at least 1\xa0h and less than 4\xa0h, sorted by pickup",
         ),
         (
             "figure=age.28",
-            " open now, whatever the range, opened at least 28 d ago, sorted by opened",
+            " open now, whatever the range, opened at least 28\xa0d ago, sorted by opened",
         ),
     ],
 )
