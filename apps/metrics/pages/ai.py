@@ -175,6 +175,7 @@ def _shares(team: Team, found: Overview, filters: Filters, path: str) -> Chart:
         kind="line",
         unit="share",
         series=[Series("Agents", agents), Series("With AI", marked, "accent", True)],
+        counts=[written.known for written in each],
     )
 
 

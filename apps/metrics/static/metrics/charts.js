@@ -313,10 +313,10 @@
   const FEWEST = 5;
 
   function withoutOutliersOfParts(chart) {
-    if (chart.unit !== "duration" || !chart.partial.some(Boolean)) return chart;
+    if (chart.unit === "count" || !chart.partial.some(Boolean)) return chart;
     const end = endOf(kept(chart, (i) => !chart.partial[i]));
     const isOfEnough = (i) => !chart.counts.length || chart.counts[i] >= FEWEST;
-    const isWithin = (i) => !end || largestOf(kept(chart, (place) => place === i)) <= end;
+    const isWithin = (i) => chart.unit !== "duration" || !end || largestOf(kept(chart, (place) => place === i)) <= end;
     return kept(chart, (i) => !chart.partial[i] || (isOfEnough(i) && isWithin(i)));
   }
 
