@@ -202,6 +202,13 @@ def see_that_nothing_is_cut_off(page: Page, *widths: int) -> None:
                 break
             page.wait_for_timeout(100)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert page.evaluate(CUT_ON_THE_LEFT) == []
+
+
+# Nobody can scroll there.
+CUT_ON_THE_LEFT = """() => [...document.querySelectorAll('details[open] > div')]
+    .filter(e => e.checkVisibility() && e.getBoundingClientRect().left < 0)
+    .map(e => e.parentElement.textContent.slice(0, 60))"""
 
 
 def test_paper_is_white_and_has_nothing_to_press(tabs: Tabs) -> None:

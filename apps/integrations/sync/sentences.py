@@ -51,8 +51,8 @@ def _stored(progress: Progress) -> str:
     if progress.total is not None:
         return f"{progress.done:,} of {counted(progress.total, 'pull request')}"
     if progress.known_total:
-        known = f"{progress.done:,} pull requests of at least {progress.known_total:,}"
-        return f"{known}; some repositories have not been counted yet"
+        known = counted(progress.known_total, "pull request")
+        return f"{progress.done:,} of at least {known}"
     return f"{done} so far"
 
 

@@ -60,10 +60,7 @@ def test_it_works() -> None:
         ([row("syncing", 2)], "2 pull requests so far, 0 of 1 repository"),
         (
             [row("syncing", 2, 9), row("pending")],
-            (
-                "2 pull requests of at least 9; some repositories have not been counted yet, "
-                "0 of 2 repositories"
-            ),
+            "2 of at least 9 pull requests, 0 of 2 repositories",
         ),
     ],
 )
