@@ -333,3 +333,8 @@ def test_all_of_it_can_be_reached_by_keys(tabs: Tabs) -> None:
     page.keyboard.press("Escape")
     expect(page.get_by_role("link", name="New team")).to_be_hidden()
     expect(switcher).to_be_focused()
+    page = tabs.open("integrations/github/repos/")
+    page.locator(".dialog summary").first.press("Enter")
+    page.get_by_label("Patterns").press("Escape")
+    expect(page.get_by_label("Patterns")).to_be_hidden()
+    expect(page.locator(".dialog summary").first).to_be_focused()

@@ -57,9 +57,11 @@ document.addEventListener("keydown", (event) => {
 
 document.addEventListener("keydown", (event) => {
   if (event.key !== "Escape") return;
-  const open = document.querySelector("details.menu[open]");
+  const open = document.querySelector("details.menu[open]") || event.target.closest("details.dialog[open]");
   closeMenus();
-  if (open) open.querySelector("summary").focus();
+  if (!open) return;
+  open.open = false;
+  open.querySelector("summary").focus();
 });
 
 document.addEventListener("change", (event) => {
