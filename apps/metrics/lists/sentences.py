@@ -126,7 +126,7 @@ _QUEUED = {
     "sent_back": "by {}, with changes requested",
     "to_merge": "that {} can merge",
     "for_others": "by {}, waiting for others",
-    "unasked": "by {}, with nobody asked for a review now",
+    "unasked": "by {}, with no review requested now",
 }
 _NAMED: dict[str, Callable[[Sequence[int]], str]] = {
     "stages": lambda _: "without an old commit",

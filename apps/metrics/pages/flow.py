@@ -26,7 +26,7 @@ DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sun
 # Whom an open pull request waits for, its name and colour, and whether that is a faint one.
 WAITING = (
     ("review", "For a review", "stage-pickup", False),
-    ("", "Nobody is asked", "stage-pickup", True),
+    ("", "No review requested", "stage-pickup", True),
     ("author", "For the author", "stage-review", False),
     ("merge", "Approved", "stage-merge", False),
     ("draft", "Draft", "outline", False),

@@ -31,7 +31,7 @@ WAITING = {
     "author": ("For the author", "waiting for its author"),
     "merge": ("Approved, not merged", "approved but not merged"),
     "draft": ("Drafts", "a draft"),
-    "": ("Nobody is asked", "with nobody asked for a review now"),
+    "": ("No review requested", "with no review requested now"),
 }
 
 

@@ -27,8 +27,8 @@ def why_here(wait: Wait) -> str:
     if wait.waiting_for in _WHY:
         return ", ".join(part for part in (names, _WHY[wait.waiting_for]) if part)
     if wait.pull_request.reviewer_count:
-        return "reviewed, nobody is asked now"
-    return "nobody is asked now"
+        return "reviewed, no further review requested"
+    return "no review requested"
 
 
 def usual_text(wait: Wait) -> str:

@@ -23,7 +23,7 @@ WAITS = {
     "review": "a review",
     "author": "its author",
     "merge": "the merge",
-    "draft": "nobody, a draft",
+    "draft": "a draft",
 }
 WRITERS = {
     "none": "people",

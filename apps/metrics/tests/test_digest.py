@@ -94,7 +94,7 @@ def test_what_changed_and_what_waits(team: Team, bob: User) -> None:
     # Five are too few to call that worse.
     assert re.search(r"Cycle time +6\sh +3\sh +–", text)
     waits = text.split("Open now: 2")[1]
-    assert re.search(r"Nobody is asked: 1\n +[^\n]+Nobody looked\n +http", waits)
+    assert re.search(r"No review requested: 1\n +[^\n]+Nobody looked\n +http", waits)
     assert re.search(r"Approved, not merged: 1\n +[^\n]+Nearly there", waits)
     assert "since=2026-03-02&until=2026-03-08" in text
 

@@ -34,7 +34,7 @@ JSON = {"Accept": "application/json"}
 LINK = re.compile(r'<a\b[^>]*href="(/a/acme/pull-requests/\?[^"]*)"[^>]*>(.*?)</a>', re.DOTALL)
 COUNT = re.compile(
     r"(?:All )?([\d,]+)( merged)?( pull requests?)?"
-    r"(?: with an old commit| open, nobody is asked now)?"
+    r"(?: with an old commit| open, no review requested)?"
 )
 FILTERS = ("", "&repo=acme/api&outsiders=0&bots=1&size=S,M,L")
 DAYS = 28

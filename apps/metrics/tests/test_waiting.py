@@ -233,9 +233,9 @@ def test_a_page_says_whether_a_review_was_ever_requested(team: Team, alice_clien
     answered = [Review(ben, 5, "commented")]
     taken_back = EventFact("review_request_removed", ago(8), reviewer=ben.github_id)
     for more, said in (
-        ({}, "with nobody asked for a review."),
-        ({"requests": [(ben, 0)], "reviews": answered}, "with nobody asked for a review now."),
-        ({"requests": [(ben, 0)], "events": [taken_back]}, "with nobody asked for a review now."),
+        ({}, "with no review requested."),
+        ({"requests": [(ben, 0)], "reviews": answered}, "with no review requested now."),
+        ({"requests": [(ben, 0)], "events": [taken_back]}, "with no review requested now."),
     ):
         row = stay(shop, ada, 9, **more)
         page = alice_client.get(f"/a/acme/pull-requests/acme/shop/{row.number}/").content.decode()
