@@ -67,7 +67,7 @@ def queues(request: TeamRequest, filters: Filters) -> Answer:
 
 def _answer(waiting: Sequence[Line], nobody: int, viewer: Viewer) -> str:
     if not viewer.sees_everyone:
-        return "What waits for you."
+        return "What waits for you." if waiting else "Nothing waits for you."
     people = sum(not line.is_group for line in waiting)
     teams = len(waiting) - people
     parts = [counted(people, "person", "people")]
@@ -75,7 +75,7 @@ def _answer(waiting: Sequence[Line], nobody: int, viewer: Viewer) -> str:
         parts.append(counted(teams, "team"))
     text = f"Pull requests wait for {' and '.join(parts)}."
     if nobody:
-        text += f" For {counted(nobody, 'more', 'more')} nobody is asked now."
+        text += f" For {nobody:,} more, no review is requested."
     return text
 
 
