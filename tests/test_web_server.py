@@ -144,6 +144,18 @@ def test_headers_are_bounded(web: Web) -> None:
     assert web.ask() == 200
 
 
+def test_each_header_and_the_query_is_bounded(web: Web) -> None:
+    for name in ("Accept", "Content-Type", "If-None-Match", "Cookie", "X-Nobody-Knows-It"):
+        assert web.ask("/health/live", **{name: "a/b," * 2_000}) == 200, name
+        assert web.ask("/health/live", **{name: "a/b," * 2_001}) == 431, name
+    for name in ("Accept", "Accept-Encoding"):
+        together = (f"{name}: {'a/b,' * 1_001}\r\n" * 2).encode()
+        with web.begin(b"GET /health/live HTTP/1.1\r\n" + HOST + together + b"\r\n") as client:
+            assert b" 431 " in client.recv(100)
+    assert web.ask(f"/health/live?{'a=1&' * 2_000}") == 200
+    assert web.ask(f"/health/live?{'a=1&' * 2_001}") == 414
+
+
 def test_bodies_are_bounded(web: Web) -> None:
     long = b"POST /webhooks/github/ HTTP/1.1\r\n" + HOST + b"Content-Length: 99000000\r\n\r\n"
     with web.begin(long) as client:

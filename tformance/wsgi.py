@@ -5,9 +5,11 @@ import os
 
 from django.core.wsgi import get_wsgi_application
 
+from tformance.long_headers import bounded
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tformance.settings")
 
-application = get_wsgi_application()
+application = bounded(get_wsgi_application())
 
 # Exempts objects that live as long as the process from garbage collection: with thousands of rows
 # in a page, collecting took a quarter of its time.
