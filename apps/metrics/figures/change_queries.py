@@ -16,6 +16,7 @@ from apps.metrics.figures.arrays import Array
 from apps.metrics.figures.columns import AIS, NONE, SIZES
 from apps.metrics.figures.queries import DURATIONS, STAGES, Figures
 from apps.metrics.figures.rows import Columns, Rows
+from apps.metrics.filters import accounts
 from apps.metrics.filters.chosen import Filters
 from apps.metrics.filters.periods import Period
 from apps.metrics.models import Group, Repository, TeamMember
@@ -147,7 +148,7 @@ def is_of_a_person(team: Team, filters: Filters) -> bool:
     if filters.people:
         return True
     members = TeamMember.objects.for_team(team).filter(groups__slug__in=filters.groups)
-    return bool(filters.groups) and members.distinct().count() <= 1
+    return bool(filters.groups) and members.aggregate(n=accounts.people(team))["n"] <= 1
 
 
 def _periods(filters: Filters) -> tuple[Period, Period]:
@@ -241,9 +242,16 @@ def _names_of_teams(team: Team) -> dict[int, str]:
     shared = Counter(name for name, _ in names)
     for member, name, slug in rows:
         members.setdefault(member, []).append(f"{name} ({slug})" if shared[name] > 1 else name)
-    together = Counter(tuple(teams) for teams in members.values())
+    together = Counter(teams for teams, _ in _people(team, members))
     return {
         # No figure is attributed to a single person.
         member: " and ".join(teams) if together[tuple(teams)] > 1 else OF_ONE
         for member, teams in members.items()
     }
+
+
+def _people(team: Team, members: Mapping[int, Sequence[str]]) -> set[tuple[tuple[str, ...], int]]:
+    """People with their teams, given the teams of each member."""
+    people = TeamMember.objects.for_team(team).filter(is_bot=False, groups__isnull=False)
+    found = people.annotate(person=accounts.person(team)).values_list("pk", "person").distinct()
+    return {(tuple(members[member]), person) for member, person in found if member in members}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from apps.metrics.figures import change_queries, counting, masks, queries
@@ -12,6 +12,7 @@ from apps.metrics.figures.rows import Rows, Some
 from apps.metrics.figures.shared import shared
 from apps.metrics.filters.chosen import Filters
 from apps.metrics.filters.periods import Period
+from apps.metrics.filters.viewer import groups_of_several
 from apps.metrics.models import Group
 from apps.teams.models import Team
 
@@ -44,12 +45,13 @@ def of_repositories(team: Team, filters: Filters, keys: tuple[int, ...]) -> list
 
 
 def of_teams(
-    team: Team, filters: Filters, members: Sequence[Sequence[int]], now: Sequence[Figures]
+    team: Team, filters: Filters, members: Mapping[int, Sequence[int]], now: Sequence[Figures]
 ) -> list[Former]:
-    """For each team, by the keys of its members, given its current figures."""
+    """For each team, given the keys of its members and its current figures."""
+    several = set(groups_of_several(team).values_list("pk", flat=True))
     usually = None if change_queries.begun(team, filters) else Changes()
-    why_not = [usually if len(own) > 1 else Changes(why_not=OF_A_PERSON) for own in members]
-    return _of_each(team, filters, "author_id", members, now, why_not)
+    why_not = [usually if key in several else Changes(why_not=OF_A_PERSON) for key in members]
+    return _of_each(team, filters, "author_id", [*members.values()], now, why_not)
 
 
 def figures_of_teams(

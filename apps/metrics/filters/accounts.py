@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from django.db.models import Case, QuerySet, When
+from django.db.models import BigIntegerField, Case, Count, OuterRef, Q, QuerySet, Subquery, When
 from django.db.models.functions import Coalesce
 
 from apps.metrics.models import Group, PRReview, PullRequest, SamePerson, TeamMember
@@ -54,6 +54,18 @@ def others(team: Team) -> QuerySet[SamePerson]:
 def main_accounts(team: Team) -> dict[int, int]:
     """Main accounts by the other accounts of people with several."""
     return dict(others(team).values_list("github_id", "member__github_id"))
+
+
+def person(team: Team, prefix: str = "") -> Coalesce:
+    """A member's person, by the key of the member with their main account."""
+    main = others(team).filter(github_id=OuterRef(f"{prefix}github_id"))
+    own = f"{prefix}pk"
+    return Coalesce(Subquery(main.values("member")[:1]), own, output_field=BigIntegerField())
+
+
+def people(team: Team, prefix: str = "") -> Count:
+    """How many people: neither bots nor further accounts of a person count."""
+    return Count(person(team, prefix), filter=Q(**{f"{prefix}is_bot": False}), distinct=True)
 
 
 def group_members(team: Team, main: Mapping[int, int]) -> dict[int, frozenset[int]]:

@@ -12,14 +12,10 @@ from functools import cached_property
 from django.db.models import (
     BigIntegerField,
     CharField,
-    Count,
-    OuterRef,
-    Q,
     QuerySet,
-    Subquery,
     Value,
 )
-from django.db.models.functions import Cast, Coalesce
+from django.db.models.functions import Cast
 
 from apps.metrics.filters import accounts
 from apps.metrics.models import Group, PullRequest, TeamMember
@@ -103,8 +99,6 @@ def visible_groups(viewer: Viewer) -> QuerySet[Group]:
 
 
 def groups_of_several(team: Team) -> QuerySet[Group]:
-    """Those of more than one person: neither bots nor further accounts of a person count."""
-    main = accounts.others(team).filter(github_id=OuterRef("members__github_id"))
-    person = Coalesce(Subquery(main.values("member")[:1]), "members")
-    people = Count(person, filter=Q(members__is_bot=False), distinct=True)
-    return Group.objects.for_team(team).annotate(people=people).filter(people__gt=1)
+    """Those of more than one person."""
+    counted = Group.objects.for_team(team).annotate(people=accounts.people(team, "members__"))
+    return counted.filter(people__gt=1)

@@ -46,7 +46,7 @@ def groups(request: TeamRequest, filters: Filters) -> Answer:
     ]
 
     def before(team: Team, filters: Filters, lines: Sequence[Line]) -> list[Former]:
-        theirs = [members[line.key] for line in lines]
+        theirs = {line.key: members[line.key] for line in lines}
         return side_by_side.of_teams(team, filters, theirs, [line.figures for line in lines])
 
     return compare.answer(request, filters, lines, columns, "teams", before)

@@ -13,11 +13,11 @@ import pytest
 from apps.metrics.calculations import changes
 from apps.metrics.calculations.changes import Verdict
 from apps.metrics.figures import queries, side_by_side
-from apps.metrics.figures.change_queries import Changes, causes, compared
+from apps.metrics.figures.change_queries import OF_A_PERSON, OF_ONE, Changes, causes, compared
 from apps.metrics.figures.queries import Figures
 from apps.metrics.figures.side_by_side import Former
 from apps.metrics.filters.chosen import Coverage, Filters
-from apps.metrics.models import Group, PullRequest, Repository
+from apps.metrics.models import Group, PullRequest, Repository, SamePerson
 from apps.metrics.pages.measures import MEASURES
 from apps.metrics.tests.factories import (
     NOON,
@@ -31,6 +31,7 @@ from apps.metrics.tests.test_queries import filters_of
 from apps.teams.models import Team
 
 pytestmark = pytest.mark.django_db
+SINGLE = OF_A_PERSON.reason
 RANGE = "since=2026-03-02&until=2026-03-29"
 FILTERS = (
     *("", "&repo=acme/api", "&size=L,XL", "&bots=1", "&outsiders=0", "&group=web"),
@@ -96,7 +97,7 @@ def test_each_compared_line_has_the_same_verdict_as_alone(seed: int) -> None:
     team = make_world(seed)
     repositories = list(Repository.objects.filter(team=team))
     groups = list(Group.objects.filter(team=team))
-    members = [[person.pk for person in group.members.all()] for group in groups]
+    members = side_by_side.members(groups)
     for address in FILTERS:
         filters = filters_of(team, RANGE + address)
         alone = [replace(filters, repository=each.pk) for each in repositories]
@@ -107,7 +108,7 @@ def test_each_compared_line_has_the_same_verdict_as_alone(seed: int) -> None:
             continue
         alone = [replace(filters, groups=[each.slug]) for each in groups]
         figures = [queries.figures(team, each) for each in alone]
-        assert side_by_side.figures_of_teams(team, filters, members) == figures
+        assert side_by_side.figures_of_teams(team, filters, [*members.values()]) == figures
         lines = side_by_side.of_teams(team, filters, members, figures)
         assert [outcome(line) for line in lines] == [on_its_own(team, each) for each in alone]
 
@@ -188,8 +189,37 @@ def test_changes_need_complete_periods_and_several_people() -> None:
     filters = filters_of(team, RANGE)
     _, new = side_by_side.of_repositories(team, filters, (repository.pk, other.pk))
     assert new.changes.verdict("cycle_time").reason == changes.UNKNOWN
-    members = [[alice.pk, bob.pk], [alice.pk]]
-    figures = side_by_side.figures_of_teams(team, filters, members)
-    both, alone = side_by_side.of_teams(team, filters, members, figures)
-    assert both.changes.verdict("cycle_time").direction == "lower"
-    assert "single person" in alone.changes.verdict("cycle_time").reason
+    lone = Group.objects.create(team=team, slug="lone", name="Lone")
+    lone.members.set([alice])
+    assert cycle_times(team, filters, group, lone) == ["lower", SINGLE]
+
+
+def cycle_times(team: Team, filters: Filters, *groups: Group) -> list[str]:
+    """What is said of the cycle time of each team."""
+    members = side_by_side.members(groups)
+    figures = side_by_side.figures_of_teams(team, filters, [*members.values()])
+    found = side_by_side.of_teams(team, filters, members, figures)
+    verdicts = [each.changes.verdict("cycle_time") for each in found]
+    return [verdict.direction or verdict.reason for verdict in verdicts]
+
+
+def test_several_accounts_are_one_person(team: Team) -> None:
+    alice, bob = make_member(team, "alice"), make_member(team, "bob")
+    robot = make_member(team, "robot", is_bot=True)
+    repository = make_repository(team)
+    for day in (-60, *range(-28, 28)):
+        slow = {"opened_at": NOON + timedelta(days=day), "ended": 40 if day < 0 else 4}
+        make_pull_request(repository, author=alice if day % 2 else bob, **slow)
+    groups = [Group.objects.create(team=team, slug=slug, name=slug) for slug in ("all", "two")]
+    groups[0].members.set([alice, bob, robot])
+    groups[1].members.set([alice, bob])
+    filters = filters_of(team, RANGE)
+    assert cycle_times(team, filters, *groups) == ["lower", "lower"]
+    SamePerson.objects.create(team=team, member=alice, github_id=bob.github_id, is_same=True)
+    assert cycle_times(team, filters, *groups) == [SINGLE, SINGLE]
+    for slug in ("all", "two"):
+        found = judged(team, filters_of(team, f"{RANGE}&group={slug}"))
+        assert found.verdict("cycle_time").reason == SINGLE
+    parts = causes(team, filters)
+    assert parts
+    assert {part.key for part in parts.parts["team"]} == {OF_ONE}
