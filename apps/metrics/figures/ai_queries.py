@@ -17,6 +17,7 @@ from apps.metrics.figures import counting, masks, names, side_by_side
 from apps.metrics.figures.arrays import Array, code
 from apps.metrics.figures.columns import AIS, NONE, WAITING
 from apps.metrics.figures.rows import Below, Columns, Rows, Some, Test
+from apps.metrics.figures.shared import shared
 from apps.metrics.filters.chosen import Filters
 from apps.metrics.filters.viewer import groups_of_several
 from apps.metrics.models import Group, Repository
@@ -96,6 +97,7 @@ class Overview:
     """Open ones by agents, ready, that no person has reviewed."""
 
 
+@shared
 def overview(team: Team, filters: Filters) -> Overview:
     """Of the filters' period."""
     rows = masks.merged(team, filters, filters.period)
@@ -251,6 +253,7 @@ class Comparison:
     figures: Mapping[str, Compared]
 
 
+@shared
 def comparison(team: Team, filters: Filters, now: datetime) -> Comparison:
     """For pull requests closed in the period, merged ones included."""
     begin, end = masks.ends(filters.period)

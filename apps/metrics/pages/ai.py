@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from django.core.paginator import Paginator
 from django.urls import reverse
 from django.utils import timezone
 
@@ -19,6 +20,7 @@ from apps.metrics.pages.charts import Chart, Series
 from apps.teams.access import TeamRequest
 from apps.teams.models import Team
 
+PER_PAGE = 100
 GROUPS = {AGENT: "Agents", ASSISTED: "Assisted", PEOPLE: "People without a mark"}
 # Name, label, unit, and what it is a mean of.
 COMPARED = (
@@ -59,7 +61,9 @@ def ai(request: TeamRequest, filters: Filters) -> Answer:
     """Shares, comparisons, and reviews by AI."""
     team = request.team
     found = ai_queries.overview(team, filters)
-    compared = ai_queries.comparison(team, filters, timezone.now())
+    # By the hour, so that readers share it.
+    hour = timezone.now().replace(minute=0, second=0, microsecond=0)
+    compared = ai_queries.comparison(team, filters, hour)
     rest = reading(team)
     path = reverse("pull_requests", args=[team.slug])
 
@@ -67,6 +71,7 @@ def ai(request: TeamRequest, filters: Filters) -> Answer:
         return filters.address(path, **changes)
 
     called = names.of_teams(row for row, _ in found.groups)
+    page = Paginator(found.repositories, PER_PAGE).get_page(request.GET.get("page"))
     return Answer(
         {
             "found": found,
@@ -74,13 +79,9 @@ def ai(request: TeamRequest, filters: Filters) -> Answer:
             "tiles": _cells(found.overall, address),
             "charts": [_trend(team, found, filters, path), _shares(team, found, filters, path)],
             "tools": [_tool(tool, address) for tool in found.tools],
+            "page": page,
             "repositories": [
-                Line(
-                    row.full_name,
-                    address(repo=row.full_name),
-                    _of(each, address, repo=row.full_name),
-                )
-                for row, each in found.repositories
+                _line(each, row.full_name, address, repo=row.full_name) for row, each in page
             ],
             "groups": [
                 _line(each, called[row.pk], address, group=row.slug) for row, each in found.groups
