@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.test import Client
 
 from apps.integrations.keeping.retention import RETENTION
@@ -27,6 +27,7 @@ from apps.metrics.models import PullRequest, Repository
 from apps.metrics.tests.factories import (
     NOON,
     Review,
+    make_copies,
     make_member,
     make_pull_request,
     make_repository,
@@ -42,26 +43,11 @@ ALL = "since=2026-01-01&until=2026-12-31"
 def make_large(team: Team) -> Repository:
     """Enough pull requests to be worth a file."""
     repository = make_repository(team)
-    make_pull_request(
+    made = make_pull_request(
         repository, author=make_member(team, "alice"), reviews=[Review(make_member(team, "bob"), 1)]
     )
-    with connection.cursor() as cursor:
-        cursor.execute(_copies(), [KEPT_FROM, repository.pk])
+    make_copies(made, KEPT_FROM)
     return repository
-
-
-def _copies() -> str:
-    """In SQL: creating so many objects would take longer than the test."""
-    own = {"number": "1000000 + n", "node_id": "'PR_more_' || n"}
-    columns = PullRequest._meta.concrete_fields
-    names = [f.column for f in columns if f.column and not f.primary_key]
-    quoted = {name: connection.ops.quote_name(name) for name in names}
-    return f"""
-        WITH RECURSIVE counted(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM counted WHERE n < %s - 1)
-        INSERT INTO metrics_pullrequest ({", ".join(quoted.values())})
-        SELECT {", ".join(own.get(name, quoted[name]) for name in names)}
-        FROM metrics_pullrequest, counted WHERE repository_id = %s
-    """
 
 
 def path_of(team: Team) -> Path:

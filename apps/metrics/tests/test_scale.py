@@ -17,7 +17,13 @@ from django.utils import timezone
 from apps.metrics.figures.queries import LARGE
 from apps.metrics.lists import explorer
 from apps.metrics.models import PullRequest
-from apps.metrics.tests.factories import Review, make_member, make_pull_request, make_repository
+from apps.metrics.tests.factories import (
+    Review,
+    make_copies,
+    make_member,
+    make_pull_request,
+    make_repository,
+)
 from apps.teams.models import Team
 
 pytestmark = pytest.mark.django_db
@@ -82,11 +88,7 @@ def test_it_works(team: Team, alice_client: Client) -> None:
 @pytest.fixture
 def large(team: Team) -> None:
     """A team so large that its figures load after the page."""
-    one = make_work(team, 1)
-    fields = PullRequest._meta.concrete_fields
-    columns = {field.attname: getattr(one, field.attname) for field in fields}
-    copies = [{**columns, "id": None, "number": 10**6 + n} for n in range(LARGE)]
-    PullRequest.objects.bulk_create(PullRequest(**copy) for copy in copies)
+    make_copies(make_work(team, 1), LARGE)
 
 
 @pytest.mark.parametrize("page", ["", "flow/", "reviews/", "compare/people/"])
