@@ -374,6 +374,19 @@ def test_a_private_team_of_one_is_a_single_person_too(
     assert {each["group"] for each in by_ai} == {"pair"}
 
 
+def test_private_pages_say_how_ones_own_line_appears(
+    settings: Settings, private: Team, bob: User, bob_client: Client
+) -> None:
+    """Bob has not signed in with GitHub: what waits for him is not known, rather than nothing."""
+    settings.GITHUB_CLIENT_ID = "known"
+    SocialAccount.objects.filter(user=bob).delete()
+    for address in ("waiting/", "compare/people/"):
+        page = bob_client.get(f"/a/acme/{address}").content.decode()
+        assert "Sign in with GitHub once</a>, and your own" in page
+        assert "Nothing" not in page
+    assert "Your own line appears here" in bob_client.get("/a/acme/reviews/").content.decode()
+
+
 def test_a_key_sees_what_its_owner_sees(
     private: Team, alice: User, bob: User, client: Client
 ) -> None:
