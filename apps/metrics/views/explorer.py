@@ -21,6 +21,7 @@ from apps.metrics.lists import explorer, export, keyset, places, sentences
 from apps.metrics.lists.columns import COLUMNS
 from apps.metrics.pages.answer import Answer
 from apps.metrics.templatetags.figures import page_of
+from apps.metrics.views.listing import Here
 from apps.metrics.views.page import figures_page, refused
 from apps.teams.access import TeamRequest, wants_json
 
@@ -80,11 +81,8 @@ def _addressed(request: TeamRequest, chosen: explorer.Choice) -> str | None:
     return page_of({"team": request.team}, found) if found else None
 
 
-class _Here:
-    """The URLs of this list: the same filters and options, some of them changed."""
-
-    def __init__(self, path: str, filters: Filters, chosen: explorer.Choice) -> None:
-        self.path, self.filters, self.chosen = path, filters, chosen
+class _Here(Here[explorer.Choice]):
+    """The URLs of a list of pull requests."""
 
     @property
     def name(self) -> str:
@@ -96,18 +94,6 @@ class _Here:
         now = timezone.localdate(timezone=period.zone)
         dates = now if state == "open" else f"{period.first}-to-{period.last}"
         return f"{state}-pull-requests-{dates}".removeprefix("-")
-
-    def but(self, **changes: object) -> str:
-        """The same list, changed; its first page."""
-        return self.filters.address(self.path, **{**self.chosen.params, **changes})
-
-    def page(self, page: keyset.Page) -> dict[str, str | None]:
-        """The URLs of its other pages."""
-        return {
-            "first": self.but(),
-            "next": self.but(after=page.after) if page.after else None,
-            "previous": self.but(before=page.before) if page.before else None,
-        }
 
     def states(self, elsewhere: explorer.Found | None) -> list[tuple[str, str, str, int | None]]:
         """The list of each state, in the same columns; with the default order and all waits.

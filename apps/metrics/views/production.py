@@ -21,6 +21,7 @@ from apps.metrics.pages import production
 from apps.metrics.pages import production_sentences as sentences
 from apps.metrics.pages.answer import Answer
 from apps.metrics.views.explorer import FORMAT_NAMES, FORMATS
+from apps.metrics.views.listing import Here
 from apps.metrics.views.page import figures_page, refused
 from apps.teams.access import TeamRequest, team_view, wants_json
 from apps.teams.wording import counted
@@ -95,23 +96,8 @@ def _name(application: Application) -> str:
     return f"{application.repository.full_name} · {application.environment}"
 
 
-class _Here:
-    """The URLs of this list: the same filters and options, some of them changed."""
-
-    def __init__(self, path: str, filters: Filters, chosen: lists.Choice) -> None:
-        self.path, self.filters, self.chosen = path, filters, chosen
-
-    def but(self, **changes: object) -> str:
-        """The same list, changed; its first page."""
-        return self.filters.address(self.path, **{**self.chosen.params, **changes})
-
-    def page(self, page: lists.Page) -> dict[str, str | None]:
-        """The URLs of its other pages."""
-        return {
-            "first": self.but(),
-            "next": self.but(after=page.after) if page.after else None,
-            "previous": self.but(before=page.before) if page.before else None,
-        }
+class _Here(Here[lists.Choice]):
+    """The URLs of a list of deployments."""
 
     def kinds(self) -> list[tuple[str, str, str]]:
         """The list of each kind of deployment that has a tab."""
