@@ -95,13 +95,17 @@ class Part(Generic[T]):
 
 @dataclass(frozen=True)
 class ListedGroup:
-    """A team of an organisation with the ids of its members; `is_complete` as in `Part`."""
+    """A team of an organisation with the ids of its members; `is_complete` and `next` as in `Part`.
+
+    With a `next` it has more members than were read so far.
+    """
 
     github_id: int
     slug: str
     name: str
     member_ids: list[int]
     is_complete: bool
+    next: str = ""
 
 
 class _GroupMember(Record, frozen=True):
@@ -201,11 +205,16 @@ def members(github: GitHub, organization: str, after: str = "") -> Iterator[Part
 
 
 def groups(
-    github: GitHub, organization: str, after: str = "", known: Collection[int] = ()
+    github: GitHub,
+    organization: str,
+    after: str = "",
+    known: Collection[int] = (),
+    begun: ListedGroup | None = None,
 ) -> Iterator[Part[ListedGroup]]:
     """The organisation's teams that are visible to the token, from the cursor `after` on.
 
-    Each is a part of its own, since its members can be many pages; `known` ones are left out.
+    Each is a part of its own, after each page of its members; `known` ones are left out, and the
+    one that was `begun` goes on.
     """
     lists = _Lists(github, "groups", MOST_GROUPS)
     empties = 0
@@ -214,7 +223,9 @@ def groups(
         page = asked.teams or Page[_Group]()
         for one in page.items:
             if one.database_id not in known:
-                yield Part([_group(github, one)], next=after)
+                is_begun = begun is not None and begun.github_id == one.database_id
+                for found in _group(github, one, begun if is_begun else None):
+                    yield Part([found], next=after)
         empties = refuse_endless(page.page_info, after, page.nodes, empties)
         after = _next(page.page_info)
         yield Part([], _is_complete(page), after)
@@ -276,25 +287,35 @@ def _next(page: PageInfo) -> str:
     return (page.end_cursor or "") if page.has_next_page else ""
 
 
-def _group(github: GitHub, group: _Group) -> ListedGroup:
-    pages = [group.members, *_rest(github, group)]
-    people = [person for page in pages for person in page.items]
-    ids = [person.database_id for person in people if person.database_id is not None]
-    is_complete = len(ids) == len(people) and all(map(_is_complete, pages))
-    return ListedGroup(group.database_id, group.slug, group.name, ids, is_complete)
+def _group(github: GitHub, group: _Group, begun: ListedGroup | None) -> Iterator[ListedGroup]:
+    """The team after each page of its members, with all members read so far."""
+    ids = begun.member_ids if begun else []
+    is_complete = begun is None or begun.is_complete
+    pages = _rest(github, group, begun.next) if begun else _members(github, group)
+    for page in pages:
+        found = [person.database_id for person in page.items if person.database_id is not None]
+        is_complete = is_complete and len(found) == len(page.items) and _is_complete(page)
+        ids = [*ids, *found]
+        following = _next(page.page_info)
+        yield ListedGroup(group.database_id, group.slug, group.name, ids, is_complete, following)
 
 
-def _rest(github: GitHub, group: _Group) -> Iterator[Page[_GroupMember]]:
-    place: PageInfo = group.members.page_info
+def _members(github: GitHub, group: _Group) -> Iterator[Page[_GroupMember]]:
+    yield group.members
+    if following := _next(group.members.page_info):
+        yield from _rest(github, group, following)
+
+
+def _rest(github: GitHub, group: _Group, after: str) -> Iterator[Page[_GroupMember]]:
     lists = _Lists(github, "group_members", MOST)
     empties = 0
-    while place.has_next_page:
-        reply = lists.page({"id": group.id, "after": place.end_cursor})
+    while after:
+        reply = lists.page({"id": group.id, "after": after})
         team = decode(reply.data, _TeamReply).node
         page = (team and team.members) or Page[_GroupMember]()
+        empties = refuse_endless(page.page_info, after, page.nodes, empties)
         yield page
-        empties = refuse_endless(page.page_info, place.end_cursor, page.nodes, empties)
-        place = page.page_info
+        after = _next(page.page_info)
 
 
 def _is_complete(page: Page[Any]) -> bool:

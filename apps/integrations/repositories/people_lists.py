@@ -125,11 +125,13 @@ def _read_groups(
     integration: GitHubIntegration, github: GitHub, place: Place, ends: datetime
 ) -> bool:
     login, known = integration.organization_slug, frozenset(place.seen)
-    for page in people.groups(github, login, place.next, known):
-        for group in page.items:
+    for page in people.groups(github, login, place.next, known, place.begun):
+        whole = [group for group in page.items if not group.next]
+        place.begun = next((group for group in page.items if group.next), None)
+        for group in whole:
             ingest_people.group(integration, group)
             place.note("" if group.is_complete else GROUPS_LEFT_OUT)
-        ids = [group.github_id for group in page.items]
+        ids = [group.github_id for group in whole]
         place.add(ids, page.next, is_complete=page.is_complete)
         if (page.items or page.next) and is_over(ends):
             return False

@@ -12,6 +12,7 @@ from enum import Enum
 import msgspec
 from django.utils import timezone
 
+from apps.integrations.github.people import ListedGroup
 from apps.integrations.models import GitHubIntegration
 
 
@@ -27,13 +28,15 @@ class Step(Enum):
 class Place(msgspec.Struct):
     """A list, and its next page; `seen` holds GitHub's ids of what was read of it so far.
 
-    `left_out` says what GitHub did not return of any list, a sentence each.
+    `begun` is a team of which only some members were read so far. `left_out` says what GitHub did
+    not return of any list, a sentence each.
     """
 
     step: Step = Step.MEMBERS
     next: str = ""
     seen: list[int] = []
     is_complete: bool = True
+    begun: ListedGroup | None = None
     left_out: list[str] = []
 
     def add(self, ids: Collection[int], following: str, *, is_complete: bool) -> None:
@@ -51,7 +54,7 @@ class Place(msgspec.Struct):
         """Goes on to the beginning of the next list, if there is one."""
         if self.step is not Step.COUNTS:
             self.step = list(Step)[list(Step).index(self.step) + 1]
-        self.next, self.seen, self.is_complete = "", [], True
+        self.next, self.seen, self.is_complete, self.begun = "", [], True, None
 
     def as_text(self) -> str:
         """The form in which it is kept."""
