@@ -17,9 +17,13 @@ from github_simulator.testing import Running, running
 from github_simulator.world import World
 from tests.absence import absent
 from tests.browser import FLAGS, find
-from tests.program import Program, free_address
+from tests.program import Program, free_address, share_a_folder
 
 Means = Callable[..., AbstractContextManager[Program]]
+
+
+def pytest_configure() -> None:
+    share_a_folder()
 
 
 @pytest.fixture(scope="module")

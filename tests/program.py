@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import fcntl
 import os
 import secrets
 import shutil
@@ -33,6 +34,7 @@ REDIS = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379")
 START = 180  # seconds
 LONGEST = 300  # seconds that a command may take, however busy the machine is
 DATABASE = "tformance.sqlite3"
+SHARED = "TFORMANCE_TESTS_SHARED"  # names a folder of all processes of a test run
 PREPARE = "import django; django.setup(); from tformance.up import prepare; prepare()"
 
 
@@ -85,16 +87,40 @@ def free_address() -> str:
     return f"http://127.0.0.1:{free_port()}"
 
 
+def share_a_folder() -> None:
+    """The processes of a test run inherit it from the first, which ends last."""
+    if SHARED not in os.environ:
+        os.environ[SHARED] = str(_temporary("shared"))
+
+
+def _temporary(name: str) -> Path:
+    folder = Path(tempfile.mkdtemp(prefix=f"tformance-{name}-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
 @cache
 def prepared() -> Path:
     """A data folder after a first start, to copy from: with tables and static files."""
-    folder = Path(tempfile.mkdtemp(prefix="tformance-prepared-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    folder = _temporary("prepared")
+    if SHARED not in os.environ:
+        _prepare(folder)
+        return folder
+    # The processes of a run each copy what the first one made.
+    made = Path(os.environ[SHARED], "prepared")
+    with Path(os.environ[SHARED], "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            _prepare(folder)
+            shutil.copytree(folder, made)
+    return shutil.copytree(made, folder, dirs_exist_ok=True)
+
+
+def _prepare(folder: Path) -> None:
     environment = clean_environment(
         DATA_DIR=str(folder), DJANGO_SETTINGS_MODULE="tformance.settings"
     )
     subprocess.run([sys.executable, "-c", PREPARE], check=True, cwd=ROOT, env=environment)
-    return folder
 
 
 @contextmanager

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.program import ROOT, clean_environment, postgres_database
+from tests.program import DATABASE, ROOT, clean_environment, postgres_database, prepared
 
 CREDENTIALS = 100
 
@@ -37,7 +38,8 @@ def rotate(folder: Path, url: str) -> None:
 
 
 def test_it_works(tmp_path: Path) -> None:
-    rotate(tmp_path, f"sqlite:///{tmp_path / 'rotation.sqlite3'}")
+    shutil.copy(prepared() / DATABASE, tmp_path)
+    rotate(tmp_path, f"sqlite:///{tmp_path / DATABASE}")
 
 
 @pytest.mark.services

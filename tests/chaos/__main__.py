@@ -12,7 +12,7 @@ from functools import partial
 from itertools import count
 from pathlib import Path
 
-from tests.program import ROOT, clean_environment, postgres_database
+from tests.program import DATABASE, ROOT, clean_environment, postgres_database, prepared
 
 LONGEST = 240  # seconds
 
@@ -25,12 +25,11 @@ def databases(vendor: str, folder: Path) -> Iterator[Callable[[], AbstractContex
     @contextmanager
     def copy_of_file() -> Iterator[str]:
         path = folder / f"storm-{next(numbers)}.sqlite3"
-        shutil.copy(folder / "migrated.sqlite3", path)
+        shutil.copy(prepared() / DATABASE, path)
         yield f"sqlite:///{path}"
         path.unlink()
 
     if vendor == "sqlite":
-        migrate(f"sqlite:///{folder / 'migrated.sqlite3'}", folder)
         yield copy_of_file
     else:
         with postgres_database() as migrated:
