@@ -241,6 +241,15 @@ def test_the_answer_breaks_its_lines_at_any_width(tabs: Tabs) -> None:
         assert page.locator(".answer").evaluate("e => e.scrollWidth <= e.clientWidth"), width
 
 
+def test_a_low_window_shows_who_is_signed_in(tabs: Tabs) -> None:
+    """The links above it scroll instead."""
+    page = tabs.open("")
+    page.set_viewport_size({"width": 1280, "height": 560})
+    account = page.locator(".side .account").bounding_box()
+    assert account
+    assert account["y"] + account["height"] <= 560
+
+
 def test_a_reversed_title_reverses_nothing_beside_it(tabs: Tabs) -> None:
     places = tabs.open("").evaluate("""() => {
         const line = document.querySelector("main").appendChild(document.createElement("p"));
