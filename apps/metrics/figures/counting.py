@@ -62,7 +62,7 @@ def _partitioned(values: Array, groups: Array, number: int) -> tuple[Array, Arra
     kept = np.stack([place for each in FRACTIONS for place in _places(counts, each)[:2]])
     for count, end, places in zip(counts, np.cumsum(counts), kept.T, strict=True):
         if count:
-            found[end - count : end].partition(np.unique(places))
+            found[end - count : end].partition(places)
     return found, counts
 
 

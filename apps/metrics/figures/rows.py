@@ -190,7 +190,12 @@ class Rows(_Columns):
 
     def first(self, count: int, *order: Array) -> list[int]:
         """The keys of the first rows in an order given by columns."""
-        places = np.lexsort(tuple(reversed(order)))[:count]
+        places = np.arange(len(self))
+        if 0 < count < len(places):
+            # Only those that can be among them are put in order.
+            last = np.partition(order[0], count - 1)[count - 1]
+            places = np.flatnonzero(order[0] <= last)
+        places = places[np.lexsort([column[places] for column in reversed(order)])][:count]
         found: list[int] = self["id"][places].tolist()
         return found
 
