@@ -8,10 +8,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
+from django.db.models import Prefetch, QuerySet
+
 from apps.integrations.github.documents import document
-from apps.metrics.models import PullRequest, Repository
+from apps.metrics.models import PullRequest, PullRequestCommit, Repository
 
 Json = dict[str, Any]
 SAME = (
@@ -24,7 +27,7 @@ def differences(repository: Repository, truth: Json) -> list[str]:
     """A line for each difference from GitHub; empty if there is none."""
     if repository.full_name != truth["full_name"]:
         return [f"It is called {repository.full_name}, not {truth['full_name']}."]
-    stored = {row.number: row for row in repository.pull_requests.all()}
+    stored = {row.number: row for row in _stored(repository)}
     wanted = {pull["number"]: pull for pull in truth["pull_requests"]}
     found = [f"#{number} is missing" for number in sorted(wanted.keys() - stored.keys())]
     found += [f"#{number} should not be there" for number in sorted(stored.keys() - wanted.keys())]
@@ -38,6 +41,13 @@ def differences(repository: Repository, truth: Json) -> list[str]:
     return found
 
 
+def _stored(repository: Repository) -> QuerySet[PullRequest]:
+    """With its lists: asked for one by one, they take most of many a test."""
+    links = PullRequestCommit.objects.select_related("commit").order_by("position")
+    lists = ("reviews", "timeline", Prefetch("commit_links", links))
+    return repository.pull_requests.prefetch_related(*lists)
+
+
 def _mine(row: PullRequest) -> Json:
     return {
         **{name: _plain(getattr(row, name)) for name in SAME},
@@ -49,13 +59,9 @@ def _mine(row: PullRequest) -> Json:
         "comments": row.comment_count,
         "commit_count": row.commit_count,
         "reviews": sorted(_my_reviews(row)),
-        "commits": [_my_commit(commit) for commit in _in_order(row)],
+        "commits": [_my_commit(link.commit) for link in row.commit_links.all()],
         "timeline": sorted((e.kind, _plain(e.at), str(e.actor_login)) for e in row.timeline.all()),
     }
-
-
-def _in_order(row: PullRequest) -> list[Any]:
-    return [link.commit for link in row.commit_links.select_related("commit").order_by("position")]
 
 
 def _my_reviews(row: PullRequest) -> Iterator[tuple[Any, ...]]:
@@ -118,9 +124,13 @@ def _their_commit(commit: Json) -> tuple[Any, ...]:
     )
 
 
+@cache
+def _requested_types() -> frozenset[str]:
+    return frozenset(re.findall(r"\b([A-Z_]+)_EVENT\b", document("pull_requests")))
+
+
 def _their_events(events: list[Json]) -> Iterator[tuple[str, Any, str]]:
-    """Those of the types that we request."""
-    asked = set(re.findall(r"\b([A-Z_]+)_EVENT\b", document("pull_requests")))
+    asked = _requested_types()
     for event in events:
         kind = re.sub(r"(?<!^)(?=[A-Z])", "_", event["type"].removesuffix("Event"))
         if kind.upper() in asked:

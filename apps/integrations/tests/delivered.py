@@ -159,7 +159,8 @@ def _of_deployments(repository: Repository, wanted: dict[str, list[Delivery]]) -
         deployed_at__isnull=False,
         is_left_out=False,
     )
-    mine = {row.node_id: _mine(row) for row in rows.select_related("application")}
+    rows = rows.select_related("application").prefetch_related("pull_requests")
+    mine = {row.node_id: _mine(row) for row in rows}
     yield from (f"{key} is missing" for key in sorted(theirs.keys() - mine.keys()))
     yield from (f"{key} should not be there" for key in sorted(mine.keys() - theirs.keys()))
     for key in sorted(mine.keys() & theirs.keys()):
@@ -178,7 +179,7 @@ def _mine(row: Row) -> Json:
         "is_rollback": row.is_rollback,
         "is_restore": row.is_restore,
         "is_counted": row.is_counted,
-        "pull_requests": sorted(row.pull_requests.values_list("number", flat=True)),
+        "pull_requests": sorted(pull.number for pull in row.pull_requests.all()),
         "is_failed": row.is_failed,
         "failed_by": row.failed_by,
         "recovered_at": row.recovered_at,
