@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from github_simulator.testing import Running
-from tests.program import Program, free_address, manage, on_one_machine, tformance
+from tests.program import START, Program, free_address, manage, on_one_machine, tformance
 from tests.terminal import Terminal
 
 
@@ -23,11 +23,11 @@ def program(tmp_path_factory: pytest.TempPathFactory, github: Running) -> Iterat
 
 def test_it_works(program: Program) -> None:
     # The worker's first sign of life is the end of its first task.
-    for _ in range(60):
-        result = program.run("doctor")
-        if result.returncode == 0:
-            break
-        time.sleep(1)
+    deadline = time.monotonic() + START
+    while not (program.folder / "heartbeat").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    result = program.run("doctor")
     assert result.returncode == 0, result.stdout
     for line in ("database: sqlite", "worker: gave a sign of life", "GITHUB_TOKEN: GitHub accepts"):
         assert f"ok      {line}" in result.stdout
