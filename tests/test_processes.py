@@ -57,7 +57,7 @@ def processes_of(folder: Path) -> set[int]:
 
 def gone(folder: Path) -> bool:
     """Whether all processes of the folder ended; killed ones take a moment."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + START
     while processes_of(folder) and time.monotonic() < deadline:
         time.sleep(0.1)
     return not processes_of(folder)
