@@ -91,7 +91,8 @@ def test_it_works(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("name", "value", "reason"), BAD)
 def test_a_bad_value_is_one_line(name: str, value: str, reason: str, tmp_path: Path) -> None:
-    result = tformance("doctor", **{"DATA_DIR": str(tmp_path), name: value})
+    # Of the commands that end, the one that starts quickest.
+    result = tformance("rotate-keys", **{"DATA_DIR": str(tmp_path), name: value})
     assert result.returncode == 2
     assert result.stdout == ""
     [line] = result.stderr.splitlines()
