@@ -272,14 +272,16 @@ def bare(page: Page, last: datetime) -> float:
 def main() -> None:
     from django.conf import settings
 
+    from apps import memory
     from tformance.static_files import collect
 
+    memory.allocate_from_one_place()  # as a web process does
     collect()
     settings.ALLOWED_HOSTS = ["*"]
     settings.CACHES["pages"] = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
     client = signed_in()
     client.get("/a/acme/how-we-count/")
-    gc.freeze()  # as a web process does
+    gc.freeze()  # as well
     last = datetime.now(UTC)
     print(f"load {os.getloadavg()[0]:.0f}")
     arrays()

@@ -5,9 +5,12 @@ import os
 
 from django.core.wsgi import get_wsgi_application
 
+from apps import memory
 from tformance.long_headers import bounded
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tformance.settings")
+
+memory.allocate_from_one_place()
 
 application = bounded(get_wsgi_application())
 

@@ -7,13 +7,12 @@ they exceed a fiftieth of it.
 
 from __future__ import annotations
 
-import ctypes
 import logging
 import operator
 import threading
 from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable, Hashable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import reduce
@@ -23,6 +22,7 @@ import numpy as np
 from django.conf import settings
 from django.db.models import Model, Q
 
+from apps import memory
 from apps.chunks import chunks
 from apps.metrics.figures import arrays, kept
 from apps.metrics.figures.arrays import Array, Arrays
@@ -111,20 +111,14 @@ def _current(team: Team) -> Current:
         found = _known.get(team.pk)
         if found is None or not _follows(found.kept.key, found.revisions, key, revisions):
             found = _loaded(team, key, revisions)
-            _release_memory()
+            memory.release()
         if found.revisions != revisions:
             found = _caught_up(team, found, revisions)
         if found.is_much_merged:
             found = _rewritten(team, found)
-            _release_memory()
+            memory.release()
         _remember(team, found)
     return found
-
-
-def _release_memory() -> None:
-    """Returns to the system what making arrays took; otherwise the C library keeps it for later."""
-    with suppress(OSError, AttributeError):  # glibc has it
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def forget(team_id: int) -> None:
