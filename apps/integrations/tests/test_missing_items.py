@@ -29,8 +29,8 @@ from apps.integrations.storing import recounting
 from apps.integrations.sync import production, production_look
 from apps.integrations.tests import comparison
 from apps.integrations.tests import github as small
+from apps.integrations.tests.deploying import deployed, do, merged
 from apps.integrations.tests.stage import Place, Stage, ago, let_time_pass, work
-from apps.integrations.tests.test_production import deployed, do, merged
 from apps.integrations.work.chores import Chore
 from apps.metrics.lists import export
 from apps.metrics.models import Group, Production, PullRequest, Repository, TeamMember

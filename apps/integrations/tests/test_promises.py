@@ -17,9 +17,9 @@ from apps.integrations.checks import accuracy
 from apps.integrations.hooks.deliveries import MOST_MEASURED
 from apps.integrations.models import Hook, SpotCheck, SyncRun, TrackedRepository, WebhookDelivery
 from apps.integrations.tests import github as small
+from apps.integrations.tests.deploying import deployed, look, merged
 from apps.integrations.tests.github import connect
 from apps.integrations.tests.stage import Stage, ago, set_up
-from apps.integrations.tests.test_production import deployed, look, merged
 from apps.metrics.lists import export
 from apps.metrics.models import Deployment, Production, PullRequest
 from apps.teams.models import Membership, Team

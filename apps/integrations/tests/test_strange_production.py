@@ -13,8 +13,8 @@ from apps.integrations.github import production
 from apps.integrations.models import GitHubIntegration, Lease, ProductionWalk
 from apps.integrations.storing import recounting
 from apps.integrations.sync import production_look
+from apps.integrations.tests.deploying import deployed, do, look, merged
 from apps.integrations.tests.stage import Place, Stage, ago, work
-from apps.integrations.tests.test_production import deployed, do, look, merged
 from apps.integrations.work import leases
 from apps.metrics.models import Deployment, Production
 from github_simulator.faults import Fault
