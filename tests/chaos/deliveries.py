@@ -85,7 +85,7 @@ class DeliveryStorm(Storm):
 
         TrackedRepository.objects.update(hook_due_at=timezone.now())
         ends = time.monotonic() + LONGEST_ROUND
-        while Hook.objects.filter(is_secret_told=True).count() < len(self.places):
+        while Hook.objects.filter(is_secret_sent=True).count() < len(self.places):
             assert time.monotonic() < ends, "The hooks were not made."
             RateBudget.objects.update(written_at=None)
             time.sleep(0.05)

@@ -73,10 +73,10 @@ def _lead_here(github: GitHub, app: github_app.App, hook: Hook, now: datetime) -
     """Makes sure that the hook of an App created here points here; True if it did not."""
     if not app.is_from_manifest:
         return False  # Its owner chose the URL.
-    if hook.is_secret_told and redelivery.is_waiting(hook, now):
+    if hook.is_secret_sent and redelivery.is_waiting(hook, now):
         return False  # Not before each of many redelivery requests a second apart.
     is_elsewhere = hooks.config(github, CONFIG).url != registration.address()
     if is_elsewhere:
         github.rest("PATCH", CONFIG, json=registration.hook_config(app.webhook_secret))
-    Hook.objects.filter(pk=hook.pk).update(is_secret_told=True)
+    Hook.objects.filter(pk=hook.pk).update(is_secret_sent=True)
     return is_elsewhere

@@ -104,9 +104,9 @@ def rotate_secrets(team: Team) -> int:
     with transaction.atomic():
         hooks = list(Hook.objects.select_for_update().filter(used))
         for hook in hooks:
-            if hook.is_secret_told:
+            if hook.is_secret_sent:
                 hook.previous_secret = hook.secret
-            hook.secret, hook.is_secret_told = registration.new_secret(), False
+            hook.secret, hook.is_secret_sent = registration.new_secret(), False
             hook.rotated_at = timezone.now()
             hook.save()
         look_at_once(tracked)
@@ -130,9 +130,9 @@ def follow_address() -> bool:
 @transaction.atomic
 def _tell_anew() -> None:
     here = Hook.objects.filter(host=settings.GITHUB_URL)
-    here.filter(app_id__isnull=False).update(is_secret_told=False, redelivery_due_at=timezone.now())
+    here.filter(app_id__isnull=False).update(is_secret_sent=False, redelivery_due_at=timezone.now())
     mine = here.filter(app_id=None)
-    mine.filter(hook_id__isnull=False).update(is_secret_told=False)
+    mine.filter(hook_id__isnull=False).update(is_secret_sent=False)
     look_at_once(TrackedRepository.objects.filter(is_active=True, hook__in=mine))
     look_at_once(GitHubIntegration.objects.filter(hook__in=mine))
 

@@ -77,7 +77,7 @@ def covering(tracked: TrackedRepository) -> Hook | None:
         return None
     owner = tracked.full_name.partition("/")[0]
     is_here = owner.lower() == integration.organization_slug.lower()
-    return hook if is_here and hook.hook_id and hook.is_secret_told else None
+    return hook if is_here and hook.hook_id and hook.is_secret_sent else None
 
 
 def due(now: datetime) -> QuerySet[GitHubIntegration]:

@@ -62,7 +62,7 @@ def new_secret() -> str:
 
 def ensure(github: GitHub, home: Home, hook: Hook) -> None:
     """Makes sure that GitHub has the hook as configured here, with its newest secret."""
-    has_secret = hook.hook_id is not None and hook.is_secret_told
+    has_secret = hook.hook_id is not None and hook.is_secret_sent
     if not has_secret or not _is_as_made(github, home, hook):
         _write(github, home, hook)
 
@@ -122,7 +122,7 @@ def _write(github: GitHub, home: Home, hook: Hook) -> None:
         raise RefusedError("The connection ended while the hook was created; it is deleted again.")
     # If another rotation happened meanwhile, GitHub needs yet another update.
     if now.secret == hook.secret:
-        Hook.objects.filter(pk=hook.pk).update(is_secret_told=True)
+        Hook.objects.filter(pk=hook.pk).update(is_secret_sent=True)
 
 
 def _adopt(github: GitHub, home: Home) -> int:

@@ -43,7 +43,7 @@ def of_repository(row: TrackedRepository) -> Status:
         return Status("Unconfirmed" if row.hook_id else "None", "warn", row.hook_error)
     if row.hook is None:
         return COMING
-    if row.hook.hook_id and not row.hook.is_secret_told:
+    if row.hook.hook_id and not row.hook.is_secret_sent:
         return Status("Being renewed", "info")
     return Status("Works", "good") if row.hook.confirmed_at else UNPROVEN
 

@@ -101,7 +101,7 @@ def _look_up(named: _Named) -> _Signer:
     target = "organization_id" if named.target_type == ORGANIZATION else "github_repo_id"
     awaited = Q(hook_id__isnull=True, **{target: named.target})
     rows = Hook.objects.filter(Q(hook_id=named.hook_id) | awaited, host=named.host, app_id=None)
-    fields = ("pk", "secret", "previous_secret", "rotated_at", "is_secret_told")
+    fields = ("pk", "secret", "previous_secret", "rotated_at", "is_secret_sent")
     row = rows.order_by("hook_id").values_list(*fields).first()
     if row is None:
         decrypt(_sealed(tuple(settings.TOKEN_ENCRYPTION_KEYS)))  # as much work as with a row

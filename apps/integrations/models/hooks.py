@@ -21,7 +21,7 @@ class Hook(models.Model):
     # Deliveries signed before a rotation can arrive after it.
     previous_secret = EncryptedTextField(blank=True)
     rotated_at = models.DateTimeField(null=True, blank=True)
-    is_secret_told = models.BooleanField(default=False, help_text="Whether GitHub has `secret`.")
+    is_secret_sent = models.BooleanField(default=False, help_text="Whether GitHub has `secret`.")
     created_at = models.DateTimeField(auto_now_add=True)
     confirmed_at = models.DateTimeField(null=True, help_text="When its first delivery came.")
     listed_until = models.DateTimeField(

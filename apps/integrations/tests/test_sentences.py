@@ -95,8 +95,8 @@ def tracked(hook: Hook | None = None, error: str = "", kind: str = Kind.OAUTH) -
         (tracked(error="No access."), "None"),
         (tracked(Hook(pk=1), "No access."), "Unconfirmed"),
         (tracked(Hook(pk=1, hook_id=5)), "Being renewed"),
-        (tracked(Hook(pk=1, hook_id=5, is_secret_told=True)), "Created, nothing delivered yet"),
-        (tracked(Hook(pk=1, hook_id=5, is_secret_told=True, confirmed_at=LONG_AGO)), "Works"),
+        (tracked(Hook(pk=1, hook_id=5, is_secret_sent=True)), "Created, nothing delivered yet"),
+        (tracked(Hook(pk=1, hook_id=5, is_secret_sent=True, confirmed_at=LONG_AGO)), "Works"),
     ],
 )
 def test_a_hook_says_where_it_stands(repository: TrackedRepository, badge: str) -> None:

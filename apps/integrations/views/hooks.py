@@ -40,7 +40,7 @@ def webhooks(request: TeamRequest) -> HttpResponse:
     without = sum(
         1 for row in own if not row.hook_id and row.hook_error != repository_hooks.ARCHIVED
     )
-    unsent = sum(1 for row in own if row.hook and not row.hook.is_secret_told)
+    unsent = sum(1 for row in own if row.hook and not row.hook.is_secret_sent)
     missed = deliveries.missed(request.team).count()
     hooked = [row for row in connected if organization_hooks.is_possible(row)]
     shown = repositories[:MOST_REPOSITORIES]
