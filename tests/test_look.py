@@ -53,10 +53,10 @@ def lightness(colour: str) -> float:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize(("front", "back"), PAIRS)
-def test_it_works(scheme: str, front: str, back: str) -> None:
+def test_it_works(scheme: str) -> None:
     colours = schemes()[scheme]
-    assert contrast(colours[front], colours[back]) >= 4.5
+    for front, back in PAIRS:
+        assert contrast(colours[front], colours[back]) >= 4.5, (front, back)
 
 
 def test_dark_is_dark_however_it_was_chosen() -> None:

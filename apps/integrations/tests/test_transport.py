@@ -55,7 +55,8 @@ def serving(status: int, location: str = "", body: bytes = b"{}") -> Iterator[tu
             pass
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    # By itself it looks only twice a second whether it should end.
+    threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
     try:
         yield f"http://127.0.0.1:{server.server_port}", seen
     finally:
