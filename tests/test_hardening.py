@@ -194,7 +194,7 @@ def inside() -> Iterator[http.server.HTTPServer]:
     with http.server.ThreadingHTTPServer(
         ("127.0.0.1", 0), type("I", (_Elsewhere,), {"asked": []})
     ) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
         yield server
         server.shutdown()
 
@@ -203,7 +203,7 @@ def test_a_redirect_leads_to_no_other_server(inside: http.server.HTTPServer) -> 
     goal = f"http://127.0.0.1:{inside.server_address[1]}/internal"
     handler = type("GitHub", (_Elsewhere,), {"asked": [], "redirect": goal})
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
         with GitHub(f"http://127.0.0.1:{server.server_address[1]}", FixedToken("t")) as github:
             for path in ("/user", goal):
                 with pytest.raises(RefusedError, match="another host"):

@@ -69,7 +69,7 @@ class Dialogue(socketserver.StreamRequestHandler):
 def server(settings: Settings, **refuses: str) -> Iterator[Server]:
     """A mail server, which the program uses during the block."""
     with Server(**refuses) as running:
-        threading.Thread(target=running.serve_forever, daemon=True).start()
+        threading.Thread(target=running.serve_forever, args=[0.01], daemon=True).start()
         settings.EMAIL_PORT = running.server_address[1]
         yield running
         running.shutdown()

@@ -61,7 +61,7 @@ def ear() -> Iterator[Ear]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     ear.url = f"http://127.0.0.1:{server.server_port}/webhooks/github/"
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
     yield ear
     server.shutdown()
     server.server_close()

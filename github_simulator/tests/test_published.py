@@ -201,7 +201,7 @@ def heard(github: Running, alice: httpx.Client) -> Iterator[list[tuple[str, byte
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
     config = {"url": f"http://127.0.0.1:{server.server_port}/", "content_type": "json"}
     body = {"name": "web", "config": config, "events": ["*"]}
     hooks = [f"{ACME}/hooks", "/orgs/acme/hooks"]
