@@ -23,9 +23,10 @@ from apps.metrics.figures import (
 )
 from apps.metrics.figures.arrays import Array
 from apps.metrics.figures.columns import AIS, NONE, REVIEW_STATES
+from apps.metrics.figures.pending import GROUP, PERSON
 from apps.metrics.figures.queries import DURATIONS
 from apps.metrics.figures.rows import Below, Rows
-from apps.metrics.figures.waiting_queries import GROUP, PERSON, Queue, Wait
+from apps.metrics.figures.waiting_queries import Queue, Wait
 from apps.metrics.filters.chosen import Filters
 from apps.metrics.models import PRReview, PullRequest
 from apps.teams.models import Team
@@ -125,9 +126,8 @@ def _queued(kind: str, waits: Callable[[Queue], Sequence[Wait]]) -> Mask:
     """Pull requests in the queue of a person or a GitHub team."""
 
     def mask(rows: Rows, asked: Asked) -> Rows:
-        queue = waiting_queries.queues(asked.team, asked.filters).get((kind, asked.parts[0]))
-        found = waits(queue) if queue else ()
-        return rows.among(np.array([wait.pull_request.pk for wait in found], np.int64))
+        queue = waiting_queries.queue_of(asked.team, (kind, asked.parts[0]), asked.filters)
+        return rows.among(np.array([wait.pull_request.pk for wait in waits(queue)], np.int64))
 
     return mask
 

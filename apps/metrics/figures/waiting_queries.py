@@ -6,14 +6,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import numpy as np
 
-from apps.chunks import chunks
 from apps.metrics.calculations import ai_accounts, own_marks
 from apps.metrics.calculations.ai_accounts import Actor
-from apps.metrics.calculations.facts import EventFact, Person, ReviewFact
 from apps.metrics.calculations.waiting import (
     AUTHOR,
     DRAFT,
@@ -21,19 +18,19 @@ from apps.metrics.calculations.waiting import (
     NOBODY,
     REVIEW,
     Request,
-    pending_requests,
 )
-from apps.metrics.figures import masks, names
+from apps.metrics.figures import masks, names, pending
 from apps.metrics.figures.arrays import LAST_MERGES, Array
 from apps.metrics.figures.columns import NONE, WAITING
 from apps.metrics.figures.current import current
 from apps.metrics.figures.freshness import untracked
+from apps.metrics.figures.pending import GROUP, PERSON, Key, Requests
 from apps.metrics.figures.rows import Rows, fetched
 from apps.metrics.figures.shared import shared
 from apps.metrics.filters import accounts
 from apps.metrics.filters.chosen import Filters
 from apps.metrics.filters.periods import Period
-from apps.metrics.models import Group, PRReview, PullRequest, TeamMember, TimelineEvent
+from apps.metrics.models import Group, PullRequest, TeamMember
 from apps.teams.models import Team
 from apps.teams.zones import zone_of
 
@@ -159,10 +156,13 @@ def _usual(values: Array) -> float:
 
 
 def waits(
-    team: Team, rows: Sequence[PullRequest], limits: Mapping[str, float] | None = None
+    team: Team,
+    rows: Sequence[PullRequest],
+    limits: Mapping[str, float] | None = None,
+    requests: Requests | None = None,
 ) -> list[Wait]:
-    """For whom each of some open pull requests waits."""
-    whom = _Whom(team, rows)
+    """For whom each of some open pull requests waits; with pending requests if they are known."""
+    whom = _Whom(team, rows, requests)
     return [
         Wait(
             row,
@@ -219,15 +219,35 @@ def _asked_since(wait: Wait, whom: Whom) -> datetime:
     return max(wait.since, min(mine, default=wait.since))
 
 
-Key = tuple[str, int]
-PERSON, GROUP = "person", "group"
-
-
 @shared
 def queues(team: Team, filters: Filters) -> dict[Key, Queue]:
     """By person, as (`person`, main account), or GitHub team, as (`group`, id)."""
+    return _queues(team, _ready(team, filters))
+
+
+def queue_of(team: Team, key: Key, filters: Filters) -> Queue:
+    """That of one of them; `filters` must include everyone's work."""
+    rows, main = _ready(team, filters), accounts.main_accounts(team)
+    asked = rows.where("waiting_for", WAITING.index(REVIEW))["id"].tolist()
+    requests = pending.requests(team, asked, main)
+    mine = [row for row, found in requests.items() if key in map(pending.whom, found)]
+    if key[0] == PERSON:
+        # Fewer are fetched: their own, and those that they may merge.
+        mergers = _mergers(team, set(rows["repository_id"].tolist()), main)
+        merges = [repository for repository, by in mergers.items() if by == key[1]]
+        to_merge = rows["waiting_for"] == WAITING.index(MERGE)
+        to_merge &= np.isin(rows["repository_id"], merges)
+        mine += rows["id"][to_merge | (rows["author_account"] == key[1])].tolist()
+    found = _queues(team, rows.among(np.array(mine, np.int64)), requests)
+    return found.get(key, Queue(Whom("")))
+
+
+def _ready(team: Team, filters: Filters) -> Rows:
     rows = open_now(team, filters)
-    rows = rows.keep(lambda part: part["waiting_for"] != WAITING.index(DRAFT))
+    return rows.keep(lambda part: part["waiting_for"] != WAITING.index(DRAFT))
+
+
+def _queues(team: Team, rows: Rows, requests: Requests | None = None) -> dict[Key, Queue]:
     keys = rows.first(len(rows), since(rows), rows["id"])
     found: dict[Key, Queue] = {}
 
@@ -235,7 +255,7 @@ def queues(team: Team, filters: Filters) -> dict[Key, Queue]:
         key = (GROUP, whom.group or 0) if whom.account is None else (PERSON, whom.account)
         return found.setdefault(key, Queue(whom))
 
-    for wait in waits(team, fetched(keys, *OF_A_QUEUE)):
+    for wait in waits(team, fetched(keys, *OF_A_QUEUE), requests=requests):
         for whom in wait.whom:
             kept = queue(whom).reviews if wait.waiting_for == REVIEW else queue(whom).own
             kept.append(wait)
@@ -248,22 +268,21 @@ def queues(team: Team, filters: Filters) -> dict[Key, Queue]:
     return found
 
 
-def queue_of(team: Team, account: int, filters: Filters) -> Queue:
-    """For one person by their main account; `filters` must include everyone's work."""
-    return queues(team, filters).get((PERSON, account), Queue(Whom("", account)))
-
-
 class _Whom:
     """Finds for whom pull requests wait, with a few queries for all of them."""
 
-    def __init__(self, team: Team, rows: Sequence[PullRequest]) -> None:
+    def __init__(self, team: Team, rows: Sequence[PullRequest], requests: Requests | None) -> None:
         self.team = team
         self.main = accounts.main_accounts(team)
         asked = [row for row in rows if row.waiting_for == REVIEW]
-        self.requests = _requests(team, [row.pk for row in asked], self.main) if asked else {}
+        self.requests = requests or {}
+        if requests is None and asked:
+            self.requests = pending.requests(team, [row.pk for row in asked], self.main)
         repositories = {row.repository_id for row in rows if row.waiting_for == MERGE}
         self.mergers = _mergers(team, repositories, self.main) if repositories else {}
-        people = {r.person for pending in self.requests.values() for r in pending if r.person}
+        people = {
+            each.person for row in asked for each in self.requests.get(row.pk, ()) if each.person
+        }
         members = TeamMember.objects.for_team(team)
         found = members.filter(github_id__in={*people, *self.mergers.values()})
         self.members = {each.github_id: each for each in found}
@@ -272,7 +291,7 @@ class _Whom:
         groups = list(Group.objects.for_team(team)) if asked else []
         called = names.of_teams(groups)
         self.groups = {group.github_id: called[group.pk] for group in groups}
-        self.called = _called(team, [row.pk for row in asked]) if asked else {}
+        self.called = pending.names(team, [row.pk for row in asked]) if asked else {}
 
     def waited_for(self, row: PullRequest) -> list[Whom]:
         """For one of them."""
@@ -305,62 +324,6 @@ class _Whom:
         member = self.members.get(request.person)
         name = member.github_username if member else self.called.get((PERSON, request.person), "")
         return Whom(name, request.person, None, request.since)
-
-
-def _requests(team: Team, keys: Sequence[int], main: Mapping[int, int]) -> dict[int, list[Request]]:
-    members = accounts.group_members(team, main)
-    events, reviews = _events(team, keys, main), _reviews(team, keys, main)
-    return {key: list(pending_requests(events[key], reviews[key], members)) for key in keys}
-
-
-def _events(
-    team: Team, keys: Sequence[int], main: Mapping[int, int]
-) -> defaultdict[int, list[EventFact]]:
-    found: defaultdict[int, list[EventFact]] = defaultdict(list)
-    kinds = (TimelineEvent.Kind.REVIEW_REQUESTED, TimelineEvent.Kind.REVIEW_REQUEST_REMOVED)
-    names = ("kind", "at", "reviewer_github_id", "group_github_id")
-    own = own_marks.accounts(team.ai_logins, team.bot_logins)
-    for some in chunks(keys):
-        rows = TimelineEvent.objects.for_team(team).filter(pull_request__in=some, kind__in=kinds)
-        events = rows.values_list("pull_request", *names, "reviewer_type", "reviewer_login")
-        for key, kind, at, account, group, type_, login in events.order_by("at", "pk"):
-            is_bot = ai_accounts.is_bot(Actor(account, login, type_), own)
-            person = main.get(account, account)
-            found[key].append(EventFact(kind, at, person, group, type_ == "Team", is_bot))
-    return found
-
-
-def _reviews(
-    team: Team, keys: Sequence[int], main: Mapping[int, int]
-) -> defaultdict[int, list[ReviewFact]]:
-    found: defaultdict[int, list[ReviewFact]] = defaultdict(list)
-    own = own_marks.accounts(team.ai_logins, team.bot_logins)
-    names = ("reviewer_github_id", "reviewer_login", "reviewer_type", "state", "submitted_at")
-    for some in chunks(keys):
-        rows = PRReview.objects.for_team(team).filter(
-            pull_request__in=some, submitted_at__isnull=False
-        )
-        reviews = rows.values_list("pull_request", "pull_request__author_github_id", *names)
-        for key, author, account, login, type_, state, at in reviews:
-            person = main.get(account, account) if account else None
-            is_own = person == (main.get(author, author) if author else None)
-            if at and not (is_own or ai_accounts.is_bot(Actor(account, login, type_), own)):
-                found[key].append(ReviewFact(Person(person, None), state or "", at))
-    return found
-
-
-def _called(team: Team, keys: Sequence[int]) -> dict[Key, str]:
-    """The names of requested reviewers who are no members, and of teams, from the requests."""
-    found: dict[Key, str] = {}
-    for some in chunks(keys):
-        rows = TimelineEvent.objects.for_team(team).filter(pull_request__in=some)
-        asked: Any = rows.filter(kind=TimelineEvent.Kind.REVIEW_REQUESTED).order_by("pk")
-        for account, login, group, slug in asked.values_list(
-            "reviewer_github_id", "reviewer_login", "group_github_id", "group_slug"
-        ):
-            found[GROUP, group or 0] = slug
-            found[PERSON, account or 0] = login or ""
-    return found
 
 
 def _mergers(team: Team, repositories: Iterable[int], main: Mapping[int, int]) -> dict[int, int]:

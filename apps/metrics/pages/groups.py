@@ -9,8 +9,9 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404
 
 from apps.metrics.figures import names, side_by_side, waiting_queries
+from apps.metrics.figures.pending import GROUP
 from apps.metrics.figures.side_by_side import Former
-from apps.metrics.figures.waiting_queries import GROUP, Queue, Whom
+from apps.metrics.figures.waiting_queries import Queue, Whom
 from apps.metrics.filters.chosen import Filters
 from apps.metrics.filters.viewer import REFUSAL, viewer_of, visible_groups
 from apps.metrics.models import Group
@@ -63,10 +64,10 @@ def group(request: TeamRequest, filters: Filters, group: int) -> Answer:
     here = filters.of_everyone()
     here = replace(here, groups=(found.slug,), params={**here.params, "group": [found.slug]})
     answer = overview.answer(request.team, here)
-    key = (GROUP, found.github_id or 0)
-    queue = waiting_queries.queues(request.team, filters.of_everyone()).get(
-        key, Queue(Whom(found.name))
-    )
+    queue = Queue(Whom(found.name))
+    if found.github_id:
+        key = (GROUP, found.github_id)
+        queue = waiting_queries.queue_of(request.team, key, filters.of_everyone())
     members = list(found.members.filter(is_hidden=False).order_by("github_username"))
     return replace(
         answer,

@@ -12,6 +12,7 @@ from django.urls import reverse
 
 from apps.metrics.figures import person_queries, queries, waiting_queries
 from apps.metrics.figures.behind import GHOST
+from apps.metrics.figures.pending import PERSON
 from apps.metrics.figures.person_queries import Exchange, Exchanges
 from apps.metrics.filters import accounts
 from apps.metrics.filters.chosen import Filters
@@ -58,7 +59,7 @@ def person(request: TeamRequest, filters: Filters, github_id: int) -> Answer:
     (now, before), points = queries.figures_and_series(request.team, mine)
     exchanged = person_queries.exchanges(request.team, filters, mine, github_id)
     waiting = waiting_queries.waiting(request.team, mine, 0)
-    queue = waiting_queries.queue_of(request.team, github_id, filters)
+    queue = waiting_queries.queue_of(request.team, (PERSON, github_id), filters)
     path = reverse("pull_requests", args=[request.team.slug])
     given = filters.address(path, figure=f"reviews.{github_id}")
     context = {

@@ -13,7 +13,8 @@ from django.urls import reverse
 from apps.metrics.calculations.waiting import NOBODY
 from apps.metrics.figures import masks, waiting_queries
 from apps.metrics.figures.behind import QUEUED
-from apps.metrics.figures.waiting_queries import GROUP, Key, Queue, Wait
+from apps.metrics.figures.pending import GROUP, Key
+from apps.metrics.figures.waiting_queries import Queue, Wait
 from apps.metrics.filters.chosen import Filters
 from apps.metrics.filters.viewer import Viewer, viewer_of
 from apps.metrics.models import TeamMember

@@ -20,9 +20,8 @@ from apps.integrations.models import (
 )
 from apps.metrics.calculations.facts import EventFact, Person, ReviewFact
 from apps.metrics.calculations.waiting import Request, answer_times, pending_requests
+from apps.metrics.figures.pending import GROUP, PERSON
 from apps.metrics.figures.waiting_queries import (
-    GROUP,
-    PERSON,
     Wait,
     queues,
     this_week,
