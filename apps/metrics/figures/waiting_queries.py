@@ -22,7 +22,7 @@ from apps.metrics.calculations.waiting import (
 from apps.metrics.figures import masks, names, pending
 from apps.metrics.figures.arrays import LAST_MERGES, Array
 from apps.metrics.figures.columns import NONE, WAITING
-from apps.metrics.figures.current import current
+from apps.metrics.figures.current import current, once
 from apps.metrics.figures.freshness import untracked
 from apps.metrics.figures.pending import GROUP, PERSON, Key, Requests
 from apps.metrics.figures.rows import Rows, fetched
@@ -38,10 +38,10 @@ KINDS = (REVIEW, AUTHOR, MERGE, NOBODY, DRAFT)
 USUAL_DAYS, FEWEST, ELSE = 90, 20, 3 * 86400
 MOST = 10
 OF_A_QUEUE = (
-    *("number", "title", "state", "waiting_for", "waiting_since", "opened_at", "is_bot", "ai"),
-    *("author_person", "author_github_id", "author_login", "author__github_username"),
-    *("initiator_person", "initiator_github_id", "initiator_login"),
-    *("initiator__github_username", "repository__full_name"),
+    *("number", "title", "state", "waiting_for", "waiting_since", "opened_at", "reviewer_count"),
+    *("is_bot", "ai", "repository__full_name", "author_person", "author_github_id"),
+    *("author_login", "author__github_username", "initiator_person", "initiator_github_id"),
+    *("initiator_login", "initiator__github_username"),
 )
 """What is shown of a pull request in a queue: thousands may wait."""
 
@@ -227,7 +227,7 @@ def queues(team: Team, filters: Filters) -> dict[Key, Queue]:
 
 def queue_of(team: Team, key: Key, filters: Filters) -> Queue:
     """That of one of them; `filters` must include everyone's work."""
-    rows, main = _ready(team, filters), accounts.main_accounts(team)
+    rows, main = _ready(team, filters), _main_accounts(team)
     asked = rows.where("waiting_for", WAITING.index(REVIEW))["id"].tolist()
     requests = pending.requests(team, asked, main)
     mine = [row for row, found in requests.items() if key in map(pending.whom, found)]
@@ -273,7 +273,7 @@ class _Whom:
 
     def __init__(self, team: Team, rows: Sequence[PullRequest], requests: Requests | None) -> None:
         self.team = team
-        self.main = accounts.main_accounts(team)
+        self.main = _main_accounts(team)
         asked = [row for row in rows if row.waiting_for == REVIEW]
         self.requests = requests or {}
         if requests is None and asked:
@@ -341,6 +341,10 @@ def _mergers(team: Team, repositories: Iterable[int], main: Mapping[int, int]) -
         for repository, by in found.items()
         if len(by) == LAST_MERGES and len(set(by)) == 1 and NONE not in by
     }
+
+
+def _main_accounts(team: Team) -> dict[int, int]:
+    return once(("main accounts", team.pk), lambda: accounts.main_accounts(team))
 
 
 def _outside_mergers(
