@@ -8,10 +8,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from apps.metrics.calculations import ai_marks
 from apps.metrics.calculations.ai_marks import Account
 
+SOME = 4096
+"""Accounts that are remembered: the same few are asked for with each pull request."""
 _NOREPLY = re.compile(r"(\d{1,19})\+[^@\s]{1,100}@users\.noreply\.github\.com")
 
 
@@ -53,7 +56,7 @@ class TeamMarks:
 def agent_of(account: Actor, team: TeamMarks | None = None) -> str | None:
     """The tool whose agent this account is; None for people, other bots and unknown accounts."""
     team = team or TeamMarks()
-    login, known = bare(account.login), _entry_of(account, ai_marks.AGENTS)
+    login, known = bare(account.login), _agent(account)
     # An address may contain another login than the account has now.
     if login in team.bots or (known and known.login in team.bots):
         return None
@@ -64,8 +67,8 @@ def agent_of(account: Actor, team: TeamMarks | None = None) -> str | None:
 def is_ai_reviewer(account: Actor, team: TeamMarks | None = None) -> bool:
     """Whether reviews by this account are an AI's."""
     team = team or TeamMarks()
-    tool = _tool_of(account, ai_marks.REVIEWERS)
-    return bool(agent_of(account, team)) or bool(tool and tool not in team.ignored_tools)
+    known = _reviewer(account)
+    return bool(agent_of(account, team)) or bool(known and known.tool not in team.ignored_tools)
 
 
 def is_person(account: Actor, team: TeamMarks | None = None) -> bool:
@@ -85,7 +88,7 @@ def is_bot(account: Actor, team: TeamMarks | None = None) -> bool:
         or login.lower().endswith("[bot]")
         or bare(login) in team.bots
         or bare(login) in team.logins
-        or _tool_of(account, ai_marks.AGENTS) is not None
+        or _agent(account) is not None
     )
 
 
@@ -144,9 +147,14 @@ def is_same(one: Actor, other: Actor) -> bool:
     return bool(one.login) and bare(one.login) == bare(other.login)
 
 
-def _tool_of(account: Actor, known: Iterable[Account]) -> str | None:
-    entry = _entry_of(account, known)
-    return entry.tool if entry else None
+@lru_cache(maxsize=SOME)
+def _agent(account: Actor) -> Account | None:
+    return _entry_of(account, ai_marks.AGENTS)
+
+
+@lru_cache(maxsize=SOME)
+def _reviewer(account: Actor) -> Account | None:
+    return _entry_of(account, ai_marks.REVIEWERS)
 
 
 def _entry_of(account: Actor, known: Iterable[Account]) -> Account | None:

@@ -198,6 +198,8 @@ def _of_commit(commit: CommitText, team: TeamMarks) -> Iterator[Finding]:
 
 
 def _of_message(sha: str, message: str, team: TeamMarks) -> Iterator[Finding]:
+    if ":" not in message and not team.trailers:
+        return
     lines = message[:LONGEST_TEXT].splitlines()
     for address in co_authors(lines):
         if tool := tool_of_address(address, team):

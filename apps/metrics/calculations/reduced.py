@@ -66,6 +66,8 @@ def commit(full: CommitText, hashed: Hash) -> CommitText:
 
 def message(text: str, hashed: Hash) -> str:
     """A commit's message without its headline: its co-authors and trailers."""
+    if ":" not in text:
+        return ""
     lines = text[: marks.LONGEST_TEXT].splitlines()
     named = [f"Co-authored-by: <{address(each, hashed)}>" for each in marks.co_authors(lines)]
     trailers = list(dict.fromkeys(_trailers(lines, hashed)))[:MOST_TRAILERS]
