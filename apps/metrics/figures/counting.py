@@ -19,6 +19,7 @@ FRACTIONS = (0.5, 0.75, 0.9)
 _BITS = 40  # of a value: seconds, lines, or a key; the group is in the bits above
 _PART = 1 << 16  # rows
 _LARGE = 1 << 9  # rows of a group
+_MOST = 1 << 16  # groups
 _LOWER = 10  # bits
 _LOWEST = (1 << _LOWER) - 1
 _VALUE = (1 << _BITS) - 1
@@ -36,7 +37,7 @@ class Spread(NamedTuple):
 
 def spreads(values: Array, groups: Array, number: int) -> list[Spread]:
     """Of each group 0, 1, …; nulls do not count."""
-    is_large = len(values) > number * _LARGE
+    is_large = len(values) > number * _LARGE and number <= _MOST
     ordered, counts = (_partitioned if is_large else _sorted)(values, groups, number)
     starts = np.cumsum(counts) - counts
     percentiles = (_percentiles(ordered, starts, counts, each) for each in FRACTIONS)

@@ -262,8 +262,9 @@ def _known(arrays: Arrays, is_current: Array | None, places: Array) -> _Narrowed
     if is_current is None or (there := is_current[places]).all():
         return _Narrowed(arrays, places)
     repositories = arrays.pull_requests["repository_id"]
-    others = np.isin(repositories, repositories[places[~there]]) & is_current
-    return _Narrowed(arrays, np.concatenate([places[there], np.flatnonzero(others)]))
+    is_changed = np.isin(repositories, repositories[places[~there]])
+    of_others = places[~is_changed[places]]
+    return _Narrowed(arrays, np.concatenate([of_others, np.flatnonzero(is_changed & is_current)]))
 
 
 def _below(part: _Narrowed, name: str, begin: float, end: float) -> tuple[Arrays, Table, Array]:

@@ -20,6 +20,7 @@ from apps.integrations.models import (
 )
 from apps.metrics.calculations.facts import EventFact, Person, ReviewFact
 from apps.metrics.calculations.waiting import Request, answer_times, pending_requests
+from apps.metrics.figures import freshness
 from apps.metrics.figures.pending import GROUP, PERSON
 from apps.metrics.figures.waiting_queries import (
     Wait,
@@ -28,7 +29,7 @@ from apps.metrics.figures.waiting_queries import (
     usual,
     waiting,
 )
-from apps.metrics.models import Group, Repository, TeamMember
+from apps.metrics.models import Group, PullRequest, Repository, TeamMember
 from apps.metrics.tests.factories import (
     Review,
     make_member,
@@ -345,6 +346,28 @@ def test_the_merger_merged_the_last_five(shop: Repository) -> None:
             make_pull_request(shop, author=ada, opened_at=ago(79 - account), fields=fields)
         (wait,) = this_week(team, filters, timezone.now())[0]
         assert wait.whom[0].name == name
+
+
+def test_the_merger_is_the_same_after_an_edit(shop: Repository) -> None:
+    """One of the last five is read anew, beside the four that were known."""
+    team = shop.team
+    ada, ben, cleo = (make_member(team, name) for name in ("ada", "ben", "cleo"))
+    stay(shop, ada, 9, reviews=[Review(ben, 1)])
+    rows = [
+        make_pull_request(
+            shop,
+            author=ada,
+            opened_at=ago(60 - number),
+            fields={"merged_by_github_id": 1 if number < 2 else cleo.github_id},
+        )
+        for number in range(6)
+    ]
+    for _ in range(2):
+        (wait,) = this_week(team, filters_of(team, ""), timezone.now())[0]
+        assert wait.whom[0].name == "ada"
+        revision = freshness.changed(shop.pk)
+        edited = PullRequest.objects.filter(pk=rows[-1].pk)
+        edited.update(comment_count=7, stored_revision=revision)
 
 
 def test_people_of_another_team_are_not_waited_for(shop: Repository) -> None:
