@@ -26,7 +26,6 @@ from apps.metrics.figures.current import current, once
 from apps.metrics.figures.freshness import untracked
 from apps.metrics.figures.pending import GROUP, PERSON, Key, Requests
 from apps.metrics.figures.rows import Rows, fetched
-from apps.metrics.figures.shared import shared
 from apps.metrics.filters import accounts
 from apps.metrics.filters.chosen import Filters
 from apps.metrics.filters.periods import Period
@@ -219,7 +218,6 @@ def _asked_since(wait: Wait, whom: Whom) -> datetime:
     return max(wait.since, min(mine, default=wait.since))
 
 
-@shared
 def queues(team: Team, filters: Filters) -> dict[Key, Queue]:
     """By person, as (`person`, main account), or GitHub team, as (`group`, id)."""
     return _queues(team, _ready(team, filters))
