@@ -19,6 +19,7 @@ from apps.metrics.pages.answer import Answer
 from apps.metrics.pages.charts import Chart, Series
 from apps.teams.access import TeamRequest
 from apps.teams.models import Team
+from apps.teams.wording import caption
 
 PER_PAGE = 100
 GROUPS = {AGENT: "Agents", ASSISTED: "Assisted", PEOPLE: "People without a mark"}
@@ -80,6 +81,7 @@ def ai(request: TeamRequest, filters: Filters) -> Answer:
             "charts": [_trend(team, found, filters, path), _shares(team, found, filters, path)],
             "tools": [_tool(tool, address) for tool in found.tools],
             "page": page,
+            "shown": caption(page, "repository", "repositories"),
             "repositories": [
                 _line(each, row.full_name, address, repo=row.full_name) for row, each in page
             ],

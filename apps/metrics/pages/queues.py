@@ -20,7 +20,7 @@ from apps.metrics.filters.viewer import Viewer, viewer_of
 from apps.metrics.models import TeamMember
 from apps.metrics.pages.answer import Answer
 from apps.teams.access import TeamRequest
-from apps.teams.wording import counted
+from apps.teams.wording import caption, counted
 
 PER_PAGE = 100
 NEVER = datetime.max.replace(tzinfo=UTC)
@@ -58,6 +58,7 @@ def queues(request: TeamRequest, filters: Filters) -> Answer:
     context = {
         "lines": list(page),
         "page": page,
+        "shown": caption(page, "queue"),
         "viewer": viewer,
         "nobody": nobody,
         "answer": _answer(waiting, nobody, viewer),

@@ -412,6 +412,24 @@ def test_a_hundred_people_stand_on_a_page_in_the_order_of_all(
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize(("page", "what"), [("ai/", "repositories"), ("waiting/", "queues")])
+def test_a_hundred_lines_stand_on_a_page(
+    team: Team, alice_client: Client, page: str, what: str
+) -> None:
+    """Of repositories with merged pull requests, and of people whose open ones wait."""
+    opened_at = timezone.now().replace(microsecond=0) - timedelta(days=2)
+    for n in range(120):
+        repository, author = make_repository(team, f"acme/{n:03}-x"), make_member(team, f"{n:03}-x")
+        for state in ("merged", "open"):
+            make_pull_request(repository, author=author, opened_at=opened_at, state=state)
+    first, second = (shown(alice_client, f"/a/acme/{page}?page={n}") for n in (1, 2))
+    assert f"120 {what}, 1 to 100 shown" in first
+    assert f"120 {what}, 101 to 120 shown" in second
+    for n in range(120):
+        assert (f"{n:03}-x</a>" in first) != (f"{n:03}-x</a>" in second)
+
+
+@pytest.mark.django_db
 def test_a_hundred_reviewers_stand_on_a_page(shop: Repository, alice_client: Client) -> None:
     one = PRReview.objects.get()
     columns = {field.attname: getattr(one, field.attname) for field in one._meta.concrete_fields}
