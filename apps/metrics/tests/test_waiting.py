@@ -370,6 +370,17 @@ def test_the_merger_is_the_same_after_an_edit(shop: Repository) -> None:
         edited.update(comment_count=7, stored_revision=revision)
 
 
+def test_a_team_made_here_is_not_asked(team: Team, alice_client: Client) -> None:
+    """GitHub did not say which of its own teams is."""
+    ada, ben = (make_member(team, name) for name in ("ada", "ben"))
+    asked = EventFact("review_requested", ago(1), is_group=True)
+    stay(make_repository(team), ada, 3, title="Ask somebody", events=[asked])
+    ours = Group.objects.create(team=team, slug="own-us", name="Us")
+    ours.members.set([ada, ben])
+    assert 'id="queue"' not in alice_client.get(f"/a/acme/teams/{ours.pk}/").text
+    assert "Ask somebody" in alice_client.get("/a/acme/waiting/").text
+
+
 def test_people_of_another_team_are_not_waited_for(shop: Repository) -> None:
     other: Team = make_team("Other")
     ada = make_member(shop.team, "ada")
